@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Installs what a bare Debian 12 lacks for building and testing. Needs root or sudo only if something is missing.
+set -euo pipefail
+packages=(build-essential cmake ninja-build pkg-config libcmocka-dev)
+missing=()
+for package in "${packages[@]}"; do
+    [ "$(dpkg-query -W -f='${Status}' "$package" 2>/dev/null)" = "install ok installed" ] || missing+=("$package")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+as_root=()
+[ "$(id -u)" -eq 0 ] || as_root=(sudo)
+echo "Installing: ${missing[*]}"
+"${as_root[@]}" apt-get update -q
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"

@@ -1,0 +1,21 @@
+/* status.h (internal): the way to raise an error.
+ *
+ * quartic_fail formats the thread's error sentence and returns the status, so a check is one line:
+ *     if (n == 0) return quartic_fail(QUARTIC_INVALID_ARGUMENT, "n is 0; give at least one token");
+ */
+#ifndef QUARTIC_BASE_STATUS_H
+#define QUARTIC_BASE_STATUS_H
+
+#include "quartic/status.h"
+
+quartic_status quartic_fail(quartic_status status, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Returns from the calling function when an expression yields anything but QUARTIC_OK. */
+#define QUARTIC_TRY(expression)                                                                              \
+    do {                                                                                                     \
+        quartic_status try_status_ = (expression);                                                           \
+        if (try_status_ != QUARTIC_OK) return try_status_;                                                   \
+    } while (0)
+
+#endif
