@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Installs what a bare Debian 12 lacks for building and testing. Needs root or sudo only if something is missing.
 set -euo pipefail
-packages=(build-essential cmake ninja-build pkg-config libcmocka-dev)
+packages=(build-essential cmake ninja-build pkg-config libcmocka-dev libjansson-dev libopenblas-dev libvulkan-dev
+    libvulkan-volk-dev libvulkan1 glslc glslang-tools spirv-tools vulkan-validationlayers mesa-vulkan-drivers
+    libcairo2-dev)
 missing=()
 for package in "${packages[@]}"; do
     [ "$(dpkg-query -W -f='${Status}' "$package" 2>/dev/null)" = "install ok installed" ] || missing+=("$package")

@@ -1,0 +1,207 @@
+/* graph.h: computations as graphs of ops.
+ *
+ * A graph is append-only. Every builder takes values and returns a value; shapes are checked at once. The
+ * first error sticks: later builders return no value, and quartic_graph_status (like every function that
+ * takes the graph) reports that first error with its sentence. Gradients are more ops appended to the graph.
+ * Outputs, parameters and inputs have names, by which a program finds them. A graph belongs to one thread.
+ *
+ * "Broadcasts" means: shapes are aligned at the last axis, and an axis of extent 1 (or missing) is repeated.
+ */
+#ifndef QUARTIC_GRAPH_H
+#define QUARTIC_GRAPH_H
+
+#include "quartic/tensor.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct quartic_graph quartic_graph;
+
+/* A value of a graph; id 0 is no value (an optional operand left out, or the result after an error). */
+typedef struct quartic_value {
+    uint32_t id;
+} quartic_value;
+
+QUARTIC_API quartic_status quartic_graph_create(quartic_graph **out_graph);
+QUARTIC_API void quartic_graph_destroy(quartic_graph *graph);
+
+/* OK, or the graph's first error; then quartic_error_message() is its sentence. */
+QUARTIC_API quartic_status quartic_graph_status(const quartic_graph *graph);
+
+QUARTIC_API quartic_shape quartic_graph_shape(const quartic_graph *graph, quartic_value value);
+QUARTIC_API quartic_dtype quartic_graph_dtype(const quartic_graph *graph, quartic_value value);
+
+/* ---- what goes in and out ------------------------------------------------------------------------------ */
+
+/* Memory that the caller writes before a run. Names are unique over inputs, parameters, states, outputs. */
+QUARTIC_API quartic_value quartic_graph_input(quartic_graph *graph, const char *name, quartic_dtype dtype,
+                                              const quartic_shape *shape);
+/* Like an input, but meant to be trained: it stays between runs. */
+QUARTIC_API quartic_value quartic_graph_parameter(quartic_graph *graph, const char *name,
+                                                  const quartic_shape *shape);
+/* Stays between runs and may be updated in place by adamw, accumulate and fill. Starts as zeros. */
+QUARTIC_API quartic_value quartic_graph_state(quartic_graph *graph, const char *name, quartic_dtype dtype,
+                                              const quartic_shape *shape);
+/* Makes a value readable under this name after a run (contiguous). */
+QUARTIC_API void quartic_graph_output(quartic_graph *graph, const char *name, quartic_value value);
+
+/* Labels the steps built until the matching pop, for profiles and error sentences: "layers.0/attention". */
+QUARTIC_API void quartic_graph_push_scope(quartic_graph *graph, const char *name);
+QUARTIC_API void quartic_graph_pop_scope(quartic_graph *graph);
+
+/* Values built between begin and end are not kept for the backward pass but computed again there. */
+QUARTIC_API void quartic_graph_begin_recompute(quartic_graph *graph);
+QUARTIC_API void quartic_graph_end_recompute(quartic_graph *graph);
+
+/* Appends the gradients of sum(value * cotangent) with respect to wrt[0..count). cotangent has value's shape,
+ * or is no value for a cotangent of ones. out_gradients[k] has the shape of wrt[k]; where value does not
+ * depend on wrt[k] it is no value. May be called once for several values by the _many form. */
+QUARTIC_API quartic_status quartic_graph_gradients(quartic_graph *graph, quartic_value value,
+                                                   quartic_value cotangent, const quartic_value *wrt,
+                                                   uint32_t count, quartic_value *out_gradients);
+QUARTIC_API quartic_status quartic_graph_gradients_many(quartic_graph *graph, const quartic_value *values,
+                                                        const quartic_value *cotangents, uint32_t value_count,
+                                                        const quartic_value *wrt, uint32_t count,
+                                                        quartic_value *out_gradients);
+
+/* ---- views: no data moves -------------------------------------------------------------------------------- */
+
+/* Same elements, another shape (copies first if the value is not contiguous). */
+QUARTIC_API quartic_value quartic_reshape(quartic_graph *graph, quartic_value x, const quartic_shape *shape);
+/* Axis k of the result is axis axes[k] of x; axes has x's rank. */
+QUARTIC_API quartic_value quartic_permute(quartic_graph *graph, quartic_value x, const uint32_t *axes);
+/* Elements start .. start + length - 1 of one axis. */
+QUARTIC_API quartic_value quartic_slice(quartic_graph *graph, quartic_value x, uint32_t axis, uint32_t start,
+                                        uint32_t length);
+/* Repeats axes of extent 1 (broadcasts) to the given shape. */
+QUARTIC_API quartic_value quartic_broadcast(quartic_graph *graph, quartic_value x, const quartic_shape *shape);
+/* Elements (i, i) of two adjacent axes of equal extent: (.., n, n, ..) to (.., n, ..); axis is the first. */
+QUARTIC_API quartic_value quartic_diagonal(quartic_graph *graph, quartic_value x, uint32_t axis);
+
+/* ---- data movement ----------------------------------------------------------------------------------------- */
+
+/* A contiguous copy. */
+QUARTIC_API quartic_value quartic_copy(quartic_graph *graph, quartic_value x);
+/* Joins 1 to 8 tensors along an axis. */
+QUARTIC_API quartic_value quartic_concat(quartic_graph *graph, const quartic_value *parts, uint32_t count,
+                                         uint32_t axis);
+/* Zeros of the given extent along axis with x at start: the adjoint of slice. */
+QUARTIC_API quartic_value quartic_pad(quartic_graph *graph, quartic_value x, uint32_t axis, uint32_t start,
+                                      uint32_t extent);
+/* y = e with d added at (i, i): e (.., n, n, D), d (.., n, D). */
+QUARTIC_API quartic_value quartic_diagonal_add(quartic_graph *graph, quartic_value e, quartic_value d);
+/* Rows of a table: table (V, D), indices int32 (...) to (..., D). An index out of range is an error of the
+ * run on the CPU devices and reads as a row of zeros on Vulkan; model.h checks indices before a run. */
+QUARTIC_API quartic_value quartic_embedding(quartic_graph *graph, quartic_value table, quartic_value indices);
+/* out[i, j, :] = table[i - j + n - 1, :]: table (2n - 1, D) to (n, n, D). */
+QUARTIC_API quartic_value quartic_relative_bias(quartic_graph *graph, quartic_value table);
+
+/* ---- elementwise ------------------------------------------------------------------------------------------- */
+
+/* The unary functions: X(name). gelu is exact: x * (1 + erf(x / sqrt 2)) / 2; silu is x * sigmoid(x). */
+#define QUARTIC_UNARY_LIST(X)                                                                                \
+    X(negate) X(exp) X(log) X(sqrt) X(square) X(relu) X(sigmoid) X(tanh) X(silu) X(gelu)
+
+#define QUARTIC_UNARY_BUILDER(name) QUARTIC_API quartic_value quartic_##name(quartic_graph *graph, quartic_value x);
+QUARTIC_UNARY_LIST(QUARTIC_UNARY_BUILDER)
+#undef QUARTIC_UNARY_BUILDER
+
+/* x * factor + offset. */
+QUARTIC_API quartic_value quartic_scale(quartic_graph *graph, quartic_value x, float factor, float offset);
+
+/* The binary functions, both operands broadcast to the common shape: X(name). */
+#define QUARTIC_BINARY_LIST(X) X(add) X(subtract) X(multiply) X(divide)
+
+#define QUARTIC_BINARY_BUILDER(name)                                                                         \
+    QUARTIC_API quartic_value quartic_##name(quartic_graph *graph, quartic_value a, quartic_value b);
+QUARTIC_BINARY_LIST(QUARTIC_BINARY_BUILDER)
+#undef QUARTIC_BINARY_BUILDER
+
+/* Sum over the axes whose bits are set in axes; they stay with extent 1 if keep, else they vanish. */
+QUARTIC_API quartic_value quartic_sum(quartic_graph *graph, quartic_value x, uint32_t axes, uint32_t keep);
+
+/* Zeroes each element with the given probability and multiplies the others by 1 / (1 - probability). The
+ * mask is Philox at (seed value, stream, element index), the same on every device. seed: int32 (2), the low
+ * and high word of the seed. probability 0 returns x. */
+QUARTIC_API quartic_value quartic_dropout(quartic_graph *graph, quartic_value x, quartic_value seed,
+                                          float probability, uint32_t stream);
+
+/* ---- matrix products ------------------------------------------------------------------------------------- */
+
+/* op(a) op(b) over the last two axes, the leading axes broadcast: (.., M, K) x (.., K, N) to (.., M, N).
+ * transpose_a: a is (.., K, M); transpose_b: b is (.., N, K). result = alpha * product + bias + addend, where
+ * bias (N) is optional and addend (the result's shape) is optional. */
+typedef struct quartic_matmul_options {
+    uint32_t transpose_a, transpose_b;
+    float alpha;
+    quartic_value bias, addend;
+} quartic_matmul_options;
+#define QUARTIC_MATMUL_OPTIONS_INIT {0, 0, 1.0f, {0}, {0}}
+
+/* options may be NULL. */
+QUARTIC_API quartic_value quartic_matmul(quartic_graph *graph, quartic_value a, quartic_value b,
+                                         const quartic_matmul_options *options);
+/* PyTorch's linear layer: x (.., K) W^T + bias with weight (N, K), bias (N) or no value, to (.., N). */
+QUARTIC_API quartic_value quartic_linear(quartic_graph *graph, quartic_value x, quartic_value weight,
+                                         quartic_value bias);
+
+/* ---- norms and softmax, over the last axis ------------------------------------------------------------- */
+
+/* x * rsqrt(mean(x^2) + eps) * scale; scale (D) or no value. */
+QUARTIC_API quartic_value quartic_rms_norm(quartic_graph *graph, quartic_value x, quartic_value scale, float eps);
+/* x / max(|x|, 1e-12) * sqrt(D) * (gamma + gamma_offset); gamma (D). */
+QUARTIC_API quartic_value quartic_l2_norm(quartic_graph *graph, quartic_value x, quartic_value gamma,
+                                          float gamma_offset);
+/* Layer norm with biased variance; weight (D), bias (D). */
+QUARTIC_API quartic_value quartic_layer_norm(quartic_graph *graph, quartic_value x, quartic_value weight,
+                                             quartic_value bias, float eps);
+/* Softmax over j of sim (b, h, i, j). mask int32 (b, j) or no value: 0 hides key j. causal: j > i is hidden.
+ * Hidden entries give 0; a row with no visible key gives zeros. */
+QUARTIC_API quartic_value quartic_softmax(quartic_graph *graph, quartic_value sim, quartic_value mask,
+                                          uint32_t causal);
+
+/* ---- attention ------------------------------------------------------------------------------------------- */
+
+/* Taylor attention (second-order series of exp) along one axis of (b, r, c, h, d) tensors: axis 1 or 2 is the
+ * sequence, the other one is a batch. q, k (b, r, c, h, d), v (b, r, c, h, dv); q comes scaled.
+ * out_i = sum_j w_ij v_j / max(sum_j w_ij, 1e-5), w = 1 + s + s^2/2, s = q_i . k_j, w = 0 for hidden keys.
+ * mask int32 or no value: (b, n) with pair_mask 1 needs r = c = n and hides key p of sequence o unless both
+ * mask[b, p] and mask[b, o]; with pair_mask 0 it is (b, r, c) and hides the masked tokens as keys.
+ * causal: hides key p of sequence o where p > o (both as positions 0..n-1; the mask of models.md, which does
+ * not depend on the query). form: 0 chosen by cost (quartic_taylor_form), 1 quadratic, 2 linear. */
+typedef struct quartic_taylor_options {
+    uint32_t axis, pair_mask, causal, form;
+} quartic_taylor_options;
+QUARTIC_API quartic_value quartic_taylor_attention(quartic_graph *graph, quartic_value q, quartic_value k,
+                                                   quartic_value v, quartic_value mask,
+                                                   const quartic_taylor_options *options);
+/* The form that costs fewer operations for sequences of m tokens and heads of d and dv: 1 or 2. Pure. */
+QUARTIC_API uint32_t quartic_taylor_form(uint32_t m, uint32_t d, uint32_t dv);
+
+/* ---- losses and updates -------------------------------------------------------------------------------- */
+
+/* Mean over the rows with target >= 0 of -log softmax(logits)[target]: logits (rows, V), targets int32 (rows)
+ * to a scalar; 0 if every target is ignored. */
+QUARTIC_API quartic_value quartic_cross_entropy(quartic_graph *graph, quartic_value logits,
+                                                quartic_value targets);
+/* Sum of squares of all elements: a scalar. */
+QUARTIC_API quartic_value quartic_sum_squares(quartic_graph *graph, quartic_value x);
+/* target += factor * x, in place; target is a state, parameter or a view of one. Returns the updated target. */
+QUARTIC_API quartic_value quartic_accumulate(quartic_graph *graph, quartic_value target, quartic_value x,
+                                             float factor);
+/* Every element of target = number, in place. */
+QUARTIC_API quartic_value quartic_fill(quartic_graph *graph, quartic_value target, float number);
+/* AdamW with decoupled decay, in place on parameter, first and second moment (all (P)).
+ * hyper float32 (8): learning rate, beta1, beta2, eps, weight decay, 1 - beta1^t, 1 - beta2^t, clip (0 = off).
+ * The gradient counts as gradient * gradient_factor (1 / number of accumulated micro-batches). squared_norm:
+ * scalar, the sum of squares of `gradient` as stored, or no value for no clipping; with clip > 0 the gradient
+ * is multiplied by min(1, clip / (norm + 1e-6)) where norm = gradient_factor * sqrt(squared_norm). */
+QUARTIC_API void quartic_adamw(quartic_graph *graph, quartic_value parameter, quartic_value gradient,
+                               quartic_value first_moment, quartic_value second_moment, quartic_value hyper,
+                               quartic_value squared_norm, float gradient_factor);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

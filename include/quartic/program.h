@@ -1,0 +1,78 @@
+/* program.h: a compiled graph, ready to be run again and again.
+ *
+ * Compiling orders the steps, assigns every intermediate a place in one workspace, and (on Vulkan) builds the
+ * pipelines and records the commands. A run allocates nothing and compiles nothing. Inputs, parameters,
+ * states and outputs are tensors found by name; each is the program's own unless bound at creation.
+ */
+#ifndef QUARTIC_PROGRAM_H
+#define QUARTIC_PROGRAM_H
+
+#include "quartic/device.h"
+#include "quartic/graph.h"
+#include "quartic/tensor.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct quartic_program quartic_program;
+
+/* Binds the input, parameter, state or output of that name to a tensor of the caller's on the same device,
+ * of the same dtype and element count; it must outlive the program. */
+typedef struct quartic_binding {
+    const char *name;
+    quartic_tensor *tensor;
+} quartic_binding;
+
+typedef struct quartic_program_config {
+    size_t struct_size;
+    const quartic_binding *bindings;
+    uint32_t binding_count;
+    quartic_tensor *workspace; /* memory for intermediates of at least workspace_bytes, or NULL: own */
+    uint32_t profile;          /* 1: measure the time of every step (see quartic_program_step) */
+} quartic_program_config;
+
+#define QUARTIC_PROGRAM_CONFIG_INIT {sizeof(quartic_program_config), 0, 0, 0, 0}
+
+typedef struct quartic_program_memory {
+    uint64_t workspace_bytes;  /* intermediates and scratch, after sharing by lifetime */
+    uint64_t own_tensor_bytes; /* inputs, parameters, states and outputs that are not bound */
+    uint64_t unshared_bytes;   /* what the intermediates would take without sharing */
+} quartic_program_memory;
+
+/* What a program of this graph would need, before anything is allocated. config may be NULL. */
+QUARTIC_API quartic_status quartic_program_measure(quartic_device *device, const quartic_graph *graph,
+                                                   const quartic_program_config *config,
+                                                   quartic_program_memory *out_memory);
+
+/* Compiles. The device must outlive the program; the graph may be destroyed afterwards. Errors: the graph's
+ * own first error; OUT_OF_MEMORY or OUT_OF_DEVICE_MEMORY with the figures; UNSUPPORTED naming the op. */
+QUARTIC_API quartic_status quartic_program_create(quartic_device *device, const quartic_graph *graph,
+                                                  const quartic_program_config *config,
+                                                  quartic_program **out_program);
+QUARTIC_API void quartic_program_destroy(quartic_program *program);
+
+/* The tensor of that name, owned by the program (or the caller, if bound); NULL with an error sentence if
+ * there is none. */
+QUARTIC_API quartic_tensor *quartic_program_tensor(quartic_program *program, const char *name);
+
+/* Runs all steps once and waits. Errors: DEVICE_LOST, INVALID_ARGUMENT (an index operand out of range). */
+QUARTIC_API quartic_status quartic_program_run(quartic_program *program);
+
+/* What one step did in the last run, for benchmarks. seconds is 0 unless config.profile was set. */
+typedef struct quartic_step_info {
+    const char *op;    /* name of the op, owned by the library */
+    const char *label; /* the scope in which the graph's builder made it, "" if none; owned by the program */
+    double seconds;
+    double flops; /* estimated floating point operations */
+    double bytes; /* compulsory traffic: every operand once */
+} quartic_step_info;
+
+QUARTIC_API uint32_t quartic_program_step_count(const quartic_program *program);
+QUARTIC_API quartic_status quartic_program_step(const quartic_program *program, uint32_t index,
+                                                quartic_step_info *out_info);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

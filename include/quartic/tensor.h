@@ -1,0 +1,60 @@
+/* tensor.h: element types, shapes, and tensors that live on a device.
+ *
+ * Shapes are row-major, last axis fastest; rank 0 is a scalar of one element. A tensor holds fewer than 2^31
+ * elements: shaders index with 32 bits, so a larger one is refused with its size.
+ */
+#ifndef QUARTIC_TENSOR_H
+#define QUARTIC_TENSOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "quartic/device.h"
+#include "quartic/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define QUARTIC_MAX_RANK 6
+
+/* Zero means "no tensor": an optional operand that was left out. */
+typedef enum quartic_dtype { QUARTIC_NO_DTYPE = 0, QUARTIC_FLOAT32 = 1, QUARTIC_INT32 = 2 } quartic_dtype;
+
+typedef struct quartic_shape {
+    uint32_t rank;
+    uint32_t dims[QUARTIC_MAX_RANK];
+} quartic_shape;
+
+/* A shape literal in C: QUARTIC_SHAPE(b, n, d). A scalar is (quartic_shape){0}. */
+#define QUARTIC_SHAPE(...)                                                                                   \
+    ((quartic_shape){(uint32_t)(sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t)), {__VA_ARGS__}})
+
+/* Number of elements: the product of the dimensions, 1 for a scalar. */
+QUARTIC_API uint64_t quartic_shape_elements(const quartic_shape *shape);
+
+/* Bytes of one element, 0 for QUARTIC_NO_DTYPE. */
+QUARTIC_API size_t quartic_dtype_size(quartic_dtype dtype);
+
+/* Contiguous memory on a device. */
+typedef struct quartic_tensor quartic_tensor;
+
+/* Allocates a zeroed tensor on the device, which must outlive it. Errors: INVALID_ARGUMENT, OUT_OF_MEMORY,
+ * OUT_OF_DEVICE_MEMORY. On failure *out_tensor is NULL. */
+QUARTIC_API quartic_status quartic_tensor_create(quartic_device *device, quartic_dtype dtype,
+                                                 const quartic_shape *shape, quartic_tensor **out_tensor);
+
+/* Frees the tensor; NULL is fine. No program that binds it may be running. */
+QUARTIC_API void quartic_tensor_destroy(quartic_tensor *tensor);
+
+QUARTIC_API quartic_dtype quartic_tensor_dtype(const quartic_tensor *tensor);
+QUARTIC_API quartic_shape quartic_tensor_shape(const quartic_tensor *tensor);
+
+/* Copies the whole tensor from or to host memory and waits. bytes must be the tensor's size: 4 per element. */
+QUARTIC_API quartic_status quartic_tensor_write(quartic_tensor *tensor, const void *data, size_t bytes);
+QUARTIC_API quartic_status quartic_tensor_read(const quartic_tensor *tensor, void *out_data, size_t bytes);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,21 @@
+// common.glsl: what every shader shares. Include it first, right after #version.
+//
+// Memory is reached through buffer device addresses, never descriptors. Indices have 32 bits. linear_group()
+// undoes quartic_dispatch_groups; groups beyond a shader's count must return.
+#extension GL_EXT_buffer_reference : require
+#extension GL_EXT_control_flow_attributes : require
+#extension GL_EXT_scalar_block_layout : require
+
+layout(buffer_reference, std430, buffer_reference_align = 4) buffer Floats {
+    float at[];
+};
+layout(buffer_reference, std430, buffer_reference_align = 4) buffer Ints {
+    int at[];
+};
+
+#define QUARTIC_GLSL 1
+#include "lib/args.h"
+
+uint linear_group() {
+    return gl_WorkGroupID.x + gl_WorkGroupID.y * 65535u;
+}

@@ -1,0 +1,40 @@
+/* tape.h: what a gradient rule sees while the adjoint of one node is built.
+ *
+ * A rule asks which input gradients are wanted, builds them from the node's inputs, outputs and the outputs'
+ * gradients, and gives them back. Inputs and outputs read through the tape may be recomputed copies. The
+ * builders below append to the same graph; after an error they return no value and the graph keeps the error.
+ * Implemented by graph/autodiff.c, so that ops know no graph.
+ */
+#ifndef QUARTIC_OPS_TAPE_H
+#define QUARTIC_OPS_TAPE_H
+
+#include "ops/op.h"
+#include "quartic/graph.h"
+
+typedef struct quartic_tape quartic_tape;
+
+/* The node at hand. */
+const void *quartic_tape_attrs(const quartic_tape *tape);
+bool quartic_tape_wants(const quartic_tape *tape, uint32_t input);          /* false for a left-out input */
+quartic_value quartic_tape_input(quartic_tape *tape, uint32_t input);       /* no value if left out */
+quartic_value quartic_tape_output(quartic_tape *tape, uint32_t output);
+quartic_value quartic_tape_gradient(quartic_tape *tape, uint32_t output);   /* no value: zero */
+quartic_layout quartic_tape_input_layout(const quartic_tape *tape, uint32_t input);
+void quartic_tape_give(quartic_tape *tape, uint32_t input, quartic_value gradient);
+
+/* The graph, for the public builders (quartic_multiply, quartic_matmul, quartic_sum, ..). */
+quartic_graph *quartic_tape_graph(quartic_tape *tape);
+
+/* Any op by its door; absent optional inputs are values of id 0. Outputs beyond output_count are dropped.
+ * Implemented by graph/graph.c. */
+quartic_status quartic_graph_append(quartic_graph *graph, const quartic_op *op, const void *attrs,
+                                    const quartic_value *inputs, uint32_t input_count, quartic_value *outputs,
+                                    uint32_t output_count);
+/* The same for one output. */
+quartic_value quartic_graph_append_one(quartic_graph *graph, const quartic_op *op, const void *attrs,
+                                       const quartic_value *inputs, uint32_t input_count);
+
+/* x summed down to a shape that broadcasts to x's: the adjoint of broadcasting. */
+quartic_value quartic_sum_to(quartic_graph *graph, quartic_value x, const quartic_shape *shape);
+
+#endif
