@@ -1,0 +1,244 @@
+/* model.h: transformers by configuration: weights, forward pass, losses and gradients.
+ *
+ * A model is a configuration and one flat float32 tensor of weights on a device. Each weight has the name,
+ * shape and meaning of the published PyTorch package's state_dict, so weights move both ways as safetensors.
+ * Calls with a new (batch, length, masked) compile a program for it; the last few programs are kept. All
+ * calls block. A model is used by one thread at a time. The device must outlive it.
+ *
+ * Tokens are int32 (batch, length) in [0, num_tokens). A mask is one byte per token, 1 = real token, 0 =
+ * padding; NULL means that all are real. Targets are int32 (batch, length); a negative one is ignored.
+ */
+#ifndef QUARTIC_MODEL_H
+#define QUARTIC_MODEL_H
+
+#include "quartic/device.h"
+#include "quartic/graph.h"
+#include "quartic/program.h"
+#include "quartic/tensor.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- configuration ----------------------------------------------------------------------------------- */
+
+/* Named choices: X(constant suffix, name in JSON). */
+#define QUARTIC_MODEL_FAMILY_LIST(X) X(QUARTIC, "quartic")
+
+/* default: the equations as meant; reference: those of the published PyTorch package. */
+#define QUARTIC_COMPATIBILITY_LIST(X) X(DEFAULT, "default") X(REFERENCE, "reference")
+
+/* How edges attend to edges: along rows and columns, or not at all. */
+#define QUARTIC_EDGE_ATTENTION_LIST(X) X(AXIAL, "axial") X(NONE, "none")
+
+#define QUARTIC_MODEL_FAMILY_ENUM(suffix, name)   QUARTIC_MODEL_##suffix,
+#define QUARTIC_COMPATIBILITY_ENUM(suffix, name)  QUARTIC_COMPATIBILITY_##suffix,
+#define QUARTIC_EDGE_ATTENTION_ENUM(suffix, name) QUARTIC_EDGE_ATTENTION_##suffix,
+typedef enum quartic_model_family {
+    QUARTIC_MODEL_FAMILY_LIST(QUARTIC_MODEL_FAMILY_ENUM)
+} quartic_model_family;
+typedef enum quartic_compatibility {
+    QUARTIC_COMPATIBILITY_LIST(QUARTIC_COMPATIBILITY_ENUM)
+} quartic_compatibility;
+typedef enum quartic_edge_attention {
+    QUARTIC_EDGE_ATTENTION_LIST(QUARTIC_EDGE_ATTENTION_ENUM)
+} quartic_edge_attention;
+#undef QUARTIC_MODEL_FAMILY_ENUM
+#undef QUARTIC_COMPATIBILITY_ENUM
+#undef QUARTIC_EDGE_ATTENTION_ENUM
+
+/* Every field of a configuration, once; names are the JSON keys and the constructor's arguments in PyTorch.
+ *   CHOICE(name, enum type, default, LIST macro, meaning)
+ *   COUNT(name, default, least, most, meaning)      uint32_t
+ *   FLAG(name, default, meaning)                    uint32_t, 0 or 1
+ *   REAL(name, default, least, below, meaning)      float in [least, below) */
+#define QUARTIC_MODEL_FIELD_LIST(CHOICE, COUNT, FLAG, REAL)                                                  \
+    CHOICE(model, quartic_model_family, QUARTIC_MODEL_QUARTIC, QUARTIC_MODEL_FAMILY_LIST, "the family")      \
+    CHOICE(compatibility, quartic_compatibility, QUARTIC_COMPATIBILITY_DEFAULT, QUARTIC_COMPATIBILITY_LIST,  \
+           "whose equations")                                                                                \
+    COUNT(num_tokens, 0, 1, 16777216, "size of the vocabulary; must be given")                               \
+    COUNT(dim, 0, 1, 65536, "width of a node; must be given")                                                \
+    COUNT(depth, 0, 1, 4096, "number of layers; must be given")                                              \
+    COUNT(dim_edges, 0, 0, 65536, "width of an edge; 0: as dim")                                             \
+    COUNT(heads, 8, 1, 1024, "heads of the node attention")                                                  \
+    COUNT(dim_head, 64, 1, 4096, "width of one of them")                                                     \
+    COUNT(linear_heads, 16, 1, 1024, "heads of the edge attention")                                          \
+    COUNT(linear_dim_head, 16, 1, 1024, "width of one of them")                                              \
+    COUNT(ff_mult, 4, 1, 64, "inner width of a feedforward, in multiples of its outer width")                \
+    COUNT(max_seq_len, 2048, 1, 65536, "most tokens of a sequence")                                          \
+    COUNT(num_residual_streams, 4, 1, 64, "streams of the hyper-connections; 1: plain residuals")            \
+    REAL(dropout, 0.0f, 0.0f, 1.0f, "probability of zeroing, while training only")                           \
+    FLAG(causal, 0, "node i sees nodes j <= i only")                                                         \
+    FLAG(edges_diagonal_attn, 1, "nodes' own edges (i, i) attend to each other")                             \
+    FLAG(ablate_edges, 0, "edges have no influence: the quadratic baseline")                                 \
+    CHOICE(edge_attention, quartic_edge_attention, QUARTIC_EDGE_ATTENTION_AXIAL,                             \
+           QUARTIC_EDGE_ATTENTION_LIST, "how edges attend to edges")
+
+typedef struct quartic_model_config {
+    size_t struct_size;
+#define QUARTIC_MODEL_CHOICE_FIELD(name, type, standard, list, meaning) type name;
+#define QUARTIC_MODEL_COUNT_FIELD(name, standard, least, most, meaning) uint32_t name;
+#define QUARTIC_MODEL_FLAG_FIELD(name, standard, meaning)               uint32_t name;
+#define QUARTIC_MODEL_REAL_FIELD(name, standard, least, below, meaning) float name;
+    QUARTIC_MODEL_FIELD_LIST(QUARTIC_MODEL_CHOICE_FIELD, QUARTIC_MODEL_COUNT_FIELD, QUARTIC_MODEL_FLAG_FIELD,
+                             QUARTIC_MODEL_REAL_FIELD)
+#undef QUARTIC_MODEL_CHOICE_FIELD
+#undef QUARTIC_MODEL_COUNT_FIELD
+#undef QUARTIC_MODEL_FLAG_FIELD
+#undef QUARTIC_MODEL_REAL_FIELD
+    /* Not in JSON: the caller's float32 memory for the weights, of quartic_model_config_weights elements,
+     * which must outlive the model; NULL: the model's own. */
+    quartic_tensor *weights;
+    uint32_t cached_programs; /* not in JSON: how many compiled programs are kept; 0: 4 */
+} quartic_model_config;
+
+#define QUARTIC_MODEL_CHOICE_DEFAULT(name, type, standard, list, meaning) standard,
+#define QUARTIC_MODEL_COUNT_DEFAULT(name, standard, least, most, meaning) standard,
+#define QUARTIC_MODEL_FLAG_DEFAULT(name, standard, meaning)               standard,
+#define QUARTIC_MODEL_REAL_DEFAULT(name, standard, least, below, meaning) standard,
+/* Every field at its default; num_tokens, dim and depth have none and must be set. */
+#define QUARTIC_MODEL_CONFIG_INIT                                                                            \
+    {                                                                                                        \
+        sizeof(quartic_model_config),                                                                        \
+            QUARTIC_MODEL_FIELD_LIST(QUARTIC_MODEL_CHOICE_DEFAULT, QUARTIC_MODEL_COUNT_DEFAULT,              \
+                                     QUARTIC_MODEL_FLAG_DEFAULT, QUARTIC_MODEL_REAL_DEFAULT) 0,              \
+            0                                                                                                \
+    }
+
+/* Reads a JSON object's keys over the values already in *inout_config (so start from the INIT macro); null
+ * leaves a value as it is. Errors, with *inout_config untouched: FORMAT for text that is no JSON object,
+ * INVALID_ARGUMENT for an unknown key (the nearest known one is named), a wrong type or a number out of
+ * range. */
+QUARTIC_API quartic_status quartic_model_config_read_json(quartic_model_config *inout_config,
+                                                          const char *text);
+/* The same from a file. Errors also: IO. */
+QUARTIC_API quartic_status quartic_model_config_read_json_file(quartic_model_config *inout_config,
+                                                               const char *path);
+/* Writes all fields as a JSON object with its ending 0. *out_bytes (may be NULL) is what it takes; a smaller
+ * buffer (or NULL) gets nothing. Errors: INVALID_ARGUMENT if a buffer was given and is too small. */
+QUARTIC_API quartic_status quartic_model_config_write_json(const quartic_model_config *config, char *out_text,
+                                                           size_t capacity, size_t *out_bytes);
+/* OK, or what is wrong with the configuration. */
+QUARTIC_API quartic_status quartic_model_config_check(const quartic_model_config *config);
+/* Elements of the flat weight tensor, alignment included. */
+QUARTIC_API quartic_status quartic_model_config_weights(const quartic_model_config *config,
+                                                        uint64_t *out_elements);
+
+/* ---- the model --------------------------------------------------------------------------------------- */
+
+typedef struct quartic_model quartic_model;
+
+/* Makes a model. Its own weights start as quartic_model_initialise(model, 0) would set them; weights in the
+ * caller's memory are left as they are. Errors: INVALID_ARGUMENT, OUT_OF_MEMORY, OUT_OF_DEVICE_MEMORY. */
+QUARTIC_API quartic_status quartic_model_create(quartic_device *device, const quartic_model_config *config,
+                                                quartic_model **out_model);
+/* Makes a model from a safetensors file with a configuration in its metadata (model and trainer files have
+ * one). Errors: as create and load; FORMAT if there is no configuration. */
+QUARTIC_API quartic_status quartic_model_open(quartic_device *device, const char *path,
+                                              quartic_model **out_model);
+/* NULL is fine. Programs of the caller that bind the weights must be gone. */
+QUARTIC_API void quartic_model_destroy(quartic_model *model);
+
+/* The configuration with derived values filled in (dim_edges). Owned by the model. */
+QUARTIC_API const quartic_model_config *quartic_model_get_config(const quartic_model *model);
+QUARTIC_API quartic_device *quartic_model_device(const quartic_model *model);
+
+/* Draws all weights as PyTorch's layers would be initialised, from the library's own counter-based generator:
+ * the same seed gives the same bits on every device. */
+QUARTIC_API quartic_status quartic_model_initialise(quartic_model *model, uint64_t seed);
+
+/* ---- weights ----------------------------------------------------------------------------------------- */
+
+typedef struct quartic_model_parameter {
+    const char *name;    /* owned by the model */
+    quartic_shape shape; /* as in PyTorch */
+    uint64_t elements;
+    uint64_t offset; /* of its first element in the flat weight tensor; a multiple of 64 */
+} quartic_model_parameter;
+
+QUARTIC_API uint32_t quartic_model_parameter_count(const quartic_model *model);
+/* Numbers to be trained, alignment not counted. */
+QUARTIC_API uint64_t quartic_model_parameter_elements(const quartic_model *model);
+/* index < count, in the order of use. Errors: INVALID_ARGUMENT. */
+QUARTIC_API quartic_status quartic_model_get_parameter(const quartic_model *model, uint32_t index,
+                                                       quartic_model_parameter *out_parameter);
+/* The same by name. Errors: INVALID_ARGUMENT, naming the nearest name. */
+QUARTIC_API quartic_status quartic_model_find_parameter(const quartic_model *model, const char *name,
+                                                        quartic_model_parameter *out_parameter);
+
+/* Copies one weight tensor from or to host memory; elements must be its size. Writing refuses NaN and
+ * infinity with NON_FINITE. */
+QUARTIC_API quartic_status quartic_model_read_parameter(const quartic_model *model, const char *name,
+                                                        float *out_numbers, uint64_t elements);
+QUARTIC_API quartic_status quartic_model_write_parameter(quartic_model *model, const char *name,
+                                                         const float *numbers, uint64_t elements);
+
+/* The flat weight tensor (see quartic_model_parameter.offset), owned by the model or the caller. */
+QUARTIC_API quartic_tensor *quartic_model_weights(const quartic_model *model);
+
+/* Weights from a safetensors file: each of the model's tensors as F32, F64, F16 or BF16 under its name.
+ * Errors, with the model untouched: IO, FORMAT (no safetensors, missing or extra tensors, wrong element
+ * type), SHAPE_MISMATCH with both shapes, NON_FINITE. What a trainer saved beside the weights is skipped. */
+QUARTIC_API quartic_status quartic_model_load(quartic_model *model, const char *path);
+/* Weights and configuration to a safetensors file, replaced atomically. Errors: IO. */
+QUARTIC_API quartic_status quartic_model_save(const quartic_model *model, const char *path);
+
+/* ---- running ----------------------------------------------------------------------------------------- */
+
+/* Logits, float (batch, length, num_tokens). Errors: INVALID_ARGUMENT with the figures (a token out of range,
+ * more tokens than max_seq_len), OUT_OF_MEMORY, OUT_OF_DEVICE_MEMORY, NON_FINITE (naming the first logit). */
+QUARTIC_API quartic_status quartic_model_forward(quartic_model *model, uint32_t batch, uint32_t length,
+                                                 const int32_t *tokens, const uint8_t *mask,
+                                                 float *out_logits);
+
+/* What a forward pass can show besides logits; a NULL pointer leaves that one out. */
+typedef struct quartic_model_readout {
+    size_t struct_size;
+    float *logits; /* (batch, length, num_tokens) */
+    float
+        *attention; /* (depth, batch, heads, i, j): node attention after softmax, node i looking at node j */
+    float *edges;   /* (depth, batch, i, j, dim_edges): the edges after each layer */
+} quartic_model_readout;
+#define QUARTIC_MODEL_READOUT_INIT                                                                           \
+    { sizeof(quartic_model_readout), 0, 0, 0 }
+
+/* A forward pass that fills what the readout points to. Errors: as forward; UNSUPPORTED for what a family
+ * lacks. */
+QUARTIC_API quartic_status quartic_model_inspect(quartic_model *model, uint32_t batch, uint32_t length,
+                                                 const int32_t *tokens, const uint8_t *mask,
+                                                 const quartic_model_readout *readout);
+
+/* Mean cross entropy over the targets >= 0 (0 if there is none), in nats per token. Errors: as forward; a
+ * target
+ * >= num_tokens. */
+QUARTIC_API quartic_status quartic_model_loss(quartic_model *model, uint32_t batch, uint32_t length,
+                                              const int32_t *tokens, const int32_t *targets,
+                                              const uint8_t *mask, float *out_loss);
+
+/* The same, and the gradients of the loss with respect to every weight, without dropout: read them by name
+ * before the next call that runs the model. */
+QUARTIC_API quartic_status quartic_model_gradients(quartic_model *model, uint32_t batch, uint32_t length,
+                                                   const int32_t *tokens, const int32_t *targets,
+                                                   const uint8_t *mask, float *out_loss);
+/* Errors: INVALID_ARGUMENT (unknown name, wrong size, or no gradients computed yet). */
+QUARTIC_API quartic_status quartic_model_read_gradient(const quartic_model *model, const char *name,
+                                                       float *out_numbers, uint64_t elements);
+
+/* What a call needs of the device's memory besides the weights, before anything is compiled: of forward, or
+ * of gradients if with_gradients is 1. */
+QUARTIC_API quartic_status quartic_model_measure(const quartic_model *model, uint32_t batch, uint32_t length,
+                                                 uint32_t masked, uint32_t with_gradients,
+                                                 quartic_program_memory *out_memory);
+
+/* Appends the forward pass to the caller's graph and returns the logits (b, n, num_tokens), or no value after
+ * an error (see quartic_graph_status). parameters: float32 with the flat weight tensor's element count
+ * (usually a graph parameter to be bound to quartic_model_weights); tokens: int32 (b, n); mask: int32 (b, n),
+ * 1 = real, or no value. */
+QUARTIC_API quartic_value quartic_model_append(const quartic_model *model, quartic_graph *graph,
+                                               quartic_value parameters, quartic_value tokens,
+                                               quartic_value mask);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,125 @@
+/* train.h: training with AdamW, and checkpoints that resume bit for bit.
+ *
+ * One step: for each of `accumulation` micro-batches, forward, loss and backward, gradients added into one
+ * flat state; then one AdamW update of all weights, with the norm of the mean gradient clipped. Learning
+ * rate: linear warm-up over warmup_steps, then a cosine down to final_learning_rate at total_steps; constant
+ * if that is 0. Everything random (dropout, batches) is a pure function of (seed, step), so that a resumed
+ * run repeats the uninterrupted one exactly. All calls block. A trainer is used by the thread that uses its
+ * model.
+ */
+#ifndef QUARTIC_TRAIN_H
+#define QUARTIC_TRAIN_H
+
+#include "quartic/model.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The settings of a training run, once; names are JSON keys. Kinds as in QUARTIC_MODEL_FIELD_LIST. A REAL's
+ * most is included here: REAL(name, default, least, most, meaning). */
+#define QUARTIC_TRAINER_FIELD_LIST(COUNT, FLAG, REAL)                                                        \
+    COUNT(batch, 0, 1, 1048576, "sequences of one micro-batch; must be given")                               \
+    COUNT(length, 0, 1, 65536, "tokens of a sequence; must be given")                                        \
+    COUNT(accumulation, 1, 1, 65536, "micro-batches of one step")                                            \
+    FLAG(masked, 0, "steps come with a mask")                                                                \
+    REAL(learning_rate, 3e-4f, 0.0f, 1e3f, "AdamW's, at the end of the warm-up")                             \
+    REAL(final_learning_rate, 0.0f, 0.0f, 1e3f, "at total_steps and after")                                  \
+    COUNT(warmup_steps, 0, 0, 4294967295u, "steps of linear warm-up")                                        \
+    COUNT(total_steps, 0, 0, 4294967295u,                                                                    \
+          "where the cosine ends; 0: the rate stays constant after the warm-up")                             \
+    REAL(beta1, 0.9f, 0.0f, 0.9999999f, "decay of the first moment")                                         \
+    REAL(beta2, 0.999f, 0.0f, 0.9999999f, "decay of the second moment")                                      \
+    REAL(eps, 1e-8f, 0.0f, 1.0f, "added to the root of the second moment")                                   \
+    REAL(weight_decay, 0.01f, 0.0f, 1e3f, "decoupled decay of every weight")                                 \
+    REAL(clip, 1.0f, 0.0f, 1e9f, "greatest norm of the gradient; 0: no clipping")
+
+typedef struct quartic_trainer_config {
+    size_t struct_size;
+#define QUARTIC_TRAINER_COUNT_FIELD(name, standard, least, most, meaning) uint32_t name;
+#define QUARTIC_TRAINER_FLAG_FIELD(name, standard, meaning)               uint32_t name;
+#define QUARTIC_TRAINER_REAL_FIELD(name, standard, least, most, meaning)  float name;
+    QUARTIC_TRAINER_FIELD_LIST(QUARTIC_TRAINER_COUNT_FIELD, QUARTIC_TRAINER_FLAG_FIELD,
+                               QUARTIC_TRAINER_REAL_FIELD)
+#undef QUARTIC_TRAINER_COUNT_FIELD
+#undef QUARTIC_TRAINER_FLAG_FIELD
+#undef QUARTIC_TRAINER_REAL_FIELD
+    uint64_t seed; /* of dropout and of sampled batches */
+} quartic_trainer_config;
+
+#define QUARTIC_TRAINER_COUNT_DEFAULT(name, standard, least, most, meaning) standard,
+#define QUARTIC_TRAINER_FLAG_DEFAULT(name, standard, meaning)               standard,
+#define QUARTIC_TRAINER_REAL_DEFAULT(name, standard, least, most, meaning)  standard,
+#define QUARTIC_TRAINER_CONFIG_INIT                                                                          \
+    {                                                                                                        \
+        sizeof(quartic_trainer_config),                                                                      \
+            QUARTIC_TRAINER_FIELD_LIST(QUARTIC_TRAINER_COUNT_DEFAULT, QUARTIC_TRAINER_FLAG_DEFAULT,          \
+                                       QUARTIC_TRAINER_REAL_DEFAULT) 0                                       \
+    }
+
+typedef struct quartic_trainer quartic_trainer;
+
+/* Compiles a trainer of the model's weights; the model must outlive it. Errors: INVALID_ARGUMENT,
+ * OUT_OF_MEMORY, OUT_OF_DEVICE_MEMORY with the figures. */
+QUARTIC_API quartic_status quartic_trainer_create(quartic_model *model, const quartic_trainer_config *config,
+                                                  quartic_trainer **out_trainer);
+/* NULL is fine. */
+QUARTIC_API void quartic_trainer_destroy(quartic_trainer *trainer);
+QUARTIC_API const quartic_trainer_config *quartic_trainer_get_config(const quartic_trainer *trainer);
+
+/* What the trainer of this model and configuration needs besides the weights, before anything is compiled:
+ * workspace, and the gradients, moments and inputs as own_tensor_bytes. */
+QUARTIC_API quartic_status quartic_trainer_measure(const quartic_model *model,
+                                                   const quartic_trainer_config *config,
+                                                   quartic_program_memory *out_memory);
+
+typedef struct quartic_step_report {
+    uint64_t step;       /* the step just done; the first is 1 */
+    float loss;          /* mean over the micro-batches, before the update */
+    float gradient_norm; /* of the mean gradient, before clipping */
+    float learning_rate;
+} quartic_step_report;
+
+/* One step on tokens (accumulation, batch, length), targets of the same shape (negative: ignored) and, if the
+ * configuration says masked, a mask of bytes (1 = real), else NULL. out_report may be NULL. Errors: as
+ * quartic_model_gradients; NON_FINITE if a loss or the gradient's norm is infinite or NaN: then *out_report
+ * tells which, the weights, moments and step are as before, and training may go on with other data or a
+ * smaller rate. */
+QUARTIC_API quartic_status quartic_trainer_step(quartic_trainer *trainer, const int32_t *tokens,
+                                                const int32_t *targets, const uint8_t *mask,
+                                                quartic_step_report *out_report);
+
+/* One step of next-token prediction on windows of length + 1 tokens drawn from data by quartic_batch_sample
+ * with the trainer's seed and step. Errors: also too little data. */
+QUARTIC_API quartic_status quartic_trainer_step_sampled(quartic_trainer *trainer, const int32_t *data,
+                                                        uint64_t count, quartic_step_report *out_report);
+
+/* Steps done so far. */
+QUARTIC_API uint64_t quartic_trainer_get_step(const quartic_trainer *trainer);
+/* A number of the caller's that checkpoints carry along, such as where in the data the next batch starts. */
+QUARTIC_API uint64_t quartic_trainer_get_position(const quartic_trainer *trainer);
+QUARTIC_API void quartic_trainer_set_position(quartic_trainer *trainer, uint64_t position);
+
+/* The learning rate of a step (the first is 1). Pure. */
+QUARTIC_API float quartic_learning_rate(const quartic_trainer_config *config, uint64_t step);
+
+/* Draws rows windows of length + 1 consecutive tokens, uniformly, as a pure function of (seed, step): tokens
+ * (rows, length) and, one further, targets (rows, length). Errors: INVALID_ARGUMENT if count < length + 1. */
+QUARTIC_API quartic_status quartic_batch_sample(const int32_t *data, uint64_t count, uint64_t seed,
+                                                uint64_t step, uint32_t rows, uint32_t length,
+                                                int32_t *out_tokens, int32_t *out_targets);
+
+/* Saves weights, moments, step, position and both configurations in one safetensors file, replaced
+ * atomically. quartic_model_open reads the model out of it. Errors: IO. */
+QUARTIC_API quartic_status quartic_trainer_save(const quartic_trainer *trainer, const char *path);
+/* Restores all of that, so that training goes on bit for bit. Errors, with nothing changed: as
+ * quartic_model_load; FORMAT if the file is no checkpoint; INVALID_ARGUMENT if a setting that the run depends
+ * on (seed, batch, length, accumulation, masked) differs from the trainer's, naming both values. */
+QUARTIC_API quartic_status quartic_trainer_load(quartic_trainer *trainer, const char *path);
+/* The settings saved in a checkpoint, for a tool that resumes. Errors: IO, FORMAT. */
+QUARTIC_API quartic_status quartic_trainer_config_read(const char *path, quartic_trainer_config *out_config);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
