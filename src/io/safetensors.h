@@ -1,0 +1,44 @@
+/* safetensors.h (internal): what reader, converter and writer of the format share.
+ *
+ * An open file owns three blocks: the tensor table sorted by name, the metadata table, and the texts of both;
+ * and the file's bytes if it read them itself.
+ */
+#ifndef QUARTIC_IO_SAFETENSORS_H
+#define QUARTIC_IO_SAFETENSORS_H
+
+#include <stdbool.h>
+
+#include "quartic/io.h"
+
+#define QUARTIC_SAFETENSORS_METADATA_KEY "__metadata__"
+
+enum {
+    QUARTIC_SAFETENSORS_LENGTH_BYTES = 8, /* of the header length before the header */
+    /* Longest header taken: room for 100,000 tensors, and a bound on what a hostile one can make us allocate.
+     */
+    QUARTIC_SAFETENSORS_HEADER_CAP = 16 << 20
+};
+
+struct quartic_safetensors {
+    char *label; /* the path, shortened, for sentences */
+    quartic_safetensors_tensor *tensors;
+    quartic_safetensors_text *metadata;
+    char *texts;          /* all names, keys and values, each ended by a zero */
+    unsigned char *owned; /* the file's bytes, NULL if they are the caller's */
+    uint32_t tensor_count, metadata_count;
+};
+
+/* A name from a file made fit for a sentence: control characters and quotes replaced, cut at a whole
+ * character if long. Returns the buffer. */
+enum { QUARTIC_SAFETENSORS_QUOTE_BYTES = 96 };
+const char *quartic_safetensors_quote(const char *name, char *buffer);
+
+/* The end of a long path, which says more than its start. */
+enum { QUARTIC_SAFETENSORS_LABEL_CHARS = 240 };
+const char *quartic_safetensors_path_end(const char *path);
+
+/* Bytes of a tensor of this type and shape; false if they do not fit 63 bits. */
+bool quartic_safetensors_bytes(quartic_safetensors_dtype dtype, const quartic_shape *shape,
+                               uint64_t *out_bytes);
+
+#endif

@@ -1,0 +1,151 @@
+/* save.c: writes safetensors files that depend on their contents only.
+ *
+ * Order: wider types first, then by name, so that every tensor is aligned to its type; the header is padded
+ * with spaces until the data starts at a multiple of 8. Metadata keys are sorted.
+ */
+#include "io/safetensors.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/status.h"
+#include "io/atomic_file.h"
+
+static int by_width_and_name(const void *a, const void *b) {
+    const quartic_safetensors_tensor *left = *(const quartic_safetensors_tensor *const *)a;
+    const quartic_safetensors_tensor *right = *(const quartic_safetensors_tensor *const *)b;
+    size_t left_size = quartic_safetensors_dtype_size(left->dtype);
+    size_t right_size = quartic_safetensors_dtype_size(right->dtype);
+    if (left_size != right_size) return left_size > right_size ? -1 : 1;
+    return strcmp(left->name, right->name);
+}
+
+static int by_key(const void *a, const void *b) {
+    return strcmp((*(const quartic_safetensors_text *const *)a)->key,
+                  (*(const quartic_safetensors_text *const *)b)->key);
+}
+
+static quartic_status no_memory(void) {
+    return quartic_fail(QUARTIC_OUT_OF_MEMORY,
+                        "the host has no memory left for the header of a safetensors file");
+}
+
+/* Puts value, whose reference it takes, under a new key of object. */
+static quartic_status put(json_t *object, const char *key, json_t *value, const char *what) {
+    char quoted[QUARTIC_SAFETENSORS_QUOTE_BYTES];
+    quartic_status status = QUARTIC_OK;
+    if (json_object_get(object, key) != NULL)
+        status = quartic_fail(QUARTIC_INVALID_ARGUMENT, "two %ss are named \"%s\"; names must be unique",
+                              what, quartic_safetensors_quote(key, quoted));
+    else if (json_object_set(object, key, value) != 0)
+        status =
+            quartic_fail(QUARTIC_INVALID_ARGUMENT, "the %s \"%s\" has a name or text that is no valid UTF-8",
+                         what, quartic_safetensors_quote(key, quoted));
+    json_decref(value);
+    return status;
+}
+
+static quartic_status put_metadata(json_t *header, const quartic_safetensors_text *const *texts,
+                                   uint32_t count) {
+    json_t *object = json_object();
+    if (object == NULL) return no_memory();
+    quartic_status status = QUARTIC_OK;
+    for (uint32_t m = 0; m < count && status == QUARTIC_OK; ++m)
+        status = put(object, texts[m]->key, json_string(texts[m]->text), "metadata text");
+    if (status == QUARTIC_OK) return put(header, QUARTIC_SAFETENSORS_METADATA_KEY, object, "header entry");
+    json_decref(object);
+    return status;
+}
+
+static quartic_status put_tensor(json_t *header, const quartic_safetensors_tensor *tensor, uint64_t *end) {
+    char quoted[QUARTIC_SAFETENSORS_QUOTE_BYTES];
+    uint64_t begin = *end, bytes = 0;
+    if (strcmp(tensor->name, QUARTIC_SAFETENSORS_METADATA_KEY) == 0)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                            "a tensor may not be named %s, which the format reserves",
+                            QUARTIC_SAFETENSORS_METADATA_KEY);
+    if (quartic_safetensors_dtype_size(tensor->dtype) == 0 || tensor->shape.rank > QUARTIC_MAX_RANK ||
+        !quartic_safetensors_bytes(tensor->dtype, &tensor->shape, &bytes) ||
+        bytes > (uint64_t)INT64_MAX - begin)
+        return quartic_fail(
+            QUARTIC_INVALID_ARGUMENT,
+            "tensor \"%s\" has dtype %d and rank %u; expected a known dtype, at most %d axes and "
+            "less than 2^63 bytes in all",
+            quartic_safetensors_quote(tensor->name, quoted), (int)tensor->dtype, tensor->shape.rank,
+            QUARTIC_MAX_RANK);
+    *end += bytes;
+    json_t *shape = json_array();
+    for (uint32_t axis = 0; axis < tensor->shape.rank; ++axis)
+        json_array_append_new(shape, json_integer((json_int_t)tensor->shape.dims[axis]));
+    /* o takes the reference of shape, also on failure. */
+    json_t *facts = json_pack("{s:s, s:o, s:[I, I]}", "dtype", quartic_safetensors_dtype_name(tensor->dtype),
+                              "shape", shape, "data_offsets", (json_int_t)begin, (json_int_t)*end);
+    if (facts == NULL || json_array_size(shape) != tensor->shape.rank) {
+        json_decref(facts);
+        return no_memory();
+    }
+    return put(header, tensor->name, facts, "tensor");
+}
+
+/* Writes the length field, the header and the padding. */
+static quartic_status write_header(quartic_atomic_file *file, const json_t *header) {
+    char *text = json_dumps(header, JSON_COMPACT);
+    if (text == NULL) return no_memory();
+    size_t length = strlen(text), padded = (length + 7) / 8 * 8;
+    unsigned char length_field[QUARTIC_SAFETENSORS_LENGTH_BYTES];
+    for (int k = 0; k < QUARTIC_SAFETENSORS_LENGTH_BYTES; ++k)
+        length_field[k] = (unsigned char)((uint64_t)padded >> 8 * k);
+    quartic_status status =
+        padded > QUARTIC_SAFETENSORS_HEADER_CAP
+            ? quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                           "the header of %s would have %zu bytes; at most %d are allowed",
+                           quartic_safetensors_path_end(file->path), padded, QUARTIC_SAFETENSORS_HEADER_CAP)
+            : quartic_atomic_file_write(file, length_field, sizeof length_field);
+    if (status == QUARTIC_OK) status = quartic_atomic_file_write(file, text, length);
+    if (status == QUARTIC_OK) status = quartic_atomic_file_write(file, "       ", padded - length);
+    free(text); /* jansson's own allocator */
+    return status;
+}
+
+static quartic_status write_file(const char *path, const json_t *header,
+                                 const quartic_safetensors_tensor *const *tensors, uint32_t count) {
+    quartic_atomic_file file;
+    QUARTIC_TRY(quartic_atomic_file_begin(path, &file));
+    quartic_status status = write_header(&file, header);
+    for (uint32_t t = 0; t < count && status == QUARTIC_OK; ++t) {
+        uint64_t bytes = 0;
+        quartic_safetensors_bytes(tensors[t]->dtype, &tensors[t]->shape, &bytes);
+        status = quartic_atomic_file_write(&file, tensors[t]->data, (size_t)bytes);
+    }
+    if (status == QUARTIC_OK) return quartic_atomic_file_commit(&file);
+    quartic_atomic_file_discard(&file);
+    return status;
+}
+
+quartic_status quartic_safetensors_save(const char *path, const quartic_safetensors_tensor *tensors,
+                                        uint32_t tensor_count, const quartic_safetensors_text *metadata,
+                                        uint32_t metadata_count) {
+    const quartic_safetensors_tensor **sorted = quartic_alloc(tensor_count, sizeof *sorted);
+    const quartic_safetensors_text **texts = quartic_alloc(metadata_count, sizeof *texts);
+    json_t *header = json_object();
+    quartic_status status = QUARTIC_OK;
+    if (header == NULL) status = no_memory();
+    if (sorted == NULL || texts == NULL) status = QUARTIC_OUT_OF_MEMORY;
+    if (status == QUARTIC_OK) {
+        for (uint32_t t = 0; t < tensor_count; ++t) sorted[t] = &tensors[t];
+        for (uint32_t m = 0; m < metadata_count; ++m) texts[m] = &metadata[m];
+        qsort(sorted, tensor_count, sizeof *sorted, by_width_and_name);
+        qsort(texts, metadata_count, sizeof *texts, by_key);
+        if (metadata_count > 0) status = put_metadata(header, texts, metadata_count);
+    }
+    uint64_t end = 0;
+    for (uint32_t t = 0; t < tensor_count && status == QUARTIC_OK; ++t)
+        status = put_tensor(header, sorted[t], &end);
+    if (status == QUARTIC_OK) status = write_file(path, header, sorted, tensor_count);
+    json_decref(header);
+    quartic_free(sorted);
+    quartic_free(texts);
+    return status;
+}
