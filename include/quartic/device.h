@@ -2,9 +2,9 @@
  *
  * Names: "cpu" (tuned rows where they exist), "reference" (plain loops that define the result), "reference64"
  * (the same loops with every real number held in double: for checking gradients), a Vulkan device by index
- * ("0") or by part of its name ("radeon"), "vulkan" (the best Vulkan device) and "auto": discrete > integrated
- * > virtual GPU > cpu > software Vulkan. QUARTIC_DEVICE in the environment is what "auto" and NULL mean if set.
- * A device may be used by one thread at a time; two threads may each drive their own device.
+ * ("0") or by part of its name ("radeon"), "vulkan" (the best Vulkan device) and "auto": discrete >
+ * integrated > virtual GPU > cpu > software Vulkan. QUARTIC_DEVICE in the environment is what "auto" and NULL
+ * mean if set. A device may be used by one thread at a time; two threads may each drive their own device.
  */
 #ifndef QUARTIC_DEVICE_H
 #define QUARTIC_DEVICE_H
@@ -28,14 +28,14 @@ typedef enum quartic_device_kind {
 } quartic_device_kind;
 
 typedef struct quartic_device_info {
-    char name[256];           /* the driver's name of the device, or "cpu", "reference", "reference64" */
-    char driver[256];         /* driver name and version, "" for the CPU devices */
-    char type[16];            /* "discrete", "integrated", "virtual", "software", "cpu" or "other" */
+    char name[256];   /* the driver's name of the device, or "cpu", "reference", "reference64" */
+    char driver[256]; /* driver name and version, "" for the CPU devices */
+    char type[16];    /* "discrete", "integrated", "virtual", "software", "cpu" or "other" */
     quartic_device_kind kind;
-    uint32_t index;           /* index among the Vulkan devices; 0 for the others */
-    uint64_t memory_bytes;    /* device-local heap in bytes (Vulkan) or physical memory (CPU) */
-    uint32_t usable;          /* 1 if the device has what the library needs */
-    char why_not[256];        /* what it lacks, if not usable */
+    uint32_t index;        /* index among the Vulkan devices; 0 for the others */
+    uint64_t memory_bytes; /* device-local heap in bytes (Vulkan) or physical memory (CPU) */
+    uint32_t usable;       /* 1 if the device has what the library needs */
+    char why_not[256];     /* what it lacks, if not usable */
 } quartic_device_info;
 
 /* Opens a device by name (see above; NULL = "auto"). Errors: UNAVAILABLE with the list of what exists. */
@@ -44,7 +44,8 @@ QUARTIC_API quartic_status quartic_device_create(const char *name, quartic_devic
 /* Closes the device; everything created on it must be gone. NULL is fine. */
 QUARTIC_API void quartic_device_destroy(quartic_device *device);
 
-QUARTIC_API quartic_status quartic_device_get_info(const quartic_device *device, quartic_device_info *out_info);
+QUARTIC_API quartic_status quartic_device_get_info(const quartic_device *device,
+                                                   quartic_device_info *out_info);
 
 /* Lists what exists, best first by the order of "auto". Writes at most capacity entries to out_infos (which
  * may be NULL if capacity is 0) and the full count to *out_count. No Vulkan loader is no error: the CPU

@@ -65,7 +65,8 @@ QUARTIC_API quartic_status quartic_graph_gradients_many(quartic_graph *graph, co
                                                         const quartic_value *wrt, uint32_t count,
                                                         quartic_value *out_gradients);
 
-/* ---- views: no data moves -------------------------------------------------------------------------------- */
+/* ---- views: no data moves --------------------------------------------------------------------------------
+ */
 
 /* Same elements, another shape (copies first if the value is not contiguous). */
 QUARTIC_API quartic_value quartic_reshape(quartic_graph *graph, quartic_value x, const quartic_shape *shape);
@@ -75,11 +76,13 @@ QUARTIC_API quartic_value quartic_permute(quartic_graph *graph, quartic_value x,
 QUARTIC_API quartic_value quartic_slice(quartic_graph *graph, quartic_value x, uint32_t axis, uint32_t start,
                                         uint32_t length);
 /* Repeats axes of extent 1 (broadcasts) to the given shape. */
-QUARTIC_API quartic_value quartic_broadcast(quartic_graph *graph, quartic_value x, const quartic_shape *shape);
+QUARTIC_API quartic_value quartic_broadcast(quartic_graph *graph, quartic_value x,
+                                            const quartic_shape *shape);
 /* Elements (i, i) of two adjacent axes of equal extent: (.., n, n, ..) to (.., n, ..); axis is the first. */
 QUARTIC_API quartic_value quartic_diagonal(quartic_graph *graph, quartic_value x, uint32_t axis);
 
-/* ---- data movement ----------------------------------------------------------------------------------------- */
+/* ---- data movement
+ * ----------------------------------------------------------------------------------------- */
 
 /* A contiguous copy. */
 QUARTIC_API quartic_value quartic_copy(quartic_graph *graph, quartic_value x);
@@ -97,13 +100,15 @@ QUARTIC_API quartic_value quartic_embedding(quartic_graph *graph, quartic_value 
 /* out[i, j, :] = table[i - j + n - 1, :]: table (2n - 1, D) to (n, n, D). */
 QUARTIC_API quartic_value quartic_relative_bias(quartic_graph *graph, quartic_value table);
 
-/* ---- elementwise ------------------------------------------------------------------------------------------- */
+/* ---- elementwise
+ * ------------------------------------------------------------------------------------------- */
 
 /* The unary functions: X(name). gelu is exact: x * (1 + erf(x / sqrt 2)) / 2; silu is x * sigmoid(x). */
 #define QUARTIC_UNARY_LIST(X)                                                                                \
     X(negate) X(exp) X(log) X(sqrt) X(square) X(relu) X(sigmoid) X(tanh) X(silu) X(gelu)
 
-#define QUARTIC_UNARY_BUILDER(name) QUARTIC_API quartic_value quartic_##name(quartic_graph *graph, quartic_value x);
+#define QUARTIC_UNARY_BUILDER(name)                                                                          \
+    QUARTIC_API quartic_value quartic_##name(quartic_graph *graph, quartic_value x);
 QUARTIC_UNARY_LIST(QUARTIC_UNARY_BUILDER)
 #undef QUARTIC_UNARY_BUILDER
 
@@ -127,7 +132,8 @@ QUARTIC_API quartic_value quartic_sum(quartic_graph *graph, quartic_value x, uin
 QUARTIC_API quartic_value quartic_dropout(quartic_graph *graph, quartic_value x, quartic_value seed,
                                           float probability, uint32_t stream);
 
-/* ---- matrix products ------------------------------------------------------------------------------------- */
+/* ---- matrix products -------------------------------------------------------------------------------------
+ */
 
 /* op(a) op(b) over the last two axes, the leading axes broadcast: (.., M, K) x (.., K, N) to (.., M, N).
  * transpose_a: a is (.., K, M); transpose_b: b is (.., N, K). result = alpha * product + bias + addend, where
@@ -137,7 +143,12 @@ typedef struct quartic_matmul_options {
     float alpha;
     quartic_value bias, addend;
 } quartic_matmul_options;
-#define QUARTIC_MATMUL_OPTIONS_INIT {0, 0, 1.0f, {0}, {0}}
+#define QUARTIC_MATMUL_OPTIONS_INIT                                                                          \
+    {                                                                                                        \
+        0, 0, 1.0f, {0}, {                                                                                   \
+            0                                                                                                \
+        }                                                                                                    \
+    }
 
 /* options may be NULL. */
 QUARTIC_API quartic_value quartic_matmul(quartic_graph *graph, quartic_value a, quartic_value b,
@@ -149,7 +160,8 @@ QUARTIC_API quartic_value quartic_linear(quartic_graph *graph, quartic_value x, 
 /* ---- norms and softmax, over the last axis ------------------------------------------------------------- */
 
 /* x * rsqrt(mean(x^2) + eps) * scale; scale (D) or no value. */
-QUARTIC_API quartic_value quartic_rms_norm(quartic_graph *graph, quartic_value x, quartic_value scale, float eps);
+QUARTIC_API quartic_value quartic_rms_norm(quartic_graph *graph, quartic_value x, quartic_value scale,
+                                           float eps);
 /* x / max(|x|, 1e-12) * sqrt(D) * (gamma + gamma_offset); gamma (D). */
 QUARTIC_API quartic_value quartic_l2_norm(quartic_graph *graph, quartic_value x, quartic_value gamma,
                                           float gamma_offset);
@@ -161,7 +173,8 @@ QUARTIC_API quartic_value quartic_layer_norm(quartic_graph *graph, quartic_value
 QUARTIC_API quartic_value quartic_softmax(quartic_graph *graph, quartic_value sim, quartic_value mask,
                                           uint32_t causal);
 
-/* ---- attention ------------------------------------------------------------------------------------------- */
+/* ---- attention -------------------------------------------------------------------------------------------
+ */
 
 /* Taylor attention (second-order series of exp) along one axis of (b, r, c, h, d) tensors: axis 1 or 2 is the
  * sequence, the other one is a batch. q, k (b, r, c, h, d), v (b, r, c, h, dv); q comes scaled.
@@ -187,16 +200,18 @@ QUARTIC_API quartic_value quartic_cross_entropy(quartic_graph *graph, quartic_va
                                                 quartic_value targets);
 /* Sum of squares of all elements: a scalar. */
 QUARTIC_API quartic_value quartic_sum_squares(quartic_graph *graph, quartic_value x);
-/* target += factor * x, in place; target is a state, parameter or a view of one. Returns the updated target. */
+/* target += factor * x, in place; target is a state, parameter or a view of one. Returns the updated target.
+ */
 QUARTIC_API quartic_value quartic_accumulate(quartic_graph *graph, quartic_value target, quartic_value x,
                                              float factor);
 /* Every element of target = number, in place. */
 QUARTIC_API quartic_value quartic_fill(quartic_graph *graph, quartic_value target, float number);
 /* AdamW with decoupled decay, in place on parameter, first and second moment (all (P)).
- * hyper float32 (8): learning rate, beta1, beta2, eps, weight decay, 1 - beta1^t, 1 - beta2^t, clip (0 = off).
- * The gradient counts as gradient * gradient_factor (1 / number of accumulated micro-batches). squared_norm:
- * scalar, the sum of squares of `gradient` as stored, or no value for no clipping; with clip > 0 the gradient
- * is multiplied by min(1, clip / (norm + 1e-6)) where norm = gradient_factor * sqrt(squared_norm). */
+ * hyper float32 (8): learning rate, beta1, beta2, eps, weight decay, 1 - beta1^t, 1 - beta2^t, clip (0 =
+ * off). The gradient counts as gradient * gradient_factor (1 / number of accumulated micro-batches).
+ * squared_norm: scalar, the sum of squares of `gradient` as stored, or no value for no clipping; with clip >
+ * 0 the gradient is multiplied by min(1, clip / (norm + 1e-6)) where norm = gradient_factor *
+ * sqrt(squared_norm). */
 QUARTIC_API void quartic_adamw(quartic_graph *graph, quartic_value parameter, quartic_value gradient,
                                quartic_value first_moment, quartic_value second_moment, quartic_value hyper,
                                quartic_value squared_norm, float gradient_factor);

@@ -32,7 +32,8 @@ typedef struct quartic_program_config {
     uint32_t profile;          /* 1: measure the time of every step (see quartic_program_step) */
 } quartic_program_config;
 
-#define QUARTIC_PROGRAM_CONFIG_INIT {sizeof(quartic_program_config), 0, 0, 0, 0}
+#define QUARTIC_PROGRAM_CONFIG_INIT                                                                          \
+    { sizeof(quartic_program_config), 0, 0, 0, 0 }
 
 typedef struct quartic_program_memory {
     uint64_t workspace_bytes;  /* intermediates and scratch, after sharing by lifetime */

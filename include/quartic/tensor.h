@@ -50,7 +50,8 @@ QUARTIC_API void quartic_tensor_destroy(quartic_tensor *tensor);
 QUARTIC_API quartic_dtype quartic_tensor_dtype(const quartic_tensor *tensor);
 QUARTIC_API quartic_shape quartic_tensor_shape(const quartic_tensor *tensor);
 
-/* Copies the whole tensor from or to host memory and waits. bytes must be the tensor's size: 4 per element. */
+/* Copies the whole tensor from or to host memory and waits. bytes must be the tensor's size: 4 per element.
+ */
 QUARTIC_API quartic_status quartic_tensor_write(quartic_tensor *tensor, const void *data, size_t bytes);
 QUARTIC_API quartic_status quartic_tensor_read(const quartic_tensor *tensor, void *out_data, size_t bytes);
 

@@ -9,7 +9,7 @@
 #include "ops/tape.h"
 #include "quartic/graph.h"
 
-enum { QUARTIC_NONE = 0xffffffffu };
+#define QUARTIC_NONE UINT32_MAX
 
 typedef enum quartic_storage_kind {
     QUARTIC_STORAGE_INTERMEDIATE,
@@ -64,6 +64,9 @@ static inline const quartic_graph_value *quartic_graph_get(const quartic_graph *
 
 /* Makes the first error stick; returns the status. */
 quartic_status quartic_graph_fail(quartic_graph *graph, quartic_status status);
+
+/* A deep copy, so that a program outlives the graph it was compiled from. */
+quartic_status quartic_graph_clone(const quartic_graph *graph, quartic_graph **out_graph);
 
 /* The layouts of a node's operands, for infer, gpu and flops rules. Arrays must hold the op maxima. */
 quartic_op_call quartic_graph_call(const quartic_graph *graph, const quartic_node *node,

@@ -20,9 +20,9 @@ typedef struct quartic_plan_step {
 } quartic_plan_step;
 
 typedef struct quartic_plan_place {
-    bool used;            /* some step or output touches the storage */
-    bool in_workspace;    /* else it is a named tensor */
-    uint64_t offset;      /* bytes in the workspace */
+    bool used;         /* some step or output touches the storage */
+    bool in_workspace; /* else it is a named tensor */
+    uint64_t offset;   /* bytes in the workspace */
     uint64_t bytes;
 } quartic_plan_place;
 
@@ -36,8 +36,8 @@ typedef struct quartic_plan {
 } quartic_plan;
 
 /* real_bytes: 4, or 8 where real numbers are held as double. */
-quartic_status quartic_plan_create(const quartic_graph *graph, uint32_t real_bytes, quartic_scratch_rule scratch,
-                                   void *context, quartic_plan *out_plan);
+quartic_status quartic_plan_create(const quartic_graph *graph, uint32_t real_bytes,
+                                   quartic_scratch_rule scratch, void *context, quartic_plan *out_plan);
 void quartic_plan_destroy(quartic_plan *plan);
 
 #endif

@@ -1,7 +1,7 @@
 /* binary.c: elementwise add, subtract, multiply, divide.
  *
- * out = f(a, b) with both operands broadcast to the common shape. The gradient of an operand is summed back to
- * its shape. divide: da = g / b, db = -g * out / b.
+ * out = f(a, b) with both operands broadcast to the common shape. The gradient of an operand is summed back
+ * to its shape. divide: da = g / b, db = -g * out / b.
  */
 #include "ops/tape.h"
 #include "shaders/binary.args.h"
@@ -24,10 +24,11 @@ static quartic_status binary_infer(const quartic_op_call *call, quartic_layout *
     quartic_shape common;
     if (!quartic_shape_broadcast(a, b, &common)) {
         char a_text[QUARTIC_SHAPE_TEXT], b_text[QUARTIC_SHAPE_TEXT];
-        return quartic_fail(QUARTIC_SHAPE_MISMATCH,
-                            "an elementwise op cannot broadcast shapes %s and %s together; each pair of axes, "
-                            "aligned at the last, must be equal or 1",
-                            quartic_shape_text(a, a_text), quartic_shape_text(b, b_text));
+        return quartic_fail(
+            QUARTIC_SHAPE_MISMATCH,
+            "an elementwise op cannot broadcast shapes %s and %s together; each pair of axes, "
+            "aligned at the last, must be equal or 1",
+            quartic_shape_text(a, a_text), quartic_shape_text(b, b_text));
     }
     out[0] = quartic_layout_contiguous(QUARTIC_FLOAT32, &common);
     *out_count = 1;
@@ -36,10 +37,14 @@ static quartic_status binary_infer(const quartic_op_call *call, quartic_layout *
 
 static double evaluate(binary_function function, double a, double b) {
     switch (function) {
-    case FUNCTION_add: return a + b;
-    case FUNCTION_subtract: return a - b;
-    case FUNCTION_multiply: return a * b;
-    default: return a / b;
+    case FUNCTION_add:
+        return a + b;
+    case FUNCTION_subtract:
+        return a - b;
+    case FUNCTION_multiply:
+        return a * b;
+    default:
+        return a / b;
     }
 }
 
@@ -73,9 +78,12 @@ static quartic_status binary_gpu(const quartic_op_call *call, const quartic_gpu_
     }
     quartic_dispatch *dispatch = quartic_dispatch_add(list, "binary", &args, sizeof args);
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, offsetof(quartic_binary_args, a), QUARTIC_OPERAND_INPUT, 0, QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_binary_args, b), QUARTIC_OPERAND_INPUT, 1, QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_binary_args, result), QUARTIC_OPERAND_OUTPUT, 0, QUARTIC_WRITE);
+    quartic_dispatch_operand(dispatch, offsetof(quartic_binary_args, a), QUARTIC_OPERAND_INPUT, 0,
+                             QUARTIC_READ);
+    quartic_dispatch_operand(dispatch, offsetof(quartic_binary_args, b), QUARTIC_OPERAND_INPUT, 1,
+                             QUARTIC_READ);
+    quartic_dispatch_operand(dispatch, offsetof(quartic_binary_args, result), QUARTIC_OPERAND_OUTPUT, 0,
+                             QUARTIC_WRITE);
     quartic_dispatch_spec(dispatch, (uint32_t)attrs->function);
     quartic_dispatch_spec(dispatch, quartic_layout_is_contiguous(&a) && quartic_layout_is_contiguous(&b));
     quartic_dispatch_groups(dispatch, (count + 255) / 256);
@@ -92,9 +100,14 @@ static quartic_status binary_grad(quartic_tape *tape) {
         if (!quartic_tape_wants(tape, input)) continue;
         quartic_value d = g;
         switch (attrs->function) {
-        case FUNCTION_add: break;
-        case FUNCTION_subtract: d = input == 0 ? g : quartic_negate(graph, g); break;
-        case FUNCTION_multiply: d = quartic_multiply(graph, g, quartic_tape_input(tape, 1 - input)); break;
+        case FUNCTION_add:
+            break;
+        case FUNCTION_subtract:
+            d = input == 0 ? g : quartic_negate(graph, g);
+            break;
+        case FUNCTION_multiply:
+            d = quartic_multiply(graph, g, quartic_tape_input(tape, 1 - input));
+            break;
         case FUNCTION_divide:
             d = quartic_divide(graph, g, quartic_tape_input(tape, 1));
             if (input == 1)

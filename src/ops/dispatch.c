@@ -6,8 +6,9 @@
 quartic_dispatch *quartic_dispatch_add(quartic_dispatch_list *list, const char *shader, const void *args,
                                        size_t args_bytes) {
     if (list->count == QUARTIC_DISPATCH_MAX || args_bytes > QUARTIC_ARGS_BYTES) {
-        quartic_fail(QUARTIC_INTERNAL, "%s: dispatch %u with %zu bytes of arguments exceeds %d dispatches or %d bytes",
-                     shader, list->count, args_bytes, QUARTIC_DISPATCH_MAX, QUARTIC_ARGS_BYTES);
+        quartic_fail(QUARTIC_INTERNAL,
+                     "%s: dispatch %u with %zu bytes of arguments exceeds %d dispatches or %d bytes", shader,
+                     list->count, args_bytes, QUARTIC_DISPATCH_MAX, QUARTIC_ARGS_BYTES);
         return NULL;
     }
     quartic_dispatch *dispatch = &list->items[list->count++];

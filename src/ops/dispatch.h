@@ -1,13 +1,14 @@
 /* dispatch.h: GPU work as plain records, made by op->gpu without any device.
  *
- * A dispatch names a shader (the file shaders/<name>.comp), its specialisation constants (constant_id 0, 1, ..),
- * its push constants as bytes (the struct of shaders/<name>.args.h) and where in them the addresses of operands
- * belong; whoever runs it fills these in. Pointers address an operand's first element.
+ * A dispatch names a shader (the file shaders/<name>.comp), its specialisation constants (constant_id 0, 1,
+ * ..), its push constants as bytes (the struct of shaders/<name>.args.h) and where in them the addresses of
+ * operands belong; whoever runs it fills these in. Pointers address an operand's first element.
  *
- * Grids: a linear count of groups is laid out as x = min(count, 65535), y = the rest (quartic_dispatch_groups);
- * the shader's linear_group() undoes it and must ignore groups beyond its count. A dispatch may be split along
- * x, y or z into several, so a shader uses gl_WorkGroupID (which includes the base), never gl_NumWorkGroups.
- * Dispatches of one list run in order; the runner puts a barrier between two that touch the same bytes.
+ * Grids: a linear count of groups is laid out as x = min(count, 65535), y = the rest
+ * (quartic_dispatch_groups); the shader's linear_group() undoes it and must ignore groups beyond its count. A
+ * dispatch may be split along x, y or z into several, so a shader uses gl_WorkGroupID (which includes the
+ * base), never gl_NumWorkGroups. Dispatches of one list run in order; the runner puts a barrier between two
+ * that touch the same bytes.
  */
 #ifndef QUARTIC_OPS_DISPATCH_H
 #define QUARTIC_OPS_DISPATCH_H
@@ -43,10 +44,10 @@ typedef enum quartic_operand_kind {
 enum { QUARTIC_READ = 1, QUARTIC_WRITE = 2 };
 
 typedef struct quartic_dispatch_pointer {
-    uint8_t args_offset; /* where in args the 8-byte address goes */
-    uint8_t kind;        /* quartic_operand_kind */
-    uint8_t index;       /* of the input or output */
-    uint8_t access;      /* QUARTIC_READ | QUARTIC_WRITE */
+    uint8_t args_offset;  /* where in args the 8-byte address goes */
+    uint8_t kind;         /* quartic_operand_kind */
+    uint8_t index;        /* of the input or output */
+    uint8_t access;       /* QUARTIC_READ | QUARTIC_WRITE */
     uint64_t byte_offset; /* added to the operand's address */
     uint64_t bytes;       /* extent from there for hazards; 0: the operand's whole extent */
 } quartic_dispatch_pointer;

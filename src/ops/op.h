@@ -2,6 +2,7 @@
  *
  * infer   the only place that rejects operands, with a sentence; gives the outputs' dtypes and shapes.
  * view    for ops that move no data: gives the output's layout from the input's; such an op has no kernel.
+ * check   rejects operand contents that would lead out of range (indices), with a sentence; optional.
  * cpu     the reference: plain loops in the formula's order, double accumulators, no allocation, no state.
  *         It reads with quartic_get and writes with quartic_put, so that the same loops run on float and on
  *         double storage (the device "reference64").
@@ -56,8 +57,10 @@ static inline double quartic_get(const quartic_operand *operand, int64_t positio
                          : (double)((const float *)operand->data)[position];
 }
 static inline void quartic_put(const quartic_operand *operand, int64_t position, double number) {
-    if (operand->wide) ((double *)operand->data)[position] = number;
-    else ((float *)operand->data)[position] = (float)number;
+    if (operand->wide)
+        ((double *)operand->data)[position] = number;
+    else
+        ((float *)operand->data)[position] = (float)number;
 }
 static inline int32_t quartic_get_int(const quartic_operand *operand, int64_t position) {
     return ((const int32_t *)operand->data)[position];
@@ -69,11 +72,11 @@ static inline bool quartic_is_present(const quartic_layout *layout) {
 /* How a test fills an operand. NORMAL: standard normal with a few outliers of magnitude 10. */
 typedef enum quartic_fill_kind {
     QUARTIC_FILL_NORMAL,
-    QUARTIC_FILL_SMALL,    /* normal * 0.3, no outliers: for operands of steep functions */
-    QUARTIC_FILL_POSITIVE, /* uniform in [0.5, 2) */
-    QUARTIC_FILL_INDEX,    /* int32 uniform in [0, limit) */
+    QUARTIC_FILL_SMALL,        /* normal * 0.3, no outliers: for operands of steep functions */
+    QUARTIC_FILL_POSITIVE,     /* uniform in [0.5, 2) */
+    QUARTIC_FILL_INDEX,        /* int32 uniform in [0, limit) */
     QUARTIC_FILL_SIGNED_INDEX, /* int32 uniform in [-1, limit) */
-    QUARTIC_FILL_MASK,     /* int32 0 or 1, about a third zeros, sometimes a whole row */
+    QUARTIC_FILL_MASK,         /* int32 0 or 1, about a third zeros, sometimes a whole row */
     QUARTIC_FILL_ZERO
 } quartic_fill_kind;
 
@@ -101,11 +104,12 @@ typedef struct quartic_op {
     uint32_t mutated_inputs;  /* output m is the m-th input of these, updated in place */
     quartic_status (*infer)(const quartic_op_call *call, quartic_layout *out_layouts, uint32_t *out_count);
     quartic_status (*view)(const void *attrs, const quartic_layout *in, quartic_layout *out_layout);
+    quartic_status (*check)(const quartic_op_run *run); /* on CPU devices before the kernel; NULL: nothing */
     void (*cpu)(const quartic_op_run *run);
     size_t (*cpu_scratch)(const quartic_op_call *call); /* NULL: none */
     quartic_status (*gpu)(const quartic_op_call *call, const quartic_gpu_limits *limits,
                           quartic_dispatch_list *out_list);
-    quartic_status (*grad)(struct quartic_tape *tape); /* NULL: not differentiable */
+    quartic_status (*grad)(struct quartic_tape *tape);        /* NULL: not differentiable */
     bool (*cases)(uint32_t index, quartic_op_case *out_case); /* false: no case of that index */
     double (*flops)(const quartic_op_call *call);             /* NULL: one per output element */
     /* Bound on |backend - reference|: tolerance * eps(float32) * sqrt(reduction) * scale of the output. */
@@ -126,10 +130,12 @@ const quartic_op *quartic_op_find(const char *name); /* NULL if there is none */
 uint32_t quartic_op_index(const quartic_op *op);
 
 /* Shared checks for infer: SHAPE_MISMATCH or INVALID_ARGUMENT with a sentence. */
-quartic_status quartic_op_expect_inputs(const char *op, const quartic_op_call *call, uint32_t least, uint32_t most);
+quartic_status quartic_op_expect_inputs(const char *op, const quartic_op_call *call, uint32_t least,
+                                        uint32_t most);
 quartic_status quartic_op_expect_dtype(const char *op, const quartic_op_call *call, uint32_t input,
                                        quartic_dtype dtype);
-quartic_status quartic_op_expect_rank(const char *op, const quartic_op_call *call, uint32_t input, uint32_t rank);
+quartic_status quartic_op_expect_rank(const char *op, const quartic_op_call *call, uint32_t input,
+                                      uint32_t rank);
 quartic_status quartic_op_expect_shape(const char *op, const quartic_op_call *call, uint32_t input,
                                        const quartic_shape *shape);
 

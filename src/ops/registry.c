@@ -41,9 +41,11 @@ quartic_status quartic_op_expect_dtype(const char *op, const quartic_op_call *ca
     quartic_dtype got = input < call->input_count ? call->inputs[input].dtype : QUARTIC_NO_DTYPE;
     if (got == dtype) return QUARTIC_OK;
     if (got == QUARTIC_NO_DTYPE)
-        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s needs its operand %u, which was left out", op, input);
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s needs its operand %u, which was left out", op,
+                            input);
     return quartic_fail(QUARTIC_INVALID_ARGUMENT, "operand %u of %s must be %s, not %s", input, op,
-                        dtype == QUARTIC_FLOAT32 ? "float32" : "int32", got == QUARTIC_FLOAT32 ? "float32" : "int32");
+                        dtype == QUARTIC_FLOAT32 ? "float32" : "int32",
+                        got == QUARTIC_FLOAT32 ? "float32" : "int32");
 }
 
 quartic_status quartic_op_expect_rank(const char *op, const quartic_op_call *call, uint32_t input,

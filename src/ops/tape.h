@@ -15,10 +15,10 @@ typedef struct quartic_tape quartic_tape;
 
 /* The node at hand. */
 const void *quartic_tape_attrs(const quartic_tape *tape);
-bool quartic_tape_wants(const quartic_tape *tape, uint32_t input);          /* false for a left-out input */
-quartic_value quartic_tape_input(quartic_tape *tape, uint32_t input);       /* no value if left out */
+bool quartic_tape_wants(const quartic_tape *tape, uint32_t input);    /* false for a left-out input */
+quartic_value quartic_tape_input(quartic_tape *tape, uint32_t input); /* no value if left out */
 quartic_value quartic_tape_output(quartic_tape *tape, uint32_t output);
-quartic_value quartic_tape_gradient(quartic_tape *tape, uint32_t output);   /* no value: zero */
+quartic_value quartic_tape_gradient(quartic_tape *tape, uint32_t output); /* no value: zero */
 quartic_layout quartic_tape_input_layout(const quartic_tape *tape, uint32_t input);
 void quartic_tape_give(quartic_tape *tape, uint32_t input, quartic_value gradient);
 

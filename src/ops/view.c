@@ -1,20 +1,19 @@
 /* view.c: reshape, permute, slice, broadcast, diagonal: ops that move no data.
  *
- * Each gives its output's layout from the input's. The adjoint of a view is another view (reshape, permute) or
- * a kernel that places the gradient (pad, diagonal_add) or sums it (broadcast).
+ * Each gives its output's layout from the input's. The adjoint of a view is another view (reshape, permute)
+ * or a kernel that places the gradient (pad, diagonal_add) or sums it (broadcast).
  */
 #include <string.h>
 
 #include "ops/tape.h"
+#include "ops/view.h"
 
-typedef struct view_attrs {
-    uint32_t axis, start, length; /* slice; diagonal uses axis */
-    quartic_shape shape;          /* reshape, broadcast: the shape; permute: dims are the axes */
-} view_attrs;
+typedef quartic_view_attrs view_attrs;
 
 static quartic_status view_failure(const char *op, const quartic_layout *in, const view_attrs *attrs) {
     char from[QUARTIC_SHAPE_TEXT], to[QUARTIC_SHAPE_TEXT];
-    return quartic_fail(QUARTIC_SHAPE_MISMATCH, "%s of shape %s with shape or axes %s, axis %u, start %u, length %u is impossible",
+    return quartic_fail(QUARTIC_SHAPE_MISMATCH,
+                        "%s of shape %s with shape or axes %s, axis %u, start %u, length %u is impossible",
                         op, quartic_shape_text(&in->shape, from), quartic_shape_text(&attrs->shape, to),
                         attrs->axis, attrs->start, attrs->length);
 }
@@ -53,7 +52,8 @@ static quartic_status reshape_view(const void *attrs_pointer, const quartic_layo
 
 static quartic_status reshape_grad(quartic_tape *tape) {
     quartic_shape shape = quartic_tape_input_layout(tape, 0).shape;
-    quartic_tape_give(tape, 0, quartic_reshape(quartic_tape_graph(tape), quartic_tape_gradient(tape, 0), &shape));
+    quartic_tape_give(tape, 0,
+                      quartic_reshape(quartic_tape_graph(tape), quartic_tape_gradient(tape, 0), &shape));
     return QUARTIC_OK;
 }
 
@@ -84,7 +84,8 @@ static quartic_status permute_grad(quartic_tape *tape) {
     const view_attrs *attrs = quartic_tape_attrs(tape);
     uint32_t inverse[QUARTIC_MAX_RANK] = {0};
     for (uint32_t a = 0; a < attrs->shape.rank; ++a) inverse[attrs->shape.dims[a]] = a;
-    quartic_tape_give(tape, 0, quartic_permute(quartic_tape_graph(tape), quartic_tape_gradient(tape, 0), inverse));
+    quartic_tape_give(tape, 0,
+                      quartic_permute(quartic_tape_graph(tape), quartic_tape_gradient(tape, 0), inverse));
     return QUARTIC_OK;
 }
 
@@ -111,8 +112,9 @@ static quartic_status slice_view(const void *attrs_pointer, const quartic_layout
 static quartic_status slice_grad(quartic_tape *tape) {
     const view_attrs *attrs = quartic_tape_attrs(tape);
     uint32_t extent = quartic_tape_input_layout(tape, 0).shape.dims[attrs->axis];
-    quartic_tape_give(tape, 0, quartic_pad(quartic_tape_graph(tape), quartic_tape_gradient(tape, 0), attrs->axis,
-                                           attrs->start, extent));
+    quartic_tape_give(tape, 0,
+                      quartic_pad(quartic_tape_graph(tape), quartic_tape_gradient(tape, 0), attrs->axis,
+                                  attrs->start, extent));
     return QUARTIC_OK;
 }
 
@@ -125,10 +127,12 @@ const quartic_op quartic_op_slice = {.name = "slice",
 
 /* ---- broadcast ---- */
 
-static quartic_status broadcast_view(const void *attrs_pointer, const quartic_layout *in, quartic_layout *out) {
+static quartic_status broadcast_view(const void *attrs_pointer, const quartic_layout *in,
+                                     quartic_layout *out) {
     const view_attrs *attrs = attrs_pointer;
     quartic_shape common;
-    if (attrs->shape.rank > QUARTIC_MAX_RANK || !quartic_shape_broadcast(&in->shape, &attrs->shape, &common) ||
+    if (attrs->shape.rank > QUARTIC_MAX_RANK ||
+        !quartic_shape_broadcast(&in->shape, &attrs->shape, &common) ||
         !quartic_shape_equal(&common, &attrs->shape))
         return view_failure("broadcast", in, attrs);
     *out = quartic_layout_broadcast(in, &attrs->shape);
@@ -137,7 +141,8 @@ static quartic_status broadcast_view(const void *attrs_pointer, const quartic_la
 
 static quartic_status broadcast_grad(quartic_tape *tape) {
     quartic_shape shape = quartic_tape_input_layout(tape, 0).shape;
-    quartic_tape_give(tape, 0, quartic_sum_to(quartic_tape_graph(tape), quartic_tape_gradient(tape, 0), &shape));
+    quartic_tape_give(tape, 0,
+                      quartic_sum_to(quartic_tape_graph(tape), quartic_tape_gradient(tape, 0), &shape));
     return QUARTIC_OK;
 }
 
@@ -150,7 +155,8 @@ const quartic_op quartic_op_broadcast = {.name = "broadcast",
 
 /* ---- diagonal ---- */
 
-static quartic_status diagonal_view(const void *attrs_pointer, const quartic_layout *in, quartic_layout *out) {
+static quartic_status diagonal_view(const void *attrs_pointer, const quartic_layout *in,
+                                    quartic_layout *out) {
     const view_attrs *attrs = attrs_pointer;
     uint32_t first = attrs->axis, rank = in->shape.rank;
     if (rank < 2 || first > rank - 2 || in->shape.dims[first] != in->shape.dims[first + 1])
@@ -175,7 +181,8 @@ static quartic_status diagonal_grad(quartic_tape *tape) {
     quartic_shape with_one = {.rank = shape.rank + 1};
     for (uint32_t a = 0; a < with_one.rank; ++a)
         with_one.dims[a] = a <= attrs->axis ? shape.dims[a] : a == attrs->axis + 1 ? 1 : shape.dims[a - 1];
-    quartic_value padded = quartic_pad(graph, quartic_reshape(graph, d, &with_one), attrs->axis + 1, 0, n + 1);
+    quartic_value padded =
+        quartic_pad(graph, quartic_reshape(graph, d, &with_one), attrs->axis + 1, 0, n + 1);
     quartic_shape flat = shape;
     flat.dims[attrs->axis] = n * (n + 1);
     quartic_value cut = quartic_slice(graph, quartic_reshape(graph, padded, &flat), attrs->axis, 0, n * n);

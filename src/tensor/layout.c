@@ -48,8 +48,10 @@ void quartic_layout_extent(const quartic_layout *layout, int64_t *out_begin, int
             return;
         }
         int64_t reach = layout->strides[a] * (int64_t)(layout->shape.dims[a] - 1);
-        if (reach < 0) low += reach;
-        else high += reach;
+        if (reach < 0)
+            low += reach;
+        else
+            high += reach;
     }
     *out_begin = low;
     *out_end = high + 1;
@@ -86,8 +88,10 @@ void quartic_layouts_simplify(quartic_layout *const *layouts, uint32_t count) {
         bool joins = kept > 0;
         for (uint32_t l = 0; l < count && joins; ++l)
             joins = layouts[l]->strides[kept - 1] == layouts[l]->strides[a] * (int64_t)shape->dims[a];
-        if (!joins) merged.dims[kept++] = shape->dims[a];
-        else merged.dims[kept - 1] *= shape->dims[a];
+        if (!joins)
+            merged.dims[kept++] = shape->dims[a];
+        else
+            merged.dims[kept - 1] *= shape->dims[a];
         for (uint32_t l = 0; l < count; ++l) layouts[l]->strides[kept - 1] = layouts[l]->strides[a];
     }
     if (kept == 0) {

@@ -1,0 +1,269 @@
+/* autodiff.c: reverse-mode gradients as more ops of the same graph.
+ *
+ * Nodes are walked backwards once; each whose output has a gradient and which depends on a wanted value lets
+ * its op's rule append the adjoint. Gradients that reach a value from several consumers are added. Gradients
+ * of slices are collected first and joined by one concat where the slices tile an axis, else padded and
+ * added. A value built inside a recompute scope is read through a copy of its node appended here, so that the
+ * forward value need not live until its backward use.
+ */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "graph/graph.h"
+#include "ops/view.h"
+
+typedef struct pending_slice {
+    uint32_t source; /* value id that was sliced */
+    quartic_view_attrs attrs;
+    quartic_value gradient;
+} pending_slice;
+
+struct quartic_tape {
+    quartic_graph *graph;
+    uint32_t value_count;    /* values before the backward pass */
+    uint32_t node_count;     /* nodes before the backward pass */
+    quartic_value *gradient; /* per value id */
+    bool *depends;           /* per value id: on a wanted value */
+    uint32_t *recomputed;    /* per value id: the value to read instead, 0 if not decided */
+    pending_slice *pending;
+    uint32_t pending_count, pending_capacity;
+    quartic_node node; /* the node at hand, a copy since the table grows */
+};
+
+/* ---- what rules see ---- */
+
+const void *quartic_tape_attrs(const quartic_tape *tape) {
+    return tape->node.attrs;
+}
+
+bool quartic_tape_wants(const quartic_tape *tape, uint32_t input) {
+    return input < tape->node.input_count && tape->node.inputs[input] != 0 &&
+           tape->depends[tape->node.inputs[input]];
+}
+
+quartic_graph *quartic_tape_graph(quartic_tape *tape) {
+    return tape->graph;
+}
+
+quartic_layout quartic_tape_input_layout(const quartic_tape *tape, uint32_t input) {
+    uint32_t id = input < tape->node.input_count ? tape->node.inputs[input] : 0;
+    return id == 0 ? (quartic_layout){0} : quartic_graph_get(tape->graph, id)->layout;
+}
+
+/* The value to read in the backward pass: a copy where its node is to be computed again, or is a view of
+ * such. */
+static uint32_t backward_value(quartic_tape *tape, uint32_t id) {
+    if (id == 0 || id > tape->value_count || tape->graph->status != QUARTIC_OK) return id;
+    if (tape->recomputed[id] != 0) return tape->recomputed[id];
+    tape->recomputed[id] = id;
+    uint32_t node_index = quartic_graph_get(tape->graph, id)->node;
+    if (node_index == QUARTIC_NONE) return id;
+    quartic_node node = tape->graph->nodes[node_index];
+    if (!node.recompute && node.op->view == NULL) return id;
+    bool moved = node.recompute && node.op->view == NULL;
+    quartic_value inputs[QUARTIC_OP_MAX_INPUTS];
+    for (uint32_t i = 0; i < node.input_count; ++i) {
+        inputs[i].id = backward_value(tape, node.inputs[i]);
+        moved = moved || inputs[i].id != node.inputs[i];
+    }
+    if (!moved) return id;
+    quartic_value outputs[QUARTIC_OP_MAX_OUTPUTS];
+    uint32_t depth = tape->graph->recompute_depth;
+    tape->graph->recompute_depth = 0;
+    quartic_graph_append(tape->graph, node.op, node.attrs, inputs, node.input_count, outputs,
+                         node.output_count);
+    tape->graph->recompute_depth = depth;
+    for (uint32_t o = 0; o < node.output_count; ++o) tape->recomputed[node.outputs[o]] = outputs[o].id;
+    return tape->recomputed[id];
+}
+
+quartic_value quartic_tape_input(quartic_tape *tape, uint32_t input) {
+    uint32_t id = input < tape->node.input_count ? tape->node.inputs[input] : 0;
+    return (quartic_value){backward_value(tape, id)};
+}
+
+quartic_value quartic_tape_output(quartic_tape *tape, uint32_t output) {
+    return (quartic_value){backward_value(tape, tape->node.outputs[output])};
+}
+
+quartic_value quartic_tape_gradient(quartic_tape *tape, uint32_t output) {
+    return output < tape->node.output_count ? tape->gradient[tape->node.outputs[output]] : (quartic_value){0};
+}
+
+static void add_gradient(quartic_tape *tape, uint32_t id, quartic_value gradient) {
+    quartic_graph *graph = tape->graph;
+    if (graph->status != QUARTIC_OK || gradient.id == 0) return;
+    quartic_shape want = quartic_graph_get(graph, id)->layout.shape,
+                  got = quartic_graph_shape(graph, gradient);
+    if (!quartic_shape_equal(&want, &got)) {
+        char want_text[QUARTIC_SHAPE_TEXT], got_text[QUARTIC_SHAPE_TEXT];
+        quartic_graph_fail(
+            graph, quartic_fail(QUARTIC_INTERNAL,
+                                "the gradient rule of %s gives shape %s for an operand of shape %s",
+                                tape->node.op == NULL ? "the start" : tape->node.op->name,
+                                quartic_shape_text(&got, got_text), quartic_shape_text(&want, want_text)));
+        return;
+    }
+    quartic_value *slot = &tape->gradient[id];
+    *slot = slot->id == 0 ? gradient : quartic_add(graph, *slot, gradient);
+}
+
+void quartic_tape_give(quartic_tape *tape, uint32_t input, quartic_value gradient) {
+    if (quartic_tape_wants(tape, input)) add_gradient(tape, tape->node.inputs[input], gradient);
+}
+
+/* ---- slices ---- */
+
+static quartic_status defer_slice(quartic_tape *tape) {
+    if (tape->pending_count == tape->pending_capacity) {
+        uint32_t wider = tape->pending_capacity == 0 ? 32 : 2 * tape->pending_capacity;
+        pending_slice *grown = quartic_realloc(tape->pending, tape->pending_capacity, wider, sizeof *grown);
+        if (grown == NULL) return QUARTIC_OUT_OF_MEMORY;
+        tape->pending = grown;
+        tape->pending_capacity = wider;
+    }
+    pending_slice *slice = &tape->pending[tape->pending_count++];
+    slice->source = tape->node.inputs[0];
+    memcpy(&slice->attrs, tape->node.attrs, sizeof slice->attrs);
+    slice->gradient = quartic_tape_gradient(tape, 0);
+    return QUARTIC_OK;
+}
+
+/* Joins the gradients of the slices of one value if they tile it along one axis; false if they do not. */
+static bool join_slices(quartic_tape *tape, uint32_t id) {
+    const pending_slice *parts[8];
+    uint32_t count = 0, axis = 0;
+    for (uint32_t p = 0; p < tape->pending_count; ++p) {
+        const pending_slice *slice = &tape->pending[p];
+        if (slice->source != id) continue;
+        if (count == 8 || (count > 0 && slice->attrs.axis != axis)) return false;
+        axis = slice->attrs.axis;
+        uint32_t at = count++;
+        for (; at > 0 && parts[at - 1]->attrs.start > slice->attrs.start; --at) parts[at] = parts[at - 1];
+        parts[at] = slice;
+    }
+    uint32_t end = 0;
+    quartic_value gradients[8];
+    for (uint32_t p = 0; p < count; ++p) {
+        if (parts[p]->attrs.start != end) return false;
+        end += parts[p]->attrs.length;
+        gradients[p] = parts[p]->gradient;
+    }
+    if (end != quartic_graph_get(tape->graph, id)->layout.shape.dims[axis]) return false;
+    add_gradient(tape, id, quartic_concat(tape->graph, gradients, count, axis));
+    return true;
+}
+
+/* Turns the collected slices of a value into its gradient. */
+static void settle_slices(quartic_tape *tape, uint32_t id) {
+    bool any = false;
+    for (uint32_t p = 0; p < tape->pending_count; ++p) any = any || tape->pending[p].source == id;
+    if (!any) return;
+    bool joined = join_slices(tape, id);
+    uint32_t kept = 0;
+    for (uint32_t p = 0; p < tape->pending_count; ++p) {
+        pending_slice slice = tape->pending[p];
+        if (slice.source != id)
+            tape->pending[kept++] = slice;
+        else if (!joined)
+            add_gradient(
+                tape, id,
+                quartic_pad(tape->graph, slice.gradient, slice.attrs.axis, slice.attrs.start,
+                            quartic_graph_get(tape->graph, id)->layout.shape.dims[slice.attrs.axis]));
+    }
+    tape->pending_count = kept;
+}
+
+/* ---- the walk ---- */
+
+static void mark_dependents(quartic_tape *tape, const quartic_value *wrt, uint32_t count) {
+    for (uint32_t k = 0; k < count; ++k)
+        if (wrt[k].id != 0) tape->depends[wrt[k].id] = true;
+    for (uint32_t n = 0; n < tape->node_count; ++n) {
+        const quartic_node *node = &tape->graph->nodes[n];
+        bool depends = false;
+        for (uint32_t i = 0; i < node->input_count; ++i) depends = depends || tape->depends[node->inputs[i]];
+        for (uint32_t o = 0; depends && o < node->output_count; ++o)
+            if (quartic_graph_get(tape->graph, node->outputs[o])->layout.dtype == QUARTIC_FLOAT32)
+                tape->depends[node->outputs[o]] = true;
+    }
+}
+
+static quartic_status visit(quartic_tape *tape, uint32_t node_index) {
+    quartic_graph *graph = tape->graph;
+    tape->node = graph->nodes[node_index];
+    const quartic_op *op = tape->node.op;
+    bool wanted = false, reached = false;
+    for (uint32_t i = 0; i < tape->node.input_count; ++i) wanted = wanted || quartic_tape_wants(tape, i);
+    if (!wanted) return QUARTIC_OK;
+    for (uint32_t o = 0; o < tape->node.output_count; ++o) {
+        settle_slices(tape, tape->node.outputs[o]);
+        reached = reached || tape->gradient[tape->node.outputs[o]].id != 0;
+    }
+    if (!reached || graph->status != QUARTIC_OK) return graph->status;
+    if (op == &quartic_op_slice) return defer_slice(tape);
+    if (op->grad == NULL)
+        return quartic_fail(QUARTIC_UNSUPPORTED, "%s has no gradient, but one is asked for through it",
+                            op->name);
+    uint32_t scope = graph->scope_stack[graph->scope_depth];
+    graph->scope_stack[graph->scope_depth] = tape->node.scope;
+    quartic_status status = op->grad(tape);
+    graph->scope_stack[graph->scope_depth] = scope;
+    return status == QUARTIC_OK ? graph->status : status;
+}
+
+static quartic_status walk(quartic_tape *tape, const quartic_value *values, const quartic_value *cotangents,
+                           uint32_t value_count, const quartic_value *wrt, uint32_t count,
+                           quartic_value *out_gradients) {
+    quartic_graph *graph = tape->graph;
+    mark_dependents(tape, wrt, count);
+    for (uint32_t k = 0; k < value_count; ++k) {
+        quartic_value cotangent = cotangents == NULL ? (quartic_value){0} : cotangents[k];
+        if (cotangent.id == 0) cotangent = quartic_scale(graph, values[k], 0.0f, 1.0f);
+        add_gradient(tape, values[k].id, cotangent);
+    }
+    for (uint32_t n = tape->node_count; n-- > 0;) QUARTIC_TRY(visit(tape, n));
+    for (uint32_t k = 0; k < count; ++k) {
+        settle_slices(tape, wrt[k].id);
+        out_gradients[k] = tape->gradient[wrt[k].id];
+    }
+    return graph->status;
+}
+
+quartic_status quartic_graph_gradients_many(quartic_graph *graph, const quartic_value *values,
+                                            const quartic_value *cotangents, uint32_t value_count,
+                                            const quartic_value *wrt, uint32_t count,
+                                            quartic_value *out_gradients) {
+    for (uint32_t k = 0; k < count; ++k) out_gradients[k] = (quartic_value){0};
+    if (graph->status != QUARTIC_OK) return quartic_graph_status(graph);
+    for (uint32_t k = 0; k < value_count + count; ++k) {
+        quartic_value value = k < value_count ? values[k] : wrt[k - value_count];
+        if (value.id == 0 || value.id > graph->value_count)
+            return quartic_graph_fail(
+                graph, quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                                    "gradients were asked for something that is no value of this graph"));
+    }
+    size_t ids = (size_t)graph->value_count + 1;
+    quartic_tape tape = {.graph = graph,
+                         .value_count = graph->value_count,
+                         .node_count = graph->node_count,
+                         .gradient = quartic_alloc(ids, sizeof(quartic_value)),
+                         .depends = quartic_alloc(ids, sizeof(bool)),
+                         .recomputed = quartic_alloc(ids, sizeof(uint32_t))};
+    quartic_status status = QUARTIC_OUT_OF_MEMORY;
+    if (tape.gradient != NULL && tape.depends != NULL && tape.recomputed != NULL)
+        status = walk(&tape, values, cotangents, value_count, wrt, count, out_gradients);
+    quartic_free(tape.gradient);
+    quartic_free(tape.depends);
+    quartic_free(tape.recomputed);
+    quartic_free(tape.pending);
+    if (status == QUARTIC_OK) return QUARTIC_OK;
+    quartic_graph_fail(graph, status);
+    return quartic_graph_status(graph);
+}
+
+quartic_status quartic_graph_gradients(quartic_graph *graph, quartic_value value, quartic_value cotangent,
+                                       const quartic_value *wrt, uint32_t count,
+                                       quartic_value *out_gradients) {
+    return quartic_graph_gradients_many(graph, &value, &cotangent, 1, wrt, count, out_gradients);
+}

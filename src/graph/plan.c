@@ -1,0 +1,235 @@
+/* plan.c: which steps run, and where every intermediate lives. See plan.h. */
+#include "graph/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+enum { ALIGNMENT = 256 };
+
+/* The life of one block of workspace: a group of storages that share memory in place, or a step's scratch. */
+typedef struct block {
+    uint64_t bytes, offset;
+    uint32_t first, last;
+    bool placed;
+} block;
+
+typedef struct sized {
+    uint64_t bytes;
+    uint32_t block;
+} sized;
+
+typedef struct planner {
+    const quartic_graph *graph;
+    quartic_plan *plan;
+    uint32_t real_bytes;
+    bool *needed;           /* per value id */
+    uint32_t *first, *last; /* per storage: steps of definition and last use; first QUARTIC_NONE if unused */
+    uint32_t *root;         /* per storage: the storage whose block it lives in */
+    block *blocks;          /* storages, then scratch of steps */
+    sized *order;           /* blocks by size */
+    uint32_t *placed;       /* blocks by offset */
+} planner;
+
+static uint64_t align_up(uint64_t bytes) {
+    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+static uint64_t storage_bytes(const planner *p, uint32_t storage) {
+    const quartic_storage *entry = &p->graph->storages[storage];
+    return entry->elements * (entry->dtype == QUARTIC_FLOAT32 ? p->real_bytes : 4);
+}
+
+static uint32_t storage_of(const planner *p, uint32_t id) {
+    return quartic_graph_get(p->graph, id)->storage;
+}
+
+/* Marks the nodes that a named output or an in-place update depends on; the rest is never run. */
+static void select_steps(planner *p, bool *node_needed) {
+    const quartic_graph *graph = p->graph;
+    for (uint32_t n = graph->node_count; n-- > 0;) {
+        const quartic_node *node = &graph->nodes[n];
+        bool needed = node->op->mutated_inputs != 0;
+        for (uint32_t o = 0; o < node->output_count; ++o) {
+            uint32_t id = node->outputs[o];
+            needed = needed || p->needed[id];
+            if (node->op->view == NULL && graph->storages[storage_of(p, id)].kind == QUARTIC_STORAGE_OUTPUT)
+                needed = true;
+        }
+        node_needed[n] = needed;
+        for (uint32_t i = 0; needed && i < node->input_count; ++i) p->needed[node->inputs[i]] = true;
+    }
+    for (uint32_t n = 0; n < graph->node_count; ++n)
+        if (node_needed[n] && graph->nodes[n].op->view == NULL)
+            p->plan->steps[p->plan->step_count++] = (quartic_plan_step){.node = n};
+}
+
+static void use_storage(planner *p, uint32_t storage, uint32_t step) {
+    if (p->first[storage] == QUARTIC_NONE) p->first[storage] = step;
+    p->last[storage] = step;
+}
+
+static void find_lives(planner *p) {
+    for (uint32_t s = 0; s < p->graph->storage_count; ++s) {
+        p->first[s] = QUARTIC_NONE;
+        p->root[s] = s;
+    }
+    for (uint32_t t = 0; t < p->plan->step_count; ++t) {
+        const quartic_node *node = &p->graph->nodes[p->plan->steps[t].node];
+        for (uint32_t i = 0; i < node->input_count; ++i)
+            if (node->inputs[i] != 0) use_storage(p, storage_of(p, node->inputs[i]), t);
+        for (uint32_t o = 0; o < node->output_count; ++o) use_storage(p, storage_of(p, node->outputs[o]), t);
+    }
+}
+
+/* Whether output 0 of the node at step t may take over the memory of input i, which dies there. */
+static bool can_take_over(const planner *p, const quartic_node *node, uint32_t t, uint32_t i) {
+    if (!(node->op->in_place_inputs >> i & 1u) || node->inputs[i] == 0) return false;
+    const quartic_graph_value *in = quartic_graph_get(p->graph, node->inputs[i]);
+    const quartic_graph_value *out = quartic_graph_get(p->graph, node->outputs[0]);
+    const quartic_storage *from = &p->graph->storages[in->storage], *to = &p->graph->storages[out->storage];
+    if (from->kind != QUARTIC_STORAGE_INTERMEDIATE || to->kind != QUARTIC_STORAGE_INTERMEDIATE) return false;
+    if (p->last[p->root[in->storage]] != t || p->last[in->storage] != t || p->first[out->storage] != t)
+        return false;
+    if (from->dtype != to->dtype || from->elements != to->elements) return false;
+    if (in->layout.offset != 0 || !quartic_layout_is_contiguous(&in->layout) ||
+        quartic_layout_elements(&in->layout) != from->elements)
+        return false;
+    /* Another operand over the same memory must walk it in the very same way. */
+    for (uint32_t k = 0; k < node->input_count; ++k) {
+        if (k == i || node->inputs[k] == 0) continue;
+        const quartic_graph_value *other = quartic_graph_get(p->graph, node->inputs[k]);
+        if (p->root[other->storage] != p->root[in->storage]) continue;
+        if (!(node->op->in_place_inputs >> k & 1u) || !quartic_layout_is_contiguous(&other->layout) ||
+            other->layout.offset != 0 || quartic_layout_elements(&other->layout) != from->elements)
+            return false;
+    }
+    return true;
+}
+
+static void share_in_place(planner *p) {
+    for (uint32_t t = 0; t < p->plan->step_count; ++t) {
+        const quartic_node *node = &p->graph->nodes[p->plan->steps[t].node];
+        for (uint32_t i = 0; i < node->input_count; ++i) {
+            if (!can_take_over(p, node, t, i)) continue;
+            uint32_t out = storage_of(p, node->outputs[0]), root = p->root[storage_of(p, node->inputs[i])];
+            p->root[out] = root;
+            p->last[root] = p->last[out];
+            break;
+        }
+    }
+}
+
+static int by_size(const void *a, const void *b) {
+    const sized *x = a, *y = b;
+    if (x->bytes != y->bytes) return x->bytes < y->bytes ? 1 : -1;
+    return x->block < y->block ? -1 : 1;
+}
+
+/* Largest first, each at the lowest offset that is free during its life. placed[] is kept sorted by offset.
+ */
+static uint64_t place_blocks(block *blocks, const sized *order, uint32_t count, uint32_t *placed) {
+    uint64_t total = 0;
+    for (uint32_t k = 0; k < count; ++k) {
+        block *b = &blocks[order[k].block];
+        uint64_t at = 0;
+        for (uint32_t m = 0; m < k; ++m) {
+            const block *other = &blocks[placed[m]];
+            if (other->last < b->first || other->first > b->last) continue;
+            if (at + b->bytes <= other->offset) break;
+            if (other->offset + other->bytes > at) at = align_up(other->offset + other->bytes);
+        }
+        b->offset = at;
+        if (at + b->bytes > total) total = at + b->bytes;
+        uint32_t slot = k;
+        for (; slot > 0 && blocks[placed[slot - 1]].offset > at; --slot) placed[slot] = placed[slot - 1];
+        placed[slot] = order[k].block;
+    }
+    return align_up(total);
+}
+
+static quartic_status find_scratch(planner *p, quartic_scratch_rule scratch, void *context) {
+    for (uint32_t t = 0; scratch != NULL && t < p->plan->step_count; ++t) {
+        const quartic_node *node = &p->graph->nodes[p->plan->steps[t].node];
+        quartic_layout in[QUARTIC_OP_MAX_INPUTS], out[QUARTIC_OP_MAX_OUTPUTS];
+        quartic_op_call call = quartic_graph_call(p->graph, node, in, out);
+        QUARTIC_TRY(scratch(context, node, &call, &p->plan->steps[t].scratch_bytes));
+    }
+    return QUARTIC_OK;
+}
+
+static void assign(planner *p) {
+    quartic_plan *plan = p->plan;
+    uint32_t storages = p->graph->storage_count, count = 0;
+    for (uint32_t s = 0; s < storages; ++s) {
+        plan->places[s].used = p->first[s] != QUARTIC_NONE;
+        plan->places[s].bytes = storage_bytes(p, s);
+        plan->places[s].in_workspace =
+            plan->places[s].used && p->graph->storages[s].kind == QUARTIC_STORAGE_INTERMEDIATE;
+        if (p->graph->storages[s].kind != QUARTIC_STORAGE_INTERMEDIATE) plan->places[s].used = true;
+        if (!plan->places[s].in_workspace) continue;
+        plan->unshared_bytes += align_up(plan->places[s].bytes);
+        if (p->root[s] != s) continue;
+        p->blocks[s] = (block){.bytes = plan->places[s].bytes, .first = p->first[s], .last = p->last[s]};
+        p->order[count++] = (sized){p->blocks[s].bytes, s};
+    }
+    for (uint32_t t = 0; t < plan->step_count; ++t) {
+        if (plan->steps[t].scratch_bytes == 0) continue;
+        p->blocks[storages + t] = (block){.bytes = plan->steps[t].scratch_bytes, .first = t, .last = t};
+        p->order[count++] = (sized){p->blocks[storages + t].bytes, storages + t};
+        plan->unshared_bytes += align_up(plan->steps[t].scratch_bytes);
+    }
+    qsort(p->order, count, sizeof p->order[0], by_size);
+    plan->workspace_bytes = place_blocks(p->blocks, p->order, count, p->placed);
+    for (uint32_t s = 0; s < storages; ++s)
+        if (plan->places[s].in_workspace) plan->places[s].offset = p->blocks[p->root[s]].offset;
+    for (uint32_t t = 0; t < plan->step_count; ++t)
+        plan->steps[t].scratch_offset = p->blocks[storages + t].offset;
+}
+
+quartic_status quartic_plan_create(const quartic_graph *graph, uint32_t real_bytes,
+                                   quartic_scratch_rule scratch, void *context, quartic_plan *out_plan) {
+    *out_plan = (quartic_plan){.storage_count = graph->storage_count};
+    QUARTIC_TRY(quartic_graph_status(graph));
+    size_t nodes = graph->node_count, storages = graph->storage_count;
+    out_plan->steps = quartic_alloc(nodes, sizeof *out_plan->steps);
+    out_plan->places = quartic_alloc(storages, sizeof *out_plan->places);
+    planner p = {.graph = graph,
+                 .plan = out_plan,
+                 .real_bytes = real_bytes,
+                 .needed = quartic_alloc((size_t)graph->value_count + 1, sizeof(bool)),
+                 .first = quartic_alloc(storages, sizeof(uint32_t)),
+                 .last = quartic_alloc(storages, sizeof(uint32_t)),
+                 .root = quartic_alloc(storages, sizeof(uint32_t)),
+                 .blocks = quartic_alloc(storages + nodes, sizeof(block)),
+                 .order = quartic_alloc(storages + nodes, sizeof(sized)),
+                 .placed = quartic_alloc(storages + nodes, sizeof(uint32_t))};
+    bool *node_needed = quartic_alloc(nodes, sizeof(bool));
+    quartic_status status = QUARTIC_OUT_OF_MEMORY;
+    if (out_plan->steps != NULL && out_plan->places != NULL && p.needed != NULL && p.first != NULL &&
+        p.last != NULL && p.root != NULL && p.blocks != NULL && p.order != NULL && p.placed != NULL &&
+        node_needed != NULL) {
+        select_steps(&p, node_needed);
+        find_lives(&p);
+        share_in_place(&p);
+        status = find_scratch(&p, scratch, context);
+        if (status == QUARTIC_OK) assign(&p);
+    }
+    quartic_free(p.needed);
+    quartic_free(p.first);
+    quartic_free(p.last);
+    quartic_free(p.root);
+    quartic_free(p.blocks);
+    quartic_free(p.order);
+    quartic_free(p.placed);
+    quartic_free(node_needed);
+    if (status != QUARTIC_OK) quartic_plan_destroy(out_plan);
+    return status;
+}
+
+void quartic_plan_destroy(quartic_plan *plan) {
+    quartic_free(plan->steps);
+    quartic_free(plan->places);
+    *plan = (quartic_plan){0};
+}

@@ -1,0 +1,72 @@
+/* run.h (internal): devices, tensors and programs, and what a backend must do for them.
+ *
+ * A backend is one const struct: the CPU devices share run_cpu.c, Vulkan devices use backend_vulkan.c. All
+ * that does not depend on the backend (names, bindings, planning, errors) is in device.c, tensor.c,
+ * program.c.
+ */
+#ifndef QUARTIC_RUN_RUN_H
+#define QUARTIC_RUN_RUN_H
+
+#include "graph/plan.h"
+#include "quartic/device.h"
+#include "quartic/program.h"
+#include "quartic/tensor.h"
+
+typedef struct quartic_backend {
+    /* Memory of a tensor: zeroed bytes on the device; *out_memory is the backend's own handle. */
+    quartic_status (*memory_create)(quartic_device *device, uint64_t bytes, void **out_memory);
+    void (*memory_destroy)(quartic_device *device, void *memory);
+    /* Blocking copies of bytes from the start; the numbers are in the device's own element size. */
+    quartic_status (*memory_write)(quartic_device *device, void *memory, const void *data, uint64_t bytes);
+    quartic_status (*memory_read)(quartic_device *device, const void *memory, void *out_data, uint64_t bytes);
+    /* The plan's scratch rule; its context is a quartic_scratch_context. */
+    quartic_scratch_rule scratch;
+    /* Makes program->compiled from its graph, plan, tensors and workspace; release undoes it. */
+    quartic_status (*compile)(quartic_program *program);
+    void (*release)(quartic_program *program);
+    /* Runs all steps and waits; fills program->step_seconds if program->profile. */
+    quartic_status (*run)(quartic_program *program);
+    void (*device_close)(quartic_device *device);
+} quartic_backend;
+
+typedef struct quartic_scratch_context {
+    const quartic_device *device;
+    const quartic_graph *graph;
+} quartic_scratch_context;
+
+struct quartic_device {
+    const quartic_backend *backend;
+    quartic_device_info info;
+    uint32_t threads;    /* CPU devices: for tuned rows */
+    uint32_t real_bytes; /* 4, or 8 on "reference64" */
+    void *gpu;           /* the Vulkan backend's device */
+};
+
+struct quartic_tensor {
+    quartic_device *device;
+    quartic_dtype dtype;
+    quartic_shape shape;
+    uint64_t device_bytes; /* in the device's element size */
+    void *memory;
+};
+
+struct quartic_program {
+    quartic_device *device;
+    quartic_graph *graph; /* the program's own copy */
+    quartic_plan plan;
+    quartic_tensor **tensors; /* per storage of the graph; NULL in the workspace or unused */
+    bool *owns;               /* per storage: the tensor is the program's */
+    quartic_tensor *workspace;
+    bool owns_workspace, profile;
+    double *step_seconds; /* per step */
+    void *compiled;
+};
+
+extern const quartic_backend quartic_backend_cpu;
+
+/* Element size of a dtype on a device. */
+static inline uint32_t quartic_device_element_bytes(const quartic_device *device, quartic_dtype dtype) {
+    return dtype == QUARTIC_FLOAT32 ? device->real_bytes : 4;
+}
+
+#endif

@@ -1,0 +1,134 @@
+/* run_cpu.c: the CPU devices: steps as calls of tuned rows ("cpu") or of the reference loops.
+ *
+ * Compiling resolves every operand to a pointer, so that a run is a loop over ready calls. On "reference64"
+ * real numbers are held as double and only reference loops run.
+ */
+#include <string.h>
+#include <time.h>
+
+#include "base/alloc.h"
+#include "fast/fast.h"
+#include "run/run.h"
+
+typedef struct cpu_step {
+    quartic_op_run run;
+    const quartic_op *op;
+    void (*kernel)(const quartic_op_run *run);
+    quartic_layout inputs[QUARTIC_OP_MAX_INPUTS], outputs[QUARTIC_OP_MAX_OUTPUTS];
+} cpu_step;
+
+static quartic_status memory_create(quartic_device *device, uint64_t bytes, void **out_memory) {
+    (void)device;
+    *out_memory = quartic_alloc(bytes, 1);
+    return *out_memory == NULL ? QUARTIC_OUT_OF_MEMORY : QUARTIC_OK;
+}
+
+static void memory_destroy(quartic_device *device, void *memory) {
+    (void)device;
+    quartic_free(memory);
+}
+
+static quartic_status memory_write(quartic_device *device, void *memory, const void *data, uint64_t bytes) {
+    (void)device;
+    memcpy(memory, data, bytes);
+    return QUARTIC_OK;
+}
+
+static quartic_status memory_read(quartic_device *device, const void *memory, void *out_data,
+                                  uint64_t bytes) {
+    (void)device;
+    memcpy(out_data, memory, bytes);
+    return QUARTIC_OK;
+}
+
+static const quartic_fast_row *row_for(const quartic_device *device, const quartic_op *op,
+                                       const quartic_op_call *call) {
+    return device->info.kind == QUARTIC_DEVICE_CPU ? quartic_fast_find(op, call) : NULL;
+}
+
+static quartic_status scratch(void *context, const quartic_node *node, const quartic_op_call *call,
+                              uint64_t *out_bytes) {
+    const quartic_device *device = ((const quartic_scratch_context *)context)->device;
+    const quartic_fast_row *row = row_for(device, node->op, call);
+    *out_bytes = 0;
+    if (row != NULL)
+        *out_bytes = row->scratch == NULL ? 0 : row->scratch(call, device->threads);
+    else if (node->op->cpu_scratch != NULL)
+        *out_bytes = node->op->cpu_scratch(call);
+    return QUARTIC_OK;
+}
+
+/* Where a value's first element lies. */
+static quartic_operand operand(const quartic_program *program, uint32_t id, const quartic_layout *layout) {
+    if (id == 0) return (quartic_operand){.data = NULL, .layout = layout};
+    uint32_t storage = quartic_graph_get(program->graph, id)->storage;
+    const quartic_plan_place *place = &program->plan.places[storage];
+    char *base = place->in_workspace ? (char *)program->workspace->memory + place->offset
+                                     : program->tensors[storage]->memory;
+    uint32_t size = quartic_device_element_bytes(program->device, layout->dtype);
+    return (quartic_operand){.data = base + layout->offset * (int64_t)size,
+                             .layout = layout,
+                             .wide = layout->dtype == QUARTIC_FLOAT32 && size == 8};
+}
+
+static quartic_status compile(quartic_program *program) {
+    cpu_step *steps = quartic_alloc(program->plan.step_count, sizeof *steps);
+    if (steps == NULL) return QUARTIC_OUT_OF_MEMORY;
+    for (uint32_t t = 0; t < program->plan.step_count; ++t) {
+        const quartic_plan_step *planned = &program->plan.steps[t];
+        const quartic_node *node = &program->graph->nodes[planned->node];
+        cpu_step *step = &steps[t];
+        quartic_op_call call = quartic_graph_call(program->graph, node, step->inputs, step->outputs);
+        const quartic_fast_row *row = row_for(program->device, node->op, &call);
+        step->op = node->op;
+        step->kernel = row != NULL ? row->run : node->op->cpu;
+        step->run = (quartic_op_run){.attrs = node->attrs,
+                                     .input_count = node->input_count,
+                                     .output_count = node->output_count,
+                                     .threads = program->device->threads};
+        for (uint32_t i = 0; i < node->input_count; ++i)
+            step->run.inputs[i] = operand(program, node->inputs[i], &step->inputs[i]);
+        for (uint32_t o = 0; o < node->output_count; ++o)
+            step->run.outputs[o] = operand(program, node->outputs[o], &step->outputs[o]);
+        if (planned->scratch_bytes > 0)
+            step->run.scratch = (char *)program->workspace->memory + planned->scratch_offset;
+    }
+    program->compiled = steps;
+    return QUARTIC_OK;
+}
+
+static void release(quartic_program *program) {
+    quartic_free(program->compiled);
+    program->compiled = NULL;
+}
+
+static double now(void) {
+    struct timespec time;
+    timespec_get(&time, TIME_UTC);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+static quartic_status run(quartic_program *program) {
+    const cpu_step *steps = program->compiled;
+    for (uint32_t t = 0; t < program->plan.step_count; ++t) {
+        if (steps[t].op->check != NULL) QUARTIC_TRY(steps[t].op->check(&steps[t].run));
+        double start = program->profile ? now() : 0;
+        steps[t].kernel(&steps[t].run);
+        if (program->profile) program->step_seconds[t] = now() - start;
+    }
+    return QUARTIC_OK;
+}
+
+static void device_close(quartic_device *device) {
+    (void)device;
+}
+
+const quartic_backend quartic_backend_cpu = {.memory_create = memory_create,
+                                             .memory_destroy = memory_destroy,
+                                             .memory_write = memory_write,
+                                             .memory_read = memory_read,
+                                             .scratch = scratch,
+                                             .compile = compile,
+                                             .release = release,
+                                             .run = run,
+                                             .device_close = device_close};

@@ -1,0 +1,85 @@
+/* tensor.c: memory with a dtype and a shape on a device; conversion where the device holds double. */
+#include "base/alloc.h"
+#include "run/run.h"
+
+quartic_status quartic_tensor_create(quartic_device *device, quartic_dtype dtype, const quartic_shape *shape,
+                                     quartic_tensor **out_tensor) {
+    *out_tensor = NULL;
+    if (quartic_dtype_size(dtype) == 0 || shape->rank > QUARTIC_MAX_RANK)
+        return quartic_fail(
+            QUARTIC_INVALID_ARGUMENT,
+            "a tensor needs dtype float32 or int32 and at most %d axes, not dtype %d and %u axes",
+            QUARTIC_MAX_RANK, (int)dtype, shape->rank);
+    uint64_t elements = quartic_shape_elements(shape);
+    char text[QUARTIC_SHAPE_TEXT];
+    if (elements == 0 || elements >= (uint64_t)1 << 31)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                            "a tensor holds 1 to 2147483647 elements; shape %s does not",
+                            quartic_shape_text(shape, text));
+    quartic_tensor *tensor = quartic_alloc(1, sizeof *tensor);
+    if (tensor == NULL) return QUARTIC_OUT_OF_MEMORY;
+    *tensor = (quartic_tensor){.device = device,
+                               .dtype = dtype,
+                               .shape = *shape,
+                               .device_bytes = elements * quartic_device_element_bytes(device, dtype)};
+    quartic_status status = device->backend->memory_create(device, tensor->device_bytes, &tensor->memory);
+    if (status != QUARTIC_OK) {
+        quartic_free(tensor);
+        return status;
+    }
+    *out_tensor = tensor;
+    return QUARTIC_OK;
+}
+
+void quartic_tensor_destroy(quartic_tensor *tensor) {
+    if (tensor == NULL) return;
+    tensor->device->backend->memory_destroy(tensor->device, tensor->memory);
+    quartic_free(tensor);
+}
+
+quartic_dtype quartic_tensor_dtype(const quartic_tensor *tensor) {
+    return tensor->dtype;
+}
+
+quartic_shape quartic_tensor_shape(const quartic_tensor *tensor) {
+    return tensor->shape;
+}
+
+static quartic_status check_bytes(const quartic_tensor *tensor, size_t bytes) {
+    uint64_t want = quartic_shape_elements(&tensor->shape) * 4;
+    char text[QUARTIC_SHAPE_TEXT];
+    if (bytes == want) return QUARTIC_OK;
+    return quartic_fail(QUARTIC_SHAPE_MISMATCH, "a tensor of shape %s holds %llu bytes, not %zu",
+                        quartic_shape_text(&tensor->shape, text), (unsigned long long)want, bytes);
+}
+
+/* Whether host and device numbers differ in size, so that copies go through a converted buffer. */
+static bool converts(const quartic_tensor *tensor) {
+    return tensor->dtype == QUARTIC_FLOAT32 && tensor->device->real_bytes == 8;
+}
+
+quartic_status quartic_tensor_write(quartic_tensor *tensor, const void *data, size_t bytes) {
+    QUARTIC_TRY(check_bytes(tensor, bytes));
+    const quartic_backend *backend = tensor->device->backend;
+    if (!converts(tensor)) return backend->memory_write(tensor->device, tensor->memory, data, bytes);
+    size_t count = bytes / 4;
+    double *wide = quartic_alloc(count, sizeof *wide);
+    if (wide == NULL) return QUARTIC_OUT_OF_MEMORY;
+    for (size_t i = 0; i < count; ++i) wide[i] = (double)((const float *)data)[i];
+    quartic_status status = backend->memory_write(tensor->device, tensor->memory, wide, 8 * count);
+    quartic_free(wide);
+    return status;
+}
+
+quartic_status quartic_tensor_read(const quartic_tensor *tensor, void *out_data, size_t bytes) {
+    QUARTIC_TRY(check_bytes(tensor, bytes));
+    const quartic_backend *backend = tensor->device->backend;
+    if (!converts(tensor)) return backend->memory_read(tensor->device, tensor->memory, out_data, bytes);
+    size_t count = bytes / 4;
+    double *wide = quartic_alloc(count, sizeof *wide);
+    if (wide == NULL) return QUARTIC_OUT_OF_MEMORY;
+    quartic_status status = backend->memory_read(tensor->device, tensor->memory, wide, 8 * count);
+    for (size_t i = 0; status == QUARTIC_OK && i < count; ++i) ((float *)out_data)[i] = (float)wide[i];
+    quartic_free(wide);
+    return status;
+}
