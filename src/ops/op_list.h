@@ -12,6 +12,22 @@
     /* copy.c */                                                                                             \
     X(copy)                                                                                                  \
     /* binary.c */                                                                                           \
-    X(binary)
+    X(binary)                                                                                                \
+    /* unary.c */                                                                                            \
+    X(unary)                                                                                                 \
+    X(unary_grad)                                                                                            \
+    /* concat.c, pad.c, diagonal_add.c */                                                                    \
+    X(concat)                                                                                                \
+    X(pad)                                                                                                   \
+    X(diagonal_add)                                                                                          \
+    /* sum.c */                                                                                              \
+    X(sum)                                                                                                   \
+    /* embedding.c, relative_bias.c */                                                                       \
+    X(embedding)                                                                                             \
+    X(embedding_grad)                                                                                        \
+    X(relative_bias)                                                                                         \
+    X(relative_bias_grad)                                                                                    \
+    /* dropout.c */                                                                                          \
+    X(dropout)
 
 #endif

@@ -1,0 +1,4 @@
+/* unary.args.h: out[i] = f(x[..]) over out's row-major order; strides in elements, axes fastest last. */
+#include "lib/args.h"
+QUARTIC_ARGS(unary, QUARTIC_FLOATS x; QUARTIC_FLOATS result; uint32_t count; uint32_t rank; float factor;
+             float offset; uint32_t dims[6]; int32_t strides[6];)

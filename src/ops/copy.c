@@ -1,0 +1,124 @@
+/* copy.c: a contiguous copy of a tensor with any strides, float32 or int32.
+ *
+ * On the GPU one shader copies strided to strided. Where the axis that is fastest in the source is not the
+ * fastest of the destination, it moves 32 x 32 tiles through shared memory, so that both sides are walked
+ * along their unit stride.
+ */
+#include "ops/movement.h"
+#include "ops/tape.h"
+#include "shaders/copy.args.h"
+
+static quartic_status copy_infer(const quartic_op_call *call, quartic_layout *out, uint32_t *out_count) {
+    QUARTIC_TRY(quartic_op_expect_inputs("copy", call, 1, 1));
+    if (!quartic_is_present(&call->inputs[0]))
+        return quartic_op_expect_dtype("copy", call, 0, QUARTIC_FLOAT32);
+    out[0] = quartic_layout_contiguous(call->inputs[0].dtype, &call->inputs[0].shape);
+    *out_count = 1;
+    return QUARTIC_OK;
+}
+
+static void copy_cpu(const quartic_op_run *run) {
+    const quartic_operand *x = &run->inputs[0], *out = &run->outputs[0];
+    quartic_layout from = *x->layout;
+    from.offset = 0;
+    uint64_t count = quartic_layout_elements(&from);
+    for (uint64_t i = 0; i < count; ++i) {
+        int64_t at = quartic_layout_at(&from, i);
+        if (from.dtype == QUARTIC_INT32) ((int32_t *)out->data)[i] = quartic_get_int(x, at);
+        else quartic_put(out, (int64_t)i, quartic_get(x, at));
+    }
+}
+
+/* Exchanges two axes of a layout. */
+static void swap_axes(quartic_layout *layout, uint32_t a, uint32_t b) {
+    uint32_t extent = layout->shape.dims[a];
+    int64_t stride = layout->strides[a];
+    layout->shape.dims[a] = layout->shape.dims[b];
+    layout->strides[a] = layout->strides[b];
+    layout->shape.dims[b] = extent;
+    layout->strides[b] = stride;
+}
+
+quartic_status quartic_copy_dispatch(quartic_dispatch_list *list, const quartic_layout *in, uint32_t input,
+                                     const quartic_layout *window) {
+    enum { LINEAR, TILED, LEAST_TILE = 8 }; /* an axis shorter than this would leave most of a tile empty */
+    quartic_layout from = *in, to = *window;
+    uint64_t count = quartic_layout_elements(&from);
+    quartic_layouts_simplify((quartic_layout *const[]){&from, &to}, 2);
+    uint32_t rank = from.shape.rank, last = rank - 1, mode = LINEAR;
+    for (uint32_t axis = 0; axis < last && mode == LINEAR; ++axis) {
+        bool crossed = from.strides[axis] == 1 && from.strides[last] > 1 && to.strides[last] == 1;
+        if (!crossed || from.shape.dims[axis] < LEAST_TILE || from.shape.dims[last] < LEAST_TILE) continue;
+        /* Tiles run over the last two axes: the source's fastest, then the destination's. */
+        swap_axes(&from, axis, last - 1);
+        swap_axes(&to, axis, last - 1);
+        mode = TILED;
+    }
+    quartic_copy_args args = {.count = (uint32_t)count, .rank = rank};
+    uint64_t groups = (count + 1023) / 1024;
+    if (mode == TILED) {
+        uint64_t rows = from.shape.dims[last - 1], columns = from.shape.dims[last];
+        groups = count / (rows * columns) * ((rows + 31) / 32) * ((columns + 31) / 32);
+    }
+    for (uint32_t axis = 0; axis < rank; ++axis) {
+        args.dims[axis] = from.shape.dims[axis];
+        args.in_strides[axis] = (int32_t)from.strides[axis];
+        args.out_strides[axis] = (int32_t)to.strides[axis];
+    }
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "copy", &args, sizeof args);
+    if (dispatch == NULL) return QUARTIC_INTERNAL;
+    quartic_dispatch_operand(dispatch, offsetof(quartic_copy_args, x), QUARTIC_OPERAND_INPUT, input, QUARTIC_READ);
+    quartic_dispatch_operand(dispatch, offsetof(quartic_copy_args, result), QUARTIC_OPERAND_OUTPUT, 0, QUARTIC_WRITE);
+    int64_t begin, end;
+    quartic_layout_extent(window, &begin, &end);
+    dispatch->pointers[1].byte_offset = 4 * (uint64_t)begin;
+    dispatch->pointers[1].bytes = 4 * (uint64_t)(end - begin);
+    quartic_dispatch_spec(dispatch, mode);
+    quartic_dispatch_groups(dispatch, groups);
+    dispatch->flops = (double)count;
+    dispatch->bytes = 8.0 * (double)count;
+    return QUARTIC_OK;
+}
+
+static quartic_status copy_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
+                               quartic_dispatch_list *list) {
+    (void)limits;
+    quartic_layout window = call->outputs[0];
+    window.offset = 0;
+    return quartic_copy_dispatch(list, &call->inputs[0], 0, &window);
+}
+
+static quartic_status copy_grad(quartic_tape *tape) {
+    quartic_tape_give(tape, 0, quartic_tape_gradient(tape, 0));
+    return QUARTIC_OK;
+}
+
+static bool copy_cases(uint32_t index, quartic_op_case *out) {
+    static const quartic_shape shapes[] = {{0, {0}}, {1, {2049}}, {4, {3, 37, 1, 65}}};
+    if (index >= 2 * sizeof shapes / sizeof shapes[0]) return false;
+    *out = (quartic_op_case){.label = index % 2 ? "int32" : "float32", .input_count = 1};
+    out->inputs[0].shape = shapes[index / 2];
+    out->inputs[0].dtype = index % 2 ? QUARTIC_INT32 : QUARTIC_FLOAT32;
+    if (index % 2) {
+        out->inputs[0].fill = QUARTIC_FILL_SIGNED_INDEX;
+        out->inputs[0].limit = 1000;
+        out->inputs[0].no_gradient = true;
+    }
+    return true;
+}
+
+const quartic_op quartic_op_copy = {
+    .name = "copy",
+    .strided_inputs = 1,
+    .infer = copy_infer,
+    .cpu = copy_cpu,
+    .gpu = copy_gpu,
+    .grad = copy_grad,
+    .cases = copy_cases,
+    .tolerance = 0,
+    .tolerance_reason = "moves bits",
+};
+
+quartic_value quartic_copy(quartic_graph *graph, quartic_value x) {
+    return quartic_graph_append_one(graph, &quartic_op_copy, NULL, &x, 1);
+}

@@ -1,0 +1,99 @@
+/* diagonal_add.c: y = e with d added to its diagonal: e, y (.., n, n, D), d (.., n, D); y_ii = e_ii + d_i.
+ *
+ * In place on e only the diagonal is touched, which the shader sees by equal addresses. de = g, dd = g_ii.
+ */
+#include "ops/tape.h"
+#include "shaders/diagonal_add.args.h"
+
+static quartic_status diagonal_add_infer(const quartic_op_call *call, quartic_layout *out, uint32_t *out_count) {
+    QUARTIC_TRY(quartic_op_expect_inputs("diagonal_add", call, 2, 2));
+    QUARTIC_TRY(quartic_op_expect_dtype("diagonal_add", call, 0, QUARTIC_FLOAT32));
+    QUARTIC_TRY(quartic_op_expect_dtype("diagonal_add", call, 1, QUARTIC_FLOAT32));
+    const quartic_shape *e = &call->inputs[0].shape;
+    uint32_t rank = e->rank;
+    if (rank < 3 || e->dims[rank - 3] != e->dims[rank - 2]) {
+        char text[QUARTIC_SHAPE_TEXT];
+        return quartic_fail(QUARTIC_SHAPE_MISMATCH, "diagonal_add needs edges of shape (.., n, n, D), not %s",
+                            quartic_shape_text(e, text));
+    }
+    quartic_shape d = *e;
+    d.rank = rank - 1;
+    d.dims[rank - 2] = e->dims[rank - 1];
+    QUARTIC_TRY(quartic_op_expect_shape("diagonal_add", call, 1, &d));
+    out[0] = quartic_layout_contiguous(QUARTIC_FLOAT32, e);
+    *out_count = 1;
+    return QUARTIC_OK;
+}
+
+static void diagonal_add_cpu(const quartic_op_run *run) {
+    const quartic_shape *e = &run->outputs[0].layout->shape;
+    uint32_t n = e->dims[e->rank - 2], width = e->dims[e->rank - 1];
+    int64_t rows = (int64_t)(quartic_shape_elements(e) / width); /* (.., i, j) */
+    for (int64_t row = 0; row < rows; ++row) {
+        int64_t i = row / n % n, j = row % n;
+        int64_t node = row / n; /* (.., i), the row of d on the diagonal */
+        for (int64_t c = 0; c < width; ++c) {
+            double number = quartic_get(&run->inputs[0], row * width + c);
+            if (i == j) number += quartic_get(&run->inputs[1], node * width + c);
+            quartic_put(&run->outputs[0], row * width + c, number);
+        }
+    }
+}
+
+static quartic_status diagonal_add_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
+                                       quartic_dispatch_list *list) {
+    (void)limits;
+    const quartic_shape *e = &call->inputs[0].shape;
+    uint64_t count = quartic_shape_elements(e);
+    quartic_diagonal_add_args args = {
+        .count = (uint32_t)count, .n = e->dims[e->rank - 2], .width = e->dims[e->rank - 1]};
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "diagonal_add", &args, sizeof args);
+    if (dispatch == NULL) return QUARTIC_INTERNAL;
+    quartic_dispatch_operand(dispatch, offsetof(quartic_diagonal_add_args, e), QUARTIC_OPERAND_INPUT, 0, QUARTIC_READ);
+    quartic_dispatch_operand(dispatch, offsetof(quartic_diagonal_add_args, d), QUARTIC_OPERAND_INPUT, 1, QUARTIC_READ);
+    quartic_dispatch_operand(dispatch, offsetof(quartic_diagonal_add_args, result), QUARTIC_OPERAND_OUTPUT, 0,
+                             QUARTIC_WRITE);
+    quartic_dispatch_groups(dispatch, (count + 1023) / 1024);
+    dispatch->flops = (double)count;
+    dispatch->bytes = 8.0 * (double)count;
+    return QUARTIC_OK;
+}
+
+static quartic_status diagonal_add_grad(quartic_tape *tape) {
+    quartic_value g = quartic_tape_gradient(tape, 0);
+    uint32_t rank = quartic_tape_input_layout(tape, 0).shape.rank;
+    if (quartic_tape_wants(tape, 0)) quartic_tape_give(tape, 0, g);
+    if (quartic_tape_wants(tape, 1))
+        quartic_tape_give(tape, 1, quartic_diagonal(quartic_tape_graph(tape), g, rank - 3));
+    return QUARTIC_OK;
+}
+
+static bool diagonal_add_cases(uint32_t index, quartic_op_case *out) {
+    static const quartic_shape edges[] = {{4, {2, 7, 7, 33}}, {3, {1, 1, 5}}, {5, {2, 3, 17, 17, 3}}};
+    if (index >= sizeof edges / sizeof edges[0]) return false;
+    *out = (quartic_op_case){.label = "edges", .input_count = 2};
+    const quartic_shape *e = &edges[index];
+    out->inputs[0].dtype = out->inputs[1].dtype = QUARTIC_FLOAT32;
+    out->inputs[0].shape = *e;
+    out->inputs[1].shape = *e;
+    out->inputs[1].shape.rank = e->rank - 1;
+    out->inputs[1].shape.dims[e->rank - 2] = e->dims[e->rank - 1];
+    return true;
+}
+
+const quartic_op quartic_op_diagonal_add = {
+    .name = "diagonal_add",
+    .in_place_inputs = 1,
+    .infer = diagonal_add_infer,
+    .cpu = diagonal_add_cpu,
+    .gpu = diagonal_add_gpu,
+    .grad = diagonal_add_grad,
+    .cases = diagonal_add_cases,
+    .tolerance = 1,
+    .tolerance_reason = "one rounding",
+};
+
+quartic_value quartic_diagonal_add(quartic_graph *graph, quartic_value e, quartic_value d) {
+    const quartic_value inputs[] = {e, d};
+    return quartic_graph_append_one(graph, &quartic_op_diagonal_add, NULL, inputs, 2);
+}

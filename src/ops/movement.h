@@ -1,0 +1,44 @@
+/* movement.h: attributes of the ops that move or sum data, as the ops and their fast rows see them, and the
+ * strided copy that copy and concat share on the GPU.
+ */
+#ifndef QUARTIC_OPS_MOVEMENT_H
+#define QUARTIC_OPS_MOVEMENT_H
+
+#include "ops/op.h"
+
+typedef struct quartic_concat_attrs {
+    uint32_t axis;
+} quartic_concat_attrs;
+
+typedef struct quartic_pad_attrs {
+    uint32_t axis, start, extent;
+} quartic_pad_attrs;
+
+typedef struct quartic_sum_attrs {
+    uint32_t axes; /* bit a: axis a is summed */
+    uint32_t keep;
+} quartic_sum_attrs;
+
+/* The layout of those axes of x whose bits are set in axes, with offset 0. */
+quartic_layout quartic_sum_part(const quartic_layout *x, uint32_t axes);
+
+/* Of embedding_grad: rows of the table. */
+typedef struct quartic_embedding_attrs {
+    uint32_t rows;
+} quartic_embedding_attrs;
+
+/* The part of a contiguous output that one part of a concat fills: part's shape, out's strides, the offset. */
+static inline quartic_layout quartic_concat_window(const quartic_layout *out, const quartic_shape *part,
+                                                   uint32_t axis, uint32_t start) {
+    quartic_layout window = *out;
+    window.shape = *part;
+    window.offset = out->strides[axis] * (int64_t)start;
+    return window;
+}
+
+/* Appends the copy of an input to a window of output 0; both layouts have one shape. The input's address is
+ * that of its first element; window->offset counts from the output's first element. */
+quartic_status quartic_copy_dispatch(quartic_dispatch_list *list, const quartic_layout *in, uint32_t input,
+                                     const quartic_layout *window);
+
+#endif
