@@ -1,4 +1,4 @@
 /* diagonal_add.args.h: result = e (.., n, n, width) with d (.., n, width) added at (i, i). */
 #include "lib/args.h"
-QUARTIC_ARGS(diagonal_add, QUARTIC_FLOATS e; QUARTIC_FLOATS d; QUARTIC_FLOATS result; uint32_t count; uint32_t n;
-             uint32_t width;)
+QUARTIC_ARGS(diagonal_add, QUARTIC_FLOATS e; QUARTIC_FLOATS d; QUARTIC_FLOATS result; uint32_t count;
+             uint32_t n; uint32_t width;)

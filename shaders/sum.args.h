@@ -2,4 +2,5 @@
  * the kept ones first, then the reduced ones; kept in the order of the result. */
 #include "lib/args.h"
 QUARTIC_ARGS(sum, QUARTIC_FLOATS x; QUARTIC_FLOATS result; uint32_t outputs; uint32_t reduced; uint32_t chunk;
-             uint32_t splits; uint32_t kept_rank; uint32_t reduced_rank; uint32_t dims[6]; int32_t strides[6];)
+             uint32_t splits; uint32_t kept_rank; uint32_t reduced_rank; uint32_t dims[6];
+             int32_t strides[6];)

@@ -94,8 +94,9 @@ QUARTIC_API quartic_value quartic_pad(quartic_graph *graph, quartic_value x, uin
                                       uint32_t extent);
 /* y = e with d added at (i, i): e (.., n, n, D), d (.., n, D). */
 QUARTIC_API quartic_value quartic_diagonal_add(quartic_graph *graph, quartic_value e, quartic_value d);
-/* Rows of a table: table (V, D), indices int32 (...) to (..., D). An index out of range is an error of the
- * run on the CPU devices and reads as a row of zeros on Vulkan; model.h checks indices before a run. */
+/* Rows of a table: table (V, D), indices int32 (...) to (..., D). A negative index means no row and gives zeros.
+ * One of V or more is an error of the run on the CPU devices and gives zeros on Vulkan; model.h checks indices
+ * before a run. */
 QUARTIC_API quartic_value quartic_embedding(quartic_graph *graph, quartic_value table, quartic_value indices);
 /* out[i, j, :] = table[i - j + n - 1, :]: table (2n - 1, D) to (n, n, D). */
 QUARTIC_API quartic_value quartic_relative_bias(quartic_graph *graph, quartic_value table);

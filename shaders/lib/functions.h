@@ -14,22 +14,22 @@
 #ifdef QUARTIC_GLSL
 #define APPROX float
 /* Keeps the compiler from reordering the two-part subtraction. */
-#define APPROX_EXACT precise float
-#define APPROX_BITS(x) floatBitsToInt(x)
+#define APPROX_EXACT       precise float
+#define APPROX_BITS(x)     floatBitsToInt(x)
 #define APPROX_FLOAT(bits) intBitsToFloat(bits)
-#define APPROX_ROUND(x) roundEven(x)
-#define APPROX_INT(x) int(x)
-#define APPROX_REAL(i) float(i)
-#define APPROX_ABS(x) abs(x)
-#define APPROX_INFINITY intBitsToFloat(0x7f800000)
-#define APPROX_NAN intBitsToFloat(0x7fc00000)
+#define APPROX_ROUND(x)    roundEven(x)
+#define APPROX_INT(x)      int(x)
+#define APPROX_REAL(i)     float(i)
+#define APPROX_ABS(x)      abs(x)
+#define APPROX_INFINITY    intBitsToFloat(0x7f800000)
+#define APPROX_NAN         intBitsToFloat(0x7fc00000)
 #else
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
 
-#define APPROX static inline __attribute__((always_inline)) float
-#define APPROX_EXACT float
+#define APPROX          static inline __attribute__((always_inline)) float
+#define APPROX_EXACT    float
 static inline __attribute__((always_inline)) int32_t APPROX_BITS(float x) {
     int32_t bits;
     memcpy(&bits, &x, sizeof bits);
@@ -44,11 +44,11 @@ APPROX APPROX_FLOAT(int32_t bits) {
 APPROX APPROX_ROUND(float x) {
     return (x + 12582912.0f) - 12582912.0f;
 }
-#define APPROX_INT(x) ((int32_t)(x))
-#define APPROX_REAL(i) ((float)(i))
-#define APPROX_ABS(x) fabsf(x)
+#define APPROX_INT(x)   ((int32_t)(x))
+#define APPROX_REAL(i)  ((float)(i))
+#define APPROX_ABS(x)   fabsf(x)
 #define APPROX_INFINITY INFINITY
-#define APPROX_NAN NAN
+#define APPROX_NAN      NAN
 #define int int32_t
 #endif
 
@@ -122,9 +122,9 @@ APPROX approx_normal_bell(float x) {
     return approx_exp(-0.5f * x * x);
 }
 
-/* Phi(x) = (1 + erf(x / sqrt 2)) / 2, given bell = exp(-x^2 / 2). |x| < 1: 1/2 + x P(x^2), P of degree 5 fitted
- * at Chebyshev points to 3e-10. Beyond, after Abramowitz and Stegun 7.1.26: Phi(-|x|) = bell k Q(k) with
- * k = 1 / (1 + 0.33 |x|), Q of degree 6 fitted by iterated weighted least squares (Lawson) to 4e-9. */
+/* Phi(x) = (1 + erf(x / sqrt 2)) / 2, given bell = exp(-x^2 / 2). |x| < 1: 1/2 + x P(x^2), P of degree 5
+ * fitted at Chebyshev points to 3e-10. Beyond, after Abramowitz and Stegun 7.1.26: Phi(-|x|) = bell k Q(k)
+ * with k = 1 / (1 + 0.33 |x|), Q of degree 6 fitted by iterated weighted least squares (Lawson) to 4e-9. */
 APPROX approx_normal_cdf(float x, float bell) {
     float z = x * x;
     float p = -7.6605381714e-6f;

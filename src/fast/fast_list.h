@@ -4,6 +4,8 @@
 
 #define QUARTIC_FAST_LIST(X)                                                                                 \
     /* copy.c */                                                                                             \
-    X(copy)
+    X(copy)                                                                                                  \
+    X(concat)                                                                                                \
+    X(pad)
 
 #endif

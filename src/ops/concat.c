@@ -24,16 +24,18 @@ static quartic_status concat_infer(const quartic_op_call *call, quartic_layout *
         quartic_shape expected = call->inputs[k].shape;
         if (attrs->axis < expected.rank) expected.dims[attrs->axis] = first->shape.dims[attrs->axis];
         if (!quartic_shape_equal(&expected, &first->shape))
-            return quartic_fail(QUARTIC_SHAPE_MISMATCH,
-                                "concat along axis %u: part %u has shape %s, which differs from part 0's %s on "
-                                "another axis",
-                                attrs->axis, k, quartic_shape_text(&call->inputs[k].shape, part),
-                                quartic_shape_text(&first->shape, whole));
+            return quartic_fail(
+                QUARTIC_SHAPE_MISMATCH,
+                "concat along axis %u: part %u has shape %s, which differs from part 0's %s on "
+                "another axis",
+                attrs->axis, k, quartic_shape_text(&call->inputs[k].shape, part),
+                quartic_shape_text(&first->shape, whole));
         extent += call->inputs[k].shape.dims[attrs->axis];
     }
     if (extent > INT32_MAX)
-        return quartic_fail(QUARTIC_SHAPE_MISMATCH, "concat along axis %u would make an axis of %llu elements",
-                            attrs->axis, (unsigned long long)extent);
+        return quartic_fail(QUARTIC_SHAPE_MISMATCH,
+                            "concat along axis %u would make an axis of %llu elements", attrs->axis,
+                            (unsigned long long)extent);
     shape.dims[attrs->axis] = (uint32_t)extent;
     out[0] = quartic_layout_contiguous(first->dtype, &shape);
     *out_count = 1;
@@ -52,8 +54,10 @@ static void concat_cpu(const quartic_op_run *run) {
         uint64_t count = quartic_layout_elements(&from);
         for (uint64_t i = 0; i < count; ++i) {
             int64_t source = quartic_layout_at(&from, i), target = quartic_layout_at(&to, i);
-            if (from.dtype == QUARTIC_INT32) ((int32_t *)out->data)[target] = quartic_get_int(part, source);
-            else quartic_put(out, target, quartic_get(part, source));
+            if (from.dtype == QUARTIC_INT32)
+                ((int32_t *)out->data)[target] = quartic_get_int(part, source);
+            else
+                quartic_put(out, target, quartic_get(part, source));
         }
         start += from.shape.dims[attrs->axis];
     }
@@ -82,7 +86,8 @@ static quartic_status concat_grad(quartic_tape *tape) {
         if (!quartic_is_present(&part)) break;
         uint32_t length = part.shape.dims[attrs->axis];
         if (quartic_tape_wants(tape, k))
-            quartic_tape_give(tape, k, quartic_slice(quartic_tape_graph(tape), g, attrs->axis, start, length));
+            quartic_tape_give(tape, k,
+                              quartic_slice(quartic_tape_graph(tape), g, attrs->axis, start, length));
         start += length;
     }
     return QUARTIC_OK;
@@ -98,9 +103,17 @@ static bool concat_cases(uint32_t index, quartic_op_case *out) {
         {"last axis", 2, 3, {{3, {3, 5, 7}}, {3, {3, 5, 1}}, {3, {3, 5, 33}}}, QUARTIC_FLOAT32},
         {"first axis", 0, 2, {{2, {3, 65}}, {2, {31, 65}}}, QUARTIC_FLOAT32},
         {"one part", 1, 1, {{2, {9, 13}}}, QUARTIC_FLOAT32},
-        {"eight parts", 1, 8,
-         {{3, {2, 1, 3}}, {3, {2, 2, 3}}, {3, {2, 3, 3}}, {3, {2, 4, 3}}, {3, {2, 5, 3}}, {3, {2, 6, 3}},
-          {3, {2, 7, 3}}, {3, {2, 8, 3}}},
+        {"eight parts",
+         1,
+         8,
+         {{3, {2, 1, 3}},
+          {3, {2, 2, 3}},
+          {3, {2, 3, 3}},
+          {3, {2, 4, 3}},
+          {3, {2, 5, 3}},
+          {3, {2, 6, 3}},
+          {3, {2, 7, 3}},
+          {3, {2, 8, 3}}},
          QUARTIC_FLOAT32},
         {"int32", 0, 2, {{1, {5}}, {1, {300}}}, QUARTIC_INT32},
     };
@@ -131,7 +144,8 @@ const quartic_op quartic_op_concat = {
     .tolerance_reason = "moves bits",
 };
 
-quartic_value quartic_concat(quartic_graph *graph, const quartic_value *parts, uint32_t count, uint32_t axis) {
+quartic_value quartic_concat(quartic_graph *graph, const quartic_value *parts, uint32_t count,
+                             uint32_t axis) {
     const quartic_concat_attrs attrs = {axis};
     return quartic_graph_append_one(graph, &quartic_op_concat, &attrs, parts, count);
 }

@@ -24,8 +24,10 @@ static void copy_cpu(const quartic_op_run *run) {
     uint64_t count = quartic_layout_elements(&from);
     for (uint64_t i = 0; i < count; ++i) {
         int64_t at = quartic_layout_at(&from, i);
-        if (from.dtype == QUARTIC_INT32) ((int32_t *)out->data)[i] = quartic_get_int(x, at);
-        else quartic_put(out, (int64_t)i, quartic_get(x, at));
+        if (from.dtype == QUARTIC_INT32)
+            ((int32_t *)out->data)[i] = quartic_get_int(x, at);
+        else
+            quartic_put(out, (int64_t)i, quartic_get(x, at));
     }
 }
 
@@ -67,8 +69,10 @@ quartic_status quartic_copy_dispatch(quartic_dispatch_list *list, const quartic_
     }
     quartic_dispatch *dispatch = quartic_dispatch_add(list, "copy", &args, sizeof args);
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, offsetof(quartic_copy_args, x), QUARTIC_OPERAND_INPUT, input, QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_copy_args, result), QUARTIC_OPERAND_OUTPUT, 0, QUARTIC_WRITE);
+    quartic_dispatch_operand(dispatch, offsetof(quartic_copy_args, x), QUARTIC_OPERAND_INPUT, input,
+                             QUARTIC_READ);
+    quartic_dispatch_operand(dispatch, offsetof(quartic_copy_args, result), QUARTIC_OPERAND_OUTPUT, 0,
+                             QUARTIC_WRITE);
     int64_t begin, end;
     quartic_layout_extent(window, &begin, &end);
     dispatch->pointers[1].byte_offset = 4 * (uint64_t)begin;

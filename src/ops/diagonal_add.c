@@ -5,7 +5,8 @@
 #include "ops/tape.h"
 #include "shaders/diagonal_add.args.h"
 
-static quartic_status diagonal_add_infer(const quartic_op_call *call, quartic_layout *out, uint32_t *out_count) {
+static quartic_status diagonal_add_infer(const quartic_op_call *call, quartic_layout *out,
+                                         uint32_t *out_count) {
     QUARTIC_TRY(quartic_op_expect_inputs("diagonal_add", call, 2, 2));
     QUARTIC_TRY(quartic_op_expect_dtype("diagonal_add", call, 0, QUARTIC_FLOAT32));
     QUARTIC_TRY(quartic_op_expect_dtype("diagonal_add", call, 1, QUARTIC_FLOAT32));
@@ -49,8 +50,10 @@ static quartic_status diagonal_add_gpu(const quartic_op_call *call, const quarti
         .count = (uint32_t)count, .n = e->dims[e->rank - 2], .width = e->dims[e->rank - 1]};
     quartic_dispatch *dispatch = quartic_dispatch_add(list, "diagonal_add", &args, sizeof args);
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, offsetof(quartic_diagonal_add_args, e), QUARTIC_OPERAND_INPUT, 0, QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_diagonal_add_args, d), QUARTIC_OPERAND_INPUT, 1, QUARTIC_READ);
+    quartic_dispatch_operand(dispatch, offsetof(quartic_diagonal_add_args, e), QUARTIC_OPERAND_INPUT, 0,
+                             QUARTIC_READ);
+    quartic_dispatch_operand(dispatch, offsetof(quartic_diagonal_add_args, d), QUARTIC_OPERAND_INPUT, 1,
+                             QUARTIC_READ);
     quartic_dispatch_operand(dispatch, offsetof(quartic_diagonal_add_args, result), QUARTIC_OPERAND_OUTPUT, 0,
                              QUARTIC_WRITE);
     quartic_dispatch_groups(dispatch, (count + 1023) / 1024);

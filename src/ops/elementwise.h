@@ -1,4 +1,5 @@
-/* elementwise.h: the functions and attributes of the elementwise ops, as the ops and their fast rows see them.
+/* elementwise.h: the functions and attributes of the elementwise ops, as the ops and their fast rows see
+ * them.
  *
  * Enumerators follow the order of the lists in quartic/graph.h.
  */
@@ -21,7 +22,7 @@ typedef enum quartic_unary_function {
 #define FUNCTION_ENUM(name) QUARTIC_UNARY_##name,
     QUARTIC_UNARY_LIST(FUNCTION_ENUM)
 #undef FUNCTION_ENUM
-    QUARTIC_UNARY_scale, /* x * factor + offset */
+        QUARTIC_UNARY_scale, /* x * factor + offset */
     QUARTIC_UNARY_COUNT
 } quartic_unary_function;
 

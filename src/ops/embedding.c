@@ -30,12 +30,27 @@ static quartic_status embedding_infer(const quartic_op_call *call, quartic_layou
     quartic_shape shape = call->inputs[1].shape;
     if (shape.rank == QUARTIC_MAX_RANK) {
         char text[QUARTIC_SHAPE_TEXT];
-        return quartic_fail(QUARTIC_SHAPE_MISMATCH, "embedding of indices of shape %s would have more than %d axes",
+        return quartic_fail(QUARTIC_SHAPE_MISMATCH,
+                            "embedding of indices of shape %s would have more than %d axes",
                             quartic_shape_text(&shape, text), QUARTIC_MAX_RANK);
     }
     shape.dims[shape.rank++] = call->inputs[0].shape.dims[1];
     out[0] = quartic_layout_contiguous(QUARTIC_FLOAT32, &shape);
     *out_count = 1;
+    return QUARTIC_OK;
+}
+
+/* A negative index means no row; one past the table is a mistake. */
+static quartic_status embedding_check(const quartic_op_run *run) {
+    uint32_t rows = run->inputs[0].layout->shape.dims[0];
+    int64_t positions = (int64_t)quartic_layout_elements(run->inputs[1].layout);
+    for (int64_t t = 0; t < positions; ++t) {
+        int32_t index = quartic_get_int(&run->inputs[1], t);
+        if (index >= 0 && !in_table(index, rows))
+            return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                                "index %d at position %lld is beyond a table of %u rows", index, (long long)t,
+                                rows);
+    }
     return QUARTIC_OK;
 }
 
@@ -47,7 +62,8 @@ static void embedding_cpu(const quartic_op_run *run) {
         int32_t index = quartic_get_int(&run->inputs[1], t);
         for (int64_t c = 0; c < width; ++c)
             quartic_put(&run->outputs[0], t * width + c,
-                        in_table(index, table->dims[0]) ? quartic_get(&run->inputs[0], index * width + c) : 0);
+                        in_table(index, table->dims[0]) ? quartic_get(&run->inputs[0], index * width + c)
+                                                        : 0);
     }
 }
 
@@ -59,8 +75,10 @@ static quartic_status embedding_gpu(const quartic_op_call *call, const quartic_g
     quartic_embedding_args args = {.count = (uint32_t)count, .rows = table[0], .width = table[1]};
     quartic_dispatch *dispatch = quartic_dispatch_add(list, "embedding", &args, sizeof args);
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, offsetof(quartic_embedding_args, table), QUARTIC_OPERAND_INPUT, 0, QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_embedding_args, indices), QUARTIC_OPERAND_INPUT, 1, QUARTIC_READ);
+    quartic_dispatch_operand(dispatch, offsetof(quartic_embedding_args, table), QUARTIC_OPERAND_INPUT, 0,
+                             QUARTIC_READ);
+    quartic_dispatch_operand(dispatch, offsetof(quartic_embedding_args, indices), QUARTIC_OPERAND_INPUT, 1,
+                             QUARTIC_READ);
     quartic_dispatch_operand(dispatch, offsetof(quartic_embedding_args, result), QUARTIC_OPERAND_OUTPUT, 0,
                              QUARTIC_WRITE);
     quartic_dispatch_groups(dispatch, (count + 1023) / 1024);
@@ -73,8 +91,9 @@ static quartic_status embedding_grad(quartic_tape *tape) {
     if (!quartic_tape_wants(tape, 0)) return QUARTIC_OK;
     const quartic_embedding_attrs attrs = {quartic_tape_input_layout(tape, 0).shape.dims[0]};
     const quartic_value inputs[] = {quartic_tape_gradient(tape, 0), quartic_tape_input(tape, 1)};
-    quartic_tape_give(tape, 0,
-                      quartic_graph_append_one(quartic_tape_graph(tape), &quartic_op_embedding_grad, &attrs, inputs, 2));
+    quartic_tape_give(
+        tape, 0,
+        quartic_graph_append_one(quartic_tape_graph(tape), &quartic_op_embedding_grad, &attrs, inputs, 2));
     return QUARTIC_OK;
 }
 
@@ -110,6 +129,7 @@ static bool embedding_cases(uint32_t index, quartic_op_case *out) {
 const quartic_op quartic_op_embedding = {
     .name = "embedding",
     .infer = embedding_infer,
+    .check = embedding_check,
     .cpu = embedding_cpu,
     .gpu = embedding_gpu,
     .grad = embedding_grad,
@@ -120,7 +140,8 @@ const quartic_op quartic_op_embedding = {
 
 /* ---- embedding_grad ---- */
 
-static quartic_status embedding_grad_infer(const quartic_op_call *call, quartic_layout *out, uint32_t *out_count) {
+static quartic_status embedding_grad_infer(const quartic_op_call *call, quartic_layout *out,
+                                           uint32_t *out_count) {
     const quartic_embedding_attrs *attrs = call->attrs;
     QUARTIC_TRY(quartic_op_expect_inputs("embedding_grad", call, 2, 2));
     QUARTIC_TRY(quartic_op_expect_dtype("embedding_grad", call, 0, QUARTIC_FLOAT32));
@@ -130,10 +151,11 @@ static quartic_status embedding_grad_infer(const quartic_op_call *call, quartic_
     leading.rank = g->rank > 0 ? g->rank - 1 : 0;
     if (g->rank == 0 || !quartic_shape_equal(&leading, indices)) {
         char g_text[QUARTIC_SHAPE_TEXT], indices_text[QUARTIC_SHAPE_TEXT];
-        return quartic_fail(QUARTIC_SHAPE_MISMATCH,
-                            "embedding_grad needs a gradient with the axes of the indices and one more, not shape %s "
-                            "for indices of shape %s",
-                            quartic_shape_text(g, g_text), quartic_shape_text(indices, indices_text));
+        return quartic_fail(
+            QUARTIC_SHAPE_MISMATCH,
+            "embedding_grad needs a gradient with the axes of the indices and one more, not shape %s "
+            "for indices of shape %s",
+            quartic_shape_text(g, g_text), quartic_shape_text(indices, indices_text));
     }
     out[0] = quartic_layout_contiguous(QUARTIC_FLOAT32, &QUARTIC_SHAPE(attrs->rows, g->dims[g->rank - 1]));
     *out_count = 1;
@@ -168,20 +190,20 @@ static quartic_status embedding_grad_gpu(const quartic_op_call *call, const quar
     uint64_t columns = (table[1] + 31) / 32;
     /* Fewer rows a workgroup while the device would not be full. */
     uint32_t rows = EMBEDDING_GRAD_MAX_ROWS;
-    while (rows > 1 && (table[0] + rows - 1) / rows * columns < (uint64_t)GROUPS_PER_UNIT * limits->compute_units)
+    while (rows > 1 &&
+           (table[0] + rows - 1) / rows * columns < (uint64_t)GROUPS_PER_UNIT * limits->compute_units)
         rows /= 2;
     uint64_t groups = (table[0] + rows - 1) / rows * columns;
-    quartic_embedding_grad_args args = {.positions = (uint32_t)positions,
-                                        .rows = table[0],
-                                        .width = table[1],
-                                        .group_rows = rows};
+    quartic_embedding_grad_args args = {
+        .positions = (uint32_t)positions, .rows = table[0], .width = table[1], .group_rows = rows};
     quartic_dispatch *dispatch = quartic_dispatch_add(list, "embedding_grad", &args, sizeof args);
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, offsetof(quartic_embedding_grad_args, g), QUARTIC_OPERAND_INPUT, 0, QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_embedding_grad_args, indices), QUARTIC_OPERAND_INPUT, 1,
+    quartic_dispatch_operand(dispatch, offsetof(quartic_embedding_grad_args, g), QUARTIC_OPERAND_INPUT, 0,
                              QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_embedding_grad_args, result), QUARTIC_OPERAND_OUTPUT, 0,
-                             QUARTIC_WRITE);
+    quartic_dispatch_operand(dispatch, offsetof(quartic_embedding_grad_args, indices), QUARTIC_OPERAND_INPUT,
+                             1, QUARTIC_READ);
+    quartic_dispatch_operand(dispatch, offsetof(quartic_embedding_grad_args, result), QUARTIC_OPERAND_OUTPUT,
+                             0, QUARTIC_WRITE);
     quartic_dispatch_groups(dispatch, groups);
     dispatch->flops = (double)groups * (double)positions + (double)positions * table[1];
     dispatch->bytes = 4.0 * ((double)table[0] + (double)positions) * table[1];
@@ -191,8 +213,9 @@ static quartic_status embedding_grad_gpu(const quartic_op_call *call, const quar
 /* Linear in g, so the gradient reads rows again. */
 static quartic_status embedding_grad_grad(quartic_tape *tape) {
     if (quartic_tape_wants(tape, 0))
-        quartic_tape_give(tape, 0, quartic_embedding(quartic_tape_graph(tape), quartic_tape_gradient(tape, 0),
-                                                     quartic_tape_input(tape, 1)));
+        quartic_tape_give(tape, 0,
+                          quartic_embedding(quartic_tape_graph(tape), quartic_tape_gradient(tape, 0),
+                                            quartic_tape_input(tape, 1)));
     return QUARTIC_OK;
 }
 

@@ -27,7 +27,8 @@ typedef struct quartic_embedding_attrs {
     uint32_t rows;
 } quartic_embedding_attrs;
 
-/* The part of a contiguous output that one part of a concat fills: part's shape, out's strides, the offset. */
+/* The part of a contiguous output that one part of a concat fills: part's shape, out's strides, the offset.
+ */
 static inline quartic_layout quartic_concat_window(const quartic_layout *out, const quartic_shape *part,
                                                    uint32_t axis, uint32_t start) {
     quartic_layout window = *out;

@@ -1,4 +1,5 @@
-/* pad.c: zeros of a given extent along one axis with x placed at start, float32 or int32: the adjoint of slice.
+/* pad.c: zeros of a given extent along one axis with x placed at start, float32 or int32: the adjoint of
+ * slice.
  *
  * Seen along the axis, the output is rows of extent * inner elements, of which x fills width = length * inner
  * from first = start * inner on; inner is the product of the axes behind.
@@ -18,9 +19,10 @@ static quartic_status pad_infer(const quartic_op_call *call, quartic_layout *out
                             attrs->axis, quartic_shape_text(&x->shape, text));
     uint32_t length = x->shape.dims[attrs->axis];
     if (attrs->start > attrs->extent || length > attrs->extent - attrs->start)
-        return quartic_fail(QUARTIC_SHAPE_MISMATCH,
-                            "pad of shape %s along axis %u: %u elements from %u on do not fit into an extent of %u",
-                            quartic_shape_text(&x->shape, text), attrs->axis, length, attrs->start, attrs->extent);
+        return quartic_fail(
+            QUARTIC_SHAPE_MISMATCH,
+            "pad of shape %s along axis %u: %u elements from %u on do not fit into an extent of %u",
+            quartic_shape_text(&x->shape, text), attrs->axis, length, attrs->start, attrs->extent);
     quartic_shape shape = x->shape;
     shape.dims[attrs->axis] = attrs->extent;
     out[0] = quartic_layout_contiguous(x->dtype, &shape);
@@ -47,8 +49,10 @@ static void pad_cpu(const quartic_op_run *run) {
         uint64_t within = i % block;
         bool inside = within >= first && within < first + width;
         int64_t at = inside ? quartic_layout_at(&from, i / block * width + within - first) : 0;
-        if (from.dtype == QUARTIC_INT32) ((int32_t *)out->data)[i] = inside ? quartic_get_int(x, at) : 0;
-        else quartic_put(out, (int64_t)i, inside ? quartic_get(x, at) : 0);
+        if (from.dtype == QUARTIC_INT32)
+            ((int32_t *)out->data)[i] = inside ? quartic_get_int(x, at) : 0;
+        else
+            quartic_put(out, (int64_t)i, inside ? quartic_get(x, at) : 0);
     }
 }
 
@@ -72,7 +76,8 @@ static quartic_status pad_gpu(const quartic_op_call *call, const quartic_gpu_lim
     quartic_dispatch *dispatch = quartic_dispatch_add(list, "pad", &args, sizeof args);
     if (dispatch == NULL) return QUARTIC_INTERNAL;
     quartic_dispatch_operand(dispatch, offsetof(quartic_pad_args, x), QUARTIC_OPERAND_INPUT, 0, QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_pad_args, result), QUARTIC_OPERAND_OUTPUT, 0, QUARTIC_WRITE);
+    quartic_dispatch_operand(dispatch, offsetof(quartic_pad_args, result), QUARTIC_OPERAND_OUTPUT, 0,
+                             QUARTIC_WRITE);
     quartic_dispatch_groups(dispatch, (count + 1023) / 1024);
     dispatch->flops = (double)count;
     dispatch->bytes = 4.0 * (double)(count + quartic_layout_elements(&x));
@@ -82,8 +87,9 @@ static quartic_status pad_gpu(const quartic_op_call *call, const quartic_gpu_lim
 static quartic_status pad_grad(quartic_tape *tape) {
     const quartic_pad_attrs *attrs = quartic_tape_attrs(tape);
     uint32_t length = quartic_tape_input_layout(tape, 0).shape.dims[attrs->axis];
-    quartic_tape_give(tape, 0, quartic_slice(quartic_tape_graph(tape), quartic_tape_gradient(tape, 0), attrs->axis,
-                                             attrs->start, length));
+    quartic_tape_give(tape, 0,
+                      quartic_slice(quartic_tape_graph(tape), quartic_tape_gradient(tape, 0), attrs->axis,
+                                    attrs->start, length));
     return QUARTIC_OK;
 }
 

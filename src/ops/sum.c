@@ -2,10 +2,11 @@
  *
  * y[kept] = sum over reduced of x[kept, reduced]. The gradient is g broadcast back.
  *
- * On the GPU a workgroup of 256 threads makes 256 / lanes outputs; lanes threads share one output and are added
- * by a tree in shared memory. Neighbouring threads walk whichever of kept and reduced lies closer in memory.
- * Where outputs are few and sums long, the reduced range is split over workgroups, whose partial sums go to
- * scratch and are added by a second dispatch. The order of additions depends on the shape and the limits only.
+ * On the GPU a workgroup of 256 threads makes 256 / lanes outputs; lanes threads share one output and are
+ * added by a tree in shared memory. Neighbouring threads walk whichever of kept and reduced lies closer in
+ * memory. Where outputs are few and sums long, the reduced range is split over workgroups, whose partial sums
+ * go to scratch and are added by a second dispatch. The order of additions depends on the shape and the
+ * limits only.
  */
 #include "ops/movement.h"
 #include "ops/tape.h"
@@ -18,8 +19,9 @@ static quartic_status sum_infer(const quartic_op_call *call, quartic_layout *out
     const quartic_shape *x = &call->inputs[0].shape;
     if (attrs->axes >> x->rank != 0) {
         char text[QUARTIC_SHAPE_TEXT];
-        return quartic_fail(QUARTIC_SHAPE_MISMATCH, "sum over the axes 0x%x names axes that shape %s does not have",
-                            attrs->axes, quartic_shape_text(x, text));
+        return quartic_fail(QUARTIC_SHAPE_MISMATCH,
+                            "sum over the axes 0x%x names axes that shape %s does not have", attrs->axes,
+                            quartic_shape_text(x, text));
     }
     quartic_shape shape = {0};
     for (uint32_t axis = 0; axis < x->rank; ++axis) {
@@ -66,15 +68,17 @@ typedef struct sum_stage {
 
 static uint32_t closeness(const quartic_layout *layout) {
     int64_t stride = layout->strides[layout->shape.rank - 1];
-    return layout->shape.dims[layout->shape.rank - 1] == 1 || stride < 0 || stride > INT32_MAX ? INT32_MAX
-                                                                                               : (uint32_t)stride;
+    return layout->shape.dims[layout->shape.rank - 1] == 1 || stride < 0 || stride > INT32_MAX
+               ? INT32_MAX
+               : (uint32_t)stride;
 }
 
 static sum_stage plan_stage(quartic_layout kept, quartic_layout reduced) {
     enum { LEAST_PER_LANE = 4, COALESCED = 32 };
     quartic_layouts_simplify((quartic_layout *const[]){&kept}, 1);
     quartic_layouts_simplify((quartic_layout *const[]){&reduced}, 1);
-    sum_stage stage = {kept, reduced, quartic_layout_elements(&kept), quartic_layout_elements(&reduced), 1, false};
+    sum_stage stage = {kept, reduced, quartic_layout_elements(&kept), quartic_layout_elements(&reduced),
+                       1,    false};
     if (stage.outputs == 1) stage.kept.shape.rank = 0; /* leaves room for six reduced axes */
     stage.lanes_fast = stage.outputs == 1 || closeness(&reduced) < closeness(&kept);
     uint32_t most = 256;
@@ -187,7 +191,8 @@ static double sum_flops(const quartic_op_call *call) {
 }
 
 static double sum_reduction(const quartic_op_call *call) {
-    return (double)quartic_layout_elements(&call->inputs[0]) / (double)quartic_layout_elements(&call->outputs[0]);
+    return (double)quartic_layout_elements(&call->inputs[0]) /
+           (double)quartic_layout_elements(&call->outputs[0]);
 }
 
 const quartic_op quartic_op_sum = {

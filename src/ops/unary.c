@@ -24,8 +24,9 @@ _Static_assert(QUARTIC_UNARY_negate == UNARY_NEGATE && QUARTIC_UNARY_exp == UNAR
 static const double sqrt_half = 0.70710678118654752440, inverse_sqrt_2pi = 0.39894228040143267794;
 
 static bool slope_from_output(quartic_unary_function function) {
-    return function == QUARTIC_UNARY_exp || function == QUARTIC_UNARY_sqrt || function == QUARTIC_UNARY_relu ||
-           function == QUARTIC_UNARY_sigmoid || function == QUARTIC_UNARY_tanh;
+    return function == QUARTIC_UNARY_exp || function == QUARTIC_UNARY_sqrt ||
+           function == QUARTIC_UNARY_relu || function == QUARTIC_UNARY_sigmoid ||
+           function == QUARTIC_UNARY_tanh;
 }
 
 /* ---- unary ---- */
@@ -40,17 +41,28 @@ static quartic_status unary_infer(const quartic_op_call *call, quartic_layout *o
 
 static double evaluate(const quartic_unary_attrs *attrs, double x) {
     switch (attrs->function) {
-    case QUARTIC_UNARY_negate: return -x;
-    case QUARTIC_UNARY_exp: return exp(x);
-    case QUARTIC_UNARY_log: return log(x);
-    case QUARTIC_UNARY_sqrt: return sqrt(x);
-    case QUARTIC_UNARY_square: return x * x;
-    case QUARTIC_UNARY_relu: return x > 0 ? x : 0;
-    case QUARTIC_UNARY_sigmoid: return 1 / (1 + exp(-x));
-    case QUARTIC_UNARY_tanh: return tanh(x);
-    case QUARTIC_UNARY_silu: return x / (1 + exp(-x));
-    case QUARTIC_UNARY_gelu: return x * 0.5 * erfc(-x * sqrt_half); /* 1 + erf(t) = erfc(-t) */
-    default: return x * (double)attrs->factor + (double)attrs->offset;
+    case QUARTIC_UNARY_negate:
+        return -x;
+    case QUARTIC_UNARY_exp:
+        return exp(x);
+    case QUARTIC_UNARY_log:
+        return log(x);
+    case QUARTIC_UNARY_sqrt:
+        return sqrt(x);
+    case QUARTIC_UNARY_square:
+        return x * x;
+    case QUARTIC_UNARY_relu:
+        return x > 0 ? x : 0;
+    case QUARTIC_UNARY_sigmoid:
+        return 1 / (1 + exp(-x));
+    case QUARTIC_UNARY_tanh:
+        return tanh(x);
+    case QUARTIC_UNARY_silu:
+        return x / (1 + exp(-x));
+    case QUARTIC_UNARY_gelu:
+        return x * 0.5 * erfc(-x * sqrt_half); /* 1 + erf(t) = erfc(-t) */
+    default:
+        return x * (double)attrs->factor + (double)attrs->offset;
     }
 }
 
@@ -70,17 +82,16 @@ static quartic_status unary_gpu(const quartic_op_call *call, const quartic_gpu_l
     quartic_layout x = call->inputs[0];
     uint64_t count = quartic_layout_elements(&x);
     quartic_layouts_simplify((quartic_layout *const[]){&x}, 1);
-    quartic_unary_args args = {.count = (uint32_t)count,
-                               .rank = x.shape.rank,
-                               .factor = attrs->factor,
-                               .offset = attrs->offset};
+    quartic_unary_args args = {
+        .count = (uint32_t)count, .rank = x.shape.rank, .factor = attrs->factor, .offset = attrs->offset};
     for (uint32_t axis = 0; axis < x.shape.rank; ++axis) {
         args.dims[axis] = x.shape.dims[axis];
         args.strides[axis] = (int32_t)x.strides[axis];
     }
     quartic_dispatch *dispatch = quartic_dispatch_add(list, "unary", &args, sizeof args);
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, offsetof(quartic_unary_args, x), QUARTIC_OPERAND_INPUT, 0, QUARTIC_READ);
+    quartic_dispatch_operand(dispatch, offsetof(quartic_unary_args, x), QUARTIC_OPERAND_INPUT, 0,
+                             QUARTIC_READ);
     quartic_dispatch_operand(dispatch, offsetof(quartic_unary_args, result), QUARTIC_OPERAND_OUTPUT, 0,
                              QUARTIC_WRITE);
     quartic_dispatch_spec(dispatch, (uint32_t)attrs->function);
@@ -95,19 +106,20 @@ static quartic_status unary_grad(quartic_tape *tape) {
     const quartic_unary_attrs *attrs = quartic_tape_attrs(tape);
     quartic_graph *graph = quartic_tape_graph(tape);
     quartic_value g = quartic_tape_gradient(tape, 0);
-    if (attrs->function == QUARTIC_UNARY_negate) quartic_tape_give(tape, 0, quartic_negate(graph, g));
+    if (attrs->function == QUARTIC_UNARY_negate)
+        quartic_tape_give(tape, 0, quartic_negate(graph, g));
     else if (attrs->function == QUARTIC_UNARY_scale)
         quartic_tape_give(tape, 0, quartic_scale(graph, g, attrs->factor, 0));
     else {
         const quartic_value inputs[] = {g, slope_from_output(attrs->function) ? quartic_tape_output(tape, 0)
                                                                               : quartic_tape_input(tape, 0)};
-        quartic_tape_give(tape, 0,
-                          quartic_graph_append_one(graph, &quartic_op_unary_grad, attrs, inputs, 2));
+        quartic_tape_give(tape, 0, quartic_graph_append_one(graph, &quartic_op_unary_grad, attrs, inputs, 2));
     }
     return QUARTIC_OK;
 }
 
-/* Every function on a long tensor with outliers and on an odd one without, whose errors outliers would hide. */
+/* Every function on a long tensor with outliers and on an odd one without, whose errors outliers would hide.
+ */
 static bool unary_cases(uint32_t index, quartic_op_case *out) {
     if (index >= 2 * QUARTIC_UNARY_COUNT) return false;
     quartic_unary_function function = (quartic_unary_function)(index / 2);
@@ -115,9 +127,10 @@ static bool unary_cases(uint32_t index, quartic_op_case *out) {
     *(quartic_unary_attrs *)out->attrs = (quartic_unary_attrs){function, 1.75f, -0.5f};
     out->inputs[0].dtype = QUARTIC_FLOAT32;
     out->inputs[0].shape = index % 2 ? QUARTIC_SHAPE(257) : QUARTIC_SHAPE(3, 7, 129);
-    out->inputs[0].fill = function == QUARTIC_UNARY_log || function == QUARTIC_UNARY_sqrt ? QUARTIC_FILL_POSITIVE
-                          : index % 2                                                   ? QUARTIC_FILL_SMALL
-                                                                                        : QUARTIC_FILL_NORMAL;
+    out->inputs[0].fill = function == QUARTIC_UNARY_log || function == QUARTIC_UNARY_sqrt
+                              ? QUARTIC_FILL_POSITIVE
+                          : index % 2 ? QUARTIC_FILL_SMALL
+                                      : QUARTIC_FILL_NORMAL;
     return true;
 }
 
@@ -132,13 +145,15 @@ const quartic_op quartic_op_unary = {
     .grad = unary_grad,
     .cases = unary_cases,
     .tolerance = 8,
-    .tolerance_reason = "sigmoid, the worst of lib/functions.h, errs by 2.1 ulp; Vulkan allows divisions 2.5 and "
-                        "square roots 4.5 more",
+    .tolerance_reason =
+        "sigmoid, the worst of lib/functions.h, errs by 2.1 ulp; Vulkan allows divisions 2.5 and "
+        "square roots 4.5 more",
 };
 
 /* ---- unary_grad: inputs g and s of one shape ---- */
 
-static quartic_status unary_grad_infer(const quartic_op_call *call, quartic_layout *out, uint32_t *out_count) {
+static quartic_status unary_grad_infer(const quartic_op_call *call, quartic_layout *out,
+                                       uint32_t *out_count) {
     QUARTIC_TRY(quartic_op_expect_inputs("unary_grad", call, 2, 2));
     QUARTIC_TRY(quartic_op_expect_dtype("unary_grad", call, 0, QUARTIC_FLOAT32));
     QUARTIC_TRY(quartic_op_expect_dtype("unary_grad", call, 1, QUARTIC_FLOAT32));
@@ -151,18 +166,26 @@ static quartic_status unary_grad_infer(const quartic_op_call *call, quartic_layo
 /* f'(x) from s, which is f(x) or x as slope_from_output says. */
 static double slope(quartic_unary_function function, double s) {
     switch (function) {
-    case QUARTIC_UNARY_exp: return s;
-    case QUARTIC_UNARY_log: return 1 / s;
-    case QUARTIC_UNARY_sqrt: return 0.5 / s;
-    case QUARTIC_UNARY_square: return 2 * s;
-    case QUARTIC_UNARY_relu: return s > 0 ? 1 : 0;
-    case QUARTIC_UNARY_sigmoid: return s * (1 - s);
-    case QUARTIC_UNARY_tanh: return 1 - s * s;
+    case QUARTIC_UNARY_exp:
+        return s;
+    case QUARTIC_UNARY_log:
+        return 1 / s;
+    case QUARTIC_UNARY_sqrt:
+        return 0.5 / s;
+    case QUARTIC_UNARY_square:
+        return 2 * s;
+    case QUARTIC_UNARY_relu:
+        return s > 0 ? 1 : 0;
+    case QUARTIC_UNARY_sigmoid:
+        return s * (1 - s);
+    case QUARTIC_UNARY_tanh:
+        return 1 - s * s;
     case QUARTIC_UNARY_silu: {
         double y = 1 / (1 + exp(-s));
         return y * (1 + s * (1 - y));
     }
-    default: return 0.5 * erfc(-s * sqrt_half) + s * exp(-0.5 * s * s) * inverse_sqrt_2pi; /* gelu */
+    default:
+        return 0.5 * erfc(-s * sqrt_half) + s * exp(-0.5 * s * s) * inverse_sqrt_2pi; /* gelu */
     }
 }
 
@@ -192,8 +215,10 @@ static quartic_status unary_grad_gpu(const quartic_op_call *call, const quartic_
     }
     quartic_dispatch *dispatch = quartic_dispatch_add(list, "unary_grad", &args, sizeof args);
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, offsetof(quartic_unary_grad_args, g), QUARTIC_OPERAND_INPUT, 0, QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_unary_grad_args, s), QUARTIC_OPERAND_INPUT, 1, QUARTIC_READ);
+    quartic_dispatch_operand(dispatch, offsetof(quartic_unary_grad_args, g), QUARTIC_OPERAND_INPUT, 0,
+                             QUARTIC_READ);
+    quartic_dispatch_operand(dispatch, offsetof(quartic_unary_grad_args, s), QUARTIC_OPERAND_INPUT, 1,
+                             QUARTIC_READ);
     quartic_dispatch_operand(dispatch, offsetof(quartic_unary_grad_args, result), QUARTIC_OPERAND_OUTPUT, 0,
                              QUARTIC_WRITE);
     quartic_dispatch_spec(dispatch, (uint32_t)attrs->function);
@@ -229,8 +254,9 @@ const quartic_op quartic_op_unary_grad = {
     .gpu = unary_grad_gpu,
     .cases = unary_grad_cases,
     .tolerance = 8,
-    .tolerance_reason = "sigmoid, the worst of lib/functions.h, errs by 2.1 ulp, Vulkan allows a division 2.5 more, "
-                        "and silu multiplies three such factors",
+    .tolerance_reason =
+        "sigmoid, the worst of lib/functions.h, errs by 2.1 ulp, Vulkan allows a division 2.5 more, "
+        "and silu multiplies three such factors",
 };
 
 /* ---- builders ---- */

@@ -1,0 +1,4 @@
+/* relative_bias_grad.args.h: result[r, :] = sum of g[i, j, :] over i - j + n - 1 = r; g (n, n, width), result
+ * (2n - 1, width). */
+#include "lib/args.h"
+QUARTIC_ARGS(relative_bias_grad, QUARTIC_FLOATS g; QUARTIC_FLOATS result; uint32_t n; uint32_t width;)
