@@ -81,8 +81,7 @@ QUARTIC_API quartic_value quartic_broadcast(quartic_graph *graph, quartic_value 
 /* Elements (i, i) of two adjacent axes of equal extent: (.., n, n, ..) to (.., n, ..); axis is the first. */
 QUARTIC_API quartic_value quartic_diagonal(quartic_graph *graph, quartic_value x, uint32_t axis);
 
-/* ---- data movement
- * ----------------------------------------------------------------------------------------- */
+/* ---- data movement ----------------------------------------------------------------------------------- */
 
 /* A contiguous copy. */
 QUARTIC_API quartic_value quartic_copy(quartic_graph *graph, quartic_value x);
@@ -101,8 +100,10 @@ QUARTIC_API quartic_value quartic_embedding(quartic_graph *graph, quartic_value 
 /* out[i, j, :] = table[i - j + n - 1, :]: table (2n - 1, D) to (n, n, D). */
 QUARTIC_API quartic_value quartic_relative_bias(quartic_graph *graph, quartic_value table);
 
-/* ---- elementwise
- * ------------------------------------------------------------------------------------------- */
+/* Numbers at equal distances, start + k * step, to (count): positions, without an input for them. */
+QUARTIC_API quartic_value quartic_range(quartic_graph *graph, uint32_t count, float start, float step);
+
+/* ---- elementwise ------------------------------------------------------------------------------------- */
 
 /* The unary functions: X(name). gelu is exact: x * (1 + erf(x / sqrt 2)) / 2; silu is x * sigmoid(x). */
 #define QUARTIC_UNARY_LIST(X)                                                                                \

@@ -13,6 +13,8 @@
     X(copy)                                                                                                  \
     /* binary.c */                                                                                           \
     X(binary)                                                                                                \
+    /* range.c */                                                                                            \
+    X(range)                                                                                                 \
     /* unary.c */                                                                                            \
     X(unary)                                                                                                 \
     X(unary_grad)                                                                                            \

@@ -1,0 +1,3 @@
+/* range.args.h: result[k] = start + k * step for k < count. */
+#include "lib/args.h"
+QUARTIC_ARGS(range, QUARTIC_FLOATS result; uint32_t count; float start; float step;)
