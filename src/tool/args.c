@@ -1,0 +1,252 @@
+/* args.c: parsing of command lines and printing of help from one table. See args.h. */
+#include "tool/args.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HELP_WIDTH = 90, HELP_INDENT = 29, LONGEST_NAME = 48 };
+
+static char plain(char letter) {
+    return letter == '_' ? '-' : letter;
+}
+
+static int same_name(const char *option, const char *given, size_t length) {
+    for (size_t i = 0; i < length; ++i)
+        if (plain(option[i]) != plain(given[i]) || option[i] == 0) return 0;
+    return option[length] == 0;
+}
+
+/* ---- the nearest name -------------------------------------------------------------------------------------
+ */
+
+/* Levenshtein's distance of two names, cut to LONGEST_NAME letters. */
+static size_t distance(const char *a, const char *b) {
+    size_t row[LONGEST_NAME + 1], a_length = strlen(a), b_length = strlen(b);
+    if (a_length > LONGEST_NAME) a_length = LONGEST_NAME;
+    if (b_length > LONGEST_NAME) b_length = LONGEST_NAME;
+    for (size_t j = 0; j <= b_length; ++j) row[j] = j;
+    for (size_t i = 1; i <= a_length; ++i) {
+        size_t corner = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= b_length; ++j) {
+            size_t change = corner + (plain(a[i - 1]) != plain(b[j - 1]));
+            size_t either = 1 + (row[j] < row[j - 1] ? row[j] : row[j - 1]);
+            corner = row[j];
+            row[j] = change < either ? change : either;
+        }
+    }
+    return row[b_length];
+}
+
+const char *args_nearest(const char *name, const char *(*name_at)(const void *context, uint32_t index),
+                         const void *context, uint32_t count) {
+    const char *best = NULL;
+    size_t best_distance = strlen(name) / 2 + 1; /* at least half of the letters must stay */
+    for (uint32_t k = 0; k < count; ++k) {
+        const char *candidate = name_at(context, k);
+        size_t candidate_distance = distance(name, candidate);
+        if (candidate_distance >= best_distance) continue;
+        best = candidate;
+        best_distance = candidate_distance;
+    }
+    return best;
+}
+
+static const char *option_name_at(const void *context, uint32_t index) {
+    const command *command = context;
+    return index < command->option_count ? command->options[index].name : "help";
+}
+
+/* ---- parsing ----------------------------------------------------------------------------------------------
+ */
+
+/* An option's name as it is typed, with dashes. */
+static const char *dashed(const char *name, char buffer[LONGEST_NAME]) {
+    size_t i = 0;
+    for (; name[i] != 0 && i + 1 < LONGEST_NAME; ++i) buffer[i] = plain(name[i]);
+    buffer[i] = 0;
+    return buffer;
+}
+
+static args_outcome unknown_option(const command *command, const char *given, size_t length, char *sentence) {
+    char name[LONGEST_NAME], buffer[LONGEST_NAME];
+    snprintf(name, sizeof name, "%.*s", (int)length, given);
+    const char *nearest = args_nearest(name, option_name_at, command, command->option_count + 1);
+    if (nearest != NULL)
+        snprintf(sentence, ARGS_SENTENCE_BYTES, "there is no option --%s; did you mean --%s?", name,
+                 dashed(nearest, buffer));
+    else
+        snprintf(sentence, ARGS_SENTENCE_BYTES, "there is no option --%s", name);
+    return ARGS_WRONG;
+}
+
+/* A whole number without sign, or a real number; all of the text must belong to it. */
+static int read_number(const arg_option *option, const char *text, uint64_t *out_whole, double *out_real) {
+    char *end;
+    errno = 0;
+    if (option->kind == ARG_FLOAT) {
+        *out_real = strtod(text, &end);
+        return end != text && *end == 0 && !isspace((unsigned char)text[0]) && isfinite(*out_real);
+    }
+    *out_whole = strtoull(text, &end, 10);
+    *out_real = (double)*out_whole;
+    return isdigit((unsigned char)text[0]) && *end == 0 && errno == 0;
+}
+
+static args_outcome store(const arg_option *option, const char *text, void *settings, char *sentence) {
+    void *setting = (char *)settings + option->offset;
+    if (option->kind == ARG_TEXT) {
+        *(const char **)setting = text;
+        return ARGS_OK;
+    }
+    uint64_t whole = 0;
+    double real = 0;
+    if (!read_number(option, text, &whole, &real) || real < option->least || real > option->most) {
+        char buffer[LONGEST_NAME];
+        snprintf(sentence, ARGS_SENTENCE_BYTES, "--%s is \"%.60s\"; expected a %snumber from %.10g to %.10g",
+                 dashed(option->name, buffer), text, option->kind == ARG_FLOAT ? "" : "whole ", option->least,
+                 option->most);
+        return ARGS_WRONG;
+    }
+    if (option->kind == ARG_UINT32)
+        *(uint32_t *)setting = (uint32_t)whole;
+    else if (option->kind == ARG_UINT64)
+        *(uint64_t *)setting = whole;
+    else
+        *(float *)setting = (float)real;
+    return ARGS_OK;
+}
+
+/* One option at arguments[*at]; moves *at past its value. */
+static args_outcome parse_option(const command *command, int count, char **arguments, int *at, void *settings,
+                                 char *sentence) {
+    const char *given = arguments[*at] + 2, *equals = strchr(given, '=');
+    size_t length = equals == NULL ? strlen(given) : (size_t)(equals - given);
+    if (same_name("help", given, length)) return ARGS_HELP;
+    const arg_option *option = NULL;
+    for (uint32_t k = 0; k < command->option_count && option == NULL; ++k)
+        if (same_name(command->options[k].name, given, length)) option = &command->options[k];
+    if (option == NULL) return unknown_option(command, given, length, sentence);
+    char buffer[LONGEST_NAME];
+    if (option->kind == ARG_FLAG) {
+        *(uint32_t *)((char *)settings + option->offset) = 1;
+        if (equals == NULL) return ARGS_OK;
+        snprintf(sentence, ARGS_SENTENCE_BYTES, "--%s takes no value", dashed(option->name, buffer));
+        return ARGS_WRONG;
+    }
+    if (equals != NULL) return store(option, equals + 1, settings, sentence);
+    if (*at + 1 >= count || strncmp(arguments[*at + 1], "--", 2) == 0) {
+        snprintf(sentence, ARGS_SENTENCE_BYTES, "--%s needs a value: --%s %s", dashed(option->name, buffer),
+                 buffer, option->value);
+        return ARGS_WRONG;
+    }
+    *at += 1;
+    return store(option, arguments[*at], settings, sentence);
+}
+
+args_outcome args_parse(const command *command, int count, char **arguments, void *settings,
+                        const char **out_operands, uint32_t *out_operand_count,
+                        char sentence[ARGS_SENTENCE_BYTES]) {
+    uint32_t operands = 0;
+    int options_ended = 0;
+    for (int at = 0; at < count; ++at) {
+        const char *argument = arguments[at];
+        if (!options_ended && strcmp(argument, "--") == 0) {
+            options_ended = 1;
+        } else if (!options_ended && strcmp(argument, "-h") == 0) {
+            return ARGS_HELP;
+        } else if (!options_ended && strncmp(argument, "--", 2) == 0) {
+            args_outcome outcome = parse_option(command, count, arguments, &at, settings, sentence);
+            if (outcome != ARGS_OK) return outcome;
+        } else if (!options_ended && argument[0] == '-' && argument[1] != 0) {
+            snprintf(sentence, ARGS_SENTENCE_BYTES, "there is no option %.60s; options begin with two dashes",
+                     argument);
+            return ARGS_WRONG;
+        } else {
+            out_operands[operands++] = argument;
+        }
+    }
+    *out_operand_count = operands;
+    if (operands >= command->least_operands && operands <= command->most_operands) return ARGS_OK;
+    if (operands < command->least_operands)
+        snprintf(sentence, ARGS_SENTENCE_BYTES, "something is missing: quartic %s %s", command->name,
+                 command->operands);
+    else
+        snprintf(sentence, ARGS_SENTENCE_BYTES, "\"%.60s\" is one argument too many",
+                 out_operands[command->most_operands]);
+    return ARGS_WRONG;
+}
+
+/* ---- help -------------------------------------------------------------------------------------------------
+ */
+
+/* Prints text from the given column on, wrapped at words to lines that start at indent. */
+static void print_wrapped(FILE *stream, const char *text, size_t column, size_t indent) {
+    while (*text != 0) {
+        size_t word = strcspn(text, " ");
+        if (column + word > HELP_WIDTH && column > indent) {
+            fprintf(stream, "\n%*s", (int)indent, "");
+            column = indent;
+        }
+        fwrite(text, 1, word, stream);
+        column += word;
+        text += word;
+        if (*text == ' ') {
+            if (column < HELP_WIDTH) fputc(' ', stream);
+            ++column;
+            ++text;
+        }
+    }
+    fputc('\n', stream);
+}
+
+/* Appends the default to an option's meaning, if it has one. */
+static void describe(const command *command, const arg_option *option, char *text, size_t bytes) {
+    const void *setting = (const char *)command->defaults + option->offset;
+    switch (option->kind) {
+    case ARG_FLAG:
+        snprintf(text, bytes, "%s", option->meaning);
+        break;
+    case ARG_TEXT:
+        if (*(const char *const *)setting == NULL)
+            snprintf(text, bytes, "%s", option->meaning);
+        else
+            snprintf(text, bytes, "%s (default %s)", option->meaning, *(const char *const *)setting);
+        break;
+    case ARG_UINT32:
+        snprintf(text, bytes, "%s (default %u)", option->meaning, *(const uint32_t *)setting);
+        break;
+    case ARG_UINT64:
+        snprintf(text, bytes, "%s (default %llu)", option->meaning,
+                 (unsigned long long)*(const uint64_t *)setting);
+        break;
+    case ARG_FLOAT:
+        snprintf(text, bytes, "%s (default %g)", option->meaning, (double)*(const float *)setting);
+        break;
+    }
+}
+
+void args_print_help(FILE *stream, const command *command) {
+    fprintf(stream, "Usage: quartic %s%s%s [options]\n\n", command->name,
+            command->operands[0] == 0 ? "" : " ", command->operands);
+    print_wrapped(stream, command->summary, 0, 0);
+    if (command->details[0] != 0) {
+        fputc('\n', stream);
+        print_wrapped(stream, command->details, 0, 0);
+    }
+    fprintf(stream, "\nOptions:\n");
+    for (uint32_t k = 0; k < command->option_count; ++k) {
+        const arg_option *option = &command->options[k];
+        char name[LONGEST_NAME], text[1024];
+        int used = fprintf(stream, "  --%s%s%s  ", dashed(option->name, name),
+                           option->value == NULL ? "" : " ", option->value == NULL ? "" : option->value);
+        size_t column = used < 0 ? 0 : (size_t)used;
+        if (column < HELP_INDENT) fprintf(stream, "%*s", (int)(HELP_INDENT - column), "");
+        describe(command, option, text, sizeof text);
+        print_wrapped(stream, text, column < HELP_INDENT ? HELP_INDENT : column, HELP_INDENT);
+    }
+    fprintf(stream, "  %-*sprint this text\n", HELP_INDENT - 2, "--help");
+}

@@ -1,0 +1,73 @@
+/* args.h: command lines described by tables.
+ *
+ * A command is one const struct: its options say where in the command's settings a value goes, in which
+ * range, and what it means; parsing and --help are both made from it, so they cannot disagree. Settings start
+ * as a copy of the command's defaults, which --help prints. Options are --name VALUE or --name=VALUE, with -
+ * and _ alike; "--" ends them.
+ */
+#ifndef QUARTIC_TOOL_ARGS_H
+#define QUARTIC_TOOL_ARGS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+typedef enum arg_kind {
+    ARG_FLAG,   /* uint32_t, set to 1; takes no value */
+    ARG_TEXT,   /* const char *, NULL if not given */
+    ARG_UINT32, /* whole numbers */
+    ARG_UINT64,
+    ARG_FLOAT
+} arg_kind;
+
+typedef struct arg_option {
+    const char *name;  /* without the dashes */
+    const char *value; /* how --help calls the value; NULL for a flag */
+    arg_kind kind;
+    size_t offset;      /* of the setting */
+    double least, most; /* of a number */
+    const char *meaning;
+} arg_option;
+
+typedef struct command command;
+
+/* A parsed command line. The raw arguments allow parsing again over other defaults. */
+typedef struct invocation {
+    const command *command;
+    const void *settings;
+    const char *const *operands;
+    uint32_t operand_count;
+    int argument_count;
+    char **arguments;
+} invocation;
+
+struct command {
+    const char *name;
+    const char *operands; /* how --help calls them, "" if there are none */
+    const char *summary;  /* one line, for the list of commands */
+    const char *details;  /* more for its own --help, "" if nothing */
+    const arg_option *options;
+    uint32_t option_count;
+    uint32_t least_operands, most_operands;
+    const void *defaults;
+    size_t settings_bytes;
+    int (*run)(const invocation *call); /* the exit code */
+};
+
+typedef enum args_outcome { ARGS_OK, ARGS_HELP, ARGS_WRONG } args_outcome;
+
+enum { ARGS_SENTENCE_BYTES = 512 };
+
+/* Reads arguments over settings, which hold defaults; operands has room for count. On ARGS_WRONG sentence
+ * says why. Texts point into arguments. */
+args_outcome args_parse(const command *command, int count, char **arguments, void *settings,
+                        const char **out_operands, uint32_t *out_operand_count,
+                        char sentence[ARGS_SENTENCE_BYTES]);
+
+void args_print_help(FILE *stream, const command *command);
+
+/* The name most like the given one, of count names found through name_at; NULL if none is near. */
+const char *args_nearest(const char *name, const char *(*name_at)(const void *context, uint32_t index),
+                         const void *context, uint32_t count);
+
+#endif

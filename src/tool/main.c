@@ -1,0 +1,94 @@
+/* main.c: `quartic COMMAND …`: finds the command, parses its line by its table, runs it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tool/tool.h"
+
+static const command *const commands[] = {
+#define COMMAND_ROW(name) &command_##name,
+    TOOL_COMMAND_LIST(COMMAND_ROW)
+#undef COMMAND_ROW
+};
+enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
+
+static void print_commands(FILE *stream) {
+    fprintf(
+        stream,
+        "Usage: quartic COMMAND [arguments]\n\nTrains and runs transformers whose attention also lives on "
+        "all directed edges.\n\nCommands:\n");
+    for (size_t c = 0; c < COMMAND_COUNT; ++c)
+        fprintf(stream, "  %-10s %s\n", commands[c]->name, commands[c]->summary);
+    fprintf(stream, "\n`quartic COMMAND --help` tells more. Exit codes: 0 done, 1 failed, 2 wrong usage.\n");
+}
+
+static const char *command_name_at(const void *context, uint32_t index) {
+    (void)context;
+    return commands[index]->name;
+}
+
+static const command *find_command(const char *name) {
+    for (size_t c = 0; c < COMMAND_COUNT; ++c)
+        if (strcmp(commands[c]->name, name) == 0) return commands[c];
+    return NULL;
+}
+
+static int unknown_command(const char *name) {
+    const char *nearest = args_nearest(name, command_name_at, NULL, COMMAND_COUNT);
+    fprintf(stderr, "quartic: there is no command \"%.60s\"", name);
+    if (nearest != NULL)
+        fprintf(stderr, "; did you mean %s?\n", nearest);
+    else
+        fprintf(stderr, "\n");
+    fprintf(stderr, "`quartic --help` lists the commands.\n");
+    return EXIT_USAGE;
+}
+
+static int run_command(const command *command, int count, char **arguments) {
+    void *settings = tool_alloc(1, command->settings_bytes);
+    const char **operands = tool_alloc((size_t)count + 1, sizeof *operands);
+    char sentence[ARGS_SENTENCE_BYTES];
+    invocation call = {command, settings, operands, 0, count, arguments};
+    memcpy(settings, command->defaults, command->settings_bytes);
+    int code = EXIT_DONE;
+    switch (args_parse(command, count, arguments, settings, operands, &call.operand_count, sentence)) {
+    case ARGS_OK:
+        code = command->run(&call);
+        break;
+    case ARGS_HELP:
+        args_print_help(stdout, command);
+        break;
+    case ARGS_WRONG:
+        code = tool_fail_usage(command, "%s", sentence);
+        break;
+    }
+    /* Results that never reached their reader are a failure. */
+    if (fflush(stdout) != 0 && code == EXIT_DONE)
+        code = tool_fail(command, NULL, "the output could not be written");
+    free(operands);
+    free(settings);
+    return code;
+}
+
+int main(int count, char **arguments) {
+    if (count < 2) {
+        print_commands(stderr);
+        return EXIT_USAGE;
+    }
+    const char *first = arguments[1];
+    int wants_help = strcmp(first, "help") == 0;
+    if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0 || (wants_help && count == 2)) {
+        print_commands(stdout);
+        return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
+    }
+    if (strcmp(first, "--version") == 0) {
+        printf("quartic %s\n", QUARTIC_TOOL_VERSION);
+        return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
+    }
+    const char *name = wants_help ? arguments[2] : first;
+    const command *command = find_command(name);
+    if (command == NULL) return unknown_command(name);
+    if (!wants_help) return run_command(command, count - 2, arguments + 2);
+    args_print_help(stdout, command);
+    return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
+}

@@ -1,0 +1,62 @@
+/* tool.h: what the subcommands share: the list of them, error sentences, files, numbers for people.
+ *
+ * Exit codes: 0 done, 1 failed, 2 wrong usage. Results go to stdout, errors to stderr as
+ * "quartic COMMAND: sentence", with a hint on the next line where there is one.
+ */
+#ifndef QUARTIC_TOOL_TOOL_H
+#define QUARTIC_TOOL_TOOL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "tool/args.h"
+#include "quartic/device.h"
+
+/* Every subcommand once, in the order of `quartic --help`: X(name) for command_<name> in <name>.c. */
+#define TOOL_COMMAND_LIST(X) X(devices)
+
+#define TOOL_COMMAND_EXTERN(name) extern const command command_##name;
+TOOL_COMMAND_LIST(TOOL_COMMAND_EXTERN)
+#undef TOOL_COMMAND_EXTERN
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+/* Prints the sentence (and the hint, unless NULL) and returns EXIT_FAILED. */
+int tool_fail(const command *command, const char *hint, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The same with the library's last error sentence. */
+int tool_fail_library(const command *command, const char *hint);
+/* The same for a wrong command line: points to --help, returns EXIT_USAGE. */
+int tool_fail_usage(const command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void tool_warn(const command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The option --device, common to all commands that run something. */
+#define TOOL_DEVICE_OPTION(settings)                                                                         \
+    {                                                                                                        \
+        "device", "NAME", ARG_TEXT, offsetof(settings, device), 0, 0,                                        \
+            "where to run: auto, cpu, reference, vulkan, or a Vulkan device by index or part of its name"    \
+    }
+#define TOOL_JSON_OPTION(settings)                                                                           \
+    { "json", NULL, ARG_FLAG, offsetof(settings, json), 0, 0, "print JSON for programs" }
+
+/* Opens the device; on failure prints why and returns NULL. */
+quartic_device *tool_open_device(const command *command, const char *name);
+
+/* Allocates or ends the program with a sentence: the tool has nothing to save at those places. */
+void *tool_alloc(size_t count, size_t size);
+
+/* Prints a JSON value, whose reference it takes, to stdout. */
+void tool_print_json(json_t *value);
+
+/* "12.3 MiB", "4.56 G", "1:02:03" into a buffer of TOOL_NUMBER_BYTES; returns the buffer. */
+enum { TOOL_NUMBER_BYTES = 32 };
+const char *tool_bytes_text(double bytes, char *buffer);
+const char *tool_count_text(double count, char *buffer);
+const char *tool_time_text(double seconds, char *buffer);
+
+/* Seconds of a clock that only goes forward. */
+double tool_clock(void);
+
+#endif
