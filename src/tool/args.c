@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,9 +14,9 @@ static char plain(char letter) {
     return letter == '_' ? '-' : letter;
 }
 
-static int same_name(const char *option, const char *given, size_t length) {
+static bool same_name(const char *option, const char *given, size_t length) {
     for (size_t i = 0; i < length; ++i)
-        if (plain(option[i]) != plain(given[i]) || option[i] == 0) return 0;
+        if (plain(option[i]) != plain(given[i]) || option[i] == 0) return false;
     return option[length] == 0;
 }
 
@@ -84,7 +85,7 @@ static args_outcome unknown_option(const command *command, const char *given, si
 }
 
 /* A whole number without sign, or a real number; all of the text must belong to it. */
-static int read_number(const arg_option *option, const char *text, uint64_t *out_whole, double *out_real) {
+static bool read_number(const arg_option *option, const char *text, uint64_t *out_whole, double *out_real) {
     char *end;
     errno = 0;
     if (option->kind == ARG_FLOAT) {
@@ -151,11 +152,11 @@ args_outcome args_parse(const command *command, int count, char **arguments, voi
                         const char **out_operands, uint32_t *out_operand_count,
                         char sentence[ARGS_SENTENCE_BYTES]) {
     uint32_t operands = 0;
-    int options_ended = 0;
+    bool options_ended = false;
     for (int at = 0; at < count; ++at) {
         const char *argument = arguments[at];
         if (!options_ended && strcmp(argument, "--") == 0) {
-            options_ended = 1;
+            options_ended = true;
         } else if (!options_ended && strcmp(argument, "-h") == 0) {
             return ARGS_HELP;
         } else if (!options_ended && strncmp(argument, "--", 2) == 0) {
@@ -203,9 +204,17 @@ static void print_wrapped(FILE *stream, const char *text, size_t column, size_t 
     fputc('\n', stream);
 }
 
-/* Appends the default to an option's meaning, if it has one. */
+/* Appends the default to an option's meaning; a number outside its own range stands for none. */
 static void describe(const command *command, const arg_option *option, char *text, size_t bytes) {
     const void *setting = (const char *)command->defaults + option->offset;
+    double number = option->kind == ARG_UINT32   ? (double)*(const uint32_t *)setting
+                    : option->kind == ARG_UINT64 ? (double)*(const uint64_t *)setting
+                    : option->kind == ARG_FLOAT  ? (double)*(const float *)setting
+                                                 : option->least;
+    if (number < option->least || number > option->most) {
+        snprintf(text, bytes, "%s", option->meaning);
+        return;
+    }
     switch (option->kind) {
     case ARG_FLAG:
         snprintf(text, bytes, "%s", option->meaning);

@@ -76,7 +76,7 @@ int main(int count, char **arguments) {
         return EXIT_USAGE;
     }
     const char *first = arguments[1];
-    int wants_help = strcmp(first, "help") == 0;
+    bool wants_help = strcmp(first, "help") == 0;
     if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0 || (wants_help && count == 2)) {
         print_commands(stdout);
         return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;

@@ -6,6 +6,7 @@
 #ifndef QUARTIC_TOOL_TOOL_H
 #define QUARTIC_TOOL_TOOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
