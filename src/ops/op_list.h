@@ -30,6 +30,25 @@
     X(relative_bias)                                                                                         \
     X(relative_bias_grad)                                                                                    \
     /* dropout.c */                                                                                          \
-    X(dropout)
+    X(dropout)                                                                                               \
+    /* norm.c */                                                                                             \
+    X(rms_norm)                                                                                              \
+    X(rms_norm_grad)                                                                                         \
+    X(l2_norm)                                                                                               \
+    X(l2_norm_grad)                                                                                          \
+    X(layer_norm)                                                                                            \
+    X(layer_norm_grad)                                                                                       \
+    /* softmax.c */                                                                                          \
+    X(softmax)                                                                                               \
+    X(softmax_grad)                                                                                          \
+    /* cross_entropy.c */                                                                                    \
+    X(cross_entropy)                                                                                         \
+    X(cross_entropy_grad)                                                                                    \
+    /* sum_squares.c */                                                                                      \
+    X(sum_squares)                                                                                           \
+    /* accumulate.c, fill.c, adamw.c */                                                                      \
+    X(accumulate)                                                                                            \
+    X(fill)                                                                                                  \
+    X(adamw)
 
 #endif

@@ -1,0 +1,27 @@
+#version 460
+// softmax_grad.comp: adjoint of softmax from its output. Hidden entries have p = 0 and so get 0; causal ones are
+// not even read. Rows and lanes as in softmax.comp; dsim may lie where p or dp lies.
+#extension GL_GOOGLE_include_directive : require
+#include "lib/common.glsl"
+#include "softmax_grad.args.h"
+#include "lib/reduce.glsl"
+
+layout(local_size_x = 256) in;
+layout(constant_id = 0) const uint LANES = 256; // a power of two
+layout(constant_id = 1) const uint CAUSAL = 0;
+
+void main() {
+    uint lane = gl_LocalInvocationIndex % LANES;
+    uint row = linear_group() * (256u / LANES) + gl_LocalInvocationIndex / LANES;
+    bool exists = row < args.rows;
+    uint base = row * args.keys;
+    uint end = CAUSAL != 0 ? min(row % args.queries + 1u, args.keys) : args.keys;
+    if (!exists) end = 0;
+
+    float product = 0.0;
+    for (uint j = lane; j < end; j += LANES) product += args.dp.at[base + j] * args.p.at[base + j];
+    product = reduce_sum(product, LANES);
+
+    for (uint j = lane; exists && j < args.keys; j += LANES)
+        args.dsim.at[base + j] = j < end ? args.p.at[base + j] * (args.dp.at[base + j] - product) : 0.0;
+}

@@ -1,0 +1,271 @@
+/* cross_entropy.c: mean cross entropy of logits against class indices, with its adjoint.
+ *
+ * loss = 1 / count * sum over the rows that count of log(sum over c of exp(logits_c)) - logits_target, for
+ * logits (rows, classes) and targets (rows). A row counts if its target is a class: a negative target means
+ * "ignored", and one beyond the last class is ignored too, so that no kernel reads out of range. No row
+ * counts: loss 0. Adjoint, with g the loss's scalar cotangent: dlogits = (softmax(logits) - onehot(target)) *
+ * g / count, zeros in ignored rows. It may run in place.
+ */
+#include <math.h>
+
+#include "ops/cross_entropy.h"
+#include "ops/rows.h"
+#include "ops/tape.h"
+#include "shaders/cross_entropy.args.h"
+#include "shaders/cross_entropy_grad.args.h"
+#include "shaders/cross_entropy_mean.args.h"
+
+/* ---- shape rules ---- */
+
+static quartic_status check_logits(const char *name, const quartic_op_call *call) {
+    QUARTIC_TRY(quartic_op_expect_dtype(name, call, 0, QUARTIC_FLOAT32));
+    QUARTIC_TRY(quartic_op_expect_rank(name, call, 0, 2));
+    QUARTIC_TRY(quartic_op_expect_dtype(name, call, 1, QUARTIC_INT32));
+    const quartic_shape *logits = &call->inputs[0].shape;
+    const quartic_shape targets = QUARTIC_SHAPE(logits->dims[0]);
+    char text[QUARTIC_SHAPE_TEXT];
+    if (quartic_shape_elements(logits) == 0)
+        return quartic_fail(QUARTIC_SHAPE_MISMATCH,
+                            "%s got logits of shape %s, which has no elements; give it at "
+                            "least one row and one class",
+                            name, quartic_shape_text(logits, text));
+    return quartic_op_expect_shape(name, call, 1, &targets);
+}
+
+static quartic_status cross_entropy_infer(const quartic_op_call *call, quartic_layout *out,
+                                          uint32_t *out_count) {
+    QUARTIC_TRY(quartic_op_expect_inputs("cross_entropy", call, 2, 2));
+    QUARTIC_TRY(check_logits("cross_entropy", call));
+    out[0] = quartic_layout_contiguous(QUARTIC_FLOAT32, &(quartic_shape){0});
+    *out_count = 1;
+    return QUARTIC_OK;
+}
+
+/* Inputs logits (rows, classes), targets (rows), g (). */
+static quartic_status cross_entropy_grad_infer(const quartic_op_call *call, quartic_layout *out,
+                                               uint32_t *out_count) {
+    QUARTIC_TRY(quartic_op_expect_inputs("cross_entropy_grad", call, 3, 3));
+    QUARTIC_TRY(check_logits("cross_entropy_grad", call));
+    QUARTIC_TRY(quartic_op_expect_dtype("cross_entropy_grad", call, 2, QUARTIC_FLOAT32));
+    QUARTIC_TRY(quartic_op_expect_shape("cross_entropy_grad", call, 2, &(quartic_shape){0}));
+    out[0] = quartic_layout_contiguous(QUARTIC_FLOAT32, &call->inputs[0].shape);
+    *out_count = 1;
+    return QUARTIC_OK;
+}
+
+/* ---- reference ---- */
+
+/* The largest logit of a row and the sum of exp(logit - largest). */
+static double row_sum(const quartic_operand *logits, int64_t base, uint32_t classes, double *out_largest) {
+    double largest = -INFINITY, sum = 0;
+    for (uint32_t c = 0; c < classes; ++c) largest = fmax(largest, quartic_get(logits, base + c));
+    for (uint32_t c = 0; c < classes; ++c) sum += exp(quartic_get(logits, base + c) - largest);
+    *out_largest = largest;
+    return sum;
+}
+
+static void cross_entropy_cpu(const quartic_op_run *run) {
+    const quartic_operand *logits = &run->inputs[0], *targets = &run->inputs[1];
+    uint32_t rows = logits->layout->shape.dims[0], classes = logits->layout->shape.dims[1];
+    double total = 0;
+    uint32_t count = 0;
+    for (uint32_t r = 0; r < rows; ++r) {
+        int32_t target = quartic_get_int(targets, r);
+        if (!cross_entropy_counts(target, classes)) continue;
+        int64_t base = (int64_t)r * classes;
+        double largest, sum = row_sum(logits, base, classes, &largest);
+        total += log(sum) + largest - quartic_get(logits, base + target);
+        ++count;
+    }
+    quartic_put(&run->outputs[0], 0, count == 0 ? 0.0 : total / count);
+}
+
+static void cross_entropy_grad_cpu(const quartic_op_run *run) {
+    const quartic_operand *logits = &run->inputs[0], *targets = &run->inputs[1];
+    uint32_t rows = logits->layout->shape.dims[0], classes = logits->layout->shape.dims[1], count = 0;
+    double g = quartic_get(&run->inputs[2], 0);
+    for (uint32_t r = 0; r < rows; ++r) count += cross_entropy_counts(quartic_get_int(targets, r), classes);
+    for (uint32_t r = 0; r < rows; ++r) {
+        int32_t target = quartic_get_int(targets, r);
+        bool counts = cross_entropy_counts(target, classes);
+        int64_t base = (int64_t)r * classes;
+        double largest = 0, sum = 1;
+        if (counts) sum = row_sum(logits, base, classes, &largest);
+        for (uint32_t c = 0; c < classes; ++c) {
+            double onehot = (int64_t)c == target ? 1.0 : 0.0;
+            double d =
+                counts ? (exp(quartic_get(logits, base + c) - largest) / sum - onehot) * g / count : 0.0;
+            quartic_put(&run->outputs[0], base + c, d);
+        }
+    }
+}
+
+/* ---- Vulkan ---- */
+
+/* result (1) at a scratch offset or in output 0 = numerator / number of rows that count. */
+static quartic_dispatch *add_mean(const quartic_op_call *call, quartic_dispatch_list *list, uint32_t mean) {
+    uint32_t rows = call->inputs[0].shape.dims[0];
+    const quartic_cross_entropy_mean_args args = {.rows = rows, .classes = call->inputs[0].shape.dims[1]};
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "cross_entropy_mean", &args, sizeof args);
+    if (dispatch == NULL) return NULL;
+    quartic_dispatch_operand(dispatch, offsetof(quartic_cross_entropy_mean_args, targets),
+                             QUARTIC_OPERAND_INPUT, 1, QUARTIC_READ);
+    quartic_dispatch_spec(dispatch, mean);
+    dispatch->flops = 2.0 * rows;
+    dispatch->bytes = 8.0 * rows;
+    return dispatch;
+}
+
+static quartic_status cross_entropy_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
+                                        quartic_dispatch_list *list) {
+    (void)limits;
+    uint32_t rows = call->inputs[0].shape.dims[0], classes = call->inputs[0].shape.dims[1];
+    uint64_t bytes = (uint64_t)rows * sizeof(float), losses = quartic_dispatch_reserve(list, bytes);
+    const quartic_cross_entropy_args args = {.rows = rows, .classes = classes};
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "cross_entropy", &args, sizeof args);
+    if (dispatch == NULL) return QUARTIC_INTERNAL;
+    quartic_dispatch_operand(dispatch, offsetof(quartic_cross_entropy_args, logits), QUARTIC_OPERAND_INPUT, 0,
+                             QUARTIC_READ);
+    quartic_dispatch_operand(dispatch, offsetof(quartic_cross_entropy_args, targets), QUARTIC_OPERAND_INPUT,
+                             1, QUARTIC_READ);
+    quartic_dispatch_scratch(dispatch, offsetof(quartic_cross_entropy_args, row_losses), losses, bytes,
+                             QUARTIC_WRITE);
+    uint32_t lanes = quartic_rows_lanes(classes);
+    quartic_dispatch_spec(dispatch, lanes);
+    quartic_dispatch_groups(dispatch, quartic_rows_groups(rows, lanes));
+    dispatch->flops = 6.0 * (double)rows * classes;
+    dispatch->bytes = 4.0 * (double)rows * classes;
+
+    dispatch = add_mean(call, list, 1);
+    if (dispatch == NULL) return QUARTIC_INTERNAL;
+    quartic_dispatch_scratch(dispatch, offsetof(quartic_cross_entropy_mean_args, numerator), losses, bytes,
+                             QUARTIC_READ);
+    quartic_dispatch_operand(dispatch, offsetof(quartic_cross_entropy_mean_args, result),
+                             QUARTIC_OPERAND_OUTPUT, 0, QUARTIC_WRITE);
+    return QUARTIC_OK;
+}
+
+static quartic_status cross_entropy_grad_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
+                                             quartic_dispatch_list *list) {
+    (void)limits;
+    uint32_t rows = call->inputs[0].shape.dims[0], classes = call->inputs[0].shape.dims[1];
+    uint64_t factor = quartic_dispatch_reserve(list, sizeof(float));
+    quartic_dispatch *dispatch = add_mean(call, list, 0);
+    if (dispatch == NULL) return QUARTIC_INTERNAL;
+    quartic_dispatch_operand(dispatch, offsetof(quartic_cross_entropy_mean_args, numerator),
+                             QUARTIC_OPERAND_INPUT, 2, QUARTIC_READ);
+    quartic_dispatch_scratch(dispatch, offsetof(quartic_cross_entropy_mean_args, result), factor,
+                             sizeof(float), QUARTIC_WRITE);
+
+    const quartic_cross_entropy_grad_args args = {.rows = rows, .classes = classes};
+    dispatch = quartic_dispatch_add(list, "cross_entropy_grad", &args, sizeof args);
+    if (dispatch == NULL) return QUARTIC_INTERNAL;
+    quartic_dispatch_operand(dispatch, offsetof(quartic_cross_entropy_grad_args, logits),
+                             QUARTIC_OPERAND_INPUT, 0, QUARTIC_READ);
+    quartic_dispatch_operand(dispatch, offsetof(quartic_cross_entropy_grad_args, targets),
+                             QUARTIC_OPERAND_INPUT, 1, QUARTIC_READ);
+    quartic_dispatch_scratch(dispatch, offsetof(quartic_cross_entropy_grad_args, factor), factor,
+                             sizeof(float), QUARTIC_READ);
+    quartic_dispatch_operand(dispatch, offsetof(quartic_cross_entropy_grad_args, dlogits),
+                             QUARTIC_OPERAND_OUTPUT, 0, QUARTIC_WRITE);
+    uint32_t lanes = quartic_rows_lanes(classes);
+    quartic_dispatch_spec(dispatch, lanes);
+    quartic_dispatch_groups(dispatch, quartic_rows_groups(rows, lanes));
+    dispatch->flops = 12.0 * (double)rows * classes;
+    dispatch->bytes = 8.0 * (double)rows * classes;
+    return QUARTIC_OK;
+}
+
+/* ---- gradient ---- */
+
+static quartic_status cross_entropy_grad_rule(quartic_tape *tape) {
+    if (!quartic_tape_wants(tape, 0)) return QUARTIC_OK;
+    const quartic_value inputs[] = {quartic_tape_input(tape, 0), quartic_tape_input(tape, 1),
+                                    quartic_tape_gradient(tape, 0)};
+    quartic_tape_give(
+        tape, 0,
+        quartic_graph_append_one(quartic_tape_graph(tape), &quartic_op_cross_entropy_grad, NULL, inputs, 3));
+    return QUARTIC_OK;
+}
+
+/* ---- cases ---- */
+
+static const struct {
+    const char *label;
+    uint32_t rows, classes;
+    quartic_fill_kind targets;
+    uint32_t limit; /* of the targets */
+} cross_entropy_shapes[] = {
+    {"some targets ignored", 9, 33, QUARTIC_FILL_SIGNED_INDEX, 33},
+    {"two classes, many rows", 600, 2, QUARTIC_FILL_SIGNED_INDEX, 2},
+    {"one class", 5, 1, QUARTIC_FILL_INDEX, 1},
+    {"one row", 1, 129, QUARTIC_FILL_INDEX, 129},
+    {"a row over a whole workgroup", 3, 1100, QUARTIC_FILL_INDEX, 1100},
+    {"every target ignored", 6, 13, QUARTIC_FILL_SIGNED_INDEX, 0},
+};
+enum { CROSS_ENTROPY_SHAPES = sizeof cross_entropy_shapes / sizeof cross_entropy_shapes[0] };
+
+static bool cross_entropy_cases(uint32_t index, quartic_op_case *out) {
+    if (index >= CROSS_ENTROPY_SHAPES) return false;
+    uint32_t rows = cross_entropy_shapes[index].rows, classes = cross_entropy_shapes[index].classes;
+    *out = (quartic_op_case){.label = cross_entropy_shapes[index].label, .input_count = 2};
+    out->inputs[0].dtype = QUARTIC_FLOAT32;
+    out->inputs[0].shape = QUARTIC_SHAPE(rows, classes);
+    out->inputs[1].dtype = QUARTIC_INT32;
+    out->inputs[1].shape = QUARTIC_SHAPE(rows);
+    out->inputs[1].fill = cross_entropy_shapes[index].targets;
+    out->inputs[1].limit = cross_entropy_shapes[index].limit;
+    out->inputs[1].no_gradient = true;
+    return true;
+}
+
+static bool cross_entropy_grad_cases(uint32_t index, quartic_op_case *out) {
+    if (!cross_entropy_cases(index, out)) return false;
+    out->input_count = 3;
+    out->inputs[2].dtype = QUARTIC_FLOAT32; /* a scalar */
+    return true;
+}
+
+static double cross_entropy_flops(const quartic_op_call *call) {
+    return 6.0 * (double)quartic_layout_elements(&call->inputs[0]);
+}
+static double cross_entropy_grad_flops(const quartic_op_call *call) {
+    return 12.0 * (double)quartic_layout_elements(&call->inputs[0]);
+}
+static double cross_entropy_reduction(const quartic_op_call *call) {
+    const quartic_shape *logits = &call->inputs[0].shape;
+    return fmax(logits->dims[0], logits->dims[1]);
+}
+
+const quartic_op quartic_op_cross_entropy = {
+    .name = "cross_entropy",
+    .infer = cross_entropy_infer,
+    .cpu = cross_entropy_cpu,
+    .gpu = cross_entropy_gpu,
+    .grad = cross_entropy_grad_rule,
+    .cases = cross_entropy_cases,
+    .flops = cross_entropy_flops,
+    .tolerance = 16,
+    .tolerance_reason =
+        "sums over the classes and the rows; Vulkan allows exp(x) an error of 3 + 2|x| ulp and "
+        "log one of 2^-21 near 1",
+    .reduction = cross_entropy_reduction,
+};
+
+const quartic_op quartic_op_cross_entropy_grad = {
+    .name = "cross_entropy_grad",
+    .in_place_inputs = 1,
+    .infer = cross_entropy_grad_infer,
+    .cpu = cross_entropy_grad_cpu,
+    .gpu = cross_entropy_grad_gpu,
+    .cases = cross_entropy_grad_cases,
+    .flops = cross_entropy_grad_flops,
+    .tolerance = 16,
+    .tolerance_reason = "a sum over the classes; Vulkan allows exp(x) an error of 3 + 2|x| ulp",
+    .reduction = cross_entropy_reduction,
+};
+
+quartic_value quartic_cross_entropy(quartic_graph *graph, quartic_value logits, quartic_value targets) {
+    const quartic_value inputs[] = {logits, targets};
+    return quartic_graph_append_one(graph, &quartic_op_cross_entropy, NULL, inputs, 2);
+}

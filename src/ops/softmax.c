@@ -1,0 +1,255 @@
+/* softmax.c: masked softmax over the keys, with its adjoint.
+ *
+ * p_j = exp(s_j - max s) / sum over the visible k of exp(s_k - max s) for each row (b, h, i) of sim (b, h, i,
+ * j); hidden entries (mask (b, j) is 0, or j > i if causal) are exactly 0, and so is a row with no visible
+ * key. Adjoint from the output: ds_j = p_j (dp_j - sum over k of dp_k p_k). Each element is read and written
+ * in its own place, so both ops may run in place.
+ */
+#include "ops/softmax.h"
+
+#include <math.h>
+
+#include "ops/rows.h"
+#include "ops/tape.h"
+#include "shaders/softmax.args.h"
+#include "shaders/softmax_grad.args.h"
+
+/* ---- shape rules ---- */
+
+static quartic_status check_sim(const char *name, const quartic_op_call *call, uint32_t input) {
+    QUARTIC_TRY(quartic_op_expect_dtype(name, call, input, QUARTIC_FLOAT32));
+    QUARTIC_TRY(quartic_op_expect_rank(name, call, input, 4));
+    char text[QUARTIC_SHAPE_TEXT];
+    if (quartic_layout_elements(&call->inputs[input]) == 0)
+        return quartic_fail(QUARTIC_SHAPE_MISMATCH,
+                            "%s got shape %s, which has no elements; give it at least one "
+                            "query and one key",
+                            name, quartic_shape_text(&call->inputs[input].shape, text));
+    return QUARTIC_OK;
+}
+
+static quartic_status softmax_infer(const quartic_op_call *call, quartic_layout *out, uint32_t *out_count) {
+    QUARTIC_TRY(quartic_op_expect_inputs("softmax", call, 2, 2));
+    QUARTIC_TRY(check_sim("softmax", call, 0));
+    if (quartic_is_present(&call->inputs[1])) {
+        const uint32_t *dims = call->inputs[0].shape.dims;
+        const quartic_shape mask = QUARTIC_SHAPE(dims[0], dims[3]);
+        QUARTIC_TRY(quartic_op_expect_dtype("softmax", call, 1, QUARTIC_INT32));
+        QUARTIC_TRY(quartic_op_expect_shape("softmax", call, 1, &mask));
+    }
+    out[0] = quartic_layout_contiguous(QUARTIC_FLOAT32, &call->inputs[0].shape);
+    *out_count = 1;
+    return QUARTIC_OK;
+}
+
+/* Inputs p, dp (b, h, i, j). */
+static quartic_status softmax_grad_infer(const quartic_op_call *call, quartic_layout *out,
+                                         uint32_t *out_count) {
+    QUARTIC_TRY(quartic_op_expect_inputs("softmax_grad", call, 2, 2));
+    QUARTIC_TRY(check_sim("softmax_grad", call, 0));
+    QUARTIC_TRY(quartic_op_expect_dtype("softmax_grad", call, 1, QUARTIC_FLOAT32));
+    QUARTIC_TRY(quartic_op_expect_shape("softmax_grad", call, 1, &call->inputs[0].shape));
+    out[0] = quartic_layout_contiguous(QUARTIC_FLOAT32, &call->inputs[0].shape);
+    *out_count = 1;
+    return QUARTIC_OK;
+}
+
+/* ---- reference ---- */
+
+static void softmax_cpu(const quartic_op_run *run) {
+    const softmax_attrs *attrs = run->attrs;
+    const quartic_operand *sim = &run->inputs[0], *mask = &run->inputs[1], *p = &run->outputs[0];
+    const softmax_extents extents = softmax_extents_of(sim->layout);
+    for (uint64_t row = 0; row < extents.rows; ++row) {
+        int64_t base = (int64_t)(row * extents.keys);
+        int64_t mask_base = (int64_t)(row / extents.rows_per_mask * extents.keys);
+        uint32_t end = softmax_row_end(attrs, &extents, row);
+        double largest = -INFINITY, sum = 0;
+        for (uint32_t j = 0; j < end; ++j)
+            if (mask->data == NULL || quartic_get_int(mask, mask_base + j) != 0)
+                largest = fmax(largest, quartic_get(sim, base + j));
+        for (uint32_t j = 0; j < end; ++j)
+            if (mask->data == NULL || quartic_get_int(mask, mask_base + j) != 0)
+                sum += exp(quartic_get(sim, base + j) - largest);
+        for (uint32_t j = 0; j < extents.keys; ++j) {
+            bool visible = j < end && (mask->data == NULL || quartic_get_int(mask, mask_base + j) != 0);
+            quartic_put(p, base + j, visible ? exp(quartic_get(sim, base + j) - largest) / sum : 0.0);
+        }
+    }
+}
+
+static void softmax_grad_cpu(const quartic_op_run *run) {
+    const quartic_operand *p = &run->inputs[0], *dp = &run->inputs[1];
+    const softmax_attrs *attrs = run->attrs;
+    const softmax_extents extents = softmax_extents_of(p->layout);
+    for (uint64_t row = 0; row < extents.rows; ++row) {
+        int64_t base = (int64_t)(row * extents.keys);
+        uint32_t end = softmax_row_end(attrs, &extents, row);
+        double product = 0;
+        for (uint32_t j = 0; j < end; ++j) product += quartic_get(dp, base + j) * quartic_get(p, base + j);
+        for (uint32_t j = 0; j < extents.keys; ++j)
+            quartic_put(&run->outputs[0], base + j,
+                        j < end ? quartic_get(p, base + j) * (quartic_get(dp, base + j) - product) : 0.0);
+    }
+}
+
+/* ---- Vulkan ---- */
+
+static quartic_status softmax_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
+                                  quartic_dispatch_list *list) {
+    (void)limits;
+    const softmax_attrs *attrs = call->attrs;
+    const softmax_extents extents = softmax_extents_of(&call->inputs[0]);
+    const quartic_softmax_args args = {.rows = (uint32_t)extents.rows,
+                                       .queries = extents.queries,
+                                       .keys = extents.keys,
+                                       .rows_per_mask = (uint32_t)extents.rows_per_mask};
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "softmax", &args, sizeof args);
+    if (dispatch == NULL) return QUARTIC_INTERNAL;
+    quartic_dispatch_operand(dispatch, offsetof(quartic_softmax_args, sim), QUARTIC_OPERAND_INPUT, 0,
+                             QUARTIC_READ);
+    bool has_mask = quartic_is_present(&call->inputs[1]);
+    if (has_mask)
+        quartic_dispatch_operand(dispatch, offsetof(quartic_softmax_args, mask), QUARTIC_OPERAND_INPUT, 1,
+                                 QUARTIC_READ);
+    quartic_dispatch_operand(dispatch, offsetof(quartic_softmax_args, p), QUARTIC_OPERAND_OUTPUT, 0,
+                             QUARTIC_WRITE);
+    uint32_t lanes = quartic_rows_lanes(extents.keys);
+    quartic_dispatch_spec(dispatch, lanes);
+    quartic_dispatch_spec(dispatch, has_mask);
+    quartic_dispatch_spec(dispatch, attrs->causal != 0);
+    quartic_dispatch_groups(dispatch, quartic_rows_groups(extents.rows, lanes));
+    double elements = (double)extents.rows * extents.keys;
+    dispatch->flops = 10 * elements;
+    dispatch->bytes = 8 * elements;
+    return QUARTIC_OK;
+}
+
+static quartic_status softmax_grad_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
+                                       quartic_dispatch_list *list) {
+    (void)limits;
+    const softmax_attrs *attrs = call->attrs;
+    const softmax_extents extents = softmax_extents_of(&call->inputs[0]);
+    const quartic_softmax_grad_args args = {
+        .rows = (uint32_t)extents.rows, .queries = extents.queries, .keys = extents.keys};
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "softmax_grad", &args, sizeof args);
+    if (dispatch == NULL) return QUARTIC_INTERNAL;
+    quartic_dispatch_operand(dispatch, offsetof(quartic_softmax_grad_args, p), QUARTIC_OPERAND_INPUT, 0,
+                             QUARTIC_READ);
+    quartic_dispatch_operand(dispatch, offsetof(quartic_softmax_grad_args, dp), QUARTIC_OPERAND_INPUT, 1,
+                             QUARTIC_READ);
+    quartic_dispatch_operand(dispatch, offsetof(quartic_softmax_grad_args, dsim), QUARTIC_OPERAND_OUTPUT, 0,
+                             QUARTIC_WRITE);
+    uint32_t lanes = quartic_rows_lanes(extents.keys);
+    quartic_dispatch_spec(dispatch, lanes);
+    quartic_dispatch_spec(dispatch, attrs->causal != 0);
+    quartic_dispatch_groups(dispatch, quartic_rows_groups(extents.rows, lanes));
+    double elements = (double)extents.rows * extents.keys;
+    dispatch->flops = 4 * elements;
+    dispatch->bytes = 12 * elements;
+    return QUARTIC_OK;
+}
+
+/* ---- gradient ---- */
+
+static quartic_status softmax_grad_rule(quartic_tape *tape) {
+    if (!quartic_tape_wants(tape, 0)) return QUARTIC_OK;
+    const quartic_value inputs[] = {quartic_tape_output(tape, 0), quartic_tape_gradient(tape, 0)};
+    quartic_tape_give(tape, 0,
+                      quartic_graph_append_one(quartic_tape_graph(tape), &quartic_op_softmax_grad,
+                                               quartic_tape_attrs(tape), inputs, 2));
+    return QUARTIC_OK;
+}
+
+/* ---- cases ---- */
+
+static const struct {
+    const char *label;
+    quartic_shape sim;
+    uint32_t masked, causal;
+    quartic_fill_kind mask_fill;
+} softmax_shapes[] = {
+    {"no mask, odd keys", {4, {2, 3, 5, 33}}, 0, 0, QUARTIC_FILL_MASK},
+    {"masked keys", {4, {3, 2, 7, 13}}, 1, 0, QUARTIC_FILL_MASK},
+    {"causal", {4, {1, 2, 17, 17}}, 0, 1, QUARTIC_FILL_MASK},
+    {"causal and masked", {4, {2, 2, 15, 15}}, 1, 1, QUARTIC_FILL_MASK},
+    {"causal, more keys than queries", {4, {1, 1, 3, 9}}, 0, 1, QUARTIC_FILL_MASK},
+    {"every key hidden", {4, {2, 2, 3, 5}}, 1, 0, QUARTIC_FILL_ZERO},
+    {"one key", {4, {2, 2, 3, 1}}, 0, 0, QUARTIC_FILL_MASK},
+    {"one row", {4, {1, 1, 1, 129}}, 1, 0, QUARTIC_FILL_MASK},
+    {"a row over a whole workgroup", {4, {1, 1, 2, 1041}}, 1, 0, QUARTIC_FILL_MASK},
+    {"more rows than a workgroup holds", {4, {2, 4, 40, 6}}, 1, 0, QUARTIC_FILL_MASK},
+};
+enum { SOFTMAX_SHAPES = sizeof softmax_shapes / sizeof softmax_shapes[0] };
+
+static bool softmax_cases(uint32_t index, quartic_op_case *out) {
+    if (index >= SOFTMAX_SHAPES) return false;
+    const quartic_shape *sim = &softmax_shapes[index].sim;
+    *out = (quartic_op_case){.label = softmax_shapes[index].label, .input_count = 2};
+    *(softmax_attrs *)out->attrs = (softmax_attrs){softmax_shapes[index].causal};
+    out->inputs[0].dtype = QUARTIC_FLOAT32;
+    out->inputs[0].shape = *sim;
+    if (softmax_shapes[index].masked) {
+        out->inputs[1].dtype = QUARTIC_INT32;
+        out->inputs[1].shape = QUARTIC_SHAPE(sim->dims[0], sim->dims[3]);
+        out->inputs[1].fill = softmax_shapes[index].mask_fill;
+        out->inputs[1].no_gradient = true;
+    }
+    return true;
+}
+
+/* p need not be a softmax's output for the two backends to agree. */
+static bool softmax_grad_cases(uint32_t index, quartic_op_case *out) {
+    if (index >= SOFTMAX_SHAPES) return false;
+    *out = (quartic_op_case){.label = softmax_shapes[index].label, .input_count = 2};
+    *(softmax_attrs *)out->attrs = (softmax_attrs){softmax_shapes[index].causal};
+    out->inputs[0].dtype = out->inputs[1].dtype = QUARTIC_FLOAT32;
+    out->inputs[0].shape = out->inputs[1].shape = softmax_shapes[index].sim;
+    out->inputs[0].fill = QUARTIC_FILL_POSITIVE;
+    return true;
+}
+
+static double softmax_flops(const quartic_op_call *call) {
+    return 10.0 * (double)quartic_layout_elements(&call->inputs[0]);
+}
+static double softmax_grad_flops(const quartic_op_call *call) {
+    return 4.0 * (double)quartic_layout_elements(&call->inputs[0]);
+}
+static double softmax_reduction(const quartic_op_call *call) {
+    return call->inputs[0].shape.dims[3];
+}
+
+const quartic_op quartic_op_softmax = {
+    .name = "softmax",
+    .attrs_bytes = sizeof(softmax_attrs),
+    .in_place_inputs = 1,
+    .infer = softmax_infer,
+    .cpu = softmax_cpu,
+    .gpu = softmax_gpu,
+    .grad = softmax_grad_rule,
+    .cases = softmax_cases,
+    .flops = softmax_flops,
+    .tolerance = 16,
+    .tolerance_reason = "a sum over the keys; Vulkan allows exp(x) an error of 3 + 2|x| ulp",
+    .reduction = softmax_reduction,
+};
+
+const quartic_op quartic_op_softmax_grad = {
+    .name = "softmax_grad",
+    .attrs_bytes = sizeof(softmax_attrs),
+    .in_place_inputs = 3,
+    .infer = softmax_grad_infer,
+    .cpu = softmax_grad_cpu,
+    .gpu = softmax_grad_gpu,
+    .cases = softmax_grad_cases,
+    .flops = softmax_grad_flops,
+    .tolerance = 8,
+    .tolerance_reason = "a sum over the keys, a difference and a product",
+    .reduction = softmax_reduction,
+};
+
+quartic_value quartic_softmax(quartic_graph *graph, quartic_value sim, quartic_value mask, uint32_t causal) {
+    const softmax_attrs attrs = {.causal = causal != 0};
+    const quartic_value inputs[] = {sim, mask};
+    return quartic_graph_append_one(graph, &quartic_op_softmax, &attrs, inputs, 2);
+}
