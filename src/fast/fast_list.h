@@ -6,6 +6,24 @@
     /* copy.c */                                                                                             \
     X(copy)                                                                                                  \
     X(concat)                                                                                                \
-    X(pad)
+    X(pad)                                                                                                   \
+    /* norm.c */                                                                                             \
+    X(rms_norm)                                                                                              \
+    X(rms_norm_grad)                                                                                         \
+    X(l2_norm)                                                                                               \
+    X(l2_norm_grad)                                                                                          \
+    X(layer_norm)                                                                                            \
+    X(layer_norm_grad)                                                                                       \
+    /* softmax.c */                                                                                          \
+    X(softmax)                                                                                               \
+    X(softmax_grad)                                                                                          \
+    /* cross_entropy.c */                                                                                    \
+    X(cross_entropy)                                                                                         \
+    X(cross_entropy_grad)                                                                                    \
+    /* update.c */                                                                                           \
+    X(sum_squares)                                                                                           \
+    X(accumulate)                                                                                            \
+    X(fill)                                                                                                  \
+    X(adamw)
 
 #endif

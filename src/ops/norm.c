@@ -101,7 +101,7 @@ static quartic_status norm_grad_infer(const quartic_op_call *call, quartic_layou
 /* ---- reference ---- */
 
 typedef struct row_measure {
-    double mean, factor;
+    double mean, factor, squares; /* squares: the sum of c^2 */
     bool clamped;
 } row_measure;
 
@@ -112,18 +112,28 @@ static row_measure measure(const norm_attrs *attrs, const quartic_operand *x, in
         for (uint32_t d = 0; d < width; ++d) row.mean += quartic_get(x, base + d);
         row.mean /= width;
     }
-    double squares = 0;
     for (uint32_t d = 0; d < width; ++d) {
-        double centred = quartic_get(x, base + d) - row.mean;
-        squares += centred * centred;
+        double c = quartic_get(x, base + d) - row.mean;
+        row.squares += c * c;
     }
     if (attrs->kind == QUARTIC_NORM_L2) {
-        row.clamped = sqrt(squares) <= QUARTIC_NORM_LEAST_LENGTH;
-        row.factor = sqrt(width) / fmax(sqrt(squares), QUARTIC_NORM_LEAST_LENGTH);
+        row.clamped = sqrt(row.squares) <= QUARTIC_NORM_LEAST_LENGTH;
+        row.factor = sqrt(width) / fmax(sqrt(row.squares), QUARTIC_NORM_LEAST_LENGTH);
     } else {
-        row.factor = 1.0 / sqrt(squares / width + (double)attrs->eps);
+        row.factor = 1.0 / sqrt(row.squares / width + (double)attrs->eps);
     }
     return row;
+}
+
+/* h - xhat * mean(h * xhat), from 1 = squares * part + eps * factor^2 with part = factor^2 / D. Written so,
+ * the terms of the element itself drop out exactly: the gradient of a row of one element, tiny or 0, is not
+ * what rounding left of a difference. */
+static double row_gradient(const norm_attrs *attrs, const row_measure *row, uint32_t width, double c,
+                           double h, double product) {
+    if (row->clamped) return h;
+    double part = row->factor * row->factor / width;
+    double rest = attrs->kind == QUARTIC_NORM_L2 ? 0 : (double)attrs->eps * row->factor * row->factor;
+    return h * ((row->squares - c * c) * part) - c * ((product - c * h) * part) + h * rest;
 }
 
 static double weight_of(const norm_attrs *attrs, const quartic_operand *scale, uint32_t d) {
@@ -161,21 +171,20 @@ static void norm_grad_cpu(const quartic_op_run *run) {
     for (uint64_t r = 0; r < rows; ++r) {
         int64_t base = (int64_t)(r * width);
         row_measure row = measure(attrs, x, base, width);
-        double mean_h = 0, mean_product = 0; /* of h and of h * xhat */
+        double mean_h = 0, product = 0; /* product: the sum of c * h */
+        for (uint32_t d = 0; d < width && attrs->kind == QUARTIC_NORM_LAYER; ++d)
+            mean_h += quartic_get(dy, base + d) * weight_of(attrs, scale, d) / width;
+        for (uint32_t d = 0; d < width; ++d)
+            product += (quartic_get(x, base + d) - row.mean) *
+                       (quartic_get(dy, base + d) * weight_of(attrs, scale, d) - mean_h);
         for (uint32_t d = 0; d < width; ++d) {
-            double h = quartic_get(dy, base + d) * weight_of(attrs, scale, d);
-            mean_h += h / width;
-            mean_product += h * (quartic_get(x, base + d) - row.mean) * row.factor / width;
-        }
-        for (uint32_t d = 0; d < width; ++d) {
-            double xhat = (quartic_get(x, base + d) - row.mean) * row.factor;
-            double g = quartic_get(dy, base + d), h = g * weight_of(attrs, scale, d);
-            scale_sums[d] += g * xhat;
+            double c = quartic_get(x, base + d) - row.mean, g = quartic_get(dy, base + d);
+            double h = g * weight_of(attrs, scale, d) - mean_h;
+            scale_sums[d] += g * c * row.factor;
             bias_sums[d] += g;
-            if (attrs->kind == QUARTIC_NORM_LAYER) h -= mean_h;
             if (attrs->wants & QUARTIC_NORM_WANT_X)
                 quartic_put(&run->outputs[0], base + d,
-                            row.factor * (row.clamped ? h : h - xhat * mean_product));
+                            row.factor * row_gradient(attrs, &row, width, c, h, product));
         }
     }
     for (uint32_t d = 0; d < width; ++d) {

@@ -1,0 +1,177 @@
+/* norm.c (fast): rms_norm, l2_norm and layer_norm and their adjoints, by rows; formulas in src/ops/norm.c.
+ *
+ * Threads share the rows. The adjoint keeps the column sums of each part of rows in scratch and adds the
+ * parts up in order at the end.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "fast/parts.h"
+#include "ops/norm.h"
+
+typedef struct row_norm {
+    float mean, factor;
+    bool clamped;
+} row_norm;
+
+/* All rows share these; weights is scale + offset, or ones. */
+typedef struct norm_job {
+    norm_attrs attrs;
+    uint32_t width;
+    const float *x, *dy, *weights, *bias; /* (rows, width) x 2, (width) x 2 */
+    float *result;                        /* y or dx (rows, width), or NULL */
+} norm_job;
+
+QUARTIC_INLINE row_norm measure(const norm_job *job, const float *x, float *out_squares) {
+    uint32_t width = job->width;
+    row_norm row = {0};
+    if (job->attrs.kind == QUARTIC_NORM_LAYER) {
+        float sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (uint32_t d = 0; d < width; ++d) sum += x[d];
+        row.mean = sum / (float)width;
+    }
+    float squares = 0, mean = row.mean;
+#pragma omp simd reduction(+ : squares)
+    for (uint32_t d = 0; d < width; ++d) squares += (x[d] - mean) * (x[d] - mean);
+    if (job->attrs.kind == QUARTIC_NORM_L2) {
+        const float least = (float)QUARTIC_NORM_LEAST_LENGTH;
+        float length = sqrtf(squares);
+        row.clamped = length <= least;
+        row.factor = sqrtf((float)width) / (row.clamped ? least : length);
+    } else {
+        row.factor = 1.0f / sqrtf(squares / (float)width + job->attrs.eps);
+    }
+    *out_squares = squares;
+    return row;
+}
+
+QUARTIC_CLONES
+static void forward_rows(const norm_job *job, uint64_t begin, uint64_t end) {
+    uint32_t width = job->width;
+    const float *weights = job->weights, *bias = job->bias;
+    for (uint64_t r = begin; r < end; ++r) {
+        const float *x = job->x + r * width;
+        float *y = job->result + r * width, squares;
+        row_norm row = measure(job, x, &squares);
+        if (bias == NULL) {
+#pragma omp simd
+            for (uint32_t d = 0; d < width; ++d) y[d] = x[d] * row.factor * weights[d];
+        } else {
+#pragma omp simd
+            for (uint32_t d = 0; d < width; ++d) y[d] = (x[d] - row.mean) * row.factor * weights[d] + bias[d];
+        }
+    }
+}
+
+/* dx of the rows, and their sums of dy * xhat and dy; see norm_grad.comp for why dx is written this way. */
+QUARTIC_CLONES
+static void adjoint_rows(const norm_job *job, uint64_t begin, uint64_t end, float *scale_sums,
+                         float *bias_sums) {
+    uint32_t width = job->width;
+    const float *weights = job->weights;
+    for (uint64_t r = begin; r < end; ++r) {
+        const float *x = job->x + r * width, *dy = job->dy + r * width;
+        float squares;
+        row_norm row = measure(job, x, &squares);
+        float mean = row.mean, factor = row.factor;
+#pragma omp simd
+        for (uint32_t d = 0; d < width; ++d) {
+            scale_sums[d] += dy[d] * ((x[d] - mean) * factor);
+            bias_sums[d] += dy[d];
+        }
+        if (job->result == NULL) continue;
+        float *dx = job->result + r * width;
+        float mean_h = 0, product = 0;
+        if (job->attrs.kind == QUARTIC_NORM_LAYER) {
+#pragma omp simd reduction(+ : mean_h)
+            for (uint32_t d = 0; d < width; ++d) mean_h += dy[d] * weights[d];
+            mean_h /= (float)width;
+        }
+#pragma omp simd reduction(+ : product)
+        for (uint32_t d = 0; d < width; ++d) product += (x[d] - mean) * (dy[d] * weights[d] - mean_h);
+        float part = row.clamped ? 0 : factor * factor / (float)width;
+        float rest = row.clamped                          ? 1
+                     : job->attrs.kind == QUARTIC_NORM_L2 ? 0
+                                                          : job->attrs.eps * factor * factor;
+#pragma omp simd
+        for (uint32_t d = 0; d < width; ++d) {
+            float c = x[d] - mean, h = dy[d] * weights[d] - mean_h;
+            dx[d] = factor * (h * ((squares - c * c) * part) - c * ((product - c * h) * part) + h * rest);
+        }
+    }
+}
+
+/* scale + offset or ones into weights (width). */
+static void set_weights(const norm_attrs *attrs, const float *scale, uint32_t width, float *weights) {
+    for (uint32_t d = 0; d < width; ++d) weights[d] = scale == NULL ? 1.0f : scale[d] + attrs->offset;
+}
+
+static size_t norm_scratch(const quartic_op_call *call, uint32_t threads) {
+    (void)threads;
+    return norm_width(&call->inputs[0]) * sizeof(float);
+}
+
+static void norm_run(const quartic_op_run *run) {
+    const quartic_layout *x = run->inputs[0].layout;
+    uint32_t width = norm_width(x);
+    uint64_t rows = norm_rows(x);
+    norm_job job = {.attrs = *(const norm_attrs *)run->attrs,
+                    .width = width,
+                    .x = run->inputs[0].data,
+                    .weights = run->scratch,
+                    .result = run->outputs[0].data};
+    if (job.attrs.kind == QUARTIC_NORM_LAYER) job.bias = run->inputs[2].data;
+    set_weights(&job.attrs, run->inputs[1].data, width, run->scratch);
+    uint32_t parts = quartic_parts(rows * width, run->threads);
+#pragma omp parallel for num_threads(parts) schedule(static) if (parts > 1)
+    for (uint32_t p = 0; p < parts; ++p)
+        forward_rows(&job, quartic_part_begin(rows, parts, p), quartic_part_begin(rows, parts, p + 1));
+}
+
+/* The weights, then two column sums a part. */
+static size_t norm_grad_scratch(const quartic_op_call *call, uint32_t threads) {
+    return (1 + 2 * (size_t)threads) * norm_width(&call->inputs[0]) * sizeof(float);
+}
+
+static void norm_grad_run(const quartic_op_run *run) {
+    const quartic_layout *x = run->inputs[0].layout;
+    uint32_t width = norm_width(x);
+    uint64_t rows = norm_rows(x);
+    float *weights = run->scratch, *sums = weights + width;
+    norm_job job = {.attrs = *(const norm_attrs *)run->attrs,
+                    .width = width,
+                    .x = run->inputs[0].data,
+                    .dy = run->inputs[1].data,
+                    .weights = weights};
+    uint32_t wants = job.attrs.wants;
+    if (wants & QUARTIC_NORM_WANT_X) job.result = run->outputs[0].data;
+    set_weights(&job.attrs, run->inputs[2].data, width, weights);
+    uint32_t parts = quartic_parts(2 * rows * width, run->threads);
+    memset(sums, 0, 2 * (size_t)parts * width * sizeof(float));
+#pragma omp parallel for num_threads(parts) schedule(static) if (parts > 1)
+    for (uint32_t p = 0; p < parts; ++p) {
+        float *mine = sums + 2 * (size_t)p * width;
+        adjoint_rows(&job, quartic_part_begin(rows, parts, p), quartic_part_begin(rows, parts, p + 1), mine,
+                     mine + width);
+    }
+    for (uint32_t want = QUARTIC_NORM_WANT_SCALE; want <= QUARTIC_NORM_WANT_BIAS; want *= 2) {
+        if (!(wants & want)) continue;
+        float *result = run->outputs[norm_output(wants, want)].data;
+        const float *first = sums + (want == QUARTIC_NORM_WANT_BIAS ? width : 0);
+        for (uint32_t d = 0; d < width; ++d) {
+            float sum = 0;
+            for (uint32_t p = 0; p < parts; ++p) sum += first[2 * (size_t)p * width + d];
+            result[d] = sum;
+        }
+    }
+}
+
+#define NORM_ROWS(name)                                                                                      \
+    const quartic_fast_row quartic_fast_##name = {                                                           \
+        .op = &quartic_op_##name, .run = norm_run, .scratch = norm_scratch};                                 \
+    const quartic_fast_row quartic_fast_##name##_grad = {                                                    \
+        .op = &quartic_op_##name##_grad, .run = norm_grad_run, .scratch = norm_grad_scratch};
+NORM_ROWS(rms_norm)
+NORM_ROWS(l2_norm)
+NORM_ROWS(layer_norm)
