@@ -1,0 +1,47 @@
+"""Replays recordings in float64: what a recording's inputs and parameters give by the equations of models.py."""
+import json
+
+import numpy as np
+
+import autodiff
+import models
+
+
+def _gradient(tensor):
+    return np.zeros(tensor.shape) if tensor.gradient is None else tensor.gradient
+
+
+def config_of(metadata):
+    config = json.loads(metadata["config"])
+    if metadata["family"] == "reference":
+        config["compatibility"] = "reference"
+    return config
+
+
+def supported(metadata):
+    return metadata["model"] == "quartic" or metadata["model"] in models.MODULES
+
+
+def replay(tensors, metadata):
+    """{name: array} of all outputs, gradients and final parameters that the recording's family holds."""
+    config, family = config_of(metadata), metadata["family"]
+    params = {name[6:]: autodiff.Tensor(x) for name, x in tensors.items() if name.startswith("param.")}
+    p = models.Params(params)
+    mask = tensors["input.mask"].astype(bool) if "input.mask" in tensors else None
+    if family == "train":
+        losses, norms, final = models.train(p, config, tensors["input.tokens"])
+        return {"output.losses": np.array(losses), "output.grad_norms": np.array(norms),
+                **{f"final.{name}": value for name, value in final.items()}}
+    if family == "module":
+        inputs = {name[6:]: autodiff.Tensor(x) for name, x in tensors.items()
+                  if name.startswith("input.") and not name.startswith("input.cotangent.") and name != "input.mask"}
+        outputs = models.MODULES[metadata["model"]](p, config, inputs, mask)
+        autodiff.backward([(y, tensors[f"input.cotangent.{name}"].astype(float)) for name, y in outputs.items()])
+        return {**{f"output.{name}": y.value for name, y in outputs.items()},
+                **{f"grad.input.{name}": _gradient(x) for name, x in inputs.items()},
+                **{f"grad.param.{name}": _gradient(x) for name, x in params.items()}}
+    logits = models.quartic(p, config, tensors["input.tokens"], mask)
+    loss = models.cross_entropy(logits, tensors["input.targets"])
+    loss.backward()
+    return {"output.logits": logits.value, "output.loss": loss.value,
+            **{f"grad.{name}": _gradient(x) for name, x in params.items()}}
