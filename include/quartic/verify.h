@@ -1,0 +1,94 @@
+/* verify.h: does a device compute what it should? Behind `quartic validate` and `quartic verify`.
+ *
+ * Three questions, each answered check by check through a callback:
+ *   quartic_validate         every op against the reference: forward, in the middle of a graph, on strided
+ *                            operands, and its gradients. For a new driver, device or shader.
+ *   quartic_check_gradients  every gradient rule against finite differences in double. Needs no GPU.
+ *   quartic_verify           recorded cases (safetensors files) of models, modules and training.
+ * and quartic_compare_devices finds the first step at which two devices part on the caller's own graph.
+ *
+ * A check that fails is no error of the call: the status says whether the checks could be made.
+ */
+#ifndef QUARTIC_VERIFY_H
+#define QUARTIC_VERIFY_H
+
+#include "quartic/device.h"
+#include "quartic/graph.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum quartic_verdict { QUARTIC_PASSED, QUARTIC_FAILED, QUARTIC_NOT_SUPPORTED } quartic_verdict;
+
+/* One check. Texts are valid during the callback only. */
+typedef struct quartic_check {
+    quartic_verdict verdict;
+    const char *subject; /* the op or the file */
+    uint32_t index;      /* the op's case; 0 for files */
+    const char *label;   /* what the case is about */
+    const char *check;   /* "forward", "gradient of operand 1", .. */
+    double error;        /* of the worst element */
+    double bound;        /* what was allowed there */
+    const char *text;    /* a sentence: the worst element and, if it failed, how to repeat it */
+} quartic_check;
+
+typedef void (*quartic_check_callback)(void *context, const quartic_check *check);
+
+typedef struct quartic_check_totals {
+    uint32_t passed, failed, unsupported;
+    double worst; /* largest error / bound of a passed check */
+} quartic_check_totals;
+
+#define QUARTIC_ALL_CASES 0xffffffffu
+
+/* Which ops and cases to check, and who hears of it. */
+typedef struct quartic_validate_config {
+    size_t struct_size;
+    const char *op;                  /* name of one op, or NULL: all */
+    uint32_t case_index;             /* one case, or QUARTIC_ALL_CASES */
+    uint64_t seed;                   /* of the operands */
+    quartic_check_callback callback; /* NULL: totals only */
+    void *context;
+} quartic_validate_config;
+
+#define QUARTIC_VALIDATE_CONFIG_INIT                                                                         \
+    { sizeof(quartic_validate_config), 0, QUARTIC_ALL_CASES, 1, 0, 0 }
+
+/* Compares the device with the reference, op by op; config may be NULL. Bounds are each op's own: its
+ * tolerance times the float32 epsilon times the root of its longest sum, times the largest expected element.
+ * Errors: INVALID_ARGUMENT (no op of that name, with the nearest), OUT_OF_MEMORY, DEVICE_LOST. */
+QUARTIC_API quartic_status quartic_validate(quartic_device *device, const quartic_validate_config *config,
+                                            quartic_check_totals *out_totals);
+
+/* Compares each op's gradients with central finite differences along a random direction, in double. */
+QUARTIC_API quartic_status quartic_check_gradients(const quartic_validate_config *config,
+                                                   quartic_check_totals *out_totals);
+
+/* Replays recorded cases on the device, one check a file; its text has the worst errors. Bounds: outputs,
+ * losses and trained parameters 2e-5 * max(1, max |want|); gradients 1e-4 * max |want| + 1e-6. A file that
+ * cannot be read or names what this library lacks is a failed check. */
+QUARTIC_API quartic_status quartic_verify(quartic_device *device, const char *const *paths, uint32_t count,
+                                          quartic_check_callback callback, void *context,
+                                          quartic_check_totals *out_totals);
+
+/* Host data for an input, parameter or state of a graph, by name. */
+typedef struct quartic_feed {
+    const char *name;
+    const void *data;
+    size_t bytes;
+} quartic_feed;
+
+/* Runs the graph on both devices with every intermediate kept, and reports each step's result on `device`
+ * against the same on `trusted`, in graph order: the first failed check is where they part. The bound of a
+ * step is its op's tolerance, grown by those of the steps before it that it depends on. What is not fed is
+ * zero. Errors: as quartic_program_create; INVALID_ARGUMENT for an unknown name. */
+QUARTIC_API quartic_status quartic_compare_devices(quartic_device *device, quartic_device *trusted,
+                                                   const quartic_graph *graph, const quartic_feed *feeds,
+                                                   uint32_t feed_count, quartic_check_callback callback,
+                                                   void *context, quartic_check_totals *out_totals);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

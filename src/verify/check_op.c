@@ -1,0 +1,284 @@
+/* check_op.c: quartic_validate: every op on a device against the same op on the reference.
+ *
+ * Each case of an op is put into small graphs, one per variant:
+ *   forward           operands with poisoned borders -> op -> outputs
+ *   in the middle     operand * 1.5 -> op -> result * 2: the op may work in place, its results lie in the
+ * workspace operand k strided, operand k repeated    the views that the op accepts without a copy gradient
+ * operand * 1.5 -> op, and the gradients for random cotangents gradient, strided the same on strided operands
+ * and cotangents Both devices run the same graph on the same bytes. The bound of a result is the sum over the
+ * graph's kernels of tolerance * sqrt(reduction), times the float32 epsilon and the largest expected element.
+ */
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "graph/graph.h"
+#include "verify/check.h"
+#include "verify/fill.h"
+#include "verify/harness.h"
+#include "verify/rig.h"
+
+typedef enum variant { FORWARD, MIDDLE, STRIDED, REPEATED, GRADIENT, GRADIENT_STRIDED } variant;
+
+static const float middle_factor = 1.5f;
+
+/* Names of results of one op: outputs, mutated operands, gradients. */
+enum { EVIDENCE = 2 * QUARTIC_RIG_RESULTS };
+
+/* One check in the making. */
+typedef struct validation {
+    quartic_device *device, *reference;
+    const char *device_name;
+    uint64_t seed;
+    quartic_reporter *reporter;
+    const quartic_op *op;
+    const quartic_op_case *test;
+    uint32_t case_index;
+    const char *variant; /* in words */
+    struct {
+        char name[QUARTIC_HARNESS_NAME];
+        bool proven; /* some case expects more than zeros of it */
+    } evidence[EVIDENCE];
+    uint32_t evidence_count;
+} validation;
+
+static void report(const validation *validation, quartic_verdict verdict, const char *result,
+                   const quartic_comparison *comparison, const char *sentence) {
+    char check[96], text[QUARTIC_HARNESS_TEXT];
+    snprintf(check, sizeof check, "%s%s%s", validation->variant, result[0] == 0 ? "" : ", ", result);
+    int used = snprintf(text, sizeof text, "%s", sentence);
+    if (verdict == QUARTIC_FAILED && used > 0 && (size_t)used < sizeof text)
+        snprintf(text + used, sizeof text - (size_t)used,
+                 "; repeat with: quartic validate --device %s --op %s --case %u --seed %llu",
+                 validation->device_name, validation->op->name, validation->case_index,
+                 (unsigned long long)validation->seed);
+    const quartic_check line = {.verdict = verdict,
+                                .subject = validation->op->name,
+                                .index = validation->case_index,
+                                .label = validation->test->label,
+                                .check = check,
+                                .error = comparison == NULL ? INFINITY : comparison->error,
+                                .bound = comparison == NULL ? 0.0 : comparison->bound,
+                                .text = text};
+    quartic_report(validation->reporter, &line);
+}
+
+/* ---- building the graph of a variant ---- */
+
+static bool is_mutated(const quartic_op *op, uint32_t input) {
+    return op->mutated_inputs >> input & 1u;
+}
+
+/* Adds operand `input` of the case in the way of the variant; *out_base is what gradients are taken of. */
+static quartic_status add_operand(quartic_rig *rig, variant variant, uint32_t chosen, uint32_t input,
+                                  quartic_value *out_value, quartic_value *out_base) {
+    const quartic_op_case *test = rig->test;
+    bool mutated = is_mutated(rig->op, input), strided = rig->op->strided_inputs >> input & 1u;
+    quartic_placement placement = QUARTIC_PLACE_OFFSET;
+    if (mutated)
+        placement = QUARTIC_PLACE_WHOLE;
+    else if (variant == STRIDED && input == chosen)
+        placement = QUARTIC_PLACE_STRIDED;
+    else if (variant == REPEATED && input == chosen)
+        placement = QUARTIC_PLACE_REPEATED;
+    else if (variant == GRADIENT_STRIDED && strided)
+        placement = QUARTIC_PLACE_STRIDED;
+    bool scaled = (variant == MIDDLE || variant == GRADIENT) && !mutated &&
+                  test->inputs[input].dtype == QUARTIC_FLOAT32;
+    quartic_operand_request request = {.placement = placement,
+                                       .dtype = test->inputs[input].dtype,
+                                       .shape = test->inputs[input].shape,
+                                       .fill = test->inputs[input].fill,
+                                       .limit = test->inputs[input].limit,
+                                       .state = mutated,
+                                       .divisor = scaled ? middle_factor : 1.0f};
+    QUARTIC_TRY(quartic_rig_operand(rig, &request, out_base));
+    *out_value = scaled ? quartic_scale(rig->graph, *out_base, middle_factor, 0.0f) : *out_base;
+    return QUARTIC_OK;
+}
+
+/* Cotangents for the outputs, and the wanted gradients as results "gradient of operand k". */
+static quartic_status add_gradients(quartic_rig *rig, variant variant, const quartic_value *bases,
+                                    const quartic_value *outputs, uint32_t output_count) {
+    quartic_value cotangents[QUARTIC_OP_MAX_OUTPUTS], wrt[QUARTIC_OP_MAX_INPUTS],
+        gradients[QUARTIC_OP_MAX_INPUTS];
+    uint32_t operands[QUARTIC_OP_MAX_INPUTS], count;
+    quartic_placement placement = variant == GRADIENT_STRIDED ? QUARTIC_PLACE_STRIDED : QUARTIC_PLACE_OFFSET;
+    QUARTIC_TRY(quartic_rig_cotangents(rig, placement, outputs, output_count, cotangents));
+    count = quartic_rig_differentiable(rig, operands);
+    for (uint32_t k = 0; k < count; ++k) wrt[k] = bases[operands[k]];
+    QUARTIC_TRY(quartic_rig_gradients(rig, outputs, cotangents, output_count, wrt, count, gradients));
+    for (uint32_t k = 0; k < count; ++k) {
+        char name[QUARTIC_HARNESS_NAME];
+        snprintf(name, sizeof name, "gradient of operand %u", operands[k]);
+        QUARTIC_TRY(quartic_rig_result(rig, name, gradients[k]));
+    }
+    return QUARTIC_OK;
+}
+
+static quartic_status build(quartic_rig *rig, variant variant, uint32_t chosen) {
+    const quartic_op *op = rig->op;
+    quartic_value values[QUARTIC_OP_MAX_INPUTS] = {0}, bases[QUARTIC_OP_MAX_INPUTS] = {0};
+    quartic_value outputs[QUARTIC_OP_MAX_OUTPUTS];
+    uint32_t mutated = 0, output_count;
+    for (uint32_t i = 0; i < rig->test->input_count; ++i)
+        if (rig->test->inputs[i].dtype != QUARTIC_NO_DTYPE)
+            QUARTIC_TRY(add_operand(rig, variant, chosen, i, &values[i], &bases[i]));
+    QUARTIC_TRY(quartic_rig_apply(rig, values, outputs, &output_count));
+    if (variant == GRADIENT || variant == GRADIENT_STRIDED)
+        return add_gradients(rig, variant, bases, outputs, output_count);
+    for (uint32_t i = 0; i < rig->test->input_count; ++i)
+        if (is_mutated(op, i)) {
+            ++mutated;
+            QUARTIC_TRY(quartic_rig_state_result(rig, bases[i]));
+        }
+    for (uint32_t o = mutated; o < output_count; ++o) {
+        char name[QUARTIC_HARNESS_NAME];
+        snprintf(name, sizeof name, "output %u", o);
+        bool doubled = variant == MIDDLE && quartic_graph_dtype(rig->graph, outputs[o]) == QUARTIC_FLOAT32;
+        quartic_value value = doubled ? quartic_scale(rig->graph, outputs[o], 2.0f, 0.0f) : outputs[o];
+        QUARTIC_TRY(quartic_rig_result(rig, name, value));
+    }
+    return QUARTIC_OK;
+}
+
+/* ---- running and comparing ---- */
+
+/* A result that is mostly zero proves little. Some cases are about that, but every result of an op must be
+ * something else in one of its cases. */
+static void note_evidence(validation *validation, const char *name, bool proven) {
+    uint32_t k = 0;
+    while (k < validation->evidence_count && strcmp(validation->evidence[k].name, name) != 0) ++k;
+    if (k == EVIDENCE) return;
+    if (k == validation->evidence_count) {
+        snprintf(validation->evidence[k].name, sizeof validation->evidence[k].name, "%s", name);
+        validation->evidence[validation->evidence_count++].proven = false;
+    }
+    validation->evidence[k].proven |= proven;
+}
+
+static void judge_evidence(validation *validation) {
+    validation->variant = "all cases";
+    for (uint32_t k = 0; k < validation->evidence_count; ++k)
+        if (!validation->evidence[k].proven)
+            report(validation, QUARTIC_FAILED, validation->evidence[k].name, NULL,
+                   "the expected result is mostly zero in every case, which proves too little");
+}
+
+static void compare(validation *validation, const quartic_rig *rig) {
+    double factor = quartic_rig_tolerance(rig) * (double)FLT_EPSILON;
+    for (uint32_t r = 0; r < rig->result_count; ++r) {
+        const quartic_rig_output *result = &rig->results[r];
+        quartic_comparison comparison;
+        if (result->dtype == QUARTIC_INT32) {
+            quartic_compare_int(result->got, result->want, result->count, &comparison);
+        } else {
+            double bound = factor * quartic_largest(result->want, result->count);
+            quartic_compare(result->got, result->want, result->count, bound, &comparison);
+        }
+        char text[QUARTIC_COMPARISON_TEXT];
+        quartic_comparison_text(&comparison, &result->shape, text);
+        bool holds = quartic_comparison_holds(&comparison);
+        report(validation, holds ? QUARTIC_PASSED : QUARTIC_FAILED, result->name, &comparison, text);
+        note_evidence(validation, result->name, comparison.zeros <= QUARTIC_MOSTLY_ZERO);
+    }
+}
+
+/* Runs one variant; a failure to build or run is a failed check. Only exhausted memory or a lost device ends
+ * the validation. */
+static quartic_status run_variant(validation *validation, variant variant, uint32_t chosen) {
+    char words[64];
+    static const char *const names[] = {
+        "forward",  "in the middle of a graph", "operand %u strided", "operand %u repeated",
+        "gradient", "gradient, strided"};
+    snprintf(words, sizeof words, names[variant], chosen);
+    validation->variant = words;
+    quartic_rig rig;
+    quartic_status status =
+        quartic_rig_begin(&rig, validation->op, validation->test,
+                          validation->seed + 0x9e3779b97f4a7c15u * (validation->case_index + 1));
+    if (status == QUARTIC_OK) status = build(&rig, variant, chosen);
+    if (status == QUARTIC_OK) status = quartic_rig_run(&rig, validation->reference, true);
+    if (status == QUARTIC_OK) status = quartic_rig_run(&rig, validation->device, false);
+    if (status == QUARTIC_OK)
+        compare(validation, &rig);
+    else if (status == QUARTIC_UNSUPPORTED)
+        report(validation, QUARTIC_NOT_SUPPORTED, "", NULL, quartic_error_message());
+    else
+        report(validation, QUARTIC_FAILED, "", NULL, quartic_error_message());
+    quartic_rig_end(&rig);
+    bool ends = status == QUARTIC_OUT_OF_MEMORY || status == QUARTIC_DEVICE_LOST;
+    return ends ? status : QUARTIC_OK;
+}
+
+static quartic_status run_case(validation *validation) {
+    const quartic_op *op = validation->op;
+    const quartic_op_case *test = validation->test;
+    QUARTIC_TRY(run_variant(validation, FORWARD, 0));
+    QUARTIC_TRY(run_variant(validation, MIDDLE, 0));
+    for (uint32_t i = 0; i < test->input_count; ++i) {
+        quartic_placed placed;
+        const quartic_shape *shape = &test->inputs[i].shape;
+        quartic_dtype dtype = test->inputs[i].dtype;
+        if (dtype == QUARTIC_NO_DTYPE || is_mutated(op, i) || !(op->strided_inputs >> i & 1u)) continue;
+        if (quartic_place(QUARTIC_PLACE_STRIDED, dtype, shape, &placed))
+            QUARTIC_TRY(run_variant(validation, STRIDED, i));
+        if (quartic_place(QUARTIC_PLACE_REPEATED, dtype, shape, &placed))
+            QUARTIC_TRY(run_variant(validation, REPEATED, i));
+    }
+    if (op->grad == NULL || !quartic_rig_has_gradient(op, test)) return QUARTIC_OK;
+    QUARTIC_TRY(run_variant(validation, GRADIENT, 0));
+    return run_variant(validation, GRADIENT_STRIDED, 0);
+}
+
+static quartic_status validate_op(validation *validation, const quartic_validate_config *config) {
+    const quartic_op *op = validation->op;
+    if (op->view != NULL) return QUARTIC_OK; /* moves no data: it is under every strided operand */
+    quartic_op_case test = {.label = ""};
+    validation->test = &test;
+    validation->variant = "cases";
+    validation->evidence_count = 0;
+    uint32_t count = 0;
+    for (; op->cases != NULL && op->cases(count, &test); ++count) {
+        if (config->case_index != QUARTIC_ALL_CASES && config->case_index != count) continue;
+        validation->case_index = count;
+        QUARTIC_TRY(run_case(validation));
+    }
+    if (config->case_index == QUARTIC_ALL_CASES) judge_evidence(validation);
+    if (count == 0)
+        report(validation, QUARTIC_FAILED, "", NULL, "the op has no cases, so nothing can be checked");
+    else if (config->case_index != QUARTIC_ALL_CASES && config->case_index >= count)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s has %u cases (from 0), so there is no case %u",
+                            op->name, count, config->case_index);
+    return QUARTIC_OK;
+}
+
+quartic_status quartic_validate_one(quartic_device *device, const quartic_op *op,
+                                    const quartic_validate_config *config, quartic_reporter *reporter) {
+    quartic_device_info info;
+    QUARTIC_TRY(quartic_device_get_info(device, &info));
+    validation validation = {
+        .device = device, .device_name = info.name, .seed = config->seed, .reporter = reporter, .op = op};
+    QUARTIC_TRY(quartic_device_create("reference", &validation.reference));
+    quartic_status status = validate_op(&validation, config);
+    quartic_device_destroy(validation.reference);
+    return status;
+}
+
+quartic_status quartic_validate(quartic_device *device, const quartic_validate_config *config,
+                                quartic_check_totals *out_totals) {
+    static const quartic_validate_config standard = QUARTIC_VALIDATE_CONFIG_INIT;
+    if (config == NULL) config = &standard;
+    quartic_reporter reporter = {.callback = config->callback, .context = config->context};
+    QUARTIC_TRY(quartic_rig_expect_op(config->op));
+    quartic_status status = QUARTIC_OK;
+    for (uint32_t o = 0; status == QUARTIC_OK && o < quartic_op_count(); ++o) {
+        const quartic_op *op = quartic_op_at(o);
+        if (config->op == NULL || strcmp(config->op, op->name) == 0)
+            status = quartic_validate_one(device, op, config, &reporter);
+    }
+    if (out_totals != NULL) *out_totals = reporter.totals;
+    return status;
+}

@@ -1,0 +1,82 @@
+/* compare.c: see compare.h. */
+#include "verify/compare.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "tensor/layout.h"
+
+/* Sums of a comparison in progress. */
+typedef struct tally {
+    double error_squares, want_squares;
+    uint64_t zeros;
+} tally;
+
+static void compare_element(quartic_comparison *out, tally *tally, uint64_t index, double got, double want) {
+    double error = isfinite(got) && isfinite(want) ? fabs(got - want) : INFINITY;
+    if (error > out->error) {
+        out->worst = index;
+        out->got = got;
+        out->want = want;
+        out->error = error;
+    }
+    if (fabs(want) > out->largest) out->largest = fabs(want);
+    if (want == 0.0) ++tally->zeros;
+    tally->error_squares += error * error;
+    tally->want_squares += want * want;
+}
+
+static void finish(quartic_comparison *out, const tally *tally) {
+    if (out->elements == 0)
+        out->error = 0.0;
+    else
+        out->zeros = (double)tally->zeros / (double)out->elements;
+    out->nmse = tally->error_squares == 0.0 ? 0.0 : tally->error_squares / tally->want_squares;
+}
+
+void quartic_compare(const float *got, const float *want, uint64_t count, double bound,
+                     quartic_comparison *out) {
+    *out = (quartic_comparison){.elements = count, .bound = bound, .error = -1.0};
+    tally tally = {0};
+    for (uint64_t i = 0; i < count; ++i) compare_element(out, &tally, i, (double)got[i], (double)want[i]);
+    finish(out, &tally);
+}
+
+void quartic_compare_int(const int32_t *got, const int32_t *want, uint64_t count, quartic_comparison *out) {
+    *out = (quartic_comparison){.elements = count, .error = -1.0};
+    tally tally = {0};
+    for (uint64_t i = 0; i < count; ++i) compare_element(out, &tally, i, (double)got[i], (double)want[i]);
+    finish(out, &tally);
+}
+
+double quartic_largest(const float *numbers, uint64_t count) {
+    double largest = 0.0;
+    for (uint64_t i = 0; i < count; ++i) {
+        double size = isfinite(numbers[i]) ? fabs((double)numbers[i]) : INFINITY;
+        if (size > largest) largest = size;
+    }
+    return largest;
+}
+
+double quartic_output_bound(double largest_want) {
+    return 2e-5 * fmax(1.0, largest_want);
+}
+
+double quartic_gradient_bound(double largest_want) {
+    return 1e-4 * largest_want + 1e-6;
+}
+
+const char *quartic_comparison_text(const quartic_comparison *comparison, const quartic_shape *shape,
+                                    char *buffer) {
+    quartic_shape index = {.rank = shape->rank};
+    uint64_t rest = comparison->worst;
+    for (uint32_t a = shape->rank; a-- > 0;) {
+        index.dims[a] = (uint32_t)(rest % shape->dims[a]);
+        rest /= shape->dims[a];
+    }
+    char text[QUARTIC_SHAPE_TEXT];
+    snprintf(buffer, QUARTIC_COMPARISON_TEXT, "element %s: got %.9g, want %.9g, error %.3g, bound %.3g",
+             quartic_shape_text(&index, text), comparison->got, comparison->want, comparison->error,
+             comparison->bound);
+    return buffer;
+}

@@ -1,0 +1,177 @@
+/* gradcheck.c: quartic_check_gradients: gradient rules against finite differences, in double.
+ *
+ * For each differentiable operand x of a case and a random direction d, one graph on the device "reference64"
+ * computes both sides of
+ *     (f(x + h d) - f(x - h d)) / 2h  =  sum(gradient * d),   f = sum over outputs of sum(output *
+ * cotangent), so nothing is rounded to float32 before the difference is taken. Every operand has its own
+ * graph, in which it alone is differentiated: that also covers rules that build only what is wanted. The
+ * bound is relative to sqrt(sum (gradient * d)^2), what a sum of these terms with random signs would be:
+ * cancellation in the sum on the right does not hide behind it, and does not fail the check.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "verify/check.h"
+#include "verify/rig.h"
+
+/* Truncation grows with step^2, rounding falls with 1/step: 2^-16 leaves 1e-9 and 1e-11 for functions whose
+ * derivatives are of order 1. The bound allows for outliers of 10 cubed. */
+static const float step = 0x1p-16f;
+static const double relative_bound = 1e-5, absolute_bound = 1e-9;
+
+typedef struct gradcheck {
+    quartic_device *device;
+    const quartic_validate_config *config;
+    quartic_reporter *reporter;
+    const quartic_op *op;
+    quartic_op_case test;
+    uint32_t case_index;
+} gradcheck;
+
+static void report(const gradcheck *check, quartic_verdict verdict, const char *what, double error,
+                   double bound, const char *text) {
+    const quartic_check line = {.verdict = verdict,
+                                .subject = check->op->name,
+                                .index = check->case_index,
+                                .label = check->test.label,
+                                .check = what,
+                                .error = error,
+                                .bound = bound,
+                                .text = text};
+    quartic_report(check->reporter, &line);
+}
+
+/* sum over outputs of sum(output * cotangent) with operand `moved` replaced; a scalar. */
+static quartic_status append_objective(quartic_rig *rig, quartic_value *operands, uint32_t moved,
+                                       quartic_value value, const quartic_value *cotangents,
+                                       quartic_value *out_objective) {
+    quartic_value outputs[QUARTIC_OP_MAX_OUTPUTS], kept = operands[moved], total = {0};
+    uint32_t count;
+    operands[moved] = value;
+    quartic_status status = quartic_rig_apply(rig, operands, outputs, &count);
+    operands[moved] = kept;
+    QUARTIC_TRY(status);
+    for (uint32_t o = 0; o < count; ++o) {
+        if (cotangents[o].id == 0) continue;
+        uint32_t all = (1u << quartic_graph_shape(rig->graph, outputs[o]).rank) - 1;
+        quartic_value term =
+            quartic_sum(rig->graph, quartic_multiply(rig->graph, outputs[o], cotangents[o]), all, 0);
+        total = total.id == 0 ? term : quartic_add(rig->graph, total, term);
+    }
+    *out_objective = total;
+    return quartic_graph_status(rig->graph);
+}
+
+/* Results: 0 gradient * direction, 1 both sides' difference, 2 the right side. */
+static quartic_status build(quartic_rig *rig, uint32_t moved) {
+    const quartic_op_case *test = rig->test;
+    quartic_graph *graph = rig->graph;
+    quartic_value operands[QUARTIC_OP_MAX_INPUTS] = {0}, outputs[QUARTIC_OP_MAX_OUTPUTS], direction, gradient;
+    quartic_value cotangents[QUARTIC_OP_MAX_OUTPUTS], forward, backward;
+    uint32_t count;
+    for (uint32_t i = 0; i < test->input_count; ++i) {
+        const quartic_operand_request request = {.placement = QUARTIC_PLACE_OFFSET,
+                                                 .dtype = test->inputs[i].dtype,
+                                                 .shape = test->inputs[i].shape,
+                                                 .fill = test->inputs[i].fill,
+                                                 .limit = test->inputs[i].limit,
+                                                 .divisor = 1.0f};
+        if (request.dtype != QUARTIC_NO_DTYPE) QUARTIC_TRY(quartic_rig_operand(rig, &request, &operands[i]));
+    }
+    QUARTIC_TRY(quartic_rig_apply(rig, operands, outputs, &count));
+    QUARTIC_TRY(quartic_rig_cotangents(rig, QUARTIC_PLACE_OFFSET, outputs, count, cotangents));
+    QUARTIC_TRY(quartic_rig_gradients(rig, outputs, cotangents, count, &operands[moved], 1, &gradient));
+    const quartic_operand_request request = {.placement = QUARTIC_PLACE_OFFSET,
+                                             .dtype = QUARTIC_FLOAT32,
+                                             .shape = test->inputs[moved].shape,
+                                             .fill = QUARTIC_FILL_NORMAL,
+                                             .divisor = 1.0f};
+    QUARTIC_TRY(quartic_rig_operand(rig, &request, &direction));
+    quartic_value ahead = quartic_add(graph, operands[moved], quartic_scale(graph, direction, step, 0.0f));
+    quartic_value behind = quartic_add(graph, operands[moved], quartic_scale(graph, direction, -step, 0.0f));
+    QUARTIC_TRY(append_objective(rig, operands, moved, ahead, cotangents, &forward));
+    QUARTIC_TRY(append_objective(rig, operands, moved, behind, cotangents, &backward));
+    quartic_value left = quartic_scale(graph, quartic_subtract(graph, forward, backward), 0.5f / step, 0.0f);
+    quartic_value terms = quartic_multiply(graph, gradient, direction);
+    quartic_value right = quartic_sum(graph, terms, (1u << test->inputs[moved].shape.rank) - 1, 0);
+    QUARTIC_TRY(quartic_rig_result(rig, "terms", terms));
+    QUARTIC_TRY(quartic_rig_result(rig, "difference", quartic_subtract(graph, left, right)));
+    return quartic_rig_result(rig, "right", quartic_scale(graph, right, 1.0f, 0.0f));
+}
+
+static void judge(const gradcheck *check, const quartic_rig *rig, const char *what) {
+    const float *terms = rig->results[0].want, *difference = rig->results[1].want,
+                *sum = rig->results[2].want;
+    double squares = 0.0, error = fabs((double)*difference), right = (double)*sum;
+    for (uint64_t i = 0; i < rig->results[0].count; ++i) squares += (double)terms[i] * (double)terms[i];
+    double bound = relative_bound * sqrt(squares) + absolute_bound;
+    bool holds = error <= bound; /* false for NaN */
+    char text[QUARTIC_HARNESS_TEXT];
+    int used = snprintf(text, sizeof text,
+                        "along a random direction the gradient gives %.9g, finite differences %.3g "
+                        "away from it, bound %.3g",
+                        right, error, bound);
+    if (!holds && used > 0)
+        snprintf(text + used, sizeof text - (size_t)used,
+                 "; repeat with: quartic validate --device reference64 --op %s --case %u --seed %llu",
+                 check->op->name, check->case_index, (unsigned long long)check->config->seed);
+    report(check, holds ? QUARTIC_PASSED : QUARTIC_FAILED, what, error, bound, text);
+}
+
+static quartic_status check_operand(const gradcheck *check, uint32_t moved) {
+    char what[QUARTIC_HARNESS_NAME];
+    snprintf(what, sizeof what, "gradient of operand %u", moved);
+    quartic_rig rig;
+    quartic_status status = quartic_rig_begin(
+        &rig, check->op, &check->test, check->config->seed + 0x9e3779b97f4a7c15u * (check->case_index + 1));
+    if (status == QUARTIC_OK) status = build(&rig, moved);
+    if (status == QUARTIC_OK) status = quartic_rig_run(&rig, check->device, true);
+    if (status == QUARTIC_OK)
+        judge(check, &rig, what);
+    else
+        report(check, QUARTIC_FAILED, what, INFINITY, 0.0, quartic_error_message());
+    quartic_rig_end(&rig);
+    return status == QUARTIC_OUT_OF_MEMORY ? status : QUARTIC_OK;
+}
+
+static quartic_status check_op(gradcheck *check) {
+    quartic_op_case *test = &check->test;
+    for (uint32_t c = 0; check->op->grad != NULL && check->op->cases != NULL && check->op->cases(c, test);
+         ++c) {
+        uint32_t operands[QUARTIC_OP_MAX_INPUTS];
+        const quartic_rig rig = {.op = check->op, .test = test};
+        if (test->no_finite_difference) continue;
+        if (check->config->case_index != QUARTIC_ALL_CASES && check->config->case_index != c) continue;
+        check->case_index = c;
+        uint32_t count = quartic_rig_differentiable(&rig, operands);
+        for (uint32_t k = 0; k < count; ++k) QUARTIC_TRY(check_operand(check, operands[k]));
+    }
+    return QUARTIC_OK;
+}
+
+quartic_status quartic_check_gradients_of(const quartic_op *op, const quartic_validate_config *config,
+                                          quartic_reporter *reporter) {
+    gradcheck check = {.config = config, .reporter = reporter, .op = op};
+    QUARTIC_TRY(quartic_device_create("reference64", &check.device));
+    quartic_status status = check_op(&check);
+    quartic_device_destroy(check.device);
+    return status;
+}
+
+quartic_status quartic_check_gradients(const quartic_validate_config *config,
+                                       quartic_check_totals *out_totals) {
+    static const quartic_validate_config standard = QUARTIC_VALIDATE_CONFIG_INIT;
+    if (config == NULL) config = &standard;
+    quartic_reporter reporter = {.callback = config->callback, .context = config->context};
+    QUARTIC_TRY(quartic_rig_expect_op(config->op));
+    quartic_status status = QUARTIC_OK;
+    for (uint32_t o = 0; status == QUARTIC_OK && o < quartic_op_count(); ++o) {
+        const quartic_op *op = quartic_op_at(o);
+        if (config->op == NULL || strcmp(config->op, op->name) == 0)
+            status = quartic_check_gradients_of(op, config, &reporter);
+    }
+    if (out_totals != NULL) *out_totals = reporter.totals;
+    return status;
+}

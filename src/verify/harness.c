@@ -1,0 +1,186 @@
+/* harness.c: see harness.h. */
+#include "verify/harness.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "run/run.h"
+
+/* A quiet NaN, read as float32 and, twice in a row, as double. */
+#define POISON 0x7ff8beefu
+
+/* Words of poison behind every tensor and the workspace that must survive the run. */
+enum { GUARD_WORDS = 1024 };
+
+void quartic_report(quartic_reporter *reporter, const quartic_check *check) {
+    quartic_check_totals *totals = &reporter->totals;
+    if (check->verdict == QUARTIC_FAILED) ++totals->failed;
+    if (check->verdict == QUARTIC_NOT_SUPPORTED) ++totals->unsupported;
+    if (check->verdict == QUARTIC_PASSED) {
+        ++totals->passed;
+        double ratio = check->bound > 0.0 ? check->error / check->bound : 0.0;
+        if (ratio > totals->worst) totals->worst = ratio;
+    }
+    if (reporter->callback != NULL) reporter->callback(reporter->context, check);
+}
+
+static const quartic_storage *find_storage(const quartic_graph *graph, const char *name) {
+    for (uint32_t s = 0; s < graph->storage_count; ++s)
+        if (graph->storages[s].name != NULL && strcmp(graph->storages[s].name, name) == 0)
+            return &graph->storages[s];
+    return NULL;
+}
+
+/* A tensor with poison behind its elements, all of it poison at first. */
+static quartic_status create_guarded(quartic_device *device, quartic_dtype dtype, const quartic_shape *shape,
+                                     uint64_t bytes, quartic_tensor **out_tensor) {
+    *out_tensor = NULL;
+    uint64_t words = bytes / 4 + GUARD_WORDS;
+    uint32_t *poison = quartic_alloc(words, sizeof *poison);
+    quartic_tensor *tensor = quartic_alloc(1, sizeof *tensor);
+    quartic_status status = poison == NULL || tensor == NULL ? QUARTIC_OUT_OF_MEMORY : QUARTIC_OK;
+    if (status == QUARTIC_OK) {
+        *tensor =
+            (quartic_tensor){.device = device, .dtype = dtype, .shape = *shape, .device_bytes = 4 * words};
+        status = device->backend->memory_create(device, tensor->device_bytes, &tensor->memory);
+    }
+    if (status != QUARTIC_OK) {
+        quartic_free(tensor);
+        quartic_free(poison);
+        return status;
+    }
+    for (uint64_t i = 0; i < words; ++i) poison[i] = POISON;
+    status = device->backend->memory_write(device, tensor->memory, poison, tensor->device_bytes);
+    quartic_free(poison);
+    *out_tensor = tensor;
+    return status;
+}
+
+/* A tensor for a named storage, which gives its dtype and shape. */
+static quartic_status create_named(quartic_device *device, const quartic_graph *graph, const char *name,
+                                   quartic_tensor **out_tensor) {
+    const quartic_storage *storage = find_storage(graph, name);
+    if (storage == NULL)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                            "the graph has no input, parameter, state or output named \"%s\"", name);
+    uint64_t bytes = storage->elements * quartic_device_element_bytes(device, storage->dtype);
+    return create_guarded(device, storage->dtype, &storage->shape, bytes, out_tensor);
+}
+
+/* Reads all of a guarded tensor's words; *out_words is freed by quartic_free. */
+static quartic_status read_words(const quartic_tensor *tensor, uint32_t **out_words) {
+    *out_words = quartic_alloc(tensor->device_bytes / 4, 4);
+    if (*out_words == NULL) return QUARTIC_OUT_OF_MEMORY;
+    return tensor->device->backend->memory_read(tensor->device, tensor->memory, *out_words,
+                                                tensor->device_bytes);
+}
+
+static quartic_status check_guard(const quartic_tensor *tensor, const char *name) {
+    uint32_t *words;
+    quartic_status status = read_words(tensor, &words);
+    uint64_t end = tensor->device_bytes / 4, begin = end - GUARD_WORDS;
+    for (uint64_t i = begin; status == QUARTIC_OK && i < end; ++i)
+        if (words[i] != POISON)
+            status = quartic_fail(QUARTIC_INTERNAL, "a kernel wrote %llu bytes beyond the end of \"%s\"",
+                                  (unsigned long long)(i - begin) * 4, name);
+    quartic_free(words);
+    return status;
+}
+
+/* Bytes of the workspace that no intermediate and no scratch was given must still be poison. */
+static quartic_status check_workspace(const quartic_program *program) {
+    const quartic_plan *plan = &program->plan;
+    const quartic_tensor *workspace = program->workspace;
+    uint32_t *words;
+    quartic_status status = read_words(workspace, &words);
+    uint8_t *covered = quartic_alloc(workspace->device_bytes, 1);
+    if (status == QUARTIC_OK && covered == NULL) status = QUARTIC_OUT_OF_MEMORY;
+    if (status == QUARTIC_OK) {
+        for (uint32_t s = 0; s < plan->storage_count; ++s)
+            if (plan->places[s].used && plan->places[s].in_workspace)
+                memset(covered + plan->places[s].offset, 1, plan->places[s].bytes);
+        for (uint32_t k = 0; k < plan->step_count; ++k)
+            memset(covered + plan->steps[k].scratch_offset, 1, plan->steps[k].scratch_bytes);
+        for (uint64_t i = 0; status == QUARTIC_OK && i < workspace->device_bytes; i += 4)
+            if (!covered[i] && words[i / 4] != POISON)
+                status = quartic_fail(
+                    QUARTIC_INTERNAL,
+                    "a kernel wrote at byte %llu of the workspace, which belongs to no intermediate",
+                    (unsigned long long)i);
+    }
+    quartic_free(covered);
+    quartic_free(words);
+    return status;
+}
+
+static bool is_nan_word(uint32_t word) {
+    return (word & 0x7f800000u) == 0x7f800000u && (word & 0x007fffffu) != 0;
+}
+
+/* Inputs must be as they were; NaN may come back as another NaN. */
+static quartic_status check_unchanged(quartic_program *program, const quartic_feed *feed) {
+    uint64_t words = feed->bytes / 4;
+    uint32_t *now = quartic_alloc(words, sizeof *now);
+    if (now == NULL) return QUARTIC_OUT_OF_MEMORY;
+    quartic_status status =
+        quartic_tensor_read(quartic_program_tensor(program, feed->name), now, feed->bytes);
+    const uint32_t *before = feed->data;
+    for (uint64_t i = 0; status == QUARTIC_OK && i < words; ++i)
+        if (now[i] != before[i] && !(is_nan_word(now[i]) && is_nan_word(before[i])))
+            status = quartic_fail(QUARTIC_INTERNAL, "a kernel wrote to element %llu of the input \"%s\"",
+                                  (unsigned long long)i, feed->name);
+    quartic_free(now);
+    return status;
+}
+
+static bool is_state(const quartic_graph *graph, const char *name) {
+    return find_storage(graph, name)->kind == QUARTIC_STORAGE_STATE;
+}
+
+static quartic_status run(quartic_program *program, const quartic_graph *graph, const quartic_feed *feeds,
+                          uint32_t feed_count, const quartic_fetch *fetches, uint32_t fetch_count) {
+    for (uint32_t f = 0; f < feed_count; ++f)
+        QUARTIC_TRY(quartic_tensor_write(quartic_program_tensor(program, feeds[f].name), feeds[f].data,
+                                         feeds[f].bytes));
+    QUARTIC_TRY(quartic_program_run(program));
+    for (uint32_t f = 0; f < fetch_count; ++f) {
+        const quartic_tensor *tensor = quartic_program_tensor(program, fetches[f].name);
+        QUARTIC_TRY(check_guard(tensor, fetches[f].name));
+        QUARTIC_TRY(quartic_tensor_read(tensor, fetches[f].numbers, fetches[f].count * sizeof(float)));
+    }
+    for (uint32_t f = 0; f < feed_count; ++f) {
+        QUARTIC_TRY(check_guard(quartic_program_tensor(program, feeds[f].name), feeds[f].name));
+        if (!is_state(graph, feeds[f].name)) QUARTIC_TRY(check_unchanged(program, &feeds[f]));
+    }
+    return check_workspace(program);
+}
+
+quartic_status quartic_harness_run(quartic_device *device, const quartic_graph *graph,
+                                   const quartic_feed *feeds, uint32_t feed_count,
+                                   const quartic_fetch *fetches, uint32_t fetch_count) {
+    quartic_program_memory memory;
+    QUARTIC_TRY(quartic_program_measure(device, graph, NULL, &memory));
+    quartic_program *program = NULL;
+    quartic_binding *bindings = quartic_alloc(feed_count + fetch_count, sizeof *bindings);
+    quartic_status status = bindings == NULL ? QUARTIC_OUT_OF_MEMORY : QUARTIC_OK;
+    quartic_program_config config = QUARTIC_PROGRAM_CONFIG_INIT;
+    config.bindings = bindings;
+    for (uint32_t k = 0; status == QUARTIC_OK && k < feed_count + fetch_count; ++k) {
+        bool fetch = k >= feed_count;
+        const char *name = fetch ? fetches[k - feed_count].name : feeds[k].name;
+        if (fetch && find_storage(graph, name) != NULL && is_state(graph, name)) continue; /* fed above */
+        quartic_binding *binding = &bindings[config.binding_count++];
+        binding->name = name;
+        status = create_named(device, graph, name, &binding->tensor);
+    }
+    if (status == QUARTIC_OK)
+        status = create_guarded(device, QUARTIC_INT32, &(quartic_shape){0}, memory.workspace_bytes,
+                                &config.workspace);
+    if (status == QUARTIC_OK) status = quartic_program_create(device, graph, &config, &program);
+    if (status == QUARTIC_OK) status = run(program, graph, feeds, feed_count, fetches, fetch_count);
+    quartic_program_destroy(program);
+    quartic_tensor_destroy(config.workspace);
+    for (uint32_t b = 0; b < config.binding_count; ++b) quartic_tensor_destroy(bindings[b].tensor);
+    quartic_free(bindings);
+    return status;
+}

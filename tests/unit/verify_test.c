@@ -1,0 +1,231 @@
+/* verify_test.c: the checks themselves: that they find what they are for. Defective ops are handed to them:
+ * each doubles its operand, but one writes beyond its result, one into its operand, one beside it reads, one
+ * leaves an element out, one has a wrong gradient. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "ops/tape.h"
+#include "verify/check.h"
+#include "verify/fill.h"
+
+/* ---- comparing ---- */
+
+static void comparison_finds_the_worst_element(void **state) {
+    (void)state;
+    const float want[6] = {1, 0, 0, -8, 2, 3}, got[6] = {1, 0, 0, -8.5f, 2.25f, 3};
+    const quartic_shape shape = QUARTIC_SHAPE(2, 3);
+    quartic_comparison comparison;
+    quartic_compare(got, want, 6, 0.5, &comparison);
+    assert_int_equal(comparison.worst, 3);
+    assert_true(comparison.error == 0.5 && comparison.largest == 8.0);
+    assert_true(comparison.zeros == 2.0 / 6.0);
+    assert_true(fabs(comparison.nmse - (0.25 + 0.0625) / 78.0) < 1e-12);
+    assert_true(quartic_comparison_holds(&comparison));
+    char text[QUARTIC_COMPARISON_TEXT];
+    assert_non_null(
+        strstr(quartic_comparison_text(&comparison, &shape, text), "element (1, 0): got -8.5, want -8"));
+    quartic_compare(got, want, 6, 0.49, &comparison);
+    assert_false(quartic_comparison_holds(&comparison));
+}
+
+static void comparison_never_accepts_nan(void **state) {
+    (void)state;
+    const float numbers[2] = {1, NAN}, finite[2] = {1, 2};
+    quartic_comparison comparison;
+    quartic_compare(numbers, finite, 2, 1e30, &comparison);
+    assert_false(quartic_comparison_holds(&comparison));
+    quartic_compare(finite, numbers, 2, 1e30, &comparison);
+    assert_false(quartic_comparison_holds(&comparison));
+    quartic_compare(numbers, numbers, 2, (double)INFINITY, &comparison);
+    assert_false(quartic_comparison_holds(&comparison));
+    assert_true(isinf(quartic_largest(numbers, 2)));
+}
+
+/* ---- operands ---- */
+
+static void fills_are_what_they_say(void **state) {
+    (void)state;
+    enum { COUNT = 4096 };
+    float numbers[COUNT];
+    int32_t ints[COUNT];
+    quartic_fill_operand(QUARTIC_FILL_NORMAL, QUARTIC_FLOAT32, 0, 1, 0, COUNT, 64, numbers);
+    int outliers = 0;
+    for (int i = 0; i < COUNT; ++i) outliers += fabsf(numbers[i]) == 10.0f;
+    assert_in_range(outliers, 30, 120);
+    quartic_fill_operand(QUARTIC_FILL_SIGNED_INDEX, QUARTIC_INT32, 5, 1, 0, COUNT, 64, ints);
+    int counts[6] = {0};
+    for (int i = 0; i < COUNT; ++i) {
+        assert_in_range(ints[i] + 1, 0, 5);
+        ++counts[ints[i] + 1];
+    }
+    for (int k = 0; k < 6; ++k) assert_in_range(counts[k], 500, 900);
+    quartic_fill_operand(QUARTIC_FILL_MASK, QUARTIC_INT32, 0, 1, 0, COUNT, 64, ints);
+    int zeros = 0, empty_rows = 0;
+    for (int row = 0; row < COUNT / 64; ++row) {
+        int ones = 0;
+        for (int i = 0; i < 64; ++i) ones += ints[64 * row + i];
+        zeros += 64 - ones;
+        empty_rows += ones == 0;
+    }
+    assert_in_range(zeros, COUNT / 4, COUNT / 2);
+    assert_in_range(empty_rows, 1, 20);
+}
+
+static void placements_surround_the_operand_with_poison(void **state) {
+    (void)state;
+    const quartic_shape shapes[] = {{0, {0}}, {1, {5}}, {3, {2, 1, 3}}};
+    const quartic_placement placements[] = {QUARTIC_PLACE_OFFSET, QUARTIC_PLACE_STRIDED};
+    for (int s = 0; s < 3; ++s) {
+        for (int p = 0; p < 2; ++p) {
+            quartic_placed placed;
+            float numbers[6] = {1, 2, 3, 4, 5, 6}, base[256];
+            bool possible = quartic_place(placements[p], QUARTIC_FLOAT32, &shapes[s], &placed);
+            assert_int_equal(possible, !(p == 1 && s == 0));
+            if (!possible) continue;
+            uint64_t count = quartic_shape_elements(&shapes[s]), whole = quartic_shape_elements(&placed.base);
+            assert_in_range(whole, count + 2, 256);
+            quartic_place_write(&placed, numbers, base);
+            uint64_t poison = 0;
+            for (uint64_t i = 0; i < whole; ++i) poison += isnan(base[i]) ? 1 : 0;
+            assert_int_equal(poison, whole - count);
+            for (uint64_t i = 0; i < count; ++i)
+                assert_true(base[quartic_layout_at(&placed.layout, i)] == numbers[i]);
+        }
+    }
+}
+
+/* ---- defective ops ---- */
+
+typedef enum defect {
+    SOUND,
+    OVERRUN,
+    WRITES_OPERAND,
+    READS_BESIDE,
+    LEAVES_OUT,
+    WRONG_GRADIENT,
+    NO_GRADIENT
+} defect;
+static defect chosen;
+
+static quartic_status twice_infer(const quartic_op_call *call, quartic_layout *out, uint32_t *out_count) {
+    out[0] = quartic_layout_contiguous(QUARTIC_FLOAT32, &call->inputs[0].shape);
+    *out_count = 1;
+    return QUARTIC_OK;
+}
+
+static void twice_cpu(const quartic_op_run *run) {
+    const quartic_operand *in = &run->inputs[0], *out = &run->outputs[0];
+    int64_t count = (int64_t)quartic_layout_elements(out->layout);
+    for (int64_t i = 0; i < count; ++i)
+        if (chosen != LEAVES_OUT || i != 7)
+            quartic_put(out, i,
+                        2.0 *
+                            quartic_get(in, quartic_layout_at(in->layout, (uint64_t)i) - in->layout->offset));
+    if (chosen == OVERRUN) quartic_put(out, count, 1.0);
+    if (chosen == WRITES_OPERAND) quartic_put(in, 0, 3.0);
+    if (chosen == READS_BESIDE) quartic_put(out, 0, 2.0 * quartic_get(in, 0) + 0.0 * quartic_get(in, -1));
+}
+
+static quartic_status twice_grad(quartic_tape *tape) {
+    if (chosen == NO_GRADIENT) return QUARTIC_OK;
+    float factor = chosen == WRONG_GRADIENT ? 2.001f : 2.0f;
+    quartic_tape_give(tape, 0,
+                      quartic_scale(quartic_tape_graph(tape), quartic_tape_gradient(tape, 0), factor, 0.0f));
+    return QUARTIC_OK;
+}
+
+static bool twice_cases(uint32_t index, quartic_op_case *out) {
+    *out = (quartic_op_case){.label = "the case", .input_count = 1};
+    out->inputs[0].dtype = QUARTIC_FLOAT32;
+    out->inputs[0].shape = QUARTIC_SHAPE(3, 7);
+    return index == 0;
+}
+
+static const quartic_op twice = {.name = "twice",
+                                 .strided_inputs = 1,
+                                 .infer = twice_infer,
+                                 .cpu = twice_cpu,
+                                 .grad = twice_grad,
+                                 .cases = twice_cases,
+                                 .tolerance = 1};
+
+typedef struct findings {
+    uint32_t failed;
+    char text[1024]; /* of the first failure */
+} findings;
+
+static void note(void *context, const quartic_check *check) {
+    findings *findings = context;
+    if (check->verdict == QUARTIC_PASSED) return;
+    if (findings->failed++ == 0) snprintf(findings->text, sizeof findings->text, "%s", check->text);
+}
+
+static findings validate_with(defect defect) {
+    chosen = defect;
+    findings findings = {0};
+    quartic_device *device;
+    assert_int_equal(quartic_device_create("cpu", &device), QUARTIC_OK);
+    quartic_validate_config config = QUARTIC_VALIDATE_CONFIG_INIT;
+    quartic_reporter reporter = {.callback = note, .context = &findings};
+    assert_int_equal(quartic_validate_one(device, &twice, &config, &reporter), QUARTIC_OK);
+    assert_int_equal(reporter.totals.failed, findings.failed);
+    quartic_device_destroy(device);
+    return findings;
+}
+
+static void validation_finds_each_defect(void **state) {
+    (void)state;
+    int64_t live = quartic_alloc_live();
+    assert_int_equal(validate_with(SOUND).failed, 0);
+    static const struct {
+        defect defect;
+        const char *sentence;
+    } cases[] = {
+        {OVERRUN, "a kernel wrote 0 bytes beyond the end of \"output 0\""},
+        {WRITES_OPERAND, "a kernel wrote to element 7 of the input \"operand 0\""},
+        {READS_BESIDE, "got nan"},
+        {LEAVES_OUT, "element (1, 0): got nan"},
+        {NO_GRADIENT, "gives no gradient"},
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof cases[0]; ++c) {
+        findings findings = validate_with(cases[c].defect);
+        if (findings.failed == 0) fail_msg("defect %d was not found", (int)cases[c].defect);
+        if (strstr(findings.text, cases[c].sentence) == NULL) fail_msg("defect %zu: %s", c, findings.text);
+        assert_non_null(
+            strstr(findings.text, "repeat with: quartic validate --device cpu --op twice --case 0 --seed 1"));
+    }
+    assert_int_equal(quartic_alloc_live(), live);
+}
+
+static void finite_differences_find_a_wrong_gradient(void **state) {
+    (void)state;
+    quartic_validate_config config = QUARTIC_VALIDATE_CONFIG_INIT;
+    quartic_reporter reporter = {0};
+    chosen = SOUND;
+    assert_int_equal(quartic_check_gradients_of(&twice, &config, &reporter), QUARTIC_OK);
+    assert_int_equal(reporter.totals.passed, 1);
+    assert_int_equal(reporter.totals.failed, 0);
+    chosen = WRONG_GRADIENT;
+    assert_int_equal(quartic_check_gradients_of(&twice, &config, &reporter), QUARTIC_OK);
+    assert_int_equal(reporter.totals.failed, 1);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(comparison_finds_the_worst_element),
+        cmocka_unit_test(comparison_never_accepts_nan),
+        cmocka_unit_test(fills_are_what_they_say),
+        cmocka_unit_test(placements_surround_the_operand_with_poison),
+        cmocka_unit_test(validation_finds_each_defect),
+        cmocka_unit_test(finite_differences_find_a_wrong_gradient),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
