@@ -11,6 +11,8 @@
     X(diagonal)                                                                                              \
     /* copy.c */                                                                                             \
     X(copy)                                                                                                  \
+    /* matmul/matmul.c */                                                                                    \
+    X(matmul)                                                                                                \
     /* binary.c */                                                                                           \
     X(binary)                                                                                                \
     /* range.c */                                                                                            \
