@@ -1,0 +1,124 @@
+/* gpu.h: the door of the Vulkan layer, free of Vulkan types and of any knowledge of ops.
+ *
+ * A device owns one queue, one timeline semaphore, its memory pools, pipelines and staging memory. Buffers
+ * are plain bytes with a device address; commands are a list of dispatches recorded once and replayed.
+ * Everything on a device is used by one thread at a time; devices share nothing, not even a VkInstance.
+ * adopt.h adds what speaks Vulkan: the caller's own device, buffers and command buffers.
+ */
+#ifndef QUARTIC_GPU_GPU_H
+#define QUARTIC_GPU_GPU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+typedef struct quartic_gpu_device quartic_gpu_device;
+typedef struct quartic_gpu_buffer quartic_gpu_buffer;
+typedef struct quartic_gpu_commands quartic_gpu_commands;
+
+enum { QUARTIC_GPU_ARGS_BYTES = 128, QUARTIC_GPU_MAX_SPEC = 16 };
+
+/* Order of preference among devices; a smaller rank comes first. */
+typedef enum quartic_gpu_rank {
+    QUARTIC_GPU_DISCRETE,
+    QUARTIC_GPU_INTEGRATED,
+    QUARTIC_GPU_VIRTUAL,
+    QUARTIC_GPU_OTHER,
+    QUARTIC_GPU_SOFTWARE
+} quartic_gpu_rank;
+
+/* All that the library wants to know of a device: a plain value made by caps.h from what the driver says. */
+typedef struct quartic_gpu_caps {
+    char name[256];
+    char driver[256]; /* driver name and version */
+    char type[16];    /* "discrete", "integrated", "virtual", "software" or "other" */
+    quartic_gpu_rank rank;
+    bool usable;
+    char why_not[256]; /* what it lacks, if not usable */
+    uint8_t uuid[16];
+    uint64_t memory_bytes;         /* largest device-local heap */
+    uint64_t max_buffer_bytes;     /* of one buffer */
+    uint32_t max_allocation_count; /* VkDeviceMemory objects */
+    uint32_t max_shared_bytes, max_invocations, max_groups[3];
+    uint32_t subgroup_size;  /* informative */
+    uint32_t compute_units;  /* a guess by type where the driver does not say */
+    bool float16;            /* arithmetic and storage */
+    bool cooperative_matrix; /* 16x16x16, float16 operands, float32 sums, subgroup scope */
+    bool memory_budget, portability_subset, pipeline_statistics;
+    uint32_t queue_family;
+    uint32_t timestamp_bits; /* 0: no timestamps */
+    double timestamp_seconds;
+    /* Pessimistic sustained speed, for bounding the length of a submit: never for choosing kernels. */
+    double flops_per_second, bytes_per_second;
+} quartic_gpu_caps;
+
+/* ---- devices ------------------------------------------------------------------------------------------- */
+
+/* Lists the physical devices, best first, one entry per UUID, usable or with the reason why not. *out_caps is
+ * freed by quartic_free. UNAVAILABLE with a sentence if there is no Vulkan loader; no device is no error. */
+quartic_status quartic_gpu_list(quartic_gpu_caps **out_caps, uint32_t *out_count);
+
+/* Opens the device of that index in the list. Errors: UNAVAILABLE, UNSUPPORTED with what it lacks. */
+quartic_status quartic_gpu_device_create(uint32_t index, quartic_gpu_device **out_device);
+/* Buffers and commands must be gone. NULL is fine. */
+void quartic_gpu_device_destroy(quartic_gpu_device *device);
+const quartic_gpu_caps *quartic_gpu_device_caps(const quartic_gpu_device *device);
+
+/* OK if that many bytes more fit the device now; else OUT_OF_DEVICE_MEMORY with the figures. what: "a
+ * program", for the sentence. Call it before allocating a large problem piece by piece. */
+quartic_status quartic_gpu_device_expect_room(const quartic_gpu_device *device, uint64_t bytes,
+                                              const char *what);
+
+/* ---- memory -------------------------------------------------------------------------------------------- */
+
+/* A zeroed buffer, 256-byte aligned. Errors: OUT_OF_DEVICE_MEMORY with the figures, OUT_OF_MEMORY. */
+quartic_status quartic_gpu_buffer_create(quartic_gpu_device *device, uint64_t bytes,
+                                         quartic_gpu_buffer **out_buffer);
+void quartic_gpu_buffer_destroy(quartic_gpu_buffer *buffer); /* NULL is fine */
+uint64_t quartic_gpu_buffer_address(const quartic_gpu_buffer *buffer);
+uint64_t quartic_gpu_buffer_bytes(const quartic_gpu_buffer *buffer);
+/* Copy to or from the host and wait. Everything submitted before is seen. Errors: INVALID_ARGUMENT outside
+ * the buffer, DEVICE_LOST. */
+quartic_status quartic_gpu_buffer_write(quartic_gpu_buffer *buffer, uint64_t offset, const void *data,
+                                        uint64_t bytes);
+quartic_status quartic_gpu_buffer_read(const quartic_gpu_buffer *buffer, uint64_t offset, void *out_data,
+                                       uint64_t bytes);
+
+/* ---- commands ------------------------------------------------------------------------------------------ */
+
+/* One dispatch with every address in place. */
+typedef struct quartic_gpu_command {
+    const char *shader; /* a name in the SPIR-V table; must stay valid while the device lives */
+    uint32_t spec_count;
+    uint32_t spec[QUARTIC_GPU_MAX_SPEC]; /* constant_id 0, 1, .. */
+    uint32_t args_bytes;
+    _Alignas(8) uint8_t args[QUARTIC_GPU_ARGS_BYTES];
+    uint32_t groups[3];
+    double flops, bytes; /* estimates, bound the length of a submit */
+    uint32_t step;       /* non-decreasing; times are reported per step */
+    bool barrier;        /* wait for all earlier dispatches of the list */
+} quartic_gpu_command;
+
+/* Builds the missing pipelines in parallel and records the list, split into submits that stay short on this
+ * device. profile: measure the time of every step, which puts a barrier between steps. */
+quartic_status quartic_gpu_commands_create(quartic_gpu_device *device, const quartic_gpu_command *commands,
+                                           uint32_t count, uint32_t step_count, bool profile,
+                                           quartic_gpu_commands **out_commands);
+void quartic_gpu_commands_destroy(quartic_gpu_commands *commands); /* NULL is fine */
+/* Replays and waits; nothing is allocated or recorded. Errors: DEVICE_LOST. */
+quartic_status quartic_gpu_commands_run(quartic_gpu_commands *commands);
+/* Seconds of a step in the last run; 0 without profile or where the device has no timestamps. */
+double quartic_gpu_commands_seconds(const quartic_gpu_commands *commands, uint32_t step);
+uint32_t quartic_gpu_commands_submit_count(const quartic_gpu_commands *commands);
+
+/* ---- for tests ----------------------------------------------------------------------------------------- */
+
+/* Messages of the validation layers (on if QUARTIC_VALIDATION=1) in this process so far. Each is also printed
+ * to stderr. */
+uint64_t quartic_gpu_validation_messages(void);
+/* Makes the n-th creating or allocating Vulkan call from now fail (1 = the next), 0 switches that off. */
+void quartic_gpu_fail_at(uint64_t nth);
+
+#endif

@@ -1,0 +1,49 @@
+/* run_vulkan.h: a planned graph on a Vulkan device: recorded once, replayed.
+ *
+ * The only place where ops meet Vulkan. Creation asks every step's op for its dispatches, puts addresses in
+ * their arguments, decides the barriers (hazard.h) and records; a run is a replay. The caller (program.c)
+ * owns the memory: one buffer per named storage and one workspace.
+ *
+ * Order of use: quartic_run_vulkan_scratch as the scratch rule of quartic_plan_create; allocate;
+ * quartic_run_vulkan_create; run, or record into the caller's own command buffer.
+ */
+#ifndef QUARTIC_RUN_RUN_VULKAN_H
+#define QUARTIC_RUN_RUN_VULKAN_H
+
+#include "gpu/gpu.h"
+#include "graph/plan.h"
+
+typedef struct quartic_run_vulkan quartic_run_vulkan;
+
+/* The limits that op->gpu sees on a device. */
+quartic_gpu_limits quartic_run_vulkan_limits(const quartic_gpu_device *device);
+
+/* Context of the scratch rule. */
+typedef struct quartic_run_vulkan_rule {
+    const quartic_graph *graph; /* for the scope in error sentences */
+    quartic_gpu_limits limits;
+} quartic_run_vulkan_rule;
+
+/* A quartic_scratch_rule: the scratch of the op's dispatches. UNSUPPORTED names the op and its scope. */
+quartic_status quartic_run_vulkan_scratch(void *rule, const quartic_node *node, const quartic_op_call *call,
+                                          uint64_t *out_bytes);
+
+/* storages[k] is the device address of storage k of the graph (start of the storage, layout offset not
+ * applied), for every storage that the plan uses and does not place in the workspace; others are ignored.
+ * graph and plan are only read during the call. workspace may be 0 if plan->workspace_bytes is. Errors:
+ * UNSUPPORTED naming the op and its scope, OUT_OF_MEMORY, OUT_OF_DEVICE_MEMORY. */
+quartic_status quartic_run_vulkan_create(quartic_gpu_device *device, const quartic_graph *graph,
+                                         const quartic_plan *plan, const uint64_t *storages,
+                                         uint64_t workspace, bool profile, quartic_run_vulkan **out_run);
+void quartic_run_vulkan_destroy(quartic_run_vulkan *run); /* NULL is fine */
+
+/* Replays all steps and waits. Errors: DEVICE_LOST. */
+quartic_status quartic_run_vulkan_run(quartic_run_vulkan *run);
+
+/* Records all steps into the caller's command buffer (a VkCommandBuffer). Nothing is submitted. */
+quartic_status quartic_run_vulkan_record(quartic_run_vulkan *run, void *command_buffer);
+
+/* Seconds of a plan step in the last run; 0 unless created with profile. */
+double quartic_run_vulkan_seconds(const quartic_run_vulkan *run, uint32_t step);
+
+#endif
