@@ -57,6 +57,16 @@ static quartic_status check_config(const quartic_device *device, const quartic_g
     return QUARTIC_OK;
 }
 
+/* Bytes of the named tensors that the caller did not bind. */
+static uint64_t own_tensor_bytes(const quartic_graph *graph, const quartic_plan *plan,
+                                 const quartic_program_config *config) {
+    uint64_t bytes = 0;
+    for (uint32_t s = 0; s < graph->storage_count; ++s)
+        if (graph->storages[s].name != NULL && bound_tensor(config, graph->storages[s].name) == NULL)
+            bytes += plan->places[s].bytes;
+    return bytes;
+}
+
 quartic_status quartic_program_measure(quartic_device *device, const quartic_graph *graph,
                                        const quartic_program_config *config,
                                        quartic_program_memory *out_memory) {
@@ -67,9 +77,7 @@ quartic_status quartic_program_measure(quartic_device *device, const quartic_gra
     QUARTIC_TRY(plan_for(device, graph, &plan));
     out_memory->workspace_bytes = plan.workspace_bytes;
     out_memory->unshared_bytes = plan.unshared_bytes;
-    for (uint32_t s = 0; s < graph->storage_count; ++s)
-        if (graph->storages[s].name != NULL && bound_tensor(config, graph->storages[s].name) == NULL)
-            out_memory->own_tensor_bytes += plan.places[s].bytes;
+    out_memory->own_tensor_bytes = own_tensor_bytes(graph, &plan, config);
     quartic_plan_destroy(&plan);
     return QUARTIC_OK;
 }
@@ -124,6 +132,11 @@ static quartic_status build(quartic_program *program, const quartic_graph *graph
     program->step_seconds = quartic_alloc(program->plan.step_count, sizeof(double));
     if (program->tensors == NULL || program->owns == NULL || program->step_seconds == NULL)
         return QUARTIC_OUT_OF_MEMORY;
+    if (program->device->backend->expect_room != NULL) {
+        uint64_t workspace = config != NULL && config->workspace != NULL ? 0 : program->plan.workspace_bytes;
+        uint64_t own = own_tensor_bytes(graph, &program->plan, config);
+        QUARTIC_TRY(program->device->backend->expect_room(program->device, workspace + own));
+    }
     QUARTIC_TRY(attach_tensors(program, config));
     QUARTIC_TRY(attach_workspace(program, config));
     return program->device->backend->compile(program);

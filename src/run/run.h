@@ -7,6 +7,7 @@
 #ifndef QUARTIC_RUN_RUN_H
 #define QUARTIC_RUN_RUN_H
 
+#include "gpu/gpu.h"
 #include "graph/plan.h"
 #include "quartic/device.h"
 #include "quartic/program.h"
@@ -21,6 +22,8 @@ typedef struct quartic_backend {
     quartic_status (*memory_read)(quartic_device *device, const void *memory, void *out_data, uint64_t bytes);
     /* The plan's scratch rule; its context is a quartic_scratch_context. */
     quartic_scratch_rule scratch;
+    /* OK if that many bytes more fit the device, else the figures; NULL: allocation will tell. */
+    quartic_status (*expect_room)(quartic_device *device, uint64_t bytes);
     /* Makes program->compiled from its graph, plan, tensors and workspace; release undoes it. */
     quartic_status (*compile)(quartic_program *program);
     void (*release)(quartic_program *program);
@@ -62,7 +65,11 @@ struct quartic_program {
     void *compiled;
 };
 
-extern const quartic_backend quartic_backend_cpu;
+extern const quartic_backend quartic_backend_cpu, quartic_backend_vulkan;
+
+/* A device over an opened or adopted Vulkan device, which it takes over (also on failure). */
+quartic_status quartic_device_wrap_gpu(quartic_gpu_device *gpu, const quartic_device_info *info,
+                                       quartic_device **out_device);
 
 /* Element size of a dtype on a device. */
 static inline uint32_t quartic_device_element_bytes(const quartic_device *device, quartic_dtype dtype) {

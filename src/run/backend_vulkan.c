@@ -1,0 +1,83 @@
+/* backend_vulkan.c: the Vulkan devices as a backend: buffers as tensor memory, run_vulkan.c as the runner. */
+#include "base/alloc.h"
+#include "run/run.h"
+#include "run/run_vulkan.h"
+
+static quartic_status memory_create(quartic_device *device, uint64_t bytes, void **out_memory) {
+    quartic_gpu_buffer *buffer = NULL;
+    quartic_status status = quartic_gpu_buffer_create(device->gpu, bytes, &buffer);
+    *out_memory = buffer;
+    return status;
+}
+
+static void memory_destroy(quartic_device *device, void *memory) {
+    (void)device;
+    quartic_gpu_buffer_destroy(memory);
+}
+
+static quartic_status memory_write(quartic_device *device, void *memory, const void *data, uint64_t bytes) {
+    (void)device;
+    return quartic_gpu_buffer_write(memory, 0, data, bytes);
+}
+
+static quartic_status memory_read(quartic_device *device, const void *memory, void *out_data,
+                                  uint64_t bytes) {
+    (void)device;
+    return quartic_gpu_buffer_read(memory, 0, out_data, bytes);
+}
+
+static quartic_status scratch(void *context, const quartic_node *node, const quartic_op_call *call,
+                              uint64_t *out_bytes) {
+    const quartic_scratch_context *scratch_context = context;
+    quartic_run_vulkan_rule rule = {scratch_context->graph,
+                                    quartic_run_vulkan_limits(scratch_context->device->gpu)};
+    return quartic_run_vulkan_scratch(&rule, node, call, out_bytes);
+}
+
+/* Refuses what cannot fit before any of it is allocated. */
+static quartic_status expect_room(quartic_device *device, uint64_t bytes) {
+    return quartic_gpu_device_expect_room(device->gpu, bytes, "a program");
+}
+
+static quartic_status compile(quartic_program *program) {
+    uint64_t *storages = quartic_alloc(program->graph->storage_count, sizeof *storages);
+    if (storages == NULL) return QUARTIC_OUT_OF_MEMORY;
+    for (uint32_t s = 0; s < program->graph->storage_count; ++s)
+        if (program->tensors[s] != NULL)
+            storages[s] = quartic_gpu_buffer_address(program->tensors[s]->memory);
+    uint64_t workspace =
+        program->workspace == NULL ? 0 : quartic_gpu_buffer_address(program->workspace->memory);
+    quartic_run_vulkan *run = NULL;
+    quartic_status status = quartic_run_vulkan_create(program->device->gpu, program->graph, &program->plan,
+                                                      storages, workspace, program->profile, &run);
+    quartic_free(storages);
+    program->compiled = run;
+    return status;
+}
+
+static void release(quartic_program *program) {
+    quartic_run_vulkan_destroy(program->compiled);
+    program->compiled = NULL;
+}
+
+static quartic_status run(quartic_program *program) {
+    QUARTIC_TRY(quartic_run_vulkan_run(program->compiled));
+    for (uint32_t t = 0; program->profile && t < program->plan.step_count; ++t)
+        program->step_seconds[t] = quartic_run_vulkan_seconds(program->compiled, t);
+    return QUARTIC_OK;
+}
+
+static void device_close(quartic_device *device) {
+    quartic_gpu_device_destroy(device->gpu);
+}
+
+const quartic_backend quartic_backend_vulkan = {.memory_create = memory_create,
+                                                .memory_destroy = memory_destroy,
+                                                .memory_write = memory_write,
+                                                .memory_read = memory_read,
+                                                .scratch = scratch,
+                                                .expect_room = expect_room,
+                                                .compile = compile,
+                                                .release = release,
+                                                .run = run,
+                                                .device_close = device_close};
