@@ -36,17 +36,18 @@ typedef struct quartic_gpu_caps {
     char type[16];    /* "discrete", "integrated", "virtual", "software" or "other" */
     quartic_gpu_rank rank;
     bool usable;
-    char why_not[256]; /* what it lacks, if not usable */
-    uint8_t uuid[16];
-    uint64_t memory_bytes;         /* largest device-local heap */
-    uint64_t max_buffer_bytes;     /* of one buffer */
-    uint32_t max_allocation_count; /* VkDeviceMemory objects */
+    char why_not[256];                /* what it lacks, if not usable */
+    uint8_t uuid[16], cache_uuid[16]; /* of the device; of its driver's pipeline caches */
+    uint64_t memory_bytes;            /* largest device-local heap */
+    uint64_t max_buffer_bytes;        /* of one buffer */
+    uint32_t max_allocation_count;    /* VkDeviceMemory objects */
     uint32_t max_shared_bytes, max_invocations, max_groups[3];
-    uint32_t subgroup_size;  /* informative */
-    uint32_t compute_units;  /* a guess by type where the driver does not say */
-    bool float16;            /* arithmetic and storage */
-    bool cooperative_matrix; /* 16x16x16, float16 operands, float32 sums, subgroup scope */
-    bool memory_budget, portability_subset, pipeline_statistics;
+    uint32_t subgroup_size;                 /* informative */
+    uint32_t compute_units;                 /* a guess by type where the driver does not say */
+    bool float16;                           /* arithmetic and storage */
+    bool cooperative_matrix;                /* 16x16x16, float16 operands, float32 sums, subgroup scope */
+    bool map_memory;                        /* host and device may share memory instead of copying */
+    bool memory_budget, portability_subset; /* extensions */
     uint32_t queue_family;
     uint32_t timestamp_bits; /* 0: no timestamps */
     double timestamp_seconds;
@@ -57,7 +58,7 @@ typedef struct quartic_gpu_caps {
 /* ---- devices ------------------------------------------------------------------------------------------- */
 
 /* Lists the physical devices, best first, one entry per UUID, usable or with the reason why not. *out_caps is
- * freed by quartic_free. UNAVAILABLE with a sentence if there is no Vulkan loader; no device is no error. */
+ * freed by quartic_free. UNAVAILABLE with a sentence if there is no Vulkan loader or no driver. */
 quartic_status quartic_gpu_list(quartic_gpu_caps **out_caps, uint32_t *out_count);
 
 /* Opens the device of that index in the list. Errors: UNAVAILABLE, UNSUPPORTED with what it lacks. */

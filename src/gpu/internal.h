@@ -1,0 +1,117 @@
+/* internal.h: the structs that the files of src/gpu share. Nobody outside includes it. */
+#ifndef QUARTIC_GPU_INTERNAL_H
+#define QUARTIC_GPU_INTERNAL_H
+
+#include "gpu/adopt.h"
+#include "gpu/caps.h"
+#include "gpu/spirv.h"
+
+/* ---- instance.c ---------------------------------------------------------------------------------------- */
+
+typedef struct quartic_gpu_instance {
+    VkInstance handle;
+    quartic_vk_instance vk;
+    VkDebugUtilsMessengerEXT messenger; /* with QUARTIC_VALIDATION=1 */
+} quartic_gpu_instance;
+
+quartic_status quartic_gpu_instance_create(quartic_gpu_instance *out_instance);
+void quartic_gpu_instance_destroy(quartic_gpu_instance *instance);
+
+typedef struct quartic_gpu_found {
+    VkPhysicalDevice physical;
+    quartic_gpu_caps caps;
+} quartic_gpu_found;
+
+/* The physical devices in the order of quartic_gpu_list; *out_found is freed by quartic_free. */
+quartic_status quartic_gpu_instance_devices(const quartic_gpu_instance *instance,
+                                            quartic_gpu_found **out_found, uint32_t *out_count);
+
+/* ---- memory.c ------------------------------------------------------------------------------------------ */
+
+/* One VkBuffer with its memory. Small buffers share a block; a large one has its own. */
+typedef struct quartic_gpu_block {
+    struct quartic_gpu_block *next;
+    VkBuffer handle;
+    VkDeviceMemory memory; /* none for a caller's buffer */
+    uint64_t address, bytes;
+    uint8_t *mapped;           /* where host and device share the memory, else NULL */
+    quartic_gpu_buffer *first; /* its buffers in order of offset */
+} quartic_gpu_block;
+
+struct quartic_gpu_buffer {
+    quartic_gpu_device *device;
+    quartic_gpu_block *block;
+    uint64_t offset, bytes;
+    quartic_gpu_buffer *next; /* in the block */
+};
+
+quartic_status quartic_gpu_memory_create(quartic_gpu_device *device);
+void quartic_gpu_memory_destroy(quartic_gpu_device *device);
+
+/* ---- pipeline.c, cache.c ------------------------------------------------------------------------------- */
+
+typedef struct quartic_gpu_pipeline {
+    const quartic_spirv *shader;
+    uint32_t spec_count;
+    uint32_t spec[QUARTIC_GPU_MAX_SPEC];
+    VkPipeline handle;
+} quartic_gpu_pipeline;
+
+quartic_status quartic_gpu_pipelines_create(quartic_gpu_device *device);
+void quartic_gpu_pipelines_destroy(quartic_gpu_device *device);
+/* out_handles[k] is the pipeline of commands[k]; the missing ones are compiled in parallel. */
+quartic_status quartic_gpu_pipelines_prepare(quartic_gpu_device *device, const quartic_gpu_command *commands,
+                                             uint32_t count, VkPipeline *out_handles);
+
+/* Contents of the cache file of this device and build, freed by quartic_free; NULL with size 0 if there is
+ * none or anything about it is odd. */
+void *quartic_gpu_cache_load(const quartic_gpu_caps *caps, size_t *out_bytes);
+/* Replaces the file atomically; failures are silent, since the next start just compiles again. */
+void quartic_gpu_cache_save(const quartic_gpu_caps *caps, const void *data, size_t bytes);
+/* The file's path, "" if the environment gives no place for it. */
+enum { QUARTIC_GPU_PATH = 1024 };
+void quartic_gpu_cache_path(const quartic_gpu_caps *caps, char path[QUARTIC_GPU_PATH]);
+
+/* ---- device.c ------------------------------------------------------------------------------------------ */
+
+struct quartic_gpu_device {
+    quartic_gpu_instance instance;
+    bool adopted; /* instance, device and queue are the caller's */
+    bool lost;
+    VkPhysicalDevice physical;
+    VkDevice handle;
+    VkQueue queue;
+    struct VolkDeviceTable vk;
+    quartic_gpu_caps caps;
+    VkPhysicalDeviceMemoryProperties memory;
+
+    VkSemaphore timeline;
+    uint64_t submitted; /* value that the last submit signals */
+    VkCommandPool pool;
+
+    quartic_gpu_block *blocks;
+    uint64_t allocated_bytes;
+    VkCommandBuffer transfer; /* host copies and zeroing */
+    VkBuffer staging;
+    VkDeviceMemory staging_memory;
+    uint8_t *staging_mapped;
+
+    VkPipelineLayout layout;
+    VkPipelineCache cache;
+    quartic_gpu_pipeline *pipelines;
+    uint32_t pipeline_count, unsaved_pipelines;
+};
+
+/* DEVICE_LOST with a sentence if the device was lost before. */
+quartic_status quartic_gpu_expect_alive(const quartic_gpu_device *device);
+/* quartic_vk_check that remembers a lost device. */
+quartic_status quartic_gpu_check(quartic_gpu_device *device, VkResult result, const char *what);
+quartic_status quartic_gpu_submit(quartic_gpu_device *device, VkCommandBuffer commands);
+quartic_status quartic_gpu_wait(quartic_gpu_device *device); /* for everything submitted */
+
+/* ---- commands.c ---------------------------------------------------------------------------------------- */
+
+/* What was written by compute and transfer before is seen by compute and transfer after (and by the host). */
+void quartic_gpu_barrier(const quartic_gpu_device *device, VkCommandBuffer commands, bool host);
+
+#endif
