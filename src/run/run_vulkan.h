@@ -28,10 +28,18 @@ typedef struct quartic_run_vulkan_rule {
 quartic_status quartic_run_vulkan_scratch(void *rule, const quartic_node *node, const quartic_op_call *call,
                                           uint64_t *out_bytes);
 
-/* storages[k] is the device address of storage k of the graph (start of the storage, layout offset not
+/* The steps of a plan as dispatches with every address and barrier in place. Pure: needs no device.
+ * storages[k] is the device address of storage k of the graph (start of the storage, layout offset not
  * applied), for every storage that the plan uses and does not place in the workspace; others are ignored.
- * graph and plan are only read during the call. workspace may be 0 if plan->workspace_bytes is. Errors:
- * UNSUPPORTED naming the op and its scope, OUT_OF_MEMORY, OUT_OF_DEVICE_MEMORY. */
+ * workspace may be 0 if plan->workspace_bytes is. *out_commands is freed by quartic_free. Errors: UNSUPPORTED
+ * naming the op and its scope, OUT_OF_MEMORY. */
+quartic_status quartic_run_vulkan_lower(const quartic_graph *graph, const quartic_plan *plan,
+                                        const quartic_gpu_limits *limits, const uint64_t *storages,
+                                        uint64_t workspace, quartic_gpu_command **out_commands,
+                                        uint32_t *out_count);
+
+/* Lowers and records on a device. graph and plan are only read during the call. Errors also:
+ * OUT_OF_DEVICE_MEMORY. */
 quartic_status quartic_run_vulkan_create(quartic_gpu_device *device, const quartic_graph *graph,
                                          const quartic_plan *plan, const uint64_t *storages,
                                          uint64_t workspace, bool profile, quartic_run_vulkan **out_run);

@@ -1,0 +1,32 @@
+/* hazard.h: where barriers belong in a list of dispatches. Pure.
+ *
+ * A tracker remembers the byte ranges read and written since the last barrier. A dispatch needs a barrier
+ * before it if it reads what was written, or writes what was read or written, since then; the barrier is
+ * between all compute and all compute, so it empties the memory. Ranges of one dispatch do not conflict with
+ * each other: in place updates are the shader's own business. Addresses are absolute, so aliases of any kind
+ * are seen.
+ */
+#ifndef QUARTIC_RUN_HAZARD_H
+#define QUARTIC_RUN_HAZARD_H
+
+#include "ops/dispatch.h"
+
+#include <stdbool.h>
+
+typedef struct quartic_hazard_range {
+    uint64_t begin, end; /* bytes, end exclusive */
+    uint32_t access;     /* QUARTIC_READ | QUARTIC_WRITE */
+} quartic_hazard_range;
+
+typedef struct quartic_hazards {
+    quartic_hazard_range *ranges;
+    uint32_t count, capacity;
+} quartic_hazards;
+
+/* Whether the next dispatch, which touches these ranges, needs a barrier before it; then takes note of them.
+ * A zeroed tracker is empty. Errors: OUT_OF_MEMORY. */
+quartic_status quartic_hazards_add(quartic_hazards *hazards, const quartic_hazard_range *ranges,
+                                   uint32_t count, bool *out_barrier);
+void quartic_hazards_destroy(quartic_hazards *hazards);
+
+#endif

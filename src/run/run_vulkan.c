@@ -1,0 +1,210 @@
+/* run_vulkan.c: from a planned graph to recorded commands. See run_vulkan.h.
+ *
+ * Address of an operand = storage + 4 * layout offset + the pointer's byte offset; scratch lies in the
+ * workspace at the step's scratch offset. Only the extent that a layout spans counts for hazards.
+ */
+#include "run/run_vulkan.h"
+
+#include "base/alloc.h"
+#include "gpu/adopt.h"
+#include "run/hazard.h"
+
+#include <string.h>
+
+struct quartic_run_vulkan {
+    quartic_gpu_commands *commands;
+};
+
+quartic_gpu_limits quartic_run_vulkan_limits(const quartic_gpu_device *device) {
+    const quartic_gpu_caps *caps = quartic_gpu_device_caps(device);
+    return (quartic_gpu_limits){.max_shared_bytes = caps->max_shared_bytes,
+                                .max_invocations = caps->max_invocations,
+                                .subgroup_size = caps->subgroup_size,
+                                .compute_units = caps->compute_units,
+                                .has_float16 = caps->float16,
+                                .has_cooperative_matrix = caps->cooperative_matrix};
+}
+
+/* The op's dispatches for a node; an error names the op and its scope. */
+static quartic_status list_dispatches(const quartic_graph *graph, const quartic_gpu_limits *limits,
+                                      const quartic_node *node, const quartic_op_call *call,
+                                      quartic_dispatch_list *out_list) {
+    const char *scope = graph->scopes[node->scope];
+    *out_list = (quartic_dispatch_list){0};
+    if (node->op->gpu == NULL)
+        return quartic_fail(QUARTIC_UNSUPPORTED,
+                            "the op %s (in \"%s\") has no Vulkan shader; use the device cpu", node->op->name,
+                            scope);
+    quartic_status status = node->op->gpu(call, limits, out_list);
+    if (status == QUARTIC_OK) return QUARTIC_OK;
+    char why[512];
+    strncpy(why, quartic_error_message(), sizeof why - 1);
+    why[sizeof why - 1] = 0;
+    return quartic_fail(status, "the op %s (in \"%s\") cannot run on this device: %s", node->op->name, scope,
+                        why);
+}
+
+quartic_status quartic_run_vulkan_scratch(void *rule, const quartic_node *node, const quartic_op_call *call,
+                                          uint64_t *out_bytes) {
+    const quartic_run_vulkan_rule *context = rule;
+    quartic_dispatch_list *list = quartic_alloc(1, sizeof *list);
+    if (list == NULL) return QUARTIC_OUT_OF_MEMORY;
+    quartic_status status = list_dispatches(context->graph, &context->limits, node, call, list);
+    *out_bytes = list->scratch_bytes;
+    quartic_free(list);
+    return status;
+}
+
+/* What creation needs on the way. */
+typedef struct builder {
+    const quartic_graph *graph;
+    const quartic_plan *plan;
+    const uint64_t *storages;
+    uint64_t workspace;
+    quartic_gpu_limits limits;
+    quartic_dispatch_list *list; /* of the step at hand */
+    quartic_gpu_command *commands;
+    uint32_t count, capacity;
+    quartic_hazards hazards;
+} builder;
+
+/* Address of a value's first element and the bytes that its layout spans around it. */
+static uint64_t value_address(const builder *b, uint32_t id, uint64_t *out_begin, uint64_t *out_end) {
+    const quartic_graph_value *value = quartic_graph_get(b->graph, id);
+    const quartic_plan_place *place = &b->plan->places[value->storage];
+    uint64_t storage = place->in_workspace ? b->workspace + place->offset : b->storages[value->storage];
+    int64_t begin, end;
+    quartic_layout_extent(&value->layout, &begin, &end);
+    *out_begin = storage + 4 * (uint64_t)begin;
+    *out_end = storage + 4 * (uint64_t)end;
+    return storage + 4 * (uint64_t)value->layout.offset;
+}
+
+/* Puts one address into the arguments and gives the range that it touches; false for a left-out operand. */
+static bool resolve(const builder *b, const quartic_node *node, const quartic_plan_step *step,
+                    const quartic_dispatch_pointer *pointer, uint8_t *args, quartic_hazard_range *out_range) {
+    uint64_t address = 0, begin = 0, end = 0;
+    if (pointer->kind == QUARTIC_OPERAND_SCRATCH) {
+        begin = b->workspace + step->scratch_offset;
+        end = begin + step->scratch_bytes;
+        address = begin;
+    } else {
+        uint32_t id = pointer->kind == QUARTIC_OPERAND_INPUT ? node->inputs[pointer->index]
+                                                             : node->outputs[pointer->index];
+        if (id != 0) address = value_address(b, id, &begin, &end);
+    }
+    bool present = address != 0;
+    if (present) {
+        address += pointer->byte_offset;
+        if (pointer->byte_offset != 0) begin = address;
+        if (pointer->bytes != 0) {
+            begin = address;
+            end = address + pointer->bytes;
+        }
+    }
+    memcpy(args + pointer->args_offset, &address, sizeof address);
+    *out_range = (quartic_hazard_range){begin, end, pointer->access};
+    return present;
+}
+
+static quartic_status add_dispatch(builder *b, const quartic_node *node, uint32_t step,
+                                   const quartic_dispatch *dispatch) {
+    if (b->count == b->capacity) {
+        uint32_t capacity = 2 * b->capacity + 64;
+        quartic_gpu_command *grown = quartic_realloc(b->commands, b->count, capacity, sizeof *grown);
+        if (grown == NULL) return QUARTIC_OUT_OF_MEMORY;
+        b->commands = grown;
+        b->capacity = capacity;
+    }
+    quartic_gpu_command *command = &b->commands[b->count++];
+    *command =
+        (quartic_gpu_command){.shader = dispatch->shader,
+                              .spec_count = dispatch->spec_count,
+                              .args_bytes = (dispatch->args_bytes + 3) / 4 * 4,
+                              .groups = {dispatch->groups[0], dispatch->groups[1], dispatch->groups[2]},
+                              .flops = dispatch->flops,
+                              .bytes = dispatch->bytes,
+                              .step = step};
+    memcpy(command->spec, dispatch->spec, sizeof command->spec);
+    memcpy(command->args, dispatch->args, sizeof command->args);
+    quartic_hazard_range ranges[QUARTIC_DISPATCH_MAX_POINTERS];
+    uint32_t range_count = 0;
+    for (uint32_t p = 0; p < dispatch->pointer_count; ++p)
+        range_count += resolve(b, node, &b->plan->steps[step], &dispatch->pointers[p], command->args,
+                               &ranges[range_count]);
+    return quartic_hazards_add(&b->hazards, ranges, range_count, &command->barrier);
+}
+
+static quartic_status add_step(builder *b, uint32_t step) {
+    const quartic_node *node = &b->graph->nodes[b->plan->steps[step].node];
+    quartic_layout inputs[QUARTIC_OP_MAX_INPUTS], outputs[QUARTIC_OP_MAX_OUTPUTS];
+    quartic_op_call call = quartic_graph_call(b->graph, node, inputs, outputs);
+    QUARTIC_TRY(list_dispatches(b->graph, &b->limits, node, &call, b->list));
+    for (uint32_t d = 0; d < b->list->count; ++d)
+        QUARTIC_TRY(add_dispatch(b, node, step, &b->list->items[d]));
+    return QUARTIC_OK;
+}
+
+static quartic_status add_steps(builder *b) {
+    b->list = quartic_alloc(1, sizeof *b->list);
+    if (b->list == NULL) return QUARTIC_OUT_OF_MEMORY;
+    for (uint32_t s = 0; s < b->plan->step_count; ++s) QUARTIC_TRY(add_step(b, s));
+    return QUARTIC_OK;
+}
+
+quartic_status quartic_run_vulkan_lower(const quartic_graph *graph, const quartic_plan *plan,
+                                        const quartic_gpu_limits *limits, const uint64_t *storages,
+                                        uint64_t workspace, quartic_gpu_command **out_commands,
+                                        uint32_t *out_count) {
+    builder b = {
+        .graph = graph, .plan = plan, .storages = storages, .workspace = workspace, .limits = *limits};
+    quartic_status status = add_steps(&b);
+    quartic_free(b.list);
+    quartic_hazards_destroy(&b.hazards);
+    if (status != QUARTIC_OK) {
+        quartic_free(b.commands);
+        b.commands = NULL;
+    }
+    *out_commands = b.commands;
+    *out_count = status == QUARTIC_OK ? b.count : 0;
+    return status;
+}
+
+quartic_status quartic_run_vulkan_create(quartic_gpu_device *device, const quartic_graph *graph,
+                                         const quartic_plan *plan, const uint64_t *storages,
+                                         uint64_t workspace, bool profile, quartic_run_vulkan **out_run) {
+    *out_run = NULL;
+    quartic_gpu_limits limits = quartic_run_vulkan_limits(device);
+    quartic_gpu_command *list;
+    uint32_t count;
+    QUARTIC_TRY(quartic_run_vulkan_lower(graph, plan, &limits, storages, workspace, &list, &count));
+    quartic_run_vulkan *run = quartic_alloc(1, sizeof *run);
+    quartic_status status = run == NULL ? QUARTIC_OUT_OF_MEMORY : QUARTIC_OK;
+    if (status == QUARTIC_OK)
+        status = quartic_gpu_commands_create(device, list, count, plan->step_count, profile, &run->commands);
+    quartic_free(list);
+    if (status == QUARTIC_OK)
+        *out_run = run;
+    else
+        quartic_free(run);
+    return status;
+}
+
+void quartic_run_vulkan_destroy(quartic_run_vulkan *run) {
+    if (run == NULL) return;
+    quartic_gpu_commands_destroy(run->commands);
+    quartic_free(run);
+}
+
+quartic_status quartic_run_vulkan_run(quartic_run_vulkan *run) {
+    return quartic_gpu_commands_run(run->commands);
+}
+
+quartic_status quartic_run_vulkan_record(quartic_run_vulkan *run, void *command_buffer) {
+    quartic_gpu_commands_append(run->commands, command_buffer);
+    return QUARTIC_OK;
+}
+
+double quartic_run_vulkan_seconds(const quartic_run_vulkan *run, uint32_t step) {
+    return quartic_gpu_commands_seconds(run->commands, step);
+}

@@ -1,0 +1,91 @@
+/* vulkan_api.c: the functions of quartic/vulkan.h over the internal doors. */
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "gpu/adopt.h"
+#include "run/run.h"
+#include "run/run_vulkan.h"
+
+quartic_status quartic_vulkan_device_adopt(const quartic_vulkan_config *config, quartic_device **out_device) {
+    *out_device = NULL;
+    if (config->struct_size != sizeof *config)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                            "quartic_vulkan_config has struct_size %zu, the library expects %zu; start from "
+                            "QUARTIC_VULKAN_CONFIG_INIT",
+                            config->struct_size, sizeof *config);
+    if (config->instance == NULL || config->physical_device == NULL || config->device == NULL ||
+        config->queue == NULL || config->get_instance_proc_addr == NULL)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                            "adopting a device needs instance, physical_device, device, queue and "
+                            "get_instance_proc_addr; at least one of them is null");
+    quartic_gpu_device *gpu;
+    QUARTIC_TRY(quartic_gpu_device_adopt(config, &gpu));
+    const quartic_gpu_caps *caps = quartic_gpu_device_caps(gpu);
+    quartic_device_info info = {
+        .kind = QUARTIC_DEVICE_VULKAN, .memory_bytes = caps->memory_bytes, .usable = 1};
+    snprintf(info.name, sizeof info.name, "%s", caps->name);
+    snprintf(info.driver, sizeof info.driver, "%s", caps->driver);
+    snprintf(info.type, sizeof info.type, "%s", caps->type);
+    return quartic_device_wrap_gpu(gpu, &info, out_device);
+}
+
+static quartic_status expect_vulkan(const quartic_device *device) {
+    if (device->info.kind == QUARTIC_DEVICE_VULKAN) return QUARTIC_OK;
+    return quartic_fail(QUARTIC_INVALID_ARGUMENT, "the device %s is no Vulkan device", device->info.name);
+}
+
+quartic_status quartic_vulkan_device_handles(const quartic_device *device,
+                                             quartic_vulkan_handles *out_handles) {
+    QUARTIC_TRY(expect_vulkan(device));
+    quartic_gpu_device_handles(device->gpu, out_handles);
+    return QUARTIC_OK;
+}
+
+quartic_status quartic_vulkan_tensor_wrap(quartic_device *device, VkBuffer buffer, VkDeviceSize offset,
+                                          quartic_dtype dtype, const quartic_shape *shape,
+                                          quartic_tensor **out_tensor) {
+    *out_tensor = NULL;
+    QUARTIC_TRY(expect_vulkan(device));
+    uint64_t elements = quartic_shape_elements(shape);
+    char text[QUARTIC_SHAPE_TEXT];
+    if (buffer == VK_NULL_HANDLE || offset % 16 != 0 || quartic_dtype_size(dtype) == 0 ||
+        shape->rank > QUARTIC_MAX_RANK)
+        return quartic_fail(
+            QUARTIC_INVALID_ARGUMENT,
+            "wrapping a buffer needs a buffer, an offset that is a multiple of 16 (not %llu), dtype "
+            "float32 or int32 and at most %d axes (not %u)",
+            (unsigned long long)offset, QUARTIC_MAX_RANK, shape->rank);
+    if (elements == 0 || elements >= (uint64_t)1 << 31)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                            "a tensor holds 1 to 2147483647 elements; shape %s does not",
+                            quartic_shape_text(shape, text));
+    quartic_tensor *tensor = quartic_alloc(1, sizeof *tensor);
+    if (tensor == NULL) return QUARTIC_OUT_OF_MEMORY;
+    *tensor =
+        (quartic_tensor){.device = device, .dtype = dtype, .shape = *shape, .device_bytes = 4 * elements};
+    quartic_gpu_buffer *memory;
+    quartic_status status =
+        quartic_gpu_buffer_wrap(device->gpu, buffer, offset, tensor->device_bytes, &memory);
+    if (status != QUARTIC_OK) {
+        quartic_free(tensor);
+        return status;
+    }
+    tensor->memory = memory;
+    *out_tensor = tensor;
+    return QUARTIC_OK;
+}
+
+quartic_status quartic_vulkan_tensor_buffer(const quartic_tensor *tensor, VkBuffer *out_buffer,
+                                            VkDeviceSize *out_offset, VkDeviceAddress *out_address) {
+    QUARTIC_TRY(expect_vulkan(tensor->device));
+    *out_buffer = quartic_gpu_buffer_handle(tensor->memory, out_offset);
+    *out_address = quartic_gpu_buffer_address(tensor->memory);
+    return QUARTIC_OK;
+}
+
+quartic_status quartic_program_record(quartic_program *program, VkCommandBuffer command_buffer) {
+    QUARTIC_TRY(expect_vulkan(program->device));
+    if (command_buffer == NULL)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "the command buffer to record into is null");
+    return quartic_run_vulkan_record(program->compiled, command_buffer);
+}
