@@ -1,0 +1,69 @@
+/* vulkan_test.h: what tests on a Vulkan device share.
+ *
+ * vulkan_test_begin switches validation with synchronization validation on and the cache file off; it comes
+ * before anything opens a device. vulkan_test_end, the last test of a group or its teardown, fails on any
+ * message of the layers and on memory left behind. A machine without a Vulkan device fails the tests: install
+ * mesa-vulkan-drivers for a software one. QUARTIC_DEVICE chooses among several.
+ */
+#ifndef QUARTIC_TESTS_VULKAN_TEST_H
+#define QUARTIC_TESTS_VULKAN_TEST_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "gpu/gpu.h"
+#include "quartic/device.h"
+
+static int64_t vulkan_test_live;
+static uint64_t vulkan_test_messages; /* provoked on purpose */
+
+/* Group setup. */
+static inline int vulkan_test_begin(void **state) {
+    (void)state;
+    setenv("QUARTIC_VALIDATION", "1", 1);
+    setenv("QUARTIC_DISABLE", "cache", 1);
+    vulkan_test_live = quartic_alloc_live();
+    return 0;
+}
+
+/* Group teardown. */
+static inline int vulkan_test_end(void **state) {
+    (void)state;
+    uint64_t messages = quartic_gpu_validation_messages() - vulkan_test_messages;
+    int64_t left = quartic_alloc_live() - vulkan_test_live;
+    if (messages != 0) fprintf(stderr, "%llu validation messages\n", (unsigned long long)messages);
+    if (left != 0) fprintf(stderr, "%lld allocations left\n", (long long)left);
+    return messages != 0 || left != 0;
+}
+
+/* Fails the test with the library's sentence unless the status is OK. */
+static inline void expect_ok(quartic_status status) {
+    if (status != QUARTIC_OK) fail_msg("%s: %s", quartic_status_name(status), quartic_error_message());
+}
+
+/* Opens the Vulkan device that QUARTIC_DEVICE names, or the best one. */
+static inline quartic_device *vulkan_test_device(void) {
+    const char *name = getenv("QUARTIC_DEVICE");
+    quartic_device *device = NULL;
+    expect_ok(quartic_device_create(name != NULL && name[0] != 0 ? name : "vulkan", &device));
+    quartic_device_info info;
+    expect_ok(quartic_device_get_info(device, &info));
+    assert_int_equal(info.kind, QUARTIC_DEVICE_VULKAN);
+    return device;
+}
+
+/* The same below the public API. */
+static inline quartic_gpu_device *vulkan_test_gpu(void) {
+    quartic_gpu_device *gpu = NULL;
+    expect_ok(quartic_gpu_device_create(0, &gpu));
+    return gpu;
+}
+
+#endif
