@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Proves docs/adding-an-op.md: takes its code blocks, adds them to a copy of the source, builds the tool and
-# validates the new op on the given device. Usage: adding_an_op.sh <source folder> <work folder> [device]
+# validates the new op on the given devices. Usage: adding_an_op.sh <source folder> <work folder> <device>...
 set -euo pipefail
-source_dir=$1 work=$2 device=${3:-cpu}
+source_dir=$1 work=$2
+shift 2
 rm -rf "$work/source"
 mkdir -p "$work/source"
 (cd "$source_dir" && tar cf - CMakeLists.txt cmake include src shaders) | tar xf - -C "$work/source"
@@ -24,4 +25,6 @@ sed -i "s|^    X(reshape).*|    $line \\\\\n&|" src/ops/op_list.h
 
 cmake -S . -B "$work/build" -G Ninja -DBUILD_TESTING=OFF -DCMAKE_BUILD_TYPE=Release > "$work/configure.log"
 cmake --build "$work/build" --target quartic_tool > "$work/build.log" || { tail -40 "$work/build.log" >&2; exit 1; }
-"$(find "$work/build" -type f -name quartic -perm -u+x | head -n 1)" validate --op softplus --device "$device"
+for device in "$@"; do
+    "$work/build/quartic" validate --op softplus --device "$device"
+done

@@ -15,7 +15,8 @@
 quartic_status quartic_graph_fail(quartic_graph *graph, quartic_status status) {
     if (graph->status == QUARTIC_OK) {
         graph->status = status;
-        const char *scope = graph->scopes[graph->scope_stack[graph->scope_depth]];
+        const char *scope =
+            graph->scope_count == 0 ? "" : graph->scopes[graph->scope_stack[graph->scope_depth]];
         if (scope[0] == 0)
             snprintf(graph->error, sizeof graph->error, "%s", quartic_error_message());
         else
