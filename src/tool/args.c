@@ -184,22 +184,21 @@ args_outcome args_parse(const command *command, int count, char **arguments, voi
 /* ---- help -------------------------------------------------------------------------------------------------
  */
 
-/* Prints text from the given column on, wrapped at words to lines that start at indent. */
+/* Prints text from the given column on, wrapped at spaces to lines that start at indent. */
 static void print_wrapped(FILE *stream, const char *text, size_t column, size_t indent) {
-    while (*text != 0) {
-        size_t word = strcspn(text, " ");
-        if (column + word > HELP_WIDTH && column > indent) {
+    for (bool first = true; *text != 0; first = false) {
+        size_t word = strcspn(text, " "), space = first ? 0 : 1;
+        if (column + space + word > HELP_WIDTH && column > indent) {
             fprintf(stream, "\n%*s", (int)indent, "");
             column = indent;
+        } else if (space > 0) {
+            fputc(' ', stream);
+            ++column;
         }
         fwrite(text, 1, word, stream);
         column += word;
         text += word;
-        if (*text == ' ') {
-            if (column < HELP_WIDTH) fputc(' ', stream);
-            ++column;
-            ++text;
-        }
+        while (*text == ' ') ++text;
     }
     fputc('\n', stream);
 }
@@ -241,7 +240,8 @@ static void describe(const command *command, const arg_option *option, char *tex
 void args_print_help(FILE *stream, const command *command) {
     fprintf(stream, "Usage: quartic %s%s%s [options]\n\n", command->name,
             command->operands[0] == 0 ? "" : " ", command->operands);
-    print_wrapped(stream, command->summary, 0, 0);
+    fputc(toupper((unsigned char)command->summary[0]), stream);
+    fprintf(stream, "%s.\n", command->summary + 1);
     if (command->details[0] != 0) {
         fputc('\n', stream);
         print_wrapped(stream, command->details, 0, 0);

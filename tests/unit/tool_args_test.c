@@ -26,14 +26,14 @@ static const arg_option options[] = {
     {"out", "FOLDER", ARG_TEXT, offsetof(settings, out), 0, 0, "where results go"},
     {"seed", "N", ARG_UINT64, offsetof(settings, seed), 0, 1.8446744073709552e19, "of all random numbers"},
     {"steps", "N", ARG_UINT32, offsetof(settings, steps), 1, 1000,
-     "how many steps are made before the program ends"},
+     "how many steps are made before the program ends, which is so long a text that it must wrap"},
     {"learning_rate", "X", ARG_FLOAT, offsetof(settings, learning_rate), 0, 10, "AdamW's"},
     {"json", NULL, ARG_FLAG, offsetof(settings, json), 0, 0, "print JSON"},
 };
 static const command test_command = {
     .name = "test",
     .operands = "FILE",
-    .summary = "does nothing",
+    .summary = "do nothing",
     .details = "",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
@@ -127,7 +127,7 @@ static void help_names_every_option_with_its_default(void **state) {
     FILE *stream = open_memstream(&text, &bytes);
     args_print_help(stream, &test_command);
     fclose(stream);
-    static const char *const wanted[] = {"Usage: quartic test FILE [options]\n",
+    static const char *const wanted[] = {"Usage: quartic test FILE [options]\n\nDo nothing.\n",
                                          "  --learning-rate X          AdamW's (default 0.0003)\n",
                                          "  --device NAME              where to run (default auto)\n",
                                          "  --json                     print JSON\n",
