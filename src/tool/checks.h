@@ -1,0 +1,20 @@
+/* checks.h: how verify and validate show the library's checks: a line each, or JSON, and the totals. */
+#ifndef QUARTIC_TOOL_CHECKS_H
+#define QUARTIC_TOOL_CHECKS_H
+
+#include "quartic/verify.h"
+#include "tool/tool.h"
+
+typedef struct checks_view {
+    int failures_only; /* lines only for what did not pass */
+    json_t *list;      /* gathers objects instead of printing lines, unless NULL */
+} checks_view;
+
+/* A quartic_check_callback; the context is a checks_view. */
+void checks_show(void *view, const quartic_check *check);
+
+/* Prints the totals; the exit code: failed if any check failed or none was made. */
+int checks_finish(const invocation *call, checks_view *view, const char *device,
+                  const quartic_check_totals *totals);
+
+#endif

@@ -1,0 +1,54 @@
+/* tool_validate_test.c: `quartic validate`: lines, JSON, one op, unknown names. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "tool_run.h"
+
+static char folder[] = "/tmp/quartic-validate-XXXXXX";
+
+static int make_folder(void **state) {
+    (void)state;
+    return mkdtemp(folder) == NULL ? -1 : 0;
+}
+
+static int remove_folder(void **state) {
+    (void)state;
+    return remove(folder);
+}
+
+static void one_op_is_checked_and_counted(void **state) {
+    (void)state;
+    tool_expect(folder, "$Q validate --device cpu --op binary", 0, " passed, 0 failed, ");
+    tool_expect(folder, "$Q validate --device cpu --op binary --verbose", 0, "ok          binary [");
+    tool_expect(folder, "$Q validate --device reference64 --op binary", 0,
+                "0 failed, 0 unsupported on reference64");
+    const tool_result *got = tool_run(folder, "$Q validate --device cpu --op binary --verbose --json");
+    assert_int_equal(got->code, 0);
+    json_t *report = json_loads(got->out, 0, NULL);
+    json_int_t passed = json_integer_value(json_object_get(report, "passed"));
+    assert_true(passed > 0);
+    assert_int_equal(json_array_size(json_object_get(report, "checks")), passed);
+    assert_string_equal(json_string_value(json_object_get(report, "device")), "cpu");
+    json_decref(report);
+}
+
+static void what_does_not_exist_is_a_sentence(void **state) {
+    (void)state;
+    tool_expect(folder, "$Q validate --device cpu --op ad", 1, "quartic validate: ");
+    tool_expect(folder, "$Q validate --device nosuchdevice", 1,
+                "Hint: `quartic devices` lists what there is.");
+    tool_expect(folder, "$Q validate --op", 2, "--op needs a value");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_op_is_checked_and_counted),
+        cmocka_unit_test(what_does_not_exist_is_a_sentence),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
