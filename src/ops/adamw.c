@@ -132,7 +132,7 @@ const quartic_op quartic_op_adamw = {
     .gpu = adamw_gpu,
     .cases = adamw_cases,
     .flops = adamw_flops,
-    .tolerance = 16,
+    .tolerance = 8,
     .tolerance_reason = "a dozen roundings, with a square root and three divisions of 2.5 ulp on Vulkan",
 };
 

@@ -245,7 +245,7 @@ const quartic_op quartic_op_cross_entropy = {
     .grad = cross_entropy_grad_rule,
     .cases = cross_entropy_cases,
     .flops = cross_entropy_flops,
-    .tolerance = 16,
+    .tolerance = 8,
     .tolerance_reason =
         "sums over the classes and the rows; Vulkan allows exp(x) an error of 3 + 2|x| ulp and "
         "log one of 2^-21 near 1",
@@ -260,7 +260,7 @@ const quartic_op quartic_op_cross_entropy_grad = {
     .gpu = cross_entropy_grad_gpu,
     .cases = cross_entropy_grad_cases,
     .flops = cross_entropy_grad_flops,
-    .tolerance = 16,
+    .tolerance = 8,
     .tolerance_reason = "a sum over the classes; Vulkan allows exp(x) an error of 3 + 2|x| ulp",
     .reduction = cross_entropy_reduction,
 };

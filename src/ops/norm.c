@@ -451,7 +451,7 @@ static double norm_grad_reduction(const quartic_op_call *call) {
         .grad = NAME##_grad_rule,                                                                            \
         .cases = NAME##_cases,                                                                               \
         .flops = norm_flops,                                                                                 \
-        .tolerance = 8,                                                                                      \
+        .tolerance = 4,                                                                                      \
         .tolerance_reason = "a sum over the row, then square root, division and two or three products",      \
         .reduction = norm_reduction,                                                                         \
     };                                                                                                       \
@@ -465,7 +465,7 @@ static double norm_grad_reduction(const quartic_op_call *call) {
         .gpu = norm_grad_gpu,                                                                                \
         .cases = NAME##_grad_cases,                                                                          \
         .flops = norm_grad_flops,                                                                            \
-        .tolerance = 16,                                                                                     \
+        .tolerance = 8,                                                                                      \
         .tolerance_reason = "sums over the row and over the column; the terms of dx cancel in part",         \
         .reduction = norm_grad_reduction,                                                                    \
     };

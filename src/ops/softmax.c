@@ -167,18 +167,19 @@ static const struct {
     const char *label;
     quartic_shape sim;
     uint32_t masked, causal;
-    quartic_fill_kind mask_fill;
+    quartic_fill_kind mask_fill, fill;
 } softmax_shapes[] = {
-    {"no mask, odd keys", {4, {2, 3, 5, 33}}, 0, 0, QUARTIC_FILL_MASK},
-    {"masked keys", {4, {3, 2, 7, 13}}, 1, 0, QUARTIC_FILL_MASK},
-    {"causal", {4, {1, 2, 17, 17}}, 0, 1, QUARTIC_FILL_MASK},
-    {"causal and masked", {4, {2, 2, 15, 15}}, 1, 1, QUARTIC_FILL_MASK},
-    {"causal, more keys than queries", {4, {1, 1, 3, 9}}, 0, 1, QUARTIC_FILL_MASK},
-    {"every key hidden", {4, {2, 2, 3, 5}}, 1, 0, QUARTIC_FILL_ZERO},
-    {"one key", {4, {2, 2, 3, 1}}, 0, 0, QUARTIC_FILL_MASK},
-    {"one row", {4, {1, 1, 1, 129}}, 1, 0, QUARTIC_FILL_MASK},
-    {"a row over a whole workgroup", {4, {1, 1, 2, 1041}}, 1, 0, QUARTIC_FILL_MASK},
-    {"more rows than a workgroup holds", {4, {2, 4, 40, 6}}, 1, 0, QUARTIC_FILL_MASK},
+    {"no mask, odd keys", {4, {2, 3, 5, 33}}, 0, 0, QUARTIC_FILL_MASK, QUARTIC_FILL_NORMAL},
+    {"masked keys", {4, {3, 2, 7, 13}}, 1, 0, QUARTIC_FILL_MASK, QUARTIC_FILL_NORMAL},
+    {"causal", {4, {1, 2, 17, 17}}, 0, 1, QUARTIC_FILL_MASK, QUARTIC_FILL_NORMAL},
+    {"causal and masked", {4, {2, 2, 15, 15}}, 1, 1, QUARTIC_FILL_MASK, QUARTIC_FILL_NORMAL},
+    {"causal, more keys than queries", {4, {1, 1, 3, 9}}, 0, 1, QUARTIC_FILL_MASK, QUARTIC_FILL_NORMAL},
+    {"every key hidden", {4, {2, 2, 3, 5}}, 1, 0, QUARTIC_FILL_ZERO, QUARTIC_FILL_NORMAL},
+    {"one key", {4, {2, 2, 3, 1}}, 0, 0, QUARTIC_FILL_MASK, QUARTIC_FILL_NORMAL},
+    /* An outlier alone in a row has p near 1, and then all gradients are what rounding leaves. */
+    {"one row", {4, {1, 1, 1, 129}}, 0, 0, QUARTIC_FILL_MASK, QUARTIC_FILL_SMALL},
+    {"a row over a whole workgroup", {4, {1, 1, 2, 1041}}, 1, 0, QUARTIC_FILL_MASK, QUARTIC_FILL_NORMAL},
+    {"more rows than a workgroup holds", {4, {2, 4, 40, 6}}, 1, 0, QUARTIC_FILL_MASK, QUARTIC_FILL_NORMAL},
 };
 enum { SOFTMAX_SHAPES = sizeof softmax_shapes / sizeof softmax_shapes[0] };
 
@@ -189,6 +190,7 @@ static bool softmax_cases(uint32_t index, quartic_op_case *out) {
     *(softmax_attrs *)out->attrs = (softmax_attrs){softmax_shapes[index].causal};
     out->inputs[0].dtype = QUARTIC_FLOAT32;
     out->inputs[0].shape = *sim;
+    out->inputs[0].fill = softmax_shapes[index].fill;
     if (softmax_shapes[index].masked) {
         out->inputs[1].dtype = QUARTIC_INT32;
         out->inputs[1].shape = QUARTIC_SHAPE(sim->dims[0], sim->dims[3]);
@@ -229,7 +231,7 @@ const quartic_op quartic_op_softmax = {
     .grad = softmax_grad_rule,
     .cases = softmax_cases,
     .flops = softmax_flops,
-    .tolerance = 16,
+    .tolerance = 8,
     .tolerance_reason = "a sum over the keys; Vulkan allows exp(x) an error of 3 + 2|x| ulp",
     .reduction = softmax_reduction,
 };
