@@ -67,7 +67,8 @@ QUARTIC_API quartic_status quartic_check_gradients(const quartic_validate_config
 
 /* Replays recorded cases on the device, one check a file; its text has the worst errors. Bounds: outputs,
  * losses and trained parameters 2e-5 * max(1, max |want|); gradients 1e-4 * max |want| + 1e-6. A file that
- * cannot be read or names what this library lacks is a failed check. */
+ * cannot be read is a failed check; one of a model or module that this library lacks is not supported. Files
+ * of one module in one folder that record the sum of their weight gradients are recognised and summed. */
 QUARTIC_API quartic_status quartic_verify(quartic_device *device, const char *const *paths, uint32_t count,
                                           quartic_check_callback callback, void *context,
                                           quartic_check_totals *out_totals);
@@ -79,10 +80,12 @@ typedef struct quartic_feed {
     size_t bytes;
 } quartic_feed;
 
-/* Runs the graph on both devices with every intermediate kept, and reports each step's result on `device`
- * against the same on `trusted`, in graph order: the first failed check is where they part. The bound of a
- * step is its op's tolerance, grown by those of the steps before it that it depends on. What is not fed is
- * zero. Errors: as quartic_program_create; INVALID_ARGUMENT for an unknown name. */
+/* Finds where two devices part on a graph. Every step runs by itself on both devices, on operands from
+ * `trusted` (so errors do not add up) and in graph order: subject is the op, index the node, label its scope,
+ * the bound the op's own. Then the whole graph runs on both, with a check per named output whose bound is the
+ * sum of the steps'. If only those fail, the fault lies between the steps: order, memory or barriers. What is
+ * not fed is zero. Errors: as quartic_program_create; INVALID_ARGUMENT for a feed of an unknown name or a
+ * wrong size. */
 QUARTIC_API quartic_status quartic_compare_devices(quartic_device *device, quartic_device *trusted,
                                                    const quartic_graph *graph, const quartic_feed *feeds,
                                                    uint32_t feed_count, quartic_check_callback callback,

@@ -6,7 +6,8 @@
  * workspace operand k strided, operand k repeated    the views that the op accepts without a copy gradient
  * operand * 1.5 -> op, and the gradients for random cotangents gradient, strided the same on strided operands
  * and cotangents Both devices run the same graph on the same bytes. The bound of a result is the sum over the
- * graph's kernels of tolerance * sqrt(reduction), times the float32 epsilon and the largest expected element.
+ * graph's kernels of tolerance * sqrt(reduction), times the float32 epsilon and the largest expected element
+ * (see rig.h).
  */
 #include <float.h>
 #include <math.h>
@@ -175,7 +176,7 @@ static void compare(validation *validation, const quartic_rig *rig) {
         if (result->dtype == QUARTIC_INT32) {
             quartic_compare_int(result->got, result->want, result->count, &comparison);
         } else {
-            double bound = factor * quartic_largest(result->want, result->count);
+            double bound = factor * quartic_rig_scale(rig, result);
             quartic_compare(result->got, result->want, result->count, bound, &comparison);
         }
         char text[QUARTIC_COMPARISON_TEXT];

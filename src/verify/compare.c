@@ -58,6 +58,12 @@ double quartic_largest(const float *numbers, uint64_t count) {
     return largest;
 }
 
+double quartic_error_scale(double largest_want, double largest_operand) {
+    static const double vanishing =
+        1e-12; /* what is this much smaller than the operands is nothing but rounding */
+    return largest_want > vanishing * largest_operand ? largest_want : largest_operand;
+}
+
 double quartic_output_bound(double largest_want) {
     return 2e-5 * fmax(1.0, largest_want);
 }

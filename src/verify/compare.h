@@ -39,6 +39,10 @@ static inline bool quartic_comparison_holds(const quartic_comparison *comparison
 /* Max |x|; infinite if anything is not finite. */
 double quartic_largest(const float *numbers, uint64_t count);
 
+/* What the error of a result is measured by: its largest element; for a result that is zero but for rounding
+ * (a sum that cancels), the largest element of the operands. */
+double quartic_error_scale(double largest_want, double largest_operand);
+
 /* The bounds for recorded cases, float32 on any backend: 2e-5 max(1, max |want|) for outputs, losses and
  * trained parameters, 1e-4 max |want| + 1e-6 for gradients. */
 double quartic_output_bound(double largest_want);

@@ -164,6 +164,17 @@ double quartic_rig_tolerance(const quartic_rig *rig) {
     return sum;
 }
 
+double quartic_rig_scale(const quartic_rig *rig, const quartic_rig_output *result) {
+    double operands = 0.0;
+    for (uint32_t k = 0; k < rig->operand_count; ++k) {
+        if (quartic_graph_dtype(rig->graph, rig->values[k]) != QUARTIC_FLOAT32) continue;
+        const float *numbers = rig->feeds[k].data;
+        for (uint64_t i = 0; i < rig->feeds[k].bytes / sizeof *numbers; ++i) /* poison is not counted */
+            if (fabs((double)numbers[i]) > operands) operands = fabs((double)numbers[i]);
+    }
+    return quartic_error_scale(quartic_largest(result->want, result->count), operands);
+}
+
 quartic_status quartic_rig_expect_op(const char *name) {
     if (name == NULL || quartic_op_find(name) != NULL) return QUARTIC_OK;
     char list[QUARTIC_HARNESS_TEXT];

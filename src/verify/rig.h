@@ -75,6 +75,9 @@ quartic_status quartic_rig_run(quartic_rig *rig, quartic_device *device, bool tr
 /* Sum over the graph's kernels of tolerance * sqrt(reduction). */
 double quartic_rig_tolerance(const quartic_rig *rig);
 
+/* quartic_error_scale of a result and all operands. */
+double quartic_rig_scale(const quartic_rig *rig, const quartic_rig_output *result);
+
 /* INVALID_ARGUMENT, listing the ops, if there is no op of that name; NULL stands for all. */
 quartic_status quartic_rig_expect_op(const char *name);
 

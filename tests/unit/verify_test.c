@@ -111,9 +111,11 @@ typedef enum defect {
     READS_BESIDE,
     LEAVES_OUT,
     WRONG_GRADIENT,
-    NO_GRADIENT
+    NO_GRADIENT,
+    WRONG_LATER /* from the third run on */
 } defect;
 static defect chosen;
+static int runs;
 
 static quartic_status twice_infer(const quartic_op_call *call, quartic_layout *out, uint32_t *out_count) {
     out[0] = quartic_layout_contiguous(QUARTIC_FLOAT32, &call->inputs[0].shape);
@@ -129,6 +131,7 @@ static void twice_cpu(const quartic_op_run *run) {
             quartic_put(out, i,
                         2.0 *
                             quartic_get(in, quartic_layout_at(in->layout, (uint64_t)i) - in->layout->offset));
+    if (chosen == WRONG_LATER && ++runs > 2) quartic_put(out, 5, 1.0 + quartic_get(out, 5));
     if (chosen == OVERRUN) quartic_put(out, count, 1.0);
     if (chosen == WRITES_OPERAND) quartic_put(in, 0, 3.0);
     if (chosen == READS_BESIDE) quartic_put(out, 0, 2.0 * quartic_get(in, 0) + 0.0 * quartic_get(in, -1));
@@ -218,6 +221,68 @@ static void finite_differences_find_a_wrong_gradient(void **state) {
     assert_int_equal(reporter.totals.failed, 1);
 }
 
+/* ---- two devices ---- */
+
+typedef struct parting {
+    uint32_t checks;
+    char failed[8][128]; /* "subject, check" of the failed checks, in order */
+    uint32_t failures;
+} parting;
+
+static void note_parting(void *context, const quartic_check *check) {
+    parting *parting = context;
+    ++parting->checks;
+    if (check->verdict == QUARTIC_FAILED && parting->failures < 8)
+        snprintf(parting->failed[parting->failures++], sizeof parting->failed[0], "%s, %s, %s",
+                 check->subject, check->label, check->check);
+}
+
+/* x (3, 7) -> transposed -> twice -> + x' -> output; a state gains the sum of squares. */
+static parting compare_two_devices(defect defect) {
+    chosen = defect;
+    runs = 0;
+    parting parting = {0};
+    quartic_graph *graph;
+    assert_int_equal(quartic_graph_create(&graph), QUARTIC_OK);
+    quartic_value x = quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &QUARTIC_SHAPE(7, 3)), y;
+    quartic_value total = quartic_graph_state(graph, "total", QUARTIC_FLOAT32, &(quartic_shape){0});
+    quartic_value turned = quartic_permute(graph, x, (const uint32_t[]){1, 0});
+    quartic_graph_push_scope(graph, "middle");
+    quartic_graph_append(graph, &twice, NULL, &turned, 1, &y, 1);
+    quartic_graph_pop_scope(graph);
+    quartic_graph_output(graph, "y", quartic_add(graph, y, turned));
+    quartic_accumulate(graph, total, quartic_sum_squares(graph, y), 1.0f);
+    float numbers[21];
+    quartic_fill_operand(QUARTIC_FILL_NORMAL, QUARTIC_FLOAT32, 0, 1, 0, 21, 3, numbers);
+    const quartic_feed feed = {"x", numbers, sizeof numbers}, unknown = {"z", numbers, sizeof numbers};
+    quartic_device *cpu, *reference;
+    assert_int_equal(quartic_device_create("cpu", &cpu), QUARTIC_OK);
+    assert_int_equal(quartic_device_create("reference", &reference), QUARTIC_OK);
+    quartic_check_totals totals;
+    if (quartic_compare_devices(cpu, reference, graph, &feed, 1, note_parting, &parting, &totals) !=
+        QUARTIC_OK)
+        fail_msg("%s", quartic_error_message());
+    assert_int_equal(totals.unsupported, 0);
+    assert_int_equal(quartic_compare_devices(cpu, reference, graph, &unknown, 1, NULL, NULL, NULL),
+                     QUARTIC_INVALID_ARGUMENT);
+    quartic_device_destroy(cpu);
+    quartic_device_destroy(reference);
+    quartic_graph_destroy(graph);
+    return parting;
+}
+
+static void comparing_devices_names_the_step_where_they_part(void **state) {
+    (void)state;
+    int64_t live = quartic_alloc_live();
+    parting parting = compare_two_devices(SOUND);
+    assert_int_equal(parting.failures, 0);
+    assert_int_equal(parting.checks, 5); /* twice, add, sum_squares, accumulate, and the output y */
+    parting = compare_two_devices(WRONG_LATER);
+    assert_int_equal(parting.failures, 1);
+    assert_string_equal(parting.failed[0], "twice, middle, step");
+    assert_int_equal(quartic_alloc_live(), live);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(comparison_finds_the_worst_element),
@@ -226,6 +291,7 @@ int main(void) {
         cmocka_unit_test(placements_surround_the_operand_with_poison),
         cmocka_unit_test(validation_finds_each_defect),
         cmocka_unit_test(finite_differences_find_a_wrong_gradient),
+        cmocka_unit_test(comparing_devices_names_the_step_where_they_part),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

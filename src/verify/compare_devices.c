@@ -1,0 +1,338 @@
+/* compare_devices.c: quartic_compare_devices: at which step do two devices part?
+ *
+ * The graph first runs on the trusted device with every intermediate kept. Then each step runs by itself on
+ * both devices, on the trusted device's operands in the layouts that they have in the graph: so errors do not
+ * add up from step to step, and each step has its op's own bound. Last the whole graph runs on both as it is
+ * planned, in place and with shared memory, and the named outputs are compared: if all steps agree and these
+ * do not, the fault lies between the steps (order, memory, barriers).
+ */
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "graph/graph.h"
+#include "verify/harness.h"
+
+typedef struct comparison_run {
+    quartic_device *device, *trusted;
+    const quartic_graph *graph;
+    const quartic_feed *feeds;
+    uint32_t feed_count;
+    void **contents; /* per storage: what it holds on the trusted device before any update; NULL: not known */
+    bool *updated;   /* per storage: a step so far has updated it in place */
+    quartic_reporter *reporter;
+} comparison_run;
+
+static void report(const comparison_run *run, quartic_verdict verdict, const char *subject, uint32_t index,
+                   const char *label, const char *check, const quartic_comparison *comparison,
+                   const char *text) {
+    const quartic_check line = {.verdict = verdict,
+                                .subject = subject,
+                                .index = index,
+                                .label = label,
+                                .check = check,
+                                .error = comparison == NULL ? 0.0 : comparison->error,
+                                .bound = comparison == NULL ? 0.0 : comparison->bound,
+                                .text = text};
+    quartic_report(run->reporter, &line);
+}
+
+static double factor_of(const quartic_graph *graph, const quartic_node *node) {
+    quartic_layout inputs[QUARTIC_OP_MAX_INPUTS], outputs[QUARTIC_OP_MAX_OUTPUTS];
+    quartic_op_call call = quartic_graph_call(graph, node, inputs, outputs);
+    double reduction = node->op->reduction == NULL ? 1.0 : node->op->reduction(&call);
+    return node->op->tolerance * sqrt(reduction) * (double)FLT_EPSILON;
+}
+
+/* ---- what the trusted device computes ---- */
+
+static const quartic_feed *find_feed(const comparison_run *run, const char *name) {
+    for (uint32_t f = 0; f < run->feed_count; ++f)
+        if (strcmp(run->feeds[f].name, name) == 0) return &run->feeds[f];
+    return NULL;
+}
+
+/* Named storages start as they are fed, else as zeros. */
+static quartic_status take_feeds(comparison_run *run) {
+    for (uint32_t f = 0; f < run->feed_count; ++f) {
+        uint32_t s = 0;
+        while (s < run->graph->storage_count &&
+               (run->graph->storages[s].name == NULL ||
+                strcmp(run->graph->storages[s].name, run->feeds[f].name) != 0))
+            ++s;
+        if (s == run->graph->storage_count || run->graph->storages[s].elements * 4 != run->feeds[f].bytes)
+            return quartic_fail(
+                QUARTIC_INVALID_ARGUMENT,
+                "\"%s\" of %zu bytes is no input, parameter or state of the graph of that size",
+                run->feeds[f].name, run->feeds[f].bytes);
+    }
+    for (uint32_t s = 0; s < run->graph->storage_count; ++s) {
+        run->contents[s] = quartic_alloc(run->graph->storages[s].elements, 4);
+        if (run->contents[s] == NULL) return QUARTIC_OUT_OF_MEMORY;
+        const char *name = run->graph->storages[s].name;
+        const quartic_feed *feed = name == NULL ? NULL : find_feed(run, name);
+        if (feed != NULL) memcpy(run->contents[s], feed->data, feed->bytes);
+    }
+    return QUARTIC_OK;
+}
+
+/* Names the results of all steps in a copy of the graph and fetches them into contents. */
+static quartic_status keep_everything(comparison_run *run, quartic_graph *copy,
+                                      char (*names)[QUARTIC_HARNESS_NAME], quartic_fetch *fetches) {
+    uint32_t count = 0, nodes = copy->node_count;
+    for (uint32_t n = 0; n < nodes; ++n) {
+        const quartic_node node = copy->nodes[n];
+        if (node.op->view != NULL || node.op->mutated_inputs != 0) continue;
+        for (uint32_t o = 0; o < node.output_count; ++o) {
+            uint32_t storage = quartic_graph_get(copy, node.outputs[o])->storage;
+            if (copy->storages[storage].kind == QUARTIC_STORAGE_INTERMEDIATE) {
+                snprintf(names[storage], sizeof names[storage], "storage %u", storage);
+                quartic_graph_output(copy, names[storage], (quartic_value){node.outputs[o]});
+                QUARTIC_TRY(quartic_graph_status(copy));
+            }
+            fetches[count++] = (quartic_fetch){copy->storages[storage].name, run->contents[storage],
+                                               copy->storages[storage].elements};
+        }
+    }
+    return quartic_harness_run(run->trusted, copy, run->feeds, run->feed_count, fetches, count);
+}
+
+static quartic_status run_trusted(comparison_run *run) {
+    quartic_graph *copy = NULL;
+    uint32_t storages = run->graph->storage_count;
+    char(*names)[QUARTIC_HARNESS_NAME] = quartic_alloc(storages, sizeof *names);
+    quartic_fetch *fetches = quartic_alloc(storages, sizeof *fetches);
+    quartic_status status =
+        names == NULL || fetches == NULL ? QUARTIC_OUT_OF_MEMORY : quartic_graph_clone(run->graph, &copy);
+    if (status == QUARTIC_OK) status = keep_everything(run, copy, names, fetches);
+    quartic_graph_destroy(copy);
+    quartic_free(fetches);
+    quartic_free(names);
+    return status;
+}
+
+/* ---- one step by itself ---- */
+
+typedef struct lone_step {
+    quartic_graph *graph;
+    char names[QUARTIC_OP_MAX_INPUTS + QUARTIC_OP_MAX_OUTPUTS][QUARTIC_HARNESS_NAME];
+    quartic_feed feeds[QUARTIC_OP_MAX_INPUTS];
+    quartic_fetch got[QUARTIC_OP_MAX_OUTPUTS], want[QUARTIC_OP_MAX_OUTPUTS];
+    quartic_shape shapes[QUARTIC_OP_MAX_OUTPUTS];
+    quartic_dtype dtypes[QUARTIC_OP_MAX_OUTPUTS];
+    uint32_t feed_count, fetch_count;
+    double largest; /* element of the real operands */
+} lone_step;
+
+static bool is_mutated(const quartic_node *node, uint32_t input) {
+    return node->op->mutated_inputs >> input & 1u;
+}
+
+/* The operand as a value of the step's graph: its whole storage fed flat, seen through the operand's layout.
+ */
+static quartic_value add_operand(lone_step *step, const comparison_run *run, const quartic_node *node,
+                                 uint32_t input) {
+    const quartic_graph_value *value = quartic_graph_get(run->graph, node->inputs[input]);
+    const quartic_storage *storage = &run->graph->storages[value->storage];
+    char *name = step->names[step->feed_count];
+    snprintf(name, QUARTIC_HARNESS_NAME, "operand %u", input);
+    const quartic_shape flat = QUARTIC_SHAPE((uint32_t)storage->elements);
+    quartic_value base = is_mutated(node, input)
+                             ? quartic_graph_state(step->graph, name, storage->dtype, &flat)
+                             : quartic_graph_input(step->graph, name, storage->dtype, &flat);
+    step->feeds[step->feed_count++] =
+        (quartic_feed){name, run->contents[value->storage], storage->elements * 4};
+    if (storage->dtype == QUARTIC_FLOAT32)
+        step->largest =
+            fmax(step->largest, quartic_largest(run->contents[value->storage], storage->elements));
+    /* Any view gives a value of its own over the storage; the layout is then put in place. */
+    quartic_value view = quartic_slice(step->graph, base, 0, 0, flat.dims[0]);
+    if (view.id != 0) step->graph->values[view.id - 1].layout = value->layout;
+    return view;
+}
+
+static quartic_status add_fetch(lone_step *step, const char *name, const quartic_layout *layout,
+                                uint64_t elements) {
+    uint32_t k = step->fetch_count++;
+    step->shapes[k] = layout->shape;
+    step->dtypes[k] = layout->dtype;
+    step->got[k] = (quartic_fetch){name, quartic_alloc(elements, 4), elements};
+    step->want[k] = (quartic_fetch){name, quartic_alloc(elements, 4), elements};
+    return step->got[k].numbers == NULL || step->want[k].numbers == NULL ? QUARTIC_OUT_OF_MEMORY : QUARTIC_OK;
+}
+
+static quartic_status build_step(lone_step *step, const comparison_run *run, const quartic_node *node) {
+    quartic_value inputs[QUARTIC_OP_MAX_INPUTS] = {0}, outputs[QUARTIC_OP_MAX_OUTPUTS];
+    uint32_t mutated = 0;
+    QUARTIC_TRY(quartic_graph_create(&step->graph));
+    for (uint32_t i = 0; i < node->input_count; ++i) {
+        if (node->inputs[i] == 0) continue;
+        inputs[i] = add_operand(step, run, node, i);
+        if (!is_mutated(node, i)) continue;
+        const quartic_graph_value *value = quartic_graph_get(run->graph, node->inputs[i]);
+        const quartic_storage *storage = &run->graph->storages[value->storage];
+        quartic_layout flat =
+            quartic_layout_contiguous(storage->dtype, &QUARTIC_SHAPE((uint32_t)storage->elements));
+        QUARTIC_TRY(add_fetch(step, step->names[step->feed_count - 1], &flat, storage->elements));
+        ++mutated;
+    }
+    QUARTIC_TRY(quartic_graph_append(step->graph, node->op, node->attrs, inputs, node->input_count, outputs,
+                                     QUARTIC_OP_MAX_OUTPUTS));
+    for (uint32_t o = mutated; o < node->output_count; ++o) {
+        const quartic_layout *layout = &quartic_graph_get(run->graph, node->outputs[o])->layout;
+        char *name = step->names[QUARTIC_OP_MAX_INPUTS + o];
+        snprintf(name, QUARTIC_HARNESS_NAME, "output %u", o);
+        quartic_graph_output(step->graph, name, outputs[o]);
+        QUARTIC_TRY(add_fetch(step, name, layout, quartic_layout_elements(layout)));
+    }
+    return quartic_graph_status(step->graph);
+}
+
+/* Compares result k; false if it is out of bounds, with the worst result so far kept in *worst and text. */
+static bool compare_result(const lone_step *step, uint32_t k, double factor, quartic_comparison *worst,
+                           char *text) {
+    quartic_comparison comparison;
+    uint64_t count = step->want[k].count;
+    if (step->dtypes[k] == QUARTIC_INT32)
+        quartic_compare_int(step->got[k].numbers, step->want[k].numbers, count, &comparison);
+    else
+        quartic_compare(step->got[k].numbers, step->want[k].numbers, count,
+                        factor *
+                            quartic_error_scale(quartic_largest(step->want[k].numbers, count), step->largest),
+                        &comparison);
+    bool holds = quartic_comparison_holds(&comparison);
+    if (k == 0 || (!holds && quartic_comparison_holds(worst))) {
+        char element[QUARTIC_COMPARISON_TEXT];
+        *worst = comparison;
+        snprintf(text, QUARTIC_HARNESS_TEXT, "%s, %s", step->want[k].name,
+                 quartic_comparison_text(&comparison, &step->shapes[k], element));
+    }
+    return holds;
+}
+
+static quartic_status check_step(comparison_run *run, uint32_t index) {
+    const quartic_node *node = &run->graph->nodes[index];
+    const char *label = run->graph->scopes[node->scope];
+    char text[QUARTIC_HARNESS_TEXT] = "";
+    for (uint32_t i = 0; i < node->input_count; ++i)
+        if (node->inputs[i] != 0 && run->updated[quartic_graph_get(run->graph, node->inputs[i])->storage]) {
+            report(run, QUARTIC_NOT_SUPPORTED, node->op->name, index, label, "step", NULL,
+                   "reads what an earlier step updated in place, so it is checked with the whole graph only");
+            return QUARTIC_OK;
+        }
+    lone_step *step = quartic_alloc(1, sizeof *step);
+    if (step == NULL) return QUARTIC_OUT_OF_MEMORY;
+    quartic_comparison worst = {0};
+    bool holds = true;
+    quartic_status status = build_step(step, run, node);
+    if (status == QUARTIC_OK)
+        status = quartic_harness_run(run->trusted, step->graph, step->feeds, step->feed_count, step->want,
+                                     step->fetch_count);
+    if (status == QUARTIC_OK)
+        status = quartic_harness_run(run->device, step->graph, step->feeds, step->feed_count, step->got,
+                                     step->fetch_count);
+    if (status == QUARTIC_OK) {
+        for (uint32_t k = 0; k < step->fetch_count; ++k)
+            holds &= compare_result(step, k, factor_of(run->graph, node), &worst, text);
+        report(run, holds ? QUARTIC_PASSED : QUARTIC_FAILED, node->op->name, index, label, "step", &worst,
+               text);
+    } else if (status == QUARTIC_INTERNAL || status == QUARTIC_UNSUPPORTED) {
+        snprintf(text, sizeof text, "%s", quartic_error_message());
+        report(run, status == QUARTIC_INTERNAL ? QUARTIC_FAILED : QUARTIC_NOT_SUPPORTED, node->op->name,
+               index, label, "step", NULL, text);
+        status = QUARTIC_OK;
+    }
+    for (uint32_t k = 0; k < step->fetch_count; ++k) {
+        quartic_free(step->got[k].numbers);
+        quartic_free(step->want[k].numbers);
+    }
+    quartic_graph_destroy(step->graph);
+    quartic_free(step);
+    for (uint32_t i = 0; i < node->input_count; ++i)
+        if (is_mutated(node, i)) run->updated[quartic_graph_get(run->graph, node->inputs[i])->storage] = true;
+    return status;
+}
+
+/* ---- the whole graph ---- */
+
+/* Outputs k of the arrays are of storage outputs[k]. */
+static void compare_outputs(comparison_run *run, const quartic_fetch *got, const quartic_fetch *want,
+                            uint32_t count, const uint32_t *outputs, double factor) {
+    for (uint32_t k = 0; k < count; ++k) {
+        quartic_comparison comparison;
+        char text[QUARTIC_COMPARISON_TEXT];
+        quartic_compare(got[k].numbers, want[k].numbers, want[k].count,
+                        factor * quartic_largest(want[k].numbers, want[k].count), &comparison);
+        quartic_comparison_text(&comparison, &run->graph->storages[outputs[k]].shape, text);
+        report(run, quartic_comparison_holds(&comparison) ? QUARTIC_PASSED : QUARTIC_FAILED, want[k].name, 0,
+               "", "whole graph", &comparison, text);
+    }
+}
+
+static quartic_status check_outputs(comparison_run *run, double factor) {
+    uint32_t storages = run->graph->storage_count, count = 0;
+    quartic_fetch *got = quartic_alloc(storages, sizeof *got), *want = quartic_alloc(storages, sizeof *want);
+    uint32_t *outputs = quartic_alloc(storages, sizeof *outputs);
+    quartic_status status =
+        got == NULL || want == NULL || outputs == NULL ? QUARTIC_OUT_OF_MEMORY : QUARTIC_OK;
+    for (uint32_t s = 0; status == QUARTIC_OK && s < storages; ++s) {
+        const quartic_storage *output = &run->graph->storages[s];
+        if (output->kind != QUARTIC_STORAGE_OUTPUT || output->dtype != QUARTIC_FLOAT32) continue;
+        got[count] =
+            (quartic_fetch){output->name, quartic_alloc(output->elements, sizeof(float)), output->elements};
+        want[count] =
+            (quartic_fetch){output->name, quartic_alloc(output->elements, sizeof(float)), output->elements};
+        if (got[count].numbers == NULL || want[count].numbers == NULL) status = QUARTIC_OUT_OF_MEMORY;
+        outputs[count++] = s;
+    }
+    if (status == QUARTIC_OK)
+        status = quartic_harness_run(run->trusted, run->graph, run->feeds, run->feed_count, want, count);
+    if (status == QUARTIC_OK)
+        status = quartic_harness_run(run->device, run->graph, run->feeds, run->feed_count, got, count);
+    if (status == QUARTIC_OK) compare_outputs(run, got, want, count, outputs, factor);
+    for (uint32_t k = 0; k < count; ++k) {
+        quartic_free(got[k].numbers);
+        quartic_free(want[k].numbers);
+    }
+    quartic_free(got);
+    quartic_free(want);
+    quartic_free(outputs);
+    return status;
+}
+
+static quartic_status compare_all(comparison_run *run) {
+    QUARTIC_TRY(take_feeds(run));
+    QUARTIC_TRY(run_trusted(run));
+    double factor = 0.0;
+    for (uint32_t n = 0; n < run->graph->node_count; ++n) {
+        if (run->graph->nodes[n].op->view != NULL) continue;
+        factor += factor_of(run->graph, &run->graph->nodes[n]);
+        QUARTIC_TRY(check_step(run, n));
+    }
+    return check_outputs(run, factor);
+}
+
+quartic_status quartic_compare_devices(quartic_device *device, quartic_device *trusted,
+                                       const quartic_graph *graph, const quartic_feed *feeds,
+                                       uint32_t feed_count, quartic_check_callback callback, void *context,
+                                       quartic_check_totals *out_totals) {
+    QUARTIC_TRY(quartic_graph_status(graph));
+    quartic_reporter reporter = {.callback = callback, .context = context};
+    comparison_run run = {.device = device,
+                          .trusted = trusted,
+                          .graph = graph,
+                          .feeds = feeds,
+                          .feed_count = feed_count,
+                          .contents = quartic_alloc(graph->storage_count, sizeof(void *)),
+                          .updated = quartic_alloc(graph->storage_count, sizeof(bool)),
+                          .reporter = &reporter};
+    quartic_status status =
+        run.contents == NULL || run.updated == NULL ? QUARTIC_OUT_OF_MEMORY : compare_all(&run);
+    for (uint32_t s = 0; run.contents != NULL && s < graph->storage_count; ++s) quartic_free(run.contents[s]);
+    quartic_free(run.contents);
+    quartic_free(run.updated);
+    if (out_totals != NULL) *out_totals = reporter.totals;
+    return status;
+}
