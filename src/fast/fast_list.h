@@ -24,19 +24,6 @@
     X(sum_squares)                                                                                           \
     X(accumulate)                                                                                            \
     X(fill)                                                                                                  \
-    X(adamw)                                                                                                 \
-    /* elementwise.c */                                                                                      \
-    X(binary)                                                                                                \
-    X(unary)                                                                                                 \
-    X(unary_grad)                                                                                            \
-    X(dropout)                                                                                               \
-    /* sum.c */                                                                                              \
-    X(sum)                                                                                                   \
-    /* table.c */                                                                                            \
-    X(embedding)                                                                                             \
-    X(embedding_grad)                                                                                        \
-    X(relative_bias)                                                                                         \
-    X(relative_bias_grad)                                                                                    \
-    X(diagonal_add)
+    X(adamw)
 
 #endif

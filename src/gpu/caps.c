@@ -126,6 +126,11 @@ quartic_gpu_caps quartic_gpu_caps_from(const quartic_gpu_facts *facts, const cha
 
     caps.float16 = facts->features_12.shaderFloat16 && facts->features_11.storageBuffer16BitAccess &&
                    !quartic_gpu_disabled(disabled, "float16") && !quartic_gpu_disabled(disabled, "f16");
+    caps.subgroup_shuffle =
+        facts->properties_11.subgroupSize >= 8 &&
+        (facts->properties_11.subgroupSupportedStages & VK_SHADER_STAGE_COMPUTE_BIT) != 0 &&
+        (facts->properties_11.subgroupSupportedOperations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT) != 0 &&
+        !quartic_gpu_disabled(disabled, "shuffle");
     caps.cooperative_matrix = caps.float16 && facts->cooperative_matrix &&
                               facts->features_12.vulkanMemoryModel &&
                               !quartic_gpu_disabled(disabled, "coopmat");

@@ -33,6 +33,7 @@ typedef struct quartic_gpu_limits {
     uint32_t subgroup_size;    /* informative only: no plan may depend on it for correctness */
     uint32_t compute_units;    /* a guess where unknown, for choosing split counts */
     uint32_t has_float16, has_cooperative_matrix;
+    uint32_t has_subgroup_shuffle; /* shuffles among subgroups of at least 8 invocations */
 } quartic_gpu_limits;
 
 typedef enum quartic_operand_kind {

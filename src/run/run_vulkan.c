@@ -22,7 +22,8 @@ quartic_gpu_limits quartic_run_vulkan_limits(const quartic_gpu_device *device) {
                                 .subgroup_size = caps->subgroup_size,
                                 .compute_units = caps->compute_units,
                                 .has_float16 = caps->float16,
-                                .has_cooperative_matrix = caps->cooperative_matrix};
+                                .has_cooperative_matrix = caps->cooperative_matrix,
+                                .has_subgroup_shuffle = caps->subgroup_shuffle};
 }
 
 /* The op's dispatches for a node; an error names the op and its scope. */

@@ -59,6 +59,11 @@ static void a_good_device_is_usable(void **state) {
     assert_int_equal(caps.max_groups[1], 65534);
     assert_int_equal(caps.subgroup_size, 64);
     assert_true(caps.float16 && caps.cooperative_matrix && caps.map_memory);
+    assert_false(caps.subgroup_shuffle); /* not among its operations */
+    facts.properties_11.subgroupSupportedStages = VK_SHADER_STAGE_COMPUTE_BIT;
+    facts.properties_11.subgroupSupportedOperations = VK_SUBGROUP_FEATURE_SHUFFLE_BIT;
+    assert_true(quartic_gpu_caps_from(&facts, NULL).subgroup_shuffle);
+    assert_false(quartic_gpu_caps_from(&facts, "shuffle").subgroup_shuffle);
     facts.multiprocessors = 84;
     assert_int_equal(quartic_gpu_caps_from(&facts, NULL).compute_units, 84);
 }

@@ -297,6 +297,7 @@ const quartic_op quartic_op_matmul = {
     .in_place_inputs = 1u << QUARTIC_MATMUL_ADDEND,
     .infer = matmul_infer,
     .cpu = matmul_cpu,
+    .gpu = quartic_matmul_gpu,
     .grad = matmul_grad,
     .cases = matmul_cases,
     .flops = matmul_flops,
