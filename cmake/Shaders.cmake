@@ -11,7 +11,7 @@ if(NOT QUARTIC_GLSLC AND NOT QUARTIC_GLSLANG)
   message(FATAL_ERROR "Building the shaders needs glslc (Debian: glslc) or glslangValidator (Debian: glslang-tools).")
 endif()
 
-# The command line that compiles source to output, as a list.
+# The command line that compiles source to output, as a list; with a depfile where one is named.
 function(quartic_shader_command source output depfile out_command)
   if(QUARTIC_GLSLC)
     set(command ${QUARTIC_GLSLC} --target-env=vulkan1.3 -O -I ${PROJECT_SOURCE_DIR}/shaders)
@@ -20,10 +20,7 @@ function(quartic_shader_command source output depfile out_command)
     endif()
     list(APPEND command -o ${output} ${source})
   else()
-    set(command ${QUARTIC_GLSLANG} --quiet --target-env vulkan1.3 -I${PROJECT_SOURCE_DIR}/shaders -V -o ${output} ${source})
-    if(QUARTIC_SPIRV_OPT AND depfile)
-      list(APPEND command && ${QUARTIC_SPIRV_OPT} -O ${output} -o ${output})
-    endif()
+    set(command ${QUARTIC_GLSLANG} --target-env vulkan1.3 -I${PROJECT_SOURCE_DIR}/shaders -V -o ${output} ${source})
   endif()
   set(${out_command} "${command}" PARENT_SCOPE)
 endfunction()
@@ -54,7 +51,11 @@ function(quartic_add_shaders target)
     if(QUARTIC_GLSLC AND CMAKE_GENERATOR MATCHES "Ninja|Makefiles")
       set(depend DEPENDS ${source} DEPFILE ${binary}.d)
     endif()
-    add_custom_command(OUTPUT ${binary} COMMAND ${command}
+    set(optimise "")
+    if(NOT QUARTIC_GLSLC AND QUARTIC_SPIRV_OPT)
+      set(optimise COMMAND ${QUARTIC_SPIRV_OPT} -O ${binary} -o ${binary})
+    endif()
+    add_custom_command(OUTPUT ${binary} COMMAND ${command} ${optimise}
                        COMMAND ${QUARTIC_SPIRV_VAL} --target-env vulkan1.3 ${binary}
                        ${depend} COMMENT "Shader ${name}" VERBATIM)
     list(APPEND binaries ${binary})

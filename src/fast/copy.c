@@ -1,7 +1,7 @@
 /* copy.c: tuned copy, concat and pad: strided moves of 4-byte elements.
  *
  * After merging axes a move is rows along the last axis. Rows of unit stride on both sides are memcpy. Where
- * the source is fastest along another axis than the destination, blocks of 16 x 16 keep both sides in cache.
+ * the source is fastest along another axis than the destination, blocks of 8 x 8 keep both sides in cache.
  */
 #include <string.h>
 
@@ -54,7 +54,7 @@ static void move_rows(const int32_t *x, const quartic_layout *from, int32_t *y, 
  * first. */
 static void transpose_rows(const int32_t *restrict x, int64_t x_step, int32_t *restrict y, int64_t y_step,
                            int64_t begin, int64_t end, int64_t columns) {
-    enum { BLOCK = 16 };
+    enum { BLOCK = 8 };
     for (int64_t r0 = begin; r0 < end; r0 += BLOCK) {
         int64_t r1 = r0 + BLOCK < end ? r0 + BLOCK : end;
         for (int64_t c0 = 0; c0 < columns; c0 += BLOCK) {

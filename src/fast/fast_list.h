@@ -24,6 +24,19 @@
     X(sum_squares)                                                                                           \
     X(accumulate)                                                                                            \
     X(fill)                                                                                                  \
-    X(adamw)
+    X(adamw)                                                                                                 \
+    /* elementwise.c */                                                                                      \
+    X(binary)                                                                                                \
+    X(unary)                                                                                                 \
+    X(unary_grad)                                                                                            \
+    X(dropout)                                                                                               \
+    /* sum.c */                                                                                              \
+    X(sum)                                                                                                   \
+    /* table.c */                                                                                            \
+    X(embedding)                                                                                             \
+    X(embedding_grad)                                                                                        \
+    X(relative_bias)                                                                                         \
+    X(relative_bias_grad)                                                                                    \
+    X(diagonal_add)
 
 #endif

@@ -3,18 +3,9 @@
  * out = f(a, b) with both operands broadcast to the common shape. The gradient of an operand is summed back
  * to its shape. divide: da = g / b, db = -g * out / b.
  */
+#include "ops/elementwise.h"
 #include "ops/tape.h"
 #include "shaders/binary.args.h"
-
-typedef enum binary_function {
-#define FUNCTION_ENUM(name) FUNCTION_##name,
-    QUARTIC_BINARY_LIST(FUNCTION_ENUM)
-#undef FUNCTION_ENUM
-} binary_function;
-
-typedef struct binary_attrs {
-    binary_function function;
-} binary_attrs;
 
 static quartic_status binary_infer(const quartic_op_call *call, quartic_layout *out, uint32_t *out_count) {
     QUARTIC_TRY(quartic_op_expect_inputs("binary", call, 2, 2));
@@ -35,13 +26,13 @@ static quartic_status binary_infer(const quartic_op_call *call, quartic_layout *
     return QUARTIC_OK;
 }
 
-static double evaluate(binary_function function, double a, double b) {
+static double evaluate(quartic_binary_function function, double a, double b) {
     switch (function) {
-    case FUNCTION_add:
+    case QUARTIC_BINARY_add:
         return a + b;
-    case FUNCTION_subtract:
+    case QUARTIC_BINARY_subtract:
         return a - b;
-    case FUNCTION_multiply:
+    case QUARTIC_BINARY_multiply:
         return a * b;
     default:
         return a / b;
@@ -49,7 +40,7 @@ static double evaluate(binary_function function, double a, double b) {
 }
 
 static void binary_cpu(const quartic_op_run *run) {
-    const binary_attrs *attrs = run->attrs;
+    const quartic_binary_attrs *attrs = run->attrs;
     const quartic_layout *out = run->outputs[0].layout;
     quartic_layout a = quartic_layout_broadcast(run->inputs[0].layout, &out->shape);
     quartic_layout b = quartic_layout_broadcast(run->inputs[1].layout, &out->shape);
@@ -64,7 +55,7 @@ static void binary_cpu(const quartic_op_run *run) {
 static quartic_status binary_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
                                  quartic_dispatch_list *list) {
     (void)limits;
-    const binary_attrs *attrs = call->attrs;
+    const quartic_binary_attrs *attrs = call->attrs;
     quartic_layout out = call->outputs[0];
     quartic_layout a = quartic_layout_broadcast(&call->inputs[0], &out.shape);
     quartic_layout b = quartic_layout_broadcast(&call->inputs[1], &out.shape);
@@ -93,22 +84,22 @@ static quartic_status binary_gpu(const quartic_op_call *call, const quartic_gpu_
 }
 
 static quartic_status binary_grad(quartic_tape *tape) {
-    const binary_attrs *attrs = quartic_tape_attrs(tape);
+    const quartic_binary_attrs *attrs = quartic_tape_attrs(tape);
     quartic_graph *graph = quartic_tape_graph(tape);
     quartic_value g = quartic_tape_gradient(tape, 0);
     for (uint32_t input = 0; input < 2; ++input) {
         if (!quartic_tape_wants(tape, input)) continue;
         quartic_value d = g;
         switch (attrs->function) {
-        case FUNCTION_add:
+        case QUARTIC_BINARY_add:
             break;
-        case FUNCTION_subtract:
+        case QUARTIC_BINARY_subtract:
             d = input == 0 ? g : quartic_negate(graph, g);
             break;
-        case FUNCTION_multiply:
+        case QUARTIC_BINARY_multiply:
             d = quartic_multiply(graph, g, quartic_tape_input(tape, 1 - input));
             break;
-        case FUNCTION_divide:
+        case QUARTIC_BINARY_divide:
             d = quartic_divide(graph, g, quartic_tape_input(tape, 1));
             if (input == 1)
                 d = quartic_negate(graph, quartic_multiply(graph, d, quartic_tape_output(tape, 0)));
@@ -133,17 +124,17 @@ static bool binary_cases(uint32_t index, quartic_op_case *out) {
     const uint32_t functions = 4, count = sizeof shapes / sizeof shapes[0];
     if (index >= functions * count) return false;
     *out = (quartic_op_case){.label = shapes[index % count].label, .input_count = 2};
-    *(binary_attrs *)out->attrs = (binary_attrs){(binary_function)(index / count)};
+    *(quartic_binary_attrs *)out->attrs = (quartic_binary_attrs){(quartic_binary_function)(index / count)};
     out->inputs[0].dtype = out->inputs[1].dtype = QUARTIC_FLOAT32;
     out->inputs[0].shape = shapes[index % count].a;
     out->inputs[1].shape = shapes[index % count].b;
-    if (index / count == FUNCTION_divide) out->inputs[1].fill = QUARTIC_FILL_POSITIVE;
+    if (index / count == QUARTIC_BINARY_divide) out->inputs[1].fill = QUARTIC_FILL_POSITIVE;
     return true;
 }
 
 const quartic_op quartic_op_binary = {
     .name = "binary",
-    .attrs_bytes = sizeof(binary_attrs),
+    .attrs_bytes = sizeof(quartic_binary_attrs),
     .strided_inputs = 3,
     .in_place_inputs = 3,
     .infer = binary_infer,
@@ -157,7 +148,7 @@ const quartic_op quartic_op_binary = {
 
 #define BINARY_BUILDER(name)                                                                                 \
     quartic_value quartic_##name(quartic_graph *graph, quartic_value a, quartic_value b) {                   \
-        const binary_attrs attrs = {FUNCTION_##name};                                                        \
+        const quartic_binary_attrs attrs = {QUARTIC_BINARY_##name};                                          \
         const quartic_value inputs[] = {a, b};                                                               \
         return quartic_graph_append_one(graph, &quartic_op_binary, &attrs, inputs, 2);                       \
     }
