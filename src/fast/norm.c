@@ -9,11 +9,6 @@
 #include "fast/parts.h"
 #include "ops/norm.h"
 
-typedef struct row_norm {
-    float mean, factor;
-    bool clamped;
-} row_norm;
-
 /* All rows share these; weights is scale + offset, or ones. */
 typedef struct norm_job {
     norm_attrs attrs;
@@ -22,28 +17,22 @@ typedef struct norm_job {
     float *result;                        /* y or dx (rows, width), or NULL */
 } norm_job;
 
-QUARTIC_INLINE row_norm measure(const norm_job *job, const float *x, float *out_squares) {
-    uint32_t width = job->width;
-    row_norm row = {0};
-    if (job->attrs.kind == QUARTIC_NORM_LAYER) {
-        float sum = 0;
+/* The factor of a row from the sum of its squares around the mean; clamped: l2's least length holds. */
+QUARTIC_INLINE float row_factor(const norm_job *job, float squares, bool *out_clamped) {
+    float width = (float)job->width;
+    *out_clamped = false;
+    if (job->attrs.kind != QUARTIC_NORM_L2) return 1.0f / sqrtf(squares / width + job->attrs.eps);
+    const float least = (float)QUARTIC_NORM_LEAST_LENGTH;
+    float length = sqrtf(squares);
+    *out_clamped = length <= least;
+    return sqrtf(width) / (*out_clamped ? least : length);
+}
+
+QUARTIC_INLINE float mean_of(const float *x, uint32_t width) {
+    float sum = 0;
 #pragma omp simd reduction(+ : sum)
-        for (uint32_t d = 0; d < width; ++d) sum += x[d];
-        row.mean = sum / (float)width;
-    }
-    float squares = 0, mean = row.mean;
-#pragma omp simd reduction(+ : squares)
-    for (uint32_t d = 0; d < width; ++d) squares += (x[d] - mean) * (x[d] - mean);
-    if (job->attrs.kind == QUARTIC_NORM_L2) {
-        const float least = (float)QUARTIC_NORM_LEAST_LENGTH;
-        float length = sqrtf(squares);
-        row.clamped = length <= least;
-        row.factor = sqrtf((float)width) / (row.clamped ? least : length);
-    } else {
-        row.factor = 1.0f / sqrtf(squares / (float)width + job->attrs.eps);
-    }
-    *out_squares = squares;
-    return row;
+    for (uint32_t d = 0; d < width; ++d) sum += x[d];
+    return sum / (float)width;
 }
 
 QUARTIC_CLONES
@@ -52,53 +41,69 @@ static void forward_rows(const norm_job *job, uint64_t begin, uint64_t end) {
     const float *weights = job->weights, *bias = job->bias;
     for (uint64_t r = begin; r < end; ++r) {
         const float *x = job->x + r * width;
-        float *y = job->result + r * width, squares;
-        row_norm row = measure(job, x, &squares);
+        float *y = job->result + r * width;
+        float mean = bias == NULL ? 0 : mean_of(x, width), squares = 0;
+        bool clamped;
+#pragma omp simd reduction(+ : squares)
+        for (uint32_t d = 0; d < width; ++d) squares += (x[d] - mean) * (x[d] - mean);
+        float factor = row_factor(job, squares, &clamped);
         if (bias == NULL) {
 #pragma omp simd
-            for (uint32_t d = 0; d < width; ++d) y[d] = x[d] * row.factor * weights[d];
+            for (uint32_t d = 0; d < width; ++d) y[d] = x[d] * factor * weights[d];
         } else {
 #pragma omp simd
-            for (uint32_t d = 0; d < width; ++d) y[d] = (x[d] - row.mean) * row.factor * weights[d] + bias[d];
+            for (uint32_t d = 0; d < width; ++d) y[d] = (x[d] - mean) * factor * weights[d] + bias[d];
         }
     }
 }
 
-/* dx of the rows, and their sums of dy * xhat and dy; see norm_grad.comp for why dx is written this way. */
+/* dx of a row, if wanted, and its share of the sums of dy * xhat and dy; inlined for layer true and false.
+ * See norm.c in src/ops for why dx is written this way. */
+QUARTIC_INLINE void adjoint_row(const norm_job *job, bool layer, const float *x, const float *dy, float *dx,
+                                float *scale_sums, float *bias_sums) {
+    uint32_t width = job->width;
+    const float *weights = job->weights;
+    float mean = 0, mean_h = 0, squares = 0, product = 0;
+    if (layer) {
+        mean = mean_of(x, width);
+#pragma omp simd reduction(+ : mean_h)
+        for (uint32_t d = 0; d < width; ++d) mean_h += dy[d] * weights[d];
+        mean_h /= (float)width;
+    }
+#pragma omp simd reduction(+ : squares, product)
+    for (uint32_t d = 0; d < width; ++d) {
+        float c = x[d] - mean;
+        squares += c * c;
+        product += c * (dy[d] * weights[d] - mean_h);
+    }
+    bool clamped;
+    float factor = row_factor(job, squares, &clamped);
+#pragma omp simd
+    for (uint32_t d = 0; d < width; ++d) {
+        scale_sums[d] += dy[d] * ((x[d] - mean) * factor);
+        if (layer) bias_sums[d] += dy[d];
+    }
+    if (dx == NULL) return;
+    float part = clamped ? 0 : factor * factor / (float)width;
+    float rest = job->attrs.kind != QUARTIC_NORM_L2 ? job->attrs.eps * factor * factor : clamped ? 1 : 0;
+#pragma omp simd
+    for (uint32_t d = 0; d < width; ++d) {
+        float c = x[d] - mean, h = dy[d] * weights[d] - mean_h;
+        dx[d] = factor * (h * ((squares - c * c) * part) - c * ((product - c * h) * part) + h * rest);
+    }
+}
+
 QUARTIC_CLONES
 static void adjoint_rows(const norm_job *job, uint64_t begin, uint64_t end, float *scale_sums,
                          float *bias_sums) {
     uint32_t width = job->width;
-    const float *weights = job->weights;
     for (uint64_t r = begin; r < end; ++r) {
         const float *x = job->x + r * width, *dy = job->dy + r * width;
-        float squares;
-        row_norm row = measure(job, x, &squares);
-        float mean = row.mean, factor = row.factor;
-#pragma omp simd
-        for (uint32_t d = 0; d < width; ++d) {
-            scale_sums[d] += dy[d] * ((x[d] - mean) * factor);
-            bias_sums[d] += dy[d];
-        }
-        if (job->result == NULL) continue;
-        float *dx = job->result + r * width;
-        float mean_h = 0, product = 0;
-        if (job->attrs.kind == QUARTIC_NORM_LAYER) {
-#pragma omp simd reduction(+ : mean_h)
-            for (uint32_t d = 0; d < width; ++d) mean_h += dy[d] * weights[d];
-            mean_h /= (float)width;
-        }
-#pragma omp simd reduction(+ : product)
-        for (uint32_t d = 0; d < width; ++d) product += (x[d] - mean) * (dy[d] * weights[d] - mean_h);
-        float part = row.clamped ? 0 : factor * factor / (float)width;
-        float rest = row.clamped                          ? 1
-                     : job->attrs.kind == QUARTIC_NORM_L2 ? 0
-                                                          : job->attrs.eps * factor * factor;
-#pragma omp simd
-        for (uint32_t d = 0; d < width; ++d) {
-            float c = x[d] - mean, h = dy[d] * weights[d] - mean_h;
-            dx[d] = factor * (h * ((squares - c * c) * part) - c * ((product - c * h) * part) + h * rest);
-        }
+        float *dx = job->result == NULL ? NULL : job->result + r * width;
+        if (job->attrs.kind == QUARTIC_NORM_LAYER)
+            adjoint_row(job, true, x, dy, dx, scale_sums, bias_sums);
+        else
+            adjoint_row(job, false, x, dy, dx, scale_sums, bias_sums);
     }
 }
 

@@ -10,6 +10,8 @@
 #include "lib/functions.h"
 #include "ops/softmax.h"
 
+enum { BLOCK = 16 }; /* the widest vector */
+
 typedef struct softmax_job {
     softmax_attrs attrs;
     softmax_extents extents;
@@ -18,51 +20,73 @@ typedef struct softmax_job {
     float *result;         /* (rows, keys) */
 } softmax_job;
 
-/* exp(s - largest) of the visible keys, 0 of the others, into p (end); returns their sum. */
-QUARTIC_INLINE float open_row(const float *s, float *p, uint32_t end) {
-    float largest = -FLT_MAX, sum = 0;
+/* Keys below `end` may be visible; `walked` are looked at, which is `end` rounded up to whole blocks where
+ * the row goes on that long: loops over whole vectors are worth a few wasted keys. */
+QUARTIC_INLINE float largest_of(const float *s, const int32_t *mask, uint32_t end, uint32_t walked) {
+    float largest = -FLT_MAX;
 #pragma omp simd reduction(max : largest)
-    for (uint32_t j = 0; j < end; ++j) largest = s[j] > largest ? s[j] : largest;
-#pragma omp simd reduction(+ : sum)
-    for (uint32_t j = 0; j < end; ++j) {
-        float e = approx_exp(s[j] - largest);
-        p[j] = e;
-        sum += e;
+    for (uint32_t j = 0; j < walked; ++j) {
+        float visible = j < end ? s[j] : -FLT_MAX;
+        if (mask != NULL) visible = mask[j] != 0 ? visible : -FLT_MAX;
+        largest = visible > largest ? visible : largest;
     }
+    return largest;
+}
+
+/* p = exp(s - largest) of the visible ones of BLOCK keys, 0 of the others; added to sums (BLOCK). */
+QUARTIC_INLINE void exp_block(const float *s, const int32_t *mask, uint32_t end, float largest, float *p,
+                              float *sums) {
+#pragma omp simd
+    for (uint32_t l = 0; l < BLOCK; ++l) {
+        float e = approx_exp(s[l] - largest);
+        e = l < end ? e : 0.0f;
+        if (mask != NULL) e = mask[l] != 0 ? e : 0.0f;
+        p[l] = e;
+        sums[l] += e;
+    }
+}
+
+/* The same for a row; returns the sum. A last block that would leave the row goes through a copy: one by one
+ * its exponentials would cost as much as several blocks. */
+QUARTIC_INLINE float exp_row(const float *s, const int32_t *mask, uint32_t end, uint32_t walked,
+                             float largest, float *p) {
+    float sums[BLOCK] = {0}, sum = 0;
+    uint32_t j = 0;
+    for (; j + BLOCK <= walked; j += BLOCK)
+        exp_block(s + j, mask == NULL ? NULL : mask + j, end - j, largest, p + j, sums);
+    if (j < walked) {
+        float values[BLOCK] = {0}, results[BLOCK];
+        int32_t visible[BLOCK] = {0};
+        memcpy(values, s + j, (walked - j) * sizeof *values);
+        if (mask != NULL) memcpy(visible, mask + j, (walked - j) * sizeof *visible);
+        exp_block(values, mask == NULL ? NULL : visible, end - j, largest, results, sums);
+        memcpy(p + j, results, (walked - j) * sizeof *results);
+    }
+    for (uint32_t l = 0; l < BLOCK; ++l) sum += sums[l];
     return sum;
 }
 
-QUARTIC_INLINE float masked_row(const float *s, const int32_t *mask, float *p, uint32_t end) {
-    float largest = -FLT_MAX, sum = 0;
-#pragma omp simd reduction(max : largest)
-    for (uint32_t j = 0; j < end; ++j) {
-        float visible = mask[j] != 0 ? s[j] : -FLT_MAX;
-        largest = visible > largest ? visible : largest;
-    }
-#pragma omp simd reduction(+ : sum)
-    for (uint32_t j = 0; j < end; ++j) {
-        float e = approx_exp(s[j] - largest);
-        e = mask[j] != 0 ? e : 0.0f;
-        p[j] = e;
-        sum += e;
-    }
-    return sum;
+QUARTIC_INLINE void forward_row(const float *s, const int32_t *mask, uint32_t end, uint32_t keys, float *p) {
+    uint32_t walked = (end + BLOCK - 1) / BLOCK * BLOCK;
+    if (walked > keys) walked = keys;
+    float sum = exp_row(s, mask, end, walked, largest_of(s, mask, end, walked), p);
+    float factor = sum != 0.0f ? 1.0f / sum : 0.0f; /* a NaN stays one */
+#pragma omp simd
+    for (uint32_t j = 0; j < walked; ++j) p[j] *= factor;
+    memset(p + end, 0, (keys - end) * sizeof *p);
 }
 
 QUARTIC_CLONES
 static void forward_rows(const softmax_job *job, uint64_t begin, uint64_t end_row) {
     uint32_t keys = job->extents.keys;
     for (uint64_t r = begin; r < end_row; ++r) {
+        uint32_t end = softmax_row_end(&job->attrs, &job->extents, r);
         const float *s = job->sim + r * keys;
         float *p = job->result + r * keys;
-        uint32_t end = softmax_row_end(&job->attrs, &job->extents, r);
-        float sum = job->mask == NULL
-                        ? open_row(s, p, end)
-                        : masked_row(s, job->mask + r / job->extents.rows_per_mask * keys, p, end);
-        float factor = sum != 0.0f ? 1.0f / sum : 0.0f; /* a NaN stays one */
-#pragma omp simd
-        for (uint32_t j = 0; j < end; ++j) p[j] *= factor;
-        memset(p + end, 0, (keys - end) * sizeof(float));
+        if (job->mask == NULL)
+            forward_row(s, NULL, end, keys, p);
+        else
+            forward_row(s, job->mask + r / job->extents.rows_per_mask * keys, end, keys, p);
     }
 }
 
