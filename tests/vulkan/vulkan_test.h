@@ -48,11 +48,16 @@ static inline void expect_ok(quartic_status status) {
     if (status != QUARTIC_OK) fail_msg("%s: %s", quartic_status_name(status), quartic_error_message());
 }
 
-/* Opens the Vulkan device that QUARTIC_DEVICE names, or the best one. */
-static inline quartic_device *vulkan_test_device(void) {
+/* The device that QUARTIC_DEVICE names, or the best Vulkan one. */
+static inline const char *vulkan_test_name(void) {
     const char *name = getenv("QUARTIC_DEVICE");
+    return name != NULL && name[0] != 0 ? name : "vulkan";
+}
+
+/* Opens it; it must be a Vulkan device. */
+static inline quartic_device *vulkan_test_device(void) {
     quartic_device *device = NULL;
-    expect_ok(quartic_device_create(name != NULL && name[0] != 0 ? name : "vulkan", &device));
+    expect_ok(quartic_device_create(vulkan_test_name(), &device));
     quartic_device_info info;
     expect_ok(quartic_device_get_info(device, &info));
     assert_int_equal(info.kind, QUARTIC_DEVICE_VULKAN);
