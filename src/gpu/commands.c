@@ -200,7 +200,7 @@ static quartic_status build(quartic_gpu_commands *commands, const quartic_gpu_co
     commands->list = quartic_alloc(commands->count, sizeof *commands->list);
     commands->pipelines = quartic_alloc(commands->count, sizeof *commands->pipelines);
     if (commands->list == NULL || commands->pipelines == NULL) return QUARTIC_OUT_OF_MEMORY;
-    memcpy(commands->list, list, commands->count * sizeof *list);
+    if (commands->count > 0) memcpy(commands->list, list, commands->count * sizeof *list);
     QUARTIC_TRY(quartic_gpu_pipelines_prepare(device, commands->list, commands->count, commands->pipelines));
     if (profile && device->caps.timestamp_bits != 0) QUARTIC_TRY(create_timestamps(commands));
     QUARTIC_TRY(create_submits(commands));

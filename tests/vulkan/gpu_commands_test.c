@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "gpu/internal.h"
 #include "shaders/binary.args.h"
 
 enum { COUNT = 1000, GROUPS = (COUNT + 255) / 256, CHAIN = 40 };
@@ -142,6 +143,42 @@ static void what_cannot_run_is_refused(void **state) {
     assert_non_null(strstr(quartic_error_message(), "4294967295"));
 }
 
+static uint32_t submits_until_loss;
+static PFN_vkQueueSubmit2 real_submit;
+
+static VKAPI_ATTR VkResult VKAPI_CALL losing_submit(VkQueue queue, uint32_t count,
+                                                    const VkSubmitInfo2 *submits, VkFence fence) {
+    if (--submits_until_loss == 0) return VK_ERROR_DEVICE_LOST;
+    return real_submit(queue, count, submits, fence);
+}
+
+/* The driver reports the loss at the third of many submits; from then on every call says so, and the device
+ * can still be taken apart. */
+static void a_lost_device_stays_lost(void **state) {
+    (void)state;
+    quartic_gpu_command chain[CHAIN];
+    quartic_gpu_commands *commands, *more;
+    quartic_gpu_buffer *buffer;
+    float number;
+    make_chain(chain);
+    for (int c = 0; c < CHAIN; ++c) chain[c].flops = 1e30;
+    expect_ok(quartic_gpu_commands_create(device, chain, CHAIN, CHAIN / 4, false, &commands));
+    submits_until_loss = 3;
+    real_submit = device->vk.vkQueueSubmit2;
+    device->vk.vkQueueSubmit2 = losing_submit;
+    assert_int_equal(quartic_gpu_commands_run(commands), QUARTIC_DEVICE_LOST);
+    assert_non_null(strstr(quartic_error_message(), "stopped responding"));
+    device->vk.vkQueueSubmit2 = real_submit;
+    assert_int_equal(quartic_gpu_commands_run(commands), QUARTIC_DEVICE_LOST);
+    assert_int_equal(quartic_gpu_buffer_read(x, 0, &number, 4), QUARTIC_DEVICE_LOST);
+    assert_int_equal(quartic_gpu_buffer_write(x, 0, &number, 4), QUARTIC_DEVICE_LOST);
+    assert_int_equal(quartic_gpu_buffer_create(device, 4, &buffer), QUARTIC_DEVICE_LOST);
+    assert_int_equal(quartic_gpu_commands_create(device, chain, 1, 1, false, &more), QUARTIC_DEVICE_LOST);
+    /* This device is not really lost: its work must be over before the objects go. */
+    device->vk.vkDeviceWaitIdle(device->handle);
+    quartic_gpu_commands_destroy(commands);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_chain_runs_in_order_again_and_again),
@@ -149,6 +186,7 @@ int main(void) {
         cmocka_unit_test(profiling_measures_every_step),
         cmocka_unit_test(an_empty_list_runs),
         cmocka_unit_test(what_cannot_run_is_refused),
+        cmocka_unit_test(a_lost_device_stays_lost), /* the last one: nothing runs after it */
     };
     return cmocka_run_group_tests(tests, open_device, close_device);
 }
