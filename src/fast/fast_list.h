@@ -37,6 +37,9 @@
     X(embedding_grad)                                                                                        \
     X(relative_bias)                                                                                         \
     X(relative_bias_grad)                                                                                    \
-    X(diagonal_add)
+    X(diagonal_add)                                                                                          \
+    /* taylor_attention.c */                                                                                 \
+    X(taylor_attention)                                                                                      \
+    X(taylor_attention_grad)
 
 #endif

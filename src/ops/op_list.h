@@ -51,6 +51,9 @@
     /* accumulate.c, fill.c, adamw.c */                                                                      \
     X(accumulate)                                                                                            \
     X(fill)                                                                                                  \
-    X(adamw)
+    X(adamw)                                                                                                 \
+    /* taylor_attention.c */                                                                                 \
+    X(taylor_attention)                                                                                      \
+    X(taylor_attention_grad)
 
 #endif

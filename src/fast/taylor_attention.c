@@ -1,0 +1,206 @@
+/* taylor_attention.c: tuned rows of Taylor attention: threads over units, the best instruction set's kernels.
+ *
+ * Quadratic form: one unit (head of a sequence) is one thread's work, start to end.
+ * Linear form: the tokens of a unit are cut into parts by shape alone, so that the result does not depend on
+ * the number of threads. Every part sums a state of its own; a unit's parts are then summed in order; then
+ * every part is transformed by the whole. Units are taken in groups so that the states held at once stay
+ * bounded.
+ */
+#include <omp.h>
+
+#include "fast/fast.h"
+#include "fast/taylor_fast.h"
+
+#define TAYLOR_UNROLL _Pragma("GCC unroll 16")
+
+#if defined(__x86_64__)
+#define TAYLOR_LANES   16
+#define TAYLOR_TARGET  __attribute__((target("avx512f,avx2,fma")))
+#define TAYLOR_NAME(x) x##_avx512
+#include "fast/taylor_kernels.h"
+
+#define TAYLOR_LANES   8
+#define TAYLOR_TARGET  __attribute__((target("avx2,fma")))
+#define TAYLOR_NAME(x) x##_avx2
+#include "fast/taylor_kernels.h"
+#endif
+
+#define TAYLOR_LANES 4
+#define TAYLOR_TARGET
+#define TAYLOR_NAME(x) x##_plain
+#include "fast/taylor_kernels.h"
+
+static const taylor_kernels *best_kernels(void) {
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f")) return &kernels_avx512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return &kernels_avx2;
+#endif
+    return &kernels_plain;
+}
+
+/* Tokens of a part of the linear form, and floats of states that are held at once. */
+enum { PART_TOKENS = 2048, GROUP_FLOATS = 1 << 21 };
+
+/* How the linear form's units are cut and grouped. */
+typedef struct taylor_parts {
+    uint32_t parts, tokens; /* per unit: parts of this many tokens */
+    uint64_t group;         /* units taken at once */
+    uint32_t states;        /* 1 forward (keys), 2 backward (keys and queries) */
+    size_t state_floats;
+} taylor_parts;
+
+static taylor_parts parts_of(const quartic_taylor_problem *problem, bool backward) {
+    taylor_parts cut = {.state_floats = taylor_state_floats(problem), .states = backward ? 2 : 1};
+    cut.parts = (problem->tokens + PART_TOKENS - 1) / PART_TOKENS;
+    const uint64_t most = GROUP_FLOATS / (cut.state_floats * cut.states);
+    if (cut.parts > most) cut.parts = most > 0 ? (uint32_t)most : 1;
+    cut.tokens = (uint32_t)taylor_round((problem->tokens + cut.parts - 1) / cut.parts, TAYLOR_COLUMNS);
+    cut.parts = (problem->tokens + cut.tokens - 1) / cut.tokens;
+    cut.group = most / cut.parts;
+    if (cut.group == 0) cut.group = 1;
+    const uint64_t units = quartic_taylor_units(problem);
+    if (cut.group > units) cut.group = units;
+    return cut;
+}
+
+static size_t thread_floats(const quartic_taylor_problem *problem) {
+    return taylor_round(taylor_scratch_floats(problem), 64);
+}
+
+static size_t scratch_of(const quartic_op_call *call, uint32_t threads) {
+    const quartic_taylor_problem problem = quartic_taylor_problem_of_call(call);
+    size_t floats = threads * thread_floats(&problem) + 16;
+    if (problem.form == QUARTIC_TAYLOR_LINEAR) {
+        const taylor_parts cut = parts_of(&problem, call->input_count == QUARTIC_TAYLOR_INPUTS);
+        floats += cut.group * cut.parts * cut.states * cut.state_floats;
+    }
+    return floats * sizeof(float);
+}
+
+static int64_t place(const quartic_taylor_strides *strides, const taylor_unit *unit, uint32_t head) {
+    return strides->batch * unit->b + strides->other * unit->other + strides->head * head;
+}
+
+/* The index-th unit: heads fastest, so that neighbours share memory lines. */
+static taylor_unit unit_at(const quartic_taylor_problem *problem, const quartic_op_run *run, uint64_t index) {
+    const bool backward = run->input_count == QUARTIC_TAYLOR_INPUTS;
+    const quartic_operand *in = run->inputs, *out = run->outputs;
+    const uint32_t head = (uint32_t)(index % problem->heads);
+    taylor_unit unit = {.problem = problem,
+                        .mask = problem->masked ? in[QUARTIC_TAYLOR_MASK].data : NULL,
+                        .b = (uint32_t)(index / problem->heads / problem->others),
+                        .other = (uint32_t)(index / problem->heads % problem->others)};
+    unit.key_end = quartic_taylor_key_end(problem, unit.mask, unit.b, unit.other);
+    const int64_t value = place(&problem->value, &unit, head), key = place(&problem->key, &unit, head);
+    const int64_t z = place(&problem->z, &unit, head);
+    unit.q = (const float *)in[QUARTIC_TAYLOR_Q].data + place(&problem->q, &unit, head);
+    unit.k = (const float *)in[QUARTIC_TAYLOR_K].data + place(&problem->k, &unit, head);
+    unit.v = (const float *)in[QUARTIC_TAYLOR_V].data + place(&problem->v, &unit, head);
+    if (backward) {
+        unit.out = (const float *)in[QUARTIC_TAYLOR_OUT].data + value;
+        unit.z = (const float *)in[QUARTIC_TAYLOR_Z].data + z;
+        unit.g = (const float *)in[QUARTIC_TAYLOR_G].data + value;
+        unit.dq = (float *)out[0].data + key;
+        unit.dk = (float *)out[1].data + key;
+        unit.dv = (float *)out[2].data + value;
+    } else {
+        unit.to_out = (float *)out[0].data + value;
+        unit.to_z = (float *)out[1].data + z;
+    }
+    return unit;
+}
+
+static float *aligned(void *scratch) {
+    return (float *)(((uintptr_t)scratch + 63) / 64 * 64);
+}
+
+static void run_quadratic(const quartic_taylor_problem *problem, const quartic_op_run *run) {
+    const taylor_kernels *kernels = best_kernels();
+    const int64_t units = (int64_t)quartic_taylor_units(problem);
+    const size_t own = thread_floats(problem);
+    float *scratch = aligned(run->scratch);
+    const bool backward = run->input_count == QUARTIC_TAYLOR_INPUTS;
+    void (*const kernel)(const taylor_unit *, float *) =
+        backward ? kernels->quadratic_grad : kernels->quadratic;
+#pragma omp parallel for num_threads(run->threads) schedule(static)
+    for (int64_t u = 0; u < units; ++u) {
+        const taylor_unit unit = unit_at(problem, run, (uint64_t)u);
+        kernel(&unit, scratch + (size_t)omp_get_thread_num() * own);
+    }
+}
+
+static taylor_state state_at(const quartic_taylor_problem *problem, float *states, size_t index) {
+    float *values = states + index * taylor_state_floats(problem);
+    return (taylor_state){values, values + taylor_feature_rows(problem) * taylor_value_columns(problem)};
+}
+
+/* states[first] += states[first + 1 .. first + parts - 1], in order. */
+static void sum_parts(float *states, size_t state_floats, size_t first, uint32_t parts) {
+    float *sum = states + first * state_floats;
+    for (uint32_t p = 1; p < parts; ++p) {
+        const float *part = sum + p * state_floats;
+        for (size_t i = 0; i < state_floats; ++i) sum[i] += part[i];
+    }
+}
+
+static void run_linear(const quartic_taylor_problem *problem, const quartic_op_run *run) {
+    const taylor_kernels *kernels = best_kernels();
+    const bool backward = run->input_count == QUARTIC_TAYLOR_INPUTS;
+    const taylor_parts cut = parts_of(problem, backward);
+    const uint64_t units = quartic_taylor_units(problem);
+    const size_t own = thread_floats(problem);
+    float *states = aligned(run->scratch);
+    float *scratch = states + cut.group * cut.parts * cut.states * cut.state_floats;
+    for (uint64_t first = 0; first < units; first += cut.group) {
+        const uint64_t group = units - first < cut.group ? units - first : cut.group;
+        const int64_t pieces = (int64_t)(group * cut.parts);
+        /* State index: (side, unit, part). */
+        const size_t query_states = (size_t)pieces;
+#pragma omp parallel num_threads(run->threads)
+        {
+            float *mine = scratch + (size_t)omp_get_thread_num() * own;
+#pragma omp for schedule(static)
+            for (int64_t p = 0; p < pieces; ++p) {
+                const taylor_unit unit = unit_at(problem, run, first + (uint64_t)p / cut.parts);
+                const uint32_t begin = (uint32_t)((uint64_t)p % cut.parts) * cut.tokens;
+                const uint32_t end =
+                    problem->tokens - begin < cut.tokens ? problem->tokens : begin + cut.tokens;
+                const uint32_t key_end = end < unit.key_end ? end : unit.key_end;
+                kernels->build(&unit, TAYLOR_KEYS, begin, key_end, state_at(problem, states, (size_t)p),
+                               mine);
+                if (backward)
+                    kernels->build(&unit, TAYLOR_QUERIES, begin, end,
+                                   state_at(problem, states, query_states + (size_t)p), mine);
+            }
+#pragma omp for schedule(static)
+            for (int64_t s = 0; s < (int64_t)(group * cut.states); ++s)
+                sum_parts(states, cut.state_floats, (size_t)s * cut.parts, cut.parts);
+#pragma omp for schedule(static)
+            for (int64_t p = 0; p < pieces; ++p) {
+                const taylor_unit unit = unit_at(problem, run, first + (uint64_t)p / cut.parts);
+                const uint32_t begin = (uint32_t)((uint64_t)p % cut.parts) * cut.tokens;
+                const uint32_t end =
+                    problem->tokens - begin < cut.tokens ? problem->tokens : begin + cut.tokens;
+                const size_t whole = (size_t)p / cut.parts * cut.parts;
+                const taylor_state key_state = state_at(problem, states, whole);
+                if (!backward) {
+                    kernels->apply(&unit, begin, end, key_state, mine);
+                } else {
+                    kernels->apply_grad(&unit, TAYLOR_QUERIES, begin, end, key_state, mine);
+                    kernels->apply_grad(&unit, TAYLOR_KEYS, begin, end,
+                                        state_at(problem, states, query_states + whole), mine);
+                }
+            }
+        }
+    }
+}
+
+static void run_row(const quartic_op_run *run) {
+    const quartic_taylor_problem problem = quartic_taylor_problem_of_run(run);
+    (problem.form == QUARTIC_TAYLOR_QUADRATIC ? run_quadratic : run_linear)(&problem, run);
+}
+
+const quartic_fast_row quartic_fast_taylor_attention = {&quartic_op_taylor_attention, NULL, run_row,
+                                                        scratch_of};
+const quartic_fast_row quartic_fast_taylor_attention_grad = {&quartic_op_taylor_attention_grad, NULL, run_row,
+                                                             scratch_of};

@@ -1,0 +1,75 @@
+/* taylor_fast.h: what the tuned kernels of Taylor attention share: one unit of work, buffer sizes, the table
+ * of kernels of one instruction set. See taylor_kernels.h for the algorithms, taylor_attention.c for the
+ * threads.
+ */
+#ifndef QUARTIC_FAST_TAYLOR_FAST_H
+#define QUARTIC_FAST_TAYLOR_FAST_H
+
+#include "ops/taylor_problem.h"
+
+enum {
+    TAYLOR_ROWS = 16, /* rows of a packed buffer are multiples of this ... */
+    TAYLOR_COLUMNS =
+        32, /* ... tokens that lie in lanes are multiples of this, whatever the instruction set */
+    TAYLOR_KEY_BLOCK = 64, /* keys whose weights are held at once */
+    TAYLOR_FEATURE_BLOCK = 64
+};
+
+static inline size_t taylor_round(size_t count, size_t multiple) {
+    return (count + multiple - 1) / multiple * multiple;
+}
+
+/* One head of one sequence: pointers at position 0 of every operand, NULL where the op has none. */
+typedef struct taylor_unit {
+    const quartic_taylor_problem *problem;
+    const int32_t *mask;
+    uint32_t b, other, key_end;
+    const float *q, *k, *v, *out, *z, *g;
+    float *to_out, *to_z, *dq, *dk, *dv;
+} taylor_unit;
+
+/* A unit's state of the linear form, padded with zeros: values (features, value columns), ones (features). */
+typedef struct taylor_state {
+    float *values, *ones;
+} taylor_state;
+
+static inline size_t taylor_feature_rows(const quartic_taylor_problem *problem) {
+    return taylor_round(problem->features, TAYLOR_FEATURE_BLOCK);
+}
+static inline size_t taylor_value_columns(const quartic_taylor_problem *problem) {
+    return taylor_round(problem->dv, TAYLOR_ROWS);
+}
+static inline size_t taylor_state_floats(const quartic_taylor_problem *problem) {
+    return taylor_feature_rows(problem) * (taylor_value_columns(problem) + 1);
+}
+
+typedef enum taylor_side { TAYLOR_KEYS, TAYLOR_QUERIES } taylor_side;
+
+/* Kernels for one instruction set; scratch is one thread's, of taylor_scratch_floats, 64-byte aligned. */
+typedef struct taylor_kernels {
+    void (*quadratic)(const taylor_unit *unit, float *scratch);
+    void (*quadratic_grad)(const taylor_unit *unit, float *scratch);
+    /* state = sum over positions begin .. end - 1 of c_f f(k) (v, 1), or for queries c_f f(q) (a, -D). */
+    void (*build)(const taylor_unit *unit, taylor_side side, uint32_t begin, uint32_t end, taylor_state state,
+                  float *scratch);
+    /* out and z of queries begin .. end - 1 */
+    void (*apply)(const taylor_unit *unit, uint32_t begin, uint32_t end, taylor_state key_state,
+                  float *scratch);
+    /* dq of these queries from the keys' state, or dk and dv of these keys from the queries' state */
+    void (*apply_grad)(const taylor_unit *unit, taylor_side side, uint32_t begin, uint32_t end,
+                       taylor_state state, float *scratch);
+} taylor_kernels;
+
+/* Floats of scratch that any kernel of the problem's form needs for one thread. */
+static inline size_t taylor_scratch_floats(const quartic_taylor_problem *problem) {
+    const size_t d = taylor_round(problem->d + 1, TAYLOR_ROWS), dv = taylor_value_columns(problem);
+    const size_t tiles = 2 * (size_t)TAYLOR_KEY_BLOCK * TAYLOR_COLUMNS + (d + dv) * TAYLOR_COLUMNS;
+    if (problem->form == QUARTIC_TAYLOR_QUADRATIC) {
+        const size_t tokens = taylor_round(problem->tokens, TAYLOR_COLUMNS);
+        return tokens * (4 * d + 4 * dv + 2) + tiles; /* q, q^T, k, dk; v, a, a^T, dv; ones, D */
+    }
+    return 3 * (d + dv) * TAYLOR_COLUMNS + 2 * TAYLOR_COLUMNS + tiles +
+           taylor_feature_rows(problem) * TAYLOR_ROWS;
+}
+
+#endif

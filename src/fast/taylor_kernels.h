@@ -1,0 +1,566 @@
+/* taylor_kernels.h: the tuned loops of Taylor attention, included once per instruction set.
+ *
+ * Before inclusion: TAYLOR_LANES (floats of a vector), TAYLOR_TARGET (function attribute), TAYLOR_NAME(x).
+ * Everything heavy is one small matrix product, `multiply`: rows of broadcast numbers times rows of vectors,
+ * with rows x vectors sums in registers. A block is 2 vectors of tokens ("columns"). With W the weights of a
+ * block of keys (rows) for a block of queries (columns): W = 1 + S + S^2/2, S = K Q^T        rows keys, sum
+ * over components out^T += V^T W                      rows components, sum over keys dV += W A, dK += dS Q
+ * rows keys, columns components, sum over queries dQ^T += K^T dS                      rows components, sum
+ * over keys The linear form has the features of a block of tokens in the place of W. Hidden keys are left out
+ * when a sequence is packed (quadratic) or get an extended vector of zeros (linear); padding does the same.
+ */
+
+typedef float TAYLOR_NAME(vector) __attribute__((vector_size(TAYLOR_LANES * 4), may_alias));
+#define vector TAYLOR_NAME(vector)
+
+/* Sums in registers: TILE of them, as TILE / 2 rows of 2 vectors or TILE rows of 1. */
+#define TILE   (TAYLOR_LANES == 16 ? 16 : 8)
+#define BLOCK  (2u * TAYLOR_LANES)
+#define INLINE static inline __attribute__((always_inline)) TAYLOR_TARGET
+#define KERNEL static TAYLOR_TARGET
+
+INLINE vector *TAYLOR_NAME(at)(float *p) {
+    return (vector *)p;
+}
+INLINE const vector *TAYLOR_NAME(from)(const float *p) {
+    return (const vector *)p;
+}
+#define at   TAYLOR_NAME(at)
+#define from TAYLOR_NAME(from)
+
+/* sums[r][c] += sum_k left(r, k) right(k, c), left(r, k) = left[r row_step + k depth_step] broadcast and
+ * right(k, c) the c-th vector at right + k right_step. rows, vectors: constants with rows * vectors <= TILE.
+ */
+INLINE void TAYLOR_NAME(multiply)(uint32_t rows, uint32_t vectors, size_t depth, const float *left,
+                                  size_t row_step, size_t depth_step, const float *right, size_t right_step,
+                                  vector *sums) {
+    for (size_t k = 0; k < depth; ++k) {
+        vector columns[2];
+        for (uint32_t c = 0; c < vectors; ++c) columns[c] = from(right + k * right_step)[c];
+        TAYLOR_UNROLL
+        for (uint32_t r = 0; r < rows; ++r)
+            for (uint32_t c = 0; c < vectors; ++c)
+                sums[r * vectors + c] += left[r * row_step + k * depth_step] * columns[c];
+    }
+}
+#define multiply TAYLOR_NAME(multiply)
+
+/* result (rows, columns) += or = left right; rows and columns are padded (see the callers) to whole tiles. */
+INLINE void TAYLOR_NAME(product)(uint32_t rows, uint32_t vectors, bool add, size_t row_count,
+                                 size_t column_count, size_t depth, const float *left, size_t row_step,
+                                 size_t depth_step, const float *right, size_t right_step, float *result,
+                                 size_t result_step) {
+    for (size_t c = 0; c < column_count; c += vectors * TAYLOR_LANES)
+        for (size_t r = 0; r < row_count; r += rows) {
+            vector sums[TILE];
+            float *corner = result + r * result_step + c;
+            TAYLOR_UNROLL
+            for (uint32_t k = 0; k < rows * vectors; ++k)
+                sums[k] = add ? at(corner + k / vectors * result_step)[k % vectors] : (vector){0};
+            multiply(rows, vectors, depth, left + r * row_step, row_step, depth_step, right + c, right_step,
+                     sums);
+            TAYLOR_UNROLL
+            for (uint32_t k = 0; k < rows * vectors; ++k)
+                at(corner + k / vectors * result_step)[k % vectors] = sums[k];
+        }
+}
+#define product TAYLOR_NAME(product)
+
+/* tile (components, BLOCK) += rows^T weights: rows (count, components), weights (count, BLOCK). */
+KERNEL void TAYLOR_NAME(spread)(size_t components, size_t count, const float *rows, size_t step,
+                                const float *weights, float *tile) {
+    product(TILE / 2, 2, true, components, BLOCK, count, rows, 1, step, weights, BLOCK, tile, BLOCK);
+}
+#define spread TAYLOR_NAME(spread)
+
+/* result (count, components) += weights rows: weights (count, BLOCK), rows (BLOCK, components). */
+KERNEL void TAYLOR_NAME(gather)(size_t components, size_t count, const float *weights, const float *rows,
+                                size_t step, float *result) {
+    if (components % BLOCK == 0)
+        product(TILE / 2, 2, true, count, components, BLOCK, weights, BLOCK, 1, rows, step, result, step);
+    else
+        product(TILE, 1, true, count, components, BLOCK, weights, BLOCK, 1, rows, step, result, step);
+}
+#define gather TAYLOR_NAME(gather)
+
+/* ---- packing ---- */
+
+typedef float TAYLOR_NAME(four) __attribute__((vector_size(16), may_alias, aligned(4)));
+#define four TAYLOR_NAME(four)
+
+/* to (4 rows, to_step) = transpose of from (4 rows, from_step). */
+INLINE void TAYLOR_NAME(transpose4)(const float *source, int64_t from_step, float *to, int64_t to_step) {
+    const four r0 = *(const four *)source, r1 = *(const four *)(source + from_step);
+    const four r2 = *(const four *)(source + 2 * from_step), r3 = *(const four *)(source + 3 * from_step);
+    const four a = __builtin_shufflevector(r0, r1, 0, 4, 1, 5),
+               b = __builtin_shufflevector(r2, r3, 0, 4, 1, 5);
+    const four c = __builtin_shufflevector(r0, r1, 2, 6, 3, 7),
+               d = __builtin_shufflevector(r2, r3, 2, 6, 3, 7);
+    *(four *)to = __builtin_shufflevector(a, b, 0, 1, 4, 5);
+    *(four *)(to + to_step) = __builtin_shufflevector(a, b, 2, 3, 6, 7);
+    *(four *)(to + 2 * to_step) = __builtin_shufflevector(c, d, 0, 1, 4, 5);
+    *(four *)(to + 3 * to_step) = __builtin_shufflevector(c, d, 2, 3, 6, 7);
+}
+
+/* to (width, to_step) = transpose of source (count, from_step), both with adjacent columns. */
+KERNEL void TAYLOR_NAME(transpose)(size_t count, size_t width, const float *source, int64_t from_step,
+                                   float *to, int64_t to_step) {
+    const size_t whole_count = count / 4 * 4, whole_width = width / 4 * 4;
+    for (size_t i = 0; i < whole_count; i += 4)
+        for (size_t a = 0; a < whole_width; a += 4)
+            TAYLOR_NAME(transpose4)
+            (source + (int64_t)i * from_step + (int64_t)a, from_step, to + (int64_t)a * to_step + (int64_t)i,
+             to_step);
+    for (size_t i = 0; i < count; ++i)
+        for (size_t a = i < whole_count ? whole_width : 0; a < width; ++a)
+            to[(int64_t)a * to_step + (int64_t)i] = source[(int64_t)i * from_step + (int64_t)a];
+}
+#define transpose TAYLOR_NAME(transpose)
+
+/* One row of `width` numbers, `component` apart, to a padded row of `step`. */
+INLINE void TAYLOR_NAME(pack_row)(const float *source, int64_t component, size_t width, float *to,
+                                  size_t step) {
+    if (component == 1)
+        for (size_t a = 0; a < width; ++a) to[a] = source[a];
+    else
+        for (size_t a = 0; a < width; ++a) to[a] = source[(int64_t)a * component];
+    for (size_t a = width; a < step; ++a) to[a] = 0;
+}
+#define pack_row TAYLOR_NAME(pack_row)
+
+INLINE void TAYLOR_NAME(clear)(float *p, size_t count) {
+    for (size_t i = 0; i < count; ++i) p[i] = 0;
+}
+#define clear TAYLOR_NAME(clear)
+
+/* rows (count, step) of an operand's positions begin .. */
+KERNEL void TAYLOR_NAME(pack_rows)(const float *source, const quartic_taylor_strides *strides, uint32_t begin,
+                                   size_t count, size_t width, float *rows, size_t step) {
+    for (size_t i = 0; i < count; ++i)
+        pack_row(source + (int64_t)(begin + i) * strides->position, strides->component, width,
+                 rows + i * step, step);
+}
+#define pack_rows TAYLOR_NAME(pack_rows)
+
+/* The visible keys and values of a unit, one after the other; returns how many. Padded with zero rows, and
+ * `ones` with zeros, to a multiple of TAYLOR_ROWS. */
+KERNEL size_t TAYLOR_NAME(pack_keys)(const taylor_unit *unit, float *k, size_t k_step, float *v,
+                                     size_t v_step, float *ones) {
+    const quartic_taylor_problem *problem = unit->problem;
+    size_t count = 0;
+    for (uint32_t j = 0; j < unit->key_end; ++j) {
+        if (!quartic_taylor_visible(problem, unit->mask, unit->b, unit->other, j)) continue;
+        pack_row(unit->k + (int64_t)j * problem->k.position, problem->k.component, problem->d,
+                 k + count * k_step, k_step);
+        pack_row(unit->v + (int64_t)j * problem->v.position, problem->v.component, problem->dv,
+                 v + count * v_step, v_step);
+        ones[count++] = 1;
+    }
+    const size_t padded = taylor_round(count, TAYLOR_ROWS);
+    clear(k + count * k_step, (padded - count) * k_step);
+    clear(v + count * v_step, (padded - count) * v_step);
+    clear(ones + count, padded - count);
+    return count;
+}
+#define pack_keys TAYLOR_NAME(pack_keys)
+
+/* a (count, step) = g / z and delta = a . out (0 where z is clamped) of queries begin .. begin + count - 1.
+ */
+KERNEL void TAYLOR_NAME(pack_cotangents)(const taylor_unit *unit, uint32_t begin, size_t count, float *a,
+                                         size_t step, float *delta) {
+    const quartic_taylor_problem *problem = unit->problem;
+    for (size_t i = 0; i < count; ++i) {
+        const int64_t position = (int64_t)(begin + i) * problem->value.position;
+        const float z = unit->z[(int64_t)(begin + i) * problem->z.position], inverse = 1 / z;
+        const float *g = unit->g + position, *out = unit->out + position;
+        float *row = a + i * step;
+        float sum = 0;
+        for (size_t e = 0; e < problem->dv; ++e) row[e] = g[e] * inverse;
+        for (size_t e = problem->dv; e < step; ++e) row[e] = 0;
+        for (size_t e = 0; e < problem->dv; ++e) sum += row[e] * out[e];
+        delta[i] = z > (float)QUARTIC_TAYLOR_LEAST ? sum : 0;
+    }
+}
+#define pack_cotangents TAYLOR_NAME(pack_cotangents)
+
+/* Position p of an output from column p of a tile (width, BLOCK), for `count` columns. */
+KERNEL void TAYLOR_NAME(unpack_columns)(const float *tile, size_t count, size_t width, float *to,
+                                        int64_t position) {
+    transpose(width, count, tile, BLOCK, to, position);
+}
+#define unpack_columns TAYLOR_NAME(unpack_columns)
+
+/* ---- quadratic form ---- */
+
+/* weights (count, BLOCK) = 1 + s + s^2/2 for `count` keys, whose ones say where 1 is 0; total (BLOCK) +=
+ * sums. */
+KERNEL void TAYLOR_NAME(weigh)(size_t count, size_t d, const float *k, size_t k_step, const float *ones,
+                               const float *q_columns, size_t q_step, float *weights, float *total) {
+    vector totals[2] = {from(total)[0], from(total)[1]};
+    for (size_t j = 0; j < count; j += TILE / 2) {
+        vector sums[TILE] = {{0}};
+        multiply(TILE / 2, 2, d, k + j * k_step, k_step, 1, q_columns, q_step, sums);
+        TAYLOR_UNROLL
+        for (uint32_t t = 0; t < TILE; ++t) {
+            const vector w = ones[j + t / 2] + sums[t] * (1.0f + sums[t] * 0.5f);
+            totals[t % 2] += w;
+            at(weights + (j + t / 2) * BLOCK)[t % 2] = w;
+        }
+    }
+    at(total)[0] = totals[0];
+    at(total)[1] = totals[1];
+}
+
+/* out and z of a block of queries from the sums over keys: numerator (dv, BLOCK), total (BLOCK). */
+KERNEL void TAYLOR_NAME(finish)(const taylor_unit *unit, uint32_t begin, size_t count, float *numerator,
+                                float *total) {
+    const quartic_taylor_problem *problem = unit->problem;
+    float inverse[BLOCK] __attribute__((aligned(64)));
+    for (uint32_t i = 0; i < BLOCK; ++i) {
+        total[i] = total[i] > (float)QUARTIC_TAYLOR_LEAST ? total[i] : (float)QUARTIC_TAYLOR_LEAST;
+        inverse[i] = 1 / total[i];
+    }
+    for (size_t e = 0; e < problem->dv; ++e)
+        for (uint32_t c = 0; c < 2; ++c) at(numerator + e * BLOCK)[c] *= from(inverse)[c];
+    unpack_columns(numerator, count, problem->dv, unit->to_out + (int64_t)begin * problem->value.position,
+                   problem->value.position);
+    for (size_t i = 0; i < count; ++i) unit->to_z[(int64_t)(begin + i) * problem->z.position] = total[i];
+}
+#define finish TAYLOR_NAME(finish)
+
+/* Transposed rows of queries begin .. of a packed (tokens, step), zero beyond count: columns (width, BLOCK).
+ */
+KERNEL void TAYLOR_NAME(pack_columns)(const float *source, const quartic_taylor_strides *strides,
+                                      uint32_t begin, size_t count, size_t width, float *columns) {
+    const float *first = source + (int64_t)begin * strides->position;
+    if (count < BLOCK) clear(columns, width * BLOCK);
+    if (strides->component == 1) {
+        transpose(count, width, first, strides->position, columns, BLOCK);
+        return;
+    }
+    for (size_t i = 0; i < count; ++i)
+        for (size_t a = 0; a < width; ++a)
+            columns[a * BLOCK + i] = first[(int64_t)i * strides->position + (int64_t)a * strides->component];
+}
+#define pack_columns TAYLOR_NAME(pack_columns)
+
+KERNEL void TAYLOR_NAME(quadratic)(const taylor_unit *unit, float *scratch) {
+    const quartic_taylor_problem *problem = unit->problem;
+    const size_t d = problem->d, k_step = taylor_round(d, TAYLOR_ROWS),
+                 v_step = taylor_value_columns(problem);
+    const size_t tokens = taylor_round(problem->tokens, TAYLOR_COLUMNS);
+    float *k = scratch;                                    // (tokens, k_step)
+    float *v = k + tokens * k_step;                        // (tokens, v_step)
+    float *ones = v + tokens * v_step;                     // (tokens)
+    float *q = ones + tokens;                              // (d, BLOCK)
+    float *weights = q + k_step * BLOCK;                   // (TAYLOR_KEY_BLOCK, BLOCK)
+    float *numerator = weights + TAYLOR_KEY_BLOCK * BLOCK; // (dv, BLOCK)
+    const size_t keys = taylor_round(pack_keys(unit, k, k_step, v, v_step, ones), TAYLOR_ROWS);
+    for (uint32_t begin = 0; begin < problem->tokens; begin += BLOCK) {
+        const size_t count = problem->tokens - begin < BLOCK ? problem->tokens - begin : BLOCK;
+        float total[BLOCK] __attribute__((aligned(64))) = {0};
+        pack_columns(unit->q, &problem->q, begin, count, d, q);
+        clear(numerator, v_step * BLOCK);
+        for (size_t j = 0; j < keys; j += TAYLOR_KEY_BLOCK) {
+            const size_t block = keys - j < TAYLOR_KEY_BLOCK ? keys - j : TAYLOR_KEY_BLOCK;
+            TAYLOR_NAME(weigh)(block, d, k + j * k_step, k_step, ones + j, q, BLOCK, weights, total);
+            spread(v_step, block, v + j * v_step, v_step, weights, numerator);
+        }
+        finish(unit, begin, count, numerator, total);
+    }
+}
+
+/* From scores s in `weights`, (count, BLOCK): weights = 1 + s + s^2/2, slopes = (a . v - delta)(1 + s). */
+KERNEL void TAYLOR_NAME(slopes)(size_t count, size_t dv, const float *v, size_t v_step, const float *ones,
+                                const float *a_columns, const float *delta, float *weights, float *slopes) {
+    for (size_t j = 0; j < count; j += TILE / 2) {
+        vector sums[TILE];
+        TAYLOR_UNROLL
+        for (uint32_t t = 0; t < TILE; ++t) sums[t] = -from(delta)[t % 2];
+        multiply(TILE / 2, 2, dv, v + j * v_step, v_step, 1, a_columns, BLOCK, sums);
+        TAYLOR_UNROLL
+        for (uint32_t t = 0; t < TILE; ++t) {
+            vector *w = &at(weights + (j + t / 2) * BLOCK)[t % 2];
+            const vector s = *w;
+            at(slopes + (j + t / 2) * BLOCK)[t % 2] = sums[t] * (1.0f + s);
+            *w = ones[j + t / 2] + s * (1.0f + s * 0.5f);
+        }
+    }
+}
+
+/* The gradients of all positions of a unit's keys: packed rows of the visible ones in order, zeros elsewhere.
+ */
+KERNEL void TAYLOR_NAME(unpack_keys)(const taylor_unit *unit, const float *dk, size_t k_step, const float *dv,
+                                     size_t v_step) {
+    const quartic_taylor_problem *problem = unit->problem;
+    size_t row = 0;
+    for (uint32_t j = 0; j < problem->tokens; ++j) {
+        float *to_k = unit->dk + (int64_t)j * problem->key.position;
+        float *to_v = unit->dv + (int64_t)j * problem->value.position;
+        if (j < unit->key_end && quartic_taylor_visible(problem, unit->mask, unit->b, unit->other, j)) {
+            for (size_t a = 0; a < problem->d; ++a) to_k[a] = dk[row * k_step + a];
+            for (size_t e = 0; e < problem->dv; ++e) to_v[e] = dv[row * v_step + e];
+            ++row;
+        } else {
+            clear(to_k, problem->d);
+            clear(to_v, problem->dv);
+        }
+    }
+}
+
+KERNEL void TAYLOR_NAME(quadratic_grad)(const taylor_unit *unit, float *scratch) {
+    const quartic_taylor_problem *problem = unit->problem;
+    const size_t d = problem->d, k_step = taylor_round(d, TAYLOR_ROWS);
+    const size_t dv = problem->dv, v_step = taylor_value_columns(problem);
+    const size_t tokens = taylor_round(problem->tokens, TAYLOR_COLUMNS);
+    float *k = scratch;                                 // (tokens, k_step)
+    float *v = k + tokens * k_step;                     // (tokens, v_step)
+    float *dk = v + tokens * v_step;                    // (tokens, k_step)
+    float *dvalue = dk + tokens * k_step;               // (tokens, v_step)
+    float *ones = dvalue + tokens * v_step;             // (tokens)
+    float *q = ones + tokens;                           // (BLOCK, k_step)
+    float *a = q + BLOCK * k_step;                      // (BLOCK, v_step)
+    float *q_columns = a + BLOCK * v_step;              // (d, BLOCK)
+    float *a_columns = q_columns + BLOCK * k_step;      // (dv, BLOCK)
+    float *weights = a_columns + BLOCK * v_step;        // (TAYLOR_KEY_BLOCK, BLOCK)
+    float *slopes = weights + TAYLOR_KEY_BLOCK * BLOCK; // (TAYLOR_KEY_BLOCK, BLOCK)
+    float *dq = slopes + TAYLOR_KEY_BLOCK * BLOCK;      // (d, BLOCK)
+    const size_t keys = taylor_round(pack_keys(unit, k, k_step, v, v_step, ones), TAYLOR_ROWS);
+    clear(dk, keys * k_step);
+    clear(dvalue, keys * v_step);
+    for (uint32_t begin = 0; begin < problem->tokens; begin += BLOCK) {
+        const size_t count = problem->tokens - begin < BLOCK ? problem->tokens - begin : BLOCK;
+        float delta[BLOCK] __attribute__((aligned(64))) = {0};
+        if (count < BLOCK) clear(q, BLOCK * (k_step + v_step)); /* q and a, which lie side by side */
+        pack_rows(unit->q, &problem->q, begin, count, d, q, k_step);
+        pack_cotangents(unit, begin, count, a, v_step, delta);
+        transpose(BLOCK, d, q, (int64_t)k_step, q_columns, BLOCK);
+        transpose(BLOCK, dv, a, (int64_t)v_step, a_columns, BLOCK);
+        clear(dq, k_step * BLOCK);
+        for (size_t j = 0; j < keys; j += TAYLOR_KEY_BLOCK) {
+            const size_t block = keys - j < TAYLOR_KEY_BLOCK ? keys - j : TAYLOR_KEY_BLOCK;
+            product(TILE / 2, 2, false, block, BLOCK, d, k + j * k_step, k_step, 1, q_columns, BLOCK, weights,
+                    BLOCK);
+            TAYLOR_NAME(slopes)
+            (block, dv, v + j * v_step, v_step, ones + j, a_columns, delta, weights, slopes);
+            spread(k_step, block, k + j * k_step, k_step, slopes, dq);
+            gather(k_step, block, slopes, q, k_step, dk + j * k_step);
+            gather(v_step, block, weights, a, v_step, dvalue + j * v_step);
+        }
+        unpack_columns(dq, count, d, unit->dq + (int64_t)begin * problem->key.position,
+                       problem->key.position);
+    }
+    TAYLOR_NAME(unpack_keys)(unit, dk, k_step, dvalue, v_step);
+}
+
+/* ---- linear form ---- */
+
+/* A place in the list of features: f stands for x_a x_b. */
+typedef struct TAYLOR_NAME(pair) {
+    size_t a, b;
+} TAYLOR_NAME(pair);
+#define pair TAYLOR_NAME(pair)
+
+INLINE pair TAYLOR_NAME(next_pair)(pair p, size_t d) {
+    return p.b < d ? (pair){p.a, p.b + 1} : (pair){p.a + 1, p.a + 1};
+}
+#define next_pair TAYLOR_NAME(next_pair)
+
+/* x (1 + d, BLOCK): the extended vectors of keys or queries begin .. begin + count - 1 in columns; hidden
+ * keys and columns beyond count are zero, so all their features are. */
+KERNEL void TAYLOR_NAME(pack_extended)(const taylor_unit *unit, taylor_side side, uint32_t begin,
+                                       size_t count, float *x) {
+    const quartic_taylor_problem *problem = unit->problem;
+    const bool keys = side == TAYLOR_KEYS;
+    pack_columns(keys ? unit->k : unit->q, keys ? &problem->k : &problem->q, begin, count, problem->d,
+                 x + BLOCK);
+    for (size_t i = 0; i < BLOCK; ++i) {
+        const bool seen = i < count && (!keys || (begin + i < unit->key_end &&
+                                                  quartic_taylor_visible(problem, unit->mask, unit->b,
+                                                                         unit->other, begin + (uint32_t)i)));
+        x[i] = seen ? 1 : 0;
+        if (!seen && i < count)
+            for (size_t a = 1; a <= problem->d; ++a) x[a * BLOCK + i] = 0;
+    }
+}
+#define pack_extended TAYLOR_NAME(pack_extended)
+
+/* y (BLOCK, step) and last (BLOCK): what a token adds to the state: (v, 1) of a key, (a, -D) of a query. */
+KERNEL void TAYLOR_NAME(pack_terms)(const taylor_unit *unit, taylor_side side, uint32_t begin, size_t count,
+                                    float *y, size_t step, float *last) {
+    if (count < BLOCK) clear(y, BLOCK * step);
+    if (side == TAYLOR_KEYS) {
+        pack_rows(unit->v, &unit->problem->v, begin, count, unit->problem->dv, y, step);
+        for (uint32_t i = 0; i < BLOCK; ++i) last[i] = 1;
+        return;
+    }
+    pack_cotangents(unit, begin, count, y, step, last);
+    for (uint32_t i = 0; i < BLOCK; ++i) last[i] = i < count ? -last[i] : 0;
+}
+#define pack_terms TAYLOR_NAME(pack_terms)
+
+KERNEL void TAYLOR_NAME(build)(const taylor_unit *unit, taylor_side side, uint32_t begin, uint32_t end,
+                               taylor_state state, float *scratch) {
+    const quartic_taylor_problem *problem = unit->problem;
+    const size_t d = problem->d, step = taylor_value_columns(problem), rows = taylor_feature_rows(problem);
+    float *x = scratch;                                      // (1 + d, BLOCK)
+    float *y = x + taylor_round(d + 1, TAYLOR_ROWS) * BLOCK; // (BLOCK, step)
+    float *last = y + BLOCK * step;                          // (BLOCK)
+    float *features = last + BLOCK;                          // (TAYLOR_FEATURE_BLOCK, BLOCK)
+    float *ones = features + TAYLOR_FEATURE_BLOCK * BLOCK;   // (rows, TAYLOR_LANES): partial sums
+    clear(state.values, rows * step);
+    clear(ones, rows * TAYLOR_LANES);
+    for (; begin < end; begin += BLOCK) {
+        const size_t count = end - begin < BLOCK ? end - begin : BLOCK;
+        pack_extended(unit, side, begin, count, x);
+        pack_terms(unit, side, begin, count, y, step, last);
+        pair p = {0, 0};
+        for (size_t first = 0; first < problem->features; first += TAYLOR_FEATURE_BLOCK) {
+            size_t f = 0;
+            for (; f < TAYLOR_FEATURE_BLOCK && first + f < problem->features; ++f, p = next_pair(p, d)) {
+                const float weight = p.a == p.b && p.a > 0 ? 0.5f : 1.0f;
+                vector sum = from(ones + (first + f) * TAYLOR_LANES)[0];
+                for (uint32_t c = 0; c < 2; ++c) {
+                    const vector feature = weight * from(x + p.a * BLOCK)[c] * from(x + p.b * BLOCK)[c];
+                    sum += feature * from(last)[c];
+                    at(features + f * BLOCK)[c] = feature;
+                }
+                at(ones + (first + f) * TAYLOR_LANES)[0] = sum;
+            }
+            const size_t whole = taylor_round(f, TAYLOR_ROWS);
+            clear(features + f * BLOCK, (whole - f) * BLOCK);
+            gather(step, whole, features, y, step, state.values + first * step);
+        }
+    }
+    for (size_t f = 0; f < rows; ++f) {
+        float sum = 0;
+        for (uint32_t lane = 0; lane < TAYLOR_LANES; ++lane) sum += ones[f * TAYLOR_LANES + lane];
+        state.ones[f] = sum;
+    }
+}
+
+/* sums (dv, BLOCK) and total (BLOCK): sum_f f(x) state_f for a block of extended vectors x. */
+KERNEL void TAYLOR_NAME(apply_block)(const quartic_taylor_problem *problem, const float *x,
+                                     taylor_state state, float *features, float *sums, float *total) {
+    const size_t step = taylor_value_columns(problem);
+    vector totals[2] = {{0}, {0}};
+    pair p = {0, 0};
+    clear(sums, step * BLOCK);
+    for (size_t first = 0; first < problem->features; first += TAYLOR_FEATURE_BLOCK) {
+        size_t f = 0;
+        for (; f < TAYLOR_FEATURE_BLOCK && first + f < problem->features; ++f, p = next_pair(p, problem->d))
+            for (uint32_t c = 0; c < 2; ++c) {
+                const vector feature = from(x + p.a * BLOCK)[c] * from(x + p.b * BLOCK)[c];
+                totals[c] += state.ones[first + f] * feature;
+                at(features + f * BLOCK)[c] = feature;
+            }
+        spread(step, f, state.values + first * step, step, features, sums);
+    }
+    at(total)[0] = totals[0];
+    at(total)[1] = totals[1];
+}
+#define apply_block TAYLOR_NAME(apply_block)
+
+KERNEL void TAYLOR_NAME(apply)(const taylor_unit *unit, uint32_t begin, uint32_t end, taylor_state key_state,
+                               float *scratch) {
+    const quartic_taylor_problem *problem = unit->problem;
+    float *x = scratch;                                                      // (1 + d, BLOCK)
+    float *features = x + taylor_round(problem->d + 1, TAYLOR_ROWS) * BLOCK; // (TAYLOR_FEATURE_BLOCK, BLOCK)
+    float *sums = features + TAYLOR_FEATURE_BLOCK * BLOCK;                   // (dv, BLOCK)
+    for (; begin < end; begin += BLOCK) {
+        const size_t count = end - begin < BLOCK ? end - begin : BLOCK;
+        float total[BLOCK] __attribute__((aligned(64)));
+        pack_extended(unit, TAYLOR_QUERIES, begin, count, x);
+        apply_block(problem, x, key_state, features, sums, total);
+        finish(unit, begin, count, sums, total);
+    }
+}
+
+/* dx (1 + d, BLOCK) = d/dx sum_f f(x) (state_f . (y, last)): y (dv, BLOCK). */
+KERNEL void TAYLOR_NAME(apply_grad_block)(const quartic_taylor_problem *problem, const float *x,
+                                          const float *y, const float *last, taylor_state state,
+                                          float *products, float *dx) {
+    const size_t step = taylor_value_columns(problem);
+    pair p = {0, 0};
+    clear(dx, (problem->d + 1) * BLOCK);
+    for (size_t first = 0; first < problem->features; first += TAYLOR_FEATURE_BLOCK) {
+        product(TILE / 2, 2, false, TAYLOR_FEATURE_BLOCK, BLOCK, problem->dv, state.values + first * step,
+                step, 1, y, BLOCK, products, BLOCK);
+        for (size_t f = 0; f < TAYLOR_FEATURE_BLOCK && first + f < problem->features;
+             ++f, p = next_pair(p, problem->d))
+            for (uint32_t c = 0; c < 2; ++c) {
+                const vector g = from(products + f * BLOCK)[c] + state.ones[first + f] * from(last)[c];
+                at(dx + p.a * BLOCK)[c] += g * from(x + p.b * BLOCK)[c];
+                at(dx + p.b * BLOCK)[c] += g * from(x + p.a * BLOCK)[c];
+            }
+    }
+}
+
+KERNEL void TAYLOR_NAME(apply_grad)(const taylor_unit *unit, taylor_side side, uint32_t begin, uint32_t end,
+                                    taylor_state state, float *scratch) {
+    const quartic_taylor_problem *problem = unit->problem;
+    const size_t d = problem->d, dv = problem->dv, step = taylor_value_columns(problem);
+    const size_t extended = taylor_round(d + 1, TAYLOR_ROWS);
+    float *x = scratch;                                    // (1 + d, BLOCK)
+    float *dx = x + extended * BLOCK;                      // (1 + d, BLOCK)
+    float *y = dx + extended * BLOCK;                      // (BLOCK, step)
+    float *y_columns = y + BLOCK * step;                   // (dv, BLOCK)
+    float *last = y_columns + BLOCK * step;                // (BLOCK)
+    float *features = last + BLOCK;                        // (TAYLOR_FEATURE_BLOCK, BLOCK)
+    float *sums = features + TAYLOR_FEATURE_BLOCK * BLOCK; // (dv, BLOCK)
+    for (; begin < end; begin += BLOCK) {
+        const size_t count = end - begin < BLOCK ? end - begin : BLOCK;
+        pack_extended(unit, side, begin, count, x);
+        pack_terms(unit, side, begin, count, y, step, last);
+        transpose(BLOCK, dv, y, (int64_t)step, y_columns, BLOCK);
+        TAYLOR_NAME(apply_grad_block)(problem, x, y_columns, last, state, features, dx);
+        float *to = (side == TAYLOR_KEYS ? unit->dk : unit->dq) + (int64_t)begin * problem->key.position;
+        if (side == TAYLOR_KEYS) { /* a hidden key is no feature: its row of dk must not see the constant 1 */
+            for (size_t a = 1; a <= d; ++a)
+                for (uint32_t c = 0; c < 2; ++c) at(dx + a * BLOCK)[c] *= from(x)[c];
+            float total[BLOCK] __attribute__((aligned(64)));
+            apply_block(problem, x, state, features, sums, total);
+            unpack_columns(sums, count, dv, unit->dv + (int64_t)begin * problem->value.position,
+                           problem->value.position);
+        }
+        unpack_columns(dx + BLOCK, count, d, to, problem->key.position);
+    }
+}
+
+static const taylor_kernels TAYLOR_NAME(kernels) = {
+    .quadratic = TAYLOR_NAME(quadratic),
+    .quadratic_grad = TAYLOR_NAME(quadratic_grad),
+    .build = TAYLOR_NAME(build),
+    .apply = TAYLOR_NAME(apply),
+    .apply_grad = TAYLOR_NAME(apply_grad),
+};
+
+#undef vector
+#undef TILE
+#undef BLOCK
+#undef INLINE
+#undef KERNEL
+#undef at
+#undef from
+#undef multiply
+#undef product
+#undef spread
+#undef gather
+#undef four
+#undef transpose
+#undef pack_row
+#undef clear
+#undef pack_rows
+#undef pack_keys
+#undef pack_cotangents
+#undef unpack_columns
+#undef finish
+#undef pack_columns
+#undef pair
+#undef next_pair
+#undef pack_extended
+#undef pack_terms
+#undef apply_block
+#undef TAYLOR_LANES
+#undef TAYLOR_TARGET
+#undef TAYLOR_NAME

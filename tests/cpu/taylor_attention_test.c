@@ -1,0 +1,116 @@
+/* taylor_attention_test.c: the tuned rows of Taylor attention against the reference in double: every
+ * remainder of the tiles, masks, strides, both forms, sequences cut into parts; and the same bits for any
+ * number of threads. */
+#include "unit/taylor_rig.h"
+
+#define LENGTH(array) (sizeof(array) / sizeof(array)[0])
+
+/* A sum of count terms of the result's size, each rounded: the same bound as the op's own. */
+static double bound(const taylor_spec *spec, const quartic_op *op) {
+    const double tokens = spec->options.axis == 1 ? spec->r : spec->c;
+    const double features = (spec->d + 1.0) * (spec->d + 2.0) / 2;
+    const double along = spec->options.form == QUARTIC_TAYLOR_LINEAR ? features : spec->d;
+    return op->tolerance * 1.2e-7 * sqrt(tokens + along + spec->dv);
+}
+
+static void tuned_rows_equal_the_reference(void **state) {
+    (void)state;
+    static const uint32_t tokens[] = {1, 2, 3, 5, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 129};
+    static const uint32_t widths[][2] = {{1, 1}, {3, 5}, {8, 16}, {16, 16}, {17, 9}, {40, 33}, {64, 64}};
+    for (size_t t = 0; t < LENGTH(tokens); ++t)
+        for (size_t w = 0; w < LENGTH(widths); ++w)
+            for (uint32_t form = 1; form <= 2; ++form) {
+                const uint32_t n = tokens[t], variant = (uint32_t)(t + w + form);
+                if (n > 33 && widths[w][0] > 16) continue; /* the reference would take seconds */
+                taylor_spec spec = {.b = 1, .r = n, .c = 2, .h = 2, .d = widths[w][0], .dv = widths[w][1]};
+                spec.options = (quartic_taylor_options){.axis = 1, .form = form, .causal = variant % 3 == 0};
+                spec.masked = variant % 2 == 0;
+                spec.packing = (taylor_packing)(variant % 3);
+                if (variant % 4 == 1) {
+                    spec.r = 2;
+                    spec.c = n;
+                    spec.options.axis = 2;
+                }
+                taylor_rig *want = taylor_rig_create(&spec, 11 + variant),
+                           *got = taylor_rig_create(&spec, 11 + variant);
+                taylor_rig_run(want, TAYLOR_REFERENCE64, 1);
+                taylor_rig_run(got, TAYLOR_FAST, 2);
+                for (uint32_t k = QUARTIC_TAYLOR_OUT; k < TAYLOR_OPERANDS; ++k) {
+                    const double limit = bound(&spec, k < TAYLOR_DQ ? &quartic_op_taylor_attention
+                                                                    : &quartic_op_taylor_attention_grad);
+                    const double error = taylor_difference(got, want, k);
+                    if (!(error <= limit))
+                        fail_msg(
+                            "%u tokens, d %u, dv %u, form %u, variant %u, operand %u: error %.3g above %.3g",
+                            n, spec.d, spec.dv, form, variant, k, error, limit);
+                }
+                taylor_rig_destroy(want);
+                taylor_rig_destroy(got);
+            }
+}
+
+static void pairs_and_causality_hide_what_they_should(void **state) {
+    (void)state;
+    for (uint32_t form = 1; form <= 2; ++form)
+        for (uint32_t axis = 1; axis <= 2; ++axis) {
+            const taylor_spec spec = {
+                .b = 2,
+                .r = 35,
+                .c = 35,
+                .h = 1,
+                .d = 4,
+                .dv = 4,
+                .masked = true,
+                .options = {.axis = axis, .pair_mask = 1, .causal = axis - 1, .form = form}};
+            taylor_rig *want = taylor_rig_create(&spec, 21), *got = taylor_rig_create(&spec, 21);
+            memset(want->mask + 35, 0, 35 * sizeof(int32_t)); /* a graph without any token */
+            memset(got->mask + 35, 0, 35 * sizeof(int32_t));
+            taylor_rig_run(want, TAYLOR_REFERENCE64, 1);
+            taylor_rig_run(got, TAYLOR_FAST, 2);
+            for (uint32_t k = QUARTIC_TAYLOR_OUT; k < TAYLOR_OPERANDS; ++k) {
+                assert_true(taylor_difference(got, want, k) < 2e-6);
+                if (k == QUARTIC_TAYLOR_Z || k == QUARTIC_TAYLOR_G) continue;
+                for (uint64_t i = got->extents[k] / 2; i < got->extents[k]; ++i)
+                    assert_true(got->wide[k][i] == 0);
+            }
+            taylor_rig_destroy(want);
+            taylor_rig_destroy(got);
+        }
+}
+
+/* Sequences long enough to be cut into parts; threads must not change a bit. */
+static void long_sequences_sum_parts_and_threads_change_no_bit(void **state) {
+    (void)state;
+    for (uint32_t form = 1; form <= 2; ++form) {
+        const taylor_spec spec = {.b = 1,
+                                  .r = 1,
+                                  .c = form == 2 ? 9001 : 300,
+                                  .h = 3,
+                                  .d = 3,
+                                  .dv = 2,
+                                  .masked = true,
+                                  .options = {.axis = 2, .form = form},
+                                  .packing = TAYLOR_PACKED};
+        taylor_rig *want = taylor_rig_create(&spec, 31), *one = taylor_rig_create(&spec, 31);
+        taylor_rig *many = taylor_rig_create(&spec, 31);
+        taylor_rig_run(want, TAYLOR_REFERENCE64, 1);
+        taylor_rig_run(one, TAYLOR_FAST, 1);
+        taylor_rig_run(many, TAYLOR_FAST, 3);
+        for (uint32_t k = QUARTIC_TAYLOR_OUT; k < TAYLOR_OPERANDS; ++k) {
+            assert_true(taylor_difference(one, want, k) <= bound(&spec, &quartic_op_taylor_attention_grad));
+            assert_memory_equal(one->narrow[k], many->narrow[k], one->extents[k] * sizeof(float));
+        }
+        taylor_rig_destroy(want);
+        taylor_rig_destroy(one);
+        taylor_rig_destroy(many);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tuned_rows_equal_the_reference),
+        cmocka_unit_test(pairs_and_causality_hide_what_they_should),
+        cmocka_unit_test(long_sequences_sum_parts_and_threads_change_no_bit),
+    };
+    return cmocka_run_group_tests_name("taylor_attention rows", tests, NULL, NULL);
+}
