@@ -22,12 +22,14 @@ static void tuned_rows_equal_the_reference(void **state) {
             for (uint32_t form = 1; form <= 2; ++form) {
                 const uint32_t n = tokens[t], variant = (uint32_t)(t + w + form);
                 if (n > 33 && widths[w][0] > 16) continue; /* the reference would take seconds */
-                taylor_spec spec = {.b = 1, .r = n, .c = 2, .h = 2, .d = widths[w][0], .dv = widths[w][1]};
-                spec.options = (quartic_taylor_options){.axis = 1, .form = form, .causal = variant % 3 == 0};
+                /* Causal only with as many sequences as tokens: with one visible key all but dv cancels. */
+                const bool causal = n <= 17 && variant % 3 == 0;
+                taylor_spec spec = {.b = 1, .r = n, .c = causal ? n : 2, .h = 2, .d = widths[w][0], .dv = widths[w][1]};
+                spec.options = (quartic_taylor_options){.axis = 1, .form = form, .causal = causal};
                 spec.masked = variant % 2 == 0;
                 spec.packing = (taylor_packing)(variant % 3);
                 if (variant % 4 == 1) {
-                    spec.r = 2;
+                    spec.r = spec.c;
                     spec.c = n;
                     spec.options.axis = 2;
                 }
