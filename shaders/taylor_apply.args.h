@@ -1,0 +1,6 @@
+/* taylor_apply.args.h: out and z of the linear form for the units from first_unit on. A unit's state lies at
+ * multiples of parts * features * (dv + 1); result (b, r, c, h, dv) and z (b, r, c, h) are contiguous. */
+#include "lib/args.h"
+QUARTIC_ARGS(taylor_apply, QUARTIC_FLOATS q; QUARTIC_INTS mask; QUARTIC_FLOATS state; QUARTIC_FLOATS result;
+             QUARTIC_FLOATS z; int32_t q_strides[4]; uint32_t tokens; uint32_t others; uint32_t heads;
+             uint32_t first_unit; uint32_t unit_count; uint32_t parts;)

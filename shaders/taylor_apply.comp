@@ -1,0 +1,83 @@
+#version 460
+// taylor_apply.comp: (numerator, sum)_i = sum_f f(q_i) state_f, z_i = max(sum, 1e-5), out_i = numerator / z_i.
+//
+// A group is one head of one sequence and a block of THREADS * ROWS queries, whose extended vectors it keeps in
+// shared memory; the state passes through shared memory, TILE features at a time. A thread holds ROWS queries and
+// V4 vec4s of their numerators; wider values take several walks over the state.
+#extension GL_GOOGLE_include_directive : require
+#include "lib/common.glsl"
+#include "taylor_apply.args.h"
+#include "lib/taylor.glsl"
+
+layout(constant_id = 6) const uint V4 = 4;
+layout(constant_id = 7) const uint TILE = 32;
+layout(constant_id = 8) const int Q_COMPONENT = 1;
+layout(constant_id = 9) const uint ROWS = 1;
+
+#include "lib/taylor_features.glsl"
+
+shared float x_rows[THREADS * ROWS * WIDTH];
+shared vec4 state_tile[TILE * V4];
+shared float ones[TILE];
+
+void main() {
+    const uint local = gl_LocalInvocationID.x;
+    const uint slices = (DV + 4 * V4 - 1) / (4 * V4);
+    const uint blocks = (args.tokens + THREADS * ROWS - 1) / (THREADS * ROWS);
+    const uint group = linear_group();
+    if (group >= args.unit_count * blocks) return; // the whole group
+    const Unit unit = unit_at(args.first_unit + group / blocks);
+    const uint begin = group % blocks * THREADS * ROWS;
+    const uint state = group / blocks * args.parts * F * STATE_ROW;
+
+    for (uint index = local; index < THREADS * ROWS * WIDTH; index += THREADS) {
+        const uint position = begin + index / WIDTH, component = index % WIDTH;
+        x_rows[index] = 1;
+        if (component > 0)
+            x_rows[index] = args.q.at[place_of(unit, min(position, args.tokens - 1), args.q_strides) +
+                                      int(component - 1) * Q_COMPONENT];
+    }
+
+    for (uint slice = 0; slice < slices; ++slice) {
+        vec4 sums[ROWS * V4];
+        float total[ROWS];
+        [[unroll]] for (uint r = 0; r < ROWS; ++r) {
+            total[r] = 0;
+            [[unroll]] for (uint e = 0; e < V4; ++e) sums[r * V4 + e] = vec4(0);
+        }
+        uvec2 pair = uvec2(0);
+        for (uint first = 0; first < F; first += TILE) {
+            const uint count = min(TILE, F - first);
+            barrier();
+            for (uint index = local; index < count * V4; index += THREADS)
+                state_tile[index] = load4(args.state, int(state + (first + index / V4) * STATE_ROW), 1,
+                                          (slice * V4 + index % V4) * 4, DV);
+            for (uint index = local; index < count; index += THREADS)
+                ones[index] = args.state.at[state + (first + index) * STATE_ROW + DV];
+            barrier();
+            for (uint f = 0; f < count; ++f) {
+                float feature[ROWS];
+                [[unroll]] for (uint r = 0; r < ROWS; ++r) {
+                    const uint row = (r * THREADS + local) * WIDTH;
+                    feature[r] = x_rows[row + pair.x] * x_rows[row + pair.y];
+                    total[r] += feature[r] * ones[f];
+                }
+                [[unroll]] for (uint e = 0; e < V4; ++e) {
+                    const vec4 s = state_tile[f * V4 + e];
+                    [[unroll]] for (uint r = 0; r < ROWS; ++r) sums[r * V4 + e] += feature[r] * s;
+                }
+                pair = next_pair(pair);
+            }
+        }
+        [[unroll]] for (uint r = 0; r < ROWS; ++r) {
+            const uint position = begin + r * THREADS + local;
+            if (position < args.tokens) {
+                const uint row = row_of(unit, position);
+                const float z = max(total[r], 1e-5);
+                if (slice == 0) args.z.at[row] = z;
+                [[unroll]] for (uint e = 0; e < V4; ++e)
+                    store4(args.result, row * DV, (slice * V4 + e) * 4, DV, sums[r * V4 + e] / z);
+            }
+        }
+    }
+}

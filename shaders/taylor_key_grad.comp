@@ -1,0 +1,103 @@
+#version 460
+// taylor_key_grad.comp: dk_j = sum_i ds_ij q_i and dv_j = sum_i w_ij a_i, with ds_ij = (a_i . v_j - D_i)(1 + s_ij),
+// w = 1 + s + s^2/2, a = g / z.
+//
+// A group is one head of one sequence and a block of its keys; queries pass through the tiles of
+// lib/taylor_pairs.glsl. The gradients of hidden keys are zero.
+#extension GL_GOOGLE_include_directive : require
+#include "lib/common.glsl"
+#include "taylor_key_grad.args.h"
+#include "lib/taylor.glsl"
+#include "lib/taylor_pairs.glsl"
+
+shared float delta[TILE];                           // D of a query
+shared vec2 parts[SPLIT == 1 ? 1 : THREADS * TILE]; // of s and of a . v
+
+void load_queries(Unit unit, uint first) {
+    const uint local = gl_LocalInvocationID.x;
+    for (uint index = local; index < TILE; index += THREADS) {
+        one[index] = 0;
+        delta[index] = 0;
+        if (first + index < args.tokens) {
+            one[index] = 1;
+            delta[index] = args.terms.at[2 * row_of(unit, first + index) + 1];
+        }
+    }
+    for (uint index = local; index < TILE * SPLIT * Q4; index += THREADS) {
+        const uint position = first + index / (SPLIT * Q4);
+        x_tile[index] = vec4(0);
+        if (position < args.tokens)
+            x_tile[index] = load4(args.q, place_of(unit, position, args.q_strides), Q_COMPONENT,
+                                  index % (SPLIT * Q4) * 4, D);
+    }
+    for (uint index = local; index < TILE * SPLIT * V4; index += THREADS) {
+        const uint position = first + index / (SPLIT * V4);
+        y_tile[index] = vec4(0);
+        if (position < args.tokens) {
+            const uint row = row_of(unit, position);
+            y_tile[index] = args.terms.at[2 * row] * load4(args.g, int(row * DV), 1, index % (SPLIT * V4) * 4, DV);
+        }
+    }
+    barrier();
+}
+
+void main() {
+    const uint local = gl_LocalInvocationID.x, slice = local % SPLIT, lane = local / SPLIT;
+    const uint blocks = (args.tokens + LANES - 1) / LANES;
+    const uint group = linear_group();
+    if (group >= args.units * blocks) return; // the whole group
+    const Unit unit = unit_at(group / blocks);
+    const uint block = group % blocks * LANES, position = block + lane;
+    const uint key_end = key_end_of(unit);
+    const uint query_end = block < key_end ? args.tokens : 0; // a block of hidden keys sums over no query
+    bool visible = false;
+    if (position < key_end) visible = is_visible(unit, position);
+
+    vec4 k[Q4], dk[Q4], v[V4], dv[V4];
+    [[unroll]] for (uint c = 0; c < Q4; ++c) {
+        k[c] = vec4(0);
+        if (visible)
+            k[c] = load4(args.k, place_of(unit, position, args.k_strides), K_COMPONENT, (slice * Q4 + c) * 4, D);
+        dk[c] = vec4(0);
+    }
+    [[unroll]] for (uint e = 0; e < V4; ++e) {
+        v[e] = vec4(0);
+        if (visible)
+            v[e] = load4(args.v, place_of(unit, position, args.v_strides), V_COMPONENT, (slice * V4 + e) * 4, DV);
+        dv[e] = vec4(0);
+    }
+
+    for (uint first = 0; first < query_end; first += TILE) {
+        load_queries(unit, first);
+        if (SPLIT != 1) {
+            for (uint query = 0; query < TILE; ++query) {
+                vec2 part = vec2(0);
+                [[unroll]] for (uint c = 0; c < Q4; ++c) part.x += dot(k[c], x_tile[at_x(query, slice) + c]);
+                [[unroll]] for (uint e = 0; e < V4; ++e) part.y += dot(v[e], y_tile[at_y(query, slice) + e]);
+                parts[query * THREADS + local] = part;
+            }
+            barrier();
+        }
+        for (uint query = 0; query < TILE; ++query) {
+            vec2 sum = vec2(0);
+            if (SPLIT == 1) {
+                [[unroll]] for (uint c = 0; c < Q4; ++c) sum.x += dot(k[c], x_tile[at_x(query, 0) + c]);
+                [[unroll]] for (uint e = 0; e < V4; ++e) sum.y += dot(v[e], y_tile[at_y(query, 0) + e]);
+            } else {
+                for (uint other = 0; other < SPLIT; ++other) sum += parts[query * THREADS + lane * SPLIT + other];
+            }
+            const float w = one[query] + sum.x * (1 + 0.5 * sum.x);
+            const float slope = (sum.y - delta[query]) * (1 + sum.x);
+            [[unroll]] for (uint c = 0; c < Q4; ++c) dk[c] += slope * x_tile[at_x(query, slice) + c];
+            [[unroll]] for (uint e = 0; e < V4; ++e) dv[e] += w * y_tile[at_y(query, slice) + e];
+        }
+        barrier();
+    }
+
+    if (position < args.tokens) {
+        const uint row = row_of(unit, position);
+        const float kept = visible ? 1.0 : 0.0;
+        [[unroll]] for (uint c = 0; c < Q4; ++c) store4(args.dk, row * D, (slice * Q4 + c) * 4, D, kept * dk[c]);
+        [[unroll]] for (uint e = 0; e < V4; ++e) store4(args.dv, row * DV, (slice * V4 + e) * 4, DV, kept * dv[e]);
+    }
+}

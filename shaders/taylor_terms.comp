@@ -1,0 +1,19 @@
+#version 460
+// taylor_terms.comp: what the adjoint of Taylor attention needs of a query besides g: terms = (1 / z, D) with
+// D = g . out / z, or 0 where the denominator z is clamped and passes no gradient.
+#extension GL_GOOGLE_include_directive : require
+#include "lib/common.glsl"
+#include "taylor_terms.args.h"
+
+layout(local_size_x = 256) in;
+
+void main() {
+    const uint row = linear_group() * 256u + gl_LocalInvocationID.x;
+    if (row >= args.count) return;
+    const float z = args.z.at[row];
+    float sum = 0;
+    for (uint e = 0; e < args.width; ++e)
+        sum += args.g.at[row * args.width + e] * args.result.at[row * args.width + e];
+    args.terms.at[2 * row] = 1 / z;
+    args.terms.at[2 * row + 1] = z > 1e-5 ? sum / z : 0.0;
+}
