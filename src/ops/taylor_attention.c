@@ -196,6 +196,8 @@ static bool fill_case(uint32_t index, quartic_op_case *out) {
         out->inputs[input].shape = input == QUARTIC_TAYLOR_V ? values : keys;
         /* Scores of magnitude 10 would make w a difference of large numbers in the linear form. */
         out->inputs[input].fill = input == QUARTIC_TAYLOR_V ? QUARTIC_FILL_NORMAL : QUARTIC_FILL_SMALL;
+        /* With one key, out is its value: the gradients of q and k are zero but for rounding. */
+        out->inputs[input].no_gradient = from->r == 1 && from->c == 1 && input != QUARTIC_TAYLOR_V;
     }
     if (from->masked) {
         out->inputs[QUARTIC_TAYLOR_MASK].dtype = QUARTIC_INT32;
@@ -229,9 +231,11 @@ const quartic_op quartic_op_taylor_attention = {
     .name = "taylor_attention",
     .attrs_bytes = sizeof(quartic_taylor_options),
     .strided_inputs = STRIDED_INPUTS,
+    .saved_outputs = 1u << 1, /* z */
     .infer = taylor_attention_infer,
     .cpu = quartic_taylor_reference,
     .cpu_scratch = quartic_taylor_reference_scratch,
+    .gpu = quartic_taylor_gpu,
     .grad = taylor_attention_rule,
     .cases = fill_case,
     .flops = taylor_attention_flops,
@@ -248,6 +252,7 @@ const quartic_op quartic_op_taylor_attention_grad = {
     .infer = taylor_attention_grad_infer,
     .cpu = quartic_taylor_reference_grad,
     .cpu_scratch = quartic_taylor_reference_scratch,
+    .gpu = quartic_taylor_gpu_grad,
     .cases = fill_grad_case,
     .flops = taylor_attention_grad_flops,
     .tolerance = 4,
