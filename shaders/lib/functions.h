@@ -76,8 +76,8 @@ APPROX approx_exp(float x) {
 /* Natural logarithm: x = m 2^e with m in [sqrt(1/2), sqrt 2). log 0 = -infinity, log of a negative is NaN. */
 APPROX approx_log(float x) {
     float scaled = x < 1.17549435e-38f ? x * 8388608.0f : x; /* a subnormal has no leading bit */
-    APPROX_WHOLE bits = APPROX_BITS(scaled) & 0x7fffffff; /* a negative number becomes NaN below */
-    APPROX_WHOLE e = (bits - 0x3f3504f3) >> 23; /* 0x3f3504f3: sqrt(1/2) */
+    APPROX_WHOLE bits = APPROX_BITS(scaled) & 0x7fffffff;    /* a negative number becomes NaN below */
+    APPROX_WHOLE e = (bits - 0x3f3504f3) >> 23;              /* 0x3f3504f3: sqrt(1/2) */
     float m = APPROX_FLOAT(bits - e * 8388608) - 1.0f;
     float n = APPROX_REAL(x < 1.17549435e-38f ? e - 23 : e);
     float z = m * m;

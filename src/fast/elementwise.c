@@ -2,9 +2,9 @@
  *
  * After merging axes an elementwise op is rows along the last axis, on which each operand has stride 1, 0
  * (one number for the whole row) or another. A kernel does one row; it is compiled for several instruction
- * sets and vectorised through shaders/lib/functions.h, whose errors stand there (exp, log and tanh at most 1.3
- * ulp, sigmoid 2.4 ulp, the normal distribution of gelu 8e-8). The output may be an operand's own memory:
- * element i depends on element i only.
+ * sets and vectorised through shaders/lib/functions.h, whose errors stand there (exp, log and tanh at
+ * most 1.3 ulp, sigmoid 2.4 ulp, the normal distribution of gelu 8e-8). The output may be an operand's own
+ * memory: element i depends on element i only.
  */
 #include "fast/parts.h"
 #include "ops/elementwise.h"

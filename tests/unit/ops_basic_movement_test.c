@@ -4,8 +4,6 @@
  */
 #include "ops_basic_rig.h"
 
-#include <string.h>
-
 #include "ops/tape.h"
 
 static const char *const devices[] = {"reference", "cpu"};
