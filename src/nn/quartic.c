@@ -1,0 +1,98 @@
+/* quartic.c: QuarticTransformer, nodes and all their n^2 directed edges, layer by layer.
+ *
+ * x = token_emb[t] + pos_emb;  e_ij = LayerNorm(W (R x_i + C x_j)) + MLP(i - j)
+ * per layer: hyper-connected node attention with edges (its maps flow into e) · hyper-connected feedforward ·
+ *            e <- e + axial(e) (axial has residuals of its own) · e <- e + feedforward(e)
+ * logits = W rms(sum of streams)
+ */
+#include <math.h>
+
+#include "nn/attention.h"
+#include "nn/models.h"
+
+static quartic_status quartic_check(const quartic_model_config *config) {
+    if (config->compatibility == QUARTIC_COMPATIBILITY_REFERENCE && config->edges_diagonal_attn &&
+        config->edge_attention == QUARTIC_EDGE_ATTENTION_AXIAL)
+        return quartic_fail(
+            QUARTIC_INVALID_ARGUMENT,
+            "compatibility \"reference\" with edges_diagonal_attn true: the published diagonal "
+            "attention overwrites every row with the diagonal, fails for more than one sequence "
+            "and ignores mask and causality, so it is not reproduced; set edges_diagonal_attn to "
+            "false, or compatibility to \"default\"");
+    return QUARTIC_OK;
+}
+
+static quartic_value edge_layer(quartic_nn *nn, const quartic_model_config *config, quartic_value e,
+                                quartic_value mask) {
+    if (config->edge_attention == QUARTIC_EDGE_ATTENTION_AXIAL) {
+        const quartic_axial_options axial = {.heads = config->linear_heads,
+                                             .dim_head = config->linear_dim_head,
+                                             .causal = config->causal,
+                                             .diagonal = config->edges_diagonal_attn,
+                                             .mask = mask};
+        quartic_nn_push(nn, "1.0");
+        e = quartic_add(nn->graph, e, quartic_nn_axial_attention(nn, e, &axial));
+        quartic_nn_pop(nn);
+    }
+    quartic_nn_push(nn, "1.1");
+    e = quartic_nn_feedforward(nn, e, e, config->ff_mult, true);
+    quartic_nn_pop(nn);
+    return e;
+}
+
+static quartic_value quartic_build(quartic_nn *nn, const quartic_model_config *config, quartic_value tokens,
+                                   quartic_value mask, const quartic_model_taps *taps) {
+    quartic_graph *graph = nn->graph;
+    const uint32_t n = quartic_graph_shape(graph, tokens).dims[1], streams = config->num_residual_streams;
+
+    quartic_value x =
+        quartic_nn_token_embedding(nn, "token_emb.weight", tokens, config->num_tokens, config->dim);
+    x = quartic_add(graph, x,
+                    quartic_nn_position_embedding(nn, "pos_emb.weight", n, config->max_seq_len,
+                                                  config->dim)); // (b, n, D)
+    quartic_nn_push(nn, "to_edge_emb");
+    quartic_value e = quartic_nn_edge_embedding(nn, x, config->dim_edges); // (b, i, j, De)
+    quartic_nn_pop(nn);
+    quartic_nn_push(nn, "dynamic_rel_pos_bias");
+    e = quartic_add(graph, e, quartic_nn_position_bias(nn, n, config->dim, config->dim_edges));
+    quartic_nn_pop(nn);
+
+    quartic_value residuals = quartic_nn_expand_streams(nn, x, streams); // (b, n, S, D)
+    for (uint32_t layer = 0; layer < config->depth; ++layer) {
+        quartic_node_attention_options node = {.heads = config->heads,
+                                               .dim_head = config->dim_head,
+                                               .causal = config->causal,
+                                               .mask = mask,
+                                               .edges = e,
+                                               .ablate_edges = config->ablate_edges};
+        if (config->compatibility == QUARTIC_COMPATIBILITY_REFERENCE)
+            node.scale = (float)sqrt((double)config->dim_head);
+        quartic_hyper hyper;
+        quartic_nn_push(nn, "layers.%u", layer);
+
+        quartic_nn_push(nn, "0.0");
+        quartic_value input = quartic_nn_hyper_begin(nn, residuals, streams, 2 * layer, &hyper); // (b, n, D)
+        node.residual = hyper.residual;
+        quartic_value output = quartic_nn_node_attention(
+            nn, input, &node, taps && taps->attention ? &taps->attention[layer] : NULL, &e);
+        residuals = quartic_nn_hyper_end(nn, &hyper, output);
+        quartic_nn_pop(nn);
+
+        quartic_nn_push(nn, "0.1");
+        input = quartic_nn_hyper_begin(nn, residuals, streams, 2 * layer + 1, &hyper);
+        output = quartic_nn_feedforward(nn, input, hyper.residual, config->ff_mult, false);
+        residuals = quartic_nn_hyper_end(nn, &hyper, output);
+        quartic_nn_pop(nn);
+
+        /* When edges are ablated, their weights are still part of the model, but their values lead nowhere.
+         */
+        quartic_value updated = edge_layer(nn, config, e, mask);
+        if (!config->ablate_edges) e = updated;
+        if (taps && taps->edges) taps->edges[layer] = e;
+        quartic_nn_pop(nn);
+    }
+    x = quartic_nn_rms(nn, quartic_nn_reduce_streams(nn, residuals, streams), "to_logits.0.scale");
+    return quartic_nn_linear(nn, x, "to_logits.1", config->num_tokens, false); // (b, n, V)
+}
+
+const quartic_family quartic_family_quartic = {.check = quartic_check, .build = quartic_build};
