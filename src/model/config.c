@@ -1,0 +1,104 @@
+/* config.c: the model's configuration: its table of fields, JSON, checks, derived values. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "model/model.h"
+
+#define CHOICE_NAME(suffix, name) name,
+#define CHOICE_NAMES(field, type, standard, list, meaning)                                                   \
+    static const char *const field##_choices[] = {list(CHOICE_NAME) NULL};                                   \
+    _Static_assert(sizeof(type) == sizeof(uint32_t), "fields.c stores choices in 4 bytes");
+#define NOTHING(...)
+QUARTIC_MODEL_FIELD_LIST(CHOICE_NAMES, NOTHING, NOTHING, NOTHING)
+
+#define AT(name) offsetof(quartic_model_config, name)
+#define CHOICE_FIELD(name, type, standard, list, meaning)                                                    \
+    {#name, QUARTIC_FIELD_CHOICE, AT(name), 0, 0, false, 0, name##_choices},
+#define COUNT_FIELD(name, standard, least, most, meaning)                                                    \
+    {#name, QUARTIC_FIELD_COUNT, AT(name), least, most, false, standard, NULL},
+#define FLAG_FIELD(name, standard, meaning) {#name, QUARTIC_FIELD_FLAG, AT(name), 0, 1, false, 0, NULL},
+#define REAL_FIELD(name, standard, least, below, meaning)                                                    \
+    {#name, QUARTIC_FIELD_REAL, AT(name), (double)(least), (double)(below), true, 0, NULL},
+
+static const quartic_field model_fields[] = {
+    QUARTIC_MODEL_FIELD_LIST(CHOICE_FIELD, COUNT_FIELD, FLAG_FIELD, REAL_FIELD)};
+
+const quartic_field_table quartic_model_field_table = {"the model's configuration", model_fields,
+                                                       sizeof model_fields / sizeof model_fields[0]};
+
+static quartic_status check_struct(const quartic_model_config *config) {
+    if (config->struct_size == sizeof *config) return QUARTIC_OK;
+    return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                        "the model's configuration has struct_size %zu, this library expects %zu; start from "
+                        "QUARTIC_MODEL_CONFIG_INIT and compile against this library's headers",
+                        config->struct_size, sizeof *config);
+}
+
+quartic_status quartic_model_config_read_json(quartic_model_config *inout_config, const char *text) {
+    QUARTIC_TRY(check_struct(inout_config));
+    return quartic_fields_read_json(&quartic_model_field_table, text, inout_config);
+}
+
+quartic_status quartic_model_config_read_json_file(quartic_model_config *inout_config, const char *path) {
+    enum { MOST_BYTES = 1 << 20 }; /* a configuration is a few hundred bytes; a weight file is not one */
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) return quartic_fail(QUARTIC_IO, "cannot open \"%s\": %s", path, strerror(errno));
+    char *text = quartic_alloc(MOST_BYTES + 1, 1);
+    size_t bytes = text != NULL ? fread(text, 1, MOST_BYTES + 1, file) : 0;
+    quartic_status status = QUARTIC_OK;
+    if (text == NULL)
+        status = QUARTIC_OUT_OF_MEMORY;
+    else if (ferror(file))
+        status = quartic_fail(QUARTIC_IO, "cannot read \"%s\": %s", path, strerror(errno));
+    else if (bytes > MOST_BYTES)
+        status = quartic_fail(QUARTIC_FORMAT, "\"%s\" has more than %d bytes and is no configuration", path,
+                              MOST_BYTES);
+    else
+        status = quartic_model_config_read_json(inout_config, text);
+    fclose(file);
+    quartic_free(text);
+    return status;
+}
+
+quartic_status quartic_model_config_write_json(const quartic_model_config *config, char *out_text,
+                                               size_t capacity, size_t *out_bytes) {
+    char *text = NULL;
+    QUARTIC_TRY(check_struct(config));
+    QUARTIC_TRY(quartic_fields_check(&quartic_model_field_table, config));
+    QUARTIC_TRY(quartic_fields_write_json(&quartic_model_field_table, config, &text));
+    size_t bytes = strlen(text) + 1;
+    if (out_bytes != NULL) *out_bytes = bytes;
+    quartic_status status = QUARTIC_OK;
+    if (out_text != NULL && capacity >= bytes)
+        memcpy(out_text, text, bytes);
+    else if (out_text != NULL)
+        status = quartic_fail(QUARTIC_INVALID_ARGUMENT, "the JSON text takes %zu bytes, the buffer has %zu",
+                              bytes, capacity);
+    quartic_free(text);
+    return status;
+}
+
+void quartic_model_config_derive(quartic_model_config *config) {
+    if (config->dim_edges == 0) config->dim_edges = config->dim;
+}
+
+quartic_status quartic_model_config_check(const quartic_model_config *config) {
+    QUARTIC_TRY(check_struct(config));
+    QUARTIC_TRY(quartic_fields_check(&quartic_model_field_table, config));
+    quartic_model_config derived = *config;
+    quartic_model_config_derive(&derived);
+    return quartic_model_family_of(&derived)->check(&derived);
+}
+
+quartic_status quartic_model_config_weights(const quartic_model_config *config, uint64_t *out_elements) {
+    QUARTIC_TRY(quartic_model_config_check(config));
+    quartic_model_config derived = *config;
+    quartic_model_config_derive(&derived);
+    quartic_parameter_set set;
+    QUARTIC_TRY(quartic_model_collect(&derived, &set));
+    *out_elements = set.elements;
+    quartic_parameter_set_destroy(&set);
+    return QUARTIC_OK;
+}

@@ -1,0 +1,256 @@
+/* fields.c: JSON objects and ranges by a table of fields. See fields.h. */
+#include "model/fields.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+enum { LONGEST_WORD = 160, RANGE_TEXT = 96 };
+
+/* Levenshtein's distance by one row of the table; longer words count as infinitely far. */
+static uint32_t edit_distance(const char *a, const char *b) {
+    size_t a_length = strlen(a), b_length = strlen(b);
+    if (a_length >= LONGEST_WORD || b_length >= LONGEST_WORD) return UINT32_MAX;
+    uint32_t row[LONGEST_WORD + 1];
+    for (uint32_t j = 0; j <= b_length; ++j) row[j] = j;
+    for (uint32_t i = 1; i <= a_length; ++i) {
+        uint32_t diagonal = row[0];
+        row[0] = i;
+        for (uint32_t j = 1; j <= b_length; ++j) {
+            uint32_t replaced = diagonal + (a[i - 1] != b[j - 1]);
+            diagonal = row[j];
+            uint32_t moved = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+            row[j] = replaced < moved ? replaced : moved;
+        }
+    }
+    return row[b_length];
+}
+
+const char *quartic_nearest(const char *word, const char *(*candidate)(const void *context, uint32_t index),
+                            const void *context) {
+    const char *best = NULL;
+    uint32_t best_distance = (uint32_t)(strlen(word) < LONGEST_WORD ? strlen(word) / 3 + 1 : 0);
+    const char *at;
+    for (uint32_t k = 0; (at = candidate(context, k)) != NULL; ++k) {
+        uint32_t distance = edit_distance(word, at);
+        if (distance < best_distance || (distance == best_distance && best == NULL)) {
+            best = at;
+            best_distance = distance;
+        }
+    }
+    return best;
+}
+
+static const char *field_name(const void *context, uint32_t index) {
+    const quartic_field_table *table = context;
+    return index < table->count ? table->fields[index].name : NULL;
+}
+
+static const char *choice_name(const void *context, uint32_t index) {
+    return ((const char *const *)context)[index];
+}
+
+static uint32_t choice_count(const quartic_field *field) {
+    uint32_t count = 0;
+    while (field->choices[count] != NULL) ++count;
+    return count;
+}
+
+/* "1 to 1024", "0 to below 1", "true or false", "\"axial\" or \"none\"" */
+static const char *range_text(const quartic_field *field, char text[RANGE_TEXT]) {
+    switch (field->kind) {
+    case QUARTIC_FIELD_FLAG:
+        snprintf(text, RANGE_TEXT, "true or false");
+        break;
+    case QUARTIC_FIELD_COUNT:
+        snprintf(text, RANGE_TEXT, "an integer from %.0f to %.0f", field->least, field->most);
+        break;
+    case QUARTIC_FIELD_REAL:
+        snprintf(text, RANGE_TEXT, "a number from %g to %s%g", field->least, field->below ? "below " : "",
+                 field->most);
+        break;
+    case QUARTIC_FIELD_CHOICE: {
+        size_t used = 0;
+        text[0] = '\0';
+        for (uint32_t k = 0; field->choices[k] != NULL && used < RANGE_TEXT; ++k) {
+            int wrote =
+                snprintf(text + used, RANGE_TEXT - used, "%s\"%s\"", k == 0 ? "" : " or ", field->choices[k]);
+            used += (size_t)wrote;
+        }
+        break;
+    }
+    }
+    return text;
+}
+
+static bool in_range(const quartic_field *field, double number) {
+    return number >= field->least && (field->below ? number < field->most : number <= field->most);
+}
+
+static quartic_status out_of_range(const quartic_field_table *table, const quartic_field *field,
+                                   double number) {
+    char range[RANGE_TEXT];
+    if (field->kind == QUARTIC_FIELD_COUNT && number == field->standard)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s must say \"%s\": %s", table->what, field->name,
+                            range_text(field, range));
+    return quartic_fail(QUARTIC_INVALID_ARGUMENT, "\"%s\" of %s is %g; it must be %s", field->name,
+                        table->what, number, range_text(field, range));
+}
+
+/* One value of the JSON object into the struct. */
+static quartic_status read_value(const quartic_field_table *table, const quartic_field *field,
+                                 const json_t *value, void *to) {
+    char range[RANGE_TEXT];
+    uint32_t number = 0;
+    bool fits = false;
+    switch (field->kind) {
+    case QUARTIC_FIELD_FLAG:
+        fits = json_is_boolean(value);
+        number = json_is_true(value);
+        break;
+    case QUARTIC_FIELD_COUNT:
+        fits = json_is_integer(value);
+        if (fits) {
+            if (!in_range(field, (double)json_integer_value(value)))
+                return out_of_range(table, field, (double)json_integer_value(value));
+            number = (uint32_t)json_integer_value(value);
+        }
+        break;
+    case QUARTIC_FIELD_REAL:
+        if (json_is_number(value)) {
+            float real = (float)json_number_value(value);
+            if (!in_range(field, (double)real)) return out_of_range(table, field, json_number_value(value));
+            memcpy((char *)to + field->offset, &real, sizeof real);
+            return QUARTIC_OK;
+        }
+        break;
+    case QUARTIC_FIELD_CHOICE:
+        if (!json_is_string(value)) break;
+        for (; field->choices[number] != NULL; ++number)
+            if (strcmp(field->choices[number], json_string_value(value)) == 0) break;
+        fits = field->choices[number] != NULL;
+        if (!fits) {
+            const char *near = quartic_nearest(json_string_value(value), choice_name, field->choices);
+            return quartic_fail(QUARTIC_INVALID_ARGUMENT, "\"%s\" of %s is \"%s\"; it must be %s%s%s%s",
+                                field->name, table->what, json_string_value(value), range_text(field, range),
+                                near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+        }
+        break;
+    }
+    if (!fits)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "\"%s\" of %s has the wrong type; it must be %s",
+                            field->name, table->what, range_text(field, range));
+    memcpy((char *)to + field->offset, &number, sizeof number);
+    return QUARTIC_OK;
+}
+
+static quartic_status read_object(const quartic_field_table *table, json_t *object, void *to) {
+    const char *key;
+    json_t *value;
+    json_object_foreach(object, key, value) {
+        const quartic_field *field = NULL;
+        for (uint32_t k = 0; k < table->count && field == NULL; ++k)
+            if (strcmp(table->fields[k].name, key) == 0) field = &table->fields[k];
+        if (field == NULL) {
+            const char *near = quartic_nearest(key, field_name, table);
+            return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s has no key \"%s\"%s%s%s", table->what, key,
+                                near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+        }
+        if (!json_is_null(value)) QUARTIC_TRY(read_value(table, field, value, to));
+    }
+    return QUARTIC_OK;
+}
+
+static size_t struct_bytes(const quartic_field_table *table) {
+    size_t end = 0;
+    for (uint32_t k = 0; k < table->count; ++k)
+        if (table->fields[k].offset + sizeof(uint32_t) > end)
+            end = table->fields[k].offset + sizeof(uint32_t);
+    return end;
+}
+
+quartic_status quartic_fields_read_json(const quartic_field_table *table, const char *text,
+                                        void *inout_struct) {
+    json_error_t error;
+    json_t *object = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+    if (object == NULL)
+        return quartic_fail(QUARTIC_FORMAT, "%s is no JSON: line %d, column %d: %s", table->what, error.line,
+                            error.column, error.text);
+    quartic_status status = QUARTIC_OK;
+    size_t bytes = struct_bytes(table);
+    void *copy = NULL;
+    if (!json_is_object(object))
+        status = quartic_fail(QUARTIC_FORMAT, "%s must be a JSON object, {\"key\": value, ..}", table->what);
+    else if ((copy = quartic_alloc(1, bytes)) == NULL)
+        status = QUARTIC_OUT_OF_MEMORY;
+    if (status == QUARTIC_OK) {
+        memcpy(copy, inout_struct, bytes);
+        status = read_object(table, object, copy);
+        if (status == QUARTIC_OK) memcpy(inout_struct, copy, bytes);
+    }
+    quartic_free(copy);
+    json_decref(object);
+    return status;
+}
+
+static json_t *write_value(const quartic_field *field, const void *from) {
+    uint32_t number;
+    float real;
+    memcpy(&number, (const char *)from + field->offset, sizeof number);
+    memcpy(&real, (const char *)from + field->offset, sizeof real);
+    switch (field->kind) {
+    case QUARTIC_FIELD_FLAG:
+        return json_boolean(number != 0);
+    case QUARTIC_FIELD_COUNT:
+        return json_integer((json_int_t)number);
+    case QUARTIC_FIELD_REAL:
+        return json_real((double)real);
+    default:
+        return json_string(field->choices[number]);
+    }
+}
+
+quartic_status quartic_fields_write_json(const quartic_field_table *table, const void *from,
+                                         char **out_text) {
+    *out_text = NULL;
+    json_t *object = json_object();
+    int failed = object == NULL;
+    for (uint32_t k = 0; k < table->count && !failed; ++k)
+        failed = json_object_set_new(object, table->fields[k].name, write_value(&table->fields[k], from));
+    /* With a size of 0 it only tells the size. */
+    size_t bytes = failed ? 0 : json_dumpb(object, NULL, 0, JSON_PRESERVE_ORDER);
+    char *text = bytes == 0 ? NULL : quartic_alloc(bytes + 1, 1);
+    if (text != NULL) json_dumpb(object, text, bytes, JSON_PRESERVE_ORDER);
+    json_decref(object);
+    *out_text = text;
+    return text != NULL ? QUARTIC_OK
+                        : quartic_fail(QUARTIC_OUT_OF_MEMORY, "no memory to write %s as JSON", table->what);
+}
+
+quartic_status quartic_fields_check(const quartic_field_table *table, const void *of) {
+    for (uint32_t k = 0; k < table->count; ++k) {
+        const quartic_field *field = &table->fields[k];
+        uint32_t number;
+        float real;
+        char range[RANGE_TEXT];
+        memcpy(&number, (const char *)of + field->offset, sizeof number);
+        memcpy(&real, (const char *)of + field->offset, sizeof real);
+        switch (field->kind) {
+        case QUARTIC_FIELD_COUNT:
+            if (!in_range(field, (double)number)) return out_of_range(table, field, (double)number);
+            break;
+        case QUARTIC_FIELD_REAL:
+            if (!in_range(field, (double)real)) return out_of_range(table, field, (double)real);
+            break;
+        case QUARTIC_FIELD_FLAG:
+        case QUARTIC_FIELD_CHOICE:
+            if (number >= (field->kind == QUARTIC_FIELD_FLAG ? 2 : choice_count(field)))
+                return quartic_fail(QUARTIC_INVALID_ARGUMENT, "\"%s\" of %s is %u; it must be %s",
+                                    field->name, table->what, number, range_text(field, range));
+            break;
+        }
+    }
+    return QUARTIC_OK;
+}

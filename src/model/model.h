@@ -1,0 +1,82 @@
+/* model.h (internal): what the rooms model and train share of a model.
+ *
+ * A model's graphs use these names: parameter "parameters" (P), inputs "tokens" (b, n), "mask" (b, n),
+ * "targets" (b n), "dropout_seed" (2), state "gradients" (P), outputs "logits", "loss", "attention.<layer>",
+ * "edges.<layer>".
+ */
+#ifndef QUARTIC_MODEL_MODEL_H
+#define QUARTIC_MODEL_MODEL_H
+
+#include "model/fields.h"
+#include "nn/models.h"
+#include "quartic/io.h"
+#include "quartic/model.h"
+
+extern const quartic_field_table quartic_model_field_table;
+
+/* Fills in the values that follow from others. */
+void quartic_model_config_derive(quartic_model_config *config);
+
+/* What a graph of a model computes. */
+typedef struct quartic_model_task {
+    uint32_t batch, length;
+    bool masked;
+    bool logits, attention, edges; /* outputs */
+    bool loss;                     /* needs targets */
+    bool gradients;                /* adds the loss's gradients to the state "gradients" */
+    bool clear;                    /* sets that state to zero first */
+    bool norm;                     /* output "squared_norm": of that state afterwards */
+    bool dropout;
+} quartic_model_task;
+
+/* One compiled task, with host buffers of its own so that a call allocates nothing. */
+typedef struct quartic_model_program {
+    quartic_model_task task;
+    quartic_program *program;
+    int32_t *mask;     /* (b, n), if masked */
+    uint64_t last_use; /* the model's clock */
+} quartic_model_program;
+
+struct quartic_model {
+    quartic_device *device;
+    quartic_model_config config; /* derived */
+    quartic_parameter_set set;
+    quartic_tensor *weights; /* (P) */
+    bool owns_weights;
+    quartic_tensor *gradients; /* (P), from the first call of quartic_model_gradients */
+    bool has_gradients;
+    quartic_model_program *programs;
+    uint32_t program_count;
+    uint64_t clock;
+};
+
+/* Builds a task's graph. The caller destroys it. out_trained (may be NULL): for a task with gradients,
+ * whether each of the model's weights has one; the loss does not depend on the others. */
+quartic_status quartic_model_build(const quartic_model *model, const quartic_model_task *task,
+                                   bool *out_trained, quartic_graph **out_graph);
+
+/* Refuses a batch that the model cannot take: sizes, tokens and (if given) targets out of range. */
+quartic_status quartic_model_check_batch(const quartic_model *model, uint32_t batch, uint32_t length,
+                                         const int32_t *tokens, const int32_t *targets);
+
+/* Reads the tensors prefix + name of all the model's weights out of a file into a flat host storage (P),
+ * checked: all there, right shapes, real types, finite. Gaps are zeroed. */
+quartic_status quartic_model_stage(const quartic_model *model, const quartic_safetensors *file,
+                                   const char *path, const char *prefix, float *out_storage);
+/* Refuses tensors that are neither weights nor start with a prefix that trainers use. */
+quartic_status quartic_model_refuse_extra(const quartic_model *model, const quartic_safetensors *file,
+                                          const char *path);
+
+/* Prefixes of what trainers save beside the weights. */
+#define QUARTIC_TRAINER_PREFIX "adamw."
+
+/* Describes a flat storage's slices as tensors prefix + name, for saving: count entries with names that
+ * quartic_free frees one by one. */
+quartic_status quartic_model_describe(const quartic_model *model, const char *prefix, const float *storage,
+                                      quartic_safetensors_tensor *out_tensors);
+
+/* Copies a tensor (P) of the device to new host memory, freed with quartic_free. */
+quartic_status quartic_model_fetch(const quartic_model *model, const quartic_tensor *tensor,
+                                   float **out_storage);
+
+#endif

@@ -1,0 +1,249 @@
+/* run.c: forward passes, losses and gradients through a small cache of compiled programs. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "model/model.h"
+
+quartic_status quartic_model_check_batch(const quartic_model *model, uint32_t batch, uint32_t length,
+                                         const int32_t *tokens, const int32_t *targets) {
+    const quartic_model_config *config = &model->config;
+    if (batch == 0 || length == 0)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                            "a batch of %u sequences of %u tokens; give at least one of each", batch, length);
+    if (length > config->max_seq_len)
+        return quartic_fail(
+            QUARTIC_INVALID_ARGUMENT,
+            "%u tokens in a sequence, the model takes at most max_seq_len = %u; give shorter sequences",
+            length, config->max_seq_len);
+    uint64_t count = (uint64_t)batch * length;
+    if (tokens == NULL) return QUARTIC_OK;
+    for (uint64_t i = 0; i < count; ++i) {
+        if (tokens[i] < 0 || (uint32_t)tokens[i] >= config->num_tokens)
+            return quartic_fail(
+                QUARTIC_INVALID_ARGUMENT,
+                "token %d at (%llu, %llu) is outside the vocabulary, 0 to num_tokens - 1 = %u", tokens[i],
+                (unsigned long long)(i / length), (unsigned long long)(i % length), config->num_tokens - 1);
+        if (targets != NULL && targets[i] >= 0 && (uint32_t)targets[i] >= config->num_tokens)
+            return quartic_fail(
+                QUARTIC_INVALID_ARGUMENT,
+                "target %d at (%llu, %llu) is outside the vocabulary, 0 to num_tokens - 1 = %u "
+                "(negative: ignored)",
+                targets[i], (unsigned long long)(i / length), (unsigned long long)(i % length),
+                config->num_tokens - 1);
+    }
+    return QUARTIC_OK;
+}
+
+/* ---- the cache ---- */
+
+static bool same_task(const quartic_model_task *a, const quartic_model_task *b) {
+    return a->batch == b->batch && a->length == b->length && a->masked == b->masked &&
+           a->logits == b->logits && a->attention == b->attention && a->edges == b->edges &&
+           a->loss == b->loss && a->gradients == b->gradients;
+}
+
+static quartic_status compile(quartic_model *model, const quartic_model_task *task,
+                              quartic_model_program *out) {
+    quartic_graph *graph;
+    quartic_binding bindings[2] = {{"parameters", model->weights}, {"gradients", model->gradients}};
+    quartic_program_config config = QUARTIC_PROGRAM_CONFIG_INIT;
+    config.bindings = bindings;
+    config.binding_count = task->gradients ? 2 : 1;
+    *out = (quartic_model_program){.task = *task};
+    if (task->masked) {
+        out->mask = quartic_alloc((size_t)task->batch * task->length, sizeof out->mask[0]);
+        if (out->mask == NULL) return QUARTIC_OUT_OF_MEMORY;
+    }
+    quartic_status status = quartic_model_build(model, task, NULL, &graph);
+    if (status == QUARTIC_OK) {
+        status = quartic_program_create(model->device, graph, &config, &out->program);
+        quartic_graph_destroy(graph);
+    }
+    if (status != QUARTIC_OK) quartic_free(out->mask);
+    return status;
+}
+
+/* The program of a task; the one unused for longest makes room for a new one. */
+static quartic_status find_program(quartic_model *model, const quartic_model_task *task,
+                                   quartic_model_program **out_program) {
+    quartic_model_program *oldest = &model->programs[0];
+    ++model->clock;
+    for (uint32_t k = 0; k < model->program_count; ++k) {
+        quartic_model_program *at = &model->programs[k];
+        if (same_task(&at->task, task)) {
+            at->last_use = model->clock;
+            *out_program = at;
+            return QUARTIC_OK;
+        }
+        if (at->last_use < oldest->last_use) oldest = at;
+    }
+    quartic_model_program *place = oldest;
+    if (model->program_count < model->config.cached_programs) {
+        place = &model->programs[model->program_count];
+    } else {
+        /* Its memory is freed first, so that two large programs never have to fit at once. */
+        quartic_program_destroy(oldest->program);
+        quartic_free(oldest->mask);
+        *oldest = model->programs[--model->program_count];
+        place = &model->programs[model->program_count];
+    }
+    quartic_model_program fresh;
+    QUARTIC_TRY(compile(model, task, &fresh));
+    fresh.last_use = model->clock;
+    *place = fresh;
+    ++model->program_count;
+    *out_program = place;
+    return QUARTIC_OK;
+}
+
+/* ---- input, output ---- */
+
+static quartic_status write_input(quartic_program *program, const char *name, const void *data,
+                                  size_t count) {
+    quartic_tensor *tensor = quartic_program_tensor(program, name);
+    return tensor == NULL ? QUARTIC_INTERNAL : quartic_tensor_write(tensor, data, 4 * count);
+}
+
+static quartic_status read_output(quartic_program *program, const char *name, float *out) {
+    quartic_tensor *tensor = quartic_program_tensor(program, name);
+    if (tensor == NULL) return QUARTIC_INTERNAL;
+    quartic_shape shape = quartic_tensor_shape(tensor);
+    return quartic_tensor_read(tensor, out, sizeof out[0] * quartic_shape_elements(&shape));
+}
+
+/* Writes the inputs of a checked batch and runs. */
+static quartic_status run(quartic_model *model, const quartic_model_task *task, const int32_t *tokens,
+                          const int32_t *targets, const uint8_t *mask, quartic_model_program **out_program) {
+    if (tokens == NULL || (task->loss && targets == NULL))
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s are NULL",
+                            tokens == NULL ? "the tokens" : "the targets");
+    QUARTIC_TRY(quartic_model_check_batch(model, task->batch, task->length, tokens, targets));
+    QUARTIC_TRY(find_program(model, task, out_program));
+    quartic_program *program = (*out_program)->program;
+    size_t count = (size_t)task->batch * task->length;
+    QUARTIC_TRY(write_input(program, "tokens", tokens, count));
+    if (task->masked) {
+        for (size_t i = 0; i < count; ++i) (*out_program)->mask[i] = mask[i] != 0;
+        QUARTIC_TRY(write_input(program, "mask", (*out_program)->mask, count));
+    }
+    if (task->loss) QUARTIC_TRY(write_input(program, "targets", targets, count));
+    return quartic_program_run(program);
+}
+
+static quartic_status check_finite(const char *what, const float *numbers, uint64_t count) {
+    for (uint64_t i = 0; i < count; ++i)
+        if (!isfinite(numbers[i]))
+            return quartic_fail(
+                QUARTIC_NON_FINITE,
+                "element %llu of the %s is %g; the weights may be damaged, or training have diverged",
+                (unsigned long long)i, what, (double)numbers[i]);
+    return QUARTIC_OK;
+}
+
+/* ---- the calls ---- */
+
+quartic_status quartic_model_forward(quartic_model *model, uint32_t batch, uint32_t length,
+                                     const int32_t *tokens, const uint8_t *mask, float *out_logits) {
+    quartic_model_readout readout = QUARTIC_MODEL_READOUT_INIT;
+    readout.logits = out_logits;
+    return quartic_model_inspect(model, batch, length, tokens, mask, &readout);
+}
+
+/* Reads "name.0", "name.1", .. one after the other. */
+static quartic_status read_layers(const quartic_model *model, quartic_program *program, const char *name,
+                                  uint64_t layer_elements, float *out) {
+    for (uint32_t layer = 0; layer < model->config.depth; ++layer) {
+        char text[32];
+        snprintf(text, sizeof text, "%s.%u", name, layer);
+        QUARTIC_TRY(read_output(program, text, out + layer * layer_elements));
+    }
+    return QUARTIC_OK;
+}
+
+quartic_status quartic_model_inspect(quartic_model *model, uint32_t batch, uint32_t length,
+                                     const int32_t *tokens, const uint8_t *mask,
+                                     const quartic_model_readout *readout) {
+    if (readout->struct_size != sizeof *readout)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                            "the readout has struct_size %zu, not %zu; start from "
+                            "QUARTIC_MODEL_READOUT_INIT",
+                            readout->struct_size, sizeof *readout);
+    if (readout->logits == NULL && readout->attention == NULL && readout->edges == NULL)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                            "the readout asks for nothing; set one of its pointers");
+    const quartic_model_task task = {.batch = batch,
+                                     .length = length,
+                                     .masked = mask != NULL,
+                                     .logits = readout->logits != NULL,
+                                     .attention = readout->attention != NULL,
+                                     .edges = readout->edges != NULL};
+    quartic_model_program *entry;
+    QUARTIC_TRY(run(model, &task, tokens, NULL, mask, &entry));
+    const uint64_t tokens_count = (uint64_t)batch * length, pairs = tokens_count * length;
+    if (readout->attention != NULL)
+        QUARTIC_TRY(
+            read_layers(model, entry->program, "attention", pairs * model->config.heads, readout->attention));
+    if (readout->edges != NULL)
+        QUARTIC_TRY(
+            read_layers(model, entry->program, "edges", pairs * model->config.dim_edges, readout->edges));
+    if (readout->logits == NULL) return QUARTIC_OK;
+    QUARTIC_TRY(read_output(entry->program, "logits", readout->logits));
+    return check_finite("logits", readout->logits, tokens_count * model->config.num_tokens);
+}
+
+static quartic_status run_loss(quartic_model *model, uint32_t batch, uint32_t length, const int32_t *tokens,
+                               const int32_t *targets, const uint8_t *mask, bool gradients, float *out_loss) {
+    const quartic_model_task task = {.batch = batch,
+                                     .length = length,
+                                     .masked = mask != NULL,
+                                     .loss = true,
+                                     .gradients = gradients,
+                                     .clear = gradients};
+    quartic_model_program *entry;
+    QUARTIC_TRY(run(model, &task, tokens, targets, mask, &entry));
+    QUARTIC_TRY(read_output(entry->program, "loss", out_loss));
+    return check_finite("loss", out_loss, 1);
+}
+
+quartic_status quartic_model_loss(quartic_model *model, uint32_t batch, uint32_t length,
+                                  const int32_t *tokens, const int32_t *targets, const uint8_t *mask,
+                                  float *out_loss) {
+    return run_loss(model, batch, length, tokens, targets, mask, false, out_loss);
+}
+
+quartic_status quartic_model_gradients(quartic_model *model, uint32_t batch, uint32_t length,
+                                       const int32_t *tokens, const int32_t *targets, const uint8_t *mask,
+                                       float *out_loss) {
+    model->has_gradients = false;
+    if (model->gradients == NULL) {
+        quartic_shape shape = QUARTIC_SHAPE((uint32_t)model->set.elements);
+        QUARTIC_TRY(quartic_tensor_create(model->device, QUARTIC_FLOAT32, &shape, &model->gradients));
+    }
+    QUARTIC_TRY(run_loss(model, batch, length, tokens, targets, mask, true, out_loss));
+    model->has_gradients = true;
+    return QUARTIC_OK;
+}
+
+quartic_status quartic_model_measure(const quartic_model *model, uint32_t batch, uint32_t length,
+                                     uint32_t masked, uint32_t with_gradients,
+                                     quartic_program_memory *out_memory) {
+    QUARTIC_TRY(quartic_model_check_batch(model, batch, length, NULL, NULL));
+    const quartic_model_task task = {.batch = batch,
+                                     .length = length,
+                                     .masked = masked != 0,
+                                     .logits = !with_gradients,
+                                     .loss = with_gradients != 0,
+                                     .gradients = with_gradients != 0,
+                                     .clear = with_gradients != 0};
+    const quartic_binding bindings[] = {{"parameters", model->weights}};
+    quartic_program_config config = QUARTIC_PROGRAM_CONFIG_INIT;
+    config.bindings = bindings;
+    config.binding_count = 1;
+    quartic_graph *graph;
+    QUARTIC_TRY(quartic_model_build(model, &task, NULL, &graph));
+    quartic_status status = quartic_program_measure(model->device, graph, &config, out_memory);
+    quartic_graph_destroy(graph);
+    return status;
+}
