@@ -1,11 +1,11 @@
 /* train.h: training with AdamW, and checkpoints that resume bit for bit.
  *
  * One step: for each of `accumulation` micro-batches, forward, loss and backward, gradients added into one
- * flat state; then one AdamW update of all weights, with the norm of the mean gradient clipped. Learning
- * rate: linear warm-up over warmup_steps, then a cosine down to final_learning_rate at total_steps; constant
- * if that is 0. Everything random (dropout, batches) is a pure function of (seed, step), so that a resumed
- * run repeats the uninterrupted one exactly. All calls block. A trainer is used by the thread that uses its
- * model.
+ * flat state; then one AdamW update, with the norm of the mean gradient clipped. Weights that the loss does
+ * not depend on stay as they are, without decay. Learning rate: linear warm-up over warmup_steps, then a
+ * cosine down to final_learning_rate at total_steps; constant if that is 0. Everything random (dropout,
+ * batches) is a pure function of (seed, step), so that a resumed run repeats the uninterrupted one exactly.
+ * All calls block. A trainer is used by the thread that uses its model.
  */
 #ifndef QUARTIC_TRAIN_H
 #define QUARTIC_TRAIN_H

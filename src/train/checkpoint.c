@@ -1,0 +1,188 @@
+/* checkpoint.c: a whole training run in one safetensors file, replaced atomically.
+ *
+ * Tensors: the weights under their names, and both moments of each as adamw.first_moment.<name> and
+ * adamw.second_moment.<name>. Metadata: "config" (model) and "trainer" as JSON; "seed", "step", "position" in
+ * decimal. Loading checks everything before anything changes.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "train/trainer.h"
+
+static const char *const prefixes[] = {"", QUARTIC_TRAINER_PREFIX "first_moment.",
+                                       QUARTIC_TRAINER_PREFIX "second_moment."};
+enum { PARTS = sizeof prefixes / sizeof prefixes[0], NUMBER_TEXT = 24 };
+
+static quartic_tensor *part_of(const quartic_trainer *trainer, uint32_t part) {
+    quartic_tensor *const parts[PARTS] = {trainer->model->weights, trainer->first_moment,
+                                          trainer->second_moment};
+    return parts[part];
+}
+
+/* ---- save ---- */
+
+static quartic_status write_file(const quartic_trainer *trainer, const char *path,
+                                 const quartic_safetensors_tensor *tensors) {
+    char *model_text = NULL, *trainer_text = NULL, seed[NUMBER_TEXT], step[NUMBER_TEXT],
+         position[NUMBER_TEXT];
+    snprintf(seed, sizeof seed, "%llu", (unsigned long long)trainer->config.seed);
+    snprintf(step, sizeof step, "%llu", (unsigned long long)trainer->step);
+    snprintf(position, sizeof position, "%llu", (unsigned long long)trainer->position);
+    quartic_status status =
+        quartic_fields_write_json(&quartic_model_field_table, &trainer->model->config, &model_text);
+    if (status == QUARTIC_OK)
+        status = quartic_fields_write_json(&quartic_trainer_field_table, &trainer->config, &trainer_text);
+    if (status == QUARTIC_OK) {
+        const quartic_safetensors_text metadata[] = {{"config", model_text}, {"format", "pt"},
+                                                     {"position", position}, {"seed", seed},
+                                                     {"step", step},         {"trainer", trainer_text}};
+        status = quartic_safetensors_save(path, tensors, PARTS * trainer->model->set.count, metadata,
+                                          sizeof metadata / sizeof metadata[0]);
+    }
+    quartic_free(model_text);
+    quartic_free(trainer_text);
+    return status;
+}
+
+quartic_status quartic_trainer_save(const quartic_trainer *trainer, const char *path) {
+    const uint32_t count = trainer->model->set.count;
+    float *storages[PARTS] = {NULL};
+    quartic_safetensors_tensor *tensors = quartic_alloc((size_t)PARTS * count, sizeof tensors[0]);
+    quartic_status status = tensors == NULL ? QUARTIC_OUT_OF_MEMORY : QUARTIC_OK;
+    uint32_t described = 0;
+    for (; described < PARTS && status == QUARTIC_OK; ++described) {
+        status = quartic_model_fetch(trainer->model, part_of(trainer, described), &storages[described]);
+        if (status == QUARTIC_OK)
+            status = quartic_model_describe(trainer->model, prefixes[described], storages[described],
+                                            tensors + (size_t)described * count);
+    }
+    if (status == QUARTIC_OK) status = write_file(trainer, path, tensors);
+    /* Names left NULL by a failure are fine to free. */
+    for (uint32_t k = 0; tensors != NULL && k < PARTS * count; ++k)
+        quartic_free((void *)(uintptr_t)tensors[k].name);
+    for (uint32_t part = 0; part < PARTS; ++part) quartic_free(storages[part]);
+    quartic_free(tensors);
+    return status;
+}
+
+/* ---- load ---- */
+
+static quartic_status read_text(const quartic_safetensors *file, const char *path, const char *key,
+                                const char **out_text) {
+    *out_text = quartic_safetensors_metadata(file, key);
+    if (*out_text != NULL) return QUARTIC_OK;
+    return quartic_fail(QUARTIC_FORMAT, "\"%s\" is no trainer's checkpoint: its metadata has no \"%s\"", path,
+                        key);
+}
+
+static quartic_status read_number(const quartic_safetensors *file, const char *path, const char *key,
+                                  uint64_t *out_number) {
+    const char *text;
+    QUARTIC_TRY(read_text(file, path, key, &text));
+    char *end = NULL;
+    errno = 0;
+    *out_number = strtoull(text, &end, 10);
+    if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0) return QUARTIC_OK;
+    return quartic_fail(QUARTIC_FORMAT, "\"%s\" in the metadata of \"%s\" is \"%s\", not a number", key, path,
+                        text);
+}
+
+static quartic_status read_settings(const quartic_safetensors *file, const char *path,
+                                    quartic_trainer_config *out_config) {
+    const char *text;
+    *out_config = (quartic_trainer_config)QUARTIC_TRAINER_CONFIG_INIT;
+    QUARTIC_TRY(read_text(file, path, "trainer", &text));
+    QUARTIC_TRY(quartic_fields_read_json(&quartic_trainer_field_table, text, out_config));
+    return read_number(file, path, "seed", &out_config->seed);
+}
+
+quartic_status quartic_trainer_config_read(const char *path, quartic_trainer_config *out_config) {
+    quartic_safetensors *file;
+    quartic_trainer_config config;
+    QUARTIC_TRY(quartic_safetensors_open(path, &file));
+    quartic_status status = read_settings(file, path, &config);
+    quartic_safetensors_close(file);
+    if (status == QUARTIC_OK) *out_config = config;
+    return status;
+}
+
+/* The settings that a run's numbers depend on must be those of the file. */
+static quartic_status compare_settings(const quartic_trainer *trainer, const quartic_safetensors *file,
+                                       const char *path) {
+    quartic_trainer_config saved;
+    QUARTIC_TRY(read_settings(file, path, &saved));
+    const struct {
+        const char *name;
+        uint64_t saved, own;
+    } settings[] = {
+        {"seed", saved.seed, trainer->config.seed},
+        {"batch", saved.batch, trainer->config.batch},
+        {"length", saved.length, trainer->config.length},
+        {"accumulation", saved.accumulation, trainer->config.accumulation},
+        {"masked", saved.masked, trainer->config.masked},
+    };
+    for (uint32_t k = 0; k < sizeof settings / sizeof settings[0]; ++k)
+        if (settings[k].saved != settings[k].own)
+            return quartic_fail(
+                QUARTIC_INVALID_ARGUMENT,
+                "\"%s\" was trained with %s %llu, this trainer has %llu, so the run could not go on as "
+                "it was; create the trainer with quartic_trainer_config_read's settings",
+                path, settings[k].name, (unsigned long long)settings[k].saved,
+                (unsigned long long)settings[k].own);
+    return QUARTIC_OK;
+}
+
+static quartic_status compare_models(const quartic_trainer *trainer, const quartic_safetensors *file,
+                                     const char *path) {
+    const char *text;
+    quartic_model_config saved = QUARTIC_MODEL_CONFIG_INIT;
+    QUARTIC_TRY(read_text(file, path, "config", &text));
+    QUARTIC_TRY(quartic_model_config_read_json(&saved, text));
+    quartic_model_config_derive(&saved);
+    for (uint32_t k = 0; k < quartic_model_field_table.count; ++k) {
+        const quartic_field *field = &quartic_model_field_table.fields[k];
+        if (memcmp((const char *)&saved + field->offset,
+                   (const char *)&trainer->model->config + field->offset, sizeof(uint32_t)) != 0)
+            return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                                "the model in \"%s\" has another \"%s\" than the trainer's; create it with "
+                                "quartic_model_open",
+                                path, field->name);
+    }
+    return QUARTIC_OK;
+}
+
+static quartic_status load_from(quartic_trainer *trainer, const quartic_safetensors *file, const char *path,
+                                float *const storages[PARTS]) {
+    uint64_t step, position;
+    QUARTIC_TRY(compare_settings(trainer, file, path));
+    QUARTIC_TRY(compare_models(trainer, file, path));
+    QUARTIC_TRY(read_number(file, path, "step", &step));
+    QUARTIC_TRY(read_number(file, path, "position", &position));
+    for (uint32_t part = 0; part < PARTS; ++part)
+        QUARTIC_TRY(quartic_model_stage(trainer->model, file, path, prefixes[part], storages[part]));
+    QUARTIC_TRY(quartic_model_refuse_extra(trainer->model, file, path));
+    for (uint32_t part = 0; part < PARTS; ++part)
+        QUARTIC_TRY(quartic_tensor_write(part_of(trainer, part), storages[part],
+                                         trainer->model->set.elements * sizeof(float)));
+    trainer->step = step;
+    trainer->position = position;
+    return QUARTIC_OK;
+}
+
+quartic_status quartic_trainer_load(quartic_trainer *trainer, const char *path) {
+    quartic_safetensors *file;
+    float *storages[PARTS] = {NULL};
+    QUARTIC_TRY(quartic_safetensors_open(path, &file));
+    quartic_status status = QUARTIC_OK;
+    for (uint32_t part = 0; part < PARTS && status == QUARTIC_OK; ++part) {
+        storages[part] = quartic_alloc(trainer->model->set.elements, sizeof(float));
+        if (storages[part] == NULL) status = QUARTIC_OUT_OF_MEMORY;
+    }
+    if (status == QUARTIC_OK) status = load_from(trainer, file, path, storages);
+    for (uint32_t part = 0; part < PARTS; ++part) quartic_free(storages[part]);
+    quartic_safetensors_close(file);
+    return status;
+}

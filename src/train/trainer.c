@@ -1,0 +1,305 @@
+/* trainer.c: the two programs of a training step, and the step. See trainer.h. */
+#include "train/trainer.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/rng.h"
+
+static quartic_model_task micro_task(const quartic_trainer_config *config) {
+    return (quartic_model_task){.batch = config->batch,
+                                .length = config->length,
+                                .masked = config->masked,
+                                .loss = true,
+                                .gradients = true,
+                                .norm = true,
+                                .dropout = true};
+}
+
+/* Parameters, gradients and moments (P), hyper (8), squared_norm: AdamW over each run of neighbouring weights
+ * that are trained (the others stay as they are, without decay, as in PyTorch), then gradients = 0. */
+static quartic_status build_apply(const quartic_model *model, const quartic_trainer_config *config,
+                                  const bool *trained, quartic_graph **out_graph) {
+    quartic_graph *graph;
+    const quartic_parameter_set *set = &model->set;
+    const quartic_shape flat = QUARTIC_SHAPE((uint32_t)set->elements);
+    QUARTIC_TRY(quartic_graph_create(&graph));
+    quartic_value all[4] = {quartic_graph_parameter(graph, "parameters", &flat),
+                            quartic_graph_state(graph, "gradients", QUARTIC_FLOAT32, &flat),
+                            quartic_graph_state(graph, "first_moment", QUARTIC_FLOAT32, &flat),
+                            quartic_graph_state(graph, "second_moment", QUARTIC_FLOAT32, &flat)};
+    quartic_value hyper = quartic_graph_input(graph, "hyper", QUARTIC_FLOAT32, &QUARTIC_SHAPE(8));
+    quartic_value norm = quartic_graph_input(graph, "squared_norm", QUARTIC_FLOAT32, &(quartic_shape){0});
+    for (uint32_t k = 0; k < set->count; ++k) {
+        if (!trained[k]) continue;
+        const uint32_t start = (uint32_t)set->specs[k].offset;
+        while (k + 1 < set->count && trained[k + 1]) ++k;
+        const uint32_t end =
+            k + 1 < set->count ? (uint32_t)set->specs[k + 1].offset : (uint32_t)set->elements;
+        quartic_value run[4];
+        for (uint32_t v = 0; v < 4; ++v) run[v] = quartic_slice(graph, all[v], 0, start, end - start);
+        quartic_adamw(graph, run[0], run[1], run[2], run[3], hyper, norm, 1.0f / (float)config->accumulation);
+    }
+    quartic_fill(graph, all[1], 0.0f);
+    quartic_status status = quartic_graph_status(graph);
+    if (status == QUARTIC_OK)
+        *out_graph = graph;
+    else
+        quartic_graph_destroy(graph);
+    return status;
+}
+
+/* The graphs of both programs; the caller destroys them. */
+static quartic_status build_both(const quartic_model *model, const quartic_trainer_config *config,
+                                 quartic_graph **out_micro, quartic_graph **out_apply) {
+    const quartic_model_task task = micro_task(config);
+    bool *trained = quartic_alloc(model->set.count, sizeof trained[0]);
+    if (trained == NULL) return QUARTIC_OUT_OF_MEMORY;
+    quartic_status status = quartic_model_build(model, &task, trained, out_micro);
+    if (status == QUARTIC_OK) {
+        status = build_apply(model, config, trained, out_apply);
+        if (status != QUARTIC_OK) quartic_graph_destroy(*out_micro);
+    }
+    quartic_free(trained);
+    return status;
+}
+
+static quartic_status check_settings(const quartic_model *model, const quartic_trainer_config *config) {
+    QUARTIC_TRY(quartic_trainer_config_check(config));
+    return quartic_model_check_batch(model, config->batch, config->length, NULL, NULL);
+}
+
+static quartic_status measure(const quartic_model *model, const quartic_graph *graph,
+                              quartic_program_memory *out_memory) {
+    const quartic_binding bindings[] = {{"parameters", model->weights}};
+    quartic_program_config config = QUARTIC_PROGRAM_CONFIG_INIT;
+    config.bindings = bindings;
+    config.binding_count = 1;
+    return quartic_program_measure(model->device, graph, &config, out_memory);
+}
+
+quartic_status quartic_trainer_measure(const quartic_model *model, const quartic_trainer_config *config,
+                                       quartic_program_memory *out_memory) {
+    quartic_graph *micro, *apply;
+    quartic_program_memory micro_memory, apply_memory;
+    QUARTIC_TRY(check_settings(model, config));
+    QUARTIC_TRY(build_both(model, config, &micro, &apply));
+    quartic_status status = measure(model, micro, &micro_memory);
+    if (status == QUARTIC_OK) status = measure(model, apply, &apply_memory);
+    quartic_graph_destroy(micro);
+    quartic_graph_destroy(apply);
+    if (status != QUARTIC_OK) return status;
+    /* The gradients are bound to both programs; they count once. */
+    const uint64_t shared = (uint64_t)model->set.elements * sizeof(float);
+    out_memory->workspace_bytes = micro_memory.workspace_bytes + apply_memory.workspace_bytes;
+    out_memory->unshared_bytes = micro_memory.unshared_bytes + apply_memory.unshared_bytes;
+    out_memory->own_tensor_bytes = micro_memory.own_tensor_bytes + apply_memory.own_tensor_bytes - shared;
+    return QUARTIC_OK;
+}
+
+/* ---- life ---- */
+
+static quartic_status compile(quartic_trainer *trainer, const quartic_graph *graph,
+                              const quartic_binding *bindings, uint32_t binding_count,
+                              quartic_program **out_program) {
+    quartic_program_config config = QUARTIC_PROGRAM_CONFIG_INIT;
+    config.bindings = bindings;
+    config.binding_count = binding_count;
+    return quartic_program_create(trainer->model->device, graph, &config, out_program);
+}
+
+static quartic_status compile_both(quartic_trainer *trainer) {
+    const quartic_binding bindings[] = {{"parameters", trainer->model->weights},
+                                        {"gradients", trainer->gradients},
+                                        {"squared_norm", trainer->squared_norm},
+                                        {"first_moment", trainer->first_moment},
+                                        {"second_moment", trainer->second_moment}};
+    quartic_graph *micro, *apply;
+    QUARTIC_TRY(build_both(trainer->model, &trainer->config, &micro, &apply));
+    quartic_status status = compile(trainer, micro, bindings, 3, &trainer->micro);
+    if (status == QUARTIC_OK) status = compile(trainer, apply, bindings, 5, &trainer->apply);
+    quartic_graph_destroy(micro);
+    quartic_graph_destroy(apply);
+    return status;
+}
+
+static quartic_status fill_trainer(quartic_trainer *trainer) {
+    quartic_device *device = trainer->model->device;
+    const quartic_shape flat = QUARTIC_SHAPE((uint32_t)trainer->model->set.elements), scalar = {0};
+    const size_t tokens = (size_t)trainer->config.batch * trainer->config.length;
+    trainer->tokens = quartic_alloc(trainer->config.accumulation * tokens, sizeof trainer->tokens[0]);
+    trainer->targets = quartic_alloc(trainer->config.accumulation * tokens, sizeof trainer->targets[0]);
+    trainer->mask = quartic_alloc(tokens, sizeof trainer->mask[0]);
+    if (trainer->tokens == NULL || trainer->targets == NULL || trainer->mask == NULL)
+        return QUARTIC_OUT_OF_MEMORY;
+    QUARTIC_TRY(quartic_tensor_create(device, QUARTIC_FLOAT32, &flat, &trainer->gradients));
+    QUARTIC_TRY(quartic_tensor_create(device, QUARTIC_FLOAT32, &flat, &trainer->first_moment));
+    QUARTIC_TRY(quartic_tensor_create(device, QUARTIC_FLOAT32, &flat, &trainer->second_moment));
+    QUARTIC_TRY(quartic_tensor_create(device, QUARTIC_FLOAT32, &scalar, &trainer->squared_norm));
+    return compile_both(trainer);
+}
+
+quartic_status quartic_trainer_create(quartic_model *model, const quartic_trainer_config *config,
+                                      quartic_trainer **out_trainer) {
+    *out_trainer = NULL;
+    QUARTIC_TRY(check_settings(model, config));
+    quartic_trainer *trainer = quartic_alloc(1, sizeof *trainer);
+    if (trainer == NULL) return QUARTIC_OUT_OF_MEMORY;
+    trainer->model = model;
+    trainer->config = *config;
+    quartic_status status = fill_trainer(trainer);
+    if (status == QUARTIC_OK)
+        *out_trainer = trainer;
+    else
+        quartic_trainer_destroy(trainer);
+    return status;
+}
+
+void quartic_trainer_destroy(quartic_trainer *trainer) {
+    if (trainer == NULL) return;
+    quartic_program_destroy(trainer->micro);
+    quartic_program_destroy(trainer->apply);
+    quartic_tensor_destroy(trainer->gradients);
+    quartic_tensor_destroy(trainer->first_moment);
+    quartic_tensor_destroy(trainer->second_moment);
+    quartic_tensor_destroy(trainer->squared_norm);
+    quartic_free(trainer->tokens);
+    quartic_free(trainer->targets);
+    quartic_free(trainer->mask);
+    quartic_free(trainer);
+}
+
+const quartic_trainer_config *quartic_trainer_get_config(const quartic_trainer *trainer) {
+    return &trainer->config;
+}
+
+uint64_t quartic_trainer_get_step(const quartic_trainer *trainer) {
+    return trainer->step;
+}
+
+uint64_t quartic_trainer_get_position(const quartic_trainer *trainer) {
+    return trainer->position;
+}
+
+void quartic_trainer_set_position(quartic_trainer *trainer, uint64_t position) {
+    trainer->position = position;
+}
+
+/* ---- the step ---- */
+
+static quartic_status write_input(quartic_program *program, const char *name, const void *data,
+                                  size_t count) {
+    quartic_tensor *tensor = quartic_program_tensor(program, name);
+    return tensor == NULL ? QUARTIC_INTERNAL : quartic_tensor_write(tensor, data, 4 * count);
+}
+
+/* One micro-batch of the step to come; its loss. */
+static quartic_status run_micro(quartic_trainer *trainer, uint32_t micro, const int32_t *tokens,
+                                const int32_t *targets, const uint8_t *mask, float *out_loss) {
+    const quartic_trainer_config *config = &trainer->config;
+    const size_t count = (size_t)config->batch * config->length;
+    QUARTIC_TRY(write_input(trainer->micro, "tokens", tokens + micro * count, count));
+    QUARTIC_TRY(write_input(trainer->micro, "targets", targets + micro * count, count));
+    if (config->masked) {
+        for (size_t i = 0; i < count; ++i) trainer->mask[i] = mask[micro * count + i] != 0;
+        QUARTIC_TRY(write_input(trainer->micro, "mask", trainer->mask, count));
+    }
+    if (trainer->model->config.dropout > 0.0f) {
+        uint64_t index = 2 * (trainer->step * config->accumulation + micro);
+        uint32_t words[2];
+        for (uint32_t w = 0; w < 2; ++w)
+            words[w] = quartic_random_bits(config->seed, QUARTIC_DROPOUT_STREAM, index + w);
+        QUARTIC_TRY(write_input(trainer->micro, "dropout_seed", words, 2));
+    }
+    QUARTIC_TRY(quartic_program_run(trainer->micro));
+    quartic_tensor *loss = quartic_program_tensor(trainer->micro, "loss");
+    return loss == NULL ? QUARTIC_INTERNAL : quartic_tensor_read(loss, out_loss, sizeof *out_loss);
+}
+
+static quartic_status run_apply(quartic_trainer *trainer, float learning_rate) {
+    const quartic_trainer_config *config = &trainer->config;
+    const double t = (double)trainer->step + 1.0;
+    const float hyper[8] = {learning_rate,
+                            config->beta1,
+                            config->beta2,
+                            config->eps,
+                            config->weight_decay,
+                            (float)(1.0 - pow((double)config->beta1, t)),
+                            (float)(1.0 - pow((double)config->beta2, t)),
+                            config->clip};
+    QUARTIC_TRY(write_input(trainer->apply, "hyper", hyper, 8));
+    return quartic_program_run(trainer->apply);
+}
+
+/* What a step that will not be applied has left in the gradients. */
+static quartic_status clear_gradients(quartic_trainer *trainer) {
+    const size_t elements = trainer->model->set.elements;
+    float *zeros = quartic_alloc(elements, sizeof zeros[0]);
+    if (zeros == NULL) return QUARTIC_OUT_OF_MEMORY;
+    quartic_status status = quartic_tensor_write(trainer->gradients, zeros, elements * sizeof zeros[0]);
+    quartic_free(zeros);
+    return status;
+}
+
+/* All micro-batches: mean loss and norm of the mean gradient. */
+static quartic_status accumulate(quartic_trainer *trainer, const int32_t *tokens, const int32_t *targets,
+                                 const uint8_t *mask, quartic_step_report *report) {
+    const uint32_t accumulation = trainer->config.accumulation;
+    double loss_sum = 0.0;
+    for (uint32_t micro = 0; micro < accumulation; ++micro) {
+        float loss;
+        QUARTIC_TRY(run_micro(trainer, micro, tokens, targets, mask, &loss));
+        loss_sum += (double)loss;
+    }
+    float squared;
+    QUARTIC_TRY(quartic_tensor_read(trainer->squared_norm, &squared, sizeof squared));
+    report->loss = (float)(loss_sum / accumulation);
+    report->gradient_norm = (float)(sqrt((double)squared) / accumulation);
+    return QUARTIC_OK;
+}
+
+quartic_status quartic_trainer_step(quartic_trainer *trainer, const int32_t *tokens, const int32_t *targets,
+                                    const uint8_t *mask, quartic_step_report *out_report) {
+    const quartic_trainer_config *config = &trainer->config;
+    if (tokens == NULL || targets == NULL || (config->masked != 0) != (mask != NULL))
+        return quartic_fail(
+            QUARTIC_INVALID_ARGUMENT,
+            "a step needs tokens and targets, and a mask exactly if the trainer is masked (%s)",
+            config->masked ? "it is" : "it is not");
+    QUARTIC_TRY(quartic_model_check_batch(trainer->model, config->batch * config->accumulation,
+                                          config->length, tokens, targets));
+    quartic_step_report report = {.step = trainer->step + 1,
+                                  .learning_rate = quartic_learning_rate(config, trainer->step + 1)};
+    quartic_status status = accumulate(trainer, tokens, targets, mask, &report);
+    if (status == QUARTIC_OK && out_report != NULL) *out_report = report;
+    if (status == QUARTIC_OK && !(isfinite(report.loss) && isfinite(report.gradient_norm)))
+        status = quartic_fail(
+            QUARTIC_NON_FINITE,
+            "at step %llu the loss is %g and the gradient's norm %g; nothing was updated: try a smaller "
+            "learning rate (now %g), clipping, or look at this batch",
+            (unsigned long long)report.step, (double)report.loss, (double)report.gradient_norm,
+            (double)report.learning_rate);
+    if (status != QUARTIC_OK) {
+        /* The step's own error is the one to report. */
+        char sentence[512];
+        snprintf(sentence, sizeof sentence, "%s", quartic_error_message());
+        clear_gradients(trainer);
+        return quartic_fail(status, "%s", sentence);
+    }
+    QUARTIC_TRY(run_apply(trainer, report.learning_rate));
+    ++trainer->step;
+    return QUARTIC_OK;
+}
+
+quartic_status quartic_trainer_step_sampled(quartic_trainer *trainer, const int32_t *data, uint64_t count,
+                                            quartic_step_report *out_report) {
+    const quartic_trainer_config *config = &trainer->config;
+    if (config->masked)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                            "sampled windows have no padding; use a trainer that is not masked");
+    QUARTIC_TRY(quartic_batch_sample(data, count, config->seed, trainer->step,
+                                     config->batch * config->accumulation, config->length, trainer->tokens,
+                                     trainer->targets));
+    return quartic_trainer_step(trainer, trainer->tokens, trainer->targets, NULL, out_report);
+}

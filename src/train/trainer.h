@@ -1,0 +1,30 @@
+/* trainer.h (internal): what the files of this room share.
+ *
+ * Two programs over the same flat tensors (P): micro = forward, loss, backward, gradients added, their sum of
+ * squares; apply = AdamW, then gradients = 0. So the gradients are zero between steps.
+ */
+#ifndef QUARTIC_TRAIN_TRAINER_H
+#define QUARTIC_TRAIN_TRAINER_H
+
+#include "model/model.h"
+#include "quartic/train.h"
+
+struct quartic_trainer {
+    quartic_model *model;
+    quartic_trainer_config config;
+    quartic_tensor *gradients, *first_moment, *second_moment; /* (P) */
+    quartic_tensor *squared_norm;                             /* scalar: micro writes it, apply reads it */
+    quartic_program *micro, *apply;
+    int32_t *mask;             /* (b, n), if masked */
+    int32_t *tokens, *targets; /* (accumulation, b, n): sampled batches */
+    uint64_t step, position;
+};
+
+extern const quartic_field_table quartic_trainer_field_table;
+
+quartic_status quartic_trainer_config_check(const quartic_trainer_config *config);
+
+/* Random streams of the trainer's seed; far above those of initial weights, which count from 0. */
+enum { QUARTIC_BATCH_STREAM = 0x40000000, QUARTIC_DROPOUT_STREAM = 0x40000001 };
+
+#endif

@@ -1,0 +1,227 @@
+/* nn_config_test.c: the model's and trainer's configurations: JSON, ranges, suggestions, derived values. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "quartic/model.h"
+#include "quartic/train.h"
+#include "train/trainer.h"
+
+#define SMALL "\"num_tokens\": 13, \"dim\": 16, \"depth\": 2"
+
+static void assert_says(const char *part) {
+    if (strstr(quartic_error_message(), part) == NULL)
+        fail_msg("\"%s\" lacks \"%s\"", quartic_error_message(), part);
+}
+
+static void reads_every_kind(void **state) {
+    (void)state;
+    quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
+    assert_int_equal(quartic_model_config_read_json(
+                         &config,
+                         "{" SMALL ", \"causal\": true, \"dropout\": 0.25, \"edge_attention\": \"none\", "
+                         "\"dim_edges\": null}"),
+                     QUARTIC_OK);
+    assert_int_equal(config.num_tokens, 13);
+    assert_int_equal(config.depth, 2);
+    assert_int_equal(config.causal, 1);
+    assert_true(config.dropout == 0.25f);
+    assert_int_equal(config.edge_attention, QUARTIC_EDGE_ATTENTION_NONE);
+    assert_int_equal(config.dim_edges, 0);
+    assert_int_equal(config.heads, 8); /* what is not said keeps its default */
+    assert_int_equal(quartic_model_config_check(&config), QUARTIC_OK);
+}
+
+/* Each text is refused with its status and a sentence holding the part; the configuration stays as it was. */
+static void refuses_with_a_sentence(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        quartic_status status;
+        const char *part;
+    } cases[] = {
+        {"{\"head\": 4}", QUARTIC_INVALID_ARGUMENT, "did you mean \"heads\"?"},
+        {"{\"dim_hedges\": 4}", QUARTIC_INVALID_ARGUMENT, "did you mean \"dim_edges\"?"},
+        {"{\"qqqqqqqqqqqq\": 4}", QUARTIC_INVALID_ARGUMENT, "has no key \"qqqqqqqqqqqq\""},
+        {"{\"dim\": \"16\"}", QUARTIC_INVALID_ARGUMENT,
+         "\"dim\" of the model's configuration has the wrong type"},
+        {"{\"dim\": 16.0}", QUARTIC_INVALID_ARGUMENT, "wrong type"},
+        {"{\"causal\": 1}", QUARTIC_INVALID_ARGUMENT, "true or false"},
+        {"{\"heads\": 0}", QUARTIC_INVALID_ARGUMENT,
+         "\"heads\" of the model's configuration is 0; it must be an integer from 1 to 1024"},
+        {"{\"dim\": -1}", QUARTIC_INVALID_ARGUMENT, "is -1; it must be an integer from 1 to 65536"},
+        {"{\"dim\": 4294967297}", QUARTIC_INVALID_ARGUMENT, "from 1 to 65536"},
+        {"{\"dropout\": 1}", QUARTIC_INVALID_ARGUMENT, "a number from 0 to below 1"},
+        {"{\"edge_attention\": \"axal\"}", QUARTIC_INVALID_ARGUMENT, "did you mean \"axial\"?"},
+        {"{\"compatibility\": 3}", QUARTIC_INVALID_ARGUMENT, "\"default\" or \"reference\""},
+        {"{\"dim\": 1, \"dim\": 2}", QUARTIC_FORMAT, "no JSON"},
+        {"{\"dim\": 1", QUARTIC_FORMAT, "line 1"},
+        {"[1]", QUARTIC_FORMAT, "must be a JSON object"},
+        {"{\"heads\": 4, \"depth\": true}", QUARTIC_INVALID_ARGUMENT, "depth"},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; ++k) {
+        quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
+        const quartic_model_config before = config;
+        assert_int_equal(quartic_model_config_read_json(&config, cases[k].text), cases[k].status);
+        assert_says(cases[k].part);
+        assert_memory_equal(&config, &before, sizeof config);
+    }
+}
+
+static void check_asks_for_what_has_no_default(void **state) {
+    (void)state;
+    quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
+    assert_int_equal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT);
+    assert_says("must say \"num_tokens\"");
+    config = (quartic_model_config)QUARTIC_MODEL_CONFIG_INIT;
+    config.num_tokens = 5, config.dim = 4, config.depth = 1, config.causal = 2;
+    assert_int_equal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT);
+    assert_says("\"causal\"");
+    config.causal = 0;
+    config.struct_size = 8;
+    assert_int_equal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT);
+    assert_says("struct_size 8");
+}
+
+static void reference_has_no_diagonal_attention(void **state) {
+    (void)state;
+    quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
+    assert_int_equal(quartic_model_config_read_json(&config, "{" SMALL ", \"compatibility\": \"reference\"}"),
+                     QUARTIC_OK);
+    assert_int_equal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT);
+    assert_says("edges_diagonal_attn");
+    config.edges_diagonal_attn = 0;
+    assert_int_equal(quartic_model_config_check(&config), QUARTIC_OK);
+}
+
+static void json_comes_back(void **state) {
+    (void)state;
+    quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT, again = QUARTIC_MODEL_CONFIG_INIT;
+    assert_int_equal(quartic_model_config_read_json(
+                         &config, "{" SMALL ", \"dropout\": 0.1, \"heads\": 3, \"causal\": true}"),
+                     QUARTIC_OK);
+    char text[1024];
+    size_t bytes = 0;
+    assert_int_equal(quartic_model_config_write_json(&config, NULL, 0, &bytes), QUARTIC_OK);
+    assert_true(bytes > 100 && bytes <= sizeof text);
+    assert_int_equal(quartic_model_config_write_json(&config, text, bytes - 1, NULL),
+                     QUARTIC_INVALID_ARGUMENT);
+    assert_int_equal(quartic_model_config_write_json(&config, text, bytes, NULL), QUARTIC_OK);
+    assert_int_equal(strlen(text) + 1, bytes);
+    assert_int_equal(quartic_model_config_read_json(&again, text), QUARTIC_OK);
+    assert_true(again.dropout == 0.1f && again.heads == 3 && again.causal == 1 && again.dim == 16);
+    char second[1024];
+    assert_int_equal(quartic_model_config_write_json(&again, second, sizeof second, NULL), QUARTIC_OK);
+    assert_string_equal(text, second);
+}
+
+static void files_are_read_or_refused(void **state) {
+    (void)state;
+    quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
+    assert_int_equal(quartic_model_config_read_json_file(&config, "no-such-file.json"), QUARTIC_IO);
+    assert_says("no-such-file.json");
+    FILE *file = fopen("nn_config_test.json", "w");
+    assert_non_null(file);
+    fputs("{" SMALL "}", file);
+    fclose(file);
+    assert_int_equal(quartic_model_config_read_json_file(&config, "nn_config_test.json"), QUARTIC_OK);
+    assert_int_equal(config.dim, 16);
+    remove("nn_config_test.json");
+}
+
+static void trainer_settings_have_ranges(void **state) {
+    (void)state;
+    quartic_trainer_config config = QUARTIC_TRAINER_CONFIG_INIT;
+    assert_int_equal(quartic_trainer_config_check(&config), QUARTIC_INVALID_ARGUMENT);
+    assert_says("must say \"batch\"");
+    config.batch = 2, config.length = 8;
+    assert_int_equal(quartic_trainer_config_check(&config), QUARTIC_OK);
+    config.beta2 = 1.0f;
+    assert_int_equal(quartic_trainer_config_check(&config), QUARTIC_INVALID_ARGUMENT);
+    assert_says("beta2");
+    config.beta2 = 0.9f, config.warmup_steps = 10, config.total_steps = 5;
+    assert_int_equal(quartic_trainer_config_check(&config), QUARTIC_INVALID_ARGUMENT);
+    config.total_steps = 0, config.batch = 1 << 20, config.length = 65536;
+    assert_int_equal(quartic_trainer_config_check(&config), QUARTIC_INVALID_ARGUMENT);
+    assert_says("2147483647");
+}
+
+static void rate_warms_up_and_falls(void **state) {
+    (void)state;
+    quartic_trainer_config config = QUARTIC_TRAINER_CONFIG_INIT;
+    config.learning_rate = 1.0f, config.final_learning_rate = 0.5f, config.warmup_steps = 4,
+    config.total_steps = 12;
+    assert_true(quartic_learning_rate(&config, 1) == 0.25f);
+    assert_true(quartic_learning_rate(&config, 4) == 1.0f);
+    assert_true(quartic_learning_rate(&config, 8) == 0.75f); /* half way down the cosine */
+    assert_true(quartic_learning_rate(&config, 12) == 0.5f);
+    assert_true(quartic_learning_rate(&config, 1000) == 0.5f);
+    config.total_steps = 0;
+    assert_true(quartic_learning_rate(&config, 1000) == 1.0f);
+    config.warmup_steps = 0;
+    assert_true(quartic_learning_rate(&config, 1) == 1.0f);
+}
+
+static void batches_are_windows_of_the_data(void **state) {
+    (void)state;
+    enum { COUNT = 50, ROWS = 64, LENGTH = 7 };
+    int32_t data[COUNT], tokens[ROWS * LENGTH], targets[ROWS * LENGTH], again[ROWS * LENGTH],
+        next[ROWS * LENGTH];
+    for (int32_t i = 0; i < COUNT; ++i) data[i] = i;
+    assert_int_equal(quartic_batch_sample(data, COUNT, 9, 3, ROWS, LENGTH, tokens, targets), QUARTIC_OK);
+    uint32_t first_start = 0, last_start = 0;
+    for (uint32_t row = 0; row < ROWS; ++row) {
+        const int32_t *at = tokens + row * LENGTH;
+        assert_in_range(at[0], 0, COUNT - LENGTH - 1);
+        first_start += at[0] == 0;
+        last_start += at[0] == COUNT - LENGTH - 1;
+        for (int32_t i = 0; i < LENGTH; ++i) {
+            assert_int_equal(at[i], at[0] + i);
+            assert_int_equal(targets[row * LENGTH + (uint32_t)i], at[0] + i + 1);
+        }
+    }
+    assert_true(first_start < 10 && last_start < 10); /* not all alike */
+    assert_int_equal(quartic_batch_sample(data, COUNT, 9, 3, ROWS, LENGTH, again, targets), QUARTIC_OK);
+    assert_memory_equal(tokens, again, sizeof tokens);
+    assert_int_equal(quartic_batch_sample(data, COUNT, 9, 4, ROWS, LENGTH, next, targets), QUARTIC_OK);
+    assert_memory_not_equal(tokens, next, sizeof tokens);
+    assert_int_equal(quartic_batch_sample(data, LENGTH + 1, 9, 4, 2, LENGTH, next, targets), QUARTIC_OK);
+    assert_int_equal(next[0], 0);
+    assert_int_equal(quartic_batch_sample(data, LENGTH, 9, 4, 2, LENGTH, next, targets),
+                     QUARTIC_INVALID_ARGUMENT);
+}
+
+static void failed_allocations_leave_nothing(void **state) {
+    (void)state;
+    int64_t before = quartic_alloc_live();
+    for (uint64_t nth = 1; nth < 10; ++nth) {
+        quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
+        quartic_alloc_fail_at(nth);
+        quartic_model_config_read_json(&config, "{" SMALL "}");
+        quartic_model_config_write_json(&config, NULL, 0, NULL);
+        quartic_alloc_fail_at(0);
+        assert_int_equal(quartic_alloc_live(), before);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_every_kind),
+        cmocka_unit_test(refuses_with_a_sentence),
+        cmocka_unit_test(check_asks_for_what_has_no_default),
+        cmocka_unit_test(reference_has_no_diagonal_attention),
+        cmocka_unit_test(json_comes_back),
+        cmocka_unit_test(files_are_read_or_refused),
+        cmocka_unit_test(trainer_settings_have_ranges),
+        cmocka_unit_test(rate_warms_up_and_falls),
+        cmocka_unit_test(batches_are_windows_of_the_data),
+        cmocka_unit_test(failed_allocations_leave_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
