@@ -81,8 +81,9 @@ const char *quartic_comparison_text(const quartic_comparison *comparison, const 
         rest /= shape->dims[a];
     }
     char text[QUARTIC_SHAPE_TEXT];
-    snprintf(buffer, QUARTIC_COMPARISON_TEXT, "element %s: got %.9g, want %.9g, error %.3g, bound %.3g",
+    snprintf(buffer, QUARTIC_COMPARISON_TEXT,
+             "element %s: got %.9g, want %.9g, error %.3g, bound %.3g, normalised mean square error %.1g",
              quartic_shape_text(&index, text), comparison->got, comparison->want, comparison->error,
-             comparison->bound);
+             comparison->bound, comparison->nmse);
     return buffer;
 }

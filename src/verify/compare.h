@@ -49,8 +49,8 @@ double quartic_output_bound(double largest_want);
 double quartic_gradient_bound(double largest_want);
 
 enum { QUARTIC_COMPARISON_TEXT = 256 };
-/* "element (0, 3, 1): got 1.5, want 1.25, error 0.25, bound 2e-05" into a buffer of that many bytes; returns
- * it. */
+/* "element (0, 3, 1): got 1.5, want 1.25, error 0.25, bound 2e-05, normalised mean square error 0.001" into a
+ * buffer of that many bytes; returns it. */
 const char *quartic_comparison_text(const quartic_comparison *comparison, const quartic_shape *shape,
                                     char *buffer);
 

@@ -115,8 +115,8 @@ static void judge(const gradcheck *check, const quartic_rig *rig, const char *wh
                         right, error, bound);
     if (!holds && used > 0)
         snprintf(text + used, sizeof text - (size_t)used,
-                 "; repeat with: quartic validate --device reference64 --op %s --case %u --seed %llu",
-                 check->op->name, check->case_index, (unsigned long long)check->config->seed);
+                 "; repeat with: quartic validate --gradients --op %s --case %u --seed %llu", check->op->name,
+                 check->case_index, (unsigned long long)check->config->seed);
     report(check, holds ? QUARTIC_PASSED : QUARTIC_FAILED, what, error, bound, text);
 }
 

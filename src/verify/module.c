@@ -1,0 +1,251 @@
+/* module.c: see module.h. A module is one builder function in the table below: it takes its inputs by name,
+ * builds with src/nn under no prefix, and names its outputs. Weights are those that nn asks for. */
+#include "verify/module.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "nn/attention.h"
+#include "verify/harness.h"
+
+/* A module in the making: its graph, and what goes in and out by the recording's names. */
+typedef struct module {
+    const quartic_recording *recording;
+    quartic_graph *graph;
+    quartic_parameter_set set;
+    quartic_nn nn;
+    char names[QUARTIC_MODULE_RESULTS][192];   /* of inputs and weights, without "grad." */
+    quartic_value wrt[QUARTIC_MODULE_RESULTS]; /* the same as values */
+    uint32_t wrt_count;
+    char output_names[8][64];
+    quartic_value outputs[8];
+    uint32_t output_count;
+    quartic_feed feeds[QUARTIC_MODULE_RESULTS];
+    char feed_names[QUARTIC_MODULE_RESULTS][192]; /* in the graph */
+    uint32_t feed_count;
+} module;
+
+/* Adds the recording's tensor `from` as the data of the graph's tensor `name`. */
+static quartic_status feed(module *m, const char *name, const char *from, quartic_dtype dtype) {
+    const quartic_safetensors_tensor *tensor;
+    if (m->feed_count == QUARTIC_MODULE_RESULTS)
+        return quartic_fail(QUARTIC_UNSUPPORTED, "a module has more than %d tensors", QUARTIC_MODULE_RESULTS);
+    QUARTIC_TRY(quartic_recording_find(m->recording, "", from, &tensor));
+    float *floats = NULL;
+    int32_t *ints = NULL;
+    quartic_status status = dtype == QUARTIC_FLOAT32 ? quartic_recording_floats(m->recording, tensor, &floats)
+                                                     : quartic_recording_ints(m->recording, tensor, &ints);
+    quartic_feed *slot = &m->feeds[m->feed_count];
+    snprintf(m->feed_names[m->feed_count], sizeof m->feed_names[0], "%s", name);
+    *slot =
+        (quartic_feed){m->feed_names[m->feed_count], dtype == QUARTIC_FLOAT32 ? (void *)floats : (void *)ints,
+                       quartic_shape_elements(&tensor->shape) * 4};
+    ++m->feed_count; /* owns the memory, whatever the status */
+    return status;
+}
+
+/* An input of the recording as a value; no value and an error in the graph if it is not there. */
+static quartic_value add_input(module *m, const char *full_name, quartic_dtype dtype) {
+    const quartic_value none = {0};
+    const quartic_safetensors_tensor *tensor;
+    quartic_status status = quartic_recording_find(m->recording, "", full_name, &tensor);
+    if (status == QUARTIC_OK) status = feed(m, full_name, full_name, dtype);
+    if (status == QUARTIC_OK) return quartic_graph_input(m->graph, full_name, dtype, &tensor->shape);
+    quartic_graph_fail(m->graph, status);
+    return none;
+}
+
+static void add_wrt(module *m, const char *prefix, const char *name, quartic_value value) {
+    if (m->wrt_count == QUARTIC_MODULE_RESULTS) return; /* feed has refused it */
+    snprintf(m->names[m->wrt_count], sizeof m->names[0], "%s%s", prefix, name);
+    m->wrt[m->wrt_count++] = value;
+}
+
+static quartic_value input(module *m, const char *name) {
+    char full[192];
+    snprintf(full, sizeof full, "input.%s", name);
+    quartic_value value = add_input(m, full, QUARTIC_FLOAT32);
+    add_wrt(m, "input.", name, value);
+    return value;
+}
+
+/* The mask, or no value. */
+static quartic_value mask(module *m) {
+    if (quartic_safetensors_find(m->recording->file, "input.mask") == NULL) return (quartic_value){0};
+    return add_input(m, "input.mask", QUARTIC_INT32);
+}
+
+static void output(module *m, const char *name, quartic_value value) {
+    snprintf(m->output_names[m->output_count], sizeof m->output_names[0], "%s", name);
+    m->outputs[m->output_count++] = value;
+}
+
+/* ---- the modules ---- */
+
+/* x (b, m, D): one sequence of m tokens per row of the batch. */
+static quartic_status build_taylor_attention(module *m) {
+    quartic_taylor_module_options options = {.attention = {.axis = 2}};
+    QUARTIC_TRY(quartic_recording_count(m->recording, "heads", &options.heads));
+    QUARTIC_TRY(quartic_recording_count(m->recording, "dim_head", &options.dim_head));
+    quartic_value x = input(m, "x"), hidden = mask(m);
+    quartic_shape shape = quartic_graph_shape(m->graph, x);
+    uint32_t b = shape.dims[0], length = shape.dims[1], dim = shape.dims[2];
+    if (hidden.id != 0) options.mask = quartic_reshape(m->graph, hidden, &QUARTIC_SHAPE(b, 1, length));
+    quartic_value row = quartic_reshape(m->graph, x, &QUARTIC_SHAPE(b, 1, length, dim));
+    quartic_value out = quartic_nn_taylor_attention(&m->nn, row, (quartic_value){0}, &options);
+    output(m, "out", quartic_reshape(m->graph, out, &shape));
+    return QUARTIC_OK;
+}
+
+static quartic_status build_edge_embedding(module *m) {
+    uint32_t dim_edges;
+    QUARTIC_TRY(quartic_recording_count(m->recording, "dim_edges", &dim_edges));
+    output(m, "out", quartic_nn_edge_embedding(&m->nn, input(m, "x"), dim_edges));
+    return QUARTIC_OK;
+}
+
+static quartic_status build_dynamic_position_bias(module *m) {
+    uint32_t dim, heads, length;
+    QUARTIC_TRY(quartic_recording_count(m->recording, "dim", &dim));
+    QUARTIC_TRY(quartic_recording_count(m->recording, "heads", &heads));
+    QUARTIC_TRY(quartic_recording_count(m->recording, "seq_len", &length));
+    output(m, "out", quartic_nn_position_bias(&m->nn, length, dim, heads));
+    return QUARTIC_OK;
+}
+
+/* residuals ((b S), n, D), here (b, n, S, D), around a branch that is an input. */
+static quartic_status build_hyper_connection(module *m) {
+    static const uint32_t swapped[] = {0, 2, 1, 3};
+    uint32_t streams;
+    QUARTIC_TRY(quartic_recording_count(m->recording, "num_residual_streams", &streams));
+    quartic_value residuals = input(m, "residuals"), branch = input(m, "branch_out");
+    quartic_shape shape = quartic_graph_shape(m->graph, residuals);
+    uint32_t b = streams == 0 ? 0 : shape.dims[0] / streams, n = shape.dims[1], dim = shape.dims[2];
+    quartic_value inner = residuals;
+    if (streams != 1) {
+        inner = quartic_reshape(m->graph, inner, &QUARTIC_SHAPE(b, streams, n, dim));
+        inner = quartic_permute(m->graph, inner, swapped);
+    }
+    quartic_hyper hyper;
+    output(m, "branch_in", quartic_nn_hyper_begin(&m->nn, inner, streams, 0, &hyper));
+    if (hyper.residual.id != 0) branch = quartic_add(m->graph, branch, hyper.residual);
+    quartic_value out = quartic_nn_hyper_end(&m->nn, &hyper, branch);
+    if (streams != 1) out = quartic_permute(m->graph, out, swapped);
+    output(m, "residuals", quartic_reshape(m->graph, out, &shape));
+    return QUARTIC_OK;
+}
+
+typedef quartic_status (*module_builder)(module *m);
+
+static const struct {
+    const char *model;
+    module_builder build;
+} builders[] = {
+    {"taylor_attention", build_taylor_attention},
+    {"edge_embedding", build_edge_embedding},
+    {"dynamic_position_bias", build_dynamic_position_bias},
+    {"hyper_connection", build_hyper_connection},
+};
+
+static module_builder find_builder(const char *model) {
+    for (size_t k = 0; k < sizeof builders / sizeof builders[0]; ++k)
+        if (strcmp(builders[k].model, model) == 0) return builders[k].build;
+    return NULL;
+}
+
+bool quartic_module_known(const char *model) {
+    return find_builder(model) != NULL;
+}
+
+/* ---- replay ---- */
+
+/* Weights are the parameters of the graph, under the names of the recording without "param.". */
+static quartic_status add_weights(module *m) {
+    for (uint32_t v = 0; v < m->graph->value_count; ++v) {
+        const quartic_graph_value *value = &m->graph->values[v];
+        const quartic_storage *storage = &m->graph->storages[value->storage];
+        if (storage->kind != QUARTIC_STORAGE_PARAMETER || value->node != QUARTIC_NONE) continue;
+        char from[192];
+        snprintf(from, sizeof from, "param.%s", storage->name);
+        QUARTIC_TRY(feed(m, storage->name, from, QUARTIC_FLOAT32));
+        add_wrt(m, "param.", storage->name, (quartic_value){v + 1});
+    }
+    return QUARTIC_OK;
+}
+
+/* Names a value as the output `prefix``name` of the graph and makes room for it; without a value it is zeros.
+ */
+static quartic_status add_result(module *m, quartic_module_results *results, const char *prefix,
+                                 const char *name, quartic_value value, const quartic_shape *shape) {
+    if (results->count == QUARTIC_MODULE_RESULTS)
+        return quartic_fail(QUARTIC_UNSUPPORTED, "a module has more than %d results", QUARTIC_MODULE_RESULTS);
+    uint64_t count = quartic_shape_elements(shape);
+    float *numbers = quartic_alloc(count, sizeof *numbers);
+    if (numbers == NULL) return QUARTIC_OUT_OF_MEMORY;
+    results->items[results->count].count = count;
+    results->items[results->count].numbers = numbers;
+    char *full = results->items[results->count++].name;
+    snprintf(full, sizeof results->items[0].name, "%s%s", prefix, name);
+    if (value.id != 0) quartic_graph_output(m->graph, full, value);
+    return quartic_graph_status(m->graph);
+}
+
+static quartic_status build(module *m, quartic_module_results *results) {
+    quartic_value cotangents[8], gradients[QUARTIC_MODULE_RESULTS];
+    m->nn = quartic_nn_collect(m->graph, &m->set);
+    QUARTIC_TRY(find_builder(m->recording->model)(m));
+    QUARTIC_TRY(quartic_graph_status(m->graph));
+    QUARTIC_TRY(add_weights(m));
+    for (uint32_t o = 0; o < m->output_count; ++o) {
+        char full[192];
+        snprintf(full, sizeof full, "input.cotangent.%s", m->output_names[o]);
+        cotangents[o] = add_input(m, full, QUARTIC_FLOAT32);
+    }
+    QUARTIC_TRY(quartic_graph_gradients_many(m->graph, m->outputs, cotangents, m->output_count, m->wrt,
+                                             m->wrt_count, gradients));
+    for (uint32_t o = 0; o < m->output_count; ++o) {
+        quartic_shape shape = quartic_graph_shape(m->graph, m->outputs[o]);
+        QUARTIC_TRY(add_result(m, results, "output.", m->output_names[o], m->outputs[o], &shape));
+    }
+    for (uint32_t k = 0; k < m->wrt_count; ++k) {
+        quartic_shape shape = quartic_graph_shape(m->graph, m->wrt[k]);
+        QUARTIC_TRY(add_result(m, results, "grad.", m->names[k], gradients[k], &shape));
+    }
+    return QUARTIC_OK;
+}
+
+static bool is_output(const quartic_graph *graph, const char *name) {
+    for (uint32_t s = 0; s < graph->storage_count; ++s)
+        if (graph->storages[s].name != NULL && strcmp(graph->storages[s].name, name) == 0) return true;
+    return false;
+}
+
+quartic_status quartic_module_replay(quartic_device *device, const quartic_recording *recording,
+                                     quartic_module_results *out_results) {
+    *out_results = (quartic_module_results){0};
+    module *m = quartic_alloc(1, sizeof *m);
+    if (m == NULL) return QUARTIC_OUT_OF_MEMORY;
+    m->recording = recording;
+    quartic_status status = quartic_graph_create(&m->graph);
+    if (status == QUARTIC_OK) status = build(m, out_results);
+    if (status == QUARTIC_OK) {
+        quartic_fetch fetches[QUARTIC_MODULE_RESULTS];
+        uint32_t count = 0;
+        for (uint32_t r = 0; r < out_results->count; ++r)
+            if (is_output(m->graph, out_results->items[r].name))
+                fetches[count++] = (quartic_fetch){out_results->items[r].name, out_results->items[r].numbers,
+                                                   out_results->items[r].count};
+        status = quartic_harness_run(device, m->graph, m->feeds, m->feed_count, fetches, count);
+    }
+    for (uint32_t f = 0; f < m->feed_count; ++f) quartic_free((void *)m->feeds[f].data);
+    quartic_graph_destroy(m->graph);
+    quartic_parameter_set_destroy(&m->set);
+    quartic_free(m);
+    return status;
+}
+
+void quartic_module_results_free(quartic_module_results *results) {
+    for (uint32_t r = 0; r < results->count; ++r) quartic_free(results->items[r].numbers);
+    results->count = 0;
+}

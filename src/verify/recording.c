@@ -1,0 +1,159 @@
+/* recording.c: see recording.h. */
+#include "verify/recording.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/status.h"
+#include "tensor/layout.h"
+
+quartic_status quartic_recording_open(const char *path, quartic_recording *out) {
+    *out = (quartic_recording){.path = path};
+    QUARTIC_TRY(quartic_safetensors_open(path, &out->file));
+    const char *config = quartic_safetensors_metadata(out->file, "config");
+    out->model = quartic_safetensors_metadata(out->file, "model");
+    out->family = quartic_safetensors_metadata(out->file, "family");
+    quartic_status status = QUARTIC_OK;
+    json_error_t error;
+    if (out->model == NULL || out->family == NULL || config == NULL)
+        status = quartic_fail(QUARTIC_FORMAT,
+                              "%s is no recorded case: its metadata lacks model, family or config", path);
+    else if ((out->config = json_loads(config, 0, &error)) == NULL || !json_is_object(out->config))
+        status = quartic_fail(QUARTIC_FORMAT, "the config in the metadata of %s is no JSON object", path);
+    if (status != QUARTIC_OK) quartic_recording_close(out);
+    return status;
+}
+
+void quartic_recording_close(quartic_recording *recording) {
+    json_decref(recording->config);
+    quartic_safetensors_close(recording->file);
+    *recording = (quartic_recording){0};
+}
+
+quartic_status quartic_recording_find(const quartic_recording *recording, const char *prefix,
+                                      const char *name, const quartic_safetensors_tensor **out_tensor) {
+    char full[256];
+    snprintf(full, sizeof full, "%s%s", prefix, name);
+    *out_tensor = quartic_safetensors_find(recording->file, full);
+    if (*out_tensor != NULL) return QUARTIC_OK;
+    return quartic_fail(QUARTIC_FORMAT, "%s has no tensor \"%s\"", recording->path, full);
+}
+
+quartic_status quartic_recording_floats(const quartic_recording *recording,
+                                        const quartic_safetensors_tensor *tensor, float **out_numbers) {
+    uint64_t count = quartic_shape_elements(&tensor->shape);
+    *out_numbers = quartic_alloc(count, sizeof **out_numbers);
+    if (*out_numbers == NULL) return QUARTIC_OUT_OF_MEMORY;
+    return quartic_safetensors_read_float32(recording->file, tensor, *out_numbers, count);
+}
+
+quartic_status quartic_recording_ints(const quartic_recording *recording,
+                                      const quartic_safetensors_tensor *tensor, int32_t **out_numbers) {
+    uint64_t count = quartic_shape_elements(&tensor->shape);
+    *out_numbers = quartic_alloc(count, sizeof **out_numbers);
+    if (*out_numbers == NULL) return QUARTIC_OUT_OF_MEMORY;
+    return quartic_safetensors_read_int32(recording->file, tensor, *out_numbers, count);
+}
+
+quartic_status quartic_recording_number(const quartic_recording *recording, const char *key,
+                                        double *out_number) {
+    const json_t *value = json_object_get(recording->config, key);
+    *out_number = json_is_boolean(value) ? (double)json_boolean_value(value) : json_number_value(value);
+    if (json_is_boolean(value) || json_is_number(value)) return QUARTIC_OK;
+    return quartic_fail(QUARTIC_FORMAT, "the config of %s lacks the number \"%s\"", recording->path, key);
+}
+
+quartic_status quartic_recording_count(const quartic_recording *recording, const char *key,
+                                       uint32_t *out_count) {
+    double number;
+    QUARTIC_TRY(quartic_recording_number(recording, key, &number));
+    if (number < 0.0 || number > 1e9)
+        return quartic_fail(QUARTIC_FORMAT, "\"%s\" in the config of %s is %g, no count", key,
+                            recording->path, number);
+    *out_count = (uint32_t)number;
+    return QUARTIC_OK;
+}
+
+bool quartic_starts_with(const char *name, const char *prefix, const char **out_rest) {
+    size_t length = strlen(prefix);
+    if (strncmp(name, prefix, length) != 0) return false;
+    if (out_rest != NULL) *out_rest = name + length;
+    return true;
+}
+
+/* ---- the tally ---- */
+
+static double ratio(const quartic_comparison *comparison) {
+    return comparison->error / comparison->bound; /* bounds are at least 1e-6 */
+}
+
+quartic_status quartic_tally_compare(quartic_tally *tally, const char *name, const float *got,
+                                     uint64_t count) {
+    const quartic_safetensors_tensor *tensor;
+    QUARTIC_TRY(quartic_recording_find(tally->recording, "", name, &tensor));
+    uint64_t recorded = quartic_shape_elements(&tensor->shape);
+    if (recorded != count)
+        return quartic_fail(QUARTIC_SHAPE_MISMATCH,
+                            "%s of %s has %llu elements in the recording, but %llu here", name,
+                            tally->recording->path, (unsigned long long)recorded, (unsigned long long)count);
+    float *want = NULL;
+    quartic_status status = quartic_recording_floats(tally->recording, tensor, &want);
+    if (status == QUARTIC_OK) {
+        bool gradient = quartic_starts_with(name, "grad.", NULL);
+        double largest = quartic_largest(want, count);
+        quartic_comparison comparison;
+        quartic_compare(got, want, count,
+                        gradient ? quartic_gradient_bound(largest) : quartic_output_bound(largest),
+                        &comparison);
+        quartic_tally_entry *entry = gradient ? &tally->gradients : &tally->outputs;
+        bool worse = !entry->any || ratio(&comparison) > ratio(&entry->comparison);
+        ++tally->compared;
+        if (!quartic_comparison_holds(&comparison)) ++tally->failed;
+        if (worse) {
+            *entry = (quartic_tally_entry){.any = true, .shape = tensor->shape, .comparison = comparison};
+            snprintf(entry->name, sizeof entry->name, "%s", name);
+        }
+    }
+    quartic_free(want);
+    return status;
+}
+
+quartic_status quartic_tally_check_complete(const quartic_tally *tally) {
+    uint32_t expected = 0;
+    for (uint32_t t = 0; t < quartic_safetensors_count(tally->recording->file); ++t) {
+        const char *name = quartic_safetensors_at(tally->recording->file, t)->name;
+        if (quartic_starts_with(name, "output.", NULL) || quartic_starts_with(name, "grad.", NULL) ||
+            quartic_starts_with(name, "final.", NULL))
+            ++expected;
+    }
+    if (expected == tally->compared && expected > 0) return QUARTIC_OK;
+    return quartic_fail(QUARTIC_FORMAT, "%s records %u results, of which %u were computed here",
+                        tally->recording->path, expected, tally->compared);
+}
+
+static void append(char *buffer, size_t bytes, const char *kind, const quartic_tally_entry *entry) {
+    size_t used = strlen(buffer);
+    if (!entry->any || used + 1 >= bytes) return;
+    const quartic_comparison *comparison = &entry->comparison;
+    char text[QUARTIC_COMPARISON_TEXT];
+    if (quartic_comparison_holds(comparison))
+        snprintf(buffer + used, bytes - used, "%s%s %.1e (%.2g of the bound, %s)", used == 0 ? "" : ", ",
+                 kind, comparison->error, ratio(comparison), entry->name);
+    else
+        snprintf(buffer + used, bytes - used, "%s%s %.1e (%.2g times the bound): %s, %s",
+                 used == 0 ? "" : ", ", kind, comparison->error, ratio(comparison), entry->name,
+                 quartic_comparison_text(comparison, &entry->shape, text));
+}
+
+void quartic_tally_text(const quartic_tally *tally, char *buffer, size_t bytes) {
+    buffer[0] = 0;
+    append(buffer, bytes, "outputs", &tally->outputs);
+    append(buffer, bytes, "gradients", &tally->gradients);
+    size_t used = strlen(buffer);
+    if (tally->failed > 0 && used < bytes)
+        snprintf(buffer + used, bytes - used, "; %u of %u tensors out of bounds", tally->failed,
+                 tally->compared);
+    used = strlen(buffer);
+    if (tally->note[0] != 0 && used < bytes) snprintf(buffer + used, bytes - used, "; %s", tally->note);
+}
