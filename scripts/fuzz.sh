@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Fuzzes the parsers with libFuzzer under AddressSanitizer and UBSan: scripts/fuzz.sh [TARGET] [RUNS].
-# Needs clang and libclang-rt-14-dev. New inputs go to build-fuzz/TARGET; the corpus in tests/fuzz/corpus is read.
+# Fuzzes a parser with libFuzzer under AddressSanitizer and UBSan: scripts/fuzz.sh [TARGET] [RUNS].
+# Targets: safetensors, config. Needs clang, libclang-rt-14-dev and libomp-dev. New inputs gather in
+# build-fuzz/inputs-TARGET; the corpus in tests/fuzz/corpus is read only.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 target=${1:-safetensors} runs=${2:-1000000}
-mkdir -p "build-fuzz/$target"
-mapfile -t sources < <(find src/base src/tensor src/io -name '*.c' | sort)
-# shellcheck disable=SC2046
-clang -std=gnu17 -g -O1 -fno-strict-aliasing -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
-    -Iinclude -Isrc $(pkg-config --cflags jansson) "tests/fuzz/${target}_fuzz.c" "${sources[@]}" \
-    -o "build-fuzz/$target-fuzzer" $(pkg-config --libs jansson) -lm
-"build-fuzz/$target-fuzzer" -runs="$runs" -max_len=1024 -seed=1 -rss_limit_mb=2048 -print_final_stats=1 \
-    -dict="tests/fuzz/$target.dict" -artifact_prefix="build-fuzz/$target-" "build-fuzz/$target" "tests/fuzz/corpus/$target"
+cmake -S . -B build-fuzz -G Ninja -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=RelWithDebInfo -DQUARTIC_FUZZER=ON \
+    -DCMAKE_C_FLAGS="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined" >/dev/null
+cmake --build build-fuzz --target "fuzz_$target"
+mkdir -p "build-fuzz/inputs-$target"
+"build-fuzz/tests/fuzz/fuzz_$target" -runs="$runs" -max_len=1024 -seed=1 -rss_limit_mb=2048 -print_final_stats=1 \
+    -dict="tests/fuzz/$target.dict" -artifact_prefix="build-fuzz/$target-" "build-fuzz/inputs-$target" \
+    "tests/fuzz/corpus/$target"

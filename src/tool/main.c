@@ -1,4 +1,5 @@
 /* main.c: `quartic COMMAND …`: finds the command, parses its line by its table, runs it. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,6 +72,7 @@ static int run_command(const command *command, int count, char **arguments) {
 }
 
 int main(int count, char **arguments) {
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error to report, not a death */
     if (count < 2) {
         print_commands(stderr);
         return EXIT_USAGE;

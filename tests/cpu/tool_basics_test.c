@@ -10,43 +10,31 @@
 #include "tool/tool.h"
 #include "tool_run.h"
 
-static char folder[] = "/tmp/quartic-basics-XXXXXX";
-
-static int make_folder(void **state) {
-    (void)state;
-    return mkdtemp(folder) == NULL ? -1 : 0;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    return remove(folder);
-}
-
 static void every_command_has_help(void **state) {
     (void)state;
-    tool_expect(folder, "$Q --help", 0, "Usage: quartic COMMAND [arguments]");
-    tool_expect(folder, "$Q --version", 0, "quartic ");
+    tool_expect("$Q --help", 0, "Usage: quartic COMMAND [arguments]");
+    tool_expect("$Q --version", 0, "quartic ");
 #define EXPECT_HELP(name)                                                                                    \
-    tool_expect(folder, "$Q " #name " --help", 0, "Usage: quartic " #name);                                  \
-    tool_expect(folder, "$Q help " #name, 0, "Usage: quartic " #name);                                       \
-    tool_expect(folder, "$Q --help", 0, "\n  " #name " ");
+    tool_expect("$Q " #name " --help", 0, "Usage: quartic " #name);                                          \
+    tool_expect("$Q help " #name, 0, "Usage: quartic " #name);                                               \
+    tool_expect("$Q --help", 0, "\n  " #name " ");
     TOOL_COMMAND_LIST(EXPECT_HELP)
 }
 
 static void wrong_usage_is_code_2_with_a_hint(void **state) {
     (void)state;
-    tool_expect(folder, "$Q", 2, "Usage: quartic COMMAND");
-    tool_expect(folder, "$Q device", 2, "there is no command \"device\"; did you mean devices?");
-    tool_expect(folder, "$Q xyzzy", 2, "there is no command \"xyzzy\"\n`quartic --help` lists the commands.");
-    tool_expect(folder, "$Q devices --jsn", 2,
+    tool_expect("$Q", 2, "Usage: quartic COMMAND");
+    tool_expect("$Q device", 2, "there is no command \"device\"; did you mean devices?");
+    tool_expect("$Q xyzzy", 2, "there is no command \"xyzzy\"\n`quartic --help` lists the commands.");
+    tool_expect("$Q devices --jsn", 2,
                 "quartic devices: there is no option --jsn; did you mean --json?\n`quartic devices --help`");
-    tool_expect(folder, "$Q devices extra", 2, "\"extra\" is one argument too many");
+    tool_expect("$Q devices extra", 2, "\"extra\" is one argument too many");
 }
 
 static void devices_lists_the_cpu_in_text_and_json(void **state) {
     (void)state;
-    tool_expect(folder, "$Q devices", 0, "reference64");
-    const tool_result *got = tool_run(folder, "$Q devices --json");
+    tool_expect("$Q devices", 0, "reference64");
+    const tool_result *got = tool_run("$Q devices --json");
     json_error_t error;
     json_t *list = json_loads(got->out, 0, &error);
     assert_true(json_is_array(list));
@@ -66,7 +54,7 @@ static void devices_lists_the_cpu_in_text_and_json(void **state) {
 
 static void output_that_cannot_be_written_is_a_failure(void **state) {
     (void)state;
-    tool_expect(folder, "$Q devices >/dev/full", 1, "quartic devices: the output could not be written");
+    tool_expect("$Q devices >/dev/full", 1, "quartic devices: the output could not be written");
 }
 
 int main(void) {
@@ -76,5 +64,5 @@ int main(void) {
         cmocka_unit_test(devices_lists_the_cpu_in_text_and_json),
         cmocka_unit_test(output_that_cannot_be_written_is_a_failure),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, tool_make_test_folder, tool_remove_test_folder);
 }

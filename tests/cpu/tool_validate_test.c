@@ -9,25 +9,12 @@
 
 #include "tool_run.h"
 
-static char folder[] = "/tmp/quartic-validate-XXXXXX";
-
-static int make_folder(void **state) {
-    (void)state;
-    return mkdtemp(folder) == NULL ? -1 : 0;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    return remove(folder);
-}
-
 static void one_op_is_checked_and_counted(void **state) {
     (void)state;
-    tool_expect(folder, "$Q validate --device cpu --op binary", 0, " passed, 0 failed, ");
-    tool_expect(folder, "$Q validate --device cpu --op binary --verbose", 0, "ok          binary [");
-    tool_expect(folder, "$Q validate --device reference64 --op binary", 0,
-                "0 failed, 0 unsupported on reference64");
-    const tool_result *got = tool_run(folder, "$Q validate --device cpu --op binary --verbose --json");
+    tool_expect("$Q validate --device cpu --op binary", 0, " passed, 0 failed, ");
+    tool_expect("$Q validate --device cpu --op binary --verbose", 0, "ok          binary [");
+    tool_expect("$Q validate --device reference64 --op binary", 0, "0 failed, 0 unsupported on reference64");
+    const tool_result *got = tool_run("$Q validate --device cpu --op binary --verbose --json");
     assert_int_equal(got->code, 0);
     json_t *report = json_loads(got->out, 0, NULL);
     json_int_t passed = json_integer_value(json_object_get(report, "passed"));
@@ -39,10 +26,9 @@ static void one_op_is_checked_and_counted(void **state) {
 
 static void what_does_not_exist_is_a_sentence(void **state) {
     (void)state;
-    tool_expect(folder, "$Q validate --device cpu --op ad", 1, "quartic validate: ");
-    tool_expect(folder, "$Q validate --device nosuchdevice", 1,
-                "Hint: `quartic devices` lists what there is.");
-    tool_expect(folder, "$Q validate --op", 2, "--op needs a value");
+    tool_expect("$Q validate --device cpu --op ad", 1, "quartic validate: ");
+    tool_expect("$Q validate --device nosuchdevice", 1, "Hint: `quartic devices` lists what there is.");
+    tool_expect("$Q validate --op", 2, "--op needs a value");
 }
 
 int main(void) {
@@ -50,5 +36,5 @@ int main(void) {
         cmocka_unit_test(one_op_is_checked_and_counted),
         cmocka_unit_test(what_does_not_exist_is_a_sentence),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, tool_make_test_folder, tool_remove_test_folder);
 }

@@ -1,0 +1,344 @@
+/* bench.c: `quartic bench`: how long a forward pass and a training step take, and where the time goes.
+ *
+ * Whole passes are timed through the model and the trainer, least of a few runs after a first one that
+ * compiles. The table sums the profile of one compiled graph by op. Its last column is the share of the
+ * device's measured peak: the time that the op's operations at the rate of a large matrix product, or its
+ * compulsory traffic at the rate of a large copy, would take at least, over the time that it took. What an op
+ * does again or moves twice counts against it.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "quartic/train.h"
+#include "tool/models.h"
+
+typedef struct bench_settings {
+    const char *device;
+    uint32_t batch, length, repeat, forward_only, json;
+} bench_settings;
+
+static const bench_settings defaults = {.batch = 1, .length = 128, .repeat = 5};
+static const arg_option options[] = {
+    TOOL_DEVICE_OPTION(bench_settings),
+    {"length", "N", ARG_UINT32, offsetof(bench_settings, length), 1, 65536, "tokens of a sequence"},
+    {"batch", "N", ARG_UINT32, offsetof(bench_settings, batch), 1, 65536, "sequences at once"},
+    {"repeat", "N", ARG_UINT32, offsetof(bench_settings, repeat), 1, 1000,
+     "timed runs, of which the least counts"},
+    {"forward-only", NULL, ARG_FLAG, offsetof(bench_settings, forward_only), 0, 0, "no training step"},
+    TOOL_JSON_OPTION(bench_settings),
+};
+
+typedef struct bench {
+    const invocation *call;
+    const bench_settings *settings;
+    quartic_device *device;
+    quartic_model *model;
+    double peak_flops, peak_bytes; /* per second */
+    json_t *report;
+} bench;
+
+static double resident_bytes(void) {
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return 1024.0 * (double)usage.ru_maxrss;
+}
+
+/* ---- the device's peak ------------------------------------------------------------------------------------
+ */
+
+/* Least seconds of `repeat` runs of a graph with one op on inputs a and (optionally) b; frees the graph. */
+static quartic_status time_graph(bench *bench, quartic_graph *graph, double *out_seconds) {
+    quartic_program *program = NULL;
+    quartic_status status = quartic_program_create(bench->device, graph, NULL, &program);
+    quartic_graph_destroy(graph);
+    *out_seconds = 1e30;
+    for (uint32_t run = 0; run <= bench->settings->repeat && status == QUARTIC_OK; ++run) {
+        double begin = tool_clock();
+        status = quartic_program_run(program);
+        double seconds = tool_clock() - begin;
+        if (run > 0 && seconds < *out_seconds) *out_seconds = seconds;
+    }
+    quartic_program_destroy(program);
+    return status;
+}
+
+/* A square matrix product, and a copy of 64 MiB; smaller on the reference, whose loops are there to be read.
+ */
+static quartic_status measure_peaks(bench *bench) {
+    quartic_device_info info;
+    quartic_status status = quartic_device_get_info(bench->device, &info);
+    if (status != QUARTIC_OK) return status;
+    bool plain = info.kind == QUARTIC_DEVICE_REFERENCE || info.kind == QUARTIC_DEVICE_REFERENCE64;
+    uint32_t side = plain ? 128 : 1024, elements = plain ? 1 << 20 : 1 << 24;
+    quartic_graph *graph;
+    double seconds;
+    if ((status = quartic_graph_create(&graph)) != QUARTIC_OK) return status;
+    quartic_shape square = QUARTIC_SHAPE(side, side), line = QUARTIC_SHAPE(elements);
+    quartic_value a = quartic_graph_input(graph, "a", QUARTIC_FLOAT32, &square);
+    quartic_value b = quartic_graph_input(graph, "b", QUARTIC_FLOAT32, &square);
+    quartic_graph_output(graph, "product", quartic_matmul(graph, a, b, NULL));
+    if ((status = time_graph(bench, graph, &seconds)) != QUARTIC_OK) return status;
+    bench->peak_flops = 2.0 * side * side * side / seconds;
+    if ((status = quartic_graph_create(&graph)) != QUARTIC_OK) return status;
+    a = quartic_graph_input(graph, "a", QUARTIC_FLOAT32, &line);
+    quartic_graph_output(graph, "copy", quartic_copy(graph, a));
+    status = time_graph(bench, graph, &seconds);
+    bench->peak_bytes = 8.0 * elements / seconds;
+    return status;
+}
+
+/* ---- whole passes -----------------------------------------------------------------------------------------
+ */
+
+/* Tokens of no text in particular, the same in every run. */
+static int32_t *make_tokens(const bench *bench, size_t count) {
+    int32_t *tokens = tool_alloc(count, sizeof *tokens);
+    uint32_t state = 1;
+    for (size_t k = 0; k < count; ++k) {
+        state = state * 1664525u + 1013904223u;
+        tokens[k] = (int32_t)((state >> 8) % quartic_model_get_config(bench->model)->num_tokens);
+    }
+    return tokens;
+}
+
+static void report_pass(const bench *bench, const char *name, double seconds,
+                        const quartic_program_memory *memory) {
+    double resident = resident_bytes(), workspace = (double)memory->workspace_bytes;
+    if (bench->settings->json) {
+        json_object_set_new(bench->report, name,
+                            json_pack("{s:f, s:f, s:f, s:f}", "seconds", seconds, "workspace_bytes",
+                                      workspace, "tensor_bytes", (double)memory->own_tensor_bytes,
+                                      "peak_resident_bytes", resident));
+        return;
+    }
+    char first[TOOL_NUMBER_BYTES], second[TOOL_NUMBER_BYTES], third[TOOL_NUMBER_BYTES];
+    printf("%-9s %8.2f ms   workspace %s, tensors %s, the process's peak so far %s\n", name, 1e3 * seconds,
+           tool_bytes_text(workspace, first), tool_bytes_text((double)memory->own_tensor_bytes, second),
+           tool_bytes_text(resident, third));
+    fflush(stdout);
+}
+
+static quartic_status time_forward(bench *bench) {
+    uint32_t batch = bench->settings->batch, length = bench->settings->length;
+    size_t count = (size_t)batch * length;
+    int32_t *tokens = make_tokens(bench, count); // (b, n)
+    float *logits =
+        tool_alloc(count * quartic_model_get_config(bench->model)->num_tokens, sizeof *logits); // (b, n, V)
+    quartic_program_memory memory = {0};
+    quartic_status status = quartic_model_measure(bench->model, batch, length, 0, 0, &memory);
+    double least = 1e30;
+    for (uint32_t run = 0; run <= bench->settings->repeat && status == QUARTIC_OK; ++run) {
+        double begin = tool_clock();
+        status = quartic_model_forward(bench->model, batch, length, tokens, NULL, logits);
+        double seconds = tool_clock() - begin;
+        if (run > 0 && seconds < least) least = seconds;
+    }
+    free(tokens);
+    free(logits);
+    if (status == QUARTIC_OK) report_pass(bench, "forward", least, &memory);
+    return status;
+}
+
+static quartic_status time_training(bench *bench) {
+    quartic_trainer_config config = QUARTIC_TRAINER_CONFIG_INIT;
+    config.batch = bench->settings->batch;
+    config.length = bench->settings->length;
+    size_t count = (size_t)config.batch * config.length;
+    int32_t *tokens = make_tokens(bench, count); // (b, n)
+    quartic_trainer *trainer = NULL;
+    quartic_program_memory memory = {0};
+    quartic_status status = quartic_trainer_measure(bench->model, &config, &memory);
+    if (status == QUARTIC_OK) status = quartic_trainer_create(bench->model, &config, &trainer);
+    double least = 1e30;
+    for (uint32_t run = 0; run <= bench->settings->repeat && status == QUARTIC_OK; ++run) {
+        double begin = tool_clock();
+        status = quartic_trainer_step(trainer, tokens, tokens, NULL, NULL);
+        double seconds = tool_clock() - begin;
+        if (run > 0 && seconds < least) least = seconds;
+    }
+    quartic_trainer_destroy(trainer);
+    free(tokens);
+    if (status == QUARTIC_OK) report_pass(bench, "training", least, &memory);
+    return status;
+}
+
+/* ---- the table --------------------------------------------------------------------------------------------
+ */
+
+/* Sums over the steps of one op. */
+typedef struct op_row {
+    const char *name;
+    uint32_t steps;
+    double seconds, flops, bytes;
+} op_row;
+
+static int slowest_first(const void *a, const void *b) {
+    double left = ((const op_row *)a)->seconds, right = ((const op_row *)b)->seconds;
+    return left > right ? -1 : left < right;
+}
+
+/* Adds the program's steps up by op, each with its least time over the runs. */
+static quartic_status profile(bench *bench, quartic_program *program, op_row *rows, uint32_t *out_count) {
+    uint32_t steps = quartic_program_step_count(program);
+    double *least = tool_alloc(steps, sizeof *least);
+    quartic_status status = QUARTIC_OK;
+    quartic_step_info info;
+    for (uint32_t run = 0; run <= bench->settings->repeat && status == QUARTIC_OK; ++run) {
+        status = quartic_program_run(program);
+        for (uint32_t step = 0; step < steps && status == QUARTIC_OK; ++step) {
+            status = quartic_program_step(program, step, &info);
+            if (run <= 1 || info.seconds < least[step]) least[step] = info.seconds;
+        }
+    }
+    *out_count = 0;
+    for (uint32_t step = 0; step < steps && status == QUARTIC_OK; ++step) {
+        status = quartic_program_step(program, step, &info);
+        uint32_t row = 0;
+        while (row < *out_count && strcmp(rows[row].name, info.op) != 0) ++row;
+        if (row == *out_count) rows[(*out_count)++] = (op_row){.name = info.op};
+        ++rows[row].steps;
+        rows[row].seconds += least[step];
+        rows[row].flops += info.flops;
+        rows[row].bytes += info.bytes;
+    }
+    free(least);
+    qsort(rows, *out_count, sizeof rows[0], slowest_first);
+    return status;
+}
+
+/* The least time at the device's peak over the time taken. */
+static double peak_share(const bench *bench, const op_row *row) {
+    double by_flops = row->flops / bench->peak_flops, by_bytes = row->bytes / bench->peak_bytes;
+    return row->seconds > 0 ? (by_flops > by_bytes ? by_flops : by_bytes) / row->seconds : 0;
+}
+
+static void show_rows(const bench *bench, const char *name, const op_row *rows, uint32_t count) {
+    op_row total = {.name = "all"};
+    json_t *list = json_array();
+    for (uint32_t row = 0; row < count; ++row) {
+        total.steps += rows[row].steps;
+        total.seconds += rows[row].seconds;
+        total.flops += rows[row].flops;
+        total.bytes += rows[row].bytes;
+    }
+    if (!bench->settings->json)
+        printf("\n%-24s %6s %10s %6s %10s %10s %8s\n", name, "steps", "ms", "time", "MFLOP", "MB", "of peak");
+    for (uint32_t row = 0; row <= count; ++row) {
+        const op_row *one = row < count ? &rows[row] : &total;
+        if (bench->settings->json)
+            json_array_append_new(list,
+                                  json_pack("{s:s, s:i, s:f, s:f, s:f, s:f}", "op", one->name, "steps",
+                                            (int)one->steps, "seconds", one->seconds, "flops", one->flops,
+                                            "bytes", one->bytes, "share_of_peak", peak_share(bench, one)));
+        else
+            printf("%-24s %6u %10.3f %5.1f%% %10.1f %10.1f %7.1f%%\n", one->name, one->steps,
+                   1e3 * one->seconds, total.seconds > 0 ? 100 * one->seconds / total.seconds : 0,
+                   1e-6 * one->flops, 1e-6 * one->bytes, 100 * peak_share(bench, one));
+    }
+    if (bench->settings->json) json_object_set(bench->report, name, list);
+    json_decref(list);
+}
+
+static quartic_status show_profile(bench *bench, const char *name, bool with_gradients) {
+    quartic_program *program = NULL;
+    quartic_status status = tool_compile(bench->model, bench->settings->batch, bench->settings->length,
+                                         with_gradients, true, &program);
+    if (status != QUARTIC_OK) return status;
+    op_row *rows = tool_alloc(quartic_program_step_count(program), sizeof *rows);
+    uint32_t count;
+    status = profile(bench, program, rows, &count);
+    if (status == QUARTIC_OK) show_rows(bench, name, rows, count);
+    free(rows);
+    quartic_program_destroy(program);
+    return status;
+}
+
+/* ---- the command ------------------------------------------------------------------------------------------
+ */
+
+static quartic_status run_all(bench *bench) {
+    quartic_status status = time_forward(bench);
+    if (status == QUARTIC_OK && !bench->settings->forward_only) status = time_training(bench);
+    if (status == QUARTIC_OK) status = measure_peaks(bench);
+    if (status != QUARTIC_OK) return status;
+    if (bench->settings->json) {
+        json_object_set_new(bench->report, "peak_flops_per_second", json_real(bench->peak_flops));
+        json_object_set_new(bench->report, "peak_bytes_per_second", json_real(bench->peak_bytes));
+    } else {
+        printf("peak      %.1f GFLOP/s (a large matrix product), %.1f GB/s (a large copy)\n",
+               1e-9 * bench->peak_flops, 1e-9 * bench->peak_bytes);
+    }
+    status = show_profile(bench, "forward_ops", false);
+    if (status == QUARTIC_OK && !bench->settings->forward_only)
+        status = show_profile(bench, "gradient_ops", true);
+    return status;
+}
+
+static void report_start(const bench *bench) {
+    quartic_device_info info;
+    quartic_device_get_info(bench->device, &info);
+    const bench_settings *settings = bench->settings;
+    double parameters = (double)quartic_model_parameter_elements(bench->model);
+    json_object_set_new(bench->report, "device", json_string(info.name));
+    json_object_set_new(bench->report, "batch", json_integer((json_int_t)settings->batch));
+    json_object_set_new(bench->report, "length", json_integer((json_int_t)settings->length));
+    json_object_set_new(bench->report, "parameters", json_integer((json_int_t)parameters));
+    char count[TOOL_NUMBER_BYTES];
+    if (!settings->json)
+        printf("%s parameters, batch %u, length %u, on %s; least of %u runs\n",
+               tool_count_text(parameters, count), settings->batch, settings->length, info.name,
+               settings->repeat);
+}
+
+static quartic_model *make_model(const invocation *call, quartic_device *device) {
+    if (call->operand_count > 0 && tool_is_config(call->operands[0]))
+        return tool_make_model(call->command, device, call->operands[0]);
+    if (call->operand_count > 0) return tool_open_model(call->command, device, call->operands[0]);
+    /* The size that docs/performance.md speaks of. */
+    quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
+    config.num_tokens = 256;
+    config.dim = 512;
+    config.depth = 2;
+    config.dim_edges = 32;
+    quartic_model *model = NULL;
+    if (quartic_model_create(device, &config, &model) != QUARTIC_OK) tool_fail_library(call->command, NULL);
+    return model;
+}
+
+static int run(const invocation *call) {
+    bench bench = {.call = call, .settings = call->settings};
+    bench.device = tool_open_device(call->command, bench.settings->device);
+    bench.model = bench.device == NULL ? NULL : make_model(call, bench.device);
+    int code = EXIT_FAILED;
+    if (bench.model != NULL) {
+        bench.report = json_object();
+        report_start(&bench);
+        code = run_all(&bench) == QUARTIC_OK
+                   ? EXIT_DONE
+                   : tool_fail_library(call->command, "a smaller --batch or --length takes less.");
+        if (code == EXIT_DONE && bench.settings->json) tool_print_json(json_incref(bench.report));
+        json_decref(bench.report);
+    }
+    quartic_model_destroy(bench.model);
+    quartic_device_destroy(bench.device);
+    return code;
+}
+
+const command command_bench = {
+    .name = "bench",
+    .operands = "[MODEL]",
+    .summary = "time a model and its ops",
+    .details =
+        "MODEL is a JSON configuration, a run's folder, a checkpoint or a model file; without it, a model of "
+        "vocabulary 256, dim 512, depth 2 and dim_edges 32. \"of peak\" is the time that an op would take at "
+        "the rate of a large matrix product and of a large copy on this device, over the time that it took.",
+    .options = options,
+    .option_count = sizeof options / sizeof options[0],
+    .least_operands = 0,
+    .most_operands = 1,
+    .defaults = &defaults,
+    .settings_bytes = sizeof defaults,
+    .run = run,
+};

@@ -1,0 +1,138 @@
+/* eval.c: `quartic eval MODEL TEXT`: the loss of a model on a text.
+ *
+ * The text is cut into windows of equal length, one after the other; each byte but the first is predicted
+ * once, from the bytes of its own window before it. The last window is filled up with ignored targets.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tool/files.h"
+#include "tool/models.h"
+
+typedef struct eval_settings {
+    const char *device;
+    uint32_t batch, length, json;
+} eval_settings;
+
+static const eval_settings defaults = {.batch = 8};
+static const arg_option options[] = {
+    TOOL_DEVICE_OPTION(eval_settings),
+    {"length", "N", ARG_UINT32, offsetof(eval_settings, length), 1, 65536,
+     "bytes of a window (default: what the model was trained on)"},
+    {"batch", "N", ARG_UINT32, offsetof(eval_settings, batch), 1, 65536, "windows at once"},
+    TOOL_JSON_OPTION(eval_settings),
+};
+
+typedef struct batch_memory {
+    int32_t *tokens, *targets; // (b, n)
+    uint8_t *mask;             // (b, n)
+} batch_memory;
+
+/* Fills the windows that begin at window `first`; returns how many targets count. */
+static uint64_t fill(const tool_text *text, uint64_t first, uint32_t batch, uint32_t length,
+                     batch_memory *memory) {
+    uint64_t known = 0;
+    for (uint64_t k = 0; k < (uint64_t)batch * length; ++k) {
+        uint64_t at = first * length + k;
+        bool real = at + 1 < text->count;
+        /* A row must not be all padding: its first token counts as real. */
+        memory->mask[k] = real || k % length == 0;
+        memory->tokens[k] = real ? text->tokens[at] : 0;
+        memory->targets[k] = real ? text->tokens[at + 1] : -1;
+        known += real;
+    }
+    return known;
+}
+
+/* Mean loss over the text in nats; *out_count predictions. */
+static quartic_status evaluate(quartic_model *model, const tool_text *text, uint32_t batch, uint32_t length,
+                               double *out_loss, uint64_t *out_count) {
+    size_t room = (size_t)batch * length;
+    batch_memory memory = {tool_alloc(room, sizeof(int32_t)), tool_alloc(room, sizeof(int32_t)),
+                           tool_alloc(room, 1)};
+    uint64_t windows = (text->count - 1 + length - 1) / length;
+    quartic_status status = QUARTIC_OK;
+    *out_loss = 0;
+    *out_count = 0;
+    for (uint64_t window = 0; window < windows && status == QUARTIC_OK; window += batch) {
+        uint64_t known = fill(text, window, batch, length, &memory);
+        float loss = 0;
+        status = quartic_model_loss(model, batch, length, memory.tokens, memory.targets,
+                                    known == room ? NULL : memory.mask, &loss);
+        *out_loss += (double)loss * (double)known;
+        *out_count += known;
+    }
+    *out_loss /= (double)*out_count;
+    free(memory.tokens);
+    free(memory.targets);
+    free(memory.mask);
+    return status;
+}
+
+static int report(const invocation *call, const tool_text *text, double loss, uint64_t count,
+                  double seconds) {
+    const eval_settings *settings = call->settings;
+    double entropy = tool_unigram_entropy(text), bits = loss / log(2.0);
+    if (settings->json) {
+        tool_print_json(json_pack("{s:f, s:f, s:f, s:f, s:I, s:f}", "loss", loss, "bits_per_byte", bits,
+                                  "perplexity", exp(loss), "unigram_entropy", entropy, "predictions",
+                                  (json_int_t)count, "bytes_per_second", (double)count / seconds));
+        return EXIT_DONE;
+    }
+    char speed[TOOL_NUMBER_BYTES];
+    printf("loss %.4f nats per byte over %llu bytes (%.4f bits, perplexity %.3f); unigram entropy %.4f; %s "
+           "bytes/s\n",
+           loss, (unsigned long long)count, bits, exp(loss), entropy,
+           tool_count_text((double)count / seconds, speed));
+    return EXIT_DONE;
+}
+
+static int run_model(const invocation *call, quartic_model *model) {
+    const eval_settings *settings = call->settings;
+    tool_text text;
+    /* Two bytes at least: one to look at and one to predict. */
+    if (!tool_read_text(call->command, call->operands[1], quartic_model_get_config(model)->num_tokens, 2,
+                        &text))
+        return EXIT_FAILED;
+    uint32_t length =
+        settings->length != 0 ? settings->length : tool_trained_length(model, call->operands[0]);
+    if (text.count - 1 < length) length = (uint32_t)(text.count - 1);
+    double loss, begin = tool_clock();
+    uint64_t count;
+    int code = EXIT_FAILED;
+    if (evaluate(model, &text, settings->batch, length, &loss, &count) != QUARTIC_OK)
+        tool_fail_library(call->command, NULL);
+    else
+        code = report(call, &text, loss, count, tool_clock() - begin);
+    tool_free_text(&text);
+    return code;
+}
+
+static int run(const invocation *call) {
+    const eval_settings *settings = call->settings;
+    quartic_device *device = tool_open_device(call->command, settings->device);
+    quartic_model *model = device == NULL ? NULL : tool_open_model(call->command, device, call->operands[0]);
+    int code = model == NULL ? EXIT_FAILED : run_model(call, model);
+    quartic_model_destroy(model);
+    quartic_device_destroy(device);
+    return code;
+}
+
+const command command_eval = {
+    .name = "eval",
+    .operands = "MODEL TEXT",
+    .summary = "measure a model's loss on a text",
+    .details =
+        "MODEL is a run's folder, a checkpoint or a model file. The text is cut into windows, and each byte "
+        "is "
+        "predicted from those before it in its window. Prints the entropy of single bytes beside the loss.",
+    .options = options,
+    .option_count = sizeof options / sizeof options[0],
+    .least_operands = 2,
+    .most_operands = 2,
+    .defaults = &defaults,
+    .settings_bytes = sizeof defaults,
+    .run = run,
+};

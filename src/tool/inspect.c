@@ -1,0 +1,269 @@
+/* inspect.c: `quartic inspect FILE`: what a configuration or file of weights holds and what running it takes.
+ *
+ * A safetensors file without a usable configuration is shown as the tensors that it has. Operations are
+ * counted on the compiled graph; where that would not fit into half of the memory, they are left out.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "quartic/io.h"
+#include "quartic/train.h"
+#include "tool/files.h"
+#include "tool/models.h"
+
+typedef struct inspect_settings {
+    const char *device;
+    uint32_t batch, length, tensors, keys, json;
+} inspect_settings;
+
+static const inspect_settings defaults = {.device = "cpu", .batch = 1};
+static const arg_option options[] = {
+    {"length", "N", ARG_UINT32, offsetof(inspect_settings, length), 1, 65536,
+     "tokens of a sequence (default: 128, or what the model was trained on)"},
+    {"batch", "N", ARG_UINT32, offsetof(inspect_settings, batch), 1, 1048576, "sequences at once"},
+    {"tensors", NULL, ARG_FLAG, offsetof(inspect_settings, tensors), 0, 0, "list every tensor"},
+    {"keys", NULL, ARG_FLAG, offsetof(inspect_settings, keys), 0, 0,
+     "instead list the keys of a configuration, their ranges and meanings"},
+    TOOL_DEVICE_OPTION(inspect_settings),
+    TOOL_JSON_OPTION(inspect_settings),
+};
+
+enum { STANDARD_LENGTH = 128, LONGEST_SEQUENCE = 65536 };
+
+/* ---- keys -------------------------------------------------------------------------------------------------
+ */
+
+static void print_keys(void) {
+#define CHOICE_WORD(suffix, name) " " name
+#define CHOICE_ROW(name, type, standard, list, meaning)                                                      \
+    printf("%-22s %s: one of" list(CHOICE_WORD) "\n", #name, meaning);
+#define COUNT_ROW(name, standard, least, most, meaning)                                                      \
+    printf("%-22s %s; whole number from %u to %u\n", #name, meaning, (unsigned)(least), (unsigned)(most));
+#define FLAG_ROW(name, standard, meaning) printf("%-22s %s; true or false\n", #name, meaning);
+#define REAL_ROW(name, standard, least, below, meaning)                                                      \
+    printf("%-22s %s; number from %g to below %g\n", #name, meaning, (double)(least), (double)(below));
+    QUARTIC_MODEL_FIELD_LIST(CHOICE_ROW, COUNT_ROW, FLAG_ROW, REAL_ROW)
+}
+
+/* ---- a file's tensors -------------------------------------------------------------------------------------
+ */
+
+static const char *shape_text(const quartic_shape *shape, char *buffer, size_t bytes) {
+    int used = snprintf(buffer, bytes, "(");
+    for (uint32_t axis = 0; axis < shape->rank; ++axis)
+        used += snprintf(buffer + used, bytes - (size_t)used, axis == 0 ? "%u" : ", %u", shape->dims[axis]);
+    snprintf(buffer + used, bytes - (size_t)used, ")");
+    return buffer;
+}
+
+static json_t *shape_json(const quartic_shape *shape) {
+    json_t *list = json_array();
+    for (uint32_t axis = 0; axis < shape->rank; ++axis)
+        json_array_append_new(list, json_integer((json_int_t)shape->dims[axis]));
+    return list;
+}
+
+/* A file that is no model: its tensors and metadata. */
+static int show_file(const invocation *call, const quartic_safetensors *file, const char *why_no_model) {
+    const inspect_settings *settings = call->settings;
+    json_t *tensors = json_array(), *metadata = json_object();
+    uint64_t bytes = 0;
+    for (uint32_t t = 0; t < quartic_safetensors_count(file); ++t) {
+        const quartic_safetensors_tensor *tensor = quartic_safetensors_at(file, t);
+        const char *dtype = quartic_safetensors_dtype_name(tensor->dtype);
+        char shape[96];
+        bytes += tensor->bytes;
+        if (settings->json)
+            json_array_append_new(tensors, json_pack("{s:s, s:s, s:o}", "name", tensor->name, "dtype", dtype,
+                                                     "shape", shape_json(&tensor->shape)));
+        else
+            printf("%-5s %-20s %s\n", dtype, shape_text(&tensor->shape, shape, sizeof shape), tensor->name);
+    }
+    for (uint32_t m = 0; m < quartic_safetensors_metadata_count(file); ++m) {
+        const quartic_safetensors_text *text = quartic_safetensors_metadata_at(file, m);
+        if (settings->json)
+            json_object_set_new(metadata, text->key, json_string(text->text));
+        else
+            printf("metadata %s: %s\n", text->key, text->text);
+    }
+    if (settings->json) {
+        tool_print_json(json_pack("{s:o, s:o, s:s}", "tensors", tensors, "metadata", metadata, "why_no_model",
+                                  why_no_model));
+        return EXIT_DONE;
+    }
+    json_decref(tensors);
+    json_decref(metadata);
+    char text[TOOL_NUMBER_BYTES];
+    printf("%u tensors, %s; not shown as a model: %s\n", quartic_safetensors_count(file),
+           tool_bytes_text((double)bytes, text), why_no_model);
+    return EXIT_DONE;
+}
+
+/* ---- a model's needs --------------------------------------------------------------------------------------
+ */
+
+typedef struct cost {
+    quartic_program_memory memory;
+    double flops; /* 0: not counted */
+} cost;
+
+/* What one kind of run takes; false after an error, which is printed. */
+static bool measure(const invocation *call, quartic_model *model, uint32_t length, bool with_gradients,
+                    cost *out_cost) {
+    const inspect_settings *settings = call->settings;
+    quartic_device_info info;
+    *out_cost = (cost){0};
+    if (quartic_device_get_info(quartic_model_device(model), &info) != QUARTIC_OK ||
+        quartic_model_measure(model, settings->batch, length, 0, with_gradients, &out_cost->memory) !=
+            QUARTIC_OK)
+        return tool_fail_library(call->command, NULL), false;
+    if (out_cost->memory.workspace_bytes + out_cost->memory.own_tensor_bytes > info.memory_bytes / 2)
+        return true;
+    quartic_program *program;
+    if (tool_compile(model, settings->batch, length, with_gradients, false, &program) != QUARTIC_OK)
+        return tool_fail_library(call->command, NULL), false;
+    out_cost->flops = tool_program_flops(program);
+    quartic_program_destroy(program);
+    return true;
+}
+
+/* The first sequence length from which the linear form is chosen, 0 if never. */
+static uint32_t linear_form_from(const quartic_model_config *config) {
+    for (uint32_t m = 1; m <= LONGEST_SEQUENCE; ++m)
+        if (quartic_taylor_form(m, config->linear_dim_head, config->linear_dim_head) == 2) return m;
+    return 0;
+}
+
+static void print_cost(const char *kind, const cost *cost) {
+    char workspace[TOOL_NUMBER_BYTES], unshared[TOOL_NUMBER_BYTES], own[TOOL_NUMBER_BYTES],
+        flops[TOOL_NUMBER_BYTES];
+    printf("  %-9s workspace %s (%s without sharing), tensors %s, %s%s\n", kind,
+           tool_bytes_text((double)cost->memory.workspace_bytes, workspace),
+           tool_bytes_text((double)cost->memory.unshared_bytes, unshared),
+           tool_bytes_text((double)cost->memory.own_tensor_bytes, own),
+           cost->flops > 0 ? tool_count_text(cost->flops, flops)
+                           : "operations not counted for want of memory",
+           cost->flops > 0 ? "FLOP" : "");
+}
+
+static json_t *cost_json(const cost *cost) {
+    return json_pack("{s:I, s:I, s:I, s:o}", "workspace_bytes", (json_int_t)cost->memory.workspace_bytes,
+                     "unshared_bytes", (json_int_t)cost->memory.unshared_bytes, "tensor_bytes",
+                     (json_int_t)cost->memory.own_tensor_bytes, "flops",
+                     cost->flops > 0 ? json_real(cost->flops) : json_null());
+}
+
+/* The configuration as JSON text; to be freed. NULL after an error. */
+static char *config_text(const quartic_model_config *config) {
+    size_t bytes = 0;
+    if (quartic_model_config_write_json(config, NULL, 0, &bytes) != QUARTIC_OK) return NULL;
+    char *text = tool_alloc(bytes, 1);
+    if (quartic_model_config_write_json(config, text, bytes, NULL) == QUARTIC_OK) return text;
+    free(text);
+    return NULL;
+}
+
+static json_t *list_parameters(const quartic_model *model, bool print) {
+    json_t *list = json_array();
+    for (uint32_t k = 0; k < quartic_model_parameter_count(model); ++k) {
+        quartic_model_parameter parameter;
+        char shape[96];
+        if (quartic_model_get_parameter(model, k, &parameter) != QUARTIC_OK) continue;
+        if (print) printf("%-20s %s\n", shape_text(&parameter.shape, shape, sizeof shape), parameter.name);
+        json_array_append_new(
+            list, json_pack("{s:s, s:o}", "name", parameter.name, "shape", shape_json(&parameter.shape)));
+    }
+    return list;
+}
+
+static int show_model(const invocation *call, quartic_model *model) {
+    const inspect_settings *settings = call->settings;
+    const quartic_model_config *config = quartic_model_get_config(model);
+    uint32_t length = settings->length;
+    if (length == 0) length = tool_trained_length(model, call->operands[0]);
+    if (settings->length == 0 && length == config->max_seq_len && length > STANDARD_LENGTH)
+        length = STANDARD_LENGTH;
+    cost forward, training;
+    if (!measure(call, model, length, false, &forward) || !measure(call, model, length, true, &training))
+        return EXIT_FAILED;
+    char *text = config_text(config);
+    if (text == NULL) return tool_fail_library(call->command, NULL);
+    double parameters = (double)quartic_model_parameter_elements(model);
+    const char *form = quartic_taylor_form(length, config->linear_dim_head, config->linear_dim_head) == 2
+                           ? "linear"
+                           : "quadratic";
+    json_t *list = list_parameters(model, settings->tensors && !settings->json);
+    if (settings->json) {
+        tool_print_json(json_pack("{s:o, s:I, s:i, s:i, s:o, s:o, s:s, s:i, s:o}", "config",
+                                  json_loads(text, 0, NULL), "parameters", (json_int_t)parameters, "batch",
+                                  (int)settings->batch, "length", (int)length, "forward", cost_json(&forward),
+                                  "training", cost_json(&training), "taylor_form", form, "linear_form_from",
+                                  (int)linear_form_from(config), "tensors", json_incref(list)));
+    } else {
+        char count[TOOL_NUMBER_BYTES], bytes[TOOL_NUMBER_BYTES];
+        printf("%s parameters (%s) in %u tensors\n%s\n", tool_count_text(parameters, count),
+               tool_bytes_text(4 * parameters, bytes), quartic_model_parameter_count(model), text);
+        printf("batch %u, length %u:\n", settings->batch, length);
+        print_cost("forward", &forward);
+        print_cost("training", &training);
+        printf("  Taylor attention over rows and columns: %s form; linear from length %u on\n", form,
+               linear_form_from(config));
+    }
+    json_decref(list);
+    free(text);
+    return EXIT_DONE;
+}
+
+/* A safetensors file: as a model if it is one, else as its tensors. */
+static int inspect_file(const invocation *call, quartic_device *device, const char *path) {
+    quartic_safetensors *file;
+    if (quartic_safetensors_open(path, &file) != QUARTIC_OK) return tool_fail_library(call->command, NULL);
+    quartic_model *model = NULL;
+    int code;
+    if (quartic_model_open(device, path, &model) == QUARTIC_OK)
+        code = show_model(call, model);
+    else
+        code = show_file(call, file, quartic_error_message());
+    quartic_model_destroy(model);
+    quartic_safetensors_close(file);
+    return code;
+}
+
+static int run(const invocation *call) {
+    const inspect_settings *settings = call->settings;
+    if (settings->keys) return print_keys(), EXIT_DONE;
+    if (call->operand_count == 0) return tool_fail_usage(call->command, "a FILE is missing");
+    char path[TOOL_PATH_BYTES];
+    if (!tool_model_path(call->command, call->operands[0], path)) return EXIT_FAILED;
+    quartic_device *device = tool_open_device(call->command, settings->device);
+    if (device == NULL) return EXIT_FAILED;
+    int code = EXIT_FAILED;
+    if (tool_is_config(path)) {
+        quartic_model *model = tool_make_model(call->command, device, path);
+        if (model != NULL) code = show_model(call, model);
+        quartic_model_destroy(model);
+    } else {
+        code = inspect_file(call, device, path);
+    }
+    quartic_device_destroy(device);
+    return code;
+}
+
+const command command_inspect = {
+    .name = "inspect",
+    .operands = "FILE",
+    .summary = "show what a configuration or a file of weights holds and needs",
+    .details =
+        "FILE is a JSON configuration, a run's folder, a checkpoint, or any safetensors file. Prints the "
+        "number "
+        "of parameters, memory and operations of a forward pass and of a training step, and the form chosen "
+        "for Taylor attention.",
+    .options = options,
+    .option_count = sizeof options / sizeof options[0],
+    .least_operands = 0,
+    .most_operands = 1,
+    .defaults = &defaults,
+    .settings_bytes = sizeof defaults,
+    .run = run,
+};

@@ -1,0 +1,97 @@
+/* models.c: opening models and compiling them as one graph. See models.h. */
+#include "tool/models.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "quartic/train.h"
+#include "tool/files.h"
+
+static bool ends_with(const char *text, const char *ending) {
+    size_t length = strlen(text), ending_length = strlen(ending);
+    return length >= ending_length && strcmp(text + length - ending_length, ending) == 0;
+}
+
+bool tool_is_config(const char *path) {
+    return ends_with(path, ".json");
+}
+
+quartic_model *tool_open_model(const command *command, quartic_device *device, const char *path) {
+    char file[TOOL_PATH_BYTES];
+    quartic_model *model = NULL;
+    if (!tool_model_path(command, path, file)) return NULL;
+    if (quartic_model_open(device, file, &model) == QUARTIC_OK) return model;
+    tool_fail_library(command, NULL);
+    return NULL;
+}
+
+quartic_model *tool_make_model(const command *command, quartic_device *device, const char *path) {
+    quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
+    quartic_model *model = NULL;
+    config.num_tokens = TOOL_BYTE_TOKENS;
+    if (quartic_model_config_read_json_file(&config, path) == QUARTIC_OK &&
+        quartic_model_create(device, &config, &model) == QUARTIC_OK)
+        return model;
+    tool_fail_library(command, "`quartic inspect --keys` lists the keys of a configuration.");
+    return NULL;
+}
+
+uint32_t tool_trained_length(const quartic_model *model, const char *path) {
+    uint32_t longest = quartic_model_get_config(model)->max_seq_len;
+    char file[TOOL_PATH_BYTES];
+    quartic_trainer_config trainer = QUARTIC_TRAINER_CONFIG_INIT;
+    if (snprintf(file, sizeof file, "%s", path) >= (int)sizeof file) return longest;
+    if (!ends_with(file, ".safetensors") &&
+        snprintf(file, sizeof file, "%s/%s", path, TOOL_CHECKPOINT_NAME) >= (int)sizeof file)
+        return longest;
+    if (quartic_trainer_config_read(file, &trainer) != QUARTIC_OK) return longest;
+    return trainer.length < longest ? trainer.length : longest;
+}
+
+/* Appends mean cross entropy of the logits (b, n, V) and its gradient with respect to the weights. */
+static void append_gradients(quartic_graph *graph, quartic_value weights, quartic_value logits,
+                             uint32_t batch, uint32_t length) {
+    quartic_shape pairs = QUARTIC_SHAPE(batch, length), flat = QUARTIC_SHAPE(batch * length);
+    quartic_value targets = quartic_graph_input(graph, "targets", QUARTIC_INT32, &pairs);
+    quartic_shape rows = QUARTIC_SHAPE(batch * length, quartic_graph_shape(graph, logits).dims[2]);
+    quartic_value loss = quartic_cross_entropy(graph, quartic_reshape(graph, logits, &rows),
+                                               quartic_reshape(graph, targets, &flat));
+    quartic_value gradient;
+    quartic_graph_output(graph, "loss", loss);
+    if (quartic_graph_gradients(graph, loss, (quartic_value){0}, &weights, 1, &gradient) == QUARTIC_OK)
+        quartic_graph_output(graph, "gradient", gradient);
+}
+
+quartic_status tool_compile(quartic_model *model, uint32_t batch, uint32_t length, bool with_gradients,
+                            bool profile, quartic_program **out_program) {
+    *out_program = NULL;
+    quartic_graph *graph = NULL;
+    quartic_status status = quartic_graph_create(&graph);
+    if (status != QUARTIC_OK) return status;
+    quartic_tensor *weights = quartic_model_weights(model);
+    quartic_shape weights_shape = quartic_tensor_shape(weights), pairs = QUARTIC_SHAPE(batch, length);
+    quartic_value flat = quartic_graph_parameter(graph, "weights", &weights_shape);
+    quartic_value tokens = quartic_graph_input(graph, "tokens", QUARTIC_INT32, &pairs);
+    quartic_value logits = quartic_model_append(model, graph, flat, tokens, (quartic_value){0}); // (b, n, V)
+    if (quartic_graph_status(graph) == QUARTIC_OK && with_gradients)
+        append_gradients(graph, flat, logits, batch, length);
+    else
+        quartic_graph_output(graph, "logits", logits);
+    quartic_binding binding = {"weights", weights};
+    quartic_program_config config = QUARTIC_PROGRAM_CONFIG_INIT;
+    config.bindings = &binding;
+    config.binding_count = 1;
+    config.profile = profile;
+    status = quartic_program_create(quartic_model_device(model), graph, &config, out_program);
+    quartic_graph_destroy(graph);
+    return status;
+}
+
+double tool_program_flops(const quartic_program *program) {
+    double flops = 0;
+    for (uint32_t step = 0; step < quartic_program_step_count(program); ++step) {
+        quartic_step_info info;
+        if (quartic_program_step(program, step, &info) == QUARTIC_OK) flops += info.flops;
+    }
+    return flops;
+}

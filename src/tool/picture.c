@@ -1,0 +1,207 @@
+/* picture.c: attention maps through cairo. See picture.h.
+ *
+ * Layout: a row of tiles for each layer; a tile for each head, then one for the edges' strength, the norm of
+ * e_ij over its mean in the layer. Row i of a tile is the byte that looks, column j the byte looked at, dark
+ * is much; every map is scaled by its own greatest value, since causal rows differ in length. Below, arcs
+ * from each byte to the other byte to which the heads of the last layer give most, on average.
+ */
+#include "tool/picture.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cairo.h>
+
+enum {
+    MARGIN = 28,      /* around everything, in pixels */
+    GAP = 34,         /* between tiles: room for their names and labels */
+    TILE = 220,       /* wanted side of a tile */
+    LETTER = 13,      /* width of a letter of the text below */
+    ARC_HEIGHT = 140, /* at most */
+    WIDEST = 16000    /* cairo's images end at 32767 */
+};
+
+typedef struct layout {
+    int cell, tile, columns, width, height, arcs, text_line;
+} layout;
+
+/* A byte as something that can be drawn. */
+static const char *glyph(uint8_t byte, char buffer[2]) {
+    if (byte == '\n') return "\xe2\x86\xb5"; /* an arrow for the new line */
+    if (byte == ' ') return "\xc2\xb7";
+    if (byte < 0x20 || byte >= 0x7f) return "\xe2\x96\xa1";
+    buffer[0] = (char)byte;
+    buffer[1] = 0;
+    return buffer;
+}
+
+static layout plan(const picture_contents *contents) {
+    int n = (int)contents->n;
+    layout plan = {.cell = TILE / n < 1    ? 1
+                           : TILE / n > 24 ? 24
+                                           : TILE / n,
+                   .columns = (int)contents->heads + 1};
+    while (plan.cell > 1 && plan.columns * (n * plan.cell + GAP) > WIDEST) --plan.cell;
+    plan.tile = n * plan.cell;
+    int tiles = plan.columns * (plan.tile + GAP), letters = n * LETTER;
+    plan.width = 2 * MARGIN + (tiles > letters ? tiles : letters);
+    plan.arcs = 24 + letters / 2 < ARC_HEIGHT ? 24 + letters / 2 : ARC_HEIGHT;
+    plan.text_line = MARGIN + (int)contents->layers * (plan.tile + GAP) + plan.arcs;
+    plan.height = plan.text_line + 2 * MARGIN;
+    return plan;
+}
+
+/* White over orange and red to near black as share goes from 0 to 1. */
+static void set_heat(cairo_t *cairo, double share) {
+    static const double stops[][3] = {
+        {1, 1, 1}, {0.99, 0.75, 0.36}, {0.84, 0.25, 0.31}, {0.35, 0.05, 0.39}, {0.05, 0.02, 0.12}};
+    enum { LAST = sizeof stops / sizeof stops[0] - 1 };
+    double at = (share < 0 ? 0 : share > 1 ? 1 : share) * LAST;
+    int low = at >= LAST ? LAST - 1 : (int)at;
+    double part = at - low, colour[3];
+    for (int k = 0; k < 3; ++k) colour[k] = stops[low][k] + part * (stops[low + 1][k] - stops[low][k]);
+    cairo_set_source_rgb(cairo, colour[0], colour[1], colour[2]);
+}
+
+static void write_at(cairo_t *cairo, double x, double y, double size, const char *text) {
+    cairo_set_font_size(cairo, size);
+    cairo_move_to(cairo, x, y);
+    cairo_show_text(cairo, text);
+}
+
+/* One map (i, j) with its name above and, where there is room, the text along both sides. */
+static void draw_tile(cairo_t *cairo, const picture_contents *contents, const layout *plan, int layer,
+                      int column, const double *map, const char *name) {
+    double left = MARGIN + column * (plan->tile + GAP), top = MARGIN + layer * (plan->tile + GAP);
+    double most = 0;
+    uint32_t n = contents->n;
+    for (size_t k = 0; k < (size_t)n * n; ++k) most = fmax(most, map[k]);
+    for (uint32_t i = 0; i < n; ++i) {
+        for (uint32_t j = 0; j < n; ++j) {
+            set_heat(cairo, most > 0 ? map[(size_t)i * n + j] / most : 0);
+            cairo_rectangle(cairo, left + (int)j * plan->cell, top + (int)i * plan->cell, plan->cell,
+                            plan->cell);
+            cairo_fill(cairo);
+        }
+    }
+    cairo_set_source_rgb(cairo, 0.6, 0.6, 0.6);
+    cairo_set_line_width(cairo, 1);
+    cairo_rectangle(cairo, left - 0.5, top - 0.5, plan->tile + 1, plan->tile + 1);
+    cairo_stroke(cairo);
+    cairo_set_source_rgb(cairo, 0.1, 0.1, 0.1);
+    write_at(cairo, left, top - 14, 11, name);
+    if (plan->cell < 6) return;
+    char buffer[2];
+    for (uint32_t k = 0; k < n; ++k) {
+        double size = fmin(plan->cell, 11);
+        write_at(cairo, left - 10, top + (k + 0.8) * plan->cell, size, glyph(contents->text[k], buffer));
+        write_at(cairo, left + (k + 0.2) * plan->cell, top - 3, size, glyph(contents->text[k], buffer));
+    }
+}
+
+static void draw_layer(cairo_t *cairo, const picture_contents *contents, const layout *plan, uint32_t layer,
+                       double *map) {
+    size_t pairs = (size_t)contents->n * contents->n;
+    char name[64];
+    for (uint32_t head = 0; head < contents->heads; ++head) {
+        const float *attention = contents->attention + (layer * contents->heads + head) * pairs; // (i, j)
+        for (size_t k = 0; k < pairs; ++k) map[k] = (double)attention[k];
+        snprintf(name, sizeof name, "layer %u, head %u", layer + 1, head + 1);
+        draw_tile(cairo, contents, plan, (int)layer, (int)head, map, name);
+    }
+    const float *edges = contents->edges + layer * pairs * contents->edge_width; // (i, j, De)
+    double least = 0;
+    for (size_t k = 0; k < pairs; ++k) {
+        double squares = 0;
+        for (uint32_t d = 0; d < contents->edge_width; ++d) {
+            double number = (double)edges[k * contents->edge_width + d];
+            squares += number * number;
+        }
+        map[k] = sqrt(squares);
+        least = k == 0 || map[k] < least ? map[k] : least;
+    }
+    for (size_t k = 0; k < pairs; ++k) map[k] -= least;
+    snprintf(name, sizeof name, "layer %u, edges |e_ij|", layer + 1);
+    draw_tile(cairo, contents, plan, (int)layer, (int)contents->heads, map, name);
+}
+
+/* The other byte to which byte i of the last layer gives most, on average over the heads, and how much. */
+static uint32_t strongest_link(const picture_contents *contents, uint32_t i, double *out_weight) {
+    uint32_t n = contents->n, best = i;
+    const float *last =
+        contents->attention + (size_t)(contents->layers - 1) * contents->heads * n * n; // (h, i, j)
+    *out_weight = 0;
+    for (uint32_t j = 0; j < n; ++j) {
+        double weight = 0;
+        for (uint32_t head = 0; head < contents->heads; ++head)
+            weight += (double)last[((size_t)head * n + i) * n + j] / contents->heads;
+        if (j == i || weight <= *out_weight) continue;
+        best = j;
+        *out_weight = weight;
+    }
+    return best;
+}
+
+static void draw_arcs(cairo_t *cairo, const picture_contents *contents, const layout *plan) {
+    double base = plan->text_line;
+    char buffer[2];
+    cairo_set_source_rgb(cairo, 0.1, 0.1, 0.1);
+    for (uint32_t i = 0; i < contents->n; ++i)
+        write_at(cairo, MARGIN + (double)i * LETTER + 2, base + 16, 14, glyph(contents->text[i], buffer));
+    write_at(cairo, MARGIN, base + 38, 11,
+             "each byte and the other byte to which the last layer's heads give most on average");
+    for (uint32_t i = 0; i < contents->n; ++i) {
+        double weight;
+        uint32_t j = strongest_link(contents, i, &weight);
+        if (j == i) continue;
+        double from = MARGIN + (i + 0.5) * LETTER, to = MARGIN + (j + 0.5) * LETTER;
+        double height = fmin(plan->arcs - 10.0, 10 + 0.45 * fabs(from - to));
+        cairo_set_source_rgba(cairo, 0.55, 0.1, 0.4, 0.25 + 0.75 * weight);
+        cairo_set_line_width(cairo, 0.7 + 2 * weight);
+        cairo_move_to(cairo, from, base);
+        cairo_curve_to(cairo, from, base - 1.3 * height, to, base - 1.3 * height, to, base);
+        cairo_stroke(cairo);
+    }
+}
+
+/* Writes beside the file and renames, so that an old picture stays if it fails. */
+static bool write_png(const command *command, cairo_surface_t *surface, const char *path) {
+    size_t bytes = strlen(path) + sizeof ".tmp";
+    char *aside = tool_alloc(bytes, 1);
+    snprintf(aside, bytes, "%s.tmp", path);
+    cairo_status_t status = cairo_surface_write_to_png(surface, aside);
+    bool fine = status == CAIRO_STATUS_SUCCESS && rename(aside, path) == 0;
+    if (!fine) {
+        tool_fail(command, NULL, "cannot write the picture %s: %s", path,
+                  status == CAIRO_STATUS_SUCCESS ? "renaming failed" : cairo_status_to_string(status));
+        remove(aside);
+    }
+    free(aside);
+    return fine;
+}
+
+bool picture_save(const command *command, const char *path, const picture_contents *contents) {
+    layout where = plan(contents);
+    cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, where.width, where.height);
+    cairo_t *cairo = cairo_create(surface);
+    double *map = tool_alloc((size_t)contents->n * contents->n, sizeof *map); // (i, j)
+    cairo_set_source_rgb(cairo, 1, 1, 1);
+    cairo_paint(cairo);
+    cairo_set_antialias(cairo, CAIRO_ANTIALIAS_DEFAULT);
+    cairo_select_font_face(cairo, "monospace", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
+    for (uint32_t layer = 0; layer < contents->layers; ++layer)
+        draw_layer(cairo, contents, &where, layer, map);
+    draw_arcs(cairo, contents, &where);
+    cairo_status_t status = cairo_status(cairo);
+    bool fine = status == CAIRO_STATUS_SUCCESS;
+    if (!fine)
+        tool_fail(command, NULL, "a picture of %d x %d pixels cannot be drawn: %s", where.width, where.height,
+                  cairo_status_to_string(status));
+    fine = fine && write_png(command, surface, path);
+    free(map);
+    cairo_destroy(cairo);
+    cairo_surface_destroy(surface);
+    return fine;
+}

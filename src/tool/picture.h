@@ -1,0 +1,18 @@
+/* picture.h: what a model attends to, as a PNG: a map of all n x n directed edges per head and layer, the
+ * strength of the edges themselves, and the text with its strongest links as arcs. */
+#ifndef QUARTIC_TOOL_PICTURE_H
+#define QUARTIC_TOOL_PICTURE_H
+
+#include "tool/tool.h"
+
+typedef struct picture_contents {
+    const uint8_t *text;    // (n)
+    const float *attention; // (layers, heads, i, j), rows sum to 1
+    const float *edges;     // (layers, i, j, edge_width)
+    uint32_t n, layers, heads, edge_width;
+} picture_contents;
+
+/* Draws and writes the file (aside, then renamed). On failure prints why and returns false. */
+bool picture_save(const command *command, const char *path, const picture_contents *contents);
+
+#endif

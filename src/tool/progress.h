@@ -1,0 +1,32 @@
+/* progress.h: how far a training is: one line that changes on a terminal, plain lines elsewhere. */
+#ifndef QUARTIC_TOOL_PROGRESS_H
+#define QUARTIC_TOOL_PROGRESS_H
+
+#include <stdbool.h>
+
+#include "quartic/train.h"
+
+enum { PROGRESS_WINDOW = 20 };
+
+typedef struct progress {
+    uint64_t first, target, step; /* steps done at the start, to be done, done now */
+    double tokens_per_step;
+    double seconds;                /* of the steps since the start */
+    double last_shown;             /* on the clock */
+    uint64_t last_line;            /* step of the last plain line */
+    float losses[PROGRESS_WINDOW]; /* of the last steps, a ring */
+    uint32_t known;                /* how many of them */
+    bool quiet, terminal;
+} progress;
+
+void progress_begin(progress *progress, uint64_t done, uint64_t target, double tokens_per_step, bool quiet);
+/* A step was made, in so many seconds. */
+void progress_step(progress *progress, const quartic_step_report *report, double seconds);
+/* Wipes the changing line, so that something else can be printed. */
+void progress_clear(const progress *progress);
+
+/* Mean loss of the last PROGRESS_WINDOW steps; tokens per second since the start. */
+double progress_loss(const progress *progress);
+double progress_speed(const progress *progress);
+
+#endif

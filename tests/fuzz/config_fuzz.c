@@ -1,0 +1,46 @@
+/* config_fuzz.c: fuzz target: any text as a model's JSON configuration.
+ *
+ * Beyond not crashing or leaking: a refused text changes nothing, and one that is taken is written again as
+ * JSON that reads back as the same configuration.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "quartic/model.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
+
+static void expect(int holds) {
+    if (!holds) abort();
+}
+
+static void write_and_read_back(const quartic_model_config *config) {
+    static char text[1 << 14];
+    size_t needed = 0;
+    quartic_model_config again = QUARTIC_MODEL_CONFIG_INIT;
+    expect(quartic_model_config_write_json(config, text, sizeof text, &needed) == QUARTIC_OK);
+    expect(needed == strlen(text) + 1);
+    expect(quartic_model_config_read_json(&again, text) == QUARTIC_OK);
+#define EXPECT_SAME(name, ...) expect(again.name == config->name);
+    QUARTIC_MODEL_FIELD_LIST(EXPECT_SAME, EXPECT_SAME, EXPECT_SAME, EXPECT_SAME)
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
+    int64_t live = quartic_alloc_live();
+    char *text = malloc(count + 1);
+    expect(text != NULL);
+    memcpy(text, bytes, count);
+    text[count] = 0;
+    const quartic_model_config before = QUARTIC_MODEL_CONFIG_INIT;
+    quartic_model_config config = before;
+    quartic_status status = quartic_model_config_read_json(&config, text);
+    if (status != QUARTIC_OK) expect(memcmp(&config, &before, sizeof config) == 0);
+    /* Keys without a default may be missing: then the text is taken, but the configuration is no good yet. */
+    else if (quartic_model_config_check(&config) == QUARTIC_OK)
+        write_and_read_back(&config);
+    free(text);
+    expect(quartic_alloc_live() == live);
+    return 0;
+}
