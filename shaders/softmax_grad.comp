@@ -1,6 +1,7 @@
 #version 460
-// softmax_grad.comp: adjoint of softmax from its output. Hidden entries have p = 0 and so get 0; causal ones are
-// not even read. Rows and lanes as in softmax.comp; dsim may lie where p or dp lies.
+// softmax_grad.comp: adjoint of softmax from its output, with a refined mean (see src/ops/softmax.c). Hidden
+// entries have p = 0 and so get 0; causal ones are not even read. Rows and lanes as in softmax.comp; dsim may lie
+// where p or dp lies.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "softmax_grad.args.h"
@@ -18,10 +19,17 @@ void main() {
     uint end = CAUSAL != 0 ? min(row % args.queries + 1u, args.keys) : args.keys;
     if (!exists) end = 0;
 
-    float product = 0.0;
-    for (uint j = lane; j < end; j += LANES) product += args.dp.at[base + j] * args.p.at[base + j];
-    product = reduce_sum(product, LANES);
+    vec2 sums = vec2(0.0); // of p, of dp p
+    for (uint j = lane; j < end; j += LANES) {
+        float p = args.p.at[base + j];
+        sums += vec2(p, args.dp.at[base + j] * p);
+    }
+    sums = reduce_sum(sums, LANES);
+    float factor = sums.x != 0.0 ? 1.0 / sums.x : 0.0;
+    float mean = sums.y * factor, rest = 0.0;
+    for (uint j = lane; j < end; j += LANES) rest += (args.dp.at[base + j] - mean) * args.p.at[base + j];
+    rest = reduce_sum(rest, LANES) * factor;
 
     for (uint j = lane; exists && j < args.keys; j += LANES)
-        args.dsim.at[base + j] = j < end ? args.p.at[base + j] * (args.dp.at[base + j] - product) : 0.0;
+        args.dsim.at[base + j] = j < end ? args.p.at[base + j] * ((args.dp.at[base + j] - mean) - rest) : 0.0;
 }

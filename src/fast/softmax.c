@@ -95,12 +95,19 @@ static void adjoint_rows(const softmax_job *job, uint64_t begin, uint64_t end_ro
     uint32_t keys = job->extents.keys;
     for (uint64_t r = begin; r < end_row; ++r) {
         const float *p = job->sim + r * keys, *dp = job->dp + r * keys;
-        float *ds = job->result + r * keys, product = 0;
+        float *ds = job->result + r * keys, total = 0, product = 0, rest = 0;
         uint32_t end = softmax_row_end(&job->attrs, &job->extents, r);
-#pragma omp simd reduction(+ : product)
-        for (uint32_t j = 0; j < end; ++j) product += dp[j] * p[j];
+#pragma omp simd reduction(+ : total, product)
+        for (uint32_t j = 0; j < end; ++j) {
+            total += p[j];
+            product += dp[j] * p[j];
+        }
+        float factor = total != 0.0f ? 1.0f / total : 0.0f, mean = product * factor;
+#pragma omp simd reduction(+ : rest)
+        for (uint32_t j = 0; j < end; ++j) rest += (dp[j] - mean) * p[j];
+        rest *= factor;
 #pragma omp simd
-        for (uint32_t j = 0; j < end; ++j) ds[j] = p[j] * (dp[j] - product);
+        for (uint32_t j = 0; j < end; ++j) ds[j] = p[j] * ((dp[j] - mean) - rest);
         memset(ds + end, 0, (keys - end) * sizeof(float));
     }
 }

@@ -2,8 +2,10 @@
  *
  * p_j = exp(s_j - max s) / sum over the visible k of exp(s_k - max s) for each row (b, h, i) of sim (b, h, i,
  * j); hidden entries (mask (b, j) is 0, or j > i if causal) are exactly 0, and so is a row with no visible
- * key. Adjoint from the output: ds_j = p_j (dp_j - sum over k of dp_k p_k). Each element is read and written
- * in its own place, so both ops may run in place.
+ * key. Adjoint from the output: ds_j = p_j (dp_j - m), m = sum over k of dp_k p_k / sum over k of p_k. That
+ * sum is 1 up to rounding; with it, and with m refined by the mean of what remains, a row of ds sums to 0 as
+ * well as its own elements are rounded. Edges' gradients hang on that: common parts of dp would otherwise
+ * leak into them. Each element is read and written in its own place, so both ops may run in place.
  */
 #include "ops/softmax.h"
 
@@ -85,11 +87,16 @@ static void softmax_grad_cpu(const quartic_op_run *run) {
     for (uint64_t row = 0; row < extents.rows; ++row) {
         int64_t base = (int64_t)(row * extents.keys);
         uint32_t end = softmax_row_end(attrs, &extents, row);
-        double product = 0;
-        for (uint32_t j = 0; j < end; ++j) product += quartic_get(dp, base + j) * quartic_get(p, base + j);
+        double total = 0, product = 0;
+        for (uint32_t j = 0; j < end; ++j) {
+            total += quartic_get(p, base + j);
+            product += quartic_get(dp, base + j) * quartic_get(p, base + j);
+        }
+        /* In double there is nothing left to refine. */
+        double mean = total != 0 ? product / total : 0.0;
         for (uint32_t j = 0; j < extents.keys; ++j)
             quartic_put(&run->outputs[0], base + j,
-                        j < end ? quartic_get(p, base + j) * (quartic_get(dp, base + j) - product) : 0.0);
+                        j < end ? quartic_get(p, base + j) * (quartic_get(dp, base + j) - mean) : 0.0);
     }
 }
 
@@ -215,7 +222,7 @@ static double softmax_flops(const quartic_op_call *call) {
     return 10.0 * (double)quartic_layout_elements(&call->inputs[0]);
 }
 static double softmax_grad_flops(const quartic_op_call *call) {
-    return 4.0 * (double)quartic_layout_elements(&call->inputs[0]);
+    return 8.0 * (double)quartic_layout_elements(&call->inputs[0]);
 }
 static double softmax_reduction(const quartic_op_call *call) {
     return call->inputs[0].shape.dims[3];
