@@ -9,7 +9,8 @@ int main(void) {
     const float a[3] = {1, 2, 3}, b[3] = {10, 20, 30};
     float sum[3] = {0};
     quartic_shape shape = QUARTIC_SHAPE(3);
-    if (quartic_device_create("cpu", &device) != QUARTIC_OK || quartic_graph_create(&graph) != QUARTIC_OK) return 1;
+    if (quartic_device_create("cpu", &device) != QUARTIC_OK || quartic_graph_create(&graph) != QUARTIC_OK)
+        return 1;
     quartic_value x = quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &shape);
     quartic_value y = quartic_graph_input(graph, "y", QUARTIC_FLOAT32, &shape);
     quartic_graph_output(graph, "sum", quartic_add(graph, x, y));
