@@ -52,7 +52,7 @@ int checks_finish(const invocation *call, checks_view *view, const char *device,
                "bound\n",
                totals->passed, totals->failed, totals->unsupported, device, totals->worst);
     }
-    if (totals->failed > 0) return EXIT_FAILED;
+    if (totals->failed > 0 || (view->strict && totals->unsupported > 0)) return EXIT_FAILED;
     if (totals->passed > 0) return EXIT_DONE;
     return tool_fail(call->command, NULL, "not one check passed, so nothing is shown to be right");
 }

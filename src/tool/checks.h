@@ -6,14 +6,15 @@
 #include "tool/tool.h"
 
 typedef struct checks_view {
-    int failures_only; /* lines only for what did not pass */
-    json_t *list;      /* gathers objects instead of printing lines, unless NULL */
+    bool failures_only; /* lines only for what did not pass */
+    bool strict;        /* what is not supported counts as failed: nothing is skipped in silence */
+    json_t *list;       /* gathers objects instead of printing lines, unless NULL */
 } checks_view;
 
 /* A quartic_check_callback; the context is a checks_view. */
 void checks_show(void *view, const quartic_check *check);
 
-/* Prints the totals; the exit code: failed if any check failed or none was made. */
+/* Prints the totals; the exit code: failed if any check failed or none passed. */
 int checks_finish(const invocation *call, checks_view *view, const char *device,
                   const quartic_check_totals *totals);
 
