@@ -6,6 +6,7 @@
 
 #include "model_case.h"
 
+#include "base/rng.h"
 #include "quartic/train.h"
 #include "train/trainer.h"
 
@@ -322,6 +323,65 @@ static inline void seeds_and_dropout_matter(void **state) {
     assert_true(first.loss == again.loss);
     assert_true(first.loss != other.loss && first.loss != without.loss && other.loss != without.loss);
     assert_true(fabsf(first.loss - without.loss) < 1.0f);
+}
+
+/* The gradient under dropout, recomputed stretches included, is that of the loss with the same masks: along a
+ * random direction v, (loss(w + e v) - loss(w - e v)) / 2 e = <gradient, v>, in double. */
+static inline void gradients_see_the_same_dropout(void **state) {
+    (void)state;
+    quartic_device *wide;
+    assert_ok(quartic_device_create("reference64", &wide));
+    quartic_model_config config = small_config();
+    config.dropout = 0.3f;
+    quartic_model *model;
+    assert_ok(quartic_model_create(wide, &config, &model));
+    const quartic_model_task task = {
+        .batch = BATCH, .length = LENGTH, .loss = true, .gradients = true, .clear = true, .dropout = true};
+    const quartic_binding binding = {"parameters", quartic_model_weights(model)};
+    quartic_program_config program_config = QUARTIC_PROGRAM_CONFIG_INIT;
+    program_config.bindings = &binding, program_config.binding_count = 1;
+    quartic_graph *graph;
+    quartic_program *program;
+    assert_ok(quartic_model_build(model, &task, NULL, &graph));
+    assert_ok(quartic_program_create(wide, graph, &program_config, &program));
+    quartic_graph_destroy(graph);
+    int32_t tokens[BATCH * LENGTH], targets[BATCH * LENGTH];
+    const uint32_t dropout_seed[2] = {77, 1};
+    assert_ok(quartic_batch_sample(small_data(), DATA, 3, 0, BATCH, LENGTH, tokens, targets));
+    assert_ok(quartic_tensor_write(quartic_program_tensor(program, "tokens"), tokens, sizeof tokens));
+    assert_ok(quartic_tensor_write(quartic_program_tensor(program, "targets"), targets, sizeof targets));
+    assert_ok(quartic_tensor_write(quartic_program_tensor(program, "dropout_seed"), dropout_seed,
+                                   sizeof dropout_seed));
+
+    const uint64_t elements = model->set.elements;
+    const size_t bytes = elements * sizeof(float);
+    float *start_weights, *gradients, *moved[2];
+    assert_ok(quartic_model_fetch(model, quartic_model_weights(model), &start_weights));
+    assert_ok(quartic_program_run(program));
+    assert_ok(quartic_model_fetch(model, quartic_program_tensor(program, "gradients"), &gradients));
+    double along = 0.0;
+    float losses[2];
+    for (int side = 0; side < 2; ++side) {
+        moved[side] = quartic_alloc(elements, sizeof(float));
+        assert_non_null(moved[side]);
+        for (uint64_t i = 0; i < elements; ++i)
+            moved[side][i] =
+                start_weights[i] + (side == 0 ? 1e-2f : -1e-2f) * quartic_random_normal(13, 0, i);
+        assert_ok(quartic_tensor_write(quartic_model_weights(model), moved[side], bytes));
+        assert_ok(quartic_program_run(program));
+        assert_ok(
+            quartic_tensor_read(quartic_program_tensor(program, "loss"), &losses[side], sizeof losses[side]));
+    }
+    for (uint64_t i = 0; i < elements; ++i)
+        along += (double)gradients[i] * ((double)moved[0][i] - (double)moved[1][i]);
+    /* The third derivative leaves about e^2 of the difference. */
+    double difference = (double)losses[0] - (double)losses[1];
+    if (!(fabs(difference - along) < 2e-2 * fabs(along)) || fabs(along) < 1e-3)
+        fail_msg("the loss changes by %g, the gradient says %g", difference, along);
+    quartic_free(start_weights), quartic_free(gradients), quartic_free(moved[0]), quartic_free(moved[1]);
+    quartic_program_destroy(program);
+    quartic_model_destroy(model);
+    quartic_device_destroy(wide);
 }
 
 static inline void failed_allocations_leave_nothing(void **state) {

@@ -342,6 +342,29 @@ static void padding_changes_nothing(void **state) {
     quartic_model_destroy(model);
 }
 
+/* Without edge attention the edges still carry the node attention's maps and their feedforward. */
+static void edge_attention_may_be_left_out(void **state) {
+    (void)state;
+    quartic_model_config config = small_config();
+    config.edge_attention = QUARTIC_EDGE_ATTENTION_NONE;
+    quartic_model *model, *axial = small_model();
+    quartic_model_parameter parameter;
+    assert_ok(quartic_model_create(device, &config, &model));
+    assert_true(quartic_model_find_parameter(model, "layers.0.1.0.row_attn.to_q.0.weight", &parameter) !=
+                QUARTIC_OK);
+    assert_ok(quartic_model_find_parameter(model, "layers.0.1.1.1.weight", &parameter));
+    assert_ok(quartic_model_find_parameter(axial, "layers.0.1.0.row_attn.to_q.0.weight", &parameter));
+    float loss;
+    assert_ok(quartic_model_gradients(model, B, N, tokens, targets, NULL, &loss));
+    float gradient[4 * 2 * 4];
+    assert_ok(quartic_model_read_gradient(model, "layers.0.1.1.1.weight", gradient, 32));
+    bool any = false;
+    for (int i = 0; i < 32; ++i) any = any || gradient[i] != 0.0f;
+    assert_true(any);
+    quartic_model_destroy(model);
+    quartic_model_destroy(axial);
+}
+
 /* A training step keeps memory at O(b n^2 De): the norms and wide projections of the edges are recomputed. */
 static void training_memory_is_bounded(void **state) {
     (void)state;
@@ -400,6 +423,7 @@ int main(void) {
         cmocka_unit_test(a_model_may_be_part_of_the_callers_graph),
         cmocka_unit_test(infinite_logits_are_reported),
         cmocka_unit_test(padding_changes_nothing),
+        cmocka_unit_test(edge_attention_may_be_left_out),
         cmocka_unit_test(training_memory_is_bounded),
         cmocka_unit_test(failed_allocations_leave_nothing),
     };

@@ -22,6 +22,7 @@ int main(void) {
         cmocka_unit_test(a_mask_and_ignored_targets_hide_padding),
         cmocka_unit_test(divergence_changes_nothing),
         cmocka_unit_test(seeds_and_dropout_matter),
+        cmocka_unit_test(gradients_see_the_same_dropout),
         cmocka_unit_test(failed_allocations_leave_nothing),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);
