@@ -134,7 +134,8 @@ static void twice_cpu(const quartic_op_run *run) {
     if (chosen == WRONG_LATER && ++runs > 2) quartic_put(out, 5, 1.0 + quartic_get(out, 5));
     if (chosen == OVERRUN) quartic_put(out, count, 1.0);
     if (chosen == WRITES_OPERAND) quartic_put(in, 0, 3.0);
-    if (chosen == READS_BESIDE) quartic_put(out, 0, 2.0 * quartic_get(in, 0) + 0.0 * quartic_get(in, -1));
+    int64_t behind = quartic_layout_at(in->layout, (uint64_t)count - 1) - in->layout->offset + 1;
+    if (chosen == READS_BESIDE) quartic_put(out, 0, 2.0 * quartic_get(in, 0) + 0.0 * quartic_get(in, behind));
 }
 
 static quartic_status twice_grad(quartic_tape *tape) {
