@@ -45,7 +45,11 @@ quartic_value quartic_nn_node_attention(quartic_nn *nn, quartic_value x,
     const uint32_t b = shape.dims[0], n = shape.dims[1], dim = shape.dims[2], h = o->heads, d = o->dim_head;
     const float scale = o->scale != 0.0f ? o->scale : (float)(1.0 / sqrt((double)d));
 
-    quartic_value normed = quartic_nn_rms(nn, x, "rmsnorm.scale"); // (b, n, D)
+    const quartic_init one = {QUARTIC_INIT_CONSTANT, 1.0f, 0};
+    quartic_value normed = // (b, n, D)
+        o->normed
+            ? quartic_multiply(graph, x, quartic_nn_parameter(nn, "rmsnorm.scale", QUARTIC_SHAPE(dim), one))
+            : quartic_nn_rms(nn, x, "rmsnorm.scale");
     quartic_value packed = quartic_nn_linear(nn, normed, "to_qkv.0", 3 * h * d, false);
     packed = quartic_reshape(graph, packed, &QUARTIC_SHAPE(b, n, 3, h, d));
     packed = quartic_permute(graph, packed, (const uint32_t[]){2, 0, 3, 1, 4}); // (3, b, h, n, d)

@@ -11,7 +11,8 @@ typedef struct quartic_node_attention_options {
     quartic_value mask;     /* int32 (b, n), 1 = real, or no value */
     quartic_value residual; /* (b, n, D), added to the output, or no value */
     quartic_value edges;    /* (b, i, j, De), or no value: attention without edges */
-    bool ablate_edges;      /* the weights of the edges are there, but have no influence */
+    bool normed;       /* x is divided by its root mean square already; only the norm's scale is missing */
+    bool ablate_edges; /* the weights of the edges are there, but have no influence */
 } quartic_node_attention_options;
 
 /* x (b, n, D) to (b, n, D). out_attention (may be NULL): the maps (b, h, i, j) after softmax, before dropout.

@@ -60,6 +60,12 @@ quartic_value quartic_nn_expand_streams(quartic_nn *nn, quartic_value x, uint32_
  */
 quartic_value quartic_nn_hyper_begin(quartic_nn *nn, quartic_value residuals, uint32_t streams,
                                      uint32_t index, quartic_hyper *out_hyper);
+/* The same for the first connection, whose S > 1 residual streams all equal x (b, n, D), around a branch that
+ * starts with an rms norm: gives the branch's input divided by its root mean square. With A = sum_s alpha_s0,
+ * M_0 = A x and rms(A x) = x sign(A) / sqrt(mean(x^2) + eps / A^2), from which the gradient of A, which is of
+ * order eps, comes without cancellation. */
+quartic_value quartic_nn_hyper_begin_equal(quartic_nn *nn, quartic_value x, uint32_t streams, uint32_t index,
+                                           quartic_hyper *out_hyper);
 /* Pops the prefix; the new residual streams, from the branch's output (b, n, D) (with hyper->residual added).
  */
 quartic_value quartic_nn_hyper_end(quartic_nn *nn, const quartic_hyper *hyper, quartic_value branch);

@@ -71,8 +71,10 @@ static quartic_value quartic_build(quartic_nn *nn, const quartic_model_config *c
         quartic_nn_push(nn, "layers.%u", layer);
 
         quartic_nn_push(nn, "0.0");
-        quartic_value input = quartic_nn_hyper_begin(nn, residuals, streams, 2 * layer, &hyper); // (b, n, D)
-        node.residual = hyper.residual;
+        node.normed = layer == 0 && streams > 1; /* all streams are still x */
+        quartic_value input = node.normed ? quartic_nn_hyper_begin_equal(nn, x, streams, 0, &hyper)
+                                          : quartic_nn_hyper_begin(nn, residuals, streams, 2 * layer, &hyper);
+        node.residual = hyper.residual; // input (b, n, D)
         quartic_value output = quartic_nn_node_attention(
             nn, input, &node, taps && taps->attention ? &taps->attention[layer] : NULL, &e);
         residuals = quartic_nn_hyper_end(nn, &hyper, output);

@@ -27,17 +27,11 @@ static quartic_value coefficients(quartic_nn *nn, quartic_value normed, quartic_
     return quartic_add(nn->graph, quartic_multiply(nn->graph, dynamic, scale), fixed);
 }
 
-quartic_value quartic_nn_hyper_begin(quartic_nn *nn, quartic_value residuals, uint32_t streams,
-                                     uint32_t index, quartic_hyper *out_hyper) {
-    *out_hyper = (quartic_hyper){.streams = streams};
-    if (streams == 1) {
-        out_hyper->residual = residuals;
-        quartic_nn_push(nn, "branch");
-        return residuals;
-    }
+/* Fills in *hyper and gives alpha_s0 (b, n, S, 1): how much of each stream goes into the branch. */
+static quartic_value connect(quartic_nn *nn, quartic_value residuals, uint32_t index, quartic_hyper *hyper) {
     quartic_graph *graph = nn->graph;
     quartic_shape shape = quartic_graph_shape(graph, residuals);
-    uint32_t b = shape.dims[0], n = shape.dims[1], dim = shape.dims[3];
+    uint32_t streams = hyper->streams, dim = shape.dims[3];
     const quartic_init zero = {QUARTIC_INIT_CONSTANT, 0.0f, 0}, one = {QUARTIC_INIT_CONSTANT, 1.0f, 0};
     const quartic_init small = {QUARTIC_INIT_CONSTANT, 0.01f, 0};
     const quartic_init own_stream = {QUARTIC_INIT_STREAM, 0.0f, index % streams};
@@ -53,17 +47,54 @@ quartic_value quartic_nn_hyper_begin(quartic_nn *nn, quartic_value residuals, ui
 
     quartic_value normed = quartic_l2_norm(graph, residuals, gamma, 1.0f);               // (b, n, S, D)
     quartic_value alpha = coefficients(nn, normed, alpha_fn, alpha_scale, static_alpha); // (b, n, S, S + 1)
-    out_hyper->beta =
+    hyper->beta =
         coefficients(nn, normed, quartic_reshape(graph, beta_fn, &QUARTIC_SHAPE(dim, 1)), beta_scale,
                      quartic_reshape(graph, static_beta, &QUARTIC_SHAPE(streams, 1))); // (b, n, S, 1)
     quartic_matmul_options options = QUARTIC_MATMUL_OPTIONS_INIT;
     options.transpose_a = 1;
-    quartic_value to_branch = quartic_slice(graph, alpha, 3, 0, 1);              // (b, n, S, 1)
-    quartic_value to_streams = quartic_slice(graph, alpha, 3, 1, streams);       // (b, n, S, S)
-    out_hyper->mixed = quartic_matmul(graph, to_streams, residuals, &options);   // (b, n, S, D)
-    quartic_value input = quartic_matmul(graph, to_branch, residuals, &options); // (b, n, 1, D)
+    quartic_value to_streams = quartic_slice(graph, alpha, 3, 1, streams); // (b, n, S, S)
+    hyper->mixed = quartic_matmul(graph, to_streams, residuals, &options); // (b, n, S, D)
+    return quartic_slice(graph, alpha, 3, 0, 1);
+}
+
+quartic_value quartic_nn_hyper_begin(quartic_nn *nn, quartic_value residuals, uint32_t streams,
+                                     uint32_t index, quartic_hyper *out_hyper) {
+    *out_hyper = (quartic_hyper){.streams = streams};
+    if (streams == 1) {
+        out_hyper->residual = residuals;
+        quartic_nn_push(nn, "branch");
+        return residuals;
+    }
+    quartic_shape shape = quartic_graph_shape(nn->graph, residuals);
+    quartic_matmul_options options = QUARTIC_MATMUL_OPTIONS_INIT;
+    options.transpose_a = 1;
+    quartic_value to_branch = connect(nn, residuals, index, out_hyper);              // (b, n, S, 1)
+    quartic_value input = quartic_matmul(nn->graph, to_branch, residuals, &options); // (b, n, 1, D)
     quartic_nn_push(nn, "branch");
-    return quartic_reshape(graph, input, &QUARTIC_SHAPE(b, n, dim));
+    return quartic_reshape(nn->graph, input, &QUARTIC_SHAPE(shape.dims[0], shape.dims[1], shape.dims[3]));
+}
+
+quartic_value quartic_nn_hyper_begin_equal(quartic_nn *nn, quartic_value x, uint32_t streams, uint32_t index,
+                                           quartic_hyper *out_hyper) {
+    /* The sign comes from a tanh so steep that its slope is exactly 0 where A is not tiny; A^2 has a floor,
+     * so that A = 0 gives 0 and finite gradients. */
+    static const float steep = 1e20f, floor_of_square = 1e-20f;
+    *out_hyper = (quartic_hyper){.streams = streams};
+    quartic_graph *graph = nn->graph;
+    quartic_shape shape = quartic_graph_shape(graph, x);
+    uint32_t b = shape.dims[0], n = shape.dims[1], dim = shape.dims[2];
+    quartic_value to_branch = connect(nn, quartic_nn_expand_streams(nn, x, streams), index, out_hyper);
+    quartic_value total =
+        quartic_reshape(graph, quartic_sum(graph, to_branch, 1u << 2, 0), &QUARTIC_SHAPE(b, n, 1)); // A
+    quartic_value squares = quartic_sum(graph, quartic_square(graph, x), 1u << 2, 1); // (b, n, 1)
+    quartic_value eps =
+        quartic_divide(graph, quartic_scale(graph, total, 0.0f, QUARTIC_NORM_EPS),
+                       quartic_scale(graph, quartic_square(graph, total), 1.0f, floor_of_square));
+    quartic_value size = quartic_sqrt(
+        graph, quartic_add(graph, quartic_scale(graph, squares, 1.0f / (float)dim, 0.0f), eps)); // (b, n, 1)
+    quartic_value sign = quartic_tanh(graph, quartic_scale(graph, total, steep, 0.0f));
+    quartic_nn_push(nn, "branch");
+    return quartic_multiply(graph, x, quartic_divide(graph, sign, size));
 }
 
 quartic_value quartic_nn_hyper_end(quartic_nn *nn, const quartic_hyper *hyper, quartic_value branch) {
