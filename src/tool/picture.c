@@ -37,6 +37,37 @@ static const char *glyph(uint8_t byte, char buffer[2]) {
     return buffer;
 }
 
+/* The other byte to which byte i of the last layer gives most, on average over the heads, and how much. */
+static uint32_t strongest_link(const picture_contents *contents, uint32_t i, double *out_weight) {
+    uint32_t n = contents->n, best = i;
+    const float *last =
+        contents->attention + (size_t)(contents->layers - 1) * contents->heads * n * n; // (h, i, j)
+    *out_weight = 0;
+    for (uint32_t j = 0; j < n; ++j) {
+        double weight = 0;
+        for (uint32_t head = 0; head < contents->heads; ++head)
+            weight += (double)last[((size_t)head * n + i) * n + j] / contents->heads;
+        if (j == i || weight <= *out_weight) continue;
+        best = j;
+        *out_weight = weight;
+    }
+    return best;
+}
+
+/* How far above the text the arc between two bytes reaches. */
+static double arc_height(uint32_t i, uint32_t j) {
+    double distance = i < j ? (double)(j - i) : (double)(i - j);
+    return fmin(ARC_HEIGHT, 10 + 0.45 * LETTER * distance);
+}
+
+/* The highest arc. */
+static double arcs_height(const picture_contents *contents) {
+    double highest = 0, weight;
+    for (uint32_t i = 0; i < contents->n; ++i)
+        highest = fmax(highest, arc_height(i, strongest_link(contents, i, &weight)));
+    return highest;
+}
+
 static layout plan(const picture_contents *contents) {
     int n = (int)contents->n;
     layout plan = {.cell = TILE / n < 1    ? 1
@@ -47,7 +78,7 @@ static layout plan(const picture_contents *contents) {
     plan.tile = n * plan.cell;
     int tiles = plan.columns * (plan.tile + GAP), letters = n * LETTER;
     plan.width = 2 * MARGIN + (tiles > letters ? tiles : letters);
-    plan.arcs = 24 + letters / 2 < ARC_HEIGHT ? 24 + letters / 2 : ARC_HEIGHT;
+    plan.arcs = 14 + (int)arcs_height(contents);
     plan.text_line = MARGIN + (int)contents->layers * (plan.tile + GAP) + plan.arcs;
     plan.height = plan.text_line + 2 * MARGIN;
     return plan;
@@ -112,36 +143,20 @@ static void draw_layer(cairo_t *cairo, const picture_contents *contents, const l
         draw_tile(cairo, contents, plan, (int)layer, (int)head, map, name);
     }
     const float *edges = contents->edges + layer * pairs * contents->edge_width; // (i, j, De)
-    double least = 0;
+    double least = INFINITY;
     for (size_t k = 0; k < pairs; ++k) {
         double squares = 0;
         for (uint32_t d = 0; d < contents->edge_width; ++d) {
             double number = (double)edges[k * contents->edge_width + d];
             squares += number * number;
         }
-        map[k] = sqrt(squares);
-        least = k == 0 || map[k] < least ? map[k] : least;
+        bool hidden = contents->causal && k % contents->n > k / contents->n;
+        map[k] = hidden ? 0 : sqrt(squares);
+        if (!hidden) least = fmin(least, map[k]);
     }
-    for (size_t k = 0; k < pairs; ++k) map[k] -= least;
+    for (size_t k = 0; k < pairs; ++k) map[k] = fmax(0, map[k] - least);
     snprintf(name, sizeof name, "layer %u, edges |e_ij|", layer + 1);
     draw_tile(cairo, contents, plan, (int)layer, (int)contents->heads, map, name);
-}
-
-/* The other byte to which byte i of the last layer gives most, on average over the heads, and how much. */
-static uint32_t strongest_link(const picture_contents *contents, uint32_t i, double *out_weight) {
-    uint32_t n = contents->n, best = i;
-    const float *last =
-        contents->attention + (size_t)(contents->layers - 1) * contents->heads * n * n; // (h, i, j)
-    *out_weight = 0;
-    for (uint32_t j = 0; j < n; ++j) {
-        double weight = 0;
-        for (uint32_t head = 0; head < contents->heads; ++head)
-            weight += (double)last[((size_t)head * n + i) * n + j] / contents->heads;
-        if (j == i || weight <= *out_weight) continue;
-        best = j;
-        *out_weight = weight;
-    }
-    return best;
 }
 
 static void draw_arcs(cairo_t *cairo, const picture_contents *contents, const layout *plan) {
@@ -157,7 +172,7 @@ static void draw_arcs(cairo_t *cairo, const picture_contents *contents, const la
         uint32_t j = strongest_link(contents, i, &weight);
         if (j == i) continue;
         double from = MARGIN + (i + 0.5) * LETTER, to = MARGIN + (j + 0.5) * LETTER;
-        double height = fmin(plan->arcs - 10.0, 10 + 0.45 * fabs(from - to));
+        double height = arc_height(i, j);
         cairo_set_source_rgba(cairo, 0.55, 0.1, 0.4, 0.25 + 0.75 * weight);
         cairo_set_line_width(cairo, 0.7 + 2 * weight);
         cairo_move_to(cairo, from, base);

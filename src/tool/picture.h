@@ -10,6 +10,7 @@ typedef struct picture_contents {
     const float *attention; // (layers, heads, i, j), rows sum to 1
     const float *edges;     // (layers, i, j, edge_width)
     uint32_t n, layers, heads, edge_width;
+    bool causal; /* edges to later bytes have no influence and are left blank */
 } picture_contents;
 
 /* Draws and writes the file (aside, then renamed). On failure prints why and returns false. */

@@ -10,11 +10,13 @@
 enum { BAR_CELLS = 24, PLAIN_LINES = 20 };
 static const double terminal_pause = 0.1, plain_pause = 15.0; /* seconds */
 
-void progress_begin(progress *progress, uint64_t done, uint64_t target, double tokens_per_step, bool quiet) {
+void progress_begin(progress *progress, uint64_t done, uint64_t target, double tokens_per_step, double limit,
+                    bool quiet) {
     memset(progress, 0, sizeof *progress);
     progress->first = progress->step = progress->last_line = done;
     progress->target = target;
     progress->tokens_per_step = tokens_per_step;
+    progress->limit = limit;
     progress->quiet = quiet;
     progress->terminal = isatty(STDOUT_FILENO) == 1;
     progress->last_shown = tool_clock();
@@ -33,7 +35,10 @@ double progress_speed(const progress *progress) {
 
 static double seconds_left(const progress *progress) {
     double steps = (double)(progress->step - progress->first);
-    return progress->seconds / steps * (double)(progress->target - progress->step);
+    double left = progress->seconds / steps * (double)(progress->target - progress->step);
+    if (progress->limit > 0 && left > progress->limit - progress->seconds)
+        left = progress->limit - progress->seconds;
+    return left > 0 ? left : 0;
 }
 
 static void show_bar(const progress *progress) {

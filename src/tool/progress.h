@@ -11,6 +11,7 @@ enum { PROGRESS_WINDOW = 20 };
 typedef struct progress {
     uint64_t first, target, step; /* steps done at the start, to be done, done now */
     double tokens_per_step;
+    double limit;                  /* seconds after which the training ends anyway; 0: none */
     double seconds;                /* of the steps since the start */
     double last_shown;             /* on the clock */
     uint64_t last_line;            /* step of the last plain line */
@@ -19,7 +20,8 @@ typedef struct progress {
     bool quiet, terminal;
 } progress;
 
-void progress_begin(progress *progress, uint64_t done, uint64_t target, double tokens_per_step, bool quiet);
+void progress_begin(progress *progress, uint64_t done, uint64_t target, double tokens_per_step, double limit,
+                    bool quiet);
 /* A step was made, in so many seconds. */
 void progress_step(progress *progress, const quartic_step_report *report, double seconds);
 /* Wipes the changing line, so that something else can be printed. */

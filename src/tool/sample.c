@@ -163,7 +163,8 @@ static int draw_attention(const invocation *call, writer *writer) {
                                  .n = n,
                                  .layers = config->depth,
                                  .heads = config->heads,
-                                 .edge_width = config->dim_edges};
+                                 .edge_width = config->dim_edges,
+                                 .causal = config->causal != 0};
     quartic_model_readout readout = QUARTIC_MODEL_READOUT_INIT;
     float *attention = tool_alloc(config->depth * config->heads * pairs, sizeof *attention); // (l, h, i, j)
     float *edges = tool_alloc(config->depth * config->dim_edges * pairs, sizeof *edges);     // (l, i, j, De)

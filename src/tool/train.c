@@ -22,7 +22,7 @@ enum { STANDARD_STEPS = 1000, STANDARD_BATCH = 8, STANDARD_LENGTH = 64 };
 
 typedef struct train_settings {
     const char *config, *out, *init, *device;
-    uint32_t steps, save_every, resume, constant_rate, json;
+    uint32_t steps, seconds, save_every, resume, constant_rate, json;
     quartic_trainer_config trainer;
 } train_settings;
 
@@ -46,6 +46,8 @@ static const arg_option options[] = {
     TOOL_DEVICE_OPTION(train_settings),
     {"steps", "N", ARG_UINT32, offsetof(train_settings, steps), 1, UINT32_MAX,
      "steps in all, those before --resume included (default 1000)"},
+    {"seconds", "N", ARG_UINT32, offsetof(train_settings, seconds), 1, UINT32_MAX,
+     "stop and save after that time, as Ctrl-C would"},
     {"save-every", "N", ARG_UINT32, offsetof(train_settings, save_every), 1, UINT32_MAX,
      "steps between checkpoints"},
     {"seed", "N", ARG_UINT64, offsetof(train_settings, trainer.seed), 0, 1.8446744073709552e19,
@@ -282,8 +284,9 @@ static int train_steps(run_state *run, progress *progress) {
     double tokens = (double)trainer->accumulation * trainer->batch * trainer->length;
     int code = EXIT_DONE;
     uint64_t saved = quartic_trainer_get_step(run->trainer), step = saved;
-    while (step < run->target && !stop_asked && code == EXIT_DONE) {
-        double begin = tool_clock();
+    double start = tool_clock(), begin = start;
+    double limit = run->settings.seconds == 0 ? 1e30 : (double)run->settings.seconds;
+    while (step < run->target && !stop_asked && begin - start < limit) {
         quartic_step_report report;
         quartic_status status =
             quartic_trainer_step_sampled(run->trainer, run->text.tokens, run->text.count, &report);
@@ -298,6 +301,7 @@ static int train_steps(run_state *run, progress *progress) {
         add_metrics(run, &report, tokens / (tool_clock() - begin));
         progress_step(progress, &report, tool_clock() - begin);
         if (step % run->settings.save_every == 0 && step < run->target && save(run, false)) saved = step;
+        begin = tool_clock();
     }
     progress_clear(progress);
     if (saved != step && !save(run, true)) code = EXIT_FAILED;
@@ -331,7 +335,8 @@ static int train(run_state *run) {
     const quartic_trainer_config *trainer = quartic_trainer_get_config(run->trainer);
     progress progress;
     progress_begin(&progress, done, run->target,
-                   (double)trainer->accumulation * trainer->batch * trainer->length, run->settings.json != 0);
+                   (double)trainer->accumulation * trainer->batch * trainer->length,
+                   (double)run->settings.seconds, run->settings.json != 0);
     catch_signals();
     int code = train_steps(run, &progress);
     return report_end(run, &progress, code);
