@@ -279,8 +279,8 @@ static void add_weight_gradients(quartic_module_results *sum, const quartic_modu
 static quartic_status add_sibling(quartic_tally *tally, quartic_device *device, const char *path,
                                   quartic_module_results *results, uint32_t *count) {
     quartic_recording other;
-    if (quartic_recording_open(path, &other) != QUARTIC_OK) return QUARTIC_OK;
-    quartic_status status = QUARTIC_OK;
+    quartic_status status = quartic_recording_open(path, &other);
+    if (status != QUARTIC_OK) return status == QUARTIC_OUT_OF_MEMORY ? status : QUARTIC_OK;
     if (are_siblings(tally->recording, &other)) {
         quartic_module_results *more = quartic_alloc(1, sizeof *more);
         status = more == NULL ? QUARTIC_OUT_OF_MEMORY : quartic_module_replay(device, &other, more);

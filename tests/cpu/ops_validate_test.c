@@ -27,10 +27,60 @@ static void unknown_op_is_refused_with_the_list(void **state) {
     quartic_device_destroy(device);
 }
 
+/* ---- failing allocations ---- */
+
+static quartic_status validate_once(quartic_device *device) {
+    quartic_validate_config config = QUARTIC_VALIDATE_CONFIG_INIT;
+    config.op = "binary";
+    config.case_index = 1;
+    return quartic_validate(device, &config, NULL);
+}
+
+static quartic_status verify_once(quartic_device *device) {
+    static const char *const paths[] = {QUARTIC_TEST_GOLDEN
+                                        "/extra/module-hyper-connection-two-streams.safetensors"};
+    return quartic_verify(device, paths, 1, NULL, NULL, NULL);
+}
+
+static quartic_status compare_once(quartic_device *device) {
+    quartic_graph *graph;
+    quartic_status status = quartic_graph_create(&graph);
+    if (status != QUARTIC_OK) return status;
+    quartic_value x = quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &QUARTIC_SHAPE(2, 3));
+    quartic_graph_output(graph, "y", quartic_exp(graph, quartic_square(graph, x)));
+    status = quartic_compare_devices(device, device, graph, NULL, 0, NULL, NULL, NULL);
+    quartic_graph_destroy(graph);
+    return status;
+}
+
+/* Lets the n-th allocation fail for n = 1, 2, .. until the call gets through without. */
+static void failing_allocations_leave_nothing_behind(void **state) {
+    (void)state;
+    quartic_status (*const calls[])(quartic_device * device) = {validate_once, verify_once, compare_once};
+    quartic_device *device;
+    assert_int_equal(quartic_device_create("reference", &device), QUARTIC_OK);
+    for (size_t c = 0; c < sizeof calls / sizeof calls[0]; ++c) {
+        int64_t live = quartic_alloc_live();
+        quartic_status status = QUARTIC_OUT_OF_MEMORY;
+        uint64_t last = 0;
+        for (uint64_t n = 1; status != QUARTIC_OK; ++n) {
+            quartic_alloc_fail_at(n);
+            status = calls[c](device);
+            quartic_alloc_fail_at(0);
+            if (status != QUARTIC_OK) assert_int_equal(status, QUARTIC_OUT_OF_MEMORY);
+            assert_int_equal(quartic_alloc_live(), live);
+            last = n;
+        }
+        assert_in_range(last, 50, 20000); /* a swallowed failure would end it early */
+    }
+    quartic_device_destroy(device);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cpu_matches_the_reference),
         cmocka_unit_test(reference_stays_in_its_memory),
+        cmocka_unit_test(failing_allocations_leave_nothing_behind),
         cmocka_unit_test(unknown_op_is_refused_with_the_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
