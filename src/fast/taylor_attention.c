@@ -110,6 +110,12 @@ static taylor_unit unit_at(const quartic_taylor_problem *problem, const quartic_
     return unit;
 }
 
+/* A thread is worth waking for about 200000 operations; the result does not depend on their number. */
+static int thread_count(const quartic_taylor_problem *problem, const quartic_op_run *run) {
+    const double most = quartic_taylor_flops(problem, run->input_count == QUARTIC_TAYLOR_INPUTS) / 2e5;
+    return most < 1 ? 1 : most < run->threads ? (int)most : (int)run->threads;
+}
+
 static float *aligned(void *scratch) {
     return (float *)(((uintptr_t)scratch + 63) / 64 * 64);
 }
@@ -117,12 +123,13 @@ static float *aligned(void *scratch) {
 static void run_quadratic(const quartic_taylor_problem *problem, const quartic_op_run *run) {
     const taylor_kernels *kernels = best_kernels();
     const int64_t units = (int64_t)quartic_taylor_units(problem);
+    const int threads = thread_count(problem, run);
     const size_t own = thread_floats(problem);
     float *scratch = aligned(run->scratch);
     const bool backward = run->input_count == QUARTIC_TAYLOR_INPUTS;
     void (*const kernel)(const taylor_unit *, float *) =
         backward ? kernels->quadratic_grad : kernels->quadratic;
-#pragma omp parallel for num_threads(run->threads) schedule(static)
+#pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t u = 0; u < units; ++u) {
         const taylor_unit unit = unit_at(problem, run, (uint64_t)u);
         kernel(&unit, scratch + (size_t)omp_get_thread_num() * own);
@@ -148,6 +155,7 @@ static void run_linear(const quartic_taylor_problem *problem, const quartic_op_r
     const bool backward = run->input_count == QUARTIC_TAYLOR_INPUTS;
     const taylor_parts cut = parts_of(problem, backward);
     const uint64_t units = quartic_taylor_units(problem);
+    const int threads = thread_count(problem, run);
     const size_t own = thread_floats(problem);
     float *states = aligned(run->scratch);
     float *scratch = states + cut.group * cut.parts * cut.states * cut.state_floats;
@@ -156,7 +164,7 @@ static void run_linear(const quartic_taylor_problem *problem, const quartic_op_r
         const int64_t pieces = (int64_t)(group * cut.parts);
         /* State index: (side, unit, part). */
         const size_t query_states = (size_t)pieces;
-#pragma omp parallel num_threads(run->threads)
+#pragma omp parallel num_threads(threads)
         {
             float *mine = scratch + (size_t)omp_get_thread_num() * own;
 #pragma omp for schedule(static)
