@@ -78,7 +78,8 @@ void main() {
 
     for (uint first = begin; first < end; first += TILE) {
         load_tile(unit, first, end, slice);
-        for (uint token = 0; token < TILE; ++token) {
+        const uint count = min(TILE, end - first);
+        for (uint token = 0; token < count; ++token) {
             float product[ROWS];
             [[unroll]] for (uint r = 0; r < ROWS; ++r) {
                 product[r] = weight[r] * x_tile[token * WIDTH + a[r]] * x_tile[token * WIDTH + b[r]];

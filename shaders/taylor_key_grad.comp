@@ -16,12 +16,8 @@ shared vec2 parts[SPLIT == 1 ? 1 : THREADS * TILE]; // of s and of a . v
 void load_queries(Unit unit, uint first) {
     const uint local = gl_LocalInvocationID.x;
     for (uint index = local; index < TILE; index += THREADS) {
-        one[index] = 0;
         delta[index] = 0;
-        if (first + index < args.tokens) {
-            one[index] = 1;
-            delta[index] = args.terms.at[2 * row_of(unit, first + index) + 1];
-        }
+        if (first + index < args.tokens) delta[index] = args.terms.at[2 * row_of(unit, first + index) + 1];
     }
     for (uint index = local; index < TILE * SPLIT * Q4; index += THREADS) {
         const uint position = first + index / (SPLIT * Q4);
@@ -69,8 +65,9 @@ void main() {
 
     for (uint first = 0; first < query_end; first += TILE) {
         load_queries(unit, first);
+        const uint count = min(TILE, query_end - first);
         if (SPLIT != 1) {
-            for (uint query = 0; query < TILE; ++query) {
+            for (uint query = 0; query < count; ++query) {
                 vec2 part = vec2(0);
                 [[unroll]] for (uint c = 0; c < Q4; ++c) part.x += dot(k[c], x_tile[at_x(query, slice) + c]);
                 [[unroll]] for (uint e = 0; e < V4; ++e) part.y += dot(v[e], y_tile[at_y(query, slice) + e]);
@@ -78,7 +75,7 @@ void main() {
             }
             barrier();
         }
-        for (uint query = 0; query < TILE; ++query) {
+        for (uint query = 0; query < count; ++query) {
             vec2 sum = vec2(0);
             if (SPLIT == 1) {
                 [[unroll]] for (uint c = 0; c < Q4; ++c) sum.x += dot(k[c], x_tile[at_x(query, 0) + c]);
@@ -86,7 +83,7 @@ void main() {
             } else {
                 for (uint other = 0; other < SPLIT; ++other) sum += parts[query * THREADS + lane * SPLIT + other];
             }
-            const float w = one[query] + sum.x * (1 + 0.5 * sum.x);
+            const float w = 1 + sum.x * (1 + 0.5 * sum.x);
             const float slope = (sum.y - delta[query]) * (1 + sum.x);
             [[unroll]] for (uint c = 0; c < Q4; ++c) dk[c] += slope * x_tile[at_x(query, slice) + c];
             [[unroll]] for (uint e = 0; e < V4; ++e) dv[e] += w * y_tile[at_y(query, slice) + e];

@@ -35,15 +35,16 @@ void main() {
 
     for (uint first = 0; first < key_end; first += TILE) {
         load_keys(unit, first, key_end);
+        const uint count = min(TILE, key_end - first);
         if (SPLIT != 1) {
-            for (uint key = 0; key < TILE; ++key) {
+            for (uint key = 0; key < count; ++key) {
                 float part = 0;
                 [[unroll]] for (uint c = 0; c < Q4; ++c) part += dot(q[c], x_tile[at_x(key, slice) + c]);
                 parts[key * THREADS + local] = part;
             }
             barrier();
         }
-        for (uint key = 0; key < TILE; ++key) {
+        for (uint key = 0; key < count; ++key) {
             float w[ROWS];
             [[unroll]] for (uint r = 0; r < ROWS; ++r) w[r] = 0;
             if (SPLIT == 1) {

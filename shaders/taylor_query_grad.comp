@@ -33,8 +33,9 @@ void main() {
 
     for (uint first = 0; first < key_end; first += TILE) {
         load_keys(unit, first, key_end);
+        const uint count = min(TILE, key_end - first);
         if (SPLIT != 1) {
-            for (uint key = 0; key < TILE; ++key) {
+            for (uint key = 0; key < count; ++key) {
                 vec2 part = vec2(0);
                 [[unroll]] for (uint c = 0; c < Q4; ++c) part.x += dot(q[c], x_tile[at_x(key, slice) + c]);
                 [[unroll]] for (uint e = 0; e < V4; ++e) part.y += dot(a[e], y_tile[at_y(key, slice) + e]);
@@ -42,7 +43,7 @@ void main() {
             }
             barrier();
         }
-        for (uint key = 0; key < TILE; ++key) {
+        for (uint key = 0; key < count; ++key) {
             vec2 sum = vec2(0);
             if (SPLIT == 1) {
                 [[unroll]] for (uint c = 0; c < Q4; ++c) sum.x += dot(q[c], x_tile[at_x(key, 0) + c]);

@@ -32,7 +32,7 @@ enum {
 
 /* States held at once take no more than this, unless that needs more groups than a list has dispatches for.
  */
-#define STATE_BYTES ((uint64_t)64 << 20)
+#define STATE_BYTES ((uint64_t)16 << 20)
 
 static uint32_t divide_up(uint64_t count, uint32_t by) {
     return (uint32_t)((count + by - 1) / by);

@@ -1,0 +1,129 @@
+/* taylor_plan_test.c: the GPU plans of Taylor attention hold what every device offers: shared memory,
+ * threads, dispatches and scratch, for narrow and wide heads, few long sequences and many short ones. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "ops/taylor_problem.h"
+#include "shaders/taylor_build.args.h"
+
+#define LENGTH(array) (sizeof(array) / sizeof(array)[0])
+
+/* Plans one op for q, k (b, r, c, h, d) and v (b, r, c, h, dv) along axis 2. */
+static quartic_status plan(bool backward, uint32_t form, quartic_shape shape, uint32_t dv,
+                           uint32_t shared_bytes, quartic_dispatch_list *out_list) {
+    const quartic_taylor_options options = {.axis = 2, .form = form};
+    const quartic_gpu_limits limits = {
+        .max_shared_bytes = shared_bytes, .max_invocations = 128, .subgroup_size = 32, .compute_units = 20};
+    quartic_shape values = shape, z = shape;
+    values.dims[4] = dv;
+    z.rank = 4;
+    const quartic_shape shapes[QUARTIC_TAYLOR_INPUTS] = {shape, shape, values, {0}, values, z, values};
+    quartic_layout inputs[QUARTIC_TAYLOR_INPUTS], outputs[3];
+    for (uint32_t k = 0; k < QUARTIC_TAYLOR_INPUTS; ++k)
+        inputs[k] = quartic_layout_contiguous(k == QUARTIC_TAYLOR_MASK ? QUARTIC_NO_DTYPE : QUARTIC_FLOAT32,
+                                              &shapes[k]);
+    const quartic_op *op = backward ? &quartic_op_taylor_attention_grad : &quartic_op_taylor_attention;
+    quartic_op_call call = {&options, backward ? QUARTIC_TAYLOR_INPUTS : 4, 0, inputs, outputs};
+    assert_int_equal(op->infer(&call, outputs, &call.output_count), QUARTIC_OK);
+    memset(out_list, 0, sizeof *out_list);
+    return op->gpu(&call, &limits, out_list);
+}
+
+static uint32_t vectors(uint32_t width, uint32_t split) {
+    return (width + 4 * split - 1) / (4 * split);
+}
+
+/* Bytes of shared memory that a dispatch's shader declares for its constants, as the shaders state it. */
+static uint64_t shared_bytes(const quartic_dispatch *dispatch) {
+    const uint32_t *spec = dispatch->spec, d = spec[0], dv = spec[1], threads = spec[5];
+    const char *name = dispatch->shader;
+    if (strcmp(name, "taylor_terms") == 0 || strcmp(name, "taylor_sum_parts") == 0) return 0;
+    if (strcmp(name, "taylor_build") == 0) return spec[8] * (16ull * spec[7] + 4 * (d + 1) + 4);
+    if (strcmp(name, "taylor_apply") == 0)
+        return spec[7] * (16ull * spec[6] + 4) + 4ull * threads * spec[9] * (d + 1);
+    if (strcmp(name, "taylor_apply_grad") == 0)
+        return spec[8] * (16ull * spec[7] + 4) + 8ull * threads * (d + 1);
+    const uint32_t split = spec[6], tile = spec[7];
+    const uint64_t exchanged = strcmp(name, "taylor_quadratic") == 0 ? 4 : 8;
+    return 16ull * tile * split * (vectors(d, split) + vectors(dv, split)) + 8ull * tile +
+           (split > 1 ? exchanged * threads * tile : exchanged);
+}
+
+static void plans_keep_within_the_limits(void **state) {
+    (void)state;
+    static const uint32_t widths[] = {1, 4, 16, 17, 33, 64, 100, 256, 1024};
+    quartic_dispatch_list list;
+    for (uint32_t shared = 16384; shared <= 49152; shared += 32768)
+        for (size_t a = 0; a < LENGTH(widths); ++a)
+            for (size_t b = 0; b < LENGTH(widths); ++b)
+                for (uint32_t kind = 0; kind < 4; ++kind) {
+                    const uint32_t form = kind % 2 + 1;
+                    assert_int_equal(
+                        plan(kind / 2, form, QUARTIC_SHAPE(1, 1, 70, 1, widths[a]), widths[b], shared, &list),
+                        QUARTIC_OK);
+                    for (uint32_t k = 0; k < list.count; ++k) {
+                        const uint64_t bytes = shared_bytes(&list.items[k]);
+                        if (bytes > shared || bytes > 32768)
+                            fail_msg("%s with d %u, dv %u takes %llu bytes of shared memory of %u",
+                                     list.items[k].shader, widths[a], widths[b], (unsigned long long)bytes,
+                                     shared);
+                        if (list.items[k].spec_count > 5) assert_in_range(list.items[k].spec[5], 1, 128);
+                    }
+                }
+}
+
+static void states_are_bounded_by_taking_units_in_groups(void **state) {
+    (void)state;
+    quartic_dispatch_list list;
+    const double whole = 1024.0 * 16 * 153 * 17 * sizeof(float); /* the states of the larger problem */
+    /* 512 sequences of 2 heads: 10 MB of states at once. */
+    assert_int_equal(plan(false, 2, QUARTIC_SHAPE(1, 512, 512, 2, 16), 16, 32768, &list), QUARTIC_OK);
+    assert_true(list.scratch_bytes <= 16u << 20);
+    assert_int_equal(list.count, 2);
+    /* 1024 of 16: 170 MB in seven groups, the most that a list has dispatches for. */
+    assert_int_equal(plan(false, 2, QUARTIC_SHAPE(1, 1024, 1024, 16, 16), 16, 32768, &list), QUARTIC_OK);
+    assert_true((double)list.scratch_bytes <= whole / 7 + 153 * 17 * sizeof(float));
+    assert_int_equal(list.count, 14);
+    uint32_t units = 0;
+    for (uint32_t k = 0; k < list.count; k += 2) {
+        quartic_taylor_build_args args;
+        assert_string_equal(list.items[k].shader, "taylor_build");
+        memcpy(&args, list.items[k].args, sizeof args);
+        assert_int_equal(args.first_unit, units);
+        assert_int_equal(args.parts, 1);
+        units += args.unit_count;
+    }
+    assert_int_equal(units, 1024 * 16);
+    /* Backward there are never more dispatches than a list holds, whatever the number of units. */
+    assert_int_equal(plan(true, 2, QUARTIC_SHAPE(4, 1024, 1024, 4, 16), 16, 32768, &list), QUARTIC_OK);
+    assert_true(list.count <= QUARTIC_DISPATCH_MAX);
+}
+
+static void one_long_sequence_is_cut_into_parts(void **state) {
+    (void)state;
+    quartic_dispatch_list list;
+    assert_int_equal(plan(false, 2, QUARTIC_SHAPE(1, 1, 65536, 16, 16), 16, 32768, &list), QUARTIC_OK);
+    assert_int_equal(list.count, 6); /* in two groups of heads: build, sum, apply */
+    assert_string_equal(list.items[1].shader, "taylor_sum_parts");
+    quartic_taylor_build_args args;
+    memcpy(&args, list.items[0].args, sizeof args);
+    assert_int_equal(args.parts, 128);
+    assert_true(args.parts * args.part_tokens >= 65536);
+    assert_true((args.parts - 1) * args.part_tokens < 65536);
+    assert_true(list.scratch_bytes <= 16u << 20);
+    assert_true(list.items[0].groups[0] >= 1024); /* enough to fill a large device */
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(plans_keep_within_the_limits),
+        cmocka_unit_test(states_are_bounded_by_taking_units_in_groups),
+        cmocka_unit_test(one_long_sequence_is_cut_into_parts),
+    };
+    return cmocka_run_group_tests_name("taylor plans", tests, NULL, NULL);
+}
