@@ -136,16 +136,17 @@ def module_case(folder, name, model, config, inputs, output_shapes, mask=None):
     record(folder, name, model, "module", config, tensors)
 
 
-def train_case(folder, name, steps, batch, n, **options):
+def train_case(folder, name, steps, batch, n, embedding=0.05, **options):
+    """embedding: the size of token and position embeddings. The first connection mixes equal streams and feeds a norm,
+    so the gradient of its column 0 of alpha is of the order of the norm's eps over the embedding's square, and AdamW
+    normalises it: with embeddings of size 1, float32 must compute it without cancellation."""
     config = dict(num_tokens=11, dim=12, depth=2, dim_edges=7, heads=3, dim_head=5, linear_heads=2, linear_dim_head=3,
                   ff_mult=2, max_seq_len=n, causal=True)
     config.update(options)
     random = np.random.default_rng(zlib.crc32(name.encode()))
     tensors = {"param." + key: float32(draw(random, key, shape)) for key, shape in quartic_shapes(config).items()}
-    # The first connection mixes equal streams and feeds a norm, so the gradient of its column 0 is near zero but
-    # for the norm's eps, and AdamW would amplify rounding noise. Small embeddings make the eps matter.
     for key in ("param.token_emb.weight", "param.pos_emb.weight"):
-        tensors[key] = tensors[key] * np.float32(0.05)
+        tensors[key] = tensors[key] * np.float32(embedding)
     tensors["input.tokens"] = random.integers(0, config["num_tokens"], (steps, batch, n + 1), dtype=np.int32)
     record(folder, name, "quartic", "train", config, tensors)
 
@@ -235,6 +236,9 @@ def main(folder):
                num_residual_streams=2, depth=1)
     train_case(folder, "train-quartic-one-stream", 6, 2, 6, lr=3e-4, weight_decay=0.01, clip=1.0, causal=False,
                num_residual_streams=1, edges_diagonal_attn=False)
+    for number in (1, 3):
+        train_case(folder, f"train-quartic-large-embeddings-{number}", 10, 2, 9, embedding=1.0, lr=3e-3,
+                   weight_decay=0.01, clip=1.0, dim=16, dim_edges=8, heads=2, linear_heads=3)
     train_case(folder, "train-quartic-ablated", 5, 2, 7, lr=1e-3, weight_decay=0.05, clip=1.0, ablate_edges=True)
 
 
