@@ -1,4 +1,5 @@
-/* op_list.h: every op of the library, one line each: X(name) for the door quartic_op_<name> in a room here. */
+/* op_list.h: every op of the library, one line each: X(name) for the door quartic_op_<name> in a room here.
+ */
 #ifndef QUARTIC_OPS_OP_LIST_H
 #define QUARTIC_OPS_OP_LIST_H
 
@@ -54,6 +55,9 @@
     X(adamw)                                                                                                 \
     /* taylor_attention.c */                                                                                 \
     X(taylor_attention)                                                                                      \
-    X(taylor_attention_grad)
+    X(taylor_attention_grad)                                                                                 \
+    /* relational_scores.c */                                                                                \
+    X(relational_scores)                                                                                     \
+    X(relational_scores_grad)
 
 #endif

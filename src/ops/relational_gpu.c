@@ -1,0 +1,150 @@
+/* relational_gpu.c: GPU plans of relational_scores and its adjoint.
+ *
+ * Forward: relational_scores, a group per (b, h, i) and 64 senders. Backward: relational_edge_grad, and where
+ * there is a quadratic term relational_form_grad, which splits the edges over groups until the device is
+ * busy; then matmul_reduce adds the splits in order.
+ */
+#include "ops/relational_scores.h"
+#include "shaders/matmul_reduce.args.h"
+#include "shaders/relational_edge_grad.args.h"
+#include "shaders/relational_form_grad.args.h"
+#include "shaders/relational_scores.args.h"
+
+enum {
+    ROWS = 64, /* of shaders/lib/relational.glsl */
+    REDUCE_THREADS = 64,
+    DEFAULT_COMPUTE_UNITS = 16, /* where the device does not say */
+    GROUPS_PER_UNIT = 4,
+    LEAST_SPLIT = 256, /* edges: less is not worth another part */
+    MOST_SPLITS = 256
+};
+
+static uint32_t divide_up(uint64_t count, uint64_t by) {
+    return (uint32_t)((count + by - 1) / by);
+}
+
+/* Components that a tile has: the least of 16, 32, 64 that leaves no column of threads idle. */
+static uint32_t columns_of(uint32_t dim) {
+    return dim <= 16 ? 16 : dim <= 32 ? 32 : 64;
+}
+
+static void reads(quartic_dispatch *dispatch, size_t args_offset, uint32_t input) {
+    quartic_dispatch_operand(dispatch, args_offset, QUARTIC_OPERAND_INPUT, input, QUARTIC_READ);
+}
+
+/* Constants of lib/relational.glsl and the operands that both shaders read. */
+static void tile_spec(quartic_dispatch *dispatch, const quartic_relational_problem *p) {
+    const uint32_t columns = columns_of(p->dim);
+    quartic_dispatch_spec(dispatch, p->dim);
+    quartic_dispatch_spec(dispatch, columns);
+    quartic_dispatch_spec(dispatch, p->has_receiver);
+    quartic_dispatch_spec(dispatch, p->has_form);
+    quartic_dispatch_spec(dispatch, 4 * columns);
+}
+
+quartic_status quartic_relational_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
+                                      quartic_dispatch_list *list) {
+    typedef quartic_relational_scores_args args_type;
+    (void)limits;
+    const quartic_relational_problem p = quartic_relational_problem_of_call(call);
+    const uint64_t groups = (uint64_t)p.b * p.heads * p.n * divide_up(p.n, ROWS);
+    args_type args = {.heads = p.heads, .n = p.n, .groups = (uint32_t)groups};
+    for (uint32_t axis = 0; axis < 4; ++axis)
+        args.base_strides[axis] = (int32_t)call->inputs[QUARTIC_RELATIONAL_BASE].strides[axis];
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "relational_scores", &args, sizeof args);
+    if (dispatch == NULL) return QUARTIC_INTERNAL;
+    reads(dispatch, offsetof(args_type, e), QUARTIC_RELATIONAL_E);
+    reads(dispatch, offsetof(args_type, sender), QUARTIC_RELATIONAL_SENDER);
+    if (p.has_receiver) reads(dispatch, offsetof(args_type, receiver), QUARTIC_RELATIONAL_RECEIVER);
+    if (p.has_form) reads(dispatch, offsetof(args_type, form), QUARTIC_RELATIONAL_FORM);
+    reads(dispatch, offsetof(args_type, base), QUARTIC_RELATIONAL_BASE);
+    quartic_dispatch_operand(dispatch, offsetof(args_type, scores), QUARTIC_OPERAND_OUTPUT, 0, QUARTIC_WRITE);
+    tile_spec(dispatch, &p);
+    quartic_dispatch_groups(dispatch, groups);
+    dispatch->flops = quartic_relational_flops(&p, false);
+    dispatch->bytes = 4.0 * p.b * p.n * p.n * (double)(p.heads * 2 + p.dim);
+    return QUARTIC_OK;
+}
+
+static quartic_status plan_edges(const quartic_relational_problem *p, quartic_dispatch_list *list) {
+    typedef quartic_relational_edge_grad_args args_type;
+    const uint32_t slices = divide_up(p->dim, columns_of(p->dim));
+    const uint64_t groups = (uint64_t)p->b * p->n * divide_up(p->n, ROWS) * slices;
+    const args_type args = {.heads = p->heads, .n = p->n, .groups = (uint32_t)groups};
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "relational_edge_grad", &args, sizeof args);
+    if (dispatch == NULL) return QUARTIC_INTERNAL;
+    reads(dispatch, offsetof(args_type, e), QUARTIC_RELATIONAL_E);
+    reads(dispatch, offsetof(args_type, sender), QUARTIC_RELATIONAL_SENDER);
+    if (p->has_receiver) reads(dispatch, offsetof(args_type, receiver), QUARTIC_RELATIONAL_RECEIVER);
+    if (p->has_form) reads(dispatch, offsetof(args_type, form), QUARTIC_RELATIONAL_FORM);
+    reads(dispatch, offsetof(args_type, ds), QUARTIC_RELATIONAL_DS);
+    quartic_dispatch_operand(dispatch, offsetof(args_type, de), QUARTIC_OPERAND_OUTPUT, 0, QUARTIC_WRITE);
+    tile_spec(dispatch, p);
+    quartic_dispatch_groups(dispatch, groups);
+    dispatch->flops = quartic_relational_flops(p, true) / (p->has_form ? 2 : 1);
+    dispatch->bytes = 4.0 * p->b * p->n * p->n * (double)(p->heads + 2 * p->dim);
+    return QUARTIC_OK;
+}
+
+static quartic_status plan_reduce(uint32_t count, uint32_t splits, uint64_t scratch,
+                                  quartic_dispatch_list *list) {
+    const quartic_matmul_reduce_args args = {.count = count, .n = 1, .splits = splits, .alpha = 1.0f};
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "matmul_reduce", &args, sizeof args);
+    if (dispatch == NULL) return QUARTIC_INTERNAL;
+    quartic_dispatch_scratch(dispatch, offsetof(quartic_matmul_reduce_args, partial), scratch,
+                             4 * (uint64_t)count * splits, QUARTIC_READ);
+    quartic_dispatch_operand(dispatch, offsetof(quartic_matmul_reduce_args, result), QUARTIC_OPERAND_OUTPUT,
+                             1, QUARTIC_WRITE);
+    quartic_dispatch_spec(dispatch, 0); /* no bias */
+    quartic_dispatch_spec(dispatch, 0); /* no addend */
+    quartic_dispatch_groups(dispatch, divide_up(count, REDUCE_THREADS));
+    dispatch->flops = (double)count * splits;
+    dispatch->bytes = 4.0 * (double)count * (splits + 1.0);
+    return QUARTIC_OK;
+}
+
+static quartic_status plan_form(const quartic_relational_problem *p, const quartic_gpu_limits *limits,
+                                quartic_dispatch_list *list) {
+    typedef quartic_relational_form_grad_args args_type;
+    const uint32_t tile = p->dim <= 32 ? 32 : 64, tiles = divide_up(p->dim, tile);
+    const uint64_t edges = (uint64_t)p->b * p->n * p->n, results = (uint64_t)p->heads * p->dim * p->dim;
+    const uint64_t whole = (uint64_t)p->heads * tiles * tiles; /* groups without splits */
+    const uint32_t units = limits->compute_units == 0 ? DEFAULT_COMPUTE_UNITS : limits->compute_units;
+    uint64_t splits = divide_up((uint64_t)units * GROUPS_PER_UNIT, whole);
+    if (splits > edges / LEAST_SPLIT) splits = edges / LEAST_SPLIT;
+    if (splits > MOST_SPLITS) splits = MOST_SPLITS;
+    if (splits > INT32_MAX / results) splits = INT32_MAX / results; /* shaders index with 32 bits */
+    if (splits < 1) splits = 1;
+    const uint32_t rows = divide_up(edges, splits);
+    splits = divide_up(edges, rows);
+    const args_type args = {.heads = p->heads,
+                            .pairs = p->n * p->n,
+                            .edges = (uint32_t)edges,
+                            .rows = rows,
+                            .groups = (uint32_t)(whole * splits)};
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "relational_form_grad", &args, sizeof args);
+    if (dispatch == NULL) return QUARTIC_INTERNAL;
+    reads(dispatch, offsetof(args_type, e), QUARTIC_RELATIONAL_E);
+    reads(dispatch, offsetof(args_type, ds), QUARTIC_RELATIONAL_DS);
+    const uint64_t bytes = 4 * splits * results,
+                   scratch = splits > 1 ? quartic_dispatch_reserve(list, bytes) : 0;
+    if (splits > 1)
+        quartic_dispatch_scratch(dispatch, offsetof(args_type, parts), scratch, bytes, QUARTIC_WRITE);
+    else
+        quartic_dispatch_operand(dispatch, offsetof(args_type, parts), QUARTIC_OPERAND_OUTPUT, 1,
+                                 QUARTIC_WRITE);
+    quartic_dispatch_spec(dispatch, p->dim);
+    quartic_dispatch_spec(dispatch, tile);
+    quartic_dispatch_spec(dispatch, tile / 4 * (tile / 4));
+    quartic_dispatch_groups(dispatch, whole * splits);
+    dispatch->flops = quartic_relational_flops(p, true) / 2;
+    dispatch->bytes = 4.0 * (double)edges * (p->heads + p->dim);
+    return splits > 1 ? plan_reduce((uint32_t)results, (uint32_t)splits, scratch, list) : QUARTIC_OK;
+}
+
+quartic_status quartic_relational_gpu_grad(const quartic_op_call *call, const quartic_gpu_limits *limits,
+                                           quartic_dispatch_list *list) {
+    const quartic_relational_problem p = quartic_relational_problem_of_call(call);
+    QUARTIC_TRY(plan_edges(&p, list));
+    return p.has_form ? plan_form(&p, limits, list) : QUARTIC_OK;
+}
