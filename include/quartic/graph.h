@@ -93,9 +93,9 @@ QUARTIC_API quartic_value quartic_pad(quartic_graph *graph, quartic_value x, uin
                                       uint32_t extent);
 /* y = e with d added at (i, i): e (.., n, n, D), d (.., n, D). */
 QUARTIC_API quartic_value quartic_diagonal_add(quartic_graph *graph, quartic_value e, quartic_value d);
-/* Rows of a table: table (V, D), indices int32 (...) to (..., D). A negative index means no row and gives zeros.
- * One of V or more is an error of the run on the CPU devices and gives zeros on Vulkan; model.h checks indices
- * before a run. */
+/* Rows of a table: table (V, D), indices int32 (...) to (..., D). A negative index means no row and gives
+ * zeros. One of V or more is an error of the run on the CPU devices and gives zeros on Vulkan; model.h checks
+ * indices before a run. */
 QUARTIC_API quartic_value quartic_embedding(quartic_graph *graph, quartic_value table, quartic_value indices);
 /* out[i, j, :] = table[i - j + n - 1, :]: table (2n - 1, D) to (n, n, D). */
 QUARTIC_API quartic_value quartic_relative_bias(quartic_graph *graph, quartic_value table);
@@ -193,6 +193,31 @@ QUARTIC_API quartic_value quartic_taylor_attention(quartic_graph *graph, quartic
                                                    const quartic_taylor_options *options);
 /* The form that costs fewer operations for sequences of m tokens and heads of d and dv: 1 or 2. Pure. */
 QUARTIC_API uint32_t quartic_taylor_form(uint32_t m, uint32_t d, uint32_t dv);
+
+/* Relational attention: with edges e (b, i, j, De) and, per head, weights (h, d, De) for them, the query, key
+ * and value of node i looking at node j are q_i + Q' e_ij, k_j + K' e_ij, v_j + V' e_ij, where q, k, v (b, n,
+ * h, d) come from the nodes. None of these is stored per edge and head: see quartic_relational_form for the
+ * scores; the values' edges are summed before V' is applied. query_from_sender: the query is q_j + Q' e_ij,
+ * as in the published PyTorch package. form: 0 chosen by cost (quartic_relational_form), 1 expanded, 2 per
+ * edge. */
+typedef struct quartic_relational_options {
+    float scale;
+    uint32_t query_from_sender, form;
+} quartic_relational_options;
+enum { QUARTIC_RELATIONAL_EXPANDED = 1, QUARTIC_RELATIONAL_PER_EDGE = 2 };
+
+/* scale * query . key, to (b, h, i, j); a softmax comes next. */
+QUARTIC_API quartic_value quartic_relational_scores(quartic_graph *graph, quartic_value q, quartic_value k,
+                                                    quartic_value e, quartic_value q_weight,
+                                                    quartic_value k_weight,
+                                                    const quartic_relational_options *options);
+/* The values summed with the weights `attention` (b, h, i, j), to (b, i, h, d). */
+QUARTIC_API quartic_value quartic_relational_values(quartic_graph *graph, quartic_value attention,
+                                                    quartic_value v, quartic_value e, quartic_value v_weight);
+/* The form of the scores that costs fewer operations per edge and head: expanded (1), 2 De^2 for the
+ * quadratic form e (Q'^T K') e, up to De = 2 d; beyond that per edge (2), 4 De d for Q' e and K' e, a few
+ * heads at a time. Pure. */
+QUARTIC_API uint32_t quartic_relational_form(uint32_t dim_edges, uint32_t dim_head);
 
 /* ---- losses and updates -------------------------------------------------------------------------------- */
 
