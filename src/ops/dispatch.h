@@ -32,6 +32,10 @@ typedef struct quartic_gpu_limits {
     uint32_t max_invocations;  /* at least 128; plans use at most 256 */
     uint32_t subgroup_size;    /* informative only: no plan may depend on it for correctness */
     uint32_t compute_units;    /* a guess where unknown, for choosing split counts */
+    /* Iterations of all loops together that one invocation may run; 0: no limit. Mesa's software rasteriser
+     * leaves every loop silently after 65535 (LP_MAX_TGSI_LOOP_ITERATIONS), so a plan beyond it must refuse.
+     */
+    uint32_t max_iterations;
     uint32_t has_float16, has_cooperative_matrix;
     uint32_t has_subgroup_shuffle; /* shuffles among subgroups of at least 8 invocations */
 } quartic_gpu_limits;
