@@ -38,6 +38,18 @@ static uint32_t divide_up(uint64_t count, uint32_t by) {
     return (uint32_t)((count + by - 1) / by);
 }
 
+/* Refuses a shader whose loops would be cut short on this device. */
+static quartic_status expect_iterations(const quartic_taylor_problem *problem,
+                                        const quartic_gpu_limits *limits, double iterations) {
+    if (limits->max_iterations == 0 || iterations <= limits->max_iterations) return QUARTIC_OK;
+    return quartic_fail(
+        QUARTIC_UNSUPPORTED,
+        "taylor_attention of sequences of %u tokens with d %u and dv %u in the %s form takes %.0f loop "
+        "iterations a thread, and this device allows %u; use the device cpu or the other form",
+        problem->tokens, problem->d, problem->dv,
+        problem->form == QUARTIC_TAYLOR_LINEAR ? "linear" : "quadratic", iterations, limits->max_iterations);
+}
+
 static uint32_t mask_kind(const quartic_taylor_problem *problem) {
     return !problem->masked ? 0 : problem->pair ? 2 : 1;
 }
@@ -96,6 +108,18 @@ static pair_tiles choose_tiles(const quartic_taylor_problem *problem, const quar
     return tiles;
 }
 
+/* Iterations of a thread: all tokens of the other side once, twice with an exchange, and the loads of their
+ * tiles. */
+static quartic_status expect_pair_iterations(const quartic_taylor_problem *problem,
+                                             const quartic_gpu_limits *limits, const pair_tiles *tiles) {
+    const uint32_t loads =
+        divide_up(tiles->tile * tiles->split * divide_up(problem->d, 4 * tiles->split), GROUP_THREADS) +
+        divide_up(tiles->tile * tiles->split * divide_up(problem->dv, 4 * tiles->split), GROUP_THREADS) + 2;
+    const double tokens = problem->tokens * (tiles->split == 1 ? 1.0 : 2.0 + tiles->split);
+    return expect_iterations(problem, limits,
+                             tokens + (double)divide_up(problem->tokens, tiles->tile) * loads);
+}
+
 static void pair_spec(quartic_dispatch *dispatch, const quartic_taylor_problem *problem,
                       const pair_tiles *tiles) {
     common_spec(dispatch, problem, GROUP_THREADS);
@@ -128,6 +152,7 @@ static quartic_status plan_quadratic(const quartic_taylor_problem *problem, cons
     pair_tiles tiles = choose_tiles(problem, limits, FORWARD_SLICE, sizeof(float));
     if (tiles.split == 1 && problem->d + problem->dv <= TWO_ROWS_WIDTH && problem->tokens > GROUP_THREADS)
         tiles.rows = 2;
+    QUARTIC_TRY(expect_pair_iterations(problem, limits, &tiles));
     quartic_taylor_quadratic_args args = {PAIR_ARGS(problem)};
     SET_PAIR_STRIDES(args, problem);
     quartic_dispatch *dispatch = quartic_dispatch_add(list, "taylor_quadratic", &args, sizeof args);
@@ -166,6 +191,7 @@ static quartic_status plan_quadratic_grad(const quartic_taylor_problem *problem,
                                           const quartic_gpu_limits *limits, quartic_dispatch_list *list,
                                           uint64_t terms, uint64_t terms_bytes) {
     const pair_tiles tiles = choose_tiles(problem, limits, BACKWARD_SLICE, 2 * sizeof(float));
+    QUARTIC_TRY(expect_pair_iterations(problem, limits, &tiles));
     const double pairs = (double)quartic_taylor_units(problem) * problem->tokens * problem->tokens;
     quartic_taylor_query_grad_args for_queries = {PAIR_ARGS(problem)};
     SET_PAIR_STRIDES(for_queries, problem);
@@ -212,13 +238,16 @@ typedef struct state_cut {
     uint64_t side_bytes;         /* states of a group on one side, keys or queries */
     uint32_t vectors;            /* vec4s of a thread's slice of values */
     uint32_t shared;             /* bytes that a group may use */
+    const quartic_gpu_limits *limits;
 } state_cut;
 
 static quartic_status cut_states(const quartic_taylor_problem *problem, const quartic_gpu_limits *limits,
                                  bool backward, state_cut *out) {
     const uint64_t units = quartic_taylor_units(problem);
-    state_cut cut = {
-        .problem = problem, .parts = 1, .state_floats = (uint64_t)problem->features * (problem->dv + 1)};
+    state_cut cut = {.problem = problem,
+                     .limits = limits,
+                     .parts = 1,
+                     .state_floats = (uint64_t)problem->features * (problem->dv + 1)};
     if (units < MANY_UNITS) cut.parts = divide_up(problem->tokens, PART_TOKENS);
     if (cut.parts > GREATEST_PARTS) cut.parts = GREATEST_PARTS;
     cut.part_tokens = divide_up(problem->tokens, cut.parts);
@@ -254,6 +283,17 @@ static quartic_status plan_states(const state_cut *cut, quartic_dispatch_list *l
     const uint64_t units = group_size(cut, first);
     const quartic_taylor_strides *x = queries ? &problem->q : &problem->k,
                                  *y = queries ? &problem->value : &problem->v;
+    const uint32_t token_bytes = ((problem->d + 2) + 4 * cut->vectors) * (uint32_t)sizeof(float);
+    uint32_t tile = cut->shared / 2 / token_bytes;
+    if (tile < 1) tile = 1;
+    if (tile > GREATEST_TILE) tile = GREATEST_TILE;
+    uint32_t rows = divide_up(problem->features, GROUP_THREADS);
+    if (rows > FEATURES_OF_THREAD) rows = FEATURES_OF_THREAD;
+    const double loads = divide_up((uint64_t)tile * problem->d, GROUP_THREADS) +
+                         divide_up(tile * cut->vectors, GROUP_THREADS) + 2;
+    QUARTIC_TRY(expect_iterations(problem, cut->limits,
+                                  cut->part_tokens + divide_up(cut->part_tokens, tile) * loads +
+                                      rows * (problem->d + 1.0)));
     quartic_taylor_build_args args = {.tokens = problem->tokens,
                                       .others = problem->others,
                                       .heads = problem->heads,
@@ -273,12 +313,6 @@ static quartic_status plan_states(const state_cut *cut, quartic_dispatch_list *l
                                  QUARTIC_READ);
     quartic_dispatch_scratch(dispatch, offsetof(quartic_taylor_build_args, state), offset, cut->side_bytes,
                              QUARTIC_WRITE);
-    uint32_t rows = divide_up(problem->features, GROUP_THREADS);
-    if (rows > FEATURES_OF_THREAD) rows = FEATURES_OF_THREAD;
-    const uint32_t token_bytes = ((problem->d + 2) + 4 * cut->vectors) * (uint32_t)sizeof(float);
-    uint32_t tile = cut->shared / 2 / token_bytes;
-    if (tile < 1) tile = 1;
-    if (tile > GREATEST_TILE) tile = GREATEST_TILE;
     common_spec(dispatch, problem, GROUP_THREADS);
     quartic_dispatch_spec(dispatch, queries);
     quartic_dispatch_spec(dispatch, cut->vectors);
@@ -306,18 +340,34 @@ static quartic_status plan_states(const state_cut *cut, quartic_dispatch_list *l
     return QUARTIC_OK;
 }
 
-/* The greatest power of two of threads, each with `rows` rows of floats in shared memory, that fits. */
-static uint32_t threads_for(const state_cut *cut, uint32_t rows, uint32_t tile_bytes) {
+/* The greatest power of two of threads, each with `rows` rows of floats in shared memory, that fits beside a
+ * tile. */
+static uint32_t threads_for(const state_cut *cut, uint32_t rows) {
+    const uint32_t tile_bytes = GREATEST_TILE * (4 * cut->vectors + 1) * (uint32_t)sizeof(float);
     uint32_t threads = GROUP_THREADS;
     const uint32_t row_bytes = rows * (cut->problem->d + 1) * (uint32_t)sizeof(float);
     while (threads > 1 && threads * row_bytes + tile_bytes > cut->shared) threads /= 2;
     return threads;
 }
 
+/* Iterations of a thread that walks over all features, once for each slice of values, `threads` loading a
+ * tile. */
+static quartic_status expect_walks(const state_cut *cut, uint32_t threads, uint32_t rows) {
+    const quartic_taylor_problem *problem = cut->problem;
+    const double loads =
+        divide_up(GREATEST_TILE * cut->vectors, threads) + divide_up(GREATEST_TILE, threads) + 1;
+    const double walk = problem->features + (double)divide_up(problem->features, GREATEST_TILE) * loads;
+    const double walks = divide_up(problem->dv, 4 * cut->vectors);
+    return expect_iterations(problem, cut->limits, walks * walk + 3.0 * rows * (problem->d + 1));
+}
+
 static quartic_status plan_apply(const state_cut *cut, quartic_dispatch_list *list, uint64_t first,
                                  uint64_t state) {
     const quartic_taylor_problem *problem = cut->problem;
     const uint64_t units = group_size(cut, first);
+    const uint32_t rows = problem->tokens > GROUP_THREADS && problem->d <= TWO_ROWS_WIDTH ? 2 : 1;
+    const uint32_t threads = threads_for(cut, rows);
+    QUARTIC_TRY(expect_walks(cut, threads, rows));
     quartic_taylor_apply_args args = {.tokens = problem->tokens,
                                       .others = problem->others,
                                       .heads = problem->heads,
@@ -332,9 +382,6 @@ static quartic_status plan_apply(const state_cut *cut, quartic_dispatch_list *li
                              QUARTIC_READ);
     WRITES(quartic_taylor_apply_args, result, 0);
     WRITES(quartic_taylor_apply_args, z, 1);
-    const uint32_t rows = problem->tokens > GROUP_THREADS && problem->d <= TWO_ROWS_WIDTH ? 2 : 1;
-    const uint32_t tile_bytes = GREATEST_TILE * (4 * cut->vectors + 1) * (uint32_t)sizeof(float);
-    const uint32_t threads = threads_for(cut, rows, tile_bytes);
     common_spec(dispatch, problem, threads);
     quartic_dispatch_spec(dispatch, cut->vectors);
     quartic_dispatch_spec(dispatch, GREATEST_TILE);
@@ -352,6 +399,8 @@ static quartic_status plan_apply_grad(const state_cut *cut, quartic_dispatch_lis
     const uint64_t units = group_size(cut, first);
     const quartic_taylor_strides *x = queries ? &problem->q : &problem->k,
                                  *y = queries ? &problem->value : &problem->v;
+    const uint32_t threads = threads_for(cut, 2); /* x and dx */
+    QUARTIC_TRY(expect_walks(cut, threads, 1));
     quartic_taylor_apply_grad_args args = {.tokens = problem->tokens,
                                            .others = problem->others,
                                            .heads = problem->heads,
@@ -372,8 +421,6 @@ static quartic_status plan_apply_grad(const state_cut *cut, quartic_dispatch_lis
                              cut->side_bytes, QUARTIC_READ);
     WRITES(quartic_taylor_apply_grad_args, dx, queries ? 0 : 1);
     if (!queries) WRITES(quartic_taylor_apply_grad_args, dy, 2);
-    const uint32_t tile_bytes = GREATEST_TILE * (4 * cut->vectors + 1) * (uint32_t)sizeof(float);
-    const uint32_t threads = threads_for(cut, 2, tile_bytes);
     common_spec(dispatch, problem, threads);
     quartic_dispatch_spec(dispatch, queries);
     quartic_dispatch_spec(dispatch, cut->vectors);

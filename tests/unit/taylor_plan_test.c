@@ -13,12 +13,17 @@
 
 #define LENGTH(array) (sizeof(array) / sizeof(array)[0])
 
+static uint32_t most_iterations; /* 0: no limit */
+
 /* Plans one op for q, k (b, r, c, h, d) and v (b, r, c, h, dv) along axis 2. */
 static quartic_status plan(bool backward, uint32_t form, quartic_shape shape, uint32_t dv,
                            uint32_t shared_bytes, quartic_dispatch_list *out_list) {
     const quartic_taylor_options options = {.axis = 2, .form = form};
-    const quartic_gpu_limits limits = {
-        .max_shared_bytes = shared_bytes, .max_invocations = 128, .subgroup_size = 32, .compute_units = 20};
+    const quartic_gpu_limits limits = {.max_shared_bytes = shared_bytes,
+                                       .max_invocations = 128,
+                                       .subgroup_size = 32,
+                                       .compute_units = 20,
+                                       .max_iterations = most_iterations};
     quartic_shape values = shape, z = shape;
     values.dims[4] = dv;
     z.rank = 4;
@@ -119,11 +124,31 @@ static void one_long_sequence_is_cut_into_parts(void **state) {
     assert_true(list.items[0].groups[0] >= 1024); /* enough to fill a large device */
 }
 
+/* A device that ends loops early must not be given more than it runs. */
+static void too_many_iterations_are_refused(void **state) {
+    (void)state;
+    quartic_dispatch_list list;
+    most_iterations = 65535;
+    for (uint32_t kind = 0; kind < 4; ++kind) {
+        const bool backward = kind / 2 != 0;
+        const uint32_t form = kind % 2 + 1;
+        assert_int_equal(plan(backward, form, QUARTIC_SHAPE(1, 1, 2000, 2, 64), 64, 32768, &list),
+                         QUARTIC_OK);
+        const quartic_shape shape =
+            form == 1 ? QUARTIC_SHAPE(1, 1, 60000, 1, 64) : QUARTIC_SHAPE(1, 1, 3, 1, 360);
+        assert_int_equal(plan(backward, form, shape, 20, 32768, &list), QUARTIC_UNSUPPORTED);
+        assert_non_null(strstr(quartic_error_message(), "65535"));
+    }
+    most_iterations = 0;
+    assert_int_equal(plan(false, 1, QUARTIC_SHAPE(1, 1, 60000, 1, 64), 20, 32768, &list), QUARTIC_OK);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plans_keep_within_the_limits),
         cmocka_unit_test(states_are_bounded_by_taking_units_in_groups),
         cmocka_unit_test(one_long_sequence_is_cut_into_parts),
+        cmocka_unit_test(too_many_iterations_are_refused),
     };
     return cmocka_run_group_tests_name("taylor plans", tests, NULL, NULL);
 }
