@@ -14,8 +14,8 @@
 
 layout(local_size_x = 8) in;
 layout(constant_id = 2) const uint BK = 16;
-layout(constant_id = 3) const uint TM = 32;
-layout(constant_id = 4) const uint TN = 8;
+layout(constant_id = 3) const uint TM = 8;
+layout(constant_id = 4) const uint TN = 2;
 layout(constant_id = 7) const uint WRITE = 0;
 
 void main() {

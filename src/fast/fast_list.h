@@ -7,6 +7,8 @@
     X(copy)                                                                                                  \
     X(concat)                                                                                                \
     X(pad)                                                                                                   \
+    /* matmul.c */                                                                                           \
+    X(matmul)                                                                                                \
     /* norm.c */                                                                                             \
     X(rms_norm)                                                                                              \
     X(rms_norm_grad)                                                                                         \

@@ -14,6 +14,7 @@
 enum {
     DEFAULT_COMPUTE_UNITS = 16, /* where the device does not say */
     SMALL_THREADS = 256,
+    SMALL_STEP = 64,
     DOT_THREADS = 64,
     DOT_STEP = 8 * DOT_THREADS, /* elements: eight rounds of loads before a split may end */
     DOT_MOST = 8,               /* rows or columns of a dot tile: 64 sums and 16 operands in registers */
@@ -32,8 +33,8 @@ typedef struct tile_shape {
 
 /* Registers per invocation: thread_m * thread_n sums, thread_m + thread_n operands, 16 or 32 in flight. */
 static const tile_shape tile_shapes[] = {
-    {128, 128, 8, 8, 8, 1.0}, {64, 64, 16, 8, 4, 1.2}, {128, 32, 8, 8, 4, 1.3}, {32, 128, 8, 4, 8, 1.3},
-    {32, 32, 16, 4, 4, 1.8},  {256, 8, 8, 4, 4, 2.0},  {8, 256, 8, 4, 4, 2.0},
+    {128, 128, 8, 8, 8, 1.0}, {128, 64, 8, 8, 4, 1.2}, {64, 64, 8, 4, 4, 1.6}, {128, 32, 8, 8, 4, 1.4},
+    {32, 128, 8, 4, 8, 1.4},  {32, 32, 16, 4, 4, 1.8}, {256, 8, 8, 4, 4, 2.0}, {8, 256, 8, 4, 4, 2.0},
 };
 
 /* thread_n counts columns per lane, so a tile is thread_m x 8 thread_n. Large tiles take a second to compile
@@ -167,11 +168,11 @@ quartic_matmul_plan quartic_matmul_choose(const quartic_matmul_problem *p, const
         quartic_matmul_plan plan = {.kind = QUARTIC_MATMUL_SMALL,
                                     .tile_m = 1,
                                     .tile_n = 1,
-                                    .step_k = p->k,
+                                    .step_k = SMALL_STEP,
                                     .threads = SMALL_THREADS,
-                                    .steps = p->sums,
-                                    .split_steps = (uint32_t)p->sums,
                                     .splits = 1};
+        plan.steps = p->sums * divide_up(p->k, SMALL_STEP);
+        plan.split_steps = (uint32_t)plan.steps;
         plan.groups = divide_up(p->batches * p->m * p->n, SMALL_THREADS);
         return plan;
     }

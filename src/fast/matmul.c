@@ -1,0 +1,377 @@
+/* matmul.c: tuned matmul.
+ *
+ * The work is cut into units (batch, part of the contraction, block of rows or columns), each done by one
+ * thread:
+ *
+ * DOT     few results of dense rows: dot products.
+ * TILE    small or narrow products: register tiles, B's columns packed unless they already are neighbours.
+ * BLAS    large products that CBLAS can express, on one of its threads.
+ *
+ * The contraction is cut into parts by its length alone, and DOT and TILE add the products of a result in one
+ * order however rows and columns are cut, so their bits do not depend on the number of threads. BLAS runs on
+ * one thread per block; its bits may depend on where blocks end.
+ */
+#include <cblas.h>
+#include <omp.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "fast/matmul_kernel.h"
+#include "fast/parts.h"
+#include "ops/matmul/problem.h"
+
+enum {
+    STEP_TILE = 256, /* k of one pass: STEP_TILE x PACK_COLUMNS floats of B stay in the second-level cache */
+    PACK_COLUMNS = 256,
+    STEP_DOT = 2048,   /* k of one pass over the dot tiles: their rows stay in the cache between tiles */
+    ROW_BLOCK = 8,     /* times the kernels' height: rows of A that stay in the first-level cache */
+    MAX_PARTS = 16,    /* of the contraction */
+    PART_LENGTH = 1024 /* k that a part has at least */
+};
+
+typedef enum matmul_path { PATH_DOT, PATH_TILE, PATH_BLAS } matmul_path;
+
+typedef struct matmul_work {
+    quartic_matmul_problem p;
+    const quartic_matmul_kernels *kernels;
+    matmul_path path;
+    uint64_t step, steps_of_k, steps; /* k of a step; steps along k; of the whole contraction */
+    uint32_t parts;                   /* of the contraction */
+    bool by_rows;                     /* blocks cut rows, else columns */
+    uint32_t block, blocks;           /* rows or columns of a block */
+    bool packs;
+    uint64_t units;
+    uint32_t threads;
+} matmul_work;
+
+/* A piece of the result: of one batch and one part. */
+typedef struct matmul_piece {
+    const float *a, *b; /* of the batch */
+    uint64_t first_step, end_step;
+    int64_t row, end_row, col, end_col;
+    float *c; /* the batch's (m, n) */
+    const float *bias, *addend;
+    float alpha;
+    float *pack;
+} matmul_piece;
+
+/* ---- planning ---- */
+
+/* Whether BLAS can walk a rows x columns matrix of these strides; leading gets its leading dimension. */
+static bool blas_can(uint32_t rows, uint32_t columns, int64_t row, int64_t column, bool *out_transposed,
+                     int *out_leading) {
+    if (column == 1 && row >= (int64_t)columns && row <= INT32_MAX) {
+        *out_transposed = false;
+        *out_leading = (int)row;
+        return true;
+    }
+    if (row == 1 && column >= (int64_t)rows && column <= INT32_MAX) {
+        *out_transposed = true;
+        *out_leading = (int)column;
+        return true;
+    }
+    return false;
+}
+
+static bool worth_blas(const quartic_matmul_problem *p) {
+    bool transposed;
+    int leading;
+    return p->m >= 96 && p->n >= 96 && p->k >= 96 &&
+           blas_can(p->m, p->k, p->a_row, p->a_k, &transposed, &leading) &&
+           blas_can(p->k, p->n, p->b_k, p->b_col, &transposed, &leading);
+}
+
+/* Cycles, about: half a cycle per vector of products, twelve to add up a vector's lanes, two to pack an
+ * element. */
+static bool worth_dot(const quartic_matmul_problem *p, const quartic_matmul_kernels *kernels, bool packs) {
+    if (p->a_k != 1 || p->b_k != 1) return false;
+    double lanes = (double)kernels->width / 2, results = (double)p->m * p->n;
+    double vectors = p->n / lanes < 1 ? 1 : p->n / lanes;
+    double dot = results * (0.75 * p->k / lanes + 12);
+    double tile = vectors * p->m * (0.5 * p->k + 2) + (packs ? 2.0 * p->k * p->n : 0);
+    return dot < tile;
+}
+
+static uint64_t divide_up(uint64_t number, uint64_t by) {
+    return (number + by - 1) / by;
+}
+
+static matmul_work plan(const quartic_op_call *call, uint32_t threads) {
+    matmul_work work = {.p = quartic_matmul_describe(call), .kernels = quartic_matmul_kernels_best()};
+    const quartic_matmul_problem *p = &work.p;
+    bool neighbours = p->b_col == 1 || p->n == 1;
+    /* Rows far apart share few cache sets, so columns that are used often are packed all the same. */
+    work.packs = !neighbours || (p->b_k > 2 * work.kernels->width && p->m >= 4 * work.kernels->height);
+    work.path = worth_blas(p) ? PATH_BLAS : worth_dot(p, work.kernels, work.packs) ? PATH_DOT : PATH_TILE;
+    work.step = work.path == PATH_DOT ? STEP_DOT : work.path == PATH_TILE ? STEP_TILE : p->k;
+    if (work.step > p->k) work.step = p->k;
+    work.steps_of_k = divide_up(p->k, work.step);
+    work.steps = p->sums * work.steps_of_k;
+
+    /* A long contraction of few results is cut where the parts cost little next to the operands. */
+    double contraction = p->k * (double)p->sums, results = (double)p->batches * p->m * p->n;
+    double most = contraction / PART_LENGTH,
+           cheap = ((double)p->m + p->n) * contraction / (8.0 * p->m * p->n);
+    if (most > cheap) most = cheap;
+    if (most > MAX_PARTS) most = MAX_PARTS;
+    if (results > 1e6 || work.path == PATH_BLAS) most = 1;
+    if (most > (double)work.steps) most = (double)work.steps;
+    work.parts = most < 2 ? 1 : (uint32_t)most;
+
+    double flops = quartic_matmul_flops(p);
+    work.threads = flops < 2e5 ? 1 : threads;
+    uint64_t pieces = p->batches * work.parts;
+    uint64_t height = (uint64_t)work.kernels->height, width = (uint64_t)work.kernels->width;
+    work.by_rows = p->m / height >= p->n / width;
+    uint32_t extent = work.by_rows ? p->m : p->n;
+    uint64_t grain = work.by_rows ? height : width;
+    uint64_t wanted = pieces >= 4ull * work.threads ? 1 : divide_up(work.threads, pieces);
+    uint64_t block = divide_up(divide_up(extent, wanted), grain) * grain;
+    work.block = block > extent ? extent : (uint32_t)block;
+    work.blocks = (uint32_t)divide_up(extent, work.block);
+    work.units = pieces * work.blocks;
+    if (work.threads > work.units) work.threads = (uint32_t)work.units;
+    return work;
+}
+
+static size_t pack_floats(const matmul_work *work) {
+    return work->path == PATH_TILE && work->packs ? (size_t)STEP_TILE * PACK_COLUMNS : 0;
+}
+
+static uint64_t part_floats(const matmul_work *work) {
+    return work->parts == 1 ? 0 : work->parts * work->p.batches * work->p.m * work->p.n;
+}
+
+static size_t matmul_scratch(const quartic_op_call *call, uint32_t threads) {
+    matmul_work work = plan(call, threads);
+    return (pack_floats(&work) * work.threads + part_floats(&work)) * sizeof(float);
+}
+
+/* ---- pieces ---- */
+
+/* Where a step's operands begin, and its k. */
+static int64_t step_of(const matmul_work *work, const matmul_piece *piece, uint64_t step, const float **out_a,
+                       const float **out_b) {
+    int64_t a_sum = 0, b_sum = 0, k = 0;
+    if (work->steps > 1) { /* most products have one step, and divisions cost as much as a tiny product */
+        k = (int64_t)(step % work->steps_of_k * work->step);
+        quartic_matmul_sum_offsets(&work->p, step / work->steps_of_k, &a_sum, &b_sum);
+    }
+    *out_a = piece->a + a_sum + k * work->p.a_k;
+    *out_b = piece->b + b_sum + k * work->p.b_k;
+    int64_t left = work->p.k - k;
+    return left < (int64_t)work->step ? left : (int64_t)work->step;
+}
+
+static void run_dot(const matmul_work *work, const matmul_piece *piece) {
+    enum { TILE = QUARTIC_MATMUL_DOT_TILE };
+    const quartic_matmul_problem *p = &work->p;
+    for (uint64_t step = piece->first_step; step < piece->end_step; ++step) {
+        const float *a, *b;
+        int64_t k = step_of(work, piece, step, &a, &b);
+        for (int64_t row = piece->row; row < piece->end_row; row += TILE)
+            for (int64_t col = piece->col; col < piece->end_col; col += TILE) {
+                int64_t rows = piece->end_row - row < TILE ? piece->end_row - row : TILE;
+                int64_t columns = piece->end_col - col < TILE ? piece->end_col - col : TILE;
+                float sums[TILE * TILE];
+                work->kernels->dot(rows, columns, k, a + row * p->a_row, p->a_row, b + col * p->b_col,
+                                   p->b_col, sums);
+                for (int64_t i = 0; i < rows; ++i)
+                    for (int64_t j = 0; j < columns; ++j) {
+                        int64_t at = (row + i) * p->n + col + j;
+                        float y = piece->alpha * sums[i * TILE + j];
+                        if (step != piece->first_step)
+                            y += piece->c[at];
+                        else if (piece->bias != NULL)
+                            y += piece->bias[col + j];
+                        if (step == piece->first_step && piece->addend != NULL) y += piece->addend[at];
+                        piece->c[at] = y;
+                    }
+            }
+    }
+}
+
+/* Columns [0, columns) of B over k as panels of the kernels' width, the last one filled up with zeros. */
+static void pack_columns(const matmul_work *work, const float *b, int64_t k, int64_t columns, float *pack) {
+    int64_t width = work->kernels->width, b_k = work->p.b_k, b_col = work->p.b_col;
+    for (int64_t col = 0; col < columns; col += width) {
+        int64_t here = columns - col < width ? columns - col : width;
+        float *panel = pack + col * k;
+        if (b_col == 1) {
+            for (int64_t i = 0; i < k; ++i)
+                memcpy(panel + i * width, b + i * b_k + col, (size_t)here * sizeof(float));
+        } else {
+            for (int64_t j = 0; j < here; ++j)
+                for (int64_t i = 0; i < k; ++i) panel[i * width + j] = b[i * b_k + (col + j) * b_col];
+        }
+        for (int64_t j = here; j < width; ++j)
+            for (int64_t i = 0; i < k; ++i) panel[i * width + j] = 0.0f;
+    }
+}
+
+static void run_tile(const matmul_work *work, const matmul_piece *piece) {
+    const quartic_matmul_problem *p = &work->p;
+    int64_t width = work->kernels->width, row_block = ROW_BLOCK * work->kernels->height;
+    for (int64_t left = piece->col; left < piece->end_col; left += PACK_COLUMNS) {
+        int64_t right = piece->end_col - left < PACK_COLUMNS ? piece->end_col : left + PACK_COLUMNS;
+        for (uint64_t step = piece->first_step; step < piece->end_step; ++step) {
+            const float *a, *b;
+            int64_t k = step_of(work, piece, step, &a, &b);
+            bool first = step == piece->first_step;
+            b += left * p->b_col;
+            if (work->packs) pack_columns(work, b, k, right - left, piece->pack);
+            for (int64_t row = piece->row; row < piece->end_row; row += row_block) {
+                int64_t rows = piece->end_row - row < row_block ? piece->end_row - row : row_block;
+                for (int64_t col = left; col < right; col += width) {
+                    int64_t at = row * p->n + col;
+                    const quartic_matmul_tile tile = {
+                        .rows = rows,
+                        .columns = right - col < width ? right - col : width,
+                        .k = k,
+                        .a = a + row * p->a_row,
+                        .a_row = p->a_row,
+                        .a_k = p->a_k,
+                        .b = work->packs ? piece->pack + (col - left) * k : b + (col - left) * p->b_col,
+                        .b_k = work->packs ? width : p->b_k,
+                        .alpha = piece->alpha,
+                        .bias = first && piece->bias != NULL ? piece->bias + col : NULL,
+                        .add = !first                  ? piece->c + at
+                               : piece->addend != NULL ? piece->addend + at
+                                                       : NULL,
+                        .c = piece->c + at,
+                        .result_row = p->n};
+                    work->kernels->tile(&tile);
+                }
+            }
+        }
+    }
+}
+
+static void run_blas(const matmul_work *work, const matmul_piece *piece) {
+    const quartic_matmul_problem *p = &work->p;
+    int64_t rows = piece->end_row - piece->row, columns = piece->end_col - piece->col;
+    bool a_transposed = false, b_transposed = false;
+    int a_leading = 0, b_leading = 0;
+    blas_can(p->m, p->k, p->a_row, p->a_k, &a_transposed, &a_leading);
+    blas_can(p->k, p->n, p->b_k, p->b_col, &b_transposed, &b_leading);
+    float *c = piece->c + piece->row * p->n + piece->col;
+    bool starts = piece->bias != NULL || piece->addend != NULL;
+    for (int64_t i = 0; i < rows && starts; ++i) {
+        float *y = c + i * p->n;
+        const float *addend = piece->addend == NULL ? NULL : piece->addend + (y - piece->c);
+        if (addend == NULL)
+            memcpy(y, piece->bias + piece->col, (size_t)columns * sizeof(float));
+        else if (piece->bias == NULL && addend != y)
+            memcpy(y, addend, (size_t)columns * sizeof(float));
+        else if (piece->bias != NULL)
+            for (int64_t j = 0; j < columns; ++j) y[j] = addend[j] + piece->bias[piece->col + j];
+    }
+    for (uint64_t step = piece->first_step; step < piece->end_step; ++step) {
+        const float *a, *b;
+        int64_t k = step_of(work, piece, step, &a, &b);
+        cblas_sgemm(CblasRowMajor, a_transposed ? CblasTrans : CblasNoTrans,
+                    b_transposed ? CblasTrans : CblasNoTrans, (int)rows, (int)columns, (int)k, piece->alpha,
+                    a + piece->row * p->a_row, a_leading, b + piece->col * p->b_col, b_leading,
+                    starts || step != piece->first_step ? 1.0f : 0.0f, c, (int)p->n);
+    }
+}
+
+/* ---- running ---- */
+
+/* OpenBLAS is told to use the calling thread only, as blocks already have a thread each, and gets its number
+ * of threads back after the last product that runs at the same time. */
+#if defined(OPENBLAS_VERSION)
+static pthread_mutex_t blas_mutex = PTHREAD_MUTEX_INITIALIZER;
+static uint32_t blas_users;
+static int blas_threads;
+
+static void enter_blas(void) {
+    pthread_mutex_lock(&blas_mutex);
+    if (blas_users++ == 0) {
+        blas_threads = openblas_get_num_threads();
+        if (blas_threads != 1) openblas_set_num_threads(1);
+    }
+    pthread_mutex_unlock(&blas_mutex);
+}
+
+static void leave_blas(void) {
+    pthread_mutex_lock(&blas_mutex);
+    if (--blas_users == 0 && blas_threads != 1) openblas_set_num_threads(blas_threads);
+    pthread_mutex_unlock(&blas_mutex);
+}
+#else
+static void enter_blas(void) {
+}
+static void leave_blas(void) {
+}
+#endif
+
+/* The sum of the parts, in order, and what was left out of them. */
+static void add_parts(const matmul_work *work, const float *parts, const float *bias, const float *addend,
+                      float *c) {
+    int64_t count = (int64_t)(work->p.batches * work->p.m * work->p.n), n = work->p.n;
+#pragma omp parallel for num_threads(work->threads) schedule(static)
+    for (int64_t i = 0; i < count; ++i) {
+        float sum = 0.0f;
+        for (int64_t part = 0; part < work->parts; ++part) sum += parts[part * count + i];
+        sum *= work->p.alpha;
+        if (bias != NULL) sum += bias[i % n];
+        if (addend != NULL) sum += addend[i];
+        c[i] = sum;
+    }
+}
+
+static void matmul_run(const quartic_op_run *run) {
+    quartic_layout layouts[4] = {{0}};
+    for (uint32_t i = 0; i < run->input_count; ++i)
+        if (run->inputs[i].data != NULL) layouts[i] = *run->inputs[i].layout;
+    const quartic_op_call call = {.attrs = run->attrs, .input_count = run->input_count, .inputs = layouts};
+    const matmul_work work = plan(&call, run->threads);
+    const quartic_matmul_problem *p = &work.p;
+    const float *bias = p->has_bias ? run->inputs[QUARTIC_MATMUL_BIAS].data : NULL;
+    const float *addend = p->has_addend ? run->inputs[QUARTIC_MATMUL_ADDEND].data : NULL;
+    bool whole = work.parts == 1;
+    float *c = run->outputs[0].data, *packs = pack_floats(&work) == 0 ? NULL : run->scratch;
+    float *parts = whole ? NULL : (float *)run->scratch + pack_floats(&work) * work.threads;
+    if (work.path == PATH_BLAS) enter_blas();
+#pragma omp parallel for num_threads(work.threads) schedule(static)
+    for (int64_t unit = 0; unit < (int64_t)work.units; ++unit) {
+        uint64_t batch = (uint64_t)unit;
+        int64_t block = 0;
+        uint32_t part = 0;
+        if (work.blocks > 1 || work.parts > 1) {
+            block = (int64_t)(batch % work.blocks) * work.block;
+            part = (uint32_t)(batch / work.blocks % work.parts);
+            batch = batch / work.blocks / work.parts;
+        }
+        uint64_t result = batch * p->m * p->n;
+        int64_t a_at, b_at, extent = work.by_rows ? p->m : p->n;
+        int64_t end = extent - block < work.block ? extent : block + work.block;
+        quartic_matmul_batch_offsets(p, batch, &a_at, &b_at);
+        const matmul_piece piece = {
+            .a = (const float *)run->inputs[QUARTIC_MATMUL_A].data + a_at,
+            .b = (const float *)run->inputs[QUARTIC_MATMUL_B].data + b_at,
+            .first_step = quartic_part_begin(work.steps, work.parts, part),
+            .end_step = quartic_part_begin(work.steps, work.parts, part + 1),
+            .row = work.by_rows ? block : 0,
+            .end_row = work.by_rows ? end : p->m,
+            .col = work.by_rows ? 0 : block,
+            .end_col = work.by_rows ? p->n : end,
+            .c = whole ? c + result : parts + part * p->batches * p->m * p->n + result,
+            .bias = whole ? bias : NULL,
+            .addend = whole && addend != NULL ? addend + result : NULL,
+            .alpha = whole ? p->alpha : 1.0f,
+            .pack = packs == NULL ? NULL : packs + pack_floats(&work) * (size_t)omp_get_thread_num()};
+        if (work.path == PATH_DOT)
+            run_dot(&work, &piece);
+        else if (work.path == PATH_TILE)
+            run_tile(&work, &piece);
+        else
+            run_blas(&work, &piece);
+    }
+    if (work.path == PATH_BLAS) leave_blas();
+    if (!whole) add_parts(&work, parts, bias, addend, c);
+}
+
+const quartic_fast_row quartic_fast_matmul = {
+    .op = &quartic_op_matmul, .run = matmul_run, .scratch = matmul_scratch};

@@ -1,0 +1,46 @@
+/* matmul_kernel.h: the inner loops of the tuned matrix product, for the best instruction set of the machine.
+ *
+ * tile    rows x columns results in registers: for every k, the columns' vectors of B times each row's
+ * element of A. A may lie at any strides; B's columns are neighbours (b_col 1, or packed). dot     up to 4 x
+ * 4 results as dot products along dense k.
+ *
+ * Both give the same bits for a row or column however many others are computed with it.
+ */
+#ifndef QUARTIC_FAST_MATMUL_KERNEL_H
+#define QUARTIC_FAST_MATMUL_KERNEL_H
+
+#include <stdint.h>
+
+enum { QUARTIC_MATMUL_DOT_TILE = 4 };
+
+/* c[i, j] = alpha * sum_k a[i, k] b[k, j] + bias[j] + add[i, j], over all of c's rows and columns. bias and
+ * add may be NULL; add may be c. Rows of c and add are result_row apart. */
+typedef struct quartic_matmul_tile {
+    int64_t rows, columns, k; /* columns at most the kernels' width */
+    const float *a;
+    int64_t a_row, a_k;
+    const float *b;
+    int64_t b_k;
+    float alpha;
+    const float *bias, *add;
+    float *c;
+    int64_t result_row;
+} quartic_matmul_tile;
+
+typedef struct quartic_matmul_kernels {
+    const char *name;
+    int64_t width;  /* columns of a full tile */
+    int64_t height; /* rows that are computed at once */
+    void (*tile)(const quartic_matmul_tile *tile);
+    /* out[i * 4 + j] = sum_k a[i * a_row + k] * b[j * b_col + k], i < rows, j < columns, both at most 4. */
+    void (*dot)(int64_t rows, int64_t columns, int64_t k, const float *a, int64_t a_row, const float *b,
+                int64_t b_col, float *out);
+} quartic_matmul_kernels;
+
+/* The fastest set that this machine runs. */
+const quartic_matmul_kernels *quartic_matmul_kernels_best(void);
+
+/* Every set that this machine runs, for tests: NULL beyond the last. */
+const quartic_matmul_kernels *quartic_matmul_kernels_at(uint32_t index);
+
+#endif
