@@ -29,6 +29,10 @@ enum {
     PART_LENGTH = 1024 /* k that a part has at least */
 };
 
+/* Operations below which sums are in double. Such a product takes microseconds either way, and small models
+ * then come as close to the exact result as numbers stored in float32 can. */
+#define IN_DOUBLE_BELOW 1e6
+
 typedef enum matmul_path { PATH_DOT, PATH_TILE, PATH_BLAS } matmul_path;
 
 typedef struct matmul_work {
@@ -97,8 +101,10 @@ static uint64_t divide_up(uint64_t number, uint64_t by) {
 }
 
 static matmul_work plan(const quartic_op_call *call, uint32_t threads) {
-    matmul_work work = {.p = quartic_matmul_describe(call), .kernels = quartic_matmul_kernels_best()};
+    matmul_work work = {.p = quartic_matmul_describe(call)};
     const quartic_matmul_problem *p = &work.p;
+    double flops = quartic_matmul_flops(p);
+    work.kernels = quartic_matmul_kernels_best(flops < IN_DOUBLE_BELOW);
     bool neighbours = p->b_col == 1 || p->n == 1;
     /* Rows far apart share few cache sets, so columns that are used often are packed all the same. */
     work.packs = !neighbours || (p->b_k > 2 * work.kernels->width && p->m >= 4 * work.kernels->height);
@@ -118,7 +124,6 @@ static matmul_work plan(const quartic_op_call *call, uint32_t threads) {
     if (most > (double)work.steps) most = (double)work.steps;
     work.parts = most < 2 ? 1 : (uint32_t)most;
 
-    double flops = quartic_matmul_flops(p);
     work.threads = flops < 2e5 ? 1 : threads;
     uint64_t pieces = p->batches * work.parts;
     uint64_t height = (uint64_t)work.kernels->height, width = (uint64_t)work.kernels->width;

@@ -9,6 +9,7 @@
 #ifndef QUARTIC_FAST_MATMUL_KERNEL_H
 #define QUARTIC_FAST_MATMUL_KERNEL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { QUARTIC_MATMUL_DOT_TILE = 4 };
@@ -37,10 +38,10 @@ typedef struct quartic_matmul_kernels {
                 int64_t b_col, float *out);
 } quartic_matmul_kernels;
 
-/* The fastest set that this machine runs. */
-const quartic_matmul_kernels *quartic_matmul_kernels_best(void);
+/* The fastest set that this machine runs, with sums in double or in float. */
+const quartic_matmul_kernels *quartic_matmul_kernels_best(bool in_double);
 
 /* Every set that this machine runs, for tests: NULL beyond the last. */
-const quartic_matmul_kernels *quartic_matmul_kernels_at(uint32_t index);
+const quartic_matmul_kernels *quartic_matmul_kernels_at(uint32_t index, bool in_double);
 
 #endif

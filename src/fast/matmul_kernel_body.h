@@ -64,7 +64,8 @@ NAME(rows_of)(const quartic_matmul_tile *t, int64_t row, const int vectors, cons
         REST(2)
         REST(3)
         REST(4)
-        REST(5) REST(6) REST(7) REST(8) REST(9) REST(10) REST(11)
+        REST(5)
+        REST(6) REST(7) REST(8) REST(9) REST(10) REST(11)
 #undef REST
             default : return;
     }
