@@ -2,10 +2,11 @@
  *
  * Nodes are walked backwards once; each whose output has a gradient and which depends on a wanted value lets
  * its op's rule append the adjoint. Gradients that reach a value from several consumers are added. Gradients
- * of slices are collected first and joined by one concat where the slices tile an axis, else padded and
+ * of slices are collected first and joined by concats where the slices are disjoint, else padded and
  * added. A value built inside a recompute scope is read through a copy of its node appended here, so that the
  * forward value need not live until its backward use.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -129,49 +130,63 @@ static quartic_status defer_slice(quartic_tape *tape) {
     return QUARTIC_OK;
 }
 
-/* Joins the gradients of the slices of one value if they tile it along one axis; false if they do not. */
-static bool join_slices(quartic_tape *tape, uint32_t id) {
-    const pending_slice *parts[8];
-    uint32_t count = 0, axis = 0;
-    for (uint32_t p = 0; p < tape->pending_count; ++p) {
-        const pending_slice *slice = &tape->pending[p];
-        if (slice->source != id) continue;
-        if (count == 8 || (count > 0 && slice->attrs.axis != axis)) return false;
-        axis = slice->attrs.axis;
-        uint32_t at = count++;
-        for (; at > 0 && parts[at - 1]->attrs.start > slice->attrs.start; --at) parts[at] = parts[at - 1];
-        parts[at] = slice;
-    }
-    uint32_t end = 0;
-    quartic_value gradients[8];
+static int by_start(const void *a, const void *b) {
+    const pending_slice *x = a, *y = b;
+    return x->attrs.start < y->attrs.start ? -1 : x->attrs.start > y->attrs.start;
+}
+
+/* Joins the gradients of disjoint slices along one axis by a tree of concats, with zeros in the gaps; false
+ * if the slices overlap or lie along several axes. Reorders parts. */
+static bool join_slices(quartic_tape *tape, uint32_t id, pending_slice *parts, uint32_t count) {
+    quartic_graph *graph = tape->graph;
+    const uint32_t axis = parts[0].attrs.axis, extent = quartic_graph_get(graph, id)->layout.shape.dims[axis];
+    qsort(parts, count, sizeof *parts, by_start);
     for (uint32_t p = 0; p < count; ++p) {
-        if (parts[p]->attrs.start != end) return false;
-        end += parts[p]->attrs.length;
-        gradients[p] = parts[p]->gradient;
+        uint32_t end = parts[p].attrs.start + parts[p].attrs.length;
+        if (parts[p].attrs.axis != axis || (p + 1 < count && end > parts[p + 1].attrs.start)) return false;
     }
-    if (end != quartic_graph_get(tape->graph, id)->layout.shape.dims[axis]) return false;
-    add_gradient(tape, id, quartic_concat(tape->graph, gradients, count, axis));
+    for (uint32_t p = 0; p < count; ++p) {
+        uint32_t begin = p == 0 ? 0 : parts[p].attrs.start,
+                 end = p + 1 < count ? parts[p + 1].attrs.start : extent;
+        if (end - begin != parts[p].attrs.length)
+            parts[p].gradient =
+                quartic_pad(graph, parts[p].gradient, axis, parts[p].attrs.start - begin, end - begin);
+    }
+    enum { JOINED = 8 };
+    while (count > 1) {
+        uint32_t groups = 0;
+        for (uint32_t p = 0; p < count; p += JOINED) {
+            quartic_value group[JOINED];
+            uint32_t size = count - p < JOINED ? count - p : JOINED;
+            for (uint32_t k = 0; k < size; ++k) group[k] = parts[p + k].gradient;
+            parts[groups++].gradient = size == 1 ? group[0] : quartic_concat(graph, group, size, axis);
+        }
+        count = groups;
+    }
+    add_gradient(tape, id, parts[0].gradient);
     return true;
 }
 
 /* Turns the collected slices of a value into its gradient. */
 static void settle_slices(quartic_tape *tape, uint32_t id) {
-    bool any = false;
-    for (uint32_t p = 0; p < tape->pending_count; ++p) any = any || tape->pending[p].source == id;
-    if (!any) return;
-    bool joined = join_slices(tape, id);
+    /* Those of this value move to the end of the list. */
     uint32_t kept = 0;
     for (uint32_t p = 0; p < tape->pending_count; ++p) {
+        if (tape->pending[p].source == id) continue;
         pending_slice slice = tape->pending[p];
-        if (slice.source != id)
-            tape->pending[kept++] = slice;
-        else if (!joined)
-            add_gradient(
-                tape, id,
-                quartic_pad(tape->graph, slice.gradient, slice.attrs.axis, slice.attrs.start,
-                            quartic_graph_get(tape->graph, id)->layout.shape.dims[slice.attrs.axis]));
+        tape->pending[p] = tape->pending[kept];
+        tape->pending[kept++] = slice;
     }
+    uint32_t count = tape->pending_count - kept;
+    pending_slice *parts = tape->pending + kept;
     tape->pending_count = kept;
+    if (count == 0 || join_slices(tape, id, parts, count)) return;
+    for (uint32_t p = 0; p < count; ++p) {
+        uint32_t axis = parts[p].attrs.axis;
+        uint32_t extent = quartic_graph_get(tape->graph, id)->layout.shape.dims[axis];
+        add_gradient(tape, id,
+                     quartic_pad(tape->graph, parts[p].gradient, axis, parts[p].attrs.start, extent));
+    }
 }
 
 /* ---- the walk ---- */

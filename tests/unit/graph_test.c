@@ -201,6 +201,40 @@ static void gradients_through_views_agree_with_differences(void **state) {
     quartic_device_destroy(device);
 }
 
+/* Eleven slices of one value in any order, with gaps before, between and after: joined by two levels of
+ * concats with zeros between, without a single addition. */
+static void gradients_of_many_slices_are_joined(void **state) {
+    (void)state;
+    enum { SLICES = 11, EXTENT = 60 };
+    quartic_graph *graph = new_graph();
+    quartic_value x = quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &QUARTIC_SHAPE(EXTENT)), sum = {0},
+                  gradient;
+    float want[EXTENT] = {0};
+    for (uint32_t k = 0; k < SLICES; ++k) {
+        uint32_t start = 2 + 5 * (k * 4 % SLICES), length = 1 + start % 5;
+        for (uint32_t i = 0; i < length; ++i) want[start + i] = (float)(k + 1);
+        quartic_value part = quartic_sum(graph, quartic_slice(graph, x, 0, start, length), 1u, 0);
+        part = quartic_scale(graph, part, (float)(k + 1), 0.0f);
+        sum = k == 0 ? part : quartic_add(graph, sum, part);
+    }
+    uint32_t nodes = graph->node_count;
+    assert_int_equal(quartic_graph_gradients(graph, sum, (quartic_value){0}, &x, 1, &gradient), QUARTIC_OK);
+    quartic_graph_output(graph, "dx", gradient);
+    for (; nodes < graph->node_count; ++nodes)
+        assert_string_not_equal(graph->nodes[nodes].op->name, "binary");
+    quartic_device *device = NULL;
+    quartic_program *program = NULL;
+    float got[EXTENT];
+    assert_int_equal(quartic_device_create("reference", &device), QUARTIC_OK);
+    assert_int_equal(quartic_program_create(device, graph, NULL, &program), QUARTIC_OK);
+    assert_int_equal(quartic_program_run(program), QUARTIC_OK);
+    assert_int_equal(quartic_tensor_read(quartic_program_tensor(program, "dx"), got, sizeof got), QUARTIC_OK);
+    assert_memory_equal(got, want, sizeof want);
+    quartic_program_destroy(program);
+    quartic_graph_destroy(graph);
+    quartic_device_destroy(device);
+}
+
 static void states_are_updated_in_place_and_bindings_are_checked(void **state) {
     (void)state;
     quartic_device *device = NULL;
@@ -283,6 +317,7 @@ int main(void) {
         cmocka_unit_test(plan_shares_memory_and_drops_dead_steps),
         cmocka_unit_test(plan_never_overlaps_what_lives_together),
         cmocka_unit_test(gradients_through_views_agree_with_differences),
+        cmocka_unit_test(gradients_of_many_slices_are_joined),
         cmocka_unit_test(states_are_updated_in_place_and_bindings_are_checked),
         cmocka_unit_test(every_failing_allocation_leaves_nothing_behind),
     };
