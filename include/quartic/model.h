@@ -23,7 +23,7 @@ extern "C" {
 /* ---- configuration ----------------------------------------------------------------------------------- */
 
 /* Named choices: X(constant suffix, name in JSON). */
-#define QUARTIC_MODEL_FAMILY_LIST(X) X(QUARTIC, "quartic")
+#define QUARTIC_MODEL_FAMILY_LIST(X) X(QUARTIC, "quartic") X(RELATIONAL, "relational")
 
 /* default: the equations as meant; reference: those of the published PyTorch package. */
 #define QUARTIC_COMPATIBILITY_LIST(X) X(DEFAULT, "default") X(REFERENCE, "reference")

@@ -58,19 +58,19 @@ static void append_task(task_build *build) {
     const quartic_model_task *task = build->task;
     const uint32_t b = task->batch, n = task->length;
     const quartic_shape tokens_shape = QUARTIC_SHAPE(b, n);
-    quartic_value mask = {0};
+    quartic_model_inputs inputs = {{0}, {0}};
 
     quartic_value storage =
         quartic_graph_parameter(graph, "parameters", &QUARTIC_SHAPE((uint32_t)model->set.elements));
-    quartic_value tokens = quartic_graph_input(graph, "tokens", QUARTIC_INT32, &tokens_shape);
-    if (task->masked) mask = quartic_graph_input(graph, "mask", QUARTIC_INT32, &tokens_shape);
+    inputs.tokens = quartic_graph_input(graph, "tokens", QUARTIC_INT32, &tokens_shape);
+    if (task->masked) inputs.mask = quartic_graph_input(graph, "mask", QUARTIC_INT32, &tokens_shape);
     /* The set is only read while building. */
     quartic_nn nn = quartic_nn_build(graph, (quartic_parameter_set *)(uintptr_t)&model->set, storage);
     if (task->dropout && config->dropout > 0.0f) {
         nn.dropout = config->dropout;
         nn.dropout_seed = quartic_graph_input(graph, "dropout_seed", QUARTIC_INT32, &QUARTIC_SHAPE(2));
     }
-    build->logits = quartic_model_family_of(config)->build(&nn, config, tokens, mask, &build->taps);
+    build->logits = quartic_model_family_of(config)->build(&nn, config, &inputs, &build->taps);
     if (task->logits) quartic_graph_output(graph, "logits", build->logits);
     output_layers(graph, "attention", build->taps.attention, config->depth);
     output_layers(graph, "edges", build->taps.edges, config->depth);
@@ -134,8 +134,8 @@ quartic_value quartic_model_append(const quartic_model *model, quartic_graph *gr
         return none;
     }
     quartic_nn nn = quartic_nn_build(graph, (quartic_parameter_set *)(uintptr_t)&model->set, parameters);
-    quartic_value logits =
-        quartic_model_family_of(&model->config)->build(&nn, &model->config, tokens, mask, NULL);
+    const quartic_model_inputs inputs = {.tokens = tokens, .mask = mask};
+    quartic_value logits = quartic_model_family_of(&model->config)->build(&nn, &model->config, &inputs, NULL);
     quartic_nn_end(&nn);
     return logits;
 }

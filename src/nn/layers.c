@@ -50,14 +50,16 @@ quartic_value quartic_nn_linear(quartic_nn *nn, quartic_value x, const char *nam
 quartic_value quartic_nn_rms(quartic_nn *nn, quartic_value x, const char *name) {
     quartic_value scale = quartic_nn_parameter(nn, name, QUARTIC_SHAPE(last_dim(nn, x)),
                                                (quartic_init){QUARTIC_INIT_CONSTANT, 1.0f, 0});
-    return quartic_rms_norm(nn->graph, x, scale, QUARTIC_NORM_EPS);
+    return quartic_rms_norm(nn->graph, x, scale, nn->norm_eps);
 }
 
 quartic_value quartic_nn_feedforward(quartic_nn *nn, quartic_value x, quartic_value residual, uint32_t mult,
                                      bool recompute) {
     uint32_t dim = last_dim(nn, x);
+    char norm[QUARTIC_PARAMETER_NAME];
+    snprintf(norm, sizeof norm, "0.%s", nn->norm_weight);
     if (recompute) quartic_graph_begin_recompute(nn->graph);
-    quartic_value normed = quartic_nn_rms(nn, x, "0.scale");                      // (.., D)
+    quartic_value normed = quartic_nn_rms(nn, x, norm);                           // (.., D)
     quartic_value hidden = quartic_nn_linear(nn, normed, "1", mult * dim, false); // (.., mult D)
     hidden = quartic_nn_dropout(nn, quartic_gelu(nn->graph, hidden));
     if (recompute) quartic_graph_end_recompute(nn->graph);

@@ -8,8 +8,6 @@
 
 #include "nn/params.h"
 
-#define QUARTIC_NORM_EPS 1e-5f
-
 /* Initial values of PyTorch's nn.Linear: uniform within 1 / sqrt(fan_in), for weight and bias. */
 quartic_init quartic_nn_linear_init(uint32_t fan_in);
 
@@ -24,7 +22,7 @@ quartic_value quartic_nn_linear_weight(quartic_nn *nn, quartic_value x, const ch
 /* x W^T + b with "name.weight" and, if biased, "name.bias". */
 quartic_value quartic_nn_linear(quartic_nn *nn, quartic_value x, const char *name, uint32_t out, bool biased);
 
-/* rms norm with the weight `name` (last axis), eps 1e-5. */
+/* rms norm with the weight `name` (last axis) and the family's eps. */
 quartic_value quartic_nn_rms(quartic_nn *nn, quartic_value x, const char *name);
 
 /* residual + W2 drop(gelu(W1 rms(x))); residual may be no value. Its inner values are computed again in the

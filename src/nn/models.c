@@ -2,7 +2,8 @@
 #include "nn/models.h"
 
 const quartic_family *quartic_model_family_of(const quartic_model_config *config) {
-    static const quartic_family *const families[] = {[QUARTIC_MODEL_QUARTIC] = &quartic_family_quartic};
+    static const quartic_family *const families[] = {[QUARTIC_MODEL_QUARTIC] = &quartic_family_quartic,
+                                                     [QUARTIC_MODEL_RELATIONAL] = &quartic_family_relational};
     return families[config->model];
 }
 
@@ -12,9 +13,9 @@ quartic_status quartic_model_collect(const quartic_model_config *config, quartic
     QUARTIC_TRY(quartic_graph_create(&graph));
     /* One token is enough: the weights' shapes depend on the configuration alone. */
     quartic_nn nn = quartic_nn_collect(graph, out_set);
-    const quartic_value none = {0};
-    quartic_value tokens = quartic_graph_input(graph, "tokens", QUARTIC_INT32, &QUARTIC_SHAPE(1, 1));
-    quartic_model_family_of(config)->build(&nn, config, tokens, none, NULL);
+    const quartic_model_inputs inputs = {
+        .tokens = quartic_graph_input(graph, "tokens", QUARTIC_INT32, &QUARTIC_SHAPE(1, 1))};
+    quartic_model_family_of(config)->build(&nn, config, &inputs, NULL);
     quartic_status status = quartic_graph_status(graph);
     quartic_graph_destroy(graph);
     if (status != QUARTIC_OK) quartic_parameter_set_destroy(out_set);

@@ -12,12 +12,18 @@ typedef struct quartic_model_taps {
     quartic_value *edges;     /* (b, i, j, De) per layer */
 } quartic_model_taps;
 
+/* What a model is given, as values of the graph. */
+typedef struct quartic_model_inputs {
+    quartic_value tokens; /* int32 (b, n) */
+    quartic_value mask;   /* int32 (b, n), 1 = real, or no value */
+} quartic_model_inputs;
+
 typedef struct quartic_family {
     /* What the fields' ranges do not say; the configuration has its derived values filled in. */
     quartic_status (*check)(const quartic_model_config *config);
-    /* tokens int32 (b, n), mask int32 (b, n) or no value, taps or NULL; the logits (b, n, V). */
-    quartic_value (*build)(quartic_nn *nn, const quartic_model_config *config, quartic_value tokens,
-                           quartic_value mask, const quartic_model_taps *taps);
+    /* taps: NULL, or what else is wanted; the logits (b, n, V). */
+    quartic_value (*build)(quartic_nn *nn, const quartic_model_config *config,
+                           const quartic_model_inputs *inputs, const quartic_model_taps *taps);
 } quartic_family;
 
 /* The family of a checked configuration. */
@@ -27,5 +33,6 @@ const quartic_family *quartic_model_family_of(const quartic_model_config *config
 quartic_status quartic_model_collect(const quartic_model_config *config, quartic_parameter_set *out_set);
 
 extern const quartic_family quartic_family_quartic;
+extern const quartic_family quartic_family_relational;
 
 #endif

@@ -69,11 +69,12 @@ void quartic_parameter_set_initialise(const quartic_parameter_set *set, uint64_t
 }
 
 quartic_nn quartic_nn_collect(quartic_graph *graph, quartic_parameter_set *set) {
-    return (quartic_nn){.graph = graph, .set = set, .collecting = true};
+    return (quartic_nn){
+        .graph = graph, .set = set, .collecting = true, .norm_weight = "scale", .norm_eps = QUARTIC_NORM_EPS};
 }
 
 quartic_nn quartic_nn_build(quartic_graph *graph, quartic_parameter_set *set, quartic_value storage) {
-    quartic_nn nn = {.graph = graph, .set = set};
+    quartic_nn nn = {.graph = graph, .set = set, .norm_weight = "scale", .norm_eps = QUARTIC_NORM_EPS};
     nn.values = quartic_alloc(set->count, sizeof nn.values[0]);
     if (!nn.values) {
         quartic_graph_fail(graph, QUARTIC_OUT_OF_MEMORY);

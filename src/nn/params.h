@@ -15,6 +15,9 @@
 
 #include "graph/graph.h"
 
+/* Of all norms, but where a family says otherwise. */
+#define QUARTIC_NORM_EPS 1e-5f
+
 enum { QUARTIC_PARAMETER_ALIGNMENT = 64, QUARTIC_PARAMETER_NAME = 160, QUARTIC_PREFIX_DEPTH = 8 };
 
 typedef enum quartic_init_kind {
@@ -65,6 +68,9 @@ typedef struct quartic_nn {
     quartic_value dropout_seed; /* int32 (2), or no value: no dropout */
     float dropout;
     uint32_t dropout_sites; /* so far; each is a random stream of its own */
+    const char
+        *norm_weight; /* of rms norms: the last name of a weight, "scale" unless the family says otherwise */
+    float norm_eps;
 } quartic_nn;
 
 /* Starts a run of a builder function that fills an empty set. */

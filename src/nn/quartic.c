@@ -40,13 +40,14 @@ static quartic_value edge_layer(quartic_nn *nn, const quartic_model_config *conf
     return e;
 }
 
-static quartic_value quartic_build(quartic_nn *nn, const quartic_model_config *config, quartic_value tokens,
-                                   quartic_value mask, const quartic_model_taps *taps) {
+static quartic_value quartic_build(quartic_nn *nn, const quartic_model_config *config,
+                                   const quartic_model_inputs *inputs, const quartic_model_taps *taps) {
     quartic_graph *graph = nn->graph;
-    const uint32_t n = quartic_graph_shape(graph, tokens).dims[1], streams = config->num_residual_streams;
+    const uint32_t n = quartic_graph_shape(graph, inputs->tokens).dims[1],
+                   streams = config->num_residual_streams;
 
     quartic_value x =
-        quartic_nn_token_embedding(nn, "token_emb.weight", tokens, config->num_tokens, config->dim);
+        quartic_nn_token_embedding(nn, "token_emb.weight", inputs->tokens, config->num_tokens, config->dim);
     x = quartic_add(graph, x,
                     quartic_nn_position_embedding(nn, "pos_emb.weight", n, config->max_seq_len,
                                                   config->dim)); // (b, n, D)
@@ -62,7 +63,7 @@ static quartic_value quartic_build(quartic_nn *nn, const quartic_model_config *c
         quartic_node_attention_options node = {.heads = config->heads,
                                                .dim_head = config->dim_head,
                                                .causal = config->causal,
-                                               .mask = mask,
+                                               .mask = inputs->mask,
                                                .edges = e,
                                                .ablate_edges = config->ablate_edges};
         if (config->compatibility == QUARTIC_COMPATIBILITY_REFERENCE)
@@ -88,7 +89,7 @@ static quartic_value quartic_build(quartic_nn *nn, const quartic_model_config *c
 
         /* When edges are ablated, their weights are still part of the model, but their values lead nowhere.
          */
-        quartic_value updated = edge_layer(nn, config, e, mask);
+        quartic_value updated = edge_layer(nn, config, e, inputs->mask);
         if (!config->ablate_edges) e = updated;
         if (taps && taps->edges) taps->edges[layer] = e;
         quartic_nn_pop(nn);
