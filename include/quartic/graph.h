@@ -117,6 +117,11 @@ QUARTIC_UNARY_LIST(QUARTIC_UNARY_BUILDER)
 /* x * factor + offset. */
 QUARTIC_API quartic_value quartic_scale(quartic_graph *graph, quartic_value x, float factor, float offset);
 
+/* x, then `count` times that value * factor + offset; |factor| <= 1. Many rounds on a few million elements
+ * measure a device's arithmetic: 2 * count operations an element, one read, one write. */
+QUARTIC_API quartic_value quartic_multiply_add_loop(quartic_graph *graph, quartic_value x, float factor, float offset,
+                                                    uint32_t count);
+
 /* The binary functions, both operands broadcast to the common shape: X(name). */
 #define QUARTIC_BINARY_LIST(X) X(add) X(subtract) X(multiply) X(divide)
 

@@ -32,6 +32,8 @@
     X(unary)                                                                                                 \
     X(unary_grad)                                                                                            \
     X(dropout)                                                                                               \
+    /* multiply_add_loop.c */                                                                                \
+    X(multiply_add_loop)                                                                                     \
     /* sum.c */                                                                                              \
     X(sum)                                                                                                   \
     /* table.c */                                                                                            \

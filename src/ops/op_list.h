@@ -18,6 +18,8 @@
     X(binary)                                                                                                \
     /* range.c */                                                                                            \
     X(range)                                                                                                 \
+    /* multiply_add_loop.c */                                                                                \
+    X(multiply_add_loop)                                                                                     \
     /* unary.c */                                                                                            \
     X(unary)                                                                                                 \
     X(unary_grad)                                                                                            \
