@@ -93,6 +93,7 @@ static inline quartic_model_config case_config(const quartic_safetensors *file, 
     c->lr = take_number(object, "lr");
     c->weight_decay = take_number(object, "weight_decay");
     c->clip = take_number(object, "clip");
+    json_object_set_new(object, "model", json_string(quartic_safetensors_metadata(file, "model")));
     char *text = json_dumps(object, 0);
     if (strcmp(quartic_safetensors_metadata(file, "family"), "reference") == 0)
         config.compatibility = QUARTIC_COMPATIBILITY_REFERENCE;
@@ -142,8 +143,12 @@ static inline void assert_near(const char *name, const float *got, const float *
                  (double)got[at], (double)want[at], worst, relative * scale + absolute);
 }
 
-/* Every recorded QuarticTransformer. */
-static const char *const model_case_names[] = {"quartic",
+/* Every recorded model. */
+static const char *const model_case_names[] = {"relational",
+                                               "relational-causal",
+                                               "reference-relational",
+                                               "reference-relational-causal",
+                                               "quartic",
                                                "quartic-causal",
                                                "quartic-mask",
                                                "quartic-no-diagonal",

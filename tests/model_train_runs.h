@@ -74,6 +74,7 @@ static inline void check_recorded_steps(const char *name) {
 
 static inline void recorded_steps(void **state) {
     (void)state;
+    check_recorded_steps("train-relational");
     check_recorded_steps("train-quartic");
     check_recorded_steps("extra/train-quartic-ablated");
     check_recorded_steps("extra/train-quartic-clipped");

@@ -1,4 +1,4 @@
-/* model_golden_test.c: every recorded QuarticTransformer, logits, loss and gradients, on both CPU devices. */
+/* model_golden_test.c: every recorded model, logits, loss and gradients, on both CPU devices. */
 #include "model_case.h"
 
 static void check_all(const char *device_name) {
