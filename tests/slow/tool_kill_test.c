@@ -1,0 +1,101 @@
+/* tool_kill_test.c: kill -9 at 200 random moments of a training run: starting, stepping, saving. Each time
+ * the last completed checkpoint is still there and loads, and at the end the run equals an unbroken one.
+ *
+ * A run saves after every step, and writes a step's line of metrics.csv before it saves; so a checkpoint may
+ * be behind the metrics by one step and no more.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/rng.h"
+#include "cpu/tool_run.h"
+
+enum { KILLS = 200, LONGEST_MICROSECONDS = 120000, SEED = 11 };
+
+#define TEXT QUARTIC_TEST_SOURCE "/data/tales.txt"
+#define CONFIG                                                                                               \
+    "echo '{\"dim\": 16, \"depth\": 1, \"dim_edges\": 8, \"heads\": 2, \"dim_head\": 8, \"linear_heads\": "  \
+    "2, "                                                                                                    \
+    "\"linear_dim_head\": 4, \"max_seq_len\": 32, \"num_residual_streams\": 2, \"dropout\": 0.1}' > "        \
+    "tiny.json"
+
+/* Runs the program on, or from the start if there is no checkpoint yet, and kills it after some time. */
+static void run_and_kill(useconds_t delay) {
+    char out[64], checkpoint[128], config[128];
+    snprintf(out, sizeof out, "%s/run", tool_folder);
+    snprintf(checkpoint, sizeof checkpoint, "%s/checkpoint.safetensors", out);
+    snprintf(config, sizeof config, "%s/tiny.json", tool_folder);
+    int resume = access(checkpoint, F_OK) == 0;
+    pid_t process = fork();
+    if (process == 0) {
+        int nowhere = open("/dev/null", O_WRONLY);
+        dup2(nowhere, STDOUT_FILENO);
+        dup2(nowhere, STDERR_FILENO);
+        const char *const fresh[] = {
+            QUARTIC_TOOL, "train",           TEXT, "--out",    out,  "--device", "cpu",     "--config",
+            config,       "--batch",         "2",  "--length", "16", "--steps",  "1000000", "--save-every",
+            "1",          "--constant-rate", NULL};
+        const char *const again[] = {QUARTIC_TOOL, "train",        TEXT, "--out",    out, "--device",
+                                     "cpu",        "--save-every", "1",  "--resume", NULL};
+        execv(QUARTIC_TOOL, (char *const *)(uintptr_t)(resume ? again : fresh));
+        _exit(127);
+    }
+    usleep(delay);
+    kill(process, SIGKILL);
+    waitpid(process, NULL, 0);
+}
+
+static long number_after(const char *text, const char *key) {
+    const char *at = strstr(text, key);
+    return at == NULL ? -1 : strtol(at + strlen(key), NULL, 10);
+}
+
+static void no_kill_costs_a_completed_checkpoint(void **state) {
+    (void)state;
+    assert_int_equal(tool_run(CONFIG)->code, 0);
+    long reached = 0, loaded = 0;
+    for (uint32_t round = 0; round < KILLS; ++round) {
+        run_and_kill(quartic_random_bits(SEED, 0, round) % LONGEST_MICROSECONDS);
+        if (tool_run("test -e run/checkpoint.safetensors")->code != 0) {
+            assert_int_equal(reached, 0);
+            continue;
+        }
+        long written = strtol(tool_run("tail -n 1 run/metrics.csv 2> /dev/null; true")->out, NULL, 10);
+        /* A target that lies behind: the checkpoint is loaded, and nothing is done. */
+        const tool_result *got =
+            tool_run("$Q train $S/data/tales.txt --out run --device cpu --resume --steps 1 --json");
+        long step = number_after(got->out, "\"step\": ");
+        if (got->code != 0 || step < reached || step + 1 < written)
+            fail_msg("kill %u of seed %d: step %ld loaded after %ld, metrics at %ld, code %d: %s", round,
+                     SEED, step, reached, written, got->code, got->err);
+        reached = step;
+        ++loaded;
+    }
+    assert_true(loaded > KILLS / 2);
+    assert_true(reached > KILLS / 10); /* the kills fell into work, not only into starts */
+    printf("%d kills, %ld checkpoints loaded, step %ld reached\n", KILLS, loaded, reached);
+
+    char finish[512];
+    snprintf(finish, sizeof finish,
+             "$Q train $S/data/tales.txt --out run --device cpu --resume --steps %ld && "
+             "$Q train $S/data/tales.txt --out whole --device cpu --config tiny.json --batch 2 --length 16 "
+             "--steps %ld "
+             "--constant-rate && cut -d, -f1-4 run/metrics.csv > 1 && cut -d, -f1-4 whole/metrics.csv | cmp "
+             "- 1 && "
+             "cmp run/checkpoint.safetensors whole/checkpoint.safetensors && ls -A run && echo same",
+             reached + 5, reached + 5);
+    tool_expect(finish, 0, "checkpoint.safetensors\nmetrics.csv\nsame");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(no_kill_costs_a_completed_checkpoint)};
+    return cmocka_run_group_tests(tests, tool_make_test_folder, tool_remove_test_folder);
+}
