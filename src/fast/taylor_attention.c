@@ -30,12 +30,19 @@
 #define TAYLOR_NAME(x) x##_plain
 #include "fast/taylor_kernels.h"
 
-static const taylor_kernels *best_kernels(void) {
+const taylor_kernels *quartic_taylor_kernels(taylor_set set) {
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f")) return &kernels_avx512;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return &kernels_avx2;
+    if (set == TAYLOR_AVX512) return __builtin_cpu_supports("avx512f") ? &kernels_avx512 : NULL;
+    if (set == TAYLOR_AVX2)
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &kernels_avx2 : NULL;
 #endif
-    return &kernels_plain;
+    return set == TAYLOR_PLAIN ? &kernels_plain : NULL;
+}
+
+static const taylor_kernels *best_kernels(void) {
+    const taylor_kernels *kernels = NULL;
+    for (uint32_t set = TAYLOR_SETS; kernels == NULL;) kernels = quartic_taylor_kernels((taylor_set)--set);
+    return kernels;
 }
 
 /* Tokens of a part of the linear form, and floats of states that are held at once. */
@@ -67,7 +74,7 @@ static size_t thread_floats(const quartic_taylor_problem *problem) {
     return taylor_round(taylor_scratch_floats(problem), 64);
 }
 
-static size_t scratch_of(const quartic_op_call *call, uint32_t threads) {
+size_t quartic_taylor_scratch(const quartic_op_call *call, uint32_t threads) {
     const quartic_taylor_problem problem = quartic_taylor_problem_of_call(call);
     size_t floats = threads * thread_floats(&problem) + 16;
     if (problem.form == QUARTIC_TAYLOR_LINEAR) {
@@ -120,8 +127,8 @@ static float *aligned(void *scratch) {
     return (float *)(((uintptr_t)scratch + 63) / 64 * 64);
 }
 
-static void run_quadratic(const quartic_taylor_problem *problem, const quartic_op_run *run) {
-    const taylor_kernels *kernels = best_kernels();
+static void run_quadratic(const quartic_taylor_problem *problem, const quartic_op_run *run,
+                          const taylor_kernels *kernels) {
     const int64_t units = (int64_t)quartic_taylor_units(problem);
     const int threads = thread_count(problem, run);
     const size_t own = thread_floats(problem);
@@ -150,8 +157,8 @@ static void sum_parts(float *states, size_t state_floats, size_t first, uint32_t
     }
 }
 
-static void run_linear(const quartic_taylor_problem *problem, const quartic_op_run *run) {
-    const taylor_kernels *kernels = best_kernels();
+static void run_linear(const quartic_taylor_problem *problem, const quartic_op_run *run,
+                       const taylor_kernels *kernels) {
     const bool backward = run->input_count == QUARTIC_TAYLOR_INPUTS;
     const taylor_parts cut = parts_of(problem, backward);
     const uint64_t units = quartic_taylor_units(problem);
@@ -203,12 +210,16 @@ static void run_linear(const quartic_taylor_problem *problem, const quartic_op_r
     }
 }
 
-static void run_row(const quartic_op_run *run) {
+void quartic_taylor_run(const quartic_op_run *run, const taylor_kernels *kernels) {
     const quartic_taylor_problem problem = quartic_taylor_problem_of_run(run);
-    (problem.form == QUARTIC_TAYLOR_QUADRATIC ? run_quadratic : run_linear)(&problem, run);
+    (problem.form == QUARTIC_TAYLOR_QUADRATIC ? run_quadratic : run_linear)(&problem, run, kernels);
+}
+
+static void run_row(const quartic_op_run *run) {
+    quartic_taylor_run(run, best_kernels());
 }
 
 const quartic_fast_row quartic_fast_taylor_attention = {&quartic_op_taylor_attention, NULL, run_row,
-                                                        scratch_of};
+                                                        quartic_taylor_scratch};
 const quartic_fast_row quartic_fast_taylor_attention_grad = {&quartic_op_taylor_attention_grad, NULL, run_row,
-                                                             scratch_of};
+                                                             quartic_taylor_scratch};

@@ -60,6 +60,14 @@ typedef struct taylor_kernels {
                        taylor_state state, float *scratch);
 } taylor_kernels;
 
+/* The kernels of an instruction set; NULL where the build or this machine lacks it. */
+typedef enum taylor_set { TAYLOR_PLAIN, TAYLOR_AVX2, TAYLOR_AVX512, TAYLOR_SETS } taylor_set;
+const taylor_kernels *quartic_taylor_kernels(taylor_set set);
+
+/* Either op with these kernels, and the scratch that it needs; the rows do it with the best. */
+void quartic_taylor_run(const quartic_op_run *run, const taylor_kernels *kernels);
+size_t quartic_taylor_scratch(const quartic_op_call *call, uint32_t threads);
+
 /* Floats of scratch that any kernel of the problem's form needs for one thread. */
 static inline size_t taylor_scratch_floats(const quartic_taylor_problem *problem) {
     const size_t d = taylor_round(problem->d + 1, TAYLOR_ROWS), dv = taylor_value_columns(problem);

@@ -107,10 +107,9 @@ KERNEL void TAYLOR_NAME(transpose)(size_t count, size_t width, const float *sour
                                    float *to, int64_t to_step) {
     const size_t whole_count = count / 4 * 4, whole_width = width / 4 * 4;
     for (size_t i = 0; i < whole_count; i += 4)
-        for (size_t a = 0; a < whole_width; a += 4)
-            TAYLOR_NAME(transpose4)
-            (source + (int64_t)i * from_step + (int64_t)a, from_step, to + (int64_t)a * to_step + (int64_t)i,
-             to_step);
+        for (size_t a = 0; a < whole_width; a += 4) TAYLOR_NAME(transpose4)
+    (source + (int64_t)i * from_step + (int64_t)a, from_step, to + (int64_t)a * to_step + (int64_t)i,
+     to_step);
     for (size_t i = 0; i < count; ++i)
         for (size_t a = i < whole_count ? whole_width : 0; a < width; ++a)
             to[(int64_t)a * to_step + (int64_t)i] = source[(int64_t)i * from_step + (int64_t)a];

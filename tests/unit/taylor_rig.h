@@ -20,6 +20,7 @@
 #include "base/alloc.h"
 #include "base/rng.h"
 #include "fast/fast.h"
+#include "fast/taylor_fast.h"
 #include "ops/taylor_problem.h"
 
 typedef enum taylor_backend { TAYLOR_REFERENCE64, TAYLOR_REFERENCE, TAYLOR_FAST } taylor_backend;
@@ -45,7 +46,8 @@ typedef struct taylor_rig {
     uint64_t extents[TAYLOR_OPERANDS]; /* elements of storage */
     double *wide[TAYLOR_OPERANDS];     /* by QUARTIC_TAYLOR_*, then the gradients; read results here */
     float *narrow[TAYLOR_OPERANDS];
-    int32_t *mask; /* NULL: none */
+    int32_t *mask;                 /* NULL: none */
+    const taylor_kernels *kernels; /* of TAYLOR_FAST; NULL: what the row takes */
 } taylor_rig;
 
 static inline quartic_layout taylor_layout(const taylor_spec *spec, uint32_t width, taylor_packing packing,
@@ -146,10 +148,14 @@ static inline void taylor_run_op(taylor_rig *rig, const quartic_op *op, taylor_b
         kernel = row->run;
         scratch = row->scratch(&call, threads);
     }
+    const bool chosen = backend == TAYLOR_FAST && rig->kernels != NULL;
     run.scratch = quartic_alloc(scratch, 1);
     assert_non_null(run.scratch);
     memset(run.scratch, 0xff, scratch); /* NaN: nothing may rely on zeroed scratch */
-    kernel(&run);
+    if (chosen)
+        quartic_taylor_run(&run, rig->kernels);
+    else
+        kernel(&run);
     quartic_free(run.scratch);
     if (!wide)
         for (uint32_t k = first_output; k < first_output + output_count; ++k)
