@@ -196,7 +196,8 @@ static void run_dot(const matmul_work *work, const matmul_piece *piece) {
     }
 }
 
-/* Columns [0, columns) of B over k as panels of the kernels' width, the last one filled up with zeros. */
+/* Columns [0, columns) of B over k as panels of the kernels' width; the last may be narrower, and no kernel
+ * reads beyond its columns. */
 static void pack_columns(const matmul_work *work, const float *b, int64_t k, int64_t columns, float *pack) {
     int64_t width = work->kernels->width, b_k = work->p.b_k, b_col = work->p.b_col;
     for (int64_t col = 0; col < columns; col += width) {
@@ -209,8 +210,6 @@ static void pack_columns(const matmul_work *work, const float *b, int64_t k, int
             for (int64_t j = 0; j < here; ++j)
                 for (int64_t i = 0; i < k; ++i) panel[i * width + j] = b[i * b_k + (col + j) * b_col];
         }
-        for (int64_t j = here; j < width; ++j)
-            for (int64_t i = 0; i < k; ++i) panel[i * width + j] = 0.0f;
     }
 }
 

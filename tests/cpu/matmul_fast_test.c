@@ -232,6 +232,7 @@ static void every_path_matches_the_reference(void **state) {
         {"large with addend", {2, {150, 161}}, {2, {150, 203}}, 1, 0, 0, 2, false},
         {"large in place with bias", {2, {150, 161}}, {2, {203, 150}}, 1, 1, 0, 11, false},
         {"large batches contracted", {4, {3, 2, 101, 99}}, {4, {3, 1, 101, 97}}, 1, 0, 3, 3, false},
+        {"large batches contracted, no bias", {4, {3, 2, 101, 99}}, {4, {3, 1, 101, 97}}, 1, 0, 3, 0, false},
     };
     for (size_t i = 0; i < sizeof products / sizeof products[0]; ++i) check_product(&products[i]);
 }

@@ -294,6 +294,13 @@ static void axes_fold(void **state) {
     p = describe(QUARTIC_SHAPE(6, 1, 7), QUARTIC_SHAPE(7, 4), (quartic_matmul_attrs){.alpha = 1});
     assert_int_equal(p.m, 6);
     assert_int_equal(p.batches, 1);
+    /* A sum of outer products becomes a contraction. */
+    p = describe(QUARTIC_SHAPE(6, 7, 1), QUARTIC_SHAPE(6, 1, 4),
+                 (quartic_matmul_attrs){.alpha = 1, .summed = 1});
+    assert_int_equal(p.k, 6);
+    assert_int_equal(p.a_k, 7);
+    assert_int_equal(p.b_k, 4);
+    assert_int_equal(p.sums, 1);
 }
 
 static void long_contractions_are_split(void **state) {
