@@ -119,8 +119,8 @@ QUARTIC_API quartic_value quartic_scale(quartic_graph *graph, quartic_value x, f
 
 /* x, then `count` times that value * factor + offset; |factor| <= 1. Many rounds on a few million elements
  * measure a device's arithmetic: 2 * count operations an element, one read, one write. */
-QUARTIC_API quartic_value quartic_multiply_add_loop(quartic_graph *graph, quartic_value x, float factor, float offset,
-                                                    uint32_t count);
+QUARTIC_API quartic_value quartic_multiply_add_loop(quartic_graph *graph, quartic_value x, float factor,
+                                                    float offset, uint32_t count);
 
 /* The binary functions, both operands broadcast to the common shape: X(name). */
 #define QUARTIC_BINARY_LIST(X) X(add) X(subtract) X(multiply) X(divide)
@@ -223,6 +223,21 @@ QUARTIC_API quartic_value quartic_relational_values(quartic_graph *graph, quarti
  * quadratic form e (Q'^T K') e, up to De = 2 d; beyond that per edge (2), 4 De d for Q' e and K' e, a few
  * heads at a time. Pure. */
 QUARTIC_API uint32_t quartic_relational_form(uint32_t dim_edges, uint32_t dim_head);
+
+/* Softmax attention among the edges of a graph of `nodes` nodes, every edge to every edge: q, k, v (b, m, h,
+ * d) to (b, m, h, d); q comes scaled. Token t of a graph is edge (i, j) = (p / nodes, p % nodes) with p =
+ * positions[b, t], int32 (b, m) in any order; without positions p = t and m = nodes^2.
+ * out_t = sum_s softmax_s(q_t . k_s) v_s over the edges s that t sees. mask int32 (b, nodes) or no value:
+ * edge (k, l) is seen only if mask[b, k] and mask[b, l]. causal: edge (i, j) sees (k, l) iff l <= k <= i, and
+ * an edge with j > i sees none. Who sees none gets zeros. Memory is linear in m; nothing of size m x m
+ * exists. */
+typedef struct quartic_edge_softmax_options {
+    uint32_t nodes, causal;
+} quartic_edge_softmax_options;
+QUARTIC_API quartic_value quartic_edge_softmax_attention(quartic_graph *graph, quartic_value q,
+                                                         quartic_value k, quartic_value v,
+                                                         quartic_value positions, quartic_value mask,
+                                                         const quartic_edge_softmax_options *options);
 
 /* ---- losses and updates -------------------------------------------------------------------------------- */
 

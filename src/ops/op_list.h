@@ -60,6 +60,9 @@
     X(taylor_attention_grad)                                                                                 \
     /* relational_scores.c */                                                                                \
     X(relational_scores)                                                                                     \
-    X(relational_scores_grad)
+    X(relational_scores_grad)                                                                                \
+    /* edge_softmax/edge_softmax_attention.c */                                                              \
+    X(edge_softmax_attention)                                                                                \
+    X(edge_softmax_attention_grad)
 
 #endif

@@ -1,0 +1,101 @@
+#version 460
+// edge_softmax.comp: out_i = sum_j exp(s_ij - lse_i) v_j, lse_i = log sum_j exp(s_ij), s_ij = q_i . k_j, over the keys
+// that a query sees.
+//
+// A group is one head of one graph and a block of its queries; tiles and slices: lib/edge_softmax.glsl. The scores of a
+// tile are kept in shared memory until their maximum is known, by which the sums so far are scaled down. With SPLIT = 1
+// a thread may hold several queries (ROWS). No probability is ever stored.
+#extension GL_GOOGLE_include_directive : require
+#include "lib/common.glsl"
+#include "edge_softmax.args.h"
+#include "lib/edge_softmax.glsl"
+
+layout(constant_id = 5) const uint ROWS = 1;
+
+const float LOWEST = -1e37; // the score of a hidden key
+
+// (TILE, ROWS, THREADS): scores of a thread's queries, or with SPLIT > 1 its parts of them.
+shared float scores[TILE * ROWS * THREADS];
+
+// Score of the r-th query of this thread's row.
+float score_of(uint key, uint r, int limit) {
+    if (sight_tile[key] > limit) return LOWEST;
+    const uint local = gl_LocalInvocationID.x, at = (key * ROWS + r) * THREADS;
+    if (SPLIT == 1) return scores[at + local];
+    float score = 0;
+    for (uint other = 0; other < SPLIT; ++other) score += scores[at + local / SPLIT * SPLIT + other];
+    return score;
+}
+
+void main() {
+    const uint local = gl_LocalInvocationID.x, slice = local % SPLIT, lane = local / SPLIT;
+    const uint blocks = (args.tokens + LANES * ROWS - 1) / (LANES * ROWS);
+    const uint group = linear_group();
+    if (group >= args.units * blocks) return; // the whole group
+    const Unit unit = unit_at(group / blocks);
+    const uint block = group % blocks * (LANES * ROWS);
+    const int block_limit = greatest_limit_of_block(unit, block, LANES * ROWS);
+
+    vec4 q[ROWS * D4], sums[ROWS * D4];
+    float top[ROWS], total[ROWS];
+    int limit[ROWS];
+    [[unroll]] for (uint r = 0; r < ROWS; ++r) {
+        const uint token = block + lane + r * LANES;
+        const int place = place_of(unit, min(token, args.tokens - 1), args.q_strides);
+        [[unroll]] for (uint c = 0; c < D4; ++c) {
+            q[r * D4 + c] = load4(args.q, place, component_of(args.q_strides), (slice * D4 + c) * 4, D);
+            sums[r * D4 + c] = vec4(0);
+        }
+        limit[r] = limit_of_query(unit, token);
+        top[r] = LOWEST;
+        total[r] = 0;
+    }
+
+    for (uint first = 0; first < args.tokens; first += TILE) {
+        if (least_row(unit, first) > block_limit) continue; // the whole group
+        load_keys(unit, first);
+        for (uint key = 0; key < TILE; ++key) {
+            float part[ROWS];
+            [[unroll]] for (uint r = 0; r < ROWS; ++r) part[r] = 0;
+            [[unroll]] for (uint c = 0; c < D4; ++c) {
+                const vec4 k = x_tile[at_tile(key, slice) + c];
+                [[unroll]] for (uint r = 0; r < ROWS; ++r) part[r] += dot(q[r * D4 + c], k);
+            }
+            [[unroll]] for (uint r = 0; r < ROWS; ++r) scores[(key * ROWS + r) * THREADS + local] = part[r];
+        }
+        if (SPLIT != 1) barrier();
+        [[unroll]] for (uint r = 0; r < ROWS; ++r) {
+            float largest = top[r];
+            for (uint key = 0; key < TILE; ++key) largest = max(largest, score_of(key, r, limit[r]));
+            const float scale = approx_exp(top[r] - largest);
+            top[r] = largest;
+            total[r] *= scale;
+            [[unroll]] for (uint c = 0; c < D4; ++c) sums[r * D4 + c] *= scale;
+        }
+        for (uint key = 0; key < TILE; ++key) {
+            float weight[ROWS];
+            [[unroll]] for (uint r = 0; r < ROWS; ++r) {
+                const float score = score_of(key, r, limit[r]);
+                weight[r] = score == LOWEST ? 0.0 : approx_exp(score - top[r]);
+                total[r] += weight[r];
+            }
+            [[unroll]] for (uint c = 0; c < D4; ++c) {
+                const vec4 v = y_tile[at_tile(key, slice) + c];
+                [[unroll]] for (uint r = 0; r < ROWS; ++r) sums[r * D4 + c] += weight[r] * v;
+            }
+        }
+        barrier();
+    }
+
+    [[unroll]] for (uint r = 0; r < ROWS; ++r) {
+        const uint token = block + lane + r * LANES;
+        if (token < args.tokens) {
+            const uint row = row_of(unit, token);
+            const bool blind = total[r] == 0.0; // not true of a NaN, which stays one
+            if (slice == 0) args.lse.at[row] = blind ? 0.0 : top[r] + approx_log(total[r]);
+            const float inverse = blind ? 0.0 : 1.0 / total[r];
+            [[unroll]] for (uint c = 0; c < D4; ++c)
+                store4(args.result, row * D, (slice * D4 + c) * 4, D, inverse * sums[r * D4 + c]);
+        }
+    }
+}

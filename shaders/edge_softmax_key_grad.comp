@@ -1,0 +1,90 @@
+#version 460
+// edge_softmax_key_grad.comp: dk_j = sum_i ds_ij q_i and dv_j = sum_i p_ij g_i over the queries that see the key, with
+// p_ij = exp(s_ij - lse_i), ds_ij = p_ij (g_i . v_j - delta_i).
+//
+// A group is one head of one graph and a block of its keys; queries pass through the tiles of lib/edge_softmax.glsl.
+#extension GL_GOOGLE_include_directive : require
+#include "lib/common.glsl"
+#include "edge_softmax_key_grad.args.h"
+#include "lib/edge_softmax.glsl"
+
+shared vec2 terms[TILE];                            // lse and delta of a query
+shared vec2 parts[SPLIT == 1 ? 1 : THREADS * TILE]; // of s and of g . v
+
+// Begins where all threads are done with the last tile; ends with a barrier.
+void load_queries(Unit unit, uint first) {
+    const uint local = gl_LocalInvocationID.x;
+    for (uint index = local; index < TILE; index += THREADS) {
+        const uint row = row_of(unit, min(first + index, args.tokens - 1));
+        sight_tile[index] = limit_of_query(unit, first + index);
+        terms[index] = vec2(args.terms.at[2 * row], args.terms.at[2 * row + 1]);
+    }
+    for (uint index = local; index < TILE * SPLIT * D4; index += THREADS) {
+        const uint token = first + index / (SPLIT * D4), component = index % (SPLIT * D4) * 4;
+        x_tile[index] = y_tile[index] = vec4(0);
+        if (token < args.tokens) {
+            x_tile[index] = load4(args.q, place_of(unit, token, args.q_strides), component_of(args.q_strides), component, D);
+            y_tile[index] = load4(args.g, int(row_of(unit, token) * D), 1, component, D);
+        }
+    }
+    barrier();
+}
+
+void main() {
+    const uint local = gl_LocalInvocationID.x, slice = local % SPLIT, lane = local / SPLIT;
+    const uint blocks = (args.tokens + LANES - 1) / LANES;
+    const uint group = linear_group();
+    if (group >= args.units * blocks) return; // the whole group
+    const Unit unit = unit_at(group / blocks);
+    const uint block = group % blocks * LANES, token = block + lane, near = min(token, args.tokens - 1);
+    const int key_row = row_of_key(unit, token), block_row = least_row_of_block(unit, block, LANES);
+
+    vec4 k[D4], v[D4], dk[D4], dv[D4];
+    [[unroll]] for (uint c = 0; c < D4; ++c) {
+        k[c] = load4(args.k, place_of(unit, near, args.k_strides), component_of(args.k_strides), (slice * D4 + c) * 4, D);
+        v[c] = load4(args.v, place_of(unit, near, args.v_strides), component_of(args.v_strides), (slice * D4 + c) * 4, D);
+        dk[c] = dv[c] = vec4(0);
+    }
+
+    for (uint first = 0; first < args.tokens; first += TILE) {
+        if (block_row > greatest_limit(unit, first)) continue; // the whole group
+        load_queries(unit, first);
+        if (SPLIT != 1) {
+            for (uint query = 0; query < TILE; ++query) {
+                vec2 part = vec2(0);
+                [[unroll]] for (uint c = 0; c < D4; ++c) {
+                    part.x += dot(k[c], x_tile[at_tile(query, slice) + c]);
+                    part.y += dot(v[c], y_tile[at_tile(query, slice) + c]);
+                }
+                parts[query * THREADS + local] = part;
+            }
+            barrier();
+        }
+        for (uint query = 0; query < TILE; ++query) {
+            vec2 sum = vec2(0);
+            if (SPLIT == 1) {
+                [[unroll]] for (uint c = 0; c < D4; ++c) {
+                    sum.x += dot(k[c], x_tile[at_tile(query, 0) + c]);
+                    sum.y += dot(v[c], y_tile[at_tile(query, 0) + c]);
+                }
+            } else {
+                for (uint other = 0; other < SPLIT; ++other) sum += parts[query * THREADS + lane * SPLIT + other];
+            }
+            const float p = key_row > sight_tile[query] ? 0.0 : approx_exp(sum.x - terms[query].x);
+            const float slope = p * (sum.y - terms[query].y);
+            [[unroll]] for (uint c = 0; c < D4; ++c) {
+                dk[c] += slope * x_tile[at_tile(query, slice) + c];
+                dv[c] += p * y_tile[at_tile(query, slice) + c];
+            }
+        }
+        barrier();
+    }
+
+    if (token < args.tokens) {
+        const uint row = row_of(unit, token);
+        [[unroll]] for (uint c = 0; c < D4; ++c) {
+            store4(args.dk, row * D, (slice * D4 + c) * 4, D, dk[c]);
+            store4(args.dv, row * D, (slice * D4 + c) * 4, D, dv[c]);
+        }
+    }
+}

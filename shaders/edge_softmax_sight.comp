@@ -1,0 +1,42 @@
+#version 460
+// edge_softmax_sight.comp: for each token its row as a key and its limit as a query, and their extremes per tile.
+//
+// Token (i, j): row i, or hidden if masked (or causal and j > i); limit n (causal: i, or -1 where j > i). A position
+// outside the graph is hidden and sees nothing. A thread does a tile of tokens.
+#extension GL_GOOGLE_include_directive : require
+#include "lib/common.glsl"
+#include "edge_softmax_sight.args.h"
+#include "lib/edge_sight.glsl"
+
+layout(local_size_x = 64) in;
+
+bool is_real(uint batch, uint node) {
+    return args.mask.at[batch * args.nodes + node] != 0;
+}
+
+void main() {
+    const uint tiles = sight_tiles(args.tokens);
+    const uint index = linear_group() * 64 + gl_LocalInvocationID.x;
+    if (index >= args.batches * tiles) return;
+    const uint batch = index / tiles, tile = index % tiles;
+    int least = SIGHT_HIDDEN, greatest = -1;
+    for (uint token = tile * SIGHT_TILE; token < min((tile + 1) * SIGHT_TILE, args.tokens); ++token) {
+        uint position = token;
+        if (args.positioned != 0) position = uint(args.positions.at[batch * args.tokens + token]);
+        int row = SIGHT_HIDDEN, limit = -1;
+        if (position < args.nodes * args.nodes) {
+            const uint i = position / args.nodes, j = position % args.nodes;
+            const bool ordered = args.causal == 0 || j <= i;
+            bool visible = ordered;
+            if (args.masked != 0) visible = ordered && is_real(batch, i) && is_real(batch, j);
+            if (visible) row = int(i);
+            if (ordered) limit = args.causal != 0 ? int(i) : int(args.nodes);
+        }
+        args.sight.at[sight_rows(args.batches, args.tokens, batch) + token] = row;
+        args.sight.at[sight_limits(args.batches, args.tokens, batch) + token] = limit;
+        least = min(least, row);
+        greatest = max(greatest, limit);
+    }
+    args.sight.at[sight_least(args.batches, args.tokens, batch) + tile] = least;
+    args.sight.at[sight_greatest(args.batches, args.tokens, batch) + tile] = greatest;
+}

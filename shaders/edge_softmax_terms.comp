@@ -1,0 +1,17 @@
+#version 460
+// edge_softmax_terms.comp: what the adjoint needs of each query: its log-sum-exp, and delta = g . out.
+#extension GL_GOOGLE_include_directive : require
+#include "lib/common.glsl"
+#include "edge_softmax_terms.args.h"
+
+layout(local_size_x = 256) in;
+
+void main() {
+    const uint row = linear_group() * 256 + gl_LocalInvocationID.x;
+    if (row >= args.count) return;
+    float delta = 0;
+    for (uint a = 0; a < args.width; ++a)
+        delta += args.g.at[row * args.width + a] * args.result.at[row * args.width + a];
+    args.terms.at[2 * row] = args.lse.at[row];
+    args.terms.at[2 * row + 1] = delta;
+}

@@ -1,0 +1,77 @@
+/* problem.c: geometry, visibility and cost of softmax attention among edges. See problem.h. */
+#include "ops/edge_softmax/problem.h"
+
+static quartic_edge_strides strides_of(const quartic_layout *layout) {
+    return (quartic_edge_strides){layout->strides[0], layout->strides[1], layout->strides[2],
+                                  layout->shape.rank == 4 ? layout->strides[3] : 1};
+}
+
+static quartic_edge_problem problem_of(const void *attrs, const quartic_layout *q, const quartic_layout *k,
+                                       const quartic_layout *v, bool positioned, bool masked) {
+    const quartic_edge_softmax_options *options = attrs;
+    const quartic_layout own = quartic_layout_contiguous(QUARTIC_FLOAT32, &q->shape);
+    quartic_shape row_shape = q->shape;
+    row_shape.rank = 3;
+    const quartic_layout row = quartic_layout_contiguous(QUARTIC_FLOAT32, &row_shape);
+    return (quartic_edge_problem){
+        .batch = q->shape.dims[0],
+        .tokens = q->shape.dims[1],
+        .heads = q->shape.dims[2],
+        .d = q->shape.dims[3],
+        .nodes = options->nodes,
+        .positioned = positioned,
+        .masked = masked,
+        .causal = options->causal != 0,
+        .q = strides_of(q),
+        .k = strides_of(k),
+        .v = strides_of(v),
+        .own = strides_of(&own),
+        .row = strides_of(&row),
+    };
+}
+
+quartic_edge_problem quartic_edge_problem_of_call(const quartic_op_call *call) {
+    const quartic_layout *in = call->inputs;
+    return problem_of(call->attrs, &in[QUARTIC_EDGE_Q], &in[QUARTIC_EDGE_K], &in[QUARTIC_EDGE_V],
+                      quartic_is_present(&in[QUARTIC_EDGE_POSITIONS]),
+                      quartic_is_present(&in[QUARTIC_EDGE_MASK]));
+}
+
+quartic_edge_problem quartic_edge_problem_of_run(const quartic_op_run *run) {
+    const quartic_operand *in = run->inputs;
+    return problem_of(run->attrs, in[QUARTIC_EDGE_Q].layout, in[QUARTIC_EDGE_K].layout,
+                      in[QUARTIC_EDGE_V].layout, in[QUARTIC_EDGE_POSITIONS].data != NULL,
+                      in[QUARTIC_EDGE_MASK].data != NULL);
+}
+
+typedef struct edge {
+    uint32_t i, j;
+} edge;
+
+static edge edge_of(const quartic_edge_problem *problem, const int32_t *positions, uint32_t b,
+                    uint32_t token) {
+    const uint32_t position =
+        positions == NULL ? token : (uint32_t)positions[(uint64_t)b * problem->tokens + token];
+    return (edge){position / problem->nodes, position % problem->nodes};
+}
+
+int32_t quartic_edge_key_row(const quartic_edge_problem *problem, const int32_t *positions,
+                             const int32_t *mask, uint32_t b, uint32_t token) {
+    const edge key = edge_of(problem, positions, b, token);
+    const int32_t *real = mask == NULL ? NULL : mask + (uint64_t)b * problem->nodes;
+    if (real != NULL && (real[key.i] == 0 || real[key.j] == 0)) return QUARTIC_EDGE_HIDDEN;
+    return problem->causal && key.j > key.i ? QUARTIC_EDGE_HIDDEN : (int32_t)key.i;
+}
+
+int32_t quartic_edge_query_limit(const quartic_edge_problem *problem, const int32_t *positions, uint32_t b,
+                                 uint32_t token) {
+    if (!problem->causal) return (int32_t)problem->nodes;
+    const edge query = edge_of(problem, positions, b, token);
+    return query.j <= query.i ? (int32_t)query.i : -1;
+}
+
+double quartic_edge_flops(const quartic_edge_problem *problem, bool backward) {
+    const double pairs = (double)quartic_edge_units(problem) * problem->tokens * problem->tokens;
+    /* Causal: half of the queries, half of the keys, and of the pairs left about half are in order. */
+    return pairs * quartic_edge_pair_flops(problem, backward) * (problem->causal ? 0.125 : 1.0);
+}
