@@ -239,6 +239,39 @@ QUARTIC_API quartic_value quartic_edge_softmax_attention(quartic_graph *graph, q
                                                          quartic_value positions, quartic_value mask,
                                                          const quartic_edge_softmax_options *options);
 
+/* ---- choosing edges ----------------------------------------------------------------------------------
+ *
+ * Scores are (b, m). A mask is int32 (b, m), or for the scores of all edges of n nodes, m = n^2, int32 (b,
+ * n): then an edge is visible iff both of its nodes are. No value: all are visible. */
+
+/* Soft top-k weights c (b, m) of scores s (b, m) by coordinate descent (Wright 2015, as CoLT5 uses it).
+ * From b = -s, `iterations` times: a = eps (log k - logsumexp((s + b) / eps)), b = -relu(s + a).
+ * Then c = exp((s + a + b) / eps). eps starts at max(eps_init, eps) and is multiplied by eps_decay after each
+ * iteration, down to eps. Hidden scores take no part and have c = 0. */
+typedef struct quartic_coordinate_descent_options {
+    float k;
+    uint32_t iterations;
+    float eps, eps_init, eps_decay; /* eps_init 0: eps throughout */
+} quartic_coordinate_descent_options;
+#define QUARTIC_COORDINATE_DESCENT_OPTIONS_INIT                                                              \
+    { 1.0f, 20, 0.1f, 0.0f, 1.0f }
+QUARTIC_API quartic_value quartic_coordinate_descent(quartic_graph *graph, quartic_value scores,
+                                                     quartic_value mask,
+                                                     const quartic_coordinate_descent_options *options);
+/* Indices of the k greatest scores of each row, ascending: int32 (b, k). Among equals the lower index wins;
+ * hidden scores come last. Not differentiable. k beyond m is an error. */
+QUARTIC_API quartic_value quartic_top_k(quartic_graph *graph, quartic_value scores, quartic_value mask,
+                                        uint32_t k);
+/* Rows x[b, indices[b, r]]: x (b, m, D), indices int32 (b, k) to (b, k, D). Indices must ascend in each row b
+ * and lie in 0 .. m - 1: others are an error of the run on the CPU devices; on Vulkan one out of range gives
+ * zeros. */
+QUARTIC_API quartic_value quartic_gather_rows(quartic_graph *graph, quartic_value x, quartic_value indices);
+/* base with rows[b, r] added at row indices[b, r]: base (b, m, D), rows (b, k, D), indices (b, k). */
+QUARTIC_API quartic_value quartic_scatter_add_rows(quartic_graph *graph, quartic_value base,
+                                                   quartic_value rows, quartic_value indices);
+/* Ones of x's shape in the forward pass, x itself for the gradient (a straight-through estimator). */
+QUARTIC_API quartic_value quartic_straight_through(quartic_graph *graph, quartic_value x);
+
 /* ---- losses and updates -------------------------------------------------------------------------------- */
 
 /* Mean over the rows with target >= 0 of -log softmax(logits)[target]: logits (rows, V), targets int32 (rows)

@@ -76,6 +76,7 @@ typedef enum quartic_fill_kind {
     QUARTIC_FILL_POSITIVE,     /* uniform in [0.5, 2) */
     QUARTIC_FILL_INDEX,        /* int32 uniform in [0, limit) */
     QUARTIC_FILL_SIGNED_INDEX, /* int32 uniform in [-1, limit) */
+    QUARTIC_FILL_SORTED_INDEX, /* int32 in [0, limit), ascending along the last axis, a few repeated */
     QUARTIC_FILL_MASK,         /* int32 0 or 1, about a third zeros, sometimes a whole row */
     QUARTIC_FILL_ZERO
 } quartic_fill_kind;

@@ -63,6 +63,13 @@
     X(relational_scores_grad)                                                                                \
     /* edge_softmax/edge_softmax_attention.c */                                                              \
     X(edge_softmax_attention)                                                                                \
-    X(edge_softmax_attention_grad)
+    X(edge_softmax_attention_grad)                                                                           \
+    /* coordinate_descent.c, top_k.c, gather_rows.c, straight_through.c */                                   \
+    X(coordinate_descent)                                                                                    \
+    X(coordinate_descent_grad)                                                                               \
+    X(top_k)                                                                                                 \
+    X(gather_rows)                                                                                           \
+    X(scatter_add_rows)                                                                                      \
+    X(straight_through)
 
 #endif

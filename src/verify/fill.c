@@ -31,12 +31,20 @@ static int32_t draw_mask(uint64_t seed, uint32_t stream, uint64_t index, uint64_
     return quartic_random_bits(seed, stream, index) % 3 != 0;
 }
 
+/* One index from each of row_length equal strata of [0, limit): neighbours may be equal across a border. */
+static int32_t draw_sorted(uint32_t limit, uint32_t bits, uint64_t column, uint64_t row_length) {
+    double stratum = (double)column + bits * 0x1p-32;
+    return (int32_t)(stratum / (double)row_length * limit);
+}
+
 static int32_t draw_int(quartic_fill_kind kind, uint32_t limit, uint64_t seed, uint32_t stream,
-                        uint64_t index, uint64_t row) {
+                        uint64_t index, uint64_t row_length) {
     uint32_t bits = quartic_random_bits(seed, stream, index);
     switch (kind) {
+    case QUARTIC_FILL_SORTED_INDEX:
+        return draw_sorted(limit, bits, index % row_length, row_length);
     case QUARTIC_FILL_MASK:
-        return draw_mask(seed, stream, index, row);
+        return draw_mask(seed, stream, index, index / row_length);
     case QUARTIC_FILL_SIGNED_INDEX:
         return (int32_t)(bits % (limit + 1)) - 1;
     case QUARTIC_FILL_ZERO:
@@ -52,7 +60,7 @@ void quartic_fill_operand(quartic_fill_kind kind, quartic_dtype dtype, uint32_t 
         if (dtype == QUARTIC_FLOAT32)
             ((float *)out_numbers)[i] = draw_float(kind, seed, stream, i);
         else
-            ((int32_t *)out_numbers)[i] = draw_int(kind, limit, seed, stream, i, i / row_length);
+            ((int32_t *)out_numbers)[i] = draw_int(kind, limit, seed, stream, i, row_length);
     }
 }
 

@@ -1,0 +1,45 @@
+#version 460
+// coordinate_descent.comp: soft top-k weights of a row of scores; formulas: src/ops/coordinate_descent.c.
+//
+// A workgroup owns a row. Between iterations only the number a is carried: s + b is min(s, -a). The greatest summand of
+// the log-sum-exp is known beforehand, from the greatest score.
+#extension GL_GOOGLE_include_directive : require
+#include "lib/common.glsl"
+#include "coordinate_descent.args.h"
+#include "lib/functions.h"
+#include "lib/reduce.glsl"
+#include "lib/routing.glsl"
+
+layout(local_size_x = 256) in;
+
+void main() {
+    const uint row = linear_group(), local = gl_LocalInvocationIndex, base = row * args.m;
+    if (row >= args.rows) return; // the whole group
+    float mine = -3.402823466e38, seen = 0;
+    for (uint j = local; j < args.m; j += 256) {
+        if (!is_visible(row, j)) continue;
+        mine = max(mine, args.scores.at[base + j]);
+        seen += 1;
+    }
+    const float largest = reduce_max(mine, 256);
+    const float count = reduce_sum(seen, 256);
+
+    float eps = max(args.eps_init, args.eps);
+    float a = count > 0.0 ? eps * (args.log_k - approx_log(count)) : 0.0; // all s + b are 0 at first
+    if (local == 0) args.steps.at[row * args.iterations] = a;
+    for (uint t = 1; t < args.iterations; ++t) {
+        eps = max(eps * args.eps_decay, args.eps);
+        const float top = min(largest, -a);
+        float part = 0;
+        for (uint j = local; j < args.m; j += 256)
+            if (is_visible(row, j)) part += approx_exp((capped(args.scores.at[base + j], -a) - top) / eps);
+        const float sum = reduce_sum(part, 256);
+        a = count > 0.0 ? eps * (args.log_k - approx_log(sum)) - top : 0.0;
+        if (local == 0) args.steps.at[row * args.iterations + t] = a;
+    }
+
+    eps = max(eps * args.eps_decay, args.eps);
+    for (uint j = local; j < args.m; j += 256)
+        args.result.at[base + j] =
+            is_visible(row, j) ? approx_exp(capped(args.scores.at[base + j] + a, 0.0) / eps) : 0.0;
+}

@@ -1,0 +1,55 @@
+#version 460
+// coordinate_descent_grad.comp: the adjoint of coordinate_descent.comp, back through its iterations; formulas:
+// src/ops/coordinate_descent.c.
+//
+// A workgroup owns a row. The weights p of an iteration's log-sum-exp follow from the kept a of it and of the one
+// before. An invocation adds to those elements of the result only that it wrote itself.
+#extension GL_GOOGLE_include_directive : require
+#include "lib/common.glsl"
+#include "coordinate_descent_grad.args.h"
+#include "lib/functions.h"
+#include "lib/reduce.glsl"
+#include "lib/routing.glsl"
+
+layout(local_size_x = 256) in;
+layout(constant_id = 0) const uint ITERATIONS = 1;
+
+shared float eps_of[ITERATIONS + 1]; // of each iteration, and of the result
+
+void main() {
+    const uint row = linear_group(), local = gl_LocalInvocationIndex, base = row * args.m;
+    if (row >= args.rows) return; // the whole group
+    if (local == 0) {
+        float eps = max(args.eps_init, args.eps);
+        for (uint t = 0; t <= ITERATIONS; ++t) {
+            eps_of[t] = eps;
+            eps = max(eps * args.eps_decay, args.eps);
+        }
+    }
+    barrier();
+
+    float a = args.steps.at[row * ITERATIONS + ITERATIONS - 1], part = 0;
+    for (uint j = local; j < args.m; j += 256) {
+        const float u = args.scores.at[base + j] + a, eps = eps_of[ITERATIONS];
+        float slope = 0;
+        if (is_visible(row, j) && !(u > 0.0)) slope = args.g.at[base + j] * approx_exp(u / eps) / eps;
+        args.result.at[base + j] = slope;
+        part += slope;
+    }
+    float da = reduce_sum(part, 256);
+    for (uint t = ITERATIONS - 1; t > 0; --t) {
+        const float before = args.steps.at[row * ITERATIONS + t - 1], eps = eps_of[t];
+        part = 0;
+        for (uint j = local; j < args.m; j += 256) {
+            if (!is_visible(row, j)) continue;
+            const float s = args.scores.at[base + j];
+            const float p = approx_exp((capped(s, -before) + a) / eps) / args.k;
+            if (s + before > 0.0)
+                part += p;
+            else
+                args.result.at[base + j] -= da * p;
+        }
+        da *= reduce_sum(part, 256);
+        a = before;
+    }
+}

@@ -1,0 +1,4 @@
+/* top_k.args.h: scores (b, m) to indices (b, k), ascending; mask see lib/routing.glsl. */
+#include "lib/args.h"
+QUARTIC_ARGS(top_k, QUARTIC_FLOATS scores; QUARTIC_INTS mask; QUARTIC_INTS result; uint32_t rows; uint32_t m;
+             uint32_t extent; uint32_t k;)

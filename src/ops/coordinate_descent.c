@@ -1,0 +1,349 @@
+/* coordinate_descent.c: soft top-k weights by coordinate descent, and its adjoint.
+ *
+ * coordinate_descent       scores s (b, m), mask? to c (b, m), a (b, T)
+ * coordinate_descent_grad  s, mask?, a, g = the cotangent of c, to ds (b, m)
+ * From b = -s, T times: a = eps (log k - logsumexp((s + b) / eps)), b = -relu(s + a), eps falling from
+ * eps_init to eps by eps_decay after each; then c = exp((s + a + b) / eps) with the eps reached (as CoLT5's
+ * published code does). The sums run over the visible scores; hidden ones have c = 0.
+ *
+ * Since s + b = min(s, -a) and s + a + b = min(s + a, 0), only the number a is carried and kept for backward:
+ *   a_1 = eps_1 (log k - log count),  a_t = eps_t (log k - logsumexp_j(min(s_j, -a_(t-1)) / eps_t)),
+ *   c_j = exp(min(s_j + a_T, 0) / eps_(T+1)).
+ * Adjoint: a score is saturated at a where s + a > 0. ds_j = g_j c_j / eps where s_j is not saturated at a_T,
+ * da_T = their sum. For t = T .. 2 with p_j = exp((min(s_j, -a_(t-1)) + a_t) / eps_t) / k, which sum to 1:
+ *   ds_j -= da_t p_j where s_j is not saturated at a_(t-1),  da_(t-1) = da_t sum of p_j where it is.
+ */
+#include <math.h>
+
+#include "ops/routing.h"
+#include "ops/tape.h"
+#include "shaders/coordinate_descent.args.h"
+#include "shaders/coordinate_descent_grad.args.h"
+
+typedef quartic_coordinate_descent_options descent;
+
+enum { SCORES, MASK, STEPS, G, GRAD_INPUTS, FORWARD_INPUTS = STEPS };
+
+/* The adjoint's shader holds one number per iteration in shared memory. */
+enum { GREATEST_ITERATIONS = 2048 };
+
+static double first_eps(const descent *options) {
+    return fmax((double)options->eps_init, (double)options->eps);
+}
+static double next_eps(const descent *options, double eps) {
+    return fmax(eps * (double)options->eps_decay, (double)options->eps);
+}
+/* Of iteration t = 0 .. T - 1, and of the result: T. */
+static double eps_at(const descent *options, uint32_t t) {
+    double eps = first_eps(options);
+    while (t-- > 0) eps = next_eps(options, eps);
+    return eps;
+}
+
+/* ---- shape rules ---- */
+
+static quartic_status check_options(const char *op, const quartic_op_call *call) {
+    const descent *options = call->attrs;
+    QUARTIC_TRY(quartic_routing_expect(op, call, SCORES, MASK));
+    if (!(options->k > 0) || !(options->eps > 0) || !(options->eps_init >= 0) || !isfinite(options->k) ||
+        !isfinite(options->eps_init) || !(options->eps_decay > 0 && options->eps_decay <= 1))
+        return quartic_fail(
+            QUARTIC_INVALID_ARGUMENT,
+            "%s needs k > 0, eps > 0, eps_init >= 0 and 0 < eps_decay <= 1, not k %g, eps %g, "
+            "eps_init %g, eps_decay %g",
+            op, (double)options->k, (double)options->eps, (double)options->eps_init,
+            (double)options->eps_decay);
+    if (options->iterations == 0 || options->iterations > GREATEST_ITERATIONS)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s takes 1 to %d iterations, not %u", op,
+                            GREATEST_ITERATIONS, options->iterations);
+    return QUARTIC_OK;
+}
+
+static quartic_shape steps_shape(const quartic_op_call *call) {
+    const descent *options = call->attrs;
+    return QUARTIC_SHAPE(call->inputs[SCORES].shape.dims[0], options->iterations);
+}
+
+static quartic_status coordinate_descent_infer(const quartic_op_call *call, quartic_layout *out,
+                                               uint32_t *out_count) {
+    QUARTIC_TRY(quartic_op_expect_inputs("coordinate_descent", call, FORWARD_INPUTS, FORWARD_INPUTS));
+    QUARTIC_TRY(check_options("coordinate_descent", call));
+    const quartic_shape steps = steps_shape(call);
+    out[0] = quartic_layout_contiguous(QUARTIC_FLOAT32, &call->inputs[SCORES].shape);
+    out[1] = quartic_layout_contiguous(QUARTIC_FLOAT32, &steps);
+    *out_count = 2;
+    return QUARTIC_OK;
+}
+
+static quartic_status coordinate_descent_grad_infer(const quartic_op_call *call, quartic_layout *out,
+                                                    uint32_t *out_count) {
+    const char *op = "coordinate_descent_grad";
+    QUARTIC_TRY(quartic_op_expect_inputs(op, call, GRAD_INPUTS, GRAD_INPUTS));
+    QUARTIC_TRY(check_options(op, call));
+    const quartic_shape steps = steps_shape(call);
+    QUARTIC_TRY(quartic_op_expect_dtype(op, call, STEPS, QUARTIC_FLOAT32));
+    QUARTIC_TRY(quartic_op_expect_shape(op, call, STEPS, &steps));
+    QUARTIC_TRY(quartic_op_expect_dtype(op, call, G, QUARTIC_FLOAT32));
+    QUARTIC_TRY(quartic_op_expect_shape(op, call, G, &call->inputs[SCORES].shape));
+    out[0] = quartic_layout_contiguous(QUARTIC_FLOAT32, &call->inputs[SCORES].shape);
+    *out_count = 1;
+    return QUARTIC_OK;
+}
+
+/* ---- reference ---- */
+
+/* One row of scores. */
+typedef struct row {
+    const quartic_op_run *run;
+    const descent *options;
+    uint32_t b, m, extent;
+} row;
+
+static row row_of(const quartic_op_run *run) {
+    return (row){
+        .run = run,
+        .options = run->attrs,
+        .m = run->inputs[SCORES].layout->shape.dims[1],
+        .extent = run->inputs[MASK].data == NULL ? 0 : quartic_routing_mask_extent(run->inputs[MASK].layout)};
+}
+static bool visible(const row *at, uint32_t j) {
+    return quartic_routing_visible(at->run->inputs[MASK].data, at->extent, at->m, at->b, j);
+}
+static double score(const row *at, uint32_t j) {
+    return quartic_get(&at->run->inputs[SCORES], (int64_t)at->b * at->m + j);
+}
+static void put(const row *at, uint32_t j, double number) {
+    quartic_put(&at->run->outputs[0], (int64_t)at->b * at->m + j, number);
+}
+static int64_t step_place(const row *at, uint32_t t) {
+    return (int64_t)at->b * at->options->iterations + t;
+}
+
+/* min(s, cap), but NaN where s is: a broken score must not turn into a good weight. */
+static double capped(double s, double cap) {
+    return s > cap ? cap : s;
+}
+
+/* log of the sum over visible scores of exp(min(s, cap) / eps). */
+static double log_sum_exp(const row *at, double cap, double eps) {
+    double largest = -INFINITY, sum = 0;
+    for (uint32_t j = 0; j < at->m; ++j)
+        if (visible(at, j)) largest = fmax(largest, capped(score(at, j), cap) / eps);
+    for (uint32_t j = 0; j < at->m; ++j)
+        if (visible(at, j)) sum += exp(capped(score(at, j), cap) / eps - largest);
+    return largest + log(sum);
+}
+
+static void forward(const row *at) {
+    const double log_k = log((double)at->options->k);
+    const uint32_t iterations = at->options->iterations;
+    uint32_t count = 0;
+    for (uint32_t j = 0; j < at->m; ++j) count += visible(at, j);
+    double a = 0;
+    for (uint32_t t = 0; t < iterations; ++t) {
+        const double eps = eps_at(at->options, t);
+        if (count > 0) a = eps * (log_k - (t == 0 ? log((double)count) : log_sum_exp(at, -a, eps)));
+        quartic_put(&at->run->outputs[1], step_place(at, t), a);
+    }
+    const double eps = eps_at(at->options, iterations);
+    for (uint32_t j = 0; j < at->m; ++j)
+        put(at, j, visible(at, j) ? exp(capped(score(at, j) + a, 0) / eps) : 0);
+}
+
+static void backward(const row *at) {
+    const quartic_operand *steps = &at->run->inputs[STEPS];
+    const uint32_t iterations = at->options->iterations;
+    double *ds = at->run->scratch; // (m)
+    const double last_eps = eps_at(at->options, iterations);
+    double a = quartic_get(steps, step_place(at, iterations - 1)), da = 0;
+    for (uint32_t j = 0; j < at->m; ++j) {
+        const double u = score(at, j) + a;
+        const double g = quartic_get(&at->run->inputs[G], (int64_t)at->b * at->m + j);
+        ds[j] = visible(at, j) && !(u > 0) ? g * exp(u / last_eps) / last_eps : 0;
+        da += ds[j];
+    }
+    for (uint32_t t = iterations - 1; t > 0; --t) {
+        const double before = quartic_get(steps, step_place(at, t - 1)), eps = eps_at(at->options, t);
+        double saturated = 0;
+        for (uint32_t j = 0; j < at->m; ++j) {
+            if (!visible(at, j)) continue;
+            const double p = exp((capped(score(at, j), -before) + a) / eps) / (double)at->options->k;
+            if (score(at, j) + before > 0)
+                saturated += p;
+            else
+                ds[j] -= da * p;
+        }
+        da *= saturated;
+        a = before;
+    }
+    for (uint32_t j = 0; j < at->m; ++j) put(at, j, ds[j]);
+}
+
+static void coordinate_descent_cpu(const quartic_op_run *run) {
+    row at = row_of(run);
+    for (at.b = 0; at.b < run->inputs[SCORES].layout->shape.dims[0]; ++at.b) forward(&at);
+}
+
+static void coordinate_descent_grad_cpu(const quartic_op_run *run) {
+    row at = row_of(run);
+    for (at.b = 0; at.b < run->inputs[SCORES].layout->shape.dims[0]; ++at.b) backward(&at);
+}
+
+static size_t coordinate_descent_grad_scratch(const quartic_op_call *call) {
+    return call->inputs[SCORES].shape.dims[1] * sizeof(double);
+}
+
+/* ---- GPU ---- */
+
+static double descent_flops(const quartic_op_call *call) {
+    const descent *options = call->attrs;
+    return 30.0 * (options->iterations + 1.0) * (double)quartic_layout_elements(&call->inputs[SCORES]);
+}
+
+static void finish(quartic_dispatch *dispatch, const quartic_op_call *call) {
+    quartic_dispatch_groups(dispatch, call->inputs[SCORES].shape.dims[0]);
+    dispatch->flops = descent_flops(call);
+    dispatch->bytes = dispatch->flops / 30.0 * 8.0;
+}
+
+#define READS(args_type, member, input)                                                                      \
+    quartic_dispatch_operand(dispatch, offsetof(args_type, member), QUARTIC_OPERAND_INPUT, input,            \
+                             QUARTIC_READ)
+
+#define ROW_ARGS(call, options)                                                                              \
+    .rows = (call)->inputs[SCORES].shape.dims[0], .m = (call)->inputs[SCORES].shape.dims[1],                 \
+    .extent = quartic_routing_mask_extent(&(call)->inputs[MASK]), .iterations = (options)->iterations,       \
+    .eps = (options)->eps, .eps_init = (options)->eps_init, .eps_decay = (options)->eps_decay
+
+static quartic_status coordinate_descent_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
+                                             quartic_dispatch_list *list) {
+    (void)limits;
+    const descent *options = call->attrs;
+    const quartic_coordinate_descent_args args = {ROW_ARGS(call, options), .log_k = logf(options->k)};
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "coordinate_descent", &args, sizeof args);
+    if (dispatch == NULL) return QUARTIC_INTERNAL;
+    READS(quartic_coordinate_descent_args, scores, SCORES);
+    if (args.extent != 0) READS(quartic_coordinate_descent_args, mask, MASK);
+    quartic_dispatch_operand(dispatch, offsetof(quartic_coordinate_descent_args, result),
+                             QUARTIC_OPERAND_OUTPUT, 0, QUARTIC_WRITE);
+    quartic_dispatch_operand(dispatch, offsetof(quartic_coordinate_descent_args, steps),
+                             QUARTIC_OPERAND_OUTPUT, 1, QUARTIC_WRITE);
+    finish(dispatch, call);
+    return QUARTIC_OK;
+}
+
+static quartic_status coordinate_descent_grad_gpu(const quartic_op_call *call,
+                                                  const quartic_gpu_limits *limits,
+                                                  quartic_dispatch_list *list) {
+    (void)limits;
+    const descent *options = call->attrs;
+    const quartic_coordinate_descent_grad_args args = {ROW_ARGS(call, options), .k = options->k};
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "coordinate_descent_grad", &args, sizeof args);
+    if (dispatch == NULL) return QUARTIC_INTERNAL;
+    READS(quartic_coordinate_descent_grad_args, scores, SCORES);
+    if (args.extent != 0) READS(quartic_coordinate_descent_grad_args, mask, MASK);
+    READS(quartic_coordinate_descent_grad_args, steps, STEPS);
+    READS(quartic_coordinate_descent_grad_args, g, G);
+    quartic_dispatch_operand(dispatch, offsetof(quartic_coordinate_descent_grad_args, result),
+                             QUARTIC_OPERAND_OUTPUT, 0, QUARTIC_READ | QUARTIC_WRITE);
+    quartic_dispatch_spec(dispatch, options->iterations);
+    finish(dispatch, call);
+    return QUARTIC_OK;
+}
+
+/* ---- gradient, cases, doors ---- */
+
+/* The public builder hands out only c, so the steps never have a cotangent. */
+static quartic_status coordinate_descent_rule(quartic_tape *tape) {
+    if (!quartic_tape_wants(tape, SCORES)) return QUARTIC_OK;
+    const quartic_value inputs[GRAD_INPUTS] = {
+        [SCORES] = quartic_tape_input(tape, SCORES),
+        [MASK] = quartic_tape_input(tape, MASK),
+        [STEPS] = quartic_tape_output(tape, 1),
+        [G] = quartic_tape_gradient(tape, 0),
+    };
+    quartic_tape_give(tape, SCORES,
+                      quartic_graph_append_one(quartic_tape_graph(tape), &quartic_op_coordinate_descent_grad,
+                                               quartic_tape_attrs(tape), inputs, GRAD_INPUTS));
+    return QUARTIC_OK;
+}
+
+static const struct {
+    const char *label;
+    descent options;
+    uint32_t b, m, mask; /* mask: extent, 0 none */
+} shapes[] = {
+    {"one score", {.k = 1, .iterations = 3, .eps = 0.5f, .eps_decay = 1}, 1, 1, 0},
+    {"forty scores", {.k = 9, .iterations = 20, .eps = 0.1f, .eps_decay = 1}, 3, 40, 0},
+    {"falling eps", {.k = 5, .iterations = 7, .eps = 0.1f, .eps_init = 4, .eps_decay = 0.7f}, 2, 255, 0},
+    {"masked scores", {.k = 11.25f, .iterations = 20, .eps = 0.2f, .eps_decay = 1}, 5, 257, 257},
+    {"masked nodes", {.k = 20, .iterations = 10, .eps = 0.3f, .eps_decay = 1}, 4, 169, 13},
+    {"more wanted than there are", {.k = 60, .iterations = 5, .eps = 1, .eps_decay = 1}, 2, 33, 0},
+    {"one iteration", {.k = 2, .iterations = 1, .eps = 1, .eps_decay = 1}, 1, 1031, 0},
+};
+
+static bool fill_case(uint32_t index, quartic_op_case *out) {
+    if (index >= sizeof shapes / sizeof shapes[0]) return false;
+    *out = (quartic_op_case){.label = shapes[index].label, .input_count = FORWARD_INPUTS};
+    *(descent *)out->attrs = shapes[index].options;
+    out->inputs[SCORES].dtype = QUARTIC_FLOAT32;
+    out->inputs[SCORES].shape = QUARTIC_SHAPE(shapes[index].b, shapes[index].m);
+    if (shapes[index].mask != 0) {
+        out->inputs[MASK].dtype = QUARTIC_INT32;
+        out->inputs[MASK].shape = QUARTIC_SHAPE(shapes[index].b, shapes[index].mask);
+        out->inputs[MASK].fill = QUARTIC_FILL_MASK;
+        out->inputs[MASK].no_gradient = true;
+    }
+    return true;
+}
+
+/* With steps of 0 the sums of p stay small enough to be multiplied 20 times. */
+static bool fill_grad_case(uint32_t index, quartic_op_case *out) {
+    if (!fill_case(index, out)) return false;
+    out->input_count = GRAD_INPUTS;
+    out->inputs[STEPS].dtype = out->inputs[G].dtype = QUARTIC_FLOAT32;
+    out->inputs[STEPS].shape = QUARTIC_SHAPE(shapes[index].b, shapes[index].options.iterations);
+    out->inputs[STEPS].fill = QUARTIC_FILL_ZERO;
+    out->inputs[G].shape = out->inputs[SCORES].shape;
+    return true;
+}
+
+static double longest_sum(const quartic_op_call *call) {
+    return call->inputs[SCORES].shape.dims[1];
+}
+
+const quartic_op quartic_op_coordinate_descent = {
+    .name = "coordinate_descent",
+    .attrs_bytes = sizeof(descent),
+    .saved_outputs = 1u << 1, /* a */
+    .infer = coordinate_descent_infer,
+    .cpu = coordinate_descent_cpu,
+    .gpu = coordinate_descent_gpu,
+    .grad = coordinate_descent_rule,
+    .cases = fill_case,
+    .flops = descent_flops,
+    .tolerance = 8,
+    .tolerance_reason = "c is exp of a difference of numbers up to 10 divided by eps, about 0.1: rounding of "
+                        "the difference is up to 100 times as large in c",
+    .reduction = longest_sum,
+};
+
+const quartic_op quartic_op_coordinate_descent_grad = {
+    .name = "coordinate_descent_grad",
+    .attrs_bytes = sizeof(descent),
+    .infer = coordinate_descent_grad_infer,
+    .cpu = coordinate_descent_grad_cpu,
+    .cpu_scratch = coordinate_descent_grad_scratch,
+    .gpu = coordinate_descent_grad_gpu,
+    .cases = fill_grad_case,
+    .flops = descent_flops,
+    .tolerance = 16,
+    .tolerance_reason = "as the forward op, in each iteration",
+    .reduction = longest_sum,
+};
+
+quartic_value quartic_coordinate_descent(quartic_graph *graph, quartic_value scores, quartic_value mask,
+                                         const quartic_coordinate_descent_options *options) {
+    const quartic_value inputs[] = {scores, mask};
+    return quartic_graph_append_one(graph, &quartic_op_coordinate_descent, options, inputs, 2);
+}

@@ -1,0 +1,140 @@
+/* top_k.c: the indices of the k greatest scores of each row, ascending: scores (b, m), mask? to int32 (b, k).
+ *
+ * Among equal scores the lower index wins. Hidden scores and NaN come last, so they are chosen only where
+ * there are fewer than k others. Not differentiable: coordinate_descent.c gives the choice a gradient.
+ */
+#include <math.h>
+
+#include "ops/routing.h"
+#include "ops/tape.h"
+#include "shaders/top_k.args.h"
+
+enum { SCORES, MASK };
+
+static quartic_status top_k_infer(const quartic_op_call *call, quartic_layout *out, uint32_t *out_count) {
+    const quartic_top_k_attrs *attrs = call->attrs;
+    QUARTIC_TRY(quartic_op_expect_inputs("top_k", call, 2, 2));
+    QUARTIC_TRY(quartic_routing_expect("top_k", call, SCORES, MASK));
+    const uint32_t rows = call->inputs[SCORES].shape.dims[0], m = call->inputs[SCORES].shape.dims[1];
+    if (attrs->k == 0 || attrs->k > m)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                            "top_k cannot choose the %u greatest of %u scores; k must be 1 to %u", attrs->k,
+                            m, m);
+    out[0] = quartic_layout_contiguous(QUARTIC_INT32, &QUARTIC_SHAPE(rows, attrs->k));
+    *out_count = 1;
+    return QUARTIC_OK;
+}
+
+typedef struct row {
+    const quartic_op_run *run;
+    uint32_t b, m, extent;
+} row;
+
+/* Hidden scores and NaN are below every number. */
+static bool counts(const row *at, uint32_t j) {
+    const quartic_operand *scores = &at->run->inputs[SCORES];
+    return !isnan(quartic_get(scores, (int64_t)at->b * at->m + j)) &&
+           quartic_routing_visible(at->run->inputs[MASK].data, at->extent, at->m, at->b, j);
+}
+
+/* Whether score i is chosen before score j. */
+static bool precedes(const row *at, uint32_t i, uint32_t j) {
+    const quartic_operand *scores = &at->run->inputs[SCORES];
+    const bool i_counts = counts(at, i), j_counts = counts(at, j);
+    if (i_counts != j_counts) return i_counts;
+    if (!i_counts) return i < j;
+    const double a = quartic_get(scores, (int64_t)at->b * at->m + i);
+    const double b = quartic_get(scores, (int64_t)at->b * at->m + j);
+    return a > b || (a == b && i < j);
+}
+
+/* A score is chosen if fewer than k precede it. */
+static void top_k_cpu(const quartic_op_run *run) {
+    const quartic_top_k_attrs *attrs = run->attrs;
+    const quartic_layout *scores = run->inputs[SCORES].layout;
+    row at = {.run = run, .m = scores->shape.dims[1]};
+    if (run->inputs[MASK].data != NULL) at.extent = quartic_routing_mask_extent(run->inputs[MASK].layout);
+    int32_t *indices = run->outputs[0].data; // (b, k)
+    for (at.b = 0; at.b < scores->shape.dims[0]; ++at.b)
+        for (uint32_t j = 0; j < at.m; ++j) {
+            uint32_t ahead = 0;
+            for (uint32_t i = 0; i < at.m && ahead < attrs->k; ++i) ahead += precedes(&at, i, j);
+            if (ahead < attrs->k) *indices++ = (int32_t)j;
+        }
+}
+
+static quartic_status top_k_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
+                                quartic_dispatch_list *list) {
+    (void)limits;
+    const quartic_top_k_attrs *attrs = call->attrs;
+    const quartic_shape *scores = &call->inputs[SCORES].shape;
+    const quartic_top_k_args args = {.rows = scores->dims[0],
+                                     .m = scores->dims[1],
+                                     .extent = quartic_routing_mask_extent(&call->inputs[MASK]),
+                                     .k = attrs->k};
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "top_k", &args, sizeof args);
+    if (dispatch == NULL) return QUARTIC_INTERNAL;
+    quartic_dispatch_operand(dispatch, offsetof(quartic_top_k_args, scores), QUARTIC_OPERAND_INPUT, SCORES,
+                             QUARTIC_READ);
+    if (args.extent != 0)
+        quartic_dispatch_operand(dispatch, offsetof(quartic_top_k_args, mask), QUARTIC_OPERAND_INPUT, MASK,
+                                 QUARTIC_READ);
+    quartic_dispatch_operand(dispatch, offsetof(quartic_top_k_args, result), QUARTIC_OPERAND_OUTPUT, 0,
+                             QUARTIC_WRITE);
+    quartic_dispatch_groups(dispatch, scores->dims[0]);
+    dispatch->flops = 60.0 * (double)quartic_shape_elements(scores); /* six walks */
+    dispatch->bytes = 24.0 * (double)quartic_shape_elements(scores);
+    return QUARTIC_OK;
+}
+
+static bool top_k_cases(uint32_t index, quartic_op_case *out) {
+    static const struct {
+        const char *label;
+        uint32_t b, m, k, mask;
+        quartic_fill_kind fill;
+    } cases[] = {
+        {"the only score", 1, 1, 1, 0, QUARTIC_FILL_NORMAL},
+        {"ten of 36", 3, 36, 10, 0, QUARTIC_FILL_NORMAL},
+        {"100 of 1031", 2, 1031, 100, 0, QUARTIC_FILL_NORMAL},
+        {"all of 257", 1, 257, 257, 0, QUARTIC_FILL_NORMAL},
+        {"equal scores", 2, 300, 7, 0, QUARTIC_FILL_ZERO},
+        {"masked scores, fewer than wanted", 6, 129, 100, 129, QUARTIC_FILL_POSITIVE},
+        {"masked nodes", 5, 144, 20, 12, QUARTIC_FILL_NORMAL},
+    };
+    if (index >= sizeof cases / sizeof cases[0]) return false;
+    *out = (quartic_op_case){.label = cases[index].label, .input_count = 2};
+    *(quartic_top_k_attrs *)out->attrs = (quartic_top_k_attrs){cases[index].k};
+    out->inputs[SCORES].dtype = QUARTIC_FLOAT32;
+    out->inputs[SCORES].shape = QUARTIC_SHAPE(cases[index].b, cases[index].m);
+    out->inputs[SCORES].fill = cases[index].fill;
+    out->inputs[SCORES].no_gradient = true;
+    if (cases[index].mask != 0) {
+        out->inputs[MASK].dtype = QUARTIC_INT32;
+        out->inputs[MASK].shape = QUARTIC_SHAPE(cases[index].b, cases[index].mask);
+        out->inputs[MASK].fill = QUARTIC_FILL_MASK;
+        out->inputs[MASK].no_gradient = true;
+    }
+    return true;
+}
+
+static double top_k_flops(const quartic_op_call *call) {
+    return 10.0 * (double)quartic_layout_elements(&call->inputs[SCORES]);
+}
+
+const quartic_op quartic_op_top_k = {
+    .name = "top_k",
+    .attrs_bytes = sizeof(quartic_top_k_attrs),
+    .infer = top_k_infer,
+    .cpu = top_k_cpu,
+    .gpu = top_k_gpu,
+    .cases = top_k_cases,
+    .flops = top_k_flops,
+    .tolerance = 0,
+    .tolerance_reason = "the order of numbers is exact",
+};
+
+quartic_value quartic_top_k(quartic_graph *graph, quartic_value scores, quartic_value mask, uint32_t k) {
+    const quartic_top_k_attrs attrs = {k};
+    const quartic_value inputs[] = {scores, mask};
+    return quartic_graph_append_one(graph, &quartic_op_top_k, &attrs, inputs, 2);
+}
