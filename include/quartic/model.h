@@ -6,7 +6,12 @@
  * calls block. A model is used by one thread at a time. The device must outlive it.
  *
  * Tokens are int32 (batch, length) in [0, num_tokens). A mask is one byte per token, 1 = real token, 0 =
- * padding; NULL means that all are real. Targets are int32 (batch, length); a negative one is ignored.
+ * padding; NULL means that all are real. Targets are int32, one for each row of logits, in [0, num_classes);
+ * a negative one is ignored.
+ *
+ * A sequence is a graph whose nodes have tokens and positions. The families quartic and relational also take
+ * graphs as they are: features in the place of tokens, edges with types or features, no positions, and logits
+ * for every node, every edge or the graph. Their calls end in _batch.
  */
 #ifndef QUARTIC_MODEL_H
 #define QUARTIC_MODEL_H
@@ -28,11 +33,16 @@ extern "C" {
 /* default: the equations as meant; reference: those of the published PyTorch package. */
 #define QUARTIC_COMPATIBILITY_LIST(X) X(DEFAULT, "default") X(REFERENCE, "reference")
 
+/* What gets logits: every node, every directed edge (i, j), or each graph as a whole (the mean over its real
+ * nodes). */
+#define QUARTIC_READOUT_LIST(X) X(NODE, "node") X(EDGE, "edge") X(GRAPH, "graph")
+
 /* How edges attend to edges: along rows and columns, or not at all. */
 #define QUARTIC_EDGE_ATTENTION_LIST(X) X(AXIAL, "axial") X(NONE, "none")
 
 #define QUARTIC_MODEL_FAMILY_ENUM(suffix, name)   QUARTIC_MODEL_##suffix,
 #define QUARTIC_COMPATIBILITY_ENUM(suffix, name)  QUARTIC_COMPATIBILITY_##suffix,
+#define QUARTIC_READOUT_ENUM(suffix, name)        QUARTIC_READOUT_##suffix,
 #define QUARTIC_EDGE_ATTENTION_ENUM(suffix, name) QUARTIC_EDGE_ATTENTION_##suffix,
 typedef enum quartic_model_family {
     QUARTIC_MODEL_FAMILY_LIST(QUARTIC_MODEL_FAMILY_ENUM)
@@ -40,11 +50,13 @@ typedef enum quartic_model_family {
 typedef enum quartic_compatibility {
     QUARTIC_COMPATIBILITY_LIST(QUARTIC_COMPATIBILITY_ENUM)
 } quartic_compatibility;
+typedef enum quartic_readout { QUARTIC_READOUT_LIST(QUARTIC_READOUT_ENUM) } quartic_readout;
 typedef enum quartic_edge_attention {
     QUARTIC_EDGE_ATTENTION_LIST(QUARTIC_EDGE_ATTENTION_ENUM)
 } quartic_edge_attention;
 #undef QUARTIC_MODEL_FAMILY_ENUM
 #undef QUARTIC_COMPATIBILITY_ENUM
+#undef QUARTIC_READOUT_ENUM
 #undef QUARTIC_EDGE_ATTENTION_ENUM
 
 /* Every field of a configuration, once; names are the JSON keys and the constructor's arguments in PyTorch.
@@ -56,7 +68,7 @@ typedef enum quartic_edge_attention {
     CHOICE(model, quartic_model_family, QUARTIC_MODEL_QUARTIC, QUARTIC_MODEL_FAMILY_LIST, "the family")      \
     CHOICE(compatibility, quartic_compatibility, QUARTIC_COMPATIBILITY_DEFAULT, QUARTIC_COMPATIBILITY_LIST,  \
            "whose equations")                                                                                \
-    COUNT(num_tokens, 0, 1, 16777216, "size of the vocabulary; must be given")                               \
+    COUNT(num_tokens, 0, 0, 16777216, "size of the vocabulary; must be given, unless nodes have features")   \
     COUNT(dim, 0, 1, 65536, "width of a node; must be given")                                                \
     COUNT(depth, 0, 1, 4096, "number of layers; must be given")                                              \
     COUNT(dim_edges, 0, 0, 65536, "width of an edge; 0: as dim")                                             \
@@ -72,7 +84,13 @@ typedef enum quartic_edge_attention {
     FLAG(edges_diagonal_attn, 1, "nodes' own edges (i, i) attend to each other")                             \
     FLAG(ablate_edges, 0, "edges have no influence: the quadratic baseline")                                 \
     CHOICE(edge_attention, quartic_edge_attention, QUARTIC_EDGE_ATTENTION_AXIAL,                             \
-           QUARTIC_EDGE_ATTENTION_LIST, "how edges attend to edges")
+           QUARTIC_EDGE_ATTENTION_LIST, "how edges attend to edges")                                         \
+    COUNT(dim_node_features, 0, 0, 65536, "width of given node features, in the place of tokens; 0: tokens") \
+    COUNT(num_edge_types, 0, 0, 16777216, "kinds of given edges; 0: no types are given")                     \
+    COUNT(dim_edge_features, 0, 0, 65536, "width of given edge features; 0: none are given")                 \
+    FLAG(positions, 1, "nodes have positions 0..n-1; without, their order has no meaning")                   \
+    CHOICE(readout, quartic_readout, QUARTIC_READOUT_NODE, QUARTIC_READOUT_LIST, "what gets logits")         \
+    COUNT(num_classes, 0, 0, 16777216, "logits of one; 0: num_tokens")
 
 typedef struct quartic_model_config {
     size_t struct_size;
@@ -185,8 +203,11 @@ QUARTIC_API quartic_status quartic_model_save(const quartic_model *model, const 
 
 /* ---- running ----------------------------------------------------------------------------------------- */
 
-/* Logits, float (batch, length, num_tokens). Errors: INVALID_ARGUMENT with the figures (a token out of range,
- * more tokens than max_seq_len), OUT_OF_MEMORY, OUT_OF_DEVICE_MEMORY, NON_FINITE (naming the first logit). */
+/* The calls below are for models of tokens without given edges; quartic_model_batch is for all models. */
+
+/* Logits, float (batch, length, num_classes), or for other read-outs as told at QUARTIC_READOUT_LIST. Errors:
+ * INVALID_ARGUMENT with the figures (a token out of range, more tokens than max_seq_len), OUT_OF_MEMORY,
+ * OUT_OF_DEVICE_MEMORY, NON_FINITE (naming the first logit). */
 QUARTIC_API quartic_status quartic_model_forward(quartic_model *model, uint32_t batch, uint32_t length,
                                                  const int32_t *tokens, const uint8_t *mask,
                                                  float *out_logits);
@@ -194,7 +215,7 @@ QUARTIC_API quartic_status quartic_model_forward(quartic_model *model, uint32_t 
 /* What a forward pass can show besides logits; a NULL pointer leaves that one out. */
 typedef struct quartic_model_readout {
     size_t struct_size;
-    float *logits; /* (batch, length, num_tokens) */
+    float *logits; /* as of quartic_model_forward */
     float
         *attention; /* (depth, batch, heads, i, j): node attention after softmax, node i looking at node j */
     float *edges;   /* (depth, batch, i, j, dim_edges): the edges after each layer */
@@ -224,6 +245,38 @@ QUARTIC_API quartic_status quartic_model_gradients(quartic_model *model, uint32_
 QUARTIC_API quartic_status quartic_model_read_gradient(const quartic_model *model, const char *name,
                                                        float *out_numbers, uint64_t elements);
 
+/* Graphs of up to `length` nodes, or sequences. What the configuration asks for must be there, all else NULL.
+ */
+typedef struct quartic_model_batch {
+    size_t struct_size;
+    uint32_t batch, length;
+    const int32_t *tokens;      /* (batch, length), if dim_node_features is 0 */
+    const float *node_features; /* (batch, length, dim_node_features), else */
+    const int32_t *edge_types;  /* (batch, i, j) in [0, num_edge_types), if that is not 0: of the edge that i
+                                   sees  from j; a negative one adds nothing */
+    const float *edge_features; /* (batch, i, j, dim_edge_features), if that is not 0 */
+    const uint8_t *mask;        /* (batch, length), 1 = real, or NULL: no padding */
+    const int32_t *targets;     /* as many as rows of logits; only for losses, else NULL is fine */
+} quartic_model_batch;
+#define QUARTIC_MODEL_BATCH_INIT                                                                             \
+    { sizeof(quartic_model_batch), 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/* Rows of logits of such a batch, each num_classes wide: batch * length for nodes, batch * length * length
+ * for edges, batch for graphs. */
+QUARTIC_API uint64_t quartic_model_logit_rows(const quartic_model *model, uint32_t batch, uint32_t length);
+
+/* As the calls of the same names above. Errors also: INVALID_ARGUMENT for what is missing or not asked for,
+ * an edge type out of range, and for a graph read-out a graph without a real node; NON_FINITE for features.
+ */
+QUARTIC_API quartic_status quartic_model_forward_batch(quartic_model *model, const quartic_model_batch *batch,
+                                                       float *out_logits);
+QUARTIC_API quartic_status quartic_model_inspect_batch(quartic_model *model, const quartic_model_batch *batch,
+                                                       const quartic_model_readout *readout);
+QUARTIC_API quartic_status quartic_model_loss_batch(quartic_model *model, const quartic_model_batch *batch,
+                                                    float *out_loss);
+QUARTIC_API quartic_status quartic_model_gradients_batch(quartic_model *model,
+                                                         const quartic_model_batch *batch, float *out_loss);
+
 /* What a call needs of the device's memory besides the weights, before anything is compiled: of forward, or
  * of gradients if with_gradients is 1. */
 QUARTIC_API quartic_status quartic_model_measure(const quartic_model *model, uint32_t batch, uint32_t length,
@@ -233,10 +286,28 @@ QUARTIC_API quartic_status quartic_model_measure(const quartic_model *model, uin
 /* Appends the forward pass to the caller's graph and returns the logits (b, n, num_tokens), or no value after
  * an error (see quartic_graph_status). parameters: float32 with the flat weight tensor's element count
  * (usually a graph parameter to be bound to quartic_model_weights); tokens: int32 (b, n); mask: int32 (b, n),
- * 1 = real, or no value. */
+ * 1 = real, or no value. For models of tokens without given edges. */
 QUARTIC_API quartic_value quartic_model_append(const quartic_model *model, quartic_graph *graph,
                                                quartic_value parameters, quartic_value tokens,
                                                quartic_value mask);
+
+/* The same for all models. What the configuration asks for must be there, all else no value. */
+typedef struct quartic_model_inputs {
+    quartic_value tokens;        /* int32 (b, n) */
+    quartic_value node_features; /* (b, n, dim_node_features) */
+    quartic_value edge_types;    /* int32 (b, i, j) */
+    quartic_value edge_features; /* (b, i, j, dim_edge_features) */
+    quartic_value mask;          /* int32 (b, n), 1 = real, or no value */
+} quartic_model_inputs;
+#define QUARTIC_MODEL_INPUTS_INIT                                                                            \
+    {                                                                                                        \
+        {0}, {0}, {0}, {0}, {                                                                                \
+            0                                                                                                \
+        }                                                                                                    \
+    }
+QUARTIC_API quartic_value quartic_model_append_inputs(const quartic_model *model, quartic_graph *graph,
+                                                      quartic_value parameters,
+                                                      const quartic_model_inputs *inputs);
 
 #ifdef __cplusplus
 }

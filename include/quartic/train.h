@@ -89,6 +89,12 @@ QUARTIC_API quartic_status quartic_trainer_step(quartic_trainer *trainer, const 
                                                 const int32_t *targets, const uint8_t *mask,
                                                 quartic_step_report *out_report);
 
+/* The same on a batch of accumulation * batch graphs or sequences of `length`, for all models; it has a mask
+ * exactly if the configuration says masked. */
+QUARTIC_API quartic_status quartic_trainer_step_batch(quartic_trainer *trainer,
+                                                      const quartic_model_batch *batch,
+                                                      quartic_step_report *out_report);
+
 /* One step of next-token prediction on windows of length + 1 tokens drawn from data by quartic_batch_sample
  * with the trainer's seed and step. Errors: also too little data. */
 QUARTIC_API quartic_status quartic_trainer_step_sampled(quartic_trainer *trainer, const int32_t *data,

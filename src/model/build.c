@@ -57,13 +57,9 @@ static void append_task(task_build *build) {
     const quartic_model_config *config = &model->config;
     const quartic_model_task *task = build->task;
     const uint32_t b = task->batch, n = task->length;
-    const quartic_shape tokens_shape = QUARTIC_SHAPE(b, n);
-    quartic_model_inputs inputs = {{0}, {0}};
-
     quartic_value storage =
         quartic_graph_parameter(graph, "parameters", &QUARTIC_SHAPE((uint32_t)model->set.elements));
-    inputs.tokens = quartic_graph_input(graph, "tokens", QUARTIC_INT32, &tokens_shape);
-    if (task->masked) inputs.mask = quartic_graph_input(graph, "mask", QUARTIC_INT32, &tokens_shape);
+    const quartic_model_inputs inputs = quartic_model_declare_inputs(graph, config, b, n, task->masked);
     /* The set is only read while building. */
     quartic_nn nn = quartic_nn_build(graph, (quartic_parameter_set *)(uintptr_t)&model->set, storage);
     if (task->dropout && config->dropout > 0.0f) {
@@ -75,8 +71,10 @@ static void append_task(task_build *build) {
     output_layers(graph, "attention", build->taps.attention, config->depth);
     output_layers(graph, "edges", build->taps.edges, config->depth);
     if (task->loss) {
-        quartic_value targets = quartic_graph_input(graph, "targets", QUARTIC_INT32, &QUARTIC_SHAPE(b * n));
-        quartic_value rows = quartic_reshape(graph, build->logits, &QUARTIC_SHAPE(b * n, config->num_tokens));
+        const uint32_t count = (uint32_t)quartic_model_logit_rows(model, b, n);
+        quartic_value targets = quartic_graph_input(graph, "targets", QUARTIC_INT32, &QUARTIC_SHAPE(count));
+        quartic_value rows =
+            quartic_reshape(graph, build->logits, &QUARTIC_SHAPE(count, config->num_classes));
         build->loss = quartic_cross_entropy(graph, rows, targets);
         quartic_graph_output(graph, "loss", build->loss);
     }
@@ -112,30 +110,62 @@ quartic_status quartic_model_build(const quartic_model *model, const quartic_mod
     return status;
 }
 
-quartic_value quartic_model_append(const quartic_model *model, quartic_graph *graph, quartic_value parameters,
-                                   quartic_value tokens, quartic_value mask) {
+/* An input that the caller appends to: there exactly if the configuration asks for it, and of the shape. */
+static quartic_status check_input(const quartic_graph *graph, const char *name, quartic_value value,
+                                  bool asked, quartic_dtype dtype, const quartic_shape *want) {
+    if (!asked && value.id == 0) return QUARTIC_OK;
+    if (!asked || value.id == 0)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "the model %s %s", asked ? "needs" : "does not take",
+                            name);
+    const quartic_shape shape = quartic_graph_shape(graph, value);
+    char text[QUARTIC_SHAPE_TEXT], want_text[QUARTIC_SHAPE_TEXT];
+    if (quartic_graph_dtype(graph, value) != dtype || !quartic_shape_equal(&shape, want))
+        return quartic_fail(QUARTIC_SHAPE_MISMATCH, "%s must have shape %s as %s, not %s as %s", name,
+                            quartic_shape_text(want, want_text), dtype == QUARTIC_INT32 ? "int32" : "float32",
+                            quartic_shape_text(&shape, text),
+                            quartic_graph_dtype(graph, value) == QUARTIC_INT32 ? "int32" : "float32");
+    return QUARTIC_OK;
+}
+
+static quartic_status check_appended(const quartic_model *model, const quartic_graph *graph,
+                                     quartic_value parameters, const quartic_model_inputs *inputs) {
+    const quartic_model_config *config = &model->config;
+    const uint32_t node_width = config->dim_node_features, edge_width = config->dim_edge_features;
+    QUARTIC_TRY(quartic_graph_status(graph));
+    const quartic_shape flat = QUARTIC_SHAPE((uint32_t)model->set.elements);
+    QUARTIC_TRY(check_input(graph, "the model's parameters", parameters, true, QUARTIC_FLOAT32, &flat));
+    const quartic_value nodes = node_width == 0 ? inputs->tokens : inputs->node_features;
+    const quartic_shape shape = quartic_graph_shape(graph, nodes);
+    const uint32_t b = shape.dims[0], n = shape.dims[1];
+    QUARTIC_TRY(check_input(graph, "the tokens", inputs->tokens, node_width == 0, QUARTIC_INT32,
+                            &QUARTIC_SHAPE(b, n)));
+    QUARTIC_TRY(check_input(graph, "the node features", inputs->node_features, node_width != 0,
+                            QUARTIC_FLOAT32, &QUARTIC_SHAPE(b, n, node_width)));
+    QUARTIC_TRY(quartic_model_check_size(model, b, n));
+    QUARTIC_TRY(check_input(graph, "the edge types", inputs->edge_types, config->num_edge_types != 0,
+                            QUARTIC_INT32, &QUARTIC_SHAPE(b, n, n)));
+    QUARTIC_TRY(check_input(graph, "the edge features", inputs->edge_features, edge_width != 0,
+                            QUARTIC_FLOAT32, &QUARTIC_SHAPE(b, n, n, edge_width)));
+    return check_input(graph, "the mask", inputs->mask, inputs->mask.id != 0, QUARTIC_INT32,
+                       &QUARTIC_SHAPE(b, n));
+}
+
+quartic_value quartic_model_append_inputs(const quartic_model *model, quartic_graph *graph,
+                                          quartic_value parameters, const quartic_model_inputs *inputs) {
     const quartic_value none = {0};
-    quartic_shape shape = quartic_graph_shape(graph, parameters),
-                  token_shape = quartic_graph_shape(graph, tokens);
-    quartic_status status = quartic_graph_status(graph);
-    if (status == QUARTIC_OK && (shape.rank != 1 || shape.dims[0] != model->set.elements)) {
-        char text[QUARTIC_SHAPE_TEXT];
-        status = quartic_fail(QUARTIC_SHAPE_MISMATCH, "the model's parameters must have shape (%llu), not %s",
-                              (unsigned long long)model->set.elements, quartic_shape_text(&shape, text));
-    }
-    if (status == QUARTIC_OK && (token_shape.rank != 2 || token_shape.dims[1] > model->config.max_seq_len)) {
-        char text[QUARTIC_SHAPE_TEXT];
-        status = quartic_fail(QUARTIC_SHAPE_MISMATCH,
-                              "the tokens have shape %s; they must be (b, n) with n at most max_seq_len = %u",
-                              quartic_shape_text(&token_shape, text), model->config.max_seq_len);
-    }
+    quartic_status status = check_appended(model, graph, parameters, inputs);
     if (status != QUARTIC_OK) {
         quartic_graph_fail(graph, status);
         return none;
     }
     quartic_nn nn = quartic_nn_build(graph, (quartic_parameter_set *)(uintptr_t)&model->set, parameters);
-    const quartic_model_inputs inputs = {.tokens = tokens, .mask = mask};
-    quartic_value logits = quartic_model_family_of(&model->config)->build(&nn, &model->config, &inputs, NULL);
+    quartic_value logits = quartic_model_family_of(&model->config)->build(&nn, &model->config, inputs, NULL);
     quartic_nn_end(&nn);
     return logits;
+}
+
+quartic_value quartic_model_append(const quartic_model *model, quartic_graph *graph, quartic_value parameters,
+                                   quartic_value tokens, quartic_value mask) {
+    const quartic_model_inputs inputs = {.tokens = tokens, .mask = mask};
+    return quartic_model_append_inputs(model, graph, parameters, &inputs);
 }

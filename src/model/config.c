@@ -82,6 +82,40 @@ quartic_status quartic_model_config_write_json(const quartic_model_config *confi
 
 void quartic_model_config_derive(quartic_model_config *config) {
     if (config->dim_edges == 0) config->dim_edges = config->dim;
+    if (config->num_classes == 0) config->num_classes = config->num_tokens;
+}
+
+/* What the fields about inputs and read-outs mean together. */
+static quartic_status check_inputs(const quartic_model_config *config) {
+    const char *what = quartic_model_field_table.what;
+    const bool features = config->dim_node_features != 0;
+    if (!features && config->num_tokens == 0)
+        return quartic_fail(
+            QUARTIC_INVALID_ARGUMENT,
+            "%s must say \"num_tokens\": an integer from 1 to 16777216 (or \"dim_node_features\", for "
+            "nodes with features in the place of tokens)",
+            what);
+    if (features && config->num_tokens != 0)
+        return quartic_fail(
+            QUARTIC_INVALID_ARGUMENT,
+            "\"num_tokens\" %u and \"dim_node_features\" %u of %s: nodes have either tokens or "
+            "features; leave one of them out",
+            config->num_tokens, config->dim_node_features, what);
+    if (config->num_classes == 0)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                            "%s must say \"num_classes\", since there are no tokens to be predicted", what);
+    const bool graphs = features || config->num_edge_types != 0 || config->dim_edge_features != 0 ||
+                        !config->positions || config->readout != QUARTIC_READOUT_NODE ||
+                        config->num_classes != config->num_tokens;
+    if (graphs && !quartic_model_family_of(config)->takes_graphs)
+        return quartic_fail(
+            QUARTIC_INVALID_ARGUMENT,
+            "\"model\": \"%s\" takes tokens with positions and predicts tokens; \"dim_node_features\", "
+            "\"num_edge_types\", \"dim_edge_features\", \"positions\", \"readout\" and \"num_classes\" are "
+            "for "
+            "\"quartic\" and \"relational\"",
+            model_choices[config->model]);
+    return QUARTIC_OK;
 }
 
 quartic_status quartic_model_config_check(const quartic_model_config *config) {
@@ -89,6 +123,7 @@ quartic_status quartic_model_config_check(const quartic_model_config *config) {
     QUARTIC_TRY(quartic_fields_check(&quartic_model_field_table, config));
     quartic_model_config derived = *config;
     quartic_model_config_derive(&derived);
+    QUARTIC_TRY(check_inputs(&derived));
     return quartic_model_family_of(&derived)->check(&derived);
 }
 

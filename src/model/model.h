@@ -1,8 +1,8 @@
 /* model.h (internal): what the rooms model and train share of a model.
  *
- * A model's graphs use these names: parameter "parameters" (P), inputs "tokens" (b, n), "mask" (b, n),
- * "targets" (b n), "dropout_seed" (2), state "gradients" (P), outputs "logits", "loss", "attention.<layer>",
- * "edges.<layer>".
+ * A model's graphs use these names: parameter "parameters" (P), inputs as of quartic_model_declare_inputs and
+ * "targets" (rows of logits), "dropout_seed" (2), state "gradients" (P), outputs "logits", "loss",
+ * "attention.<layer>", "edges.<layer>".
  */
 #ifndef QUARTIC_MODEL_MODEL_H
 #define QUARTIC_MODEL_MODEL_H
@@ -55,9 +55,22 @@ struct quartic_model {
 quartic_status quartic_model_build(const quartic_model *model, const quartic_model_task *task,
                                    bool *out_trained, quartic_graph **out_graph);
 
-/* Refuses a batch that the model cannot take: sizes, tokens and (if given) targets out of range. */
-quartic_status quartic_model_check_batch(const quartic_model *model, uint32_t batch, uint32_t length,
-                                         const int32_t *tokens, const int32_t *targets);
+/* Refuses sizes that the model cannot take. */
+quartic_status quartic_model_check_size(const quartic_model *model, uint32_t batch, uint32_t length);
+/* Refuses a batch that the model cannot take: sizes, what is missing or not asked for, what is out of range.
+ */
+quartic_status quartic_model_check_batch(const quartic_model *model, const quartic_model_batch *in,
+                                         bool with_targets);
+/* Graphs first .. first + count - 1 of a batch. */
+quartic_model_batch quartic_model_batch_part(const quartic_model *model, const quartic_model_batch *in,
+                                             uint32_t first, uint32_t count);
+/* Writes a program's inputs from a checked batch; mask (b, n) is where the mask is widened, if there is one.
+ */
+quartic_status quartic_model_write_batch(const quartic_model *model, quartic_program *program,
+                                         const quartic_model_batch *in, int32_t *mask, bool with_targets);
+/* Writes count numbers of 4 bytes. */
+quartic_status quartic_model_write_input(quartic_program *program, const char *name, const void *data,
+                                         size_t count);
 
 /* Reads the tensors prefix + name of all the model's weights out of a file into a flat host storage (P),
  * checked: all there, right shapes, real types, finite. Gaps are zeroed. */

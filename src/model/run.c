@@ -6,36 +6,6 @@
 #include "base/alloc.h"
 #include "model/model.h"
 
-quartic_status quartic_model_check_batch(const quartic_model *model, uint32_t batch, uint32_t length,
-                                         const int32_t *tokens, const int32_t *targets) {
-    const quartic_model_config *config = &model->config;
-    if (batch == 0 || length == 0)
-        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
-                            "a batch of %u sequences of %u tokens; give at least one of each", batch, length);
-    if (length > config->max_seq_len)
-        return quartic_fail(
-            QUARTIC_INVALID_ARGUMENT,
-            "%u tokens in a sequence, the model takes at most max_seq_len = %u; give shorter sequences",
-            length, config->max_seq_len);
-    uint64_t count = (uint64_t)batch * length;
-    if (tokens == NULL) return QUARTIC_OK;
-    for (uint64_t i = 0; i < count; ++i) {
-        if (tokens[i] < 0 || (uint32_t)tokens[i] >= config->num_tokens)
-            return quartic_fail(
-                QUARTIC_INVALID_ARGUMENT,
-                "token %d at (%llu, %llu) is outside the vocabulary, 0 to num_tokens - 1 = %u", tokens[i],
-                (unsigned long long)(i / length), (unsigned long long)(i % length), config->num_tokens - 1);
-        if (targets != NULL && targets[i] >= 0 && (uint32_t)targets[i] >= config->num_tokens)
-            return quartic_fail(
-                QUARTIC_INVALID_ARGUMENT,
-                "target %d at (%llu, %llu) is outside the vocabulary, 0 to num_tokens - 1 = %u "
-                "(negative: ignored)",
-                targets[i], (unsigned long long)(i / length), (unsigned long long)(i % length),
-                config->num_tokens - 1);
-    }
-    return QUARTIC_OK;
-}
-
 /* ---- the cache ---- */
 
 static bool same_task(const quartic_model_task *a, const quartic_model_task *b) {
@@ -100,12 +70,6 @@ static quartic_status find_program(quartic_model *model, const quartic_model_tas
 
 /* ---- input, output ---- */
 
-static quartic_status write_input(quartic_program *program, const char *name, const void *data,
-                                  size_t count) {
-    quartic_tensor *tensor = quartic_program_tensor(program, name);
-    return tensor == NULL ? QUARTIC_INTERNAL : quartic_tensor_write(tensor, data, 4 * count);
-}
-
 static quartic_status read_output(quartic_program *program, const char *name, float *out) {
     quartic_tensor *tensor = quartic_program_tensor(program, name);
     if (tensor == NULL) return QUARTIC_INTERNAL;
@@ -113,22 +77,13 @@ static quartic_status read_output(quartic_program *program, const char *name, fl
     return quartic_tensor_read(tensor, out, sizeof out[0] * quartic_shape_elements(&shape));
 }
 
-/* Writes the inputs of a checked batch and runs. */
-static quartic_status run(quartic_model *model, const quartic_model_task *task, const int32_t *tokens,
-                          const int32_t *targets, const uint8_t *mask, quartic_model_program **out_program) {
-    if (tokens == NULL || (task->loss && targets == NULL))
-        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s are NULL",
-                            tokens == NULL ? "the tokens" : "the targets");
-    QUARTIC_TRY(quartic_model_check_batch(model, task->batch, task->length, tokens, targets));
+/* Checks a batch, finds its program, writes the inputs and runs. */
+static quartic_status run(quartic_model *model, const quartic_model_task *task, const quartic_model_batch *in,
+                          quartic_model_program **out_program) {
+    QUARTIC_TRY(quartic_model_check_batch(model, in, task->loss));
     QUARTIC_TRY(find_program(model, task, out_program));
     quartic_program *program = (*out_program)->program;
-    size_t count = (size_t)task->batch * task->length;
-    QUARTIC_TRY(write_input(program, "tokens", tokens, count));
-    if (task->masked) {
-        for (size_t i = 0; i < count; ++i) (*out_program)->mask[i] = mask[i] != 0;
-        QUARTIC_TRY(write_input(program, "mask", (*out_program)->mask, count));
-    }
-    if (task->loss) QUARTIC_TRY(write_input(program, "targets", targets, count));
+    QUARTIC_TRY(quartic_model_write_batch(model, program, in, (*out_program)->mask, task->loss));
     return quartic_program_run(program);
 }
 
@@ -144,13 +99,6 @@ static quartic_status check_finite(const char *what, const float *numbers, uint6
 
 /* ---- the calls ---- */
 
-quartic_status quartic_model_forward(quartic_model *model, uint32_t batch, uint32_t length,
-                                     const int32_t *tokens, const uint8_t *mask, float *out_logits) {
-    quartic_model_readout readout = QUARTIC_MODEL_READOUT_INIT;
-    readout.logits = out_logits;
-    return quartic_model_inspect(model, batch, length, tokens, mask, &readout);
-}
-
 /* Reads "name.0", "name.1", .. one after the other. */
 static quartic_status read_layers(const quartic_model *model, quartic_program *program, const char *name,
                                   uint64_t layer_elements, float *out) {
@@ -162,9 +110,8 @@ static quartic_status read_layers(const quartic_model *model, quartic_program *p
     return QUARTIC_OK;
 }
 
-quartic_status quartic_model_inspect(quartic_model *model, uint32_t batch, uint32_t length,
-                                     const int32_t *tokens, const uint8_t *mask,
-                                     const quartic_model_readout *readout) {
+quartic_status quartic_model_inspect_batch(quartic_model *model, const quartic_model_batch *in,
+                                           const quartic_model_readout *readout) {
     if (readout->struct_size != sizeof *readout)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT,
                             "the readout has struct_size %zu, not %zu; start from "
@@ -173,15 +120,15 @@ quartic_status quartic_model_inspect(quartic_model *model, uint32_t batch, uint3
     if (readout->logits == NULL && readout->attention == NULL && readout->edges == NULL)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT,
                             "the readout asks for nothing; set one of its pointers");
-    const quartic_model_task task = {.batch = batch,
-                                     .length = length,
-                                     .masked = mask != NULL,
+    const quartic_model_task task = {.batch = in->batch,
+                                     .length = in->length,
+                                     .masked = in->mask != NULL,
                                      .logits = readout->logits != NULL,
                                      .attention = readout->attention != NULL,
                                      .edges = readout->edges != NULL};
     quartic_model_program *entry;
-    QUARTIC_TRY(run(model, &task, tokens, NULL, mask, &entry));
-    const uint64_t tokens_count = (uint64_t)batch * length, pairs = tokens_count * length;
+    QUARTIC_TRY(run(model, &task, in, &entry));
+    const uint64_t pairs = (uint64_t)in->batch * in->length * in->length;
     if (readout->attention != NULL)
         QUARTIC_TRY(
             read_layers(model, entry->program, "attention", pairs * model->config.heads, readout->attention));
@@ -190,46 +137,90 @@ quartic_status quartic_model_inspect(quartic_model *model, uint32_t batch, uint3
             read_layers(model, entry->program, "edges", pairs * model->config.dim_edges, readout->edges));
     if (readout->logits == NULL) return QUARTIC_OK;
     QUARTIC_TRY(read_output(entry->program, "logits", readout->logits));
-    return check_finite("logits", readout->logits, tokens_count * model->config.num_tokens);
+    const uint64_t rows = quartic_model_logit_rows(model, in->batch, in->length);
+    return check_finite("logits", readout->logits, rows * model->config.num_classes);
 }
 
-static quartic_status run_loss(quartic_model *model, uint32_t batch, uint32_t length, const int32_t *tokens,
-                               const int32_t *targets, const uint8_t *mask, bool gradients, float *out_loss) {
-    const quartic_model_task task = {.batch = batch,
-                                     .length = length,
-                                     .masked = mask != NULL,
+quartic_status quartic_model_forward_batch(quartic_model *model, const quartic_model_batch *in,
+                                           float *out_logits) {
+    quartic_model_readout readout = QUARTIC_MODEL_READOUT_INIT;
+    readout.logits = out_logits;
+    return quartic_model_inspect_batch(model, in, &readout);
+}
+
+static quartic_status run_loss(quartic_model *model, const quartic_model_batch *in, bool gradients,
+                               float *out_loss) {
+    const quartic_model_task task = {.batch = in->batch,
+                                     .length = in->length,
+                                     .masked = in->mask != NULL,
                                      .loss = true,
                                      .gradients = gradients,
                                      .clear = gradients};
     quartic_model_program *entry;
-    QUARTIC_TRY(run(model, &task, tokens, targets, mask, &entry));
+    QUARTIC_TRY(run(model, &task, in, &entry));
     QUARTIC_TRY(read_output(entry->program, "loss", out_loss));
     return check_finite("loss", out_loss, 1);
 }
 
-quartic_status quartic_model_loss(quartic_model *model, uint32_t batch, uint32_t length,
-                                  const int32_t *tokens, const int32_t *targets, const uint8_t *mask,
-                                  float *out_loss) {
-    return run_loss(model, batch, length, tokens, targets, mask, false, out_loss);
+quartic_status quartic_model_loss_batch(quartic_model *model, const quartic_model_batch *in,
+                                        float *out_loss) {
+    return run_loss(model, in, false, out_loss);
 }
 
-quartic_status quartic_model_gradients(quartic_model *model, uint32_t batch, uint32_t length,
-                                       const int32_t *tokens, const int32_t *targets, const uint8_t *mask,
-                                       float *out_loss) {
+quartic_status quartic_model_gradients_batch(quartic_model *model, const quartic_model_batch *in,
+                                             float *out_loss) {
     model->has_gradients = false;
     if (model->gradients == NULL) {
         quartic_shape shape = QUARTIC_SHAPE((uint32_t)model->set.elements);
         QUARTIC_TRY(quartic_tensor_create(model->device, QUARTIC_FLOAT32, &shape, &model->gradients));
     }
-    QUARTIC_TRY(run_loss(model, batch, length, tokens, targets, mask, true, out_loss));
+    QUARTIC_TRY(run_loss(model, in, true, out_loss));
     model->has_gradients = true;
     return QUARTIC_OK;
 }
 
+/* ---- the same for tokens alone ---- */
+
+static quartic_model_batch batch_of(uint32_t batch, uint32_t length, const int32_t *tokens,
+                                    const int32_t *targets, const uint8_t *mask) {
+    quartic_model_batch in = QUARTIC_MODEL_BATCH_INIT;
+    in.batch = batch, in.length = length, in.tokens = tokens, in.targets = targets, in.mask = mask;
+    return in;
+}
+
+quartic_status quartic_model_forward(quartic_model *model, uint32_t batch, uint32_t length,
+                                     const int32_t *tokens, const uint8_t *mask, float *out_logits) {
+    const quartic_model_batch in = batch_of(batch, length, tokens, NULL, mask);
+    return quartic_model_forward_batch(model, &in, out_logits);
+}
+
+quartic_status quartic_model_inspect(quartic_model *model, uint32_t batch, uint32_t length,
+                                     const int32_t *tokens, const uint8_t *mask,
+                                     const quartic_model_readout *readout) {
+    const quartic_model_batch in = batch_of(batch, length, tokens, NULL, mask);
+    return quartic_model_inspect_batch(model, &in, readout);
+}
+
+quartic_status quartic_model_loss(quartic_model *model, uint32_t batch, uint32_t length,
+                                  const int32_t *tokens, const int32_t *targets, const uint8_t *mask,
+                                  float *out_loss) {
+    const quartic_model_batch in = batch_of(batch, length, tokens, targets, mask);
+    return quartic_model_loss_batch(model, &in, out_loss);
+}
+
+quartic_status quartic_model_gradients(quartic_model *model, uint32_t batch, uint32_t length,
+                                       const int32_t *tokens, const int32_t *targets, const uint8_t *mask,
+                                       float *out_loss) {
+    const quartic_model_batch in = batch_of(batch, length, tokens, targets, mask);
+    return quartic_model_gradients_batch(model, &in, out_loss);
+}
+
+/* ---- memory ---- */
+
 quartic_status quartic_model_measure(const quartic_model *model, uint32_t batch, uint32_t length,
                                      uint32_t masked, uint32_t with_gradients,
                                      quartic_program_memory *out_memory) {
-    QUARTIC_TRY(quartic_model_check_batch(model, batch, length, NULL, NULL));
+    QUARTIC_TRY(quartic_model_check_size(model, batch, length));
     const quartic_model_task task = {.batch = batch,
                                      .length = length,
                                      .masked = masked != 0,

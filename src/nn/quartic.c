@@ -3,11 +3,12 @@
  * x = token_emb[t] + pos_emb;  e_ij = LayerNorm(W (R x_i + C x_j)) + MLP(i - j)
  * per layer: hyper-connected node attention with edges (its maps flow into e) · hyper-connected feedforward ·
  *            e <- e + axial(e) (axial has residuals of its own) · e <- e + feedforward(e)
- * logits = W rms(sum of streams)
+ * logits = W rms(sum of streams); the other read-outs: inputs.h
  */
 #include <math.h>
 
 #include "nn/attention.h"
+#include "nn/inputs.h"
 #include "nn/models.h"
 
 static quartic_status quartic_check(const quartic_model_config *config) {
@@ -19,6 +20,11 @@ static quartic_status quartic_check(const quartic_model_config *config) {
             "attention overwrites every row with the diagonal, fails for more than one sequence "
             "and ignores mask and causality, so it is not reproduced; set edges_diagonal_attn to "
             "false, or compatibility to \"default\"");
+    if (config->ablate_edges && config->readout == QUARTIC_READOUT_EDGE)
+        return quartic_fail(
+            QUARTIC_INVALID_ARGUMENT,
+            "ablate_edges with readout \"edge\": ablated edges learn nothing of the nodes, so there "
+            "is nothing to read out; set one of them otherwise");
     return QUARTIC_OK;
 }
 
@@ -43,20 +49,19 @@ static quartic_value edge_layer(quartic_nn *nn, const quartic_model_config *conf
 static quartic_value quartic_build(quartic_nn *nn, const quartic_model_config *config,
                                    const quartic_model_inputs *inputs, const quartic_model_taps *taps) {
     quartic_graph *graph = nn->graph;
-    const uint32_t n = quartic_graph_shape(graph, inputs->tokens).dims[1],
-                   streams = config->num_residual_streams;
+    const uint32_t streams = config->num_residual_streams;
 
-    quartic_value x =
-        quartic_nn_token_embedding(nn, "token_emb.weight", inputs->tokens, config->num_tokens, config->dim);
-    x = quartic_add(graph, x,
-                    quartic_nn_position_embedding(nn, "pos_emb.weight", n, config->max_seq_len,
-                                                  config->dim)); // (b, n, D)
+    quartic_value x = quartic_nn_nodes(nn, config, inputs); // (b, n, D)
     quartic_nn_push(nn, "to_edge_emb");
     quartic_value e = quartic_nn_edge_embedding(nn, x, config->dim_edges); // (b, i, j, De)
     quartic_nn_pop(nn);
-    quartic_nn_push(nn, "dynamic_rel_pos_bias");
-    e = quartic_add(graph, e, quartic_nn_position_bias(nn, n, config->dim, config->dim_edges));
-    quartic_nn_pop(nn);
+    if (config->positions) {
+        const uint32_t n = quartic_graph_shape(graph, x).dims[1];
+        quartic_nn_push(nn, "dynamic_rel_pos_bias");
+        e = quartic_add(graph, e, quartic_nn_position_bias(nn, n, config->dim, config->dim_edges));
+        quartic_nn_pop(nn);
+    }
+    e = quartic_nn_given_edges(nn, config, inputs, e);
 
     quartic_value residuals = quartic_nn_expand_streams(nn, x, streams); // (b, n, S, D)
     for (uint32_t layer = 0; layer < config->depth; ++layer) {
@@ -94,8 +99,10 @@ static quartic_value quartic_build(quartic_nn *nn, const quartic_model_config *c
         if (taps && taps->edges) taps->edges[layer] = e;
         quartic_nn_pop(nn);
     }
-    x = quartic_nn_rms(nn, quartic_nn_reduce_streams(nn, residuals, streams), "to_logits.0.scale");
-    return quartic_nn_linear(nn, x, "to_logits.1", config->num_tokens, false); // (b, n, V)
+    x = quartic_nn_read_from(config, quartic_nn_reduce_streams(nn, residuals, streams), e);
+    x = quartic_nn_read_out(nn, config, quartic_nn_rms(nn, x, "to_logits.0.scale"), inputs->mask);
+    return quartic_nn_linear(nn, x, "to_logits.1", config->num_classes, false);
 }
 
-const quartic_family quartic_family_quartic = {.check = quartic_check, .build = quartic_build};
+const quartic_family quartic_family_quartic = {
+    .takes_graphs = true, .check = quartic_check, .build = quartic_build};

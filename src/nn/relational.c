@@ -1,15 +1,18 @@
 /* relational.c: RelationalTransformer, nodes whose attention sees their edges, and edges that see their
  * nodes.
  *
- * x = token_emb[t] + pos_emb;  e_ij = LayerNorm(W (R x_i + C x_j))
- * per layer: x <- x + relational attention · x <- x + feedforward(x) ·
- *            e_ij <- e_ij + proj [x_i, x_j, e_ij, e_ji] (normed; causal: without e_ji) · e <- e +
- * feedforward(e) logits = W rms(x) All norms have eps 2^-23. compatibility "reference": q comes from node j,
- * its scale is dh^(1/2), no final norm.
+ *   x = token_emb[t] + pos_emb;  e_ij = LayerNorm(W (R x_i + C x_j))
+ * per layer:
+ *   x <- x + relational attention(x, e);  x <- x + feedforward(x)
+ *   e_ij <- e_ij + proj [x_i, x_j, e_ij, e_ji] of the normed (causal: without e_ji);  e <- e + feedforward(e)
+ *   logits = W rms(x); other inputs and read-outs: inputs.h
+ *
+ * All norms have eps 2^-23. compatibility "reference": q comes from node j, the scale is dh^(1/2), and there
+ * is no final norm.
  */
 #include <math.h>
 
-#include "nn/layers.h"
+#include "nn/inputs.h"
 #include "nn/models.h"
 
 static quartic_status relational_check(const quartic_model_config *config) {
@@ -88,19 +91,14 @@ static quartic_value nodes_to_edges(quartic_nn *nn, const quartic_model_config *
 
 static quartic_value relational_build(quartic_nn *nn, const quartic_model_config *config,
                                       const quartic_model_inputs *inputs, const quartic_model_taps *taps) {
-    quartic_graph *graph = nn->graph;
-    const uint32_t n = quartic_graph_shape(graph, inputs->tokens).dims[1];
     nn->norm_weight = "weight";
     nn->norm_eps = 0x1p-23f;
 
-    quartic_value x =
-        quartic_nn_token_embedding(nn, "token_emb.weight", inputs->tokens, config->num_tokens, config->dim);
-    x = quartic_add(graph, x,
-                    quartic_nn_position_embedding(nn, "pos_emb.weight", n, config->max_seq_len,
-                                                  config->dim)); // (b, n, D)
+    quartic_value x = quartic_nn_nodes(nn, config, inputs); // (b, n, D)
     quartic_nn_push(nn, "to_edge_emb");
     quartic_value e = quartic_nn_edge_embedding(nn, x, config->dim_edges); // (b, i, j, De)
     quartic_nn_pop(nn);
+    e = quartic_nn_given_edges(nn, config, inputs, e);
 
     for (uint32_t layer = 0; layer < config->depth; ++layer) {
         quartic_nn_push(nn, "layers.%u", layer);
@@ -120,9 +118,12 @@ static quartic_value relational_build(quartic_nn *nn, const quartic_model_config
         if (taps && taps->edges) taps->edges[layer] = e;
         quartic_nn_pop(nn);
     }
+    x = quartic_nn_read_from(config, x, e);
     quartic_value normed = quartic_nn_rms(nn, x, "final_norm.weight"); // a weight in both compatibilities
     if (config->compatibility == QUARTIC_COMPATIBILITY_DEFAULT) x = normed;
-    return quartic_nn_linear(nn, x, "to_logits", config->num_tokens, false); // (b, n, V)
+    x = quartic_nn_read_out(nn, config, x, inputs->mask);
+    return quartic_nn_linear(nn, x, "to_logits", config->num_classes, false);
 }
 
-const quartic_family quartic_family_relational = {.check = relational_check, .build = relational_build};
+const quartic_family quartic_family_relational = {
+    .takes_graphs = true, .check = relational_check, .build = relational_build};

@@ -67,7 +67,7 @@ static quartic_status build_both(const quartic_model *model, const quartic_train
 
 static quartic_status check_settings(const quartic_model *model, const quartic_trainer_config *config) {
     QUARTIC_TRY(quartic_trainer_config_check(config));
-    return quartic_model_check_batch(model, config->batch, config->length, NULL, NULL);
+    return quartic_model_check_size(model, config->batch, config->length);
 }
 
 static quartic_status measure(const quartic_model *model, const quartic_graph *graph,
@@ -188,29 +188,19 @@ void quartic_trainer_set_position(quartic_trainer *trainer, uint64_t position) {
 
 /* ---- the step ---- */
 
-static quartic_status write_input(quartic_program *program, const char *name, const void *data,
-                                  size_t count) {
-    quartic_tensor *tensor = quartic_program_tensor(program, name);
-    return tensor == NULL ? QUARTIC_INTERNAL : quartic_tensor_write(tensor, data, 4 * count);
-}
-
 /* One micro-batch of the step to come; its loss. */
-static quartic_status run_micro(quartic_trainer *trainer, uint32_t micro, const int32_t *tokens,
-                                const int32_t *targets, const uint8_t *mask, float *out_loss) {
+static quartic_status run_micro(quartic_trainer *trainer, uint32_t micro, const quartic_model_batch *in,
+                                float *out_loss) {
     const quartic_trainer_config *config = &trainer->config;
-    const size_t count = (size_t)config->batch * config->length;
-    QUARTIC_TRY(write_input(trainer->micro, "tokens", tokens + micro * count, count));
-    QUARTIC_TRY(write_input(trainer->micro, "targets", targets + micro * count, count));
-    if (config->masked) {
-        for (size_t i = 0; i < count; ++i) trainer->mask[i] = mask[micro * count + i] != 0;
-        QUARTIC_TRY(write_input(trainer->micro, "mask", trainer->mask, count));
-    }
+    const quartic_model_batch part =
+        quartic_model_batch_part(trainer->model, in, micro * config->batch, config->batch);
+    QUARTIC_TRY(quartic_model_write_batch(trainer->model, trainer->micro, &part, trainer->mask, true));
     if (trainer->model->config.dropout > 0.0f) {
         uint64_t index = 2 * (trainer->step * config->accumulation + micro);
         uint32_t words[2];
         for (uint32_t w = 0; w < 2; ++w)
             words[w] = quartic_random_bits(config->seed, QUARTIC_DROPOUT_STREAM, index + w);
-        QUARTIC_TRY(write_input(trainer->micro, "dropout_seed", words, 2));
+        QUARTIC_TRY(quartic_model_write_input(trainer->micro, "dropout_seed", words, 2));
     }
     QUARTIC_TRY(quartic_program_run(trainer->micro));
     quartic_tensor *loss = quartic_program_tensor(trainer->micro, "loss");
@@ -228,7 +218,7 @@ static quartic_status run_apply(quartic_trainer *trainer, float learning_rate) {
                             (float)(1.0 - pow((double)config->beta1, t)),
                             (float)(1.0 - pow((double)config->beta2, t)),
                             config->clip};
-    QUARTIC_TRY(write_input(trainer->apply, "hyper", hyper, 8));
+    QUARTIC_TRY(quartic_model_write_input(trainer->apply, "hyper", hyper, 8));
     return quartic_program_run(trainer->apply);
 }
 
@@ -243,13 +233,13 @@ static quartic_status clear_gradients(quartic_trainer *trainer) {
 }
 
 /* All micro-batches: mean loss and norm of the mean gradient. */
-static quartic_status accumulate(quartic_trainer *trainer, const int32_t *tokens, const int32_t *targets,
-                                 const uint8_t *mask, quartic_step_report *report) {
+static quartic_status accumulate(quartic_trainer *trainer, const quartic_model_batch *in,
+                                 quartic_step_report *report) {
     const uint32_t accumulation = trainer->config.accumulation;
     double loss_sum = 0.0;
     for (uint32_t micro = 0; micro < accumulation; ++micro) {
         float loss;
-        QUARTIC_TRY(run_micro(trainer, micro, tokens, targets, mask, &loss));
+        QUARTIC_TRY(run_micro(trainer, micro, in, &loss));
         loss_sum += (double)loss;
     }
     float squared;
@@ -259,19 +249,21 @@ static quartic_status accumulate(quartic_trainer *trainer, const int32_t *tokens
     return QUARTIC_OK;
 }
 
-quartic_status quartic_trainer_step(quartic_trainer *trainer, const int32_t *tokens, const int32_t *targets,
-                                    const uint8_t *mask, quartic_step_report *out_report) {
+quartic_status quartic_trainer_step_batch(quartic_trainer *trainer, const quartic_model_batch *in,
+                                          quartic_step_report *out_report) {
     const quartic_trainer_config *config = &trainer->config;
-    if (tokens == NULL || targets == NULL || (config->masked != 0) != (mask != NULL))
-        return quartic_fail(
-            QUARTIC_INVALID_ARGUMENT,
-            "a step needs tokens and targets, and a mask exactly if the trainer is masked (%s)",
-            config->masked ? "it is" : "it is not");
-    QUARTIC_TRY(quartic_model_check_batch(trainer->model, config->batch * config->accumulation,
-                                          config->length, tokens, targets));
+    if (in->batch != config->batch * config->accumulation || in->length != config->length)
+        return quartic_fail(QUARTIC_SHAPE_MISMATCH,
+                            "a step takes %u x %u graphs (accumulation, batch) of %u nodes, not %u of %u",
+                            config->accumulation, config->batch, config->length, in->batch, in->length);
+    if ((config->masked != 0) != (in->mask != NULL))
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                            "a step needs a mask exactly if the trainer is masked (%s)",
+                            config->masked ? "it is" : "it is not");
+    QUARTIC_TRY(quartic_model_check_batch(trainer->model, in, true));
     quartic_step_report report = {.step = trainer->step + 1,
                                   .learning_rate = quartic_learning_rate(config, trainer->step + 1)};
-    quartic_status status = accumulate(trainer, tokens, targets, mask, &report);
+    quartic_status status = accumulate(trainer, in, &report);
     if (status == QUARTIC_OK && out_report != NULL) *out_report = report;
     if (status == QUARTIC_OK && !(isfinite(report.loss) && isfinite(report.gradient_norm)))
         status = quartic_fail(
@@ -292,12 +284,25 @@ quartic_status quartic_trainer_step(quartic_trainer *trainer, const int32_t *tok
     return QUARTIC_OK;
 }
 
+quartic_status quartic_trainer_step(quartic_trainer *trainer, const int32_t *tokens, const int32_t *targets,
+                                    const uint8_t *mask, quartic_step_report *out_report) {
+    quartic_model_batch in = QUARTIC_MODEL_BATCH_INIT;
+    in.batch = trainer->config.batch * trainer->config.accumulation;
+    in.length = trainer->config.length;
+    in.tokens = tokens, in.targets = targets, in.mask = mask;
+    return quartic_trainer_step_batch(trainer, &in, out_report);
+}
+
 quartic_status quartic_trainer_step_sampled(quartic_trainer *trainer, const int32_t *data, uint64_t count,
                                             quartic_step_report *out_report) {
     const quartic_trainer_config *config = &trainer->config;
     if (config->masked)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT,
                             "sampled windows have no padding; use a trainer that is not masked");
+    if (trainer->model->config.readout != QUARTIC_READOUT_NODE)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                            "sampled windows have a target for each token, but the model's \"readout\" is not "
+                            "\"node\"; give it batches with targets of its own");
     QUARTIC_TRY(quartic_batch_sample(data, count, config->seed, trainer->step,
                                      config->batch * config->accumulation, config->length, trainer->tokens,
                                      trainer->targets));

@@ -78,6 +78,9 @@ static void check_asks_for_what_has_no_default(void **state) {
     (void)state;
     quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
     assert_int_equal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT);
+    assert_says("must say \"dim\"");
+    config.dim = 4, config.depth = 1;
+    assert_int_equal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT);
     assert_says("must say \"num_tokens\"");
     config = (quartic_model_config)QUARTIC_MODEL_CONFIG_INIT;
     config.num_tokens = 5, config.dim = 4, config.depth = 1, config.causal = 2;
