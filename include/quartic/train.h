@@ -17,10 +17,10 @@ extern "C" {
 #endif
 
 /* The settings of a training run, once; names are JSON keys. Kinds as in QUARTIC_MODEL_FIELD_LIST. A REAL's
- * most is included here: REAL(name, default, least, most, meaning). */
+ * most is included here: REAL(name, default, least, most, meaning). batch and length must be given. */
 #define QUARTIC_TRAINER_FIELD_LIST(COUNT, FLAG, REAL)                                                        \
-    COUNT(batch, 0, 1, 1048576, "sequences of one micro-batch; must be given")                               \
-    COUNT(length, 0, 1, 65536, "tokens of a sequence; must be given")                                        \
+    COUNT(batch, 0, 1, 1048576, "sequences of one micro-batch")                                              \
+    COUNT(length, 0, 1, 65536, "tokens of a sequence")                                                       \
     COUNT(accumulation, 1, 1, 65536, "micro-batches of one step")                                            \
     FLAG(masked, 0, "steps come with a mask")                                                                \
     REAL(learning_rate, 3e-4f, 0.0f, 1e3f, "AdamW's, at the end of the warm-up")                             \

@@ -128,6 +128,14 @@ static bool measure(const invocation *call, quartic_model *model, uint32_t lengt
     return true;
 }
 
+/* The form of Taylor attention over rows and columns of n edges; NULL if the model has none. */
+static const char *taylor_form(const quartic_model_config *config, uint32_t n) {
+    if (config->model != QUARTIC_MODEL_QUARTIC || config->edge_attention != QUARTIC_EDGE_ATTENTION_AXIAL)
+        return NULL;
+    return quartic_taylor_form(n, config->linear_dim_head, config->linear_dim_head) == 2 ? "linear"
+                                                                                         : "quadratic";
+}
+
 /* The first sequence length from which the linear form is chosen, 0 if never. */
 static uint32_t linear_form_from(const quartic_model_config *config) {
     for (uint32_t m = 1; m <= LONGEST_SEQUENCE; ++m)
@@ -190,9 +198,7 @@ static int show_model(const invocation *call, quartic_model *model) {
     char *text = config_text(config);
     if (text == NULL) return tool_fail_library(call->command, NULL);
     double parameters = (double)quartic_model_parameter_elements(model);
-    const char *form = quartic_taylor_form(length, config->linear_dim_head, config->linear_dim_head) == 2
-                           ? "linear"
-                           : "quadratic";
+    const char *form = taylor_form(config, length);
     json_t *list = list_parameters(model, settings->tensors && !settings->json);
     if (settings->json) {
         tool_print_json(json_pack("{s:o, s:I, s:i, s:i, s:o, s:o, s:s, s:i, s:o}", "config",
@@ -207,8 +213,9 @@ static int show_model(const invocation *call, quartic_model *model) {
         printf("batch %u, length %u:\n", settings->batch, length);
         print_cost("forward", &forward);
         print_cost("training", &training);
-        printf("  Taylor attention over rows and columns: %s form; linear from length %u on\n", form,
-               linear_form_from(config));
+        if (form != NULL)
+            printf("  Taylor attention over rows and columns: %s form; linear from length %u on\n", form,
+                   linear_form_from(config));
     }
     json_decref(list);
     free(text);
