@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "nn/attention.h"
+#include "nn/edge_attention.h"
 #include "verify/harness.h"
 
 /* A module in the making: its graph, and what goes in and out by the recording's names. */
@@ -136,16 +137,74 @@ static quartic_status build_hyper_connection(module *m) {
     return QUARTIC_OK;
 }
 
+/* A number of the configuration, or `otherwise` if it is missing or null. */
+static quartic_status optional_number(const module *m, const char *key, double otherwise, float *out) {
+    const json_t *value = json_object_get(m->recording->config, key);
+    double number = otherwise;
+    if (value != NULL && !json_is_null(value))
+        QUARTIC_TRY(quartic_recording_number(m->recording, key, &number));
+    *out = (float)number;
+    return QUARTIC_OK;
+}
+
+static quartic_status read_descent(const module *m, quartic_coordinate_descent_options *out) {
+    double eps;
+    QUARTIC_TRY(quartic_recording_count(m->recording, "n_iters", &out->iterations));
+    QUARTIC_TRY(quartic_recording_number(m->recording, "eps", &eps));
+    out->eps = (float)eps;
+    QUARTIC_TRY(optional_number(m, "eps_init", 0.0, &out->eps_init));
+    return optional_number(m, "eps_decay", 1.0, &out->eps_decay);
+}
+
+/* Weights of scores s (b, m). */
+static quartic_status build_coordinate_descent(module *m) {
+    quartic_coordinate_descent_options options = QUARTIC_COORDINATE_DESCENT_OPTIONS_INIT;
+    QUARTIC_TRY(read_descent(m, &options));
+    QUARTIC_TRY(optional_number(m, "k", 0.0, &options.k));
+    quartic_value scores = input(m, "s");
+    output(m, "out", quartic_coordinate_descent(m->graph, scores, mask(m), &options));
+    return QUARTIC_OK;
+}
+
+static quartic_status build_edge_attention(module *m) {
+    quartic_full_edge_options options = {0};
+    float causal;
+    QUARTIC_TRY(quartic_recording_count(m->recording, "heads", &options.heads));
+    QUARTIC_TRY(quartic_recording_count(m->recording, "dim_head", &options.dim_head));
+    QUARTIC_TRY(optional_number(m, "causal", 0.0, &causal));
+    options.causal = causal != 0.0f;
+    quartic_value edges = input(m, "edges");
+    options.mask = mask(m);
+    output(m, "out", quartic_nn_full_edge_attention(&m->nn, edges, &options));
+    return QUARTIC_OK;
+}
+
+static quartic_status build_routed_edge_attention(module *m) {
+    quartic_routed_edge_options options = {.descent = QUARTIC_COORDINATE_DESCENT_OPTIONS_INIT};
+    QUARTIC_TRY(quartic_recording_count(m->recording, "heads", &options.heads));
+    QUARTIC_TRY(quartic_recording_count(m->recording, "dim_head", &options.dim_head));
+    QUARTIC_TRY(quartic_recording_count(m->recording, "num_routed", &options.routed));
+    QUARTIC_TRY(read_descent(m, &options.descent));
+    QUARTIC_TRY(optional_number(m, "k_ratio", 1.125, &options.ratio));
+    quartic_value edges = input(m, "edges"), sim = input(m, "sim"), weights, indices;
+    options.mask = mask(m);
+    edges = quartic_nn_routed_edge_attention(&m->nn, edges, sim, &options, &weights, &indices);
+    output(m, "edges", edges);
+    output(m, "coordinate_descent", weights);
+    output(m, "indices", indices);
+    return QUARTIC_OK;
+}
+
 typedef quartic_status (*module_builder)(module *m);
 
 static const struct {
     const char *model;
     module_builder build;
 } builders[] = {
-    {"taylor_attention", build_taylor_attention},
-    {"edge_embedding", build_edge_embedding},
-    {"dynamic_position_bias", build_dynamic_position_bias},
-    {"hyper_connection", build_hyper_connection},
+    {"taylor_attention", build_taylor_attention},           {"edge_embedding", build_edge_embedding},
+    {"dynamic_position_bias", build_dynamic_position_bias}, {"hyper_connection", build_hyper_connection},
+    {"coordinate_descent", build_coordinate_descent},       {"edge_attention", build_edge_attention},
+    {"routed_edge_attention", build_routed_edge_attention},
 };
 
 static module_builder find_builder(const char *model) {
@@ -185,6 +244,8 @@ static quartic_status add_result(module *m, quartic_module_results *results, con
     if (numbers == NULL) return QUARTIC_OUT_OF_MEMORY;
     results->items[results->count].count = count;
     results->items[results->count].numbers = numbers;
+    results->items[results->count].integer =
+        value.id != 0 && quartic_graph_dtype(m->graph, value) == QUARTIC_INT32;
     char *full = results->items[results->count++].name;
     snprintf(full, sizeof results->items[0].name, "%s%s", prefix, name);
     if (value.id != 0) quartic_graph_output(m->graph, full, value);
@@ -192,18 +253,21 @@ static quartic_status add_result(module *m, quartic_module_results *results, con
 }
 
 static quartic_status build(module *m, quartic_module_results *results) {
-    quartic_value cotangents[8], gradients[QUARTIC_MODULE_RESULTS];
+    quartic_value values[8], cotangents[8], gradients[QUARTIC_MODULE_RESULTS];
+    uint32_t value_count = 0;
     m->nn = quartic_nn_collect(m->graph, &m->set);
     QUARTIC_TRY(find_builder(m->recording->model)(m));
     QUARTIC_TRY(quartic_graph_status(m->graph));
     QUARTIC_TRY(add_weights(m));
     for (uint32_t o = 0; o < m->output_count; ++o) {
+        if (quartic_graph_dtype(m->graph, m->outputs[o]) == QUARTIC_INT32) continue; /* no gradient */
         char full[192];
         snprintf(full, sizeof full, "input.cotangent.%s", m->output_names[o]);
-        cotangents[o] = add_input(m, full, QUARTIC_FLOAT32);
+        values[value_count] = m->outputs[o];
+        cotangents[value_count++] = add_input(m, full, QUARTIC_FLOAT32);
     }
-    QUARTIC_TRY(quartic_graph_gradients_many(m->graph, m->outputs, cotangents, m->output_count, m->wrt,
-                                             m->wrt_count, gradients));
+    QUARTIC_TRY(quartic_graph_gradients_many(m->graph, values, cotangents, value_count, m->wrt, m->wrt_count,
+                                             gradients));
     for (uint32_t o = 0; o < m->output_count; ++o) {
         quartic_shape shape = quartic_graph_shape(m->graph, m->outputs[o]);
         QUARTIC_TRY(add_result(m, results, "output.", m->output_names[o], m->outputs[o], &shape));
@@ -237,6 +301,12 @@ quartic_status quartic_module_replay(quartic_device *device, const quartic_recor
                 fetches[count++] = (quartic_fetch){out_results->items[r].name, out_results->items[r].numbers,
                                                    out_results->items[r].count};
         status = quartic_harness_run(device, m->graph, m->feeds, m->feed_count, fetches, count);
+    }
+    for (uint32_t r = 0; status == QUARTIC_OK && r < out_results->count; ++r) {
+        float *numbers = out_results->items[r].numbers;
+        if (!out_results->items[r].integer) continue;
+        for (uint64_t i = 0; i < out_results->items[r].count; ++i)
+            numbers[i] = (float)((const int32_t *)numbers)[i];
     }
     for (uint32_t f = 0; f < m->feed_count; ++f) quartic_free((void *)m->feeds[f].data);
     quartic_graph_destroy(m->graph);

@@ -12,6 +12,7 @@ typedef struct quartic_module_results {
         char name[192]; /* output.<name>, grad.input.<name>, grad.param.<name> */
         uint64_t count;
         float *numbers;
+        bool integer; /* int32 on the device; converted after the run */
     } items[QUARTIC_MODULE_RESULTS];
     uint32_t count;
 } quartic_module_results;

@@ -25,7 +25,7 @@ void quartic_recording_close(quartic_recording *recording);
 /* The tensor prefix + name; FORMAT with a sentence if it is not there. */
 quartic_status quartic_recording_find(const quartic_recording *recording, const char *prefix,
                                       const char *name, const quartic_safetensors_tensor **out_tensor);
-/* New memory with the tensor's numbers as float32 or int32, freed by quartic_free. */
+/* New memory with the tensor's numbers as float32 (also from integers) or int32, freed by quartic_free. */
 quartic_status quartic_recording_floats(const quartic_recording *recording,
                                         const quartic_safetensors_tensor *tensor, float **out_numbers);
 quartic_status quartic_recording_ints(const quartic_recording *recording,
@@ -58,7 +58,8 @@ typedef struct quartic_tally {
 } quartic_tally;
 
 /* Compares numbers with the tensor of that full name: by the gradients' bound if it starts with "grad.", else
- * by the outputs'. SHAPE_MISMATCH if the counts differ, FORMAT if there is no such tensor. */
+ * by the outputs'; integers must be equal. SHAPE_MISMATCH if the counts differ, FORMAT if there is no such
+ * tensor. */
 quartic_status quartic_tally_compare(quartic_tally *tally, const char *name, const float *got,
                                      uint64_t count);
 /* FORMAT if the recording has outputs, gradients or final parameters that were not compared. */
