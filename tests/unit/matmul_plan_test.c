@@ -325,6 +325,47 @@ static void long_contractions_are_split(void **state) {
     assert_int_equal(plan.groups, 256);
 }
 
+/* A device that leaves loops early gets more parts, or a refusal: never a plan that it would cut short. */
+static void short_loops_get_more_parts(void **state) {
+    (void)state;
+    const quartic_matmul_attrs transposed = {.transpose_a = 1, .alpha = 1},
+                               rows = {.transpose_b = 1, .alpha = 1};
+    const struct {
+        quartic_shape a, b;
+        quartic_matmul_attrs attrs;
+    } cases[] = {{QUARTIC_SHAPE(3000, 24), QUARTIC_SHAPE(3000, 32), transposed},
+                 {QUARTIC_SHAPE(9, 30000), QUARTIC_SHAPE(7, 30000), rows},
+                 {QUARTIC_SHAPE(3000, 40), QUARTIC_SHAPE(3000, 50), transposed}};
+    const quartic_gpu_limits *all[] = {&discrete, &least, &software};
+    uint32_t grown = 0;
+    for (size_t c = 0; c < sizeof cases / sizeof cases[0]; ++c)
+        for (uint32_t l = 0; l < 3; ++l) {
+            quartic_gpu_limits limits = *all[l];
+            limits.compute_units = 1;
+            quartic_matmul_problem problem = describe(cases[c].a, cases[c].b, cases[c].attrs);
+            uint32_t before = quartic_matmul_choose(&problem, &limits).splits;
+            limits.max_iterations = 500;
+            quartic_matmul_plan plan = quartic_matmul_choose(&problem, &limits);
+            grown += plan.splits > before;
+            uint64_t rounds = plan.kind == QUARTIC_MATMUL_DOT ? plan.step_k / plan.threads : plan.step_k;
+            assert_true(plan.split_steps * rounds < 500);
+            product p;
+            make(&p, cases[c].a, cases[c].b, cases[c].attrs, 3, false);
+            carry_out(&p, &limits);
+            drop(&p);
+        }
+    assert_true(grown >= 6); /* the tiles and the lanes; the dot products were short enough */
+    quartic_gpu_limits limits = software;
+    limits.max_iterations = 10;
+    product p;
+    make(&p, cases[0].a, cases[0].b, transposed, 0, false);
+    quartic_dispatch_list *list = quartic_alloc(1, sizeof *list);
+    assert_int_equal(quartic_op_matmul.gpu(&p.call, &limits, list), QUARTIC_UNSUPPORTED);
+    assert_non_null(strstr(quartic_error_message(), "3000"));
+    quartic_free(list);
+    drop(&p);
+}
+
 static void expect_refusal(quartic_shape a, quartic_shape b, quartic_shape bias, quartic_shape addend,
                            quartic_matmul_attrs attrs, const char *words, const char *more_words) {
     quartic_layout inputs[4] = {quartic_layout_contiguous(QUARTIC_FLOAT32, &a),
@@ -359,6 +400,7 @@ static void refusals_name_both_shapes(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plans_compute_the_product), cmocka_unit_test(axes_fold),
-        cmocka_unit_test(long_contractions_are_split), cmocka_unit_test(refusals_name_both_shapes)};
+        cmocka_unit_test(long_contractions_are_split), cmocka_unit_test(short_loops_get_more_parts),
+        cmocka_unit_test(refusals_name_both_shapes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

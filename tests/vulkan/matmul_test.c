@@ -87,6 +87,7 @@ static void large_products_match_the_reference(void **state) {
         {"edges to heads", {2, {4001, 32}}, {2, {8, 32}}, 0, 1, 1},
         {"weights of edges, split", {2, {9001, 40}}, {2, {9001, 33}}, 1, 0, 2},
         {"weights of heads, split", {2, {8, 20001}}, {2, {7, 20001}}, 0, 1, 3},
+        {"longer than a software device runs a loop", {2, {140001, 8}}, {2, {140001, 9}}, 1, 0, 0},
         {"heads that talk", {2, {8, 8}}, {3, {2, 8, 3001}}, 0, 0, 0},
         {"row times rows", {2, {1, 1100}}, {2, {301, 1100}}, 0, 1, 1},
         {"row times matrix", {2, {1, 300}}, {2, {300, 1001}}, 0, 0, 2},

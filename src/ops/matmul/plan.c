@@ -58,10 +58,35 @@ static uint32_t tiles_shared_bytes(const tile_shape *shape) {
     return 2 * shape->step_k * (shape->tile_m + 4 + shape->tile_n + 4) * 4;
 }
 
+/* Iterations of all loops of the product's shader that one invocation runs, for split_steps steps; a bit more
+ * where compilers unroll. */
+static uint64_t loop_iterations(const quartic_matmul_problem *p, const quartic_matmul_plan *plan,
+                                uint64_t steps) {
+    uint64_t before = 3ull * QUARTIC_MATMUL_MAX_AXES, step = 1 + p->summed_axes;
+    switch (plan->kind) {
+    case QUARTIC_MATMUL_DOT:
+        /* The tree of partial sums: as many rounds as the number of invocations has bits, each over all
+         * results. */
+        before += 2ull * plan->tile_m * plan->tile_n + 8;
+        step += DOT_STEP / DOT_THREADS;
+        break;
+    default:
+        step += plan->step_k < p->k ? plan->step_k : p->k;
+    }
+    return before + steps * step;
+}
+
+/* Whether a device runs the loops of a part of so many steps to their end. */
+static bool runs_to_the_end(const quartic_matmul_problem *p, const quartic_matmul_plan *plan,
+                            const quartic_gpu_limits *limits, uint64_t steps) {
+    return limits->max_iterations == 0 || loop_iterations(p, plan, steps) <= limits->max_iterations;
+}
+
 /* Splits the contraction until there are about wanted_groups, in parts of at least min_steps, as long as
- * writing and reading the parts is cheap next to reading the operands. */
-static void split(const quartic_matmul_problem *p, quartic_matmul_plan *plan, uint64_t wanted_groups,
-                  uint64_t min_steps) {
+ * writing and reading the parts is cheap next to reading the operands; and further where the device would cut
+ * the loops of a part short. */
+static void split(const quartic_matmul_problem *p, const quartic_gpu_limits *limits,
+                  quartic_matmul_plan *plan, uint64_t wanted_groups, uint64_t min_steps) {
     uint64_t results = p->batches * p->m * p->n;
     uint64_t tiles = p->batches * divide_up(p->m, plan->tile_m) * divide_up(p->n, plan->tile_n);
     plan->steps = p->sums * divide_up(p->k, plan->step_k);
@@ -71,8 +96,11 @@ static void split(const quartic_matmul_problem *p, quartic_matmul_plan *plan, ui
     if (splits > plan->steps / min_steps) splits = plan->steps / min_steps;
     if ((double)splits > most) splits = (uint64_t)most;
     if (splits > MAX_SPLITS) splits = MAX_SPLITS;
-    if (splits > INT32_MAX / results) splits = INT32_MAX / results; /* shaders index with 32 bits */
     if (splits < 1) splits = 1;
+    while (splits < plan->steps && !runs_to_the_end(p, plan, limits, divide_up(plan->steps, splits)))
+        splits *= 2;
+    if (splits > plan->steps) splits = plan->steps;
+    if (splits > INT32_MAX / results) splits = INT32_MAX / results; /* shaders index with 32 bits */
     uint64_t split_steps = divide_up(plan->steps, splits);
     plan->split_steps = (uint32_t)split_steps;
     plan->splits = (uint32_t)divide_up(plan->steps, split_steps);
@@ -119,7 +147,7 @@ static quartic_matmul_plan choose_tiles(const quartic_matmul_problem *p, const q
         if (tiles_shared_bytes(&tile_shapes[i]) > limits->max_shared_bytes ||
             plan.threads > limits->max_invocations)
             continue;
-        split(p, &plan, 4ull * compute_units(limits), 8);
+        split(p, limits, &plan, 4ull * compute_units(limits), 8);
         double cost = tiles_cost(p, &plan, &tile_shapes[i], compute_units(limits));
         if (best.threads == 0 || cost < least) {
             best = plan;
@@ -137,7 +165,7 @@ static quartic_matmul_plan choose_lanes(const quartic_matmul_problem *p, const q
         if (shape->thread_m * shape->thread_n > 64 && quartic_matmul_flops(p) < worth_large_lane_tiles)
             continue;
         quartic_matmul_plan plan = plan_of(QUARTIC_MATMUL_LANES, shape);
-        split(p, &plan, 2ull * compute_units(limits), 16);
+        split(p, limits, &plan, 2ull * compute_units(limits), 16);
         double cost = lanes_cost(&plan);
         if (best.threads == 0 || cost < least) {
             best = plan;
@@ -161,7 +189,7 @@ quartic_matmul_plan quartic_matmul_choose(const quartic_matmul_problem *p, const
                                     .tile_n = dot_tile(p->n),
                                     .step_k = DOT_STEP,
                                     .threads = DOT_THREADS};
-        split(p, &plan, 8ull * compute_units(limits), 1);
+        split(p, limits, &plan, 8ull * compute_units(limits), 1);
         return plan;
     }
     if ((results <= 64 && contraction <= 32) || results * contraction * (double)p->batches <= 4096) {
@@ -299,6 +327,14 @@ quartic_status quartic_matmul_gpu(const quartic_op_call *call, const quartic_gpu
                                   quartic_dispatch_list *list) {
     quartic_matmul_problem problem = quartic_matmul_describe(call);
     quartic_matmul_plan plan = quartic_matmul_choose(&problem, limits);
+    if (!runs_to_the_end(&problem, &plan, limits, plan.split_steps))
+        return quartic_fail(
+            QUARTIC_UNSUPPORTED,
+            "matmul of %llu x (%u x %u) results contracts %llu x %u elements: its loops would run %llu "
+            "iterations, and this device leaves loops after %u; use the device cpu",
+            (unsigned long long)problem.batches, problem.m, problem.n, (unsigned long long)problem.sums,
+            problem.k, (unsigned long long)loop_iterations(&problem, &plan, plan.split_steps),
+            limits->max_iterations);
     uint64_t parts = 0;
     QUARTIC_TRY(add_product(call, &problem, &plan, list, &parts));
     return plan.splits == 1 ? QUARTIC_OK : add_reduction(&problem, &plan, parts, list);
