@@ -1,5 +1,5 @@
-/* taylor_quadratic.args.h: out and z of the quadratic form. Strides of batch, other, position and head in elements;
- * result (b, r, c, h, dv) and z (b, r, c, h) are contiguous. */
+/* taylor_quadratic.args.h: out and z of the quadratic form. Strides of batch, other, position and head in
+ * elements; result (b, r, c, h, dv) and z (b, r, c, h) are contiguous. */
 #include "lib/args.h"
 QUARTIC_ARGS(taylor_quadratic, QUARTIC_FLOATS q; QUARTIC_FLOATS k; QUARTIC_FLOATS v; QUARTIC_INTS mask;
              QUARTIC_FLOATS result; QUARTIC_FLOATS z; int32_t q_strides[4]; int32_t k_strides[4];
