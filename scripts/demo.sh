@@ -10,8 +10,8 @@ step "Installing what is missing"
 bash scripts/install.sh
 
 step "Building"
-[ -f build/build.ninja ] || cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release >build-log.txt || { cat build-log.txt; exit 1; }
-rm -f build-log.txt
+mkdir -p build
+[ -f build/build.ninja ] || cmake -S . -B build -G Ninja >build/configure.log || { cat build/configure.log; exit 1; }
 cmake --build build --target quartic_tool
 quartic=build/quartic run=build/demo
 
