@@ -3,8 +3,8 @@
  * Whole passes are timed through the model and the trainer, least of a few runs after a first one that
  * compiles. The table sums the profile of one compiled graph by op. Its last column is the share of the
  * device's measured peak: the time that the op's operations at the rate of multiply-adds in registers, or its
- * compulsory traffic at the rate of the fastest copy, would take at least, over the time that it took. What an
- * op does again or moves twice counts against it.
+ * compulsory traffic at the rate of the fastest copy, would take at least, over the time that it took. What
+ * an op does again or moves twice counts against it.
  */
 #include <stdio.h>
 #include <stdlib.h>

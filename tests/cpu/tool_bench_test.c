@@ -1,0 +1,70 @@
+/* tool_bench_test.c: `quartic bench`: a table whose sums fit together. Times are never judged. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "tool_run.h"
+
+#define TINY                                                                                                 \
+    "echo '{\"num_tokens\": 11, \"dim\": 16, \"depth\": 1, \"dim_edges\": 8, \"heads\": 2, \"dim_head\": "   \
+    "8, "                                                                                                    \
+    "\"linear_heads\": 2, \"linear_dim_head\": 4, \"max_seq_len\": 16}' > tiny.json; "
+
+static double sum_of(const json_t *rows, const char *key, double *out_all) {
+    double sum = 0;
+    size_t index;
+    json_t *row;
+    json_array_foreach((json_t *)(uintptr_t)rows, index, row) {
+        double number = json_real_value(json_object_get(row, key));
+        if (strcmp(json_string_value(json_object_get(row, "op")), "all") == 0)
+            *out_all = number;
+        else
+            sum += number;
+    }
+    return sum;
+}
+
+static void rows_add_up_to_the_last_one(void **state) {
+    (void)state;
+    const tool_result *got =
+        tool_run(TINY "$Q bench tiny.json --length 8 --batch 2 --repeat 1 --device cpu --json");
+    json_t *report = json_loads(got->out, 0, NULL);
+    assert_int_equal(got->code, 0);
+    assert_int_equal(json_integer_value(json_object_get(report, "length")), 8);
+    static const char *const positive[] = {"peak_flops_per_second", "peak_bytes_per_second",
+                                           "matrix_product_flops_per_second"};
+    for (int k = 0; k < 3; ++k) assert_true(json_real_value(json_object_get(report, positive[k])) > 0);
+    double forward_flops = 0;
+    static const char *const tables[] = {"forward_ops", "gradient_ops"};
+    for (int t = 0; t < 2; ++t) {
+        json_t *rows = json_object_get(report, tables[t]);
+        assert_true(json_array_size(rows) > 3);
+        double all = 0, sum = sum_of(rows, "flops", &all);
+        assert_true(all > 0 && sum / all > 0.999 && sum / all < 1.001);
+        if (t == 0)
+            forward_flops = all;
+        else
+            assert_true(all > 2 * forward_flops);
+    }
+    assert_true(json_real_value(json_object_get(json_object_get(report, "training"), "seconds")) > 0);
+    json_decref(report);
+}
+
+static void what_does_not_fit_is_a_sentence(void **state) {
+    (void)state;
+    tool_expect(TINY "$Q bench tiny.json --length 17 --device cpu", 1, "17");
+    tool_expect("$Q bench nothing.json --device cpu", 1, "nothing.json");
+    tool_expect("$Q bench --repeat 0", 2, "--repeat is \"0\"");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows_add_up_to_the_last_one),
+        cmocka_unit_test(what_does_not_fit_is_a_sentence),
+    };
+    return cmocka_run_group_tests(tests, tool_make_test_folder, tool_remove_test_folder);
+}
