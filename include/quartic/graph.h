@@ -275,12 +275,35 @@ QUARTIC_API quartic_value quartic_scatter_add_rows(quartic_graph *graph, quartic
 /* Ones of x's shape in the forward pass, x itself for the gradient (a straight-through estimator). */
 QUARTIC_API quartic_value quartic_straight_through(quartic_graph *graph, quartic_value x);
 
+/* ---- exchange between streams -------------------------------------------------------------------------- */
+
+/* Exchange between the heads of one or several streams: x (b, h, ..), of which axis 1 are all heads and the
+ * others positions, usually logits or weights of attention (b, streams * heads, i, j). At every position the
+ * heads are read together, mixed, and written once; both work in the memory of x where x is not needed any
+ * more. Up to 512 heads.
+ * Linear: y[b, o, ..] = sum over h of weight[o, h] x[b, h, ..]; weight (h, h). */
+QUARTIC_API quartic_value quartic_stream_exchange(quartic_graph *graph, quartic_value x,
+                                                  quartic_value weight);
+/* Feedforward: y = x + W2 gelu(W1 t), t = x / sqrt(mean over h of x^2 + eps) * scale; scale (h), w1 (m, h),
+ * w2 (h, m) for any number m of hidden units. */
+QUARTIC_API quartic_value quartic_stream_feedforward(quartic_graph *graph, quartic_value x,
+                                                     quartic_value scale, quartic_value w1, quartic_value w2,
+                                                     float eps);
+
 /* ---- losses and updates -------------------------------------------------------------------------------- */
 
 /* Mean over the rows with target >= 0 of -log softmax(logits)[target]: logits (rows, V), targets int32 (rows)
  * to a scalar; 0 if every target is ignored. */
 QUARTIC_API quartic_value quartic_cross_entropy(quartic_graph *graph, quartic_value logits,
                                                 quartic_value targets);
+/* The diversity loss of multi-stream attention: attention (b, streams * heads, i, j), stream by stream, after
+ * softmax, to a scalar. For every choice of one head per stream (heads^streams of them) p = mean over the
+ * streams of their rows; the loss is the mean over everything but j of sum over j of p log max(p, 1e-20).
+ * Unlike streams make it small. Takes heads^streams logarithms for each of b i j places, none of them stored;
+ * refused beyond QUARTIC_DIVERSITY_MOST_CHOICES choices. */
+#define QUARTIC_DIVERSITY_MOST_CHOICES 1048576
+QUARTIC_API quartic_value quartic_diversity_loss(quartic_graph *graph, quartic_value attention,
+                                                 uint32_t streams);
 /* Sum of squares of all elements: a scalar. */
 QUARTIC_API quartic_value quartic_sum_squares(quartic_graph *graph, quartic_value x);
 /* target += factor * x, in place; target is a state, parameter or a view of one. Returns the updated target.

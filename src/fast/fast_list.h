@@ -44,6 +44,13 @@
     X(diagonal_add)                                                                                          \
     /* taylor_attention.c */                                                                                 \
     X(taylor_attention)                                                                                      \
-    X(taylor_attention_grad)
+    X(taylor_attention_grad)                                                                                 \
+    /* streams.c */                                                                                          \
+    X(stream_exchange)                                                                                       \
+    X(stream_feedforward)                                                                                    \
+    X(stream_feedforward_grad)                                                                               \
+    /* diversity.c */                                                                                        \
+    X(diversity)                                                                                             \
+    X(diversity_grad)
 
 #endif

@@ -71,6 +71,13 @@
     X(top_k)                                                                                                 \
     X(gather_rows)                                                                                           \
     X(scatter_add_rows)                                                                                      \
-    X(straight_through)
+    X(straight_through)                                                                                      \
+    /* stream_exchange.c, stream_feedforward.c */                                                            \
+    X(stream_exchange)                                                                                       \
+    X(stream_feedforward)                                                                                    \
+    X(stream_feedforward_grad)                                                                               \
+    /* diversity.c */                                                                                        \
+    X(diversity)                                                                                             \
+    X(diversity_grad)
 
 #endif

@@ -1,0 +1,6 @@
+/* stream_feedforward.args.h: y (b, h, positions) = x + W2 gelu(W1 t); scale (h), w1 (hidden, h), w2 (h,
+ * hidden). tiles: of one batch; groups = b * tiles. */
+#include "lib/args.h"
+QUARTIC_ARGS(stream_feedforward, QUARTIC_FLOATS x; QUARTIC_FLOATS scale; QUARTIC_FLOATS w1; QUARTIC_FLOATS w2;
+             QUARTIC_FLOATS y; uint32_t positions; uint32_t tiles; uint32_t groups; uint32_t hidden;
+             float eps;)

@@ -1,0 +1,6 @@
+/* stream_feedforward_grad.args.h: dx (b, h, positions) from x and dy of that shape; the rest as in
+ * stream_feedforward.args.h. */
+#include "lib/args.h"
+QUARTIC_ARGS(stream_feedforward_grad, QUARTIC_FLOATS x; QUARTIC_FLOATS scale; QUARTIC_FLOATS w1;
+             QUARTIC_FLOATS w2; QUARTIC_FLOATS dy; QUARTIC_FLOATS dx; uint32_t positions; uint32_t tiles;
+             uint32_t groups; uint32_t hidden; float eps;)

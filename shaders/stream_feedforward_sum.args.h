@@ -1,0 +1,7 @@
+/* stream_feedforward_sum.args.h: dscale (h), dw1 (hidden, h) and dw2 (h, hidden) from partial (splits, 2, h,
+ * hidden).
+ */
+#include "lib/args.h"
+QUARTIC_ARGS(stream_feedforward_sum, QUARTIC_FLOATS partial; QUARTIC_FLOATS scale; QUARTIC_FLOATS w1;
+             QUARTIC_FLOATS dscale; QUARTIC_FLOATS dw1; QUARTIC_FLOATS dw2; uint32_t heads; uint32_t hidden;
+             uint32_t splits;)

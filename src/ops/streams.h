@@ -1,0 +1,50 @@
+/* streams.h: what the exchange ops share. They see a tensor (b, h, ..) as columns: all h heads at one of the
+ * b * positions places of the other axes. A column is read as a whole before it is written.
+ *
+ * On the GPU a workgroup takes a tile of neighbouring columns of one batch: COLUMNS of them, a power of two,
+ * by 256 / COLUMNS lanes; lane l works on heads l, l + lanes, .. (shaders/lib/streams.glsl).
+ */
+#ifndef QUARTIC_OPS_STREAMS_H
+#define QUARTIC_OPS_STREAMS_H
+
+#include "ops/op.h"
+
+enum {
+    QUARTIC_STREAM_MOST_HEADS = 512, /* two columns of as many still are a tile */
+    QUARTIC_STREAM_TILE = 1024,      /* elements of a tile: 4 KiB, so that a shader can hold three */
+    QUARTIC_STREAM_INVOCATIONS = 256
+};
+
+typedef struct stream_exchange_attrs {
+    uint32_t transpose; /* the weight's */
+} stream_exchange_attrs;
+
+typedef struct quartic_stream_extents {
+    uint32_t batch, heads, positions; /* positions: product of all axes after the heads' */
+} quartic_stream_extents;
+
+static inline quartic_stream_extents quartic_stream_extents_of(const quartic_layout *x) {
+    uint32_t batch = x->shape.dims[0], heads = x->shape.dims[1];
+    return (quartic_stream_extents){batch, heads,
+                                    (uint32_t)(quartic_layout_elements(x) / ((uint64_t)batch * heads))};
+}
+
+/* Columns of a tile. */
+static inline uint32_t quartic_stream_columns(uint32_t heads) {
+    uint32_t columns = 64;
+    while (columns > 2 && columns * heads > QUARTIC_STREAM_TILE) columns /= 2;
+    return columns;
+}
+
+/* Refuses what is no float32 (b, h, ..) with 1 to QUARTIC_STREAM_MOST_HEADS heads; in stream_exchange.c. */
+quartic_status quartic_stream_expect(const char *op, const quartic_op_call *call, uint32_t input);
+
+/* Appends the constants of lib/streams.glsl. */
+static inline void quartic_stream_spec(quartic_dispatch *dispatch, uint32_t heads) {
+    uint32_t columns = quartic_stream_columns(heads), lanes = QUARTIC_STREAM_INVOCATIONS / columns;
+    quartic_dispatch_spec(dispatch, heads);
+    quartic_dispatch_spec(dispatch, columns);
+    quartic_dispatch_spec(dispatch, (heads + lanes - 1) / lanes);
+}
+
+#endif
