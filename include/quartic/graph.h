@@ -246,7 +246,7 @@ QUARTIC_API quartic_value quartic_edge_softmax_attention(quartic_graph *graph, q
  * n): then an edge is visible iff both of its nodes are. No value: all are visible. */
 
 /* 1 where both nodes of an edge are real, else 0: int32 (b, n) to (b, n, n). */
-QUARTIC_API quartic_value quartic_edge_mask(quartic_graph *graph, quartic_value mask);
+QUARTIC_API quartic_value quartic_pair_mask(quartic_graph *graph, quartic_value mask);
 /* Soft top-k weights c (b, m) of scores s (b, m) by coordinate descent (Wright 2015, as CoLT5 uses it).
  * From b = -s, `iterations` times: a = eps (log k - logsumexp((s + b) / eps)), b = -relu(s + a).
  * Then c = exp((s + a + b) / eps). eps starts at max(eps_init, eps) and is multiplied by eps_decay after each

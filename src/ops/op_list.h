@@ -64,8 +64,8 @@
     /* edge_softmax/edge_softmax_attention.c */                                                              \
     X(edge_softmax_attention)                                                                                \
     X(edge_softmax_attention_grad)                                                                           \
-    /* edge_mask.c, coordinate_descent.c, top_k.c, gather_rows.c, straight_through.c */                      \
-    X(edge_mask)                                                                                             \
+    /* pair_mask.c, coordinate_descent.c, top_k.c, gather_rows.c, straight_through.c */                      \
+    X(pair_mask)                                                                                             \
     X(coordinate_descent)                                                                                    \
     X(coordinate_descent_grad)                                                                               \
     X(top_k)                                                                                                 \

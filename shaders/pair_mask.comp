@@ -1,8 +1,8 @@
 #version 460
-// edge_mask.comp: 1 where both nodes of an edge are real, else 0.
+// pair_mask.comp: 1 where both nodes of an edge are real, else 0.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
-#include "edge_mask.args.h"
+#include "pair_mask.args.h"
 
 layout(local_size_x = 256) in;
 

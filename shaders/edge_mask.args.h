@@ -1,3 +1,0 @@
-/* edge_mask.args.h: mask (b, n) to result (b, n, n); count: elements of the result. */
-#include "lib/args.h"
-QUARTIC_ARGS(edge_mask, QUARTIC_INTS mask; QUARTIC_INTS result; uint32_t count; uint32_t nodes;)
