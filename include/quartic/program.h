@@ -73,6 +73,15 @@ QUARTIC_API uint32_t quartic_program_step_count(const quartic_program *program);
 QUARTIC_API quartic_status quartic_program_step(const quartic_program *program, uint32_t index,
                                                 quartic_step_info *out_info);
 
+/* What the last run cost the host on a Vulkan device: seconds spent handing recorded work to the driver,
+ * waiting not counted, and how much was recorded. All 0 on the CPU devices, where nothing is replayed. */
+typedef struct quartic_replay_info {
+    double host_seconds;
+    uint32_t dispatches, submits;
+} quartic_replay_info;
+
+QUARTIC_API quartic_replay_info quartic_program_replay_info(const quartic_program *program);
+
 #ifdef __cplusplus
 }
 #endif

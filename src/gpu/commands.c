@@ -4,6 +4,8 @@
  * one queue without semaphores between them: the barrier at the start of each covers all that was submitted
  * before. Timestamps, if wanted, stand between steps: entry s is taken when all of step s - 1 has finished.
  */
+#include <time.h>
+
 #include "gpu/internal.h"
 #include "gpu/schedule.h"
 
@@ -21,7 +23,8 @@ struct quartic_gpu_commands {
     uint32_t submit_count;
     VkQueryPool timestamps; /* step_count + 1, with profile */
     uint64_t *ticks;
-    bool measured; /* ticks hold a run */
+    bool measured;       /* ticks hold a run */
+    double host_seconds; /* spent submitting the last run */
 };
 
 void quartic_gpu_barrier(const quartic_gpu_device *device, VkCommandBuffer commands, bool host) {
@@ -236,11 +239,19 @@ void quartic_gpu_commands_destroy(quartic_gpu_commands *commands) {
     quartic_free(commands);
 }
 
+static double now(void) {
+    struct timespec time;
+    timespec_get(&time, TIME_UTC);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
 quartic_status quartic_gpu_commands_run(quartic_gpu_commands *commands) {
     quartic_gpu_device *device = commands->device;
     quartic_status status = quartic_gpu_expect_alive(device);
+    double start = now();
     for (uint32_t s = 0; s < commands->submit_count && status == QUARTIC_OK; ++s)
         status = quartic_gpu_submit(device, commands->submits[s]);
+    commands->host_seconds = now() - start;
     /* After a failed submit too: what was submitted before it must not be pending when the caller goes on. */
     if (!device->lost) {
         quartic_status waited = quartic_gpu_wait(device);
@@ -265,6 +276,14 @@ double quartic_gpu_commands_seconds(const quartic_gpu_commands *commands, uint32
     /* Counters of fewer than 64 bits wrap around. */
     uint64_t mask = caps->timestamp_bits >= 64 ? UINT64_MAX : (1ull << caps->timestamp_bits) - 1;
     return (double)((commands->ticks[step + 1] - commands->ticks[step]) & mask) * caps->timestamp_seconds;
+}
+
+double quartic_gpu_commands_host_seconds(const quartic_gpu_commands *commands) {
+    return commands->host_seconds;
+}
+
+uint32_t quartic_gpu_commands_count(const quartic_gpu_commands *commands) {
+    return commands->count;
 }
 
 uint32_t quartic_gpu_commands_submit_count(const quartic_gpu_commands *commands) {

@@ -113,6 +113,9 @@ void quartic_gpu_commands_destroy(quartic_gpu_commands *commands); /* NULL is fi
 quartic_status quartic_gpu_commands_run(quartic_gpu_commands *commands);
 /* Seconds of a step in the last run; 0 without profile or where the device has no timestamps. */
 double quartic_gpu_commands_seconds(const quartic_gpu_commands *commands, uint32_t step);
+/* Seconds that the host spent handing the last run to the driver, waiting not counted. */
+double quartic_gpu_commands_host_seconds(const quartic_gpu_commands *commands);
+uint32_t quartic_gpu_commands_count(const quartic_gpu_commands *commands);
 uint32_t quartic_gpu_commands_submit_count(const quartic_gpu_commands *commands);
 
 /* ---- for tests ----------------------------------------------------------------------------------------- */

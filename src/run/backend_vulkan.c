@@ -67,6 +67,11 @@ static quartic_status run(quartic_program *program) {
     return QUARTIC_OK;
 }
 
+static void replay_cost(const quartic_program *program, quartic_replay_info *out_info) {
+    out_info->host_seconds = quartic_run_vulkan_host_seconds(program->compiled);
+    quartic_run_vulkan_counts(program->compiled, &out_info->dispatches, &out_info->submits);
+}
+
 static void device_close(quartic_device *device) {
     quartic_gpu_device_destroy(device->gpu);
 }
@@ -80,4 +85,5 @@ const quartic_backend quartic_backend_vulkan = {.memory_create = memory_create,
                                                 .compile = compile,
                                                 .release = release,
                                                 .run = run,
+                                                .replay_cost = replay_cost,
                                                 .device_close = device_close};

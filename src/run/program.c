@@ -211,3 +211,9 @@ quartic_status quartic_program_step(const quartic_program *program, uint32_t ind
                                     .bytes = bytes};
     return QUARTIC_OK;
 }
+
+quartic_replay_info quartic_program_replay_info(const quartic_program *program) {
+    quartic_replay_info info = {0};
+    if (program->device->backend->replay_cost != NULL) program->device->backend->replay_cost(program, &info);
+    return info;
+}

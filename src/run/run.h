@@ -29,6 +29,8 @@ typedef struct quartic_backend {
     void (*release)(quartic_program *program);
     /* Runs all steps and waits; fills program->step_seconds if program->profile. */
     quartic_status (*run)(quartic_program *program);
+    /* What replaying costs the host; NULL: nothing is replayed. */
+    void (*replay_cost)(const quartic_program *program, quartic_replay_info *out_info);
     void (*device_close)(quartic_device *device);
 } quartic_backend;
 

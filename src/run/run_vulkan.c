@@ -207,6 +207,16 @@ quartic_status quartic_run_vulkan_record(quartic_run_vulkan *run, void *command_
     return QUARTIC_OK;
 }
 
+double quartic_run_vulkan_host_seconds(const quartic_run_vulkan *run) {
+    return quartic_gpu_commands_host_seconds(run->commands);
+}
+
+void quartic_run_vulkan_counts(const quartic_run_vulkan *run, uint32_t *out_dispatches,
+                               uint32_t *out_submits) {
+    *out_dispatches = quartic_gpu_commands_count(run->commands);
+    *out_submits = quartic_gpu_commands_submit_count(run->commands);
+}
+
 double quartic_run_vulkan_seconds(const quartic_run_vulkan *run, uint32_t step) {
     return quartic_gpu_commands_seconds(run->commands, step);
 }

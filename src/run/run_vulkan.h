@@ -51,6 +51,11 @@ quartic_status quartic_run_vulkan_run(quartic_run_vulkan *run);
 /* Records all steps into the caller's command buffer (a VkCommandBuffer). Nothing is submitted. */
 quartic_status quartic_run_vulkan_record(quartic_run_vulkan *run, void *command_buffer);
 
+/* Seconds that the host spent submitting the last run, and the dispatches and submits of a run. */
+double quartic_run_vulkan_host_seconds(const quartic_run_vulkan *run);
+void quartic_run_vulkan_counts(const quartic_run_vulkan *run, uint32_t *out_dispatches,
+                               uint32_t *out_submits);
+
 /* Seconds of a plan step in the last run; 0 unless created with profile. */
 double quartic_run_vulkan_seconds(const quartic_run_vulkan *run, uint32_t step);
 

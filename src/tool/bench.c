@@ -299,6 +299,23 @@ static void show_rows(const bench *bench, const char *name, const op_row *rows, 
     json_decref(list);
 }
 
+/* What handing the recorded work to the driver costs the host: the same for any number of dispatches. */
+static void show_replay(const bench *bench, const char *name, const quartic_program *program) {
+    quartic_replay_info info = quartic_program_replay_info(program);
+    if (info.dispatches == 0) return;
+    double per_thousand = 1e3 * info.host_seconds / info.dispatches;
+    if (bench->settings->json) {
+        char key[64];
+        snprintf(key, sizeof key, "%s_replay", name);
+        json_object_set_new(bench->report, key,
+                            json_pack("{s:i, s:i, s:f}", "dispatches", (int)info.dispatches, "submits",
+                                      (int)info.submits, "host_seconds", info.host_seconds));
+        return;
+    }
+    printf("replay: %u dispatches in %u submits, %.1f us of host time, %.1f us per 1000 dispatches\n",
+           info.dispatches, info.submits, 1e6 * info.host_seconds, 1e6 * per_thousand);
+}
+
 static quartic_status show_profile(bench *bench, const char *name, bool with_gradients) {
     quartic_program *program = NULL;
     quartic_status status = tool_compile(bench->model, bench->settings->batch, bench->settings->length,
@@ -308,6 +325,7 @@ static quartic_status show_profile(bench *bench, const char *name, bool with_gra
     uint32_t count;
     status = profile(bench, program, rows, &count);
     if (status == QUARTIC_OK) show_rows(bench, name, rows, count);
+    if (status == QUARTIC_OK) show_replay(bench, name, program);
     free(rows);
     quartic_program_destroy(program);
     return status;
