@@ -16,6 +16,7 @@
 #ifndef QUARTIC_QUARTIC_H
 #define QUARTIC_QUARTIC_H
 
+#include "quartic/data.h"
 #include "quartic/device.h"
 #include "quartic/graph.h"
 #include "quartic/io.h"

@@ -300,9 +300,10 @@ quartic_status quartic_trainer_step_sampled(quartic_trainer *trainer, const int3
         return quartic_fail(QUARTIC_INVALID_ARGUMENT,
                             "sampled windows have no padding; use a trainer that is not masked");
     if (trainer->model->config.readout != QUARTIC_READOUT_NODE)
-        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
-                            "sampled windows have a target for each token, but the model's \"readout\" is not "
-                            "\"node\"; give it batches with targets of its own");
+        return quartic_fail(
+            QUARTIC_INVALID_ARGUMENT,
+            "sampled windows have a target for each token, but the model's \"readout\" is not "
+            "\"node\"; give it batches with targets of its own");
     QUARTIC_TRY(quartic_batch_sample(data, count, config->seed, trainer->step,
                                      config->batch * config->accumulation, config->length, trainer->tokens,
                                      trainer->targets));

@@ -25,6 +25,10 @@ extern const quartic_field_table quartic_trainer_field_table;
 quartic_status quartic_trainer_config_check(const quartic_trainer_config *config);
 
 /* Random streams of the trainer's seed; far above those of initial weights, which count from 0. */
-enum { QUARTIC_BATCH_STREAM = 0x40000000, QUARTIC_DROPOUT_STREAM = 0x40000001 };
+enum {
+    QUARTIC_BATCH_STREAM = 0x40000000,
+    QUARTIC_DROPOUT_STREAM = 0x40000001,
+    QUARTIC_SHUFFLE_STREAM = 0x40000002
+};
 
 #endif
