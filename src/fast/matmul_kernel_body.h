@@ -59,15 +59,21 @@ NAME(rows_of)(const quartic_matmul_tile *t, int64_t row, const int vectors, cons
 #define REST(rows)                                                                                           \
     case rows:                                                                                               \
         NAME(tile_of)(t, rows < HEIGHT ? rows : HEIGHT, vectors, part, row, last);                           \
-        return;
-        REST(1)
-        REST(2)
-        REST(3)
-        REST(4)
-        REST(5)
-        REST(6) REST(7) REST(8) REST(9) REST(10) REST(11)
+        return
+        REST(1);
+        REST(2);
+        REST(3);
+        REST(4);
+        REST(5);
+        REST(6);
+        REST(7);
+        REST(8);
+        REST(9);
+        REST(10);
+        REST(11);
 #undef REST
-            default : return;
+    default:
+        return;
     }
 }
 
