@@ -200,6 +200,43 @@ QUARTIC_API quartic_value quartic_taylor_attention(quartic_graph *graph, quartic
  * which those of the linear form count 1.7 times: 1 or 2. Pure. */
 QUARTIC_API uint32_t quartic_taylor_form(uint32_t m, uint32_t d, uint32_t dv);
 
+/* Attention of each edge (i, j) over the pivots l of its triangles. The kind says which of the pivot's two
+ * edges, (i, l) and (l, j), give keys and values. A = softmax over l of s, with
+ *
+ *   both    s_ijl = scale q_il . k_lj             out_ij = sum_l A_ijl (v_il * v2_lj)
+ *   start   s_ijl = scale q_ij . k_il + bias_lj   out_ij = sum_l A_ijl v_il
+ *   end     s_ijl = scale q_ij . k_lj + bias_il   out_ij = sum_l A_ijl v_lj
+ *
+ * (both: Bergen et al. 2021; start and end: Jumper et al. 2021, algorithms 13 and 14). q, k, v and, for both
+ * only, v2 (b, n, n, H, d), d at most 256; bias (b, n, n, H) or no value, not for both. All may be views:
+ * AlphaFold's own orientation, bias_jl and bias_li, is a permuted bias. mask int32 (b, n) or no value: 0
+ * hides pivot l. causal: only pivots with j <= l <= i. An edge that sees no pivot, with causality each one
+ * with j > i, gets zeros. To (b, n, n, H, d); no (n, n, n) tensor is ever stored, forward or backward. */
+typedef enum quartic_triangle_kind {
+    QUARTIC_TRIANGLE_BOTH = 0,
+    QUARTIC_TRIANGLE_START = 1,
+    QUARTIC_TRIANGLE_END = 2
+} quartic_triangle_kind;
+typedef struct quartic_triangle_options {
+    uint32_t kind; /* quartic_triangle_kind */
+    uint32_t causal;
+    float scale;
+} quartic_triangle_options;
+QUARTIC_API quartic_value quartic_triangle_attention(quartic_graph *graph, quartic_value q, quartic_value k,
+                                                     quartic_value v, quartic_value v2, quartic_value bias,
+                                                     quartic_value mask,
+                                                     const quartic_triangle_options *options);
+
+/* Keeps some edges and zeroes the others: x (b, n, n, ...) with 0 at (i, j) unless both nodes are real (mask
+ * int32 (b, n), or no value) and the edge is in the part: all, lower (j <= i) or upper (j >= i). */
+typedef enum quartic_edge_part {
+    QUARTIC_EDGES_ALL = 0,
+    QUARTIC_EDGES_LOWER = 1,
+    QUARTIC_EDGES_UPPER = 2
+} quartic_edge_part;
+QUARTIC_API quartic_value quartic_edge_keep(quartic_graph *graph, quartic_value x, quartic_value mask,
+                                            quartic_edge_part part);
+
 /* Relational attention: with edges e (b, i, j, De) and, per head, weights (h, d, De) for them, the query, key
  * and value of node i looking at node j are q_i + Q' e_ij, k_j + K' e_ij, v_j + V' e_ij, where q, k, v (b, n,
  * h, d) come from the nodes. None of these is stored per edge and head: see quartic_relational_form for the

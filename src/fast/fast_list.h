@@ -51,6 +51,8 @@
     X(stream_feedforward_grad)                                                                               \
     /* diversity.c */                                                                                        \
     X(diversity)                                                                                             \
-    X(diversity_grad)
+    X(diversity_grad)                                                                                        \
+    /* edge_keep.c */                                                                                        \
+    X(edge_keep)
 
 #endif

@@ -78,6 +78,10 @@
     X(stream_feedforward_grad)                                                                               \
     /* diversity.c */                                                                                        \
     X(diversity)                                                                                             \
-    X(diversity_grad)
+    X(diversity_grad)                                                                                        \
+    /* triangle/, edge_keep.c */                                                                             \
+    X(triangle_attention)                                                                                    \
+    X(triangle_attention_grad)                                                                               \
+    X(edge_keep)
 
 #endif

@@ -1,0 +1,21 @@
+#version 460
+// triangle_terms.comp: what the adjoint of triangle attention needs of each edge: lse and delta = g . result.
+#extension GL_GOOGLE_include_directive : require
+#include "lib/common.glsl"
+#include "triangle_terms.args.h"
+
+layout(local_size_x = 256) in;
+
+void main() {
+    const uint index = linear_group() * 256u + gl_LocalInvocationID.x;
+    if (index >= args.count) return;
+    const uint second = index % args.n, first = index / args.n % args.n, unit = index / args.n / args.n;
+    const uint i = args.turned != 0 ? second : first, j = args.turned != 0 ? first : second;
+    const uint edge =
+        ((unit / args.heads * args.n + i) * args.n + j) * args.heads + unit % args.heads;
+    float delta = 0.0;
+    for (uint c = 0; c < args.width; ++c)
+        delta += args.g.at[edge * args.width + c] * args.result.at[edge * args.width + c];
+    args.terms.at[2 * index] = args.lse.at[edge];
+    args.terms.at[2 * index + 1] = delta;
+}

@@ -1,0 +1,424 @@
+/* plan.c: GPU plans of triangle attention: which shaders, tiles and scratch for given shapes and limits.
+ *
+ * First every operand is packed into scratch, in the order of axes in which the kernels walk it and with rows
+ * of whole vec4s (lib/triangle.glsl): O(n^2 h d) of memory and of work, against O(n^3 h d) of work after it.
+ * both    triangle_both; backward triangle_both_grad for the edges (i, l), then for (l, j) with the roles of
+ * i and j exchanged start   triangle_rows; backward triangle_query_grad, triangle_key_grad,
+ * triangle_bias_grad. "first" is i end     the same with "first" = j
+ */
+#include "ops/triangle/problem.h"
+#include "shaders/matmul_reduce.args.h"
+#include "shaders/triangle_bias_grad.args.h"
+#include "shaders/triangle_both.args.h"
+#include "shaders/triangle_both_grad.args.h"
+#include "shaders/triangle_key_grad.args.h"
+#include "shaders/triangle_pack.args.h"
+#include "shaders/triangle_query_grad.args.h"
+#include "shaders/triangle_rows.args.h"
+#include "shaders/triangle_terms.args.h"
+
+enum {
+    GREATEST_SHARED = 32768,
+    PACK_THREADS = 256,
+    REDUCE_THREADS = 64,
+    /* triangle_both.comp */
+    BOTH_TILE = 16,
+    BOTH_PIVOTS = 4,
+    BOTH_CHUNK = 8,
+    BOTH_HELD = 16, /* quads of an edge whose sums a group keeps in registers, as for rows in the adjoint */
+    /* triangle_both_grad.comp */
+    GRAD_TILE = 8,
+    GRAD_CHUNK = 4,
+    /* lib/triangle_rows.glsl. Quads of each operand that one invocation holds: two operands forward, three
+     * for queries, four for keys. */
+    ROW_THREADS = 64,
+    GREATEST_TILE = 32,
+    FORWARD_SLICE = 8,
+    QUERY_SLICE = 4,
+    KEY_SLICE = 4,
+    /* triangle_bias_grad.comp */
+    BIAS_TILE = 32,
+    MANY_GROUPS = 512 /* enough work without cutting the sum over first nodes */
+};
+
+/* CAUSAL of lib/triangle.glsl. */
+enum { CAUSAL_FALLS = 1, CAUSAL_RISES = 2 };
+
+/* A plan in the making. */
+typedef struct planner {
+    const quartic_triangle_problem *problem;
+    const quartic_gpu_limits *limits;
+    quartic_dispatch_list *list;
+    bool turned; /* first is j */
+    uint32_t quads;
+    uint64_t pairs; /* units n^2: edges of all heads */
+} planner;
+
+/* Bytes of scratch. */
+typedef struct range {
+    uint64_t offset, bytes;
+} range;
+
+static uint32_t divide_up(uint64_t count, uint32_t by) {
+    return (uint32_t)((count + by - 1) / by);
+}
+
+static planner start_plan(const quartic_triangle_problem *problem, const quartic_gpu_limits *limits,
+                          quartic_dispatch_list *list) {
+    const uint64_t n = problem->n;
+    return (planner){.problem = problem,
+                     .limits = limits,
+                     .list = list,
+                     .turned = problem->kind == QUARTIC_TRIANGLE_END,
+                     .quads = divide_up(problem->d, 4),
+                     .pairs = quartic_triangle_units(problem) * n * n};
+}
+
+static range reserve(planner *plan, uint64_t bytes) {
+    return (range){quartic_dispatch_reserve(plan->list, bytes), bytes};
+}
+
+static void reads(quartic_dispatch *dispatch, size_t args_offset, uint32_t input) {
+    quartic_dispatch_operand(dispatch, args_offset, QUARTIC_OPERAND_INPUT, input, QUARTIC_READ);
+}
+static void writes(quartic_dispatch *dispatch, size_t args_offset, uint32_t output) {
+    quartic_dispatch_operand(dispatch, args_offset, QUARTIC_OPERAND_OUTPUT, output, QUARTIC_WRITE);
+}
+static void reads_range(quartic_dispatch *dispatch, size_t args_offset, range from) {
+    quartic_dispatch_scratch(dispatch, args_offset, from.offset, from.bytes, QUARTIC_READ);
+}
+static void writes_range(quartic_dispatch *dispatch, size_t args_offset, range to) {
+    quartic_dispatch_scratch(dispatch, args_offset, to.offset, to.bytes, QUARTIC_WRITE);
+}
+
+/* ---- packing ---- */
+
+/* An operand as (unit, first, second, lanes) into new scratch; first is its column if turned. lanes:
+ * components rounded up to fours, or 1. */
+static quartic_status pack(planner *plan, const quartic_triangle_operand *operand, uint32_t input,
+                           bool turned, uint32_t lanes, float factor, range *out_range) {
+    const quartic_triangle_problem *p = plan->problem;
+    const uint64_t count = plan->pairs * lanes;
+    if (count > INT32_MAX)
+        return quartic_fail(
+            QUARTIC_UNSUPPORTED,
+            "triangle_attention of %u graphs of %u nodes with %u heads of %u needs %llu numbers in "
+            "scratch; at most %d can be indexed, so take fewer graphs at once",
+            p->batch, p->n, p->heads, p->d, (unsigned long long)count, INT32_MAX);
+    const int64_t first = turned ? operand->column : operand->row,
+                  second = turned ? operand->row : operand->column;
+    const quartic_triangle_pack_args args = {.strides = {(int32_t)operand->batch, (int32_t)first,
+                                                         (int32_t)second, (int32_t)operand->head,
+                                                         (int32_t)operand->component},
+                                             .n = p->n,
+                                             .heads = p->heads,
+                                             .width = lanes == 1 ? 1 : p->d,
+                                             .lanes = lanes,
+                                             .count = (uint32_t)count,
+                                             .factor = factor};
+    *out_range = reserve(plan, count * sizeof(float));
+    quartic_dispatch *dispatch = quartic_dispatch_add(plan->list, "triangle_pack", &args, sizeof args);
+    if (dispatch == NULL) return QUARTIC_INTERNAL;
+    reads(dispatch, offsetof(quartic_triangle_pack_args, x), input);
+    writes_range(dispatch, offsetof(quartic_triangle_pack_args, packed), *out_range);
+    quartic_dispatch_groups(dispatch, divide_up(count, PACK_THREADS));
+    dispatch->flops = (double)count;
+    dispatch->bytes = 8.0 * (double)count;
+    return QUARTIC_OK;
+}
+
+/* (lse, delta) of every edge as (unit, first, second, 2). */
+static quartic_status pack_terms(planner *plan, range *out_range) {
+    const quartic_triangle_problem *p = plan->problem;
+    const quartic_triangle_terms_args args = {
+        .n = p->n, .heads = p->heads, .width = p->d, .turned = plan->turned, .count = (uint32_t)plan->pairs};
+    *out_range = reserve(plan, plan->pairs * 2 * sizeof(float));
+    quartic_dispatch *dispatch = quartic_dispatch_add(plan->list, "triangle_terms", &args, sizeof args);
+    if (dispatch == NULL) return QUARTIC_INTERNAL;
+    reads(dispatch, offsetof(quartic_triangle_terms_args, g), QUARTIC_TRIANGLE_G);
+    reads(dispatch, offsetof(quartic_triangle_terms_args, result), QUARTIC_TRIANGLE_OUT);
+    reads(dispatch, offsetof(quartic_triangle_terms_args, lse), QUARTIC_TRIANGLE_LSE);
+    writes_range(dispatch, offsetof(quartic_triangle_terms_args, terms), *out_range);
+    quartic_dispatch_groups(dispatch, divide_up(plan->pairs, PACK_THREADS));
+    dispatch->flops = 2.0 * (double)plan->pairs * p->d;
+    dispatch->bytes = 8.0 * (double)plan->pairs * p->d;
+    return QUARTIC_OK;
+}
+
+/* Everything that the kernels of one op read. */
+typedef struct packed {
+    range q, k, v, v2, g, terms, bias, bias_turned;
+} packed;
+
+/* Kind both: q and v as (i, l), k and v2 as (j, l), g and terms as (i, j). Kinds start and end: all as
+ * (first, p) or (first, l), the bias as (l, p) and, backward, as (p, l) too. */
+static quartic_status pack_all(planner *plan, bool backward, packed *out) {
+    const quartic_triangle_problem *p = plan->problem;
+    const uint32_t lanes = 4 * plan->quads;
+    const bool both = p->kind == QUARTIC_TRIANGLE_BOTH;
+    QUARTIC_TRY(pack(plan, &p->q, QUARTIC_TRIANGLE_Q, plan->turned, lanes, p->scale, &out->q));
+    QUARTIC_TRY(pack(plan, &p->k, QUARTIC_TRIANGLE_K, plan->turned || both, lanes, 1.0f, &out->k));
+    QUARTIC_TRY(pack(plan, &p->v, QUARTIC_TRIANGLE_V, plan->turned, lanes, 1.0f, &out->v));
+    if (both) QUARTIC_TRY(pack(plan, &p->v2, QUARTIC_TRIANGLE_V2, true, lanes, 1.0f, &out->v2));
+    if (p->bias.present)
+        QUARTIC_TRY(pack(plan, &p->bias, QUARTIC_TRIANGLE_BIAS, plan->turned, 1, 1.0f, &out->bias));
+    if (!backward) return QUARTIC_OK;
+    if (p->bias.present)
+        QUARTIC_TRY(pack(plan, &p->bias, QUARTIC_TRIANGLE_BIAS, !plan->turned, 1, 1.0f, &out->bias_turned));
+    QUARTIC_TRY(pack(plan, &p->wide, QUARTIC_TRIANGLE_G, plan->turned, lanes, 1.0f, &out->g));
+    return pack_terms(plan, &out->terms);
+}
+
+/* ---- what the kernels share ---- */
+
+static void reads_mask(const planner *plan, quartic_dispatch *dispatch, size_t args_offset) {
+    if (plan->problem->masked) reads(dispatch, args_offset, QUARTIC_TRIANGLE_MASK);
+}
+
+/* Constants 0..2. */
+static void common_spec(const planner *plan, quartic_dispatch *dispatch, bool first_is_j) {
+    quartic_dispatch_spec(dispatch, plan->quads);
+    quartic_dispatch_spec(dispatch, plan->problem->masked);
+    quartic_dispatch_spec(dispatch, !plan->problem->causal ? 0 : first_is_j ? CAUSAL_RISES : CAUSAL_FALLS);
+}
+
+static void set_cost(const planner *plan, quartic_dispatch *dispatch, double products, double operands) {
+    const quartic_triangle_problem *p = plan->problem;
+    dispatch->flops = quartic_triangle_count(p) * (products * p->d + 16);
+    dispatch->bytes = 4.0 * operands * (double)plan->pairs * p->d;
+}
+
+static uint32_t shared_bytes(const planner *plan) {
+    return plan->limits->max_shared_bytes < GREATEST_SHARED ? plan->limits->max_shared_bytes
+                                                            : GREATEST_SHARED;
+}
+
+/* Constants 0..4 of the two shaders of kind both, and their groups: tiles of tile x tile. Quads of a row in
+ * shared memory at once are at most `most`, fewer where shared memory is short, evenly cut: it holds `arrays`
+ * of `rows` rows and `extra` bytes. */
+static void both_spec(const planner *plan, quartic_dispatch *dispatch, bool exchanged, uint32_t tile,
+                      uint32_t most, uint32_t arrays, uint32_t rows, uint32_t extra) {
+    uint32_t chunk = most < plan->quads ? most : plan->quads;
+    while (chunk > 1 && arrays * rows * (chunk | 1) * 16 + extra > shared_bytes(plan)) --chunk;
+    const uint32_t chunks = divide_up(plan->quads, chunk);
+    chunk = divide_up(plan->quads, chunks);
+    const uint32_t slices = divide_up(chunks, BOTH_HELD / chunk);
+    common_spec(plan, dispatch, exchanged);
+    quartic_dispatch_spec(dispatch, chunk);
+    quartic_dispatch_spec(dispatch, divide_up(chunks, slices));
+    const uint64_t tiles = divide_up(plan->problem->n, tile);
+    quartic_dispatch_groups(dispatch, quartic_triangle_units(plan->problem) * slices * tiles * tiles);
+}
+
+/* ---- kind both ---- */
+
+static quartic_status add_both(planner *plan, const packed *from) {
+    const quartic_triangle_problem *p = plan->problem;
+    const uint32_t units = (uint32_t)quartic_triangle_units(p);
+    const quartic_triangle_both_args args = {.n = p->n, .heads = p->heads, .width = p->d, .units = units};
+    quartic_dispatch *dispatch = quartic_dispatch_add(plan->list, "triangle_both", &args, sizeof args);
+    if (dispatch == NULL) return QUARTIC_INTERNAL;
+    reads_range(dispatch, offsetof(quartic_triangle_both_args, x), from->q);
+    reads_range(dispatch, offsetof(quartic_triangle_both_args, xv), from->v);
+    reads_range(dispatch, offsetof(quartic_triangle_both_args, y), from->k);
+    reads_range(dispatch, offsetof(quartic_triangle_both_args, yv), from->v2);
+    reads_mask(plan, dispatch, offsetof(quartic_triangle_both_args, mask));
+    writes(dispatch, offsetof(quartic_triangle_both_args, result), 0);
+    writes(dispatch, offsetof(quartic_triangle_both_args, lse), 1);
+    both_spec(plan, dispatch, false, BOTH_TILE, BOTH_CHUNK, 2, BOTH_TILE * BOTH_PIVOTS,
+              (BOTH_PIVOTS + 1) * BOTH_TILE * BOTH_TILE * sizeof(float));
+    set_cost(plan, dispatch, 5, 5);
+    return QUARTIC_OK;
+}
+
+/* The gradients of q and v, or with the roles of i and j exchanged of k and v2. */
+static quartic_status add_both_grad(planner *plan, const packed *from, bool exchanged) {
+    const quartic_triangle_problem *p = plan->problem;
+    const uint32_t units = (uint32_t)quartic_triangle_units(p);
+    const uint32_t row = (uint32_t)p->wide.row, column = (uint32_t)p->wide.column;
+    const quartic_triangle_both_grad_args args = {
+        .n = p->n,
+        .heads = p->heads,
+        .width = p->d,
+        .units = units,
+        .g_own = exchanged ? 1 : p->n,
+        .g_other = exchanged ? p->n : 1,
+        .dx_own = exchanged ? column : row,
+        .dx_pivot = exchanged ? row : column,
+        .dx_factor = exchanged ? 1.0f : p->scale, /* packed q has the scale already */
+    };
+    quartic_dispatch *dispatch = quartic_dispatch_add(plan->list, "triangle_both_grad", &args, sizeof args);
+    if (dispatch == NULL) return QUARTIC_INTERNAL;
+    reads_range(dispatch, offsetof(quartic_triangle_both_grad_args, x), exchanged ? from->k : from->q);
+    reads_range(dispatch, offsetof(quartic_triangle_both_grad_args, xv), exchanged ? from->v2 : from->v);
+    reads_range(dispatch, offsetof(quartic_triangle_both_grad_args, y), exchanged ? from->q : from->k);
+    reads_range(dispatch, offsetof(quartic_triangle_both_grad_args, yv), exchanged ? from->v : from->v2);
+    reads_range(dispatch, offsetof(quartic_triangle_both_grad_args, g), from->g);
+    reads_range(dispatch, offsetof(quartic_triangle_both_grad_args, terms), from->terms);
+    reads_mask(plan, dispatch, offsetof(quartic_triangle_both_grad_args, mask));
+    writes(dispatch, offsetof(quartic_triangle_both_grad_args, dx),
+           exchanged ? QUARTIC_TRIANGLE_DK : QUARTIC_TRIANGLE_DQ);
+    writes(dispatch, offsetof(quartic_triangle_both_grad_args, dxv),
+           exchanged ? QUARTIC_TRIANGLE_DLAST : QUARTIC_TRIANGLE_DV);
+    both_spec(plan, dispatch, exchanged, GRAD_TILE, GRAD_CHUNK, 5, GRAD_TILE * GRAD_TILE,
+              2 * GRAD_TILE * GRAD_TILE * GRAD_TILE * sizeof(float));
+    set_cost(plan, dispatch, 10, 7);
+    return QUARTIC_OK;
+}
+
+/* ---- kinds start and end ---- */
+
+/* Constants of lib/triangle_rows.glsl and the groups. slice: quads of an operand that an invocation may hold;
+ * exchanged: bytes that it exchanges for a row where several share one. */
+static void row_spec(const planner *plan, quartic_dispatch *dispatch, uint32_t slice, uint32_t exchanged) {
+    const quartic_triangle_problem *p = plan->problem;
+    uint32_t split = 1;
+    while (split * slice < plan->quads) split *= 2;
+    const uint32_t width = divide_up(plan->quads, split) * split;
+    const uint32_t row_bytes = 2 * 16 * width + (split > 1 ? ROW_THREADS * exchanged : 0);
+    uint32_t tile =
+        shared_bytes(plan) / 4 / row_bytes / 4 * 4; /* a quarter, so that four groups fit at once */
+    if (tile > GREATEST_TILE) tile = GREATEST_TILE;
+    if (tile < 4) tile = 4;
+    common_spec(plan, dispatch, plan->turned);
+    quartic_dispatch_spec(dispatch, p->bias.present);
+    quartic_dispatch_spec(dispatch, split);
+    quartic_dispatch_spec(dispatch, tile);
+    quartic_dispatch_groups(dispatch,
+                            quartic_triangle_units(p) * p->n * divide_up(p->n, ROW_THREADS / split));
+}
+
+/* Members that the args of these kernels share. */
+#define ROW_ARGS(plan)                                                                                       \
+    .n = (plan)->problem->n, .heads = (plan)->problem->heads, .width = (plan)->problem->d,                   \
+    .units = (uint32_t)quartic_triangle_units((plan)->problem),                                              \
+    .edge_first = (plan)->turned ? 1 : (plan)->problem->n,                                                   \
+    .edge_second = (plan)->turned ? (plan)->problem->n : 1
+
+static quartic_status add_rows(planner *plan, const packed *from) {
+    const quartic_triangle_rows_args args = {ROW_ARGS(plan)};
+    quartic_dispatch *dispatch = quartic_dispatch_add(plan->list, "triangle_rows", &args, sizeof args);
+    if (dispatch == NULL) return QUARTIC_INTERNAL;
+    reads_range(dispatch, offsetof(quartic_triangle_rows_args, q), from->q);
+    reads_range(dispatch, offsetof(quartic_triangle_rows_args, k), from->k);
+    reads_range(dispatch, offsetof(quartic_triangle_rows_args, v), from->v);
+    if (plan->problem->bias.present)
+        reads_range(dispatch, offsetof(quartic_triangle_rows_args, bias), from->bias);
+    reads_mask(plan, dispatch, offsetof(quartic_triangle_rows_args, mask));
+    writes(dispatch, offsetof(quartic_triangle_rows_args, result), 0);
+    writes(dispatch, offsetof(quartic_triangle_rows_args, lse), 1);
+    row_spec(plan, dispatch, FORWARD_SLICE, sizeof(float));
+    set_cost(plan, dispatch, 4, 4);
+    return QUARTIC_OK;
+}
+
+/* Reads that the three adjoint kernels share. */
+#define GRAD_READS(type)                                                                                     \
+    reads_range(dispatch, offsetof(type, q), from->q), reads_range(dispatch, offsetof(type, k), from->k),    \
+        reads_range(dispatch, offsetof(type, v), from->v),                                                   \
+        reads_range(dispatch, offsetof(type, g), from->g),                                                   \
+        reads_range(dispatch, offsetof(type, terms), from->terms),                                           \
+        reads_mask(plan, dispatch, offsetof(type, mask))
+
+static quartic_status add_query_grad(planner *plan, const packed *from) {
+    const quartic_triangle_query_grad_args args = {ROW_ARGS(plan), .factor = plan->problem->scale};
+    quartic_dispatch *dispatch = quartic_dispatch_add(plan->list, "triangle_query_grad", &args, sizeof args);
+    if (dispatch == NULL) return QUARTIC_INTERNAL;
+    GRAD_READS(quartic_triangle_query_grad_args);
+    if (plan->problem->bias.present)
+        reads_range(dispatch, offsetof(quartic_triangle_query_grad_args, bias), from->bias);
+    writes(dispatch, offsetof(quartic_triangle_query_grad_args, dq), QUARTIC_TRIANGLE_DQ);
+    row_spec(plan, dispatch, QUERY_SLICE, 2 * sizeof(float));
+    set_cost(plan, dispatch, 6, 5);
+    return QUARTIC_OK;
+}
+
+static quartic_status add_key_grad(planner *plan, const packed *from) {
+    const quartic_triangle_key_grad_args args = {ROW_ARGS(plan)};
+    quartic_dispatch *dispatch = quartic_dispatch_add(plan->list, "triangle_key_grad", &args, sizeof args);
+    if (dispatch == NULL) return QUARTIC_INTERNAL;
+    GRAD_READS(quartic_triangle_key_grad_args);
+    if (plan->problem->bias.present)
+        reads_range(dispatch, offsetof(quartic_triangle_key_grad_args, bias), from->bias_turned);
+    writes(dispatch, offsetof(quartic_triangle_key_grad_args, dk), QUARTIC_TRIANGLE_DK);
+    writes(dispatch, offsetof(quartic_triangle_key_grad_args, dv), QUARTIC_TRIANGLE_DV);
+    row_spec(plan, dispatch, KEY_SLICE, 2 * sizeof(float));
+    set_cost(plan, dispatch, 8, 6);
+    return QUARTIC_OK;
+}
+
+/* The parts of dbias (b, n, n, h), added up in order. */
+static quartic_status add_parts(planner *plan, range parts, uint32_t splits) {
+    const quartic_matmul_reduce_args args = {
+        .count = (uint32_t)plan->pairs, .n = 1, .splits = splits, .alpha = 1.0f};
+    quartic_dispatch *dispatch = quartic_dispatch_add(plan->list, "matmul_reduce", &args, sizeof args);
+    if (dispatch == NULL) return QUARTIC_INTERNAL;
+    reads_range(dispatch, offsetof(quartic_matmul_reduce_args, partial), parts);
+    writes(dispatch, offsetof(quartic_matmul_reduce_args, result), QUARTIC_TRIANGLE_DLAST);
+    quartic_dispatch_spec(dispatch, 0);
+    quartic_dispatch_spec(dispatch, 0);
+    quartic_dispatch_groups(dispatch, divide_up(plan->pairs, REDUCE_THREADS));
+    dispatch->flops = (double)plan->pairs * splits;
+    dispatch->bytes = 4.0 * (double)plan->pairs * (splits + 1.0);
+    return QUARTIC_OK;
+}
+
+/* The sum over first nodes is cut into parts until there are enough groups, but not into so many that the
+ * parts would take more memory than the operands. */
+static quartic_status add_bias_grad(planner *plan, const packed *from) {
+    const quartic_triangle_problem *p = plan->problem;
+    const uint32_t units = (uint32_t)quartic_triangle_units(p), tiles = divide_up(p->n, BIAS_TILE);
+    const uint64_t groups = (uint64_t)units * tiles * tiles;
+    uint32_t splits = divide_up(MANY_GROUPS, groups < MANY_GROUPS ? (uint32_t)groups : MANY_GROUPS);
+    if (splits > p->n) splits = p->n;
+    if (splits > p->d) splits = p->d;
+    const uint32_t firsts = divide_up(p->n, splits);
+    splits = divide_up(p->n, firsts);
+    const quartic_triangle_bias_grad_args args = {.n = p->n,
+                                                  .heads = p->heads,
+                                                  .units = units,
+                                                  .pivot_stride = plan->turned ? 1 : p->n,
+                                                  .edge_stride = plan->turned ? p->n : 1,
+                                                  .splits = splits,
+                                                  .firsts = firsts};
+    range parts = {0};
+    if (splits > 1) parts = reserve(plan, splits * plan->pairs * sizeof(float));
+    quartic_dispatch *dispatch = quartic_dispatch_add(plan->list, "triangle_bias_grad", &args, sizeof args);
+    if (dispatch == NULL) return QUARTIC_INTERNAL;
+    GRAD_READS(quartic_triangle_bias_grad_args);
+    reads_range(dispatch, offsetof(quartic_triangle_bias_grad_args, bias), from->bias);
+    if (splits > 1)
+        writes_range(dispatch, offsetof(quartic_triangle_bias_grad_args, partial), parts);
+    else
+        writes(dispatch, offsetof(quartic_triangle_bias_grad_args, partial), QUARTIC_TRIANGLE_DLAST);
+    common_spec(plan, dispatch, plan->turned);
+    quartic_dispatch_groups(dispatch, groups * splits);
+    set_cost(plan, dispatch, 4, 4);
+    return splits > 1 ? add_parts(plan, parts, splits) : QUARTIC_OK;
+}
+
+/* ---- the two ops ---- */
+
+quartic_status quartic_triangle_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
+                                    quartic_dispatch_list *list) {
+    const quartic_triangle_problem problem = quartic_triangle_of_call(call);
+    planner plan = start_plan(&problem, limits, list);
+    packed from = {0};
+    QUARTIC_TRY(pack_all(&plan, false, &from));
+    return problem.kind == QUARTIC_TRIANGLE_BOTH ? add_both(&plan, &from) : add_rows(&plan, &from);
+}
+
+quartic_status quartic_triangle_gpu_grad(const quartic_op_call *call, const quartic_gpu_limits *limits,
+                                         quartic_dispatch_list *list) {
+    const quartic_triangle_problem problem = quartic_triangle_of_call(call);
+    planner plan = start_plan(&problem, limits, list);
+    packed from = {0};
+    QUARTIC_TRY(pack_all(&plan, true, &from));
+    if (problem.kind == QUARTIC_TRIANGLE_BOTH) {
+        QUARTIC_TRY(add_both_grad(&plan, &from, false));
+        return add_both_grad(&plan, &from, true);
+    }
+    QUARTIC_TRY(add_query_grad(&plan, &from));
+    QUARTIC_TRY(add_key_grad(&plan, &from));
+    return problem.bias.present ? add_bias_grad(&plan, &from) : QUARTIC_OK;
+}

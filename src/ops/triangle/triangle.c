@@ -1,0 +1,278 @@
+/* triangle.c: the op triangle_attention: softmax attention of each edge over the pivots of its triangles.
+ *
+ * triangle_attention        q, k, v (b, n, n, h, d), v2?, bias? (b, n, n, h), mask? (b, n)
+ *                           to out (b, n, n, h, d), lse (b, n, n, h)
+ * triangle_attention_grad   the same, out, lse, g = the cotangent of out, to dq, dk, dv and dv2 or dbias
+ *
+ * Formulas and who lies on which edge: problem.h. The forward op keeps no more than lse; the adjoint computes
+ * the scores again, each gradient gathered by whoever owns it, so nothing of size n^3 is stored and nothing
+ * is added up in an order that could change. Edges without a visible pivot (with causality all j > i) give
+ * zeros.
+ */
+#include "ops/tape.h"
+#include "ops/triangle/problem.h"
+
+
+/* ---- shape rules ---- */
+
+/* A few rows of a wider head would not fit into the shared memory of a small device. */
+enum { GREATEST_WIDTH = 256 };
+
+static const char *kind_name(uint32_t kind) {
+    return kind == QUARTIC_TRIANGLE_BOTH ? "both" : kind == QUARTIC_TRIANGLE_START ? "start" : "end";
+}
+
+static quartic_status check_optional(const char *op, const quartic_op_call *call, uint32_t input,
+                                     quartic_dtype dtype, const quartic_shape *shape) {
+    if (!quartic_is_present(&call->inputs[input])) return QUARTIC_OK;
+    QUARTIC_TRY(quartic_op_expect_dtype(op, call, input, dtype));
+    return quartic_op_expect_shape(op, call, input, shape);
+}
+
+static quartic_shape narrow_shape(const quartic_layout *q) {
+    quartic_shape shape = q->shape; // (b, n, n, h)
+    shape.rank = 4;
+    shape.dims[4] = 0;
+    return shape;
+}
+
+static quartic_status check_operands(const char *op, const quartic_op_call *call) {
+    const quartic_triangle_options *options = call->attrs;
+    const quartic_layout *q = &call->inputs[QUARTIC_TRIANGLE_Q];
+    if (options->kind > QUARTIC_TRIANGLE_END)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                            "the kind of %s is 0 (both), 1 (start) or 2 (end), not %u", op, options->kind);
+    QUARTIC_TRY(quartic_op_expect_dtype(op, call, QUARTIC_TRIANGLE_Q, QUARTIC_FLOAT32));
+    QUARTIC_TRY(quartic_op_expect_rank(op, call, QUARTIC_TRIANGLE_Q, 5));
+    const uint32_t *dims = q->shape.dims;
+    char text[QUARTIC_SHAPE_TEXT];
+    if (quartic_layout_elements(q) == 0 || dims[1] != dims[2] || dims[4] > GREATEST_WIDTH)
+        return quartic_fail(QUARTIC_SHAPE_MISMATCH,
+                            "%s got q of shape %s; it needs (batch, n, n, heads, width) with as many rows as "
+                            "columns, no extent of 0 and heads at most %d wide",
+                            op, quartic_shape_text(&q->shape, text), GREATEST_WIDTH);
+    for (uint32_t input = QUARTIC_TRIANGLE_K; input <= QUARTIC_TRIANGLE_V; ++input) {
+        QUARTIC_TRY(quartic_op_expect_dtype(op, call, input, QUARTIC_FLOAT32));
+        QUARTIC_TRY(quartic_op_expect_shape(op, call, input, &q->shape));
+    }
+    const bool both = options->kind == QUARTIC_TRIANGLE_BOTH;
+    if (quartic_is_present(&call->inputs[QUARTIC_TRIANGLE_V2]) != both)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s of kind %s %s", op, kind_name(options->kind),
+                            both ? "needs v2, the values of the pivot's second edge"
+                                 : "takes no v2; only the kind both has values of two edges");
+    if (both && quartic_is_present(&call->inputs[QUARTIC_TRIANGLE_BIAS]))
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                            "%s of kind both takes no bias: its scores use all three edges already", op);
+    const quartic_shape narrow = narrow_shape(q), mask = QUARTIC_SHAPE(dims[0], dims[1]);
+    QUARTIC_TRY(check_optional(op, call, QUARTIC_TRIANGLE_V2, QUARTIC_FLOAT32, &q->shape));
+    QUARTIC_TRY(check_optional(op, call, QUARTIC_TRIANGLE_BIAS, QUARTIC_FLOAT32, &narrow));
+    return check_optional(op, call, QUARTIC_TRIANGLE_MASK, QUARTIC_INT32, &mask);
+}
+
+static quartic_status triangle_infer(const quartic_op_call *call, quartic_layout *out, uint32_t *out_count) {
+    const char *op = "triangle_attention";
+    QUARTIC_TRY(quartic_op_expect_inputs(op, call, QUARTIC_TRIANGLE_OUT, QUARTIC_TRIANGLE_OUT));
+    QUARTIC_TRY(check_operands(op, call));
+    const quartic_layout *q = &call->inputs[QUARTIC_TRIANGLE_Q];
+    const quartic_shape narrow = narrow_shape(q);
+    out[0] = quartic_layout_contiguous(QUARTIC_FLOAT32, &q->shape);
+    out[1] = quartic_layout_contiguous(QUARTIC_FLOAT32, &narrow);
+    *out_count = 2;
+    return QUARTIC_OK;
+}
+
+static quartic_status triangle_grad_infer(const quartic_op_call *call, quartic_layout *out,
+                                          uint32_t *out_count) {
+    const char *op = "triangle_attention_grad";
+    QUARTIC_TRY(quartic_op_expect_inputs(op, call, QUARTIC_TRIANGLE_INPUTS, QUARTIC_TRIANGLE_INPUTS));
+    QUARTIC_TRY(check_operands(op, call));
+    const quartic_layout *q = &call->inputs[QUARTIC_TRIANGLE_Q];
+    const quartic_shape narrow = narrow_shape(q);
+    for (uint32_t input = QUARTIC_TRIANGLE_OUT; input <= QUARTIC_TRIANGLE_G; ++input) {
+        QUARTIC_TRY(quartic_op_expect_dtype(op, call, input, QUARTIC_FLOAT32));
+        QUARTIC_TRY(
+            quartic_op_expect_shape(op, call, input, input == QUARTIC_TRIANGLE_LSE ? &narrow : &q->shape));
+    }
+    const bool v2 = quartic_is_present(&call->inputs[QUARTIC_TRIANGLE_V2]);
+    const bool bias = quartic_is_present(&call->inputs[QUARTIC_TRIANGLE_BIAS]);
+    for (uint32_t k = QUARTIC_TRIANGLE_DQ; k <= QUARTIC_TRIANGLE_DV; ++k)
+        out[k] = quartic_layout_contiguous(QUARTIC_FLOAT32, &q->shape);
+    if (v2 || bias)
+        out[QUARTIC_TRIANGLE_DLAST] = quartic_layout_contiguous(QUARTIC_FLOAT32, v2 ? &q->shape : &narrow);
+    *out_count = v2 || bias ? 4 : 3;
+    return QUARTIC_OK;
+}
+
+/* ---- gradient ---- */
+
+static quartic_status triangle_rule(quartic_tape *tape) {
+    quartic_value inputs[QUARTIC_TRIANGLE_INPUTS], gradients[4] = {{0}};
+    bool wanted = false;
+    for (uint32_t k = 0; k < QUARTIC_TRIANGLE_OUT; ++k) {
+        inputs[k] = quartic_tape_input(tape, k);
+        wanted = wanted || quartic_tape_wants(tape, k);
+    }
+    inputs[QUARTIC_TRIANGLE_OUT] = quartic_tape_output(tape, 0);
+    inputs[QUARTIC_TRIANGLE_LSE] = quartic_tape_output(tape, 1);
+    inputs[QUARTIC_TRIANGLE_G] = quartic_tape_gradient(tape, 0);
+    if (!wanted || inputs[QUARTIC_TRIANGLE_G].id == 0) return QUARTIC_OK;
+    const uint32_t last = inputs[QUARTIC_TRIANGLE_V2].id != 0 ? QUARTIC_TRIANGLE_V2 : QUARTIC_TRIANGLE_BIAS;
+    const uint32_t count = inputs[last].id != 0 ? 4 : 3;
+    QUARTIC_TRY(quartic_graph_append(quartic_tape_graph(tape), &quartic_op_triangle_attention_grad,
+                                     quartic_tape_attrs(tape), inputs, QUARTIC_TRIANGLE_INPUTS, gradients,
+                                     count));
+    const uint32_t owners[] = {QUARTIC_TRIANGLE_Q, QUARTIC_TRIANGLE_K, QUARTIC_TRIANGLE_V, last};
+    for (uint32_t k = 0; k < count; ++k)
+        if (quartic_tape_wants(tape, owners[k])) quartic_tape_give(tape, owners[k], gradients[k]);
+    return QUARTIC_OK;
+}
+
+/* ---- cases ---- */
+
+typedef struct triangle_case {
+    const char *label;
+    quartic_triangle_kind kind;
+    uint32_t b, n, h, d;
+    bool bias, masked, causal;
+    quartic_fill_kind mask_fill;
+} triangle_case;
+
+#define BOTH       .kind = QUARTIC_TRIANGLE_BOTH
+#define START      .kind = QUARTIC_TRIANGLE_START
+#define END        .kind = QUARTIC_TRIANGLE_END
+#define MASKED     .masked = true, .mask_fill = QUARTIC_FILL_MASK
+#define CAUSAL     .causal = true
+#define ALL_MASKED .masked = true, .mask_fill = QUARTIC_FILL_ZERO
+
+/* Sizes leave remainders in every tile: of edges, of pivots, of components in fours and in slices. Widths
+ * repeat so that few pipelines have to be compiled. */
+static const triangle_case cases[] = {
+    {"one node", BOTH, .b = 2, .n = 1, .h = 2, .d = 3},
+    {"two nodes", BOTH, .b = 1, .n = 2, .h = 3, .d = 5},
+    {"five nodes, masked", BOTH, .b = 2, .n = 5, .h = 2, .d = 7, MASKED},
+    {"every pivot hidden", BOTH, .b = 1, .n = 5, .h = 1, .d = 8, ALL_MASKED},
+    {"31 nodes, causal", BOTH, .b = 1, .n = 31, .h = 1, .d = 6, CAUSAL},
+    {"odd wide heads, causal, masked", BOTH, .b = 1, .n = 33, .h = 1, .d = 37, MASKED, CAUSAL},
+    {"wide heads, masked", BOTH, .b = 1, .n = 19, .h = 1, .d = 70, MASKED},
+    {"the usual head", BOTH, .b = 1, .n = 33, .h = 1, .d = 32},
+    {"one node, start", START, .b = 1, .n = 1, .h = 1, .d = 1, .bias = true},
+    {"two nodes, start, masked", START, .b = 3, .n = 2, .h = 1, .d = 8, .bias = true, MASKED},
+    {"five nodes, start, masked", START, .b = 2, .n = 5, .h = 2, .d = 7, .bias = true, MASKED},
+    {"every pivot hidden, start", START, .b = 1, .n = 5, .h = 1, .d = 5, .bias = true, ALL_MASKED},
+    {"66 nodes, start, causal", START, .b = 1, .n = 66, .h = 1, .d = 8, .bias = true, CAUSAL},
+    {"33 nodes, start, masked, no bias", START, .b = 1, .n = 33, .h = 2, .d = 5, MASKED},
+    {"wide heads, start, masked", START, .b = 1, .n = 19, .h = 1, .d = 64, .bias = true, MASKED},
+    {"one node, end, causal", END, .b = 1, .n = 1, .h = 2, .d = 3, .bias = true, CAUSAL},
+    {"two nodes, end, causal", END, .b = 1, .n = 2, .h = 2, .d = 6, .bias = true, CAUSAL},
+    {"31 nodes, end, causal", END, .b = 1, .n = 31, .h = 2, .d = 8, .bias = true, CAUSAL},
+    {"five nodes, end, causal, masked", END, .b = 2, .n = 5, .h = 2, .d = 7, .bias = true, MASKED, CAUSAL},
+    {"every pivot hidden, end", END, .b = 1, .n = 5, .h = 1, .d = 5, .bias = true, ALL_MASKED, CAUSAL},
+    {"odd wide heads, end, causal", END, .b = 1, .n = 9, .h = 1, .d = 37, .bias = true, CAUSAL},
+    {"the usual head, end", END, .b = 1, .n = 33, .h = 1, .d = 32, .bias = true},
+};
+
+static bool fill_case(uint32_t index, quartic_op_case *out) {
+    if (index >= sizeof cases / sizeof cases[0]) return false;
+    const triangle_case *from = &cases[index];
+    *out = (quartic_op_case){.label = from->label, .input_count = QUARTIC_TRIANGLE_OUT};
+    *(quartic_triangle_options *)out->attrs =
+        (quartic_triangle_options){.kind = from->kind, .causal = from->causal, .scale = 0.5f};
+    const quartic_shape wide = QUARTIC_SHAPE(from->b, from->n, from->n, from->h, from->d);
+    for (uint32_t input = QUARTIC_TRIANGLE_Q; input <= QUARTIC_TRIANGLE_V2; ++input) {
+        if (input == QUARTIC_TRIANGLE_V2 && from->kind != QUARTIC_TRIANGLE_BOTH) continue;
+        const bool scores = input <= QUARTIC_TRIANGLE_K;
+        out->inputs[input].dtype = QUARTIC_FLOAT32;
+        out->inputs[input].shape = wide;
+        out->inputs[input].fill = scores ? QUARTIC_FILL_SMALL : QUARTIC_FILL_NORMAL;
+        /* With one pivot A is 1 whatever the scores: their gradients are zero but for rounding. */
+        out->inputs[input].no_gradient = from->n == 1 && scores;
+    }
+    if (from->bias) {
+        out->inputs[QUARTIC_TRIANGLE_BIAS].dtype = QUARTIC_FLOAT32;
+        out->inputs[QUARTIC_TRIANGLE_BIAS].shape = QUARTIC_SHAPE(from->b, from->n, from->n, from->h);
+        out->inputs[QUARTIC_TRIANGLE_BIAS].no_gradient = from->n == 1;
+    }
+    if (from->masked) {
+        out->inputs[QUARTIC_TRIANGLE_MASK].dtype = QUARTIC_INT32;
+        out->inputs[QUARTIC_TRIANGLE_MASK].shape = QUARTIC_SHAPE(from->b, from->n);
+        out->inputs[QUARTIC_TRIANGLE_MASK].fill = from->mask_fill;
+        out->inputs[QUARTIC_TRIANGLE_MASK].no_gradient = true;
+    }
+    return true;
+}
+
+/* out, lse and g need not belong together for the backends to agree; a positive lse keeps A moderate. */
+static bool fill_grad_case(uint32_t index, quartic_op_case *out) {
+    if (!fill_case(index, out)) return false;
+    const triangle_case *from = &cases[index];
+    out->input_count = QUARTIC_TRIANGLE_INPUTS;
+    if (from->bias) out->inputs[QUARTIC_TRIANGLE_BIAS].fill = QUARTIC_FILL_SMALL;
+    for (uint32_t input = QUARTIC_TRIANGLE_OUT; input <= QUARTIC_TRIANGLE_G; ++input) {
+        out->inputs[input].dtype = QUARTIC_FLOAT32;
+        out->inputs[input].shape = out->inputs[QUARTIC_TRIANGLE_Q].shape;
+    }
+    out->inputs[QUARTIC_TRIANGLE_LSE].shape = QUARTIC_SHAPE(from->b, from->n, from->n, from->h);
+    out->inputs[QUARTIC_TRIANGLE_LSE].fill = QUARTIC_FILL_POSITIVE;
+    return true;
+}
+
+/* ---- doors ---- */
+
+static double triangle_flops(const quartic_op_call *call) {
+    const quartic_triangle_problem problem = quartic_triangle_of_call(call);
+    return quartic_triangle_flops(&problem, false);
+}
+static double triangle_grad_flops(const quartic_op_call *call) {
+    const quartic_triangle_problem problem = quartic_triangle_of_call(call);
+    return quartic_triangle_flops(&problem, true);
+}
+/* A sum over components inside a sum over pivots (or over any third node). */
+static double triangle_reduction(const quartic_op_call *call) {
+    const quartic_shape *q = &call->inputs[QUARTIC_TRIANGLE_Q].shape;
+    return (double)q->dims[1] + q->dims[4];
+}
+
+#define STRIDED_INPUTS                                                                                       \
+    (1u << QUARTIC_TRIANGLE_Q | 1u << QUARTIC_TRIANGLE_K | 1u << QUARTIC_TRIANGLE_V |                        \
+     1u << QUARTIC_TRIANGLE_V2 | 1u << QUARTIC_TRIANGLE_BIAS)
+
+const quartic_op quartic_op_triangle_attention = {
+    .name = "triangle_attention",
+    .attrs_bytes = sizeof(quartic_triangle_options),
+    .strided_inputs = STRIDED_INPUTS,
+    .saved_outputs = 1u << 1, /* lse */
+    .infer = triangle_infer,
+    .cpu = quartic_triangle_reference,
+    .cpu_scratch = quartic_triangle_reference_scratch,
+    .gpu = quartic_triangle_gpu,
+    .grad = triangle_rule,
+    .cases = fill_case,
+    .flops = triangle_flops,
+    .tolerance = 8,
+    .tolerance_reason =
+        "as softmax: Vulkan allows exp(x) an error of 3 + 2|x| ulp; scores are sums themselves",
+    .reduction = triangle_reduction,
+};
+
+const quartic_op quartic_op_triangle_attention_grad = {
+    .name = "triangle_attention_grad",
+    .attrs_bytes = sizeof(quartic_triangle_options),
+    .strided_inputs = STRIDED_INPUTS,
+    .infer = triangle_grad_infer,
+    .cpu = quartic_triangle_reference_grad,
+    .cpu_scratch = quartic_triangle_reference_scratch,
+    .gpu = quartic_triangle_gpu_grad,
+    .cases = fill_grad_case,
+    .flops = triangle_grad_flops,
+    .tolerance = 8,
+    .tolerance_reason = "as the forward op; dA - delta is a difference of two sums over components",
+    .reduction = triangle_reduction,
+};
+
+quartic_value quartic_triangle_attention(quartic_graph *graph, quartic_value q, quartic_value k,
+                                         quartic_value v, quartic_value v2, quartic_value bias,
+                                         quartic_value mask, const quartic_triangle_options *options) {
+    const quartic_value inputs[] = {q, k, v, v2, bias, mask};
+    return quartic_graph_append_one(graph, &quartic_op_triangle_attention, options, inputs,
+                                    QUARTIC_TRIANGLE_OUT);
+}
