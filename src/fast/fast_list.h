@@ -53,6 +53,9 @@
     X(diversity)                                                                                             \
     X(diversity_grad)                                                                                        \
     /* edge_keep.c */                                                                                        \
-    X(edge_keep)
+    X(edge_keep)                                                                                             \
+    /* relational_scores.c */                                                                                \
+    X(relational_scores)                                                                                     \
+    X(relational_scores_grad)
 
 #endif
