@@ -56,6 +56,15 @@
     X(edge_keep)                                                                                             \
     /* relational_scores.c */                                                                                \
     X(relational_scores)                                                                                     \
-    X(relational_scores_grad)
+    X(relational_scores_grad)                                                                                \
+    /* edge_softmax.c */                                                                                     \
+    X(edge_softmax_attention)                                                                                \
+    X(edge_softmax_attention_grad)                                                                           \
+    /* routing.c */                                                                                          \
+    X(coordinate_descent)                                                                                    \
+    X(coordinate_descent_grad)                                                                               \
+    X(top_k)                                                                                                 \
+    X(gather_rows)                                                                                           \
+    X(scatter_add_rows)
 
 #endif

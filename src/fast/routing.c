@@ -1,0 +1,268 @@
+/* routing.c: tuned rows of the ops that choose edges: coordinate descent by vectors over the visible scores
+ * of a row, top-k by counting digits, rows by index as whole copies. Formulas: the ops' own files.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "fast/parts.h"
+#include "lib/functions.h"
+#include "ops/routing.h"
+
+/* ---- coordinate descent ---- */
+
+enum { LANES = 16 }; /* the widest vector; lists of visible scores are padded to a multiple of it */
+
+typedef quartic_coordinate_descent_options descent;
+
+static float first_eps(const descent *options) {
+    return options->eps_init > options->eps ? options->eps_init : options->eps;
+}
+static float next_eps(const descent *options, float eps) {
+    eps *= options->eps_decay;
+    return eps > options->eps ? eps : options->eps;
+}
+
+/* min(s, cap), but NaN where s is. */
+QUARTIC_INLINE float capped(float s, float cap) {
+    return s > cap ? cap : s;
+}
+
+/* A row of scores: which are visible, and those as a list in scratch. */
+typedef struct row {
+    const int32_t *mask;
+    uint32_t extent, m, b, count, padded;
+    float *visible; // (padded)
+} row;
+
+static row row_of(const quartic_op_run *run, uint32_t b, float *scratch) {
+    row at = {.mask = run->inputs[1].data, .m = run->inputs[0].layout->shape.dims[1], .b = b};
+    if (at.mask != NULL) at.extent = quartic_routing_mask_extent(run->inputs[1].layout);
+    const float *scores = (const float *)run->inputs[0].data + (size_t)b * at.m;
+    at.visible = scratch;
+    for (uint32_t j = 0; j < at.m; ++j)
+        if (quartic_routing_visible(at.mask, at.extent, at.m, b, j)) at.visible[at.count++] = scores[j];
+    at.padded = (at.count + LANES - 1) / LANES * LANES;
+    for (uint32_t j = at.count; j < at.padded; ++j) at.visible[j] = -1e37f; /* weighs nothing */
+    return at;
+}
+
+/* Spreads numbers of the visible scores over the row, with zeros between. */
+static void spread(const row *at, const float *numbers, float *y) {
+    for (uint32_t j = 0; j < at->m; ++j)
+        y[j] = quartic_routing_visible(at->mask, at->extent, at->m, at->b, j) ? *numbers++ : 0;
+}
+
+static float largest_of(const row *at) {
+    float largest = at->visible[0];
+    for (uint32_t j = 1; j < at->count; ++j) largest = at->visible[j] > largest ? at->visible[j] : largest;
+    return largest;
+}
+
+/* Sum of exp((min(s, cap) - top) / eps). */
+QUARTIC_CLONES static float sum_of_exp(const float *s, uint32_t padded, float cap, float top, float factor) {
+    float sums[LANES] = {0};
+    double sum = 0;
+    for (uint32_t j = 0; j < padded; j += LANES)
+#pragma omp simd
+        for (uint32_t l = 0; l < LANES; ++l) sums[l] += approx_exp((capped(s[j + l], cap) - top) * factor);
+    for (uint32_t l = 0; l < LANES; ++l) sum += (double)sums[l];
+    return (float)sum;
+}
+
+QUARTIC_CLONES static void exp_capped(float *s, uint32_t padded, float a, float factor) {
+#pragma omp simd
+    for (uint32_t j = 0; j < padded; ++j) s[j] = approx_exp(capped(s[j] + a, 0) * factor);
+}
+
+static void forward_row(const quartic_op_run *run, uint32_t b, float *scratch) {
+    const descent *options = run->attrs;
+    const row at = row_of(run, b, scratch);
+    const float log_k = logf(options->k), largest = at.count > 0 ? largest_of(&at) : 0;
+    float *steps = (float *)run->outputs[1].data + (size_t)b * options->iterations;
+    float eps = first_eps(options), a = 0;
+    for (uint32_t t = 0; t < options->iterations; ++t, eps = next_eps(options, eps)) {
+        if (at.count > 0 && t == 0) {
+            a = eps * (log_k - logf((float)at.count));
+        } else if (at.count > 0) {
+            const float top = capped(largest, -a);
+            a = eps * (log_k - logf(sum_of_exp(at.visible, at.padded, -a, top, 1 / eps))) - top;
+        }
+        steps[t] = a;
+    }
+    exp_capped(at.visible, at.padded, a, 1 / eps);
+    spread(&at, at.visible, (float *)run->outputs[0].data + (size_t)b * at.m);
+}
+
+/* ds -= da p where a score is not saturated; returns the sum of p where it is. */
+QUARTIC_CLONES static float step_back(const float *s, float *ds, uint32_t padded, float before, float a,
+                                      float factor, float k, float da) {
+    float sums[LANES] = {0};
+    double sum = 0;
+    const float weight = 1 / k;
+    for (uint32_t j = 0; j < padded; j += LANES)
+#pragma omp simd
+        for (uint32_t l = 0; l < LANES; ++l) {
+            const float p = approx_exp((capped(s[j + l], -before) + a) * factor) * weight;
+            const bool saturated = s[j + l] + before > 0;
+            sums[l] += saturated ? p : 0.0f;
+            ds[j + l] -= saturated ? 0.0f : da * p;
+        }
+    for (uint32_t l = 0; l < LANES; ++l) sum += (double)sums[l];
+    return (float)sum;
+}
+
+static void backward_row(const quartic_op_run *run, uint32_t b, float *scratch) {
+    const descent *options = run->attrs;
+    const row at = row_of(run, b, scratch);
+    const float *steps = (const float *)run->inputs[2].data + (size_t)b * options->iterations;
+    const float *g = (const float *)run->inputs[3].data + (size_t)b * at.m;
+    float *ds = scratch + at.padded; // (padded)
+    float *eps = ds + at.padded;     // (T + 1)
+    eps[0] = first_eps(options);
+    for (uint32_t t = 0; t < options->iterations; ++t) eps[t + 1] = next_eps(options, eps[t]);
+    const float last = eps[options->iterations];
+    float a = steps[options->iterations - 1];
+    double total = 0;
+    memset(ds, 0, at.padded * sizeof *ds);
+    for (uint32_t j = 0, v = 0; j < at.m; ++j) {
+        if (!quartic_routing_visible(at.mask, at.extent, at.m, b, j)) continue;
+        const float u = at.visible[v] + a;
+        ds[v] = u > 0 ? 0 : g[j] * approx_exp(u / last) / last;
+        total += (double)ds[v++];
+    }
+    float da = (float)total;
+    for (uint32_t t = options->iterations - 1; t > 0; --t) {
+        const float before = steps[t - 1];
+        da *= step_back(at.visible, ds, at.padded, before, a, 1 / eps[t], options->k, da);
+        a = before;
+    }
+    spread(&at, ds, (float *)run->outputs[0].data + (size_t)b * at.m);
+}
+
+static size_t row_floats(const quartic_op_call *call) {
+    const descent *options = call->attrs;
+    return 2 * ((size_t)call->inputs[0].shape.dims[1] + LANES) + options->iterations + 1;
+}
+
+/* One thread: a row of some thousand scores is a matter of microseconds. */
+static size_t coordinate_descent_scratch(const quartic_op_call *call, uint32_t threads) {
+    (void)threads;
+    return row_floats(call) * sizeof(float);
+}
+
+static void coordinate_descent_run(const quartic_op_run *run) {
+    for (uint32_t b = 0; b < run->inputs[0].layout->shape.dims[0]; ++b) forward_row(run, b, run->scratch);
+}
+
+static void coordinate_descent_grad_run(const quartic_op_run *run) {
+    for (uint32_t b = 0; b < run->inputs[0].layout->shape.dims[0]; ++b) backward_row(run, b, run->scratch);
+}
+
+const quartic_fast_row quartic_fast_coordinate_descent = {.op = &quartic_op_coordinate_descent,
+                                                          .run = coordinate_descent_run,
+                                                          .scratch = coordinate_descent_scratch};
+const quartic_fast_row quartic_fast_coordinate_descent_grad = {.op = &quartic_op_coordinate_descent_grad,
+                                                               .run = coordinate_descent_grad_run,
+                                                               .scratch = coordinate_descent_scratch};
+
+/* ---- top-k ---- */
+
+/* Unsigned keys in the order of the scores: 0 for NaN and hidden ones; -0 equals 0. */
+static uint32_t key_of(float score) {
+    uint32_t bits;
+    if (isnan(score)) return 0;
+    score = score == 0 ? 0 : score;
+    memcpy(&bits, &score, sizeof bits);
+    return (bits & 0x80000000u) != 0 ? ~bits : bits | 0x80000000u;
+}
+
+/* The k-th greatest of count keys, digit by digit; *out_rest: how many of its equals are wanted. */
+static uint32_t find_kth(const uint32_t *keys, uint32_t count, uint32_t k, uint32_t *out_rest) {
+    uint32_t prefix = 0;
+    for (int shift = 24; shift >= 0; shift -= 8) {
+        uint32_t histogram[256] = {0}, digit = 255;
+        for (uint32_t j = 0; j < count; ++j)
+            if (shift == 24 || keys[j] >> (shift + 8) == prefix) ++histogram[keys[j] >> shift & 255u];
+        while (digit > 0 && histogram[digit] < k) k -= histogram[digit--];
+        prefix = prefix << 8 | digit;
+    }
+    *out_rest = k;
+    return prefix;
+}
+
+static void top_k_run(const quartic_op_run *run) {
+    const quartic_top_k_attrs *attrs = run->attrs;
+    const uint32_t b = run->inputs[0].layout->shape.dims[0], m = run->inputs[0].layout->shape.dims[1];
+    const int32_t *mask = run->inputs[1].data;
+    const uint32_t extent = mask == NULL ? 0 : quartic_routing_mask_extent(run->inputs[1].layout);
+    const float *scores = run->inputs[0].data;
+    uint32_t *keys = run->scratch; // (m)
+    int32_t *indices = run->outputs[0].data;
+    for (uint32_t row = 0; row < b; ++row, scores += m) {
+        for (uint32_t j = 0; j < m; ++j)
+            keys[j] = quartic_routing_visible(mask, extent, m, row, j) ? key_of(scores[j]) : 0;
+        uint32_t rest;
+        const uint32_t kth = find_kth(keys, m, attrs->k, &rest);
+        for (uint32_t j = 0; j < m; ++j) {
+            if (keys[j] < kth || (keys[j] == kth && rest == 0)) continue;
+            rest -= keys[j] == kth;
+            *indices++ = (int32_t)j;
+        }
+    }
+}
+
+static size_t top_k_scratch(const quartic_op_call *call, uint32_t threads) {
+    (void)threads;
+    return call->inputs[0].shape.dims[1] * sizeof(uint32_t);
+}
+
+const quartic_fast_row quartic_fast_top_k = {
+    .op = &quartic_op_top_k, .run = top_k_run, .scratch = top_k_scratch};
+
+/* ---- rows by index ---- */
+
+static void gather_rows_run(const quartic_op_run *run) {
+    const uint32_t *x = run->inputs[0].layout->shape.dims; // (b, m, D)
+    const uint32_t k = run->inputs[1].layout->shape.dims[1];
+    const size_t width = x[2], count = (size_t)x[0] * k;
+    const float *rows = run->inputs[0].data;
+    const int32_t *indices = run->inputs[1].data;
+    float *y = run->outputs[0].data;
+    const uint32_t parts = quartic_parts(count * width, run->threads);
+#pragma omp parallel for num_threads(parts) schedule(static) if (parts > 1)
+    for (size_t place = 0; place < count; ++place)
+        memcpy(y + place * width, rows + (place / k * x[1] + (size_t)indices[place]) * width,
+               width * sizeof *y);
+}
+
+/* Adds a graph's rows to y (m, D), in the order of their indices. */
+static void add_rows(const float *rows, const int32_t *indices, uint32_t k, size_t width, float *y) {
+    for (uint32_t r = 0; r < k; ++r) {
+        float *to = y + (size_t)indices[r] * width;
+        const float *from = rows + r * width;
+#pragma omp simd
+        for (size_t c = 0; c < width; ++c) to[c] += from[c];
+    }
+}
+
+static void scatter_add_rows_run(const quartic_op_run *run) {
+    const uint32_t *out = run->outputs[0].layout->shape.dims; // (b, m, D)
+    const uint32_t k = run->inputs[2].layout->shape.dims[1];
+    const size_t width = out[2], graph = out[1] * width;
+    const float *base = run->inputs[0].data, *rows = run->inputs[1].data;
+    const int32_t *indices = run->inputs[2].data;
+    float *y = run->outputs[0].data;
+    const uint32_t parts = quartic_parts(out[0] * graph, run->threads);
+#pragma omp parallel for num_threads(parts) schedule(static) if (parts > 1)
+    for (uint32_t b = 0; b < out[0]; ++b) {
+        if (base == NULL)
+            memset(y + b * graph, 0, graph * sizeof *y);
+        else if (base != y)
+            memcpy(y + b * graph, base + b * graph, graph * sizeof *y);
+        add_rows(rows + (size_t)b * k * width, indices + (size_t)b * k, k, width, y + b * graph);
+    }
+}
+
+const quartic_fast_row quartic_fast_gather_rows = {.op = &quartic_op_gather_rows, .run = gather_rows_run};
+const quartic_fast_row quartic_fast_scatter_add_rows = {.op = &quartic_op_scatter_add_rows,
+                                                        .run = scatter_add_rows_run};
