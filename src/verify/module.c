@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "nn/attention.h"
 #include "nn/edge_attention.h"
+#include "nn/edge_triangle.h"
 #include "verify/harness.h"
 
 /* A module in the making: its graph, and what goes in and out by the recording's names. */
@@ -195,6 +196,55 @@ static quartic_status build_routed_edge_attention(module *m) {
     return QUARTIC_OK;
 }
 
+static quartic_status read_triangle(module *m, quartic_triangle_module_options *out) {
+    float causal;
+    QUARTIC_TRY(quartic_recording_count(m->recording, "heads", &out->heads));
+    QUARTIC_TRY(quartic_recording_count(m->recording, "dim_head", &out->dim_head));
+    QUARTIC_TRY(optional_number(m, "causal", 0.0, &causal));
+    const char *orientation = json_string_value(json_object_get(m->recording->config, "orientation"));
+    out->causal = causal != 0.0f;
+    out->alphafold = orientation != NULL && strcmp(orientation, "alphafold") == 0;
+    out->mask = mask(m);
+    return QUARTIC_OK;
+}
+
+static quartic_status build_triangle_attention(module *m) {
+    quartic_triangle_module_options options = {0};
+    quartic_value edges = input(m, "edges");
+    QUARTIC_TRY(read_triangle(m, &options));
+    output(m, "out", quartic_nn_triangle_attention(&m->nn, edges, &options));
+    return QUARTIC_OK;
+}
+
+static quartic_status build_triangle_start_end(module *m) {
+    quartic_triangle_module_options options = {0};
+    quartic_value edges = input(m, "edges");
+    QUARTIC_TRY(read_triangle(m, &options));
+    output(m, "out", quartic_nn_triangle_start_end(&m->nn, edges, &options));
+    return QUARTIC_OK;
+}
+
+/* The directions of the configuration, or all. */
+static quartic_status build_triangle_multiply(module *m) {
+    quartic_triangle_module_options options = {0};
+    quartic_triangle_direction directions[QUARTIC_TRIANGLE_DIRECTIONS];
+    const json_t *names = json_object_get(m->recording->config, "triangle_directions");
+    uint32_t count = 0;
+    for (uint32_t d = 0; d < QUARTIC_TRIANGLE_DIRECTIONS; ++d) {
+        const char *known = quartic_triangle_direction_name((quartic_triangle_direction)d);
+        bool wanted = names == NULL;
+        for (size_t k = 0; k < json_array_size(names); ++k) {
+            const char *name = json_string_value(json_array_get(names, k));
+            wanted = wanted || (name != NULL && strcmp(name, known) == 0);
+        }
+        if (wanted) directions[count++] = (quartic_triangle_direction)d;
+    }
+    quartic_value edges = input(m, "edges");
+    QUARTIC_TRY(read_triangle(m, &options));
+    output(m, "out", quartic_nn_triangle_multiply(&m->nn, edges, directions, count, &options));
+    return QUARTIC_OK;
+}
+
 typedef quartic_status (*module_builder)(module *m);
 
 static const struct {
@@ -204,7 +254,8 @@ static const struct {
     {"taylor_attention", build_taylor_attention},           {"edge_embedding", build_edge_embedding},
     {"dynamic_position_bias", build_dynamic_position_bias}, {"hyper_connection", build_hyper_connection},
     {"coordinate_descent", build_coordinate_descent},       {"edge_attention", build_edge_attention},
-    {"routed_edge_attention", build_routed_edge_attention},
+    {"routed_edge_attention", build_routed_edge_attention}, {"triangle_attention", build_triangle_attention},
+    {"triangle_start_end", build_triangle_start_end},       {"triangle_multiply", build_triangle_multiply},
 };
 
 static module_builder find_builder(const char *model) {
