@@ -317,8 +317,9 @@ QUARTIC_API quartic_value quartic_straight_through(quartic_graph *graph, quartic
 /* Exchange between the heads of one or several streams: x (b, h, ..), of which axis 1 are all heads and the
  * others positions, usually logits or weights of attention (b, streams * heads, i, j). At every position the
  * heads are read together, mixed, and written once; both work in the memory of x where x is not needed any
- * more. Up to 512 heads.
+ * more. Up to QUARTIC_STREAM_EXCHANGE_MOST_HEADS heads.
  * Linear: y[b, o, ..] = sum over h of weight[o, h] x[b, h, ..]; weight (h, h). */
+#define QUARTIC_STREAM_EXCHANGE_MOST_HEADS 512
 QUARTIC_API quartic_value quartic_stream_exchange(quartic_graph *graph, quartic_value x,
                                                   quartic_value weight);
 /* Feedforward: y = x + W2 gelu(W1 t), t = x / sqrt(mean over h of x^2 + eps) * scale; scale (h), w1 (m, h),

@@ -28,7 +28,8 @@ extern "C" {
 /* ---- configuration ----------------------------------------------------------------------------------- */
 
 /* Named choices: X(constant suffix, name in JSON). */
-#define QUARTIC_MODEL_FAMILY_LIST(X) X(QUARTIC, "quartic") X(RELATIONAL, "relational")
+#define QUARTIC_MODEL_FAMILY_LIST(X)                                                                         \
+    X(QUARTIC, "quartic") X(RELATIONAL, "relational") X(MULTI_STREAM, "multi-stream")
 
 /* default: the equations as meant; reference: those of the published PyTorch package. */
 #define QUARTIC_COMPATIBILITY_LIST(X) X(DEFAULT, "default") X(REFERENCE, "reference")
@@ -90,7 +91,17 @@ typedef enum quartic_edge_attention {
     COUNT(dim_edge_features, 0, 0, 65536, "width of given edge features; 0: none are given")                 \
     FLAG(positions, 1, "nodes have positions 0..n-1; without, their order has no meaning")                   \
     CHOICE(readout, quartic_readout, QUARTIC_READOUT_NODE, QUARTIC_READOUT_LIST, "what gets logits")         \
-    COUNT(num_classes, 0, 0, 16777216, "logits of one; 0: num_tokens")
+    COUNT(num_classes, 0, 0, 16777216, "logits of one; 0: num_tokens")                                       \
+    COUNT(num_streams, 2, 1, 64, "streams of a multi-stream model")                                          \
+    FLAG(parallel_streams, 0, "streams have layers of their own, between a common first and last one")       \
+    FLAG(stream_skip, 1, "parallel streams: the first layer's output is added to their sum")                 \
+    FLAG(separate_stream_emb, 1, "streams have embeddings of their own, else a vector added to shared ones") \
+    FLAG(pre_talking_heads, 1, "streams' heads exchange their logits before softmax")                        \
+    FLAG(post_talking_heads, 1, "streams' heads exchange their maps after softmax")                          \
+    FLAG(non_linear_talking_heads, 0, "both exchanges are a feedforward instead of a matrix")                \
+    FLAG(residual_talking_heads, 0, "logits get those of the layer before, mixed over all heads")            \
+    FLAG(ablate_cross_stream_talking_heads, 0, "heads exchange within their own stream only")                \
+    REAL(diversity_loss, 0.0f, 0.0f, 1e6f, "factor of the streams' diversity loss in the loss; 0: none")
 
 typedef struct quartic_model_config {
     size_t struct_size;
@@ -215,13 +226,17 @@ QUARTIC_API quartic_status quartic_model_forward(quartic_model *model, uint32_t 
 /* What a forward pass can show besides logits; a NULL pointer leaves that one out. */
 typedef struct quartic_model_readout {
     size_t struct_size;
-    float *logits; /* as of quartic_model_forward */
-    float
-        *attention; /* (depth, batch, heads, i, j): node attention after softmax, node i looking at node j */
-    float *edges;   /* (depth, batch, i, j, dim_edges): the edges after each layer */
+    float *logits;    /* as of quartic_model_forward */
+    float *attention; /* (depth, batch, heads, i, j): node attention after softmax, node i looking at node j;
+                           of a multi-stream model the heads of all streams, stream by stream */
+    float *edges;     /* (depth, batch, i, j, dim_edges): the edges after each layer */
+    float *diversity; /* a number: the streams' diversity loss, whatever its factor in the loss */
 } quartic_model_readout;
 #define QUARTIC_MODEL_READOUT_INIT                                                                           \
-    { sizeof(quartic_model_readout), 0, 0, 0 }
+    { sizeof(quartic_model_readout), 0, 0, 0, 0 }
+
+/* Maps of each layer in a readout's attention: heads, of a multi-stream model num_streams * heads. */
+QUARTIC_API uint32_t quartic_model_attention_heads(const quartic_model *model);
 
 /* A forward pass that fills what the readout points to. Errors: as forward; UNSUPPORTED for what a family
  * lacks. */
@@ -229,7 +244,8 @@ QUARTIC_API quartic_status quartic_model_inspect(quartic_model *model, uint32_t 
                                                  const int32_t *tokens, const uint8_t *mask,
                                                  const quartic_model_readout *readout);
 
-/* Mean cross entropy over the targets >= 0 (0 if there is none), in nats per token. Errors: as forward; a
+/* Mean cross entropy over the targets >= 0 (0 if there is none), in nats per token, plus diversity_loss times
+ * the streams' diversity loss where the configuration has that factor. Errors: as forward; a
  * target
  * >= num_tokens. */
 QUARTIC_API quartic_status quartic_model_loss(quartic_model *model, uint32_t batch, uint32_t length,

@@ -10,6 +10,7 @@ typedef struct task_build {
     const quartic_model_task *task;
     quartic_graph *graph;
     quartic_model_taps taps;
+    quartic_value diversity;
     quartic_value logits, loss;
     bool *trained; /* per weight, or NULL */
 } task_build;
@@ -70,12 +71,16 @@ static void append_task(task_build *build) {
     if (task->logits) quartic_graph_output(graph, "logits", build->logits);
     output_layers(graph, "attention", build->taps.attention, config->depth);
     output_layers(graph, "edges", build->taps.edges, config->depth);
+    if (task->diversity) quartic_graph_output(graph, "diversity", build->diversity);
     if (task->loss) {
         const uint32_t count = (uint32_t)quartic_model_logit_rows(model, b, n);
         quartic_value targets = quartic_graph_input(graph, "targets", QUARTIC_INT32, &QUARTIC_SHAPE(count));
         quartic_value rows =
             quartic_reshape(graph, build->logits, &QUARTIC_SHAPE(count, config->num_classes));
         build->loss = quartic_cross_entropy(graph, rows, targets);
+        if (config->diversity_loss > 0.0f)
+            build->loss = quartic_add(graph, build->loss,
+                                      quartic_scale(graph, build->diversity, config->diversity_loss, 0.0f));
         quartic_graph_output(graph, "loss", build->loss);
     }
     if (task->gradients) append_gradients(build, &nn);
@@ -89,6 +94,8 @@ quartic_status quartic_model_build(const quartic_model *model, const quartic_mod
     task_build build = {.model = model, .task = task, .trained = out_trained};
     QUARTIC_TRY(quartic_graph_create(&build.graph));
     quartic_status status = QUARTIC_OK;
+    if (task->diversity || (task->loss && model->config.diversity_loss > 0.0f))
+        build.taps.diversity = &build.diversity;
     if (task->attention) {
         build.taps.attention = quartic_alloc(depth, sizeof build.taps.attention[0]);
         if (build.taps.attention == NULL) status = QUARTIC_OUT_OF_MEMORY;

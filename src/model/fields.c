@@ -99,6 +99,13 @@ static quartic_status out_of_range(const quartic_field_table *table, const quart
                         table->what, number, range_text(field, range));
 }
 
+/* Whether a word names a choice; '_' and '-' are the same, as some write the one and some the other. */
+static bool is_choice(const char *word, const char *choice) {
+    for (; *word != 0 && *choice != 0; ++word, ++choice)
+        if (*word != *choice && !(*word == '_' && *choice == '-')) return false;
+    return *word == *choice;
+}
+
 /* One value of the JSON object into the struct. */
 static quartic_status read_value(const quartic_field_table *table, const quartic_field *field,
                                  const json_t *value, void *to) {
@@ -129,7 +136,7 @@ static quartic_status read_value(const quartic_field_table *table, const quartic
     case QUARTIC_FIELD_CHOICE:
         if (!json_is_string(value)) break;
         for (; field->choices[number] != NULL; ++number)
-            if (strcmp(field->choices[number], json_string_value(value)) == 0) break;
+            if (is_choice(json_string_value(value), field->choices[number])) break;
         fits = field->choices[number] != NULL;
         if (!fits) {
             const char *near = quartic_nearest(json_string_value(value), choice_name, field->choices);

@@ -92,6 +92,11 @@ quartic_tensor *quartic_model_weights(const quartic_model *model) {
     return model->weights;
 }
 
+uint32_t quartic_model_attention_heads(const quartic_model *model) {
+    const quartic_model_config *config = &model->config;
+    return config->model == QUARTIC_MODEL_MULTI_STREAM ? config->num_streams * config->heads : config->heads;
+}
+
 quartic_status quartic_model_initialise(quartic_model *model, uint64_t seed) {
     float *storage = quartic_alloc(model->set.elements, sizeof storage[0]);
     if (storage == NULL) return QUARTIC_OUT_OF_MEMORY;

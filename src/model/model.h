@@ -2,7 +2,7 @@
  *
  * A model's graphs use these names: parameter "parameters" (P), inputs as of quartic_model_declare_inputs and
  * "targets" (rows of logits), "dropout_seed" (2), state "gradients" (P), outputs "logits", "loss",
- * "attention.<layer>", "edges.<layer>".
+ * "attention.<layer>", "edges.<layer>", "diversity".
  */
 #ifndef QUARTIC_MODEL_MODEL_H
 #define QUARTIC_MODEL_MODEL_H
@@ -21,11 +21,11 @@ void quartic_model_config_derive(quartic_model_config *config);
 typedef struct quartic_model_task {
     uint32_t batch, length;
     bool masked;
-    bool logits, attention, edges; /* outputs */
-    bool loss;                     /* needs targets */
-    bool gradients;                /* adds the loss's gradients to the state "gradients" */
-    bool clear;                    /* sets that state to zero first */
-    bool norm;                     /* output "squared_norm": of that state afterwards */
+    bool logits, attention, edges, diversity; /* outputs */
+    bool loss;                                /* needs targets */
+    bool gradients;                           /* adds the loss's gradients to the state "gradients" */
+    bool clear;                               /* sets that state to zero first */
+    bool norm;                                /* output "squared_norm": of that state afterwards */
     bool dropout;
 } quartic_model_task;
 

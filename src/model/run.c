@@ -11,7 +11,7 @@
 static bool same_task(const quartic_model_task *a, const quartic_model_task *b) {
     return a->batch == b->batch && a->length == b->length && a->masked == b->masked &&
            a->logits == b->logits && a->attention == b->attention && a->edges == b->edges &&
-           a->loss == b->loss && a->gradients == b->gradients;
+           a->diversity == b->diversity && a->loss == b->loss && a->gradients == b->gradients;
 }
 
 static quartic_status compile(quartic_model *model, const quartic_model_task *task,
@@ -117,24 +117,33 @@ quartic_status quartic_model_inspect_batch(quartic_model *model, const quartic_m
                             "the readout has struct_size %zu, not %zu; start from "
                             "QUARTIC_MODEL_READOUT_INIT",
                             readout->struct_size, sizeof *readout);
-    if (readout->logits == NULL && readout->attention == NULL && readout->edges == NULL)
+    const quartic_family *family = quartic_model_family_of(&model->config);
+    if (readout->logits == NULL && readout->attention == NULL && readout->edges == NULL &&
+        readout->diversity == NULL)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT,
                             "the readout asks for nothing; set one of its pointers");
+    if ((readout->edges != NULL && !family->takes_graphs) ||
+        (readout->diversity != NULL && !family->has_diversity))
+        return quartic_fail(QUARTIC_UNSUPPORTED, "the readout asks for %s, which this family has not",
+                            readout->edges != NULL && !family->takes_graphs ? "edges"
+                                                                            : "a diversity loss of streams");
     const quartic_model_task task = {.batch = in->batch,
                                      .length = in->length,
                                      .masked = in->mask != NULL,
                                      .logits = readout->logits != NULL,
                                      .attention = readout->attention != NULL,
-                                     .edges = readout->edges != NULL};
+                                     .edges = readout->edges != NULL,
+                                     .diversity = readout->diversity != NULL};
     quartic_model_program *entry;
     QUARTIC_TRY(run(model, &task, in, &entry));
     const uint64_t pairs = (uint64_t)in->batch * in->length * in->length;
     if (readout->attention != NULL)
-        QUARTIC_TRY(
-            read_layers(model, entry->program, "attention", pairs * model->config.heads, readout->attention));
+        QUARTIC_TRY(read_layers(model, entry->program, "attention",
+                                pairs * quartic_model_attention_heads(model), readout->attention));
     if (readout->edges != NULL)
         QUARTIC_TRY(
             read_layers(model, entry->program, "edges", pairs * model->config.dim_edges, readout->edges));
+    if (readout->diversity != NULL) QUARTIC_TRY(read_output(entry->program, "diversity", readout->diversity));
     if (readout->logits == NULL) return QUARTIC_OK;
     QUARTIC_TRY(read_output(entry->program, "logits", readout->logits));
     const uint64_t rows = quartic_model_logit_rows(model, in->batch, in->length);

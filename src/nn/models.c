@@ -3,7 +3,9 @@
 
 const quartic_family *quartic_model_family_of(const quartic_model_config *config) {
     static const quartic_family *const families[] = {[QUARTIC_MODEL_QUARTIC] = &quartic_family_quartic,
-                                                     [QUARTIC_MODEL_RELATIONAL] = &quartic_family_relational};
+                                                     [QUARTIC_MODEL_RELATIONAL] = &quartic_family_relational,
+                                                     [QUARTIC_MODEL_MULTI_STREAM] =
+                                                         &quartic_family_multi_stream};
     return families[config->model];
 }
 

@@ -10,10 +10,13 @@
 typedef struct quartic_model_taps {
     quartic_value *attention; /* (b, h, i, j) per layer */
     quartic_value *edges;     /* (b, i, j, De) per layer */
+    quartic_value *diversity; /* one value: the sum of the layers' diversity losses */
 } quartic_model_taps;
 
 typedef struct quartic_family {
-    bool takes_graphs; /* node features, edge types and features, no positions, all read-outs */
+    bool has_diversity; /* can tell taps->diversity */
+    bool takes_graphs;  /* has edges, and takes node features, edge types and features, no positions, all
+                           read-outs */
     /* What the fields' ranges do not say; the configuration has its derived values filled in. */
     quartic_status (*check)(const quartic_model_config *config);
     /* taps: NULL, or what else is wanted. The logits, (.., num_classes): see the read-outs of model.h. */
@@ -34,5 +37,6 @@ quartic_status quartic_model_collect(const quartic_model_config *config, quartic
 
 extern const quartic_family quartic_family_quartic;
 extern const quartic_family quartic_family_relational;
+extern const quartic_family quartic_family_multi_stream;
 
 #endif

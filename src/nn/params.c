@@ -63,6 +63,9 @@ void quartic_parameter_set_initialise(const quartic_parameter_set *set, uint64_t
                 out[i] = (column == 0 ? row == spec->init.stream : column == row + 1) ? 1.0f : 0.0f;
                 break;
             }
+            case QUARTIC_INIT_IDENTITY:
+                out[i] = i % ((uint64_t)spec->shape.dims[0] + 1) == 0 ? 1.0f : 0.0f;
+                break;
             }
         }
     }

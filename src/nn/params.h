@@ -24,7 +24,8 @@ typedef enum quartic_init_kind {
     QUARTIC_INIT_CONSTANT, /* every element = number */
     QUARTIC_INIT_UNIFORM,  /* uniform in (-number, number) */
     QUARTIC_INIT_NORMAL,   /* normal with standard deviation number */
-    QUARTIC_INIT_STREAM    /* (S, S + 1): a 1 in the first column at row `stream`, then the identity */
+    QUARTIC_INIT_STREAM,   /* (S, S + 1): a 1 in the first column at row `stream`, then the identity */
+    QUARTIC_INIT_IDENTITY  /* (N, N, 1, 1) */
 } quartic_init_kind;
 
 typedef struct quartic_init {

@@ -19,11 +19,11 @@ quartic_status quartic_stream_expect(const char *op, const quartic_op_call *call
         return quartic_fail(QUARTIC_SHAPE_MISMATCH,
                             "%s takes (batch, heads, ..) with at least one element, not shape %s", op,
                             quartic_shape_text(shape, text));
-    if (shape->dims[1] > QUARTIC_STREAM_MOST_HEADS)
+    if (shape->dims[1] > QUARTIC_STREAM_EXCHANGE_MOST_HEADS)
         return quartic_fail(
             QUARTIC_UNSUPPORTED,
             "%s mixes at most %d heads, and shape %s has %u on axis 1; mix as many by quartic_matmul", op,
-            QUARTIC_STREAM_MOST_HEADS, quartic_shape_text(shape, text), shape->dims[1]);
+            QUARTIC_STREAM_EXCHANGE_MOST_HEADS, quartic_shape_text(shape, text), shape->dims[1]);
     return QUARTIC_OK;
 }
 
@@ -141,7 +141,7 @@ static bool stream_exchange_cases(uint32_t index, quartic_op_case *out) {
         {"one position", {2, {2, 5}}, 0},
         {"64 heads, two tiles and a bit", {3, {1, 64, 37}}, 0},
         {"an odd number of heads, transposed", {4, {1, 19, 9, 9}}, 1},
-        {"as many heads as there may be", {3, {1, QUARTIC_STREAM_MOST_HEADS, 3}}, 0},
+        {"as many heads as there may be", {3, {1, QUARTIC_STREAM_EXCHANGE_MOST_HEADS, 3}}, 0},
     };
     if (index >= sizeof cases / sizeof cases[0]) return false;
     *out = (quartic_op_case){.label = cases[index].label, .input_count = 2};

@@ -8,10 +8,11 @@
 #define QUARTIC_OPS_STREAMS_H
 
 #include "ops/op.h"
+#include "quartic/graph.h"
 
 enum {
-    QUARTIC_STREAM_MOST_HEADS = 512, /* two columns of as many still are a tile */
-    QUARTIC_STREAM_TILE = 1024,      /* elements of a tile: 4 KiB, so that a shader can hold three */
+    /* Elements of a tile: 4 KiB, so that a shader can hold three. It has at least two columns. */
+    QUARTIC_STREAM_TILE = 2 * QUARTIC_STREAM_EXCHANGE_MOST_HEADS,
     QUARTIC_STREAM_INVOCATIONS = 256
 };
 
@@ -36,7 +37,8 @@ static inline uint32_t quartic_stream_columns(uint32_t heads) {
     return columns;
 }
 
-/* Refuses what is no float32 (b, h, ..) with 1 to QUARTIC_STREAM_MOST_HEADS heads; in stream_exchange.c. */
+/* Refuses what is no float32 (b, h, ..) with 1 to QUARTIC_STREAM_EXCHANGE_MOST_HEADS heads; in
+ * stream_exchange.c. */
 quartic_status quartic_stream_expect(const char *op, const quartic_op_call *call, uint32_t input);
 
 /* Appends the constants of lib/streams.glsl. */

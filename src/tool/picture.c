@@ -73,7 +73,7 @@ static layout plan(const picture_contents *contents) {
     layout plan = {.cell = TILE / n < 1    ? 1
                            : TILE / n > 24 ? 24
                                            : TILE / n,
-                   .columns = (int)contents->heads + 1};
+                   .columns = (int)contents->heads + (contents->edges != NULL)};
     while (plan.cell > 1 && plan.columns * (n * plan.cell + GAP) > WIDEST) --plan.cell;
     plan.tile = n * plan.cell;
     int tiles = plan.columns * (plan.tile + GAP), letters = n * LETTER;
@@ -142,6 +142,7 @@ static void draw_layer(cairo_t *cairo, const picture_contents *contents, const l
         snprintf(name, sizeof name, "layer %u, head %u", layer + 1, head + 1);
         draw_tile(cairo, contents, plan, (int)layer, (int)head, map, name);
     }
+    if (contents->edges == NULL) return;
     const float *edges = contents->edges + layer * pairs * contents->edge_width; // (i, j, De)
     double least = INFINITY;
     for (size_t k = 0; k < pairs; ++k) {

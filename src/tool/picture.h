@@ -8,7 +8,7 @@
 typedef struct picture_contents {
     const uint8_t *text;    // (n)
     const float *attention; // (layers, heads, i, j), rows sum to 1
-    const float *edges;     // (layers, i, j, edge_width)
+    const float *edges;     // (layers, i, j, edge_width), or NULL: none are drawn
     uint32_t n, layers, heads, edge_width;
     bool causal; /* edges to later bytes have no influence and are left blank */
 } picture_contents;

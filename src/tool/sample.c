@@ -159,15 +159,18 @@ static int draw_attention(const invocation *call, writer *writer) {
     uint32_t n, window = set_window(writer, &n);
     n = window; /* a picture needs no filling */
     size_t pairs = (size_t)n * n;
+    const bool has_edges = config->model != QUARTIC_MODEL_MULTI_STREAM;
+    const uint32_t heads = quartic_model_attention_heads(writer->model);
     picture_contents contents = {.text = writer->text + writer->count - window,
                                  .n = n,
                                  .layers = config->depth,
-                                 .heads = config->heads,
-                                 .edge_width = config->dim_edges,
+                                 .heads = heads,
+                                 .edge_width = has_edges ? config->dim_edges : 0,
                                  .causal = config->causal != 0};
     quartic_model_readout readout = QUARTIC_MODEL_READOUT_INIT;
-    float *attention = tool_alloc(config->depth * config->heads * pairs, sizeof *attention); // (l, h, i, j)
-    float *edges = tool_alloc(config->depth * config->dim_edges * pairs, sizeof *edges);     // (l, i, j, De)
+    float *attention = tool_alloc(config->depth * heads * pairs, sizeof *attention); // (l, h, i, j)
+    float *edges = has_edges ? tool_alloc(config->depth * config->dim_edges * pairs, sizeof *edges)
+                             : NULL; // (l, i, j, De)
     readout.attention = attention;
     readout.edges = edges;
     contents.attention = attention;

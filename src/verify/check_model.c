@@ -27,12 +27,17 @@
 /* Keys of training configurations that are no model's. */
 static const char *const training_keys[] = {"lr", "weight_decay", "clip"};
 
+/* Weight of a recorded diversity loss, "aux", in the recorded loss. */
+#define AUX_FACTOR 0.1f
+
 static bool is_model(const quartic_recording *recording) {
-#define IS_NAMED(suffix, name)                                                                               \
-    if (strcmp(recording->model, name) == 0) return true;
-    QUARTIC_MODEL_FAMILY_LIST(IS_NAMED)
-#undef IS_NAMED
-    return false;
+    quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
+    json_t *object = json_pack("{s:s}", "model", recording->model);
+    char *text = json_dumps(object, 0);
+    json_decref(object);
+    bool known = text != NULL && quartic_model_config_read_json(&config, text) == QUARTIC_OK;
+    free(text);
+    return known;
 }
 
 static quartic_status read_config(const quartic_recording *recording, quartic_model_config *out_config) {
@@ -50,6 +55,8 @@ static quartic_status read_config(const quartic_recording *recording, quartic_mo
         return quartic_fail(QUARTIC_OUT_OF_MEMORY, "no memory for the configuration of %s", recording->path);
     quartic_status status = quartic_model_config_read_json(out_config, text);
     free(text);
+    if (quartic_safetensors_find(recording->file, "output.aux") != NULL)
+        out_config->diversity_loss = AUX_FACTOR;
     return status;
 }
 
@@ -139,6 +146,15 @@ static quartic_status read_inputs(const quartic_recording *recording, model_inpu
     return read_mask(recording, inputs);
 }
 
+static quartic_status compare_diversity(quartic_tally *tally, quartic_model *model, const model_inputs *in) {
+    if (quartic_safetensors_find(tally->recording->file, "output.aux") == NULL) return QUARTIC_OK;
+    quartic_model_readout readout = QUARTIC_MODEL_READOUT_INIT;
+    float diversity;
+    readout.diversity = &diversity;
+    QUARTIC_TRY(quartic_model_inspect(model, in->batch, in->length, in->tokens, in->mask, &readout));
+    return quartic_tally_compare(tally, "output.aux", &diversity, 1);
+}
+
 static quartic_status run_model(quartic_tally *tally, quartic_model *model, const model_inputs *in) {
     uint64_t count = (uint64_t)in->batch * in->length * quartic_model_get_config(model)->num_tokens;
     float *logits = quartic_alloc(count, sizeof *logits), loss, loss_again;
@@ -159,6 +175,7 @@ static quartic_status run_model(quartic_tally *tally, quartic_model *model, cons
     quartic_free(want);
     QUARTIC_TRY(status);
     QUARTIC_TRY(quartic_tally_compare(tally, "output.loss", &loss, 1));
+    QUARTIC_TRY(compare_diversity(tally, model, in));
     return compare_parameters(tally, model, "grad.", quartic_model_read_gradient);
 }
 

@@ -1,0 +1,145 @@
+/* exchange.c: attention of all streams, with exchange among their heads, and their feedforward. See
+ * exchange.h.
+ *
+ * Of the tensors (b, S H, i, j) a training step keeps two a layer: the logits as they come from the queries
+ * and keys (the first exchange's gradient needs them) and the maps after softmax. What lies between and after
+ * is computed again. Without gradients every step works in the memory of the one before.
+ */
+#include "nn/exchange.h"
+
+#include <math.h>
+#include <stdio.h>
+
+/* ---- weights with or without an axis of streams ---- */
+
+static quartic_value matrix(quartic_nn *nn, const quartic_streams *s, const char *name, uint32_t out,
+                            uint32_t in) {
+    const quartic_shape shape = s->own_weights ? QUARTIC_SHAPE(s->streams, out, in) : QUARTIC_SHAPE(out, in);
+    return quartic_nn_parameter(nn, name, shape, quartic_nn_linear_init(in));
+}
+
+/* A vector as it is added to or multiplied with rows: (w, 1, D), or (D). */
+static quartic_value vector(quartic_nn *nn, const quartic_streams *s, const char *name, uint32_t width,
+                            quartic_init init) {
+    if (!s->own_weights) return quartic_nn_parameter(nn, name, QUARTIC_SHAPE(width), init);
+    quartic_value weight = quartic_nn_parameter(nn, name, QUARTIC_SHAPE(s->streams, width), init);
+    return quartic_reshape(nn->graph, weight, &QUARTIC_SHAPE(s->streams, 1, width));
+}
+
+static quartic_value rms(quartic_nn *nn, const quartic_streams *s, quartic_value x, const char *name,
+                         uint32_t dim) {
+    const quartic_value none = {0};
+    quartic_value scale = vector(nn, s, name, dim, (quartic_init){QUARTIC_INIT_CONSTANT, 1.0f, 0});
+    if (!s->own_weights) return quartic_rms_norm(nn->graph, x, scale, QUARTIC_NORM_EPS);
+    return quartic_multiply(nn->graph, quartic_rms_norm(nn->graph, x, none, QUARTIC_NORM_EPS), scale);
+}
+
+/* x W^T + addend: x (w, r, K), W (w, N, K) or (N, K); addend (w, r, N) or no value. */
+static quartic_value project(quartic_nn *nn, quartic_value x, quartic_value weight, quartic_value addend) {
+    quartic_matmul_options options = QUARTIC_MATMUL_OPTIONS_INIT;
+    options.transpose_b = 1;
+    options.addend = addend;
+    return quartic_matmul(nn->graph, x, weight, &options);
+}
+
+quartic_value quartic_nn_streams_feedforward(quartic_nn *nn, const quartic_streams *s, quartic_value x,
+                                             uint32_t mult) {
+    const uint32_t dim = quartic_graph_shape(nn->graph, x).dims[2];
+    const quartic_value none = {0};
+    quartic_value normed = rms(nn, s, x, "0.scale", dim); // (w, r, D)
+    quartic_value hidden =
+        project(nn, normed, matrix(nn, s, "1.weight", mult * dim, dim), none); // (w, r, mult D)
+    hidden = quartic_nn_dropout(nn, quartic_gelu(nn->graph, hidden));
+    return project(nn, hidden, matrix(nn, s, "4.weight", dim, mult * dim), x);
+}
+
+/* ---- exchange ---- */
+
+/* x (b, S H, i, j) with the heads of each `talking` neighbouring streams mixed by the weights below `name`.
+ */
+static quartic_value exchange(quartic_nn *nn, const quartic_streams *s, const quartic_exchange_options *o,
+                              quartic_value x, const char *name, bool feedforward) {
+    quartic_graph *graph = nn->graph;
+    const quartic_shape whole = quartic_graph_shape(graph, x);
+    const uint32_t n = s->length, heads = o->talking * o->heads;
+    const quartic_init one = {QUARTIC_INIT_CONSTANT, 1.0f, 0}, zero = {QUARTIC_INIT_CONSTANT, 0.0f, 0},
+                       identity = {QUARTIC_INIT_IDENTITY, 0.0f, 0};
+    x = quartic_reshape(graph, x, &QUARTIC_SHAPE(s->batch * (s->streams / o->talking), heads, n, n));
+    quartic_nn_push(nn, "%s", name);
+    if (feedforward) {
+        quartic_value scale = quartic_nn_parameter(nn, "fn.0.scale", QUARTIC_SHAPE(heads), one);
+        quartic_value w1 = quartic_nn_parameter(nn, "fn.1.weight", QUARTIC_SHAPE(2 * heads, heads, 1, 1),
+                                                quartic_nn_linear_init(heads));
+        quartic_value w2 =
+            quartic_nn_parameter(nn, "fn.4.weight", QUARTIC_SHAPE(heads, 2 * heads, 1, 1), zero);
+        x = quartic_stream_feedforward(
+            graph, x, scale, quartic_reshape(graph, w1, &QUARTIC_SHAPE(2 * heads, heads)),
+            quartic_reshape(graph, w2, &QUARTIC_SHAPE(heads, 2 * heads)), QUARTIC_NORM_EPS);
+    } else {
+        quartic_value weight =
+            quartic_nn_parameter(nn, "weight", QUARTIC_SHAPE(heads, heads, 1, 1), identity);
+        x = quartic_stream_exchange(graph, x, quartic_reshape(graph, weight, &QUARTIC_SHAPE(heads, heads)));
+    }
+    quartic_nn_pop(nn);
+    return quartic_reshape(graph, x, &whole);
+}
+
+/* q, k or v of packed (3, b, S, H, n, d). */
+static quartic_value part_of(quartic_nn *nn, quartic_value packed, uint32_t part) {
+    return quartic_slice(nn->graph, packed, 0, part, 1);
+}
+
+/* How rows (outer, inner, n, 3, H, d) and (b, S, H, n, d) turn into (3, b, S, H, n, d) and (outer, inner, n,
+ * H, d), where outer and inner are b and S, or with weights of their own S and b. */
+static const uint32_t to_parts[2][6] = {{3, 0, 1, 4, 2, 5}, {3, 1, 0, 4, 2, 5}},
+                      to_rows[2][5] = {{0, 1, 3, 2, 4}, {1, 0, 3, 2, 4}};
+
+quartic_value quartic_nn_exchange_attention(quartic_nn *nn, const quartic_streams *s, quartic_value x,
+                                            const quartic_exchange_options *o, quartic_value *out_map,
+                                            quartic_value *out_logits) {
+    quartic_graph *graph = nn->graph;
+    const quartic_shape shape = quartic_graph_shape(graph, x); // (w, r, D)
+    const uint32_t dim = shape.dims[2], b = s->batch, n = s->length, h = o->heads, d = o->dim_head;
+    const uint32_t outer = s->own_weights ? s->streams : b, inner = s->own_weights ? b : s->streams;
+    const quartic_shape maps = QUARTIC_SHAPE(b, s->streams * h, n, n),
+                        split_maps = QUARTIC_SHAPE(1, b, s->streams, h, n, n);
+    const quartic_value none = {0};
+
+    quartic_value normed = rms(nn, s, x, "rmsnorm.scale", dim); // (w, r, D)
+    quartic_value packed = project(nn, normed, matrix(nn, s, "to_qkv.0.weight", 3 * h * d, dim), none);
+    packed = quartic_reshape(graph, packed, &QUARTIC_SHAPE(outer, inner, n, 3, h, d));
+    packed = quartic_permute(graph, packed, to_parts[s->own_weights]); // (3, b, S, H, n, d)
+    quartic_value gates = project(nn, normed, matrix(nn, s, "to_gates.0.weight", h, dim), none);
+    gates = quartic_sigmoid(
+        graph, quartic_add(graph, gates, vector(nn, s, "to_gates.0.bias", h, quartic_nn_linear_init(dim))));
+
+    quartic_matmul_options score = QUARTIC_MATMUL_OPTIONS_INIT;
+    score.transpose_b = 1;
+    score.alpha = o->scale;
+    if (o->previous.id != 0)
+        score.addend = quartic_reshape(
+            graph, exchange(nn, s, o, o->previous, "residual_talking_heads", false), &split_maps);
+    quartic_value logits = quartic_matmul(graph, part_of(nn, packed, 0), part_of(nn, packed, 1), &score);
+    logits = quartic_reshape(graph, logits, &maps);
+    if (o->before) {
+        quartic_graph_begin_recompute(graph);
+        logits = exchange(nn, s, o, logits, "pre_talking_heads", o->feedforward);
+        quartic_graph_end_recompute(graph);
+    }
+    if (out_logits != NULL) *out_logits = logits;
+    quartic_value map = quartic_softmax(graph, logits, o->mask, o->causal); // (b, S h, i, j)
+    if (out_map != NULL) *out_map = map;
+    quartic_graph_begin_recompute(graph);
+    map = quartic_nn_dropout(nn, map);
+    if (o->after) map = exchange(nn, s, o, map, "post_talking_heads", o->feedforward);
+    quartic_graph_end_recompute(graph);
+
+    map = quartic_reshape(graph, map, &split_maps);
+    quartic_value mixed = quartic_matmul(graph, map, part_of(nn, packed, 2), NULL); // (1, b, S, h, n, d)
+    mixed = quartic_reshape(graph, mixed, &QUARTIC_SHAPE(b, s->streams, h, n, d));
+    mixed = quartic_permute(graph, mixed, to_rows[s->own_weights]); // (outer, inner, n, H, d)
+    quartic_value gated =
+        quartic_multiply(graph, mixed, quartic_reshape(graph, gates, &QUARTIC_SHAPE(outer, inner, n, h, 1)));
+    gated = quartic_reshape(graph, gated, &QUARTIC_SHAPE(shape.dims[0], shape.dims[1], h * d));
+    return project(nn, gated, matrix(nn, s, "to_out.1.weight", dim, h * d), x);
+}

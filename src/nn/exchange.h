@@ -1,0 +1,39 @@
+/* exchange.h: layers of several streams that go in step, and the exchange among their heads. See models.md.
+ *
+ * Streams are rows of one tensor x (w, r, D): with shared weights w = 1 and r = b S n, rows in the order
+ * (b, s, n); with weights of their own w = S and r = b n, and each weight has a leading axis S. Either way a
+ * layer is one matrix product per weight. Logits and maps of attention are (b, S H, i, j), stream by stream.
+ */
+#ifndef QUARTIC_NN_EXCHANGE_H
+#define QUARTIC_NN_EXCHANGE_H
+
+#include "nn/layers.h"
+
+typedef struct quartic_streams {
+    uint32_t batch, streams, length;
+    bool own_weights;
+} quartic_streams;
+
+typedef struct quartic_exchange_options {
+    uint32_t heads, dim_head;
+    float scale; /* of the queries */
+    bool causal;
+    quartic_value mask; /* int32 (b, n), for every stream, or no value */
+    uint32_t talking;   /* streams whose heads exchange: all, 1 (each for itself) or some in between */
+    bool before, after; /* softmax: whether heads exchange there */
+    bool feedforward;   /* the exchange is a feedforward instead of a matrix */
+    /* Exchanged into this layer's logits: those of the layer before, or no value. */
+    quartic_value previous;
+} quartic_exchange_options;
+
+/* x + attention(x). out_map (may be NULL): the maps after softmax, before dropout and exchange. out_logits
+ * (may be NULL): the logits after their exchange. */
+quartic_value quartic_nn_exchange_attention(quartic_nn *nn, const quartic_streams *streams, quartic_value x,
+                                            const quartic_exchange_options *options, quartic_value *out_map,
+                                            quartic_value *out_logits);
+
+/* x + W2 drop(gelu(W1 rms(x))). */
+quartic_value quartic_nn_streams_feedforward(quartic_nn *nn, const quartic_streams *streams, quartic_value x,
+                                             uint32_t mult);
+
+#endif
