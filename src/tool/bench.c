@@ -380,7 +380,7 @@ static int run(const invocation *call) {
     bench.device = tool_open_device(call->command, bench.settings->device);
     bench.model = bench.device == NULL ? NULL : make_model(call, bench.device);
     int code = EXIT_FAILED;
-    if (bench.model != NULL) {
+    if (bench.model != NULL && tool_expect_text_model(call->command, bench.model)) {
         bench.report = json_object();
         report_start(&bench);
         code = run_all(&bench) == QUARTIC_OK

@@ -1,4 +1,4 @@
-/* eval.c: `quartic eval MODEL TEXT`: the loss of a model on a text.
+/* eval.c: `quartic eval MODEL DATA`: the loss of a model on a text or on graphs.
  *
  * The text is cut into windows of equal length, one after the other; each byte but the first is predicted
  * once, from the bytes of its own window before it. The last window is filled up with ignored targets.
@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "tool/files.h"
+#include "tool/graphs.h"
 #include "tool/models.h"
 
 typedef struct eval_settings {
@@ -21,7 +22,7 @@ static const arg_option options[] = {
     TOOL_DEVICE_OPTION(eval_settings),
     {"length", "N", ARG_UINT32, offsetof(eval_settings, length), 1, 65536,
      "bytes of a window (default: what the model was trained on)"},
-    {"batch", "N", ARG_UINT32, offsetof(eval_settings, batch), 1, 65536, "windows at once"},
+    {"batch", "N", ARG_UINT32, offsetof(eval_settings, batch), 1, 65536, "windows or graphs at once"},
     TOOL_JSON_OPTION(eval_settings),
 };
 
@@ -89,8 +90,33 @@ static int report(const invocation *call, const tool_text *text, double loss, ui
     return EXIT_DONE;
 }
 
+/* Graphs: loss and share of right classes. */
+static int run_graphs(const invocation *call, quartic_model *model) {
+    const eval_settings *settings = call->settings;
+    quartic_dataset *graphs = tool_open_graphs(call->command, call->operands[1]);
+    if (graphs == NULL) return EXIT_FAILED;
+    quartic_evaluation result;
+    const double begin = tool_clock();
+    const quartic_status status = quartic_dataset_evaluate(graphs, model, settings->batch, &result);
+    const double speed = (double)quartic_dataset_get_info(graphs)->graphs / (tool_clock() - begin);
+    char text[TOOL_GRAPHS_TEXT], number[TOOL_NUMBER_BYTES];
+    int code = EXIT_DONE;
+    if (status != QUARTIC_OK)
+        code = tool_fail_library(call->command, NULL);
+    else if (settings->json)
+        tool_print_json(json_pack("{s:f, s:f, s:I, s:f}", "loss", result.loss, "accuracy", result.accuracy,
+                                  "predictions", (json_int_t)result.targets, "graphs_per_second", speed));
+    else
+        printf("loss %.4f nats per target, %.2f %% right; %s; %s graphs/s\n", result.loss,
+               100 * result.accuracy, tool_graphs_text(graphs, text), tool_count_text(speed, number));
+    quartic_dataset_close(graphs);
+    return code;
+}
+
 static int run_model(const invocation *call, quartic_model *model) {
     const eval_settings *settings = call->settings;
+    if (tool_is_graphs(call->operands[1])) return run_graphs(call, model);
+    if (!tool_expect_text_model(call->command, model)) return EXIT_FAILED;
     tool_text text;
     /* Two bytes at least: one to look at and one to predict. */
     if (!tool_read_text(call->command, call->operands[1], quartic_model_get_config(model)->num_tokens, 2,
@@ -122,10 +148,13 @@ static int run(const invocation *call) {
 
 const command command_eval = {
     .name = "eval",
-    .operands = "MODEL TEXT",
-    .summary = "measure a model's loss on a text",
+    .operands = "MODEL DATA",
+    .summary = "measure a model's loss on a text or on graphs",
     .details =
-        "MODEL is a run's folder, a checkpoint or a model file. The text is cut into windows, and each byte "
+        "MODEL is a run's folder, a checkpoint or a model file. DATA is a text, or graphs with targets "
+        "(*.safetensors, see "
+        "docs/data.md): then the share of right classes is printed, too. A text is cut into windows, and "
+        "each byte "
         "is "
         "predicted from those before it in its window. Prints the entropy of single bytes beside the loss.",
     .options = options,

@@ -36,6 +36,16 @@ quartic_model *tool_make_model(const command *command, quartic_device *device, c
     return NULL;
 }
 
+bool tool_expect_text_model(const command *command, const quartic_model *model) {
+    const quartic_model_config *config = quartic_model_get_config(model);
+    if (config->dim_node_features == 0 && config->num_edge_types == 0 && config->dim_edge_features == 0 &&
+        config->readout == QUARTIC_READOUT_NODE && config->num_classes == config->num_tokens)
+        return true;
+    tool_fail(command, "`quartic eval MODEL GRAPHS.safetensors` measures it on graphs.",
+              "this model takes graphs and does not predict the tokens of a text");
+    return false;
+}
+
 uint32_t tool_trained_length(const quartic_model *model, const char *path) {
     uint32_t longest = quartic_model_get_config(model)->max_seq_len;
     char file[TOOL_PATH_BYTES];
@@ -48,18 +58,36 @@ uint32_t tool_trained_length(const quartic_model *model, const char *path) {
     return trainer.length < longest ? trainer.length : longest;
 }
 
-/* Appends mean cross entropy of the logits (b, n, V) and its gradient with respect to the weights. */
-static void append_gradients(quartic_graph *graph, quartic_value weights, quartic_value logits,
-                             uint32_t batch, uint32_t length) {
-    quartic_shape pairs = QUARTIC_SHAPE(batch, length), flat = QUARTIC_SHAPE(batch * length);
-    quartic_value targets = quartic_graph_input(graph, "targets", QUARTIC_INT32, &pairs);
-    quartic_shape rows = QUARTIC_SHAPE(batch * length, quartic_graph_shape(graph, logits).dims[2]);
-    quartic_value loss = quartic_cross_entropy(graph, quartic_reshape(graph, logits, &rows),
-                                               quartic_reshape(graph, targets, &flat));
+/* Appends mean cross entropy of the logits (.., V) and its gradient with respect to the weights. */
+static void append_gradients(quartic_graph *graph, quartic_value weights, quartic_value logits) {
+    quartic_shape shape = quartic_graph_shape(graph, logits);
+    uint32_t classes = shape.dims[shape.rank - 1];
+    uint32_t count = (uint32_t)(quartic_shape_elements(&shape) / classes);
+    quartic_shape flat = QUARTIC_SHAPE(count), rows = QUARTIC_SHAPE(count, classes);
+    quartic_value targets = quartic_graph_input(graph, "targets", QUARTIC_INT32, &flat);
+    quartic_value loss = quartic_cross_entropy(graph, quartic_reshape(graph, logits, &rows), targets);
     quartic_value gradient;
     quartic_graph_output(graph, "loss", loss);
     if (quartic_graph_gradients(graph, loss, (quartic_value){0}, &weights, 1, &gradient) == QUARTIC_OK)
         quartic_graph_output(graph, "gradient", gradient);
+}
+
+/* Inputs of the graph, as the model's configuration asks for. */
+static quartic_model_inputs add_inputs(quartic_graph *graph, const quartic_model_config *config,
+                                       uint32_t batch, uint32_t length) {
+    quartic_model_inputs inputs = QUARTIC_MODEL_INPUTS_INIT;
+    quartic_shape nodes = QUARTIC_SHAPE(batch, length), edges = QUARTIC_SHAPE(batch, length, length);
+    quartic_shape node_features = QUARTIC_SHAPE(batch, length, config->dim_node_features);
+    quartic_shape edge_features = QUARTIC_SHAPE(batch, length, length, config->dim_edge_features);
+    if (config->dim_node_features == 0)
+        inputs.tokens = quartic_graph_input(graph, "tokens", QUARTIC_INT32, &nodes);
+    else
+        inputs.node_features = quartic_graph_input(graph, "node_features", QUARTIC_FLOAT32, &node_features);
+    if (config->num_edge_types != 0)
+        inputs.edge_types = quartic_graph_input(graph, "edge_types", QUARTIC_INT32, &edges);
+    if (config->dim_edge_features != 0)
+        inputs.edge_features = quartic_graph_input(graph, "edge_features", QUARTIC_FLOAT32, &edge_features);
+    return inputs;
 }
 
 quartic_status tool_compile(quartic_model *model, uint32_t batch, uint32_t length, bool with_gradients,
@@ -69,12 +97,12 @@ quartic_status tool_compile(quartic_model *model, uint32_t batch, uint32_t lengt
     quartic_status status = quartic_graph_create(&graph);
     if (status != QUARTIC_OK) return status;
     quartic_tensor *weights = quartic_model_weights(model);
-    quartic_shape weights_shape = quartic_tensor_shape(weights), pairs = QUARTIC_SHAPE(batch, length);
+    quartic_shape weights_shape = quartic_tensor_shape(weights);
     quartic_value flat = quartic_graph_parameter(graph, "weights", &weights_shape);
-    quartic_value tokens = quartic_graph_input(graph, "tokens", QUARTIC_INT32, &pairs);
-    quartic_value logits = quartic_model_append(model, graph, flat, tokens, (quartic_value){0}); // (b, n, V)
+    quartic_model_inputs inputs = add_inputs(graph, quartic_model_get_config(model), batch, length);
+    quartic_value logits = quartic_model_append_inputs(model, graph, flat, &inputs); // (.., V)
     if (quartic_graph_status(graph) == QUARTIC_OK && with_gradients)
-        append_gradients(graph, flat, logits, batch, length);
+        append_gradients(graph, flat, logits);
     else
         quartic_graph_output(graph, "logits", logits);
     quartic_binding binding = {"weights", weights};

@@ -3,6 +3,8 @@
 #ifndef QUARTIC_TOOL_MODELS_H
 #define QUARTIC_TOOL_MODELS_H
 
+#include <stdbool.h>
+
 #include "quartic/model.h"
 #include "quartic/program.h"
 #include "tool/tool.h"
@@ -15,6 +17,10 @@ quartic_model *tool_open_model(const command *command, quartic_device *device, c
 
 /* Makes a model from a JSON configuration, with random weights. On failure prints why and returns NULL. */
 quartic_model *tool_make_model(const command *command, quartic_device *device, const char *path);
+
+/* Whether the model predicts the tokens of a text: no given edges, no features, logits of every token. If
+ * not, says so. */
+bool tool_expect_text_model(const command *command, const quartic_model *model);
 
 /* The window that the checkpoint was trained on, or the model's longest if the file does not say. */
 uint32_t tool_trained_length(const quartic_model *model, const char *path);

@@ -189,6 +189,7 @@ static int run_model(const invocation *call, quartic_model *model) {
     const sample_settings *settings = call->settings;
     const quartic_model_config *config = quartic_model_get_config(model);
     size_t prompt = strlen(settings->prompt);
+    if (!tool_expect_text_model(call->command, model)) return EXIT_FAILED;
     if (prompt == 0) return tool_fail_usage(call->command, "the prompt is empty; give at least one byte");
     writer writer = {
         .model = model, .num_tokens = config->num_tokens, .random = settings->seed, .count = prompt};

@@ -1,11 +1,13 @@
-/* train.c: `quartic train TEXT`: next-byte training with checkpoints, metrics and resumption.
+/* train.c: `quartic train DATA`: training on a text or on graphs, with checkpoints, metrics and resumption.
  *
  * A run's folder always holds a whole checkpoint from before the first step on. The checkpoint carries the
- * target number of steps and a mark of the text (in the trainer's position), so that --resume needs nothing
- * but the folder and the text, and goes on bit for bit. Lines of metrics.csv beyond the checkpoint are
+ * target number of steps and a mark of the data (in the trainer's position), so that --resume needs nothing
+ * but the folder and the data, and goes on bit for bit. Lines of metrics.csv beyond the checkpoint are
  * dropped when resuming: those steps are made again.
  */
 #include "tool/files.h"
+#include "tool/graphs.h"
+#include "tool/models.h"
 #include "tool/progress.h"
 
 #include <errno.h>
@@ -30,13 +32,14 @@ static const train_settings defaults = {.save_every = 100, .trainer = QUARTIC_TR
 
 #define COUNT_OPTION(name, standard, least, most, meaning)                                                   \
     {#name, "N", ARG_UINT32, offsetof(train_settings, trainer.name), least, most, meaning},
-#define FLAG_OPTION(name, standard, meaning) /* masks: a text has no padding */
+#define FLAG_OPTION(name, standard, meaning) /* masks: the data says whether there is padding */
 #define REAL_OPTION(name, standard, least, most, meaning)                                                    \
     {#name, "X", ARG_FLOAT, offsetof(train_settings, trainer.name), (double)least, (double)most, meaning},
 
 static const arg_option options[] = {
     {"config", "FILE", ARG_TEXT, offsetof(train_settings, config), 0, 0,
-     "the model's configuration, a JSON object; num_tokens is 256 and causal true unless it says otherwise"},
+     "the model's configuration, a JSON object; for a text num_tokens is 256 and causal true unless it says "
+     "otherwise, for graphs what follows from the data is filled in"},
     {"out", "FOLDER", ARG_TEXT, offsetof(train_settings, out), 0, 0,
      "where checkpoint.safetensors and metrics.csv go; made if missing"},
     {"resume", NULL, ARG_FLAG, offsetof(train_settings, resume), 0, 0,
@@ -68,6 +71,7 @@ typedef struct run_state {
     quartic_model *model;
     quartic_trainer *trainer;
     tool_text text;
+    quartic_dataset *graphs; /* NULL: a text */
     FILE *metrics;
     uint64_t target; /* the last step */
 } run_state;
@@ -139,14 +143,17 @@ static bool make_model(run_state *run) {
     quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
     config.num_tokens = TOOL_BYTE_TOKENS;
     config.causal = 1;
-    if (quartic_model_config_read_json_file(&config, settings->config) != QUARTIC_OK)
+    if (run->graphs != NULL) {
+        if (!tool_graphs_config(command, run->graphs, settings->config, &config)) return false;
+    } else if (quartic_model_config_read_json_file(&config, settings->config) != QUARTIC_OK) {
         return tool_fail_library(command, "`quartic inspect --keys` lists the keys of a configuration."),
                false;
+    }
     if (quartic_model_create(run->device, &config, &run->model) != QUARTIC_OK ||
         quartic_model_initialise(run->model, settings->trainer.seed) != QUARTIC_OK ||
         (settings->init != NULL && quartic_model_load(run->model, settings->init) != QUARTIC_OK))
         return tool_fail_library(command, NULL), false;
-    if (!config.causal)
+    if (run->graphs == NULL && !config.causal)
         tool_warn(command,
                   "the configuration says causal: false, so the model sees the bytes that it is to predict; "
                   "its loss will say little");
@@ -159,6 +166,11 @@ static void settle_steps(run_state *run) {
     quartic_trainer_config *trainer = &settings->trainer;
     if (trainer->batch == 0) trainer->batch = STANDARD_BATCH;
     uint32_t longest = quartic_model_get_config(run->model)->max_seq_len;
+    if (run->graphs != NULL) {
+        const quartic_dataset_info *info = quartic_dataset_get_info(run->graphs);
+        trainer->masked = info->masked;
+        if (trainer->length == 0) trainer->length = info->length;
+    }
     if (trainer->length == 0) trainer->length = longest < STANDARD_LENGTH ? longest : STANDARD_LENGTH;
     if (!settings->resume && settings->steps == 0) settings->steps = STANDARD_STEPS;
     if (settings->constant_rate)
@@ -170,24 +182,36 @@ static void settle_steps(run_state *run) {
     run->target = settings->steps;
 }
 
+/* The text, if it is one: graphs were read before the model was made. */
+static bool read_text(run_state *run) {
+    const command *command = run->call->command;
+    if (run->graphs != NULL) {
+        /* A new model was made to fit; one that goes on must fit, too. */
+        if (quartic_dataset_check(run->graphs, quartic_model_get_config(run->model)) == QUARTIC_OK)
+            return true;
+        return tool_fail_library(command, NULL), false;
+    }
+    uint64_t window = (uint64_t)run->settings.trainer.length + 1;
+    return tool_expect_text_model(command, run->model) &&
+           tool_read_text(command, run->call->operands[0], quartic_model_get_config(run->model)->num_tokens,
+                          window, &run->text);
+}
+
 static bool make_trainer(run_state *run) {
     const command *command = run->call->command;
     const char *smaller = "a smaller --batch or --length (with a larger --accumulation) takes less memory.";
-    uint64_t window = (uint64_t)run->settings.trainer.length + 1;
-    if (!tool_read_text(command, run->call->operands[0], quartic_model_get_config(run->model)->num_tokens,
-                        window, &run->text))
-        return false;
+    if (!read_text(run)) return false;
     quartic_status status = quartic_trainer_create(run->model, &run->settings.trainer, &run->trainer);
     if (status != QUARTIC_OK)
         return tool_fail_library(command, status == QUARTIC_INVALID_ARGUMENT ? NULL : smaller), false;
-    uint32_t mark = tool_text_mark(&run->text);
+    uint32_t mark = run->graphs != NULL ? tool_graphs_mark(run->graphs) : tool_text_mark(&run->text);
     if (run->settings.resume) {
         if (quartic_trainer_load(run->trainer, run->checkpoint) != QUARTIC_OK)
             return tool_fail_library(command, NULL), false;
         uint64_t position = quartic_trainer_get_position(run->trainer);
         if (position >> 32 != mark) {
-            tool_fail(command, "to teach a model another text, start a new run with --init.",
-                      "%s is not the text that this run began with", run->call->operands[0]);
+            tool_fail(command, "to teach a model from other data, start a new run with --init.",
+                      "%s is not the data that this run began with", run->call->operands[0]);
             return false;
         }
         if (run->target == 0) run->target = position & UINT32_MAX;
@@ -254,16 +278,20 @@ static void print_start(const run_state *run) {
     printf("%s parameters on %s, %s beside the weights\n",
            tool_count_text((double)quartic_model_parameter_elements(run->model), parameters), info.name,
            tool_bytes_text((double)(memory.workspace_bytes + memory.own_tensor_bytes), bytes));
-    printf("%llu bytes of text, unigram entropy %.3f nats per byte\n", (unsigned long long)run->text.count,
-           tool_unigram_entropy(&run->text));
+    char graphs[TOOL_GRAPHS_TEXT];
+    if (run->graphs != NULL)
+        printf("%s\n", tool_graphs_text(run->graphs, graphs));
+    else
+        printf("%llu bytes of text, unigram entropy %.3f nats per byte\n",
+               (unsigned long long)run->text.count, tool_unigram_entropy(&run->text));
     if (quartic_trainer_get_step(run->trainer) >= run->target) {
         printf("all %llu steps are done already; a larger --steps goes on\n",
                (unsigned long long)run->target);
         return;
     }
-    printf("steps %llu to %llu of %u x %u x %u bytes\n",
+    printf("steps %llu to %llu of %u x %u x %u %s\n",
            (unsigned long long)quartic_trainer_get_step(run->trainer) + 1, (unsigned long long)run->target,
-           trainer->accumulation, trainer->batch, trainer->length);
+           trainer->accumulation, trainer->batch, trainer->length, run->graphs != NULL ? "nodes" : "bytes");
     fflush(stdout);
 }
 
@@ -289,7 +317,9 @@ static int train_steps(run_state *run, progress *progress) {
     while (step < run->target && !stop_asked && begin - start < limit) {
         quartic_step_report report;
         quartic_status status =
-            quartic_trainer_step_sampled(run->trainer, run->text.tokens, run->text.count, &report);
+            run->graphs != NULL
+                ? quartic_trainer_step_dataset(run->trainer, run->graphs, &report)
+                : quartic_trainer_step_sampled(run->trainer, run->text.tokens, run->text.count, &report);
         if (status != QUARTIC_OK) {
             progress_clear(progress);
             code = tool_fail_library(command, status == QUARTIC_NON_FINITE
@@ -310,15 +340,20 @@ static int train_steps(run_state *run, progress *progress) {
 
 static int report_end(const run_state *run, const progress *progress, int code) {
     unsigned long long step = quartic_trainer_get_step(run->trainer);
-    double entropy = tool_unigram_entropy(&run->text);
+    const bool graphs = run->graphs != NULL;
+    const double entropy = graphs ? 0 : tool_unigram_entropy(&run->text);
     if (run->settings.json) {
         tool_print_json(json_pack(
-            "{s:I, s:b, s:o, s:f, s:f, s:s}", "step", (json_int_t)step, "finished", step >= run->target,
+            "{s:I, s:b, s:o, s:o, s:f, s:s}", "step", (json_int_t)step, "finished", step >= run->target,
             "loss", progress->known > 0 ? json_real(progress_loss(progress)) : json_null(), "unigram_entropy",
-            entropy, "tokens_per_second", progress_speed(progress), "checkpoint", run->checkpoint));
+            graphs ? json_null() : json_real(entropy), "tokens_per_second", progress_speed(progress),
+            "checkpoint", run->checkpoint));
         return code;
     }
-    if (progress->known > 0)
+    if (progress->known > 0 && graphs)
+        printf("loss %.3f nats per target (mean of the last %u steps)\n", progress_loss(progress),
+               progress->known);
+    else if (progress->known > 0)
         printf("loss %.3f nats per byte (mean of the last %u steps); unigram entropy %.3f\n",
                progress_loss(progress), progress->known, entropy);
     if (code == EXIT_DONE)
@@ -351,7 +386,9 @@ static int run(const invocation *call) {
     run->call = call;
     run->settings = *settings;
     int code = EXIT_FAILED;
-    if (prepare_folder(run) &&
+    const bool graphs = tool_is_graphs(call->operands[0]);
+    if (graphs) run->graphs = tool_open_graphs(call->command, call->operands[0]);
+    if ((!graphs || run->graphs != NULL) && prepare_folder(run) &&
         (run->device = tool_open_device(call->command, run->settings.device)) != NULL && make_model(run)) {
         settle_steps(run);
         if (make_trainer(run)) code = train(run);
@@ -360,6 +397,7 @@ static int run(const invocation *call) {
     quartic_trainer_destroy(run->trainer);
     quartic_model_destroy(run->model);
     quartic_device_destroy(run->device);
+    quartic_dataset_close(run->graphs);
     tool_free_text(&run->text);
     free(run);
     return code;
@@ -367,13 +405,17 @@ static int run(const invocation *call) {
 
 const command command_train = {
     .name = "train",
-    .operands = "TEXT",
-    .summary = "train a model to predict the next byte of a text or any other file",
+    .operands = "DATA",
+    .summary = "train a model on a text, byte by byte, or on graphs",
     .details =
-        "Shows loss (nats per byte), speed and remaining time; writes FOLDER/checkpoint.safetensors, each "
+        "DATA is a text (any file; the model learns to predict the next byte), or graphs with targets: a "
+        "file named "
+        "*.safetensors, laid out as docs/data.md says. Shows loss (nats per byte or target), speed and "
+        "remaining time; writes FOLDER/checkpoint.safetensors, each "
         "time "
         "as a whole, and FOLDER/metrics.csv. Ctrl-C stops after the current step and saves. --resume goes on "
-        "bit for bit as if there had been no break. Batches are 8 windows of 64 bytes unless given.",
+        "bit for bit as if there had been no break. Batches are 8 windows of 64 bytes, or 8 graphs, unless "
+        "given.",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .least_operands = 1,

@@ -156,7 +156,8 @@ static quartic_status compare_diversity(quartic_tally *tally, quartic_model *mod
 }
 
 static quartic_status run_model(quartic_tally *tally, quartic_model *model, const model_inputs *in) {
-    uint64_t count = (uint64_t)in->batch * in->length * quartic_model_get_config(model)->num_tokens;
+    uint64_t count =
+        quartic_model_logit_rows(model, in->batch, in->length) * quartic_model_get_config(model)->num_classes;
     float *logits = quartic_alloc(count, sizeof *logits), loss, loss_again;
     if (logits == NULL) return QUARTIC_OUT_OF_MEMORY;
     quartic_status status = quartic_model_forward(model, in->batch, in->length, in->tokens, in->mask, logits);

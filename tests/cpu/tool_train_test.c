@@ -153,7 +153,7 @@ static void bad_input_is_a_sentence(void **state) {
     } cases[] = {
         {TRAIN SMALL, 2, "--out FOLDER is missing"},
         {TRAIN "--out x", 2, "--config FILE is missing"},
-        {"$Q train --out x --config tiny.json", 2, "something is missing: quartic train TEXT"},
+        {"$Q train --out x --config tiny.json", 2, "something is missing: quartic train DATA"},
         {"$Q train nothing.txt " SMALL "--out x", 1, "cannot open nothing.txt: No such file or directory"},
         {": > empty; $Q train empty " SMALL "--out x", 1, "empty is empty"},
         {"printf 0123456789abcdef > short; $Q train short " SMALL "--out x", 1,
@@ -194,7 +194,7 @@ static void a_run_is_never_overwritten_or_mixed_up(void **state) {
     tool_expect("cp kept/checkpoint.safetensors 1; " TRAIN SMALL "--out kept --steps 2", 1,
                 "kept holds a checkpoint already, which a new run would replace\nHint: add --resume");
     tool_expect("$Q train tiny.json --out kept --resume --device cpu", 1,
-                "is not the text that this run began with");
+                "is not the data that this run began with");
     tool_expect(TRAIN "--out kept --resume --steps 4 --batch 3", 1, "batch");
     tool_expect("cmp kept/checkpoint.safetensors 1 && echo same", 0, "same");
     tool_expect("head -c 5000 1 > kept/checkpoint.safetensors; " TRAIN "--out kept --resume", 1, "cut off");

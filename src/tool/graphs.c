@@ -1,0 +1,74 @@
+/* graphs.c: datasets of graphs: opening, configuring, telling apart. See graphs.h. */
+#include "tool/graphs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+bool tool_is_graphs(const char *path) {
+    const char *ending = ".safetensors";
+    const size_t length = strlen(path), ending_length = strlen(ending);
+    return length > ending_length && strcmp(path + length - ending_length, ending) == 0;
+}
+
+quartic_dataset *tool_open_graphs(const command *command, const char *path) {
+    quartic_dataset *graphs = NULL;
+    if (quartic_dataset_open(path, &graphs) == QUARTIC_OK) return graphs;
+    tool_fail_library(command, "docs/data.md describes the files that hold graphs.");
+    return NULL;
+}
+
+bool tool_graphs_config(const command *command, const quartic_dataset *graphs, const char *path,
+                        quartic_model_config *out_config) {
+    *out_config = (quartic_model_config)QUARTIC_MODEL_CONFIG_INIT;
+    if (quartic_dataset_get_info(graphs)->num_classes == 0) {
+        tool_fail(command, "docs/data.md describes the files that hold graphs.",
+                  "these graphs have no targets to learn");
+        return false;
+    }
+    quartic_status status = quartic_model_config_read_json_file(out_config, path);
+    if (status == QUARTIC_OK) {
+        quartic_dataset_configure(graphs, out_config);
+        status = quartic_dataset_check(graphs, out_config);
+    }
+    if (status == QUARTIC_OK) return true;
+    tool_fail_library(command, "`quartic inspect --keys` lists the keys of a configuration.");
+    return false;
+}
+
+static uint32_t add_bytes(uint32_t mark, const void *data, size_t count) {
+    const unsigned char *bytes = data;
+    for (size_t i = 0; data != NULL && i < count; ++i) mark = (mark ^ bytes[i]) * 16777619u;
+    return mark;
+}
+
+uint32_t tool_graphs_mark(quartic_dataset *graphs) {
+    const quartic_dataset_info *info = quartic_dataset_get_info(graphs);
+    const size_t n = info->length, pairs = n * n;
+    const size_t targets = info->readout == QUARTIC_READOUT_GRAPH  ? 1
+                           : info->readout == QUARTIC_READOUT_EDGE ? pairs
+                                                                   : n;
+    uint32_t mark = 2166136261u;
+    quartic_model_batch one;
+    for (uint32_t graph = 0; graph < info->graphs; ++graph) {
+        if (quartic_dataset_gather(graphs, &graph, 1, &one) != QUARTIC_OK)
+            continue; /* no memory: the next step says so */
+        mark = add_bytes(mark, one.tokens, 4 * n);
+        mark = add_bytes(mark, one.node_features, 4 * n * info->dim_node_features);
+        mark = add_bytes(mark, one.edge_types, 4 * pairs);
+        mark = add_bytes(mark, one.edge_features, 4 * pairs * info->dim_edge_features);
+        mark = add_bytes(mark, one.mask, n);
+        mark = add_bytes(mark, one.targets, 4 * targets);
+    }
+    return mark;
+}
+
+const char *tool_graphs_text(const quartic_dataset *graphs, char text[TOOL_GRAPHS_TEXT]) {
+    static const char *const things[] = {[QUARTIC_READOUT_NODE] = "nodes",
+                                         [QUARTIC_READOUT_EDGE] = "edges",
+                                         [QUARTIC_READOUT_GRAPH] = "graphs"};
+    const quartic_dataset_info *info = quartic_dataset_get_info(graphs);
+    snprintf(text, TOOL_GRAPHS_TEXT, "%u graphs of %s%u nodes, %llu targets: %u classes of %s", info->graphs,
+             info->masked ? "up to " : "", info->length, (unsigned long long)info->targets, info->num_classes,
+             things[info->readout]);
+    return text;
+}
