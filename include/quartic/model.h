@@ -38,8 +38,12 @@ extern "C" {
  * nodes). */
 #define QUARTIC_READOUT_LIST(X) X(NODE, "node") X(EDGE, "edge") X(GRAPH, "graph")
 
-/* How edges attend to edges: along rows and columns, or not at all. */
-#define QUARTIC_EDGE_ATTENTION_LIST(X) X(AXIAL, "axial") X(NONE, "none")
+/* How the edges of a layer attend to edges (docs/edge-attention.md has the equations and costs). default:
+ * axial for quartic, none for relational; axial: along rows and columns; taylor: all n^2 edges, by the series
+ * of exp; full: all n^2 edges, by softmax; routed: the num_routed edges that the nodes look at most; none. */
+#define QUARTIC_EDGE_ATTENTION_LIST(X)                                                                       \
+    X(DEFAULT, "default")                                                                                    \
+    X(AXIAL, "axial") X(TAYLOR, "taylor") X(FULL, "full") X(ROUTED, "routed") X(NONE, "none")
 
 #define QUARTIC_MODEL_FAMILY_ENUM(suffix, name)   QUARTIC_MODEL_##suffix,
 #define QUARTIC_COMPATIBILITY_ENUM(suffix, name)  QUARTIC_COMPATIBILITY_##suffix,
@@ -60,22 +64,26 @@ typedef enum quartic_edge_attention {
 #undef QUARTIC_READOUT_ENUM
 #undef QUARTIC_EDGE_ATTENTION_ENUM
 
+#define QUARTIC_MODEL_MOST_LAYERS 4096
+
 /* Every field of a configuration, once; names are the JSON keys and the constructor's arguments in PyTorch.
  *   CHOICE(name, enum type, default, LIST macro, meaning)
+ *   CHOICES(name, enum type, default, LIST macro, most, meaning)
+ *     one choice or, if name_count is not 0, a list of 1 to `most` of them; in JSON a word or a list
  *   COUNT(name, default, least, most, meaning)      uint32_t
  *   FLAG(name, default, meaning)                    uint32_t, 0 or 1
  *   REAL(name, default, least, below, meaning)      float in [least, below) */
-#define QUARTIC_MODEL_FIELD_LIST(CHOICE, COUNT, FLAG, REAL)                                                  \
+#define QUARTIC_MODEL_FIELD_LIST(CHOICE, CHOICES, COUNT, FLAG, REAL)                                         \
     CHOICE(model, quartic_model_family, QUARTIC_MODEL_QUARTIC, QUARTIC_MODEL_FAMILY_LIST, "the family")      \
     CHOICE(compatibility, quartic_compatibility, QUARTIC_COMPATIBILITY_DEFAULT, QUARTIC_COMPATIBILITY_LIST,  \
            "whose equations")                                                                                \
     COUNT(num_tokens, 0, 0, 16777216, "size of the vocabulary; must be given, unless nodes have features")   \
     COUNT(dim, 0, 1, 65536, "width of a node; must be given")                                                \
-    COUNT(depth, 0, 1, 4096, "number of layers; must be given")                                              \
+    COUNT(depth, 0, 1, QUARTIC_MODEL_MOST_LAYERS, "number of layers; must be given")                         \
     COUNT(dim_edges, 0, 0, 65536, "width of an edge; 0: as dim")                                             \
     COUNT(heads, 8, 1, 1024, "heads of the node attention")                                                  \
     COUNT(dim_head, 64, 1, 4096, "width of one of them")                                                     \
-    COUNT(linear_heads, 16, 1, 1024, "heads of the edge attention")                                          \
+    COUNT(linear_heads, 16, 1, 1024, "heads of the edge attention axial, taylor")                            \
     COUNT(linear_dim_head, 16, 1, 1024, "width of one of them")                                              \
     COUNT(ff_mult, 4, 1, 64, "inner width of a feedforward, in multiples of its outer width")                \
     COUNT(max_seq_len, 2048, 1, 65536, "most tokens of a sequence")                                          \
@@ -84,8 +92,17 @@ typedef enum quartic_edge_attention {
     FLAG(causal, 0, "node i sees nodes j <= i only")                                                         \
     FLAG(edges_diagonal_attn, 1, "nodes' own edges (i, i) attend to each other")                             \
     FLAG(ablate_edges, 0, "edges have no influence: the quadratic baseline")                                 \
-    CHOICE(edge_attention, quartic_edge_attention, QUARTIC_EDGE_ATTENTION_AXIAL,                             \
-           QUARTIC_EDGE_ATTENTION_LIST, "how edges attend to edges")                                         \
+    CHOICES(edge_attention, quartic_edge_attention, QUARTIC_EDGE_ATTENTION_DEFAULT,                          \
+            QUARTIC_EDGE_ATTENTION_LIST, QUARTIC_MODEL_MOST_LAYERS,                                          \
+            "how edges attend to edges, in all layers or layer by layer")                                    \
+    COUNT(edge_heads, 4, 1, 1024, "heads of the edge attention full, routed, triangle*")                     \
+    COUNT(edge_dim_head, 32, 1, 256, "width of one of them")                                                 \
+    COUNT(num_routed, 0, 0, 16777216, "edges of a graph that routed attention chooses; 0: as many as nodes") \
+    REAL(routed_k_ratio, 1.125f, 1.0f, 1024.0f, "soft choice of num_routed times as many edges")             \
+    COUNT(routed_iterations, 20, 1, 256, "rounds of coordinate descent")                                     \
+    REAL(routed_eps, 0.1f, 1e-3f, 1e3f, "softness of the choice")                                            \
+    REAL(routed_eps_init, 0.0f, 0.0f, 1e3f, "softness of the first round; 0: routed_eps throughout")         \
+    REAL(routed_eps_decay, 1.0f, 1e-3f, 1.0000001f, "factor of the softness after each round")               \
     COUNT(dim_node_features, 0, 0, 65536, "width of given node features, in the place of tokens; 0: tokens") \
     COUNT(num_edge_types, 0, 0, 16777216, "kinds of given edges; 0: no types are given")                     \
     COUNT(dim_edge_features, 0, 0, 65536, "width of given edge features; 0: none are given")                 \
@@ -106,12 +123,17 @@ typedef enum quartic_edge_attention {
 typedef struct quartic_model_config {
     size_t struct_size;
 #define QUARTIC_MODEL_CHOICE_FIELD(name, type, standard, list, meaning) type name;
+#define QUARTIC_MODEL_CHOICES_FIELD(name, type, standard, list, most, meaning)                               \
+    type name;             /* where name_count is 0 */                                                       \
+    uint32_t name##_count; /* of name_list */                                                                \
+    uint8_t name##_list[most];
 #define QUARTIC_MODEL_COUNT_FIELD(name, standard, least, most, meaning) uint32_t name;
 #define QUARTIC_MODEL_FLAG_FIELD(name, standard, meaning)               uint32_t name;
 #define QUARTIC_MODEL_REAL_FIELD(name, standard, least, below, meaning) float name;
-    QUARTIC_MODEL_FIELD_LIST(QUARTIC_MODEL_CHOICE_FIELD, QUARTIC_MODEL_COUNT_FIELD, QUARTIC_MODEL_FLAG_FIELD,
-                             QUARTIC_MODEL_REAL_FIELD)
+    QUARTIC_MODEL_FIELD_LIST(QUARTIC_MODEL_CHOICE_FIELD, QUARTIC_MODEL_CHOICES_FIELD,
+                             QUARTIC_MODEL_COUNT_FIELD, QUARTIC_MODEL_FLAG_FIELD, QUARTIC_MODEL_REAL_FIELD)
 #undef QUARTIC_MODEL_CHOICE_FIELD
+#undef QUARTIC_MODEL_CHOICES_FIELD
 #undef QUARTIC_MODEL_COUNT_FIELD
 #undef QUARTIC_MODEL_FLAG_FIELD
 #undef QUARTIC_MODEL_REAL_FIELD
@@ -121,16 +143,18 @@ typedef struct quartic_model_config {
     uint32_t cached_programs; /* not in JSON: how many compiled programs are kept; 0: 4 */
 } quartic_model_config;
 
-#define QUARTIC_MODEL_CHOICE_DEFAULT(name, type, standard, list, meaning) standard,
-#define QUARTIC_MODEL_COUNT_DEFAULT(name, standard, least, most, meaning) standard,
-#define QUARTIC_MODEL_FLAG_DEFAULT(name, standard, meaning)               standard,
-#define QUARTIC_MODEL_REAL_DEFAULT(name, standard, least, below, meaning) standard,
+#define QUARTIC_MODEL_CHOICE_DEFAULT(name, type, standard, list, meaning)        standard,
+#define QUARTIC_MODEL_CHOICES_DEFAULT(name, type, standard, list, most, meaning) standard, 0, {0},
+#define QUARTIC_MODEL_COUNT_DEFAULT(name, standard, least, most, meaning)        standard,
+#define QUARTIC_MODEL_FLAG_DEFAULT(name, standard, meaning)                      standard,
+#define QUARTIC_MODEL_REAL_DEFAULT(name, standard, least, below, meaning)        standard,
 /* Every field at its default; num_tokens, dim and depth have none and must be set. */
 #define QUARTIC_MODEL_CONFIG_INIT                                                                            \
     {                                                                                                        \
         sizeof(quartic_model_config),                                                                        \
-            QUARTIC_MODEL_FIELD_LIST(QUARTIC_MODEL_CHOICE_DEFAULT, QUARTIC_MODEL_COUNT_DEFAULT,              \
-                                     QUARTIC_MODEL_FLAG_DEFAULT, QUARTIC_MODEL_REAL_DEFAULT) 0,              \
+            QUARTIC_MODEL_FIELD_LIST(QUARTIC_MODEL_CHOICE_DEFAULT, QUARTIC_MODEL_CHOICES_DEFAULT,            \
+                                     QUARTIC_MODEL_COUNT_DEFAULT, QUARTIC_MODEL_FLAG_DEFAULT,                \
+                                     QUARTIC_MODEL_REAL_DEFAULT) 0,                                          \
             0                                                                                                \
     }
 

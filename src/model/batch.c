@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "model/model.h"
+#include "nn/edge_forms.h"
 
 quartic_status quartic_model_check_size(const quartic_model *model, uint32_t batch, uint32_t length) {
     if (batch == 0 || length == 0)
@@ -14,6 +15,14 @@ quartic_status quartic_model_check_size(const quartic_model *model, uint32_t bat
             QUARTIC_INVALID_ARGUMENT,
             "%u tokens in a sequence, the model takes at most max_seq_len = %u; give shorter sequences",
             length, model->config.max_seq_len);
+    const quartic_model_config *config = &model->config;
+    if (config->num_routed > (uint64_t)length * length &&
+        quartic_nn_has_edge_form(config, QUARTIC_EDGE_ATTENTION_ROUTED))
+        return quartic_fail(
+            QUARTIC_INVALID_ARGUMENT,
+            "routed edge attention cannot choose num_routed = %u of the %u edges of %u nodes; "
+            "set num_routed to at most that, or to 0 for as many as there are nodes",
+            config->num_routed, length * length, length);
     return QUARTIC_OK;
 }
 

@@ -10,20 +10,25 @@
 #define CHOICE_NAMES(field, type, standard, list, meaning)                                                   \
     static const char *const field##_choices[] = {list(CHOICE_NAME) NULL};                                   \
     _Static_assert(sizeof(type) == sizeof(uint32_t), "fields.c stores choices in 4 bytes");
+#define CHOICES_NAMES(field, type, standard, list, most, meaning)                                            \
+    CHOICE_NAMES(field, type, standard, list, meaning)
 #define NOTHING(...)
-QUARTIC_MODEL_FIELD_LIST(CHOICE_NAMES, NOTHING, NOTHING, NOTHING)
+QUARTIC_MODEL_FIELD_LIST(CHOICE_NAMES, CHOICES_NAMES, NOTHING, NOTHING, NOTHING)
 
 #define AT(name) offsetof(quartic_model_config, name)
 #define CHOICE_FIELD(name, type, standard, list, meaning)                                                    \
-    {#name, QUARTIC_FIELD_CHOICE, AT(name), 0, 0, false, 0, name##_choices},
+    {#name, QUARTIC_FIELD_CHOICE, AT(name), 0, 0, false, 0, name##_choices, 0, 0},
+#define CHOICES_FIELD(name, type, standard, list, most, meaning)                                             \
+    {#name,          QUARTIC_FIELD_CHOICES, AT(name),       1, most, false, 0,                               \
+     name##_choices, AT(name##_count),      AT(name##_list)},
 #define COUNT_FIELD(name, standard, least, most, meaning)                                                    \
-    {#name, QUARTIC_FIELD_COUNT, AT(name), least, most, false, standard, NULL},
-#define FLAG_FIELD(name, standard, meaning) {#name, QUARTIC_FIELD_FLAG, AT(name), 0, 1, false, 0, NULL},
+    {#name, QUARTIC_FIELD_COUNT, AT(name), least, most, false, standard, NULL, 0, 0},
+#define FLAG_FIELD(name, standard, meaning) {#name, QUARTIC_FIELD_FLAG, AT(name), 0, 1, false, 0, NULL, 0, 0},
 #define REAL_FIELD(name, standard, least, below, meaning)                                                    \
-    {#name, QUARTIC_FIELD_REAL, AT(name), (double)(least), (double)(below), true, 0, NULL},
+    {#name, QUARTIC_FIELD_REAL, AT(name), (double)(least), (double)(below), true, 0, NULL, 0, 0},
 
 static const quartic_field model_fields[] = {
-    QUARTIC_MODEL_FIELD_LIST(CHOICE_FIELD, COUNT_FIELD, FLAG_FIELD, REAL_FIELD)};
+    QUARTIC_MODEL_FIELD_LIST(CHOICE_FIELD, CHOICES_FIELD, COUNT_FIELD, FLAG_FIELD, REAL_FIELD)};
 
 const quartic_field_table quartic_model_field_table = {"the model's configuration", model_fields,
                                                        sizeof model_fields / sizeof model_fields[0]};
@@ -81,6 +86,12 @@ quartic_status quartic_model_config_write_json(const quartic_model_config *confi
 }
 
 void quartic_model_config_derive(quartic_model_config *config) {
+    const quartic_edge_attention standard =
+        config->model == QUARTIC_MODEL_QUARTIC ? QUARTIC_EDGE_ATTENTION_AXIAL : QUARTIC_EDGE_ATTENTION_NONE;
+    if (config->edge_attention == QUARTIC_EDGE_ATTENTION_DEFAULT) config->edge_attention = standard;
+    for (uint32_t k = 0; k < config->edge_attention_count; ++k)
+        if (config->edge_attention_list[k] == QUARTIC_EDGE_ATTENTION_DEFAULT)
+            config->edge_attention_list[k] = (uint8_t)standard;
     if (config->dim_edges == 0) config->dim_edges = config->dim;
     if (config->num_classes == 0) config->num_classes = config->num_tokens;
 }
@@ -118,12 +129,22 @@ static quartic_status check_inputs(const quartic_model_config *config) {
     return QUARTIC_OK;
 }
 
+/* A list of forms of edge attention has one for each layer. */
+static quartic_status check_layers(const quartic_model_config *config) {
+    if (config->edge_attention_count == 0 || config->edge_attention_count == config->depth) return QUARTIC_OK;
+    return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                        "\"edge_attention\" of %s lists %u forms for a \"depth\" of %u layers; give one for "
+                        "each layer, or one word for all",
+                        quartic_model_field_table.what, config->edge_attention_count, config->depth);
+}
+
 quartic_status quartic_model_config_check(const quartic_model_config *config) {
     QUARTIC_TRY(check_struct(config));
     QUARTIC_TRY(quartic_fields_check(&quartic_model_field_table, config));
     quartic_model_config derived = *config;
     quartic_model_config_derive(&derived);
     QUARTIC_TRY(check_inputs(&derived));
+    QUARTIC_TRY(check_layers(&derived));
     return quartic_model_family_of(&derived)->check(&derived);
 }
 

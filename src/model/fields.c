@@ -7,7 +7,7 @@
 
 #include "base/alloc.h"
 
-enum { LONGEST_WORD = 160, RANGE_TEXT = 96 };
+enum { LONGEST_WORD = 160, RANGE_TEXT = 320 };
 
 /* Levenshtein's distance by one row of the table; longer words count as infinitely far. */
 static uint32_t edit_distance(const char *a, const char *b) {
@@ -71,7 +71,8 @@ static const char *range_text(const quartic_field *field, char text[RANGE_TEXT])
         snprintf(text, RANGE_TEXT, "a number from %g to %s%g", field->least, field->below ? "below " : "",
                  field->most);
         break;
-    case QUARTIC_FIELD_CHOICE: {
+    case QUARTIC_FIELD_CHOICE:
+    case QUARTIC_FIELD_CHOICES: {
         size_t used = 0;
         text[0] = '\0';
         for (uint32_t k = 0; field->choices[k] != NULL && used < RANGE_TEXT; ++k) {
@@ -79,6 +80,8 @@ static const char *range_text(const quartic_field *field, char text[RANGE_TEXT])
                 snprintf(text + used, RANGE_TEXT - used, "%s\"%s\"", k == 0 ? "" : " or ", field->choices[k]);
             used += (size_t)wrote;
         }
+        if (field->kind == QUARTIC_FIELD_CHOICES && used < RANGE_TEXT)
+            snprintf(text + used, RANGE_TEXT - used, ", or a list of 1 to %.0f of them", field->most);
         break;
     }
     }
@@ -104,6 +107,46 @@ static bool is_choice(const char *word, const char *choice) {
     for (; *word != 0 && *choice != 0; ++word, ++choice)
         if (*word != *choice && !(*word == '_' && *choice == '-')) return false;
     return *word == *choice;
+}
+
+/* The index of a choice's name. */
+static quartic_status read_choice(const quartic_field_table *table, const quartic_field *field,
+                                  const json_t *word, uint32_t *out_index) {
+    char range[RANGE_TEXT];
+    if (!json_is_string(word))
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "\"%s\" of %s has the wrong type; it must be %s",
+                            field->name, table->what, range_text(field, range));
+    for (uint32_t k = 0; field->choices[k] != NULL; ++k) {
+        if (!is_choice(json_string_value(word), field->choices[k])) continue;
+        *out_index = k;
+        return QUARTIC_OK;
+    }
+    const char *near = quartic_nearest(json_string_value(word), choice_name, field->choices);
+    return quartic_fail(QUARTIC_INVALID_ARGUMENT, "\"%s\" of %s is \"%s\"; it must be %s%s%s%s", field->name,
+                        table->what, json_string_value(word), range_text(field, range),
+                        near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+}
+
+/* One choice, or a list of them. */
+static quartic_status read_choices(const quartic_field_table *table, const quartic_field *field,
+                                   const json_t *value, void *to) {
+    uint32_t index, count = (uint32_t)(json_is_array(value) ? json_array_size(value) : 0);
+    uint8_t *list = (uint8_t *)to + field->list_offset;
+    if (json_is_array(value) && !in_range(field, (double)json_array_size(value)))
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                            "\"%s\" of %s is a list of %zu; a list has 1 to %.0f entries", field->name,
+                            table->what, json_array_size(value), field->most);
+    if (count == 0) {
+        QUARTIC_TRY(read_choice(table, field, value, &index));
+        memcpy((char *)to + field->offset, &index, sizeof index);
+    }
+    memset(list, 0, (size_t)field->most);
+    for (uint32_t k = 0; k < count; ++k) {
+        QUARTIC_TRY(read_choice(table, field, json_array_get(value, k), &index));
+        list[k] = (uint8_t)index;
+    }
+    memcpy((char *)to + field->count_offset, &count, sizeof count);
+    return QUARTIC_OK;
 }
 
 /* One value of the JSON object into the struct. */
@@ -134,17 +177,11 @@ static quartic_status read_value(const quartic_field_table *table, const quartic
         }
         break;
     case QUARTIC_FIELD_CHOICE:
-        if (!json_is_string(value)) break;
-        for (; field->choices[number] != NULL; ++number)
-            if (is_choice(json_string_value(value), field->choices[number])) break;
-        fits = field->choices[number] != NULL;
-        if (!fits) {
-            const char *near = quartic_nearest(json_string_value(value), choice_name, field->choices);
-            return quartic_fail(QUARTIC_INVALID_ARGUMENT, "\"%s\" of %s is \"%s\"; it must be %s%s%s%s",
-                                field->name, table->what, json_string_value(value), range_text(field, range),
-                                near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
-        }
+        QUARTIC_TRY(read_choice(table, field, value, &number));
+        fits = true;
         break;
+    case QUARTIC_FIELD_CHOICES:
+        return read_choices(table, field, value, to);
     }
     if (!fits)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT, "\"%s\" of %s has the wrong type; it must be %s",
@@ -172,9 +209,13 @@ static quartic_status read_object(const quartic_field_table *table, json_t *obje
 
 static size_t struct_bytes(const quartic_field_table *table) {
     size_t end = 0;
-    for (uint32_t k = 0; k < table->count; ++k)
-        if (table->fields[k].offset + sizeof(uint32_t) > end)
-            end = table->fields[k].offset + sizeof(uint32_t);
+    for (uint32_t k = 0; k < table->count; ++k) {
+        const quartic_field *field = &table->fields[k];
+        const size_t field_end = field->kind == QUARTIC_FIELD_CHOICES
+                                     ? field->list_offset + (size_t)field->most
+                                     : field->offset + sizeof(uint32_t);
+        if (field_end > end) end = field_end;
+    }
     return end;
 }
 
@@ -202,6 +243,18 @@ quartic_status quartic_fields_read_json(const quartic_field_table *table, const 
     return status;
 }
 
+/* The list of a CHOICES field that has one; NULL without memory. */
+static json_t *write_list(const quartic_field *field, const void *from, uint32_t count) {
+    const uint8_t *items = (const uint8_t *)from + field->list_offset;
+    json_t *list = json_array();
+    for (uint32_t k = 0; k < count && list != NULL; ++k)
+        if (json_array_append_new(list, json_string(field->choices[items[k]])) != 0) {
+            json_decref(list);
+            list = NULL;
+        }
+    return list;
+}
+
 static json_t *write_value(const quartic_field *field, const void *from) {
     uint32_t number;
     float real;
@@ -214,6 +267,12 @@ static json_t *write_value(const quartic_field *field, const void *from) {
         return json_integer((json_int_t)number);
     case QUARTIC_FIELD_REAL:
         return json_real((double)real);
+    case QUARTIC_FIELD_CHOICES: {
+        uint32_t count;
+        memcpy(&count, (const char *)from + field->count_offset, sizeof count);
+        if (count != 0) return write_list(field, from, count);
+        return json_string(field->choices[number]);
+    }
     default:
         return json_string(field->choices[number]);
     }
@@ -236,12 +295,32 @@ quartic_status quartic_fields_write_json(const quartic_field_table *table, const
                         : quartic_fail(QUARTIC_OUT_OF_MEMORY, "no memory to write %s as JSON", table->what);
 }
 
+static quartic_status check_choice(const quartic_field_table *table, const quartic_field *field,
+                                   uint32_t number) {
+    char range[RANGE_TEXT];
+    if (number < (field->kind == QUARTIC_FIELD_FLAG ? 2 : choice_count(field))) return QUARTIC_OK;
+    return quartic_fail(QUARTIC_INVALID_ARGUMENT, "\"%s\" of %s is %u; it must be %s", field->name,
+                        table->what, number, range_text(field, range));
+}
+
+static quartic_status check_choices(const quartic_field_table *table, const quartic_field *field,
+                                    const void *of) {
+    const uint8_t *list = (const uint8_t *)of + field->list_offset;
+    uint32_t count;
+    memcpy(&count, (const char *)of + field->count_offset, sizeof count);
+    if (count > (uint32_t)field->most)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                            "\"%s\" of %s is a list of %u; a list has 1 to %.0f entries", field->name,
+                            table->what, count, field->most);
+    for (uint32_t k = 0; k < count; ++k) QUARTIC_TRY(check_choice(table, field, list[k]));
+    return QUARTIC_OK;
+}
+
 quartic_status quartic_fields_check(const quartic_field_table *table, const void *of) {
     for (uint32_t k = 0; k < table->count; ++k) {
         const quartic_field *field = &table->fields[k];
         uint32_t number;
         float real;
-        char range[RANGE_TEXT];
         memcpy(&number, (const char *)of + field->offset, sizeof number);
         memcpy(&real, (const char *)of + field->offset, sizeof real);
         switch (field->kind) {
@@ -251,11 +330,13 @@ quartic_status quartic_fields_check(const quartic_field_table *table, const void
         case QUARTIC_FIELD_REAL:
             if (!in_range(field, (double)real)) return out_of_range(table, field, (double)real);
             break;
+        case QUARTIC_FIELD_CHOICES:
+            QUARTIC_TRY(check_choices(table, field, of));
+            QUARTIC_TRY(check_choice(table, field, number));
+            break;
         case QUARTIC_FIELD_FLAG:
         case QUARTIC_FIELD_CHOICE:
-            if (number >= (field->kind == QUARTIC_FIELD_FLAG ? 2 : choice_count(field)))
-                return quartic_fail(QUARTIC_INVALID_ARGUMENT, "\"%s\" of %s is %u; it must be %s",
-                                    field->name, table->what, number, range_text(field, range));
+            QUARTIC_TRY(check_choice(table, field, number));
             break;
         }
     }

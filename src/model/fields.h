@@ -14,19 +14,22 @@
 
 typedef enum quartic_field_kind {
     QUARTIC_FIELD_CHOICE, /* one of the named choices; stored as its index */
-    QUARTIC_FIELD_COUNT,  /* uint32_t */
-    QUARTIC_FIELD_FLAG,   /* uint32_t, 0 or 1; true or false in JSON */
-    QUARTIC_FIELD_REAL    /* float */
+    /* one of them, stored as such, or a list of them: a uint32_t count that is not 0, and uint8_t indices */
+    QUARTIC_FIELD_CHOICES,
+    QUARTIC_FIELD_COUNT, /* uint32_t */
+    QUARTIC_FIELD_FLAG,  /* uint32_t, 0 or 1; true or false in JSON */
+    QUARTIC_FIELD_REAL   /* float */
 } quartic_field_kind;
 
 typedef struct quartic_field {
     const char *name;
     quartic_field_kind kind;
-    size_t offset;              /* in the struct */
-    double least, most;         /* of a COUNT or REAL */
-    bool below;                 /* most itself is out */
-    double standard;            /* the default of a COUNT: out of range means that it must be given */
-    const char *const *choices; /* of a CHOICE, NULL at the end */
+    size_t offset;                    /* in the struct */
+    double least, most;               /* of a COUNT or REAL; most: of the list's length */
+    bool below;                       /* most itself is out */
+    double standard;                  /* the default of a COUNT: out of range means that it must be given */
+    const char *const *choices;       /* of a CHOICE or CHOICES, NULL at the end */
+    size_t count_offset, list_offset; /* of CHOICES */
 } quartic_field;
 
 /* A table of fields of one struct; what: "the model's configuration", for sentences. */

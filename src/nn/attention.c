@@ -11,8 +11,8 @@ static quartic_value packed_part(quartic_nn *nn, quartic_value packed, uint32_t 
 /* rms(e) W_b as (b, h, i j): W_b (H, De) times the edges of each graph, transposed. The bias b_b adds a
  * constant to each row of logits, also after the talking heads, and softmax does not see it: its gradient is
  * exactly 0. It enters with the factor 0, since its rounding noise would be a gradient that Adam blows up to
- * full steps. */
-static quartic_value edge_bias(quartic_nn *nn, quartic_value edges, uint32_t heads) {
+ * full steps. out_bias: b_b as (H, 1), for who makes use of the logits otherwise. */
+static quartic_value edge_bias(quartic_nn *nn, quartic_value edges, uint32_t heads, quartic_value *out_bias) {
     quartic_graph *graph = nn->graph;
     quartic_shape shape = quartic_graph_shape(graph, edges);
     uint32_t b = shape.dims[0], pairs = shape.dims[1] * shape.dims[2], dim_edges = shape.dims[3];
@@ -24,6 +24,7 @@ static quartic_value edge_bias(quartic_nn *nn, quartic_value edges, uint32_t hea
                                               quartic_nn_linear_init(dim_edges));
     quartic_value nothing =
         quartic_reshape(graph, quartic_scale(graph, bias, 0.0f, 0.0f), &QUARTIC_SHAPE(heads, 1));
+    *out_bias = quartic_reshape(graph, bias, &QUARTIC_SHAPE(heads, 1));
     quartic_matmul_options options = QUARTIC_MATMUL_OPTIONS_INIT;
     options.transpose_b = 1;
     normed = quartic_reshape(graph, normed, &QUARTIC_SHAPE(b, pairs, dim_edges));
@@ -58,14 +59,23 @@ quartic_value quartic_nn_node_attention(quartic_nn *nn, quartic_value x,
     quartic_matmul_options score = QUARTIC_MATMUL_OPTIONS_INIT;
     score.transpose_b = 1;
     score.alpha = scale;
+    quartic_value bias_term = {0}; // (H, 1)
     if (o->edges.id != 0) {
-        quartic_value bias = edge_bias(nn, o->edges, h);
+        quartic_value bias = edge_bias(nn, o->edges, h, &bias_term);
         if (!o->ablate_edges) score.addend = quartic_reshape(graph, bias, &QUARTIC_SHAPE(1, b, h, n, n));
     }
     quartic_value sim = quartic_matmul(graph, packed_part(nn, packed, 0), packed_part(nn, packed, 1), &score);
     sim = quartic_reshape(graph, sim, &QUARTIC_SHAPE(b, h, n * n));
-    sim = quartic_matmul(graph, heads_weight(nn, "pre_talking_heads.weight", h, h), sim, NULL);
+    const quartic_value talk = heads_weight(nn, "pre_talking_heads.weight", h, h);
+    sim = quartic_matmul(graph, talk, sim, NULL);
     sim = quartic_reshape(graph, sim, &QUARTIC_SHAPE(b, h, n, n)); // (b, h, i, j)
+    if (o->logits) {
+        *o->logits = sim;
+        if (bias_term.id != 0 && !o->ablate_edges) {
+            const quartic_value mixed_bias = quartic_matmul(graph, talk, bias_term, NULL); // (h, 1)
+            *o->logits = quartic_add(graph, sim, quartic_reshape(graph, mixed_bias, &QUARTIC_SHAPE(h, 1, 1)));
+        }
+    }
     quartic_value map = quartic_softmax(graph, sim, o->mask, o->causal);
     if (out_attention) *out_attention = map;
     map = quartic_nn_dropout(nn, map);

@@ -13,6 +13,7 @@ typedef struct quartic_node_attention_options {
     quartic_value edges;    /* (b, i, j, De), or no value: attention without edges */
     bool normed;       /* x is divided by its root mean square already; only the norm's scale is missing */
     bool ablate_edges; /* the weights of the edges are there, but have no influence */
+    quartic_value *logits; /* unless NULL, gets (b, h, i, j) after the talking heads, before the mask */
 } quartic_node_attention_options;
 
 /* x (b, n, D) to (b, n, D). out_attention (may be NULL): the maps (b, h, i, j) after softmax, before dropout.

@@ -2,24 +2,18 @@
  *
  * x = token_emb[t] + pos_emb;  e_ij = LayerNorm(W (R x_i + C x_j)) + MLP(i - j)
  * per layer: hyper-connected node attention with edges (its maps flow into e) · hyper-connected feedforward ·
- *            e <- e + axial(e) (axial has residuals of its own) · e <- e + feedforward(e)
+ *            edges attend to edges (edge_forms.h) · e <- e + feedforward(e)
  * logits = W rms(sum of streams); the other read-outs: inputs.h
  */
 #include <math.h>
 
 #include "nn/attention.h"
+#include "nn/edge_forms.h"
 #include "nn/inputs.h"
 #include "nn/models.h"
 
 static quartic_status quartic_check(const quartic_model_config *config) {
-    if (config->compatibility == QUARTIC_COMPATIBILITY_REFERENCE && config->edges_diagonal_attn &&
-        config->edge_attention == QUARTIC_EDGE_ATTENTION_AXIAL)
-        return quartic_fail(
-            QUARTIC_INVALID_ARGUMENT,
-            "compatibility \"reference\" with edges_diagonal_attn true: the published diagonal "
-            "attention overwrites every row with the diagonal, fails for more than one sequence "
-            "and ignores mask and causality, so it is not reproduced; set edges_diagonal_attn to "
-            "false, or compatibility to \"default\"");
+    QUARTIC_TRY(quartic_nn_check_edge_forms(config));
     if (config->ablate_edges && config->readout == QUARTIC_READOUT_EDGE)
         return quartic_fail(
             QUARTIC_INVALID_ARGUMENT,
@@ -28,18 +22,12 @@ static quartic_status quartic_check(const quartic_model_config *config) {
     return QUARTIC_OK;
 }
 
-static quartic_value edge_layer(quartic_nn *nn, const quartic_model_config *config, quartic_value e,
-                                quartic_value mask) {
-    if (config->edge_attention == QUARTIC_EDGE_ATTENTION_AXIAL) {
-        const quartic_axial_options axial = {.heads = config->linear_heads,
-                                             .dim_head = config->linear_dim_head,
-                                             .causal = config->causal,
-                                             .diagonal = config->edges_diagonal_attn,
-                                             .mask = mask};
-        quartic_nn_push(nn, "1.0");
-        e = quartic_add(nn->graph, e, quartic_nn_axial_attention(nn, e, &axial));
-        quartic_nn_pop(nn);
-    }
+/* logits: of the layer's node attention. */
+static quartic_value edge_layer(quartic_nn *nn, const quartic_model_config *config, uint32_t layer,
+                                quartic_value e, quartic_value mask, quartic_value logits) {
+    quartic_nn_push(nn, "1.0");
+    e = quartic_nn_edge_attention(nn, config, quartic_nn_edge_form(config, layer), e, mask, logits);
+    quartic_nn_pop(nn);
     quartic_nn_push(nn, "1.1");
     e = quartic_nn_feedforward(nn, e, e, config->ff_mult, true);
     quartic_nn_pop(nn);
@@ -73,6 +61,8 @@ static quartic_value quartic_build(quartic_nn *nn, const quartic_model_config *c
                                                .ablate_edges = config->ablate_edges};
         if (config->compatibility == QUARTIC_COMPATIBILITY_REFERENCE)
             node.scale = (float)sqrt((double)config->dim_head);
+        quartic_value logits = {0};
+        if (quartic_nn_edge_form(config, layer) == QUARTIC_EDGE_ATTENTION_ROUTED) node.logits = &logits;
         quartic_hyper hyper;
         quartic_nn_push(nn, "layers.%u", layer);
 
@@ -94,7 +84,7 @@ static quartic_value quartic_build(quartic_nn *nn, const quartic_model_config *c
 
         /* When edges are ablated, their weights are still part of the model, but their values lead nowhere.
          */
-        quartic_value updated = edge_layer(nn, config, e, inputs->mask);
+        quartic_value updated = edge_layer(nn, config, layer, e, inputs->mask, logits);
         if (!config->ablate_edges) e = updated;
         if (taps && taps->edges) taps->edges[layer] = e;
         quartic_nn_pop(nn);

@@ -4,7 +4,8 @@
  *   x = token_emb[t] + pos_emb;  e_ij = LayerNorm(W (R x_i + C x_j))
  * per layer:
  *   x <- x + relational attention(x, e);  x <- x + feedforward(x)
- *   e_ij <- e_ij + proj [x_i, x_j, e_ij, e_ji] of the normed (causal: without e_ji);  e <- e + feedforward(e)
+ *   e_ij <- e_ij + proj [x_i, x_j, e_ij, e_ji] of the normed (causal: without e_ji);
+ *   edges attend to edges, if asked for (edge_forms.h);  e <- e + feedforward(e)
  *   logits = W rms(x); other inputs and read-outs: inputs.h
  *
  * All norms have eps 2^-23. compatibility "reference": q comes from node j, the scale is dh^(1/2), and there
@@ -12,12 +13,12 @@
  */
 #include <math.h>
 
+#include "nn/edge_forms.h"
 #include "nn/inputs.h"
 #include "nn/models.h"
 
 static quartic_status relational_check(const quartic_model_config *config) {
-    (void)config; /* every combination of its fields is a model */
-    return QUARTIC_OK;
+    return quartic_nn_check_edge_forms(config);
 }
 
 /* Part 0, 1, 2 (query, key, value) of a packed weight (3 h d, in): (h d, in). */
@@ -25,9 +26,11 @@ static quartic_value part_of(quartic_nn *nn, quartic_value packed, uint32_t part
     return quartic_slice(nn->graph, packed, 0, part * rows, rows);
 }
 
-/* x (b, n, D) and e (b, i, j, De) to x plus attention. out_map (may be NULL): (b, h, i, j) after softmax. */
+/* x (b, n, D) and e (b, i, j, De) to x plus attention. out_logits: (b, h, i, j) before the mask; out_map (may
+ * be NULL): the same after softmax. */
 static quartic_value relational_attention(quartic_nn *nn, const quartic_model_config *config, quartic_value x,
-                                          quartic_value e, quartic_value mask, quartic_value *out_map) {
+                                          quartic_value e, quartic_value mask, quartic_value *out_logits,
+                                          quartic_value *out_map) {
     quartic_graph *graph = nn->graph;
     const quartic_shape shape = quartic_graph_shape(graph, x);
     const uint32_t b = shape.dims[0], n = shape.dims[1], h = config->heads, d = config->dim_head;
@@ -51,6 +54,7 @@ static quartic_value relational_attention(quartic_nn *nn, const quartic_model_co
                                      &QUARTIC_SHAPE(h, d, config->dim_edges));
     }
     quartic_value map = quartic_relational_scores(graph, node[0], node[1], edges, edge[0], edge[1], &options);
+    *out_logits = map;
     map = quartic_softmax(graph, map, mask, config->causal); // (b, h, i, j)
     if (out_map) *out_map = map;
     map = quartic_nn_dropout(nn, map);
@@ -103,7 +107,8 @@ static quartic_value relational_build(quartic_nn *nn, const quartic_model_config
     for (uint32_t layer = 0; layer < config->depth; ++layer) {
         quartic_nn_push(nn, "layers.%u", layer);
         quartic_nn_push(nn, "0.0");
-        x = relational_attention(nn, config, x, e, inputs->mask,
+        quartic_value logits; // (b, h, i, j)
+        x = relational_attention(nn, config, x, e, inputs->mask, &logits,
                                  taps && taps->attention ? &taps->attention[layer] : NULL);
         quartic_nn_pop(nn);
         quartic_nn_push(nn, "0.1");
@@ -111,6 +116,8 @@ static quartic_value relational_build(quartic_nn *nn, const quartic_model_config
         quartic_nn_pop(nn);
         quartic_nn_push(nn, "1.0");
         e = nodes_to_edges(nn, config, x, e);
+        e = quartic_nn_edge_attention(nn, config, quartic_nn_edge_form(config, layer), e, inputs->mask,
+                                      logits);
         quartic_nn_pop(nn);
         quartic_nn_push(nn, "1.1");
         e = quartic_nn_feedforward(nn, e, e, config->ff_mult, true);

@@ -38,12 +38,14 @@ static void print_keys(void) {
 #define CHOICE_WORD(suffix, name) " " name
 #define CHOICE_ROW(name, type, standard, list, meaning)                                                      \
     printf("%-22s %s: one of" list(CHOICE_WORD) "\n", #name, meaning);
+#define CHOICES_ROW(name, type, standard, list, most, meaning)                                               \
+    printf("%-22s %s: one of" list(CHOICE_WORD) ", or a list of them\n", #name, meaning);
 #define COUNT_ROW(name, standard, least, most, meaning)                                                      \
     printf("%-22s %s; whole number from %u to %u\n", #name, meaning, (unsigned)(least), (unsigned)(most));
 #define FLAG_ROW(name, standard, meaning) printf("%-22s %s; true or false\n", #name, meaning);
 #define REAL_ROW(name, standard, least, below, meaning)                                                      \
     printf("%-22s %s; number from %g to below %g\n", #name, meaning, (double)(least), (double)(below));
-    QUARTIC_MODEL_FIELD_LIST(CHOICE_ROW, COUNT_ROW, FLAG_ROW, REAL_ROW)
+    QUARTIC_MODEL_FIELD_LIST(CHOICE_ROW, CHOICES_ROW, COUNT_ROW, FLAG_ROW, REAL_ROW)
 }
 
 /* ---- a file's tensors -------------------------------------------------------------------------------------
@@ -128,10 +130,16 @@ static bool measure(const invocation *call, quartic_model *model, uint32_t lengt
     return true;
 }
 
+/* Whether one layer or more has that form of edge attention. */
+static bool has_form(const quartic_model_config *config, quartic_edge_attention form) {
+    for (uint32_t layer = 0; layer < config->edge_attention_count; ++layer)
+        if (config->edge_attention_list[layer] == form) return true;
+    return config->edge_attention_count == 0 && config->edge_attention == form;
+}
+
 /* The form of Taylor attention over rows and columns of n edges; NULL if the model has none. */
 static const char *taylor_form(const quartic_model_config *config, uint32_t n) {
-    if (config->model != QUARTIC_MODEL_QUARTIC || config->edge_attention != QUARTIC_EDGE_ATTENTION_AXIAL)
-        return NULL;
+    if (!has_form(config, QUARTIC_EDGE_ATTENTION_AXIAL)) return NULL;
     return quartic_taylor_form(n, config->linear_dim_head, config->linear_dim_head) == 2 ? "linear"
                                                                                          : "quadratic";
 }

@@ -7,10 +7,10 @@
 
 #define AT(name) offsetof(quartic_trainer_config, name)
 #define COUNT_FIELD(name, standard, least, most, meaning)                                                    \
-    {#name, QUARTIC_FIELD_COUNT, AT(name), least, most, false, standard, NULL},
-#define FLAG_FIELD(name, standard, meaning) {#name, QUARTIC_FIELD_FLAG, AT(name), 0, 1, false, 0, NULL},
+    {#name, QUARTIC_FIELD_COUNT, AT(name), least, most, false, standard, NULL, 0, 0},
+#define FLAG_FIELD(name, standard, meaning) {#name, QUARTIC_FIELD_FLAG, AT(name), 0, 1, false, 0, NULL, 0, 0},
 #define REAL_FIELD(name, standard, least, most, meaning)                                                     \
-    {#name, QUARTIC_FIELD_REAL, AT(name), (double)(least), (double)(most), false, 0, NULL},
+    {#name, QUARTIC_FIELD_REAL, AT(name), (double)(least), (double)(most), false, 0, NULL, 0, 0},
 
 static const quartic_field trainer_fields[] = {
     QUARTIC_TRAINER_FIELD_LIST(COUNT_FIELD, FLAG_FIELD, REAL_FIELD)};

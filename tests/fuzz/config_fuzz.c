@@ -17,14 +17,18 @@ static void expect(int holds) {
 }
 
 static void write_and_read_back(const quartic_model_config *config) {
-    static char text[1 << 14];
+    static char text[1 << 18];
     size_t needed = 0;
     quartic_model_config again = QUARTIC_MODEL_CONFIG_INIT;
     expect(quartic_model_config_write_json(config, text, sizeof text, &needed) == QUARTIC_OK);
     expect(needed == strlen(text) + 1);
     expect(quartic_model_config_read_json(&again, text) == QUARTIC_OK);
 #define EXPECT_SAME(name, ...) expect(again.name == config->name);
-    QUARTIC_MODEL_FIELD_LIST(EXPECT_SAME, EXPECT_SAME, EXPECT_SAME, EXPECT_SAME)
+#define EXPECT_SAME_LIST(name, ...)                                                                          \
+    EXPECT_SAME(name)                                                                                        \
+    EXPECT_SAME(name##_count)                                                                                \
+    expect(memcmp(again.name##_list, config->name##_list, sizeof again.name##_list) == 0);
+    QUARTIC_MODEL_FIELD_LIST(EXPECT_SAME, EXPECT_SAME_LIST, EXPECT_SAME, EXPECT_SAME, EXPECT_SAME)
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {

@@ -59,6 +59,13 @@ static void refuses_with_a_sentence(void **state) {
         {"{\"dim\": 4294967297}", QUARTIC_INVALID_ARGUMENT, "from 1 to 65536"},
         {"{\"dropout\": 1}", QUARTIC_INVALID_ARGUMENT, "a number from 0 to below 1"},
         {"{\"edge_attention\": \"axal\"}", QUARTIC_INVALID_ARGUMENT, "did you mean \"axial\"?"},
+        {"{\"edge_attention\": [\"full\", \"rooted\"]}", QUARTIC_INVALID_ARGUMENT,
+         "did you mean \"routed\"?"},
+        {"{\"edge_attention\": []}", QUARTIC_INVALID_ARGUMENT,
+         "is a list of 0; a list has 1 to 4096 entries"},
+        {"{\"edge_attention\": [\"full\", 3]}", QUARTIC_INVALID_ARGUMENT, "wrong type"},
+        {"{\"edge_attention\": 3}", QUARTIC_INVALID_ARGUMENT, "\"none\", or a list of 1 to 4096 of them"},
+        {"{\"routed_eps\": 0}", QUARTIC_INVALID_ARGUMENT, "routed_eps"},
         {"{\"compatibility\": 3}", QUARTIC_INVALID_ARGUMENT, "\"default\" or \"reference\""},
         {"{\"dim\": 1, \"dim\": 2}", QUARTIC_FORMAT, "no JSON"},
         {"{\"dim\": 1", QUARTIC_FORMAT, "line 1"},
@@ -103,13 +110,60 @@ static void reference_has_no_diagonal_attention(void **state) {
     assert_int_equal(quartic_model_config_check(&config), QUARTIC_OK);
 }
 
+static quartic_model_config config_of(const char *text) {
+    quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
+    if (quartic_model_config_read_json(&config, text) != QUARTIC_OK) fail_msg("%s", quartic_error_message());
+    return config;
+}
+
+/* A list has one form for each layer; one word is for all of them; they come back as they were. */
+static void forms_of_edge_attention_are_listed_by_layer(void **state) {
+    (void)state;
+    quartic_model_config config = config_of("{" SMALL ", \"edge_attention\": [\"full\", \"default\"]}");
+    assert_int_equal(config.edge_attention_count, 2);
+    assert_int_equal(config.edge_attention_list[0], QUARTIC_EDGE_ATTENTION_FULL);
+    assert_int_equal(quartic_model_config_check(&config), QUARTIC_OK);
+    char text[4096];
+    assert_int_equal(quartic_model_config_write_json(&config, text, sizeof text, NULL), QUARTIC_OK);
+    assert_non_null(strstr(text, "\"edge_attention\": [\"full\", \"default\"]"));
+    const quartic_model_config again = config_of(text);
+    assert_memory_equal(&config, &again, sizeof config);
+    config.depth = 3;
+    assert_int_equal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT);
+    assert_says("lists 2 forms for a \"depth\" of 3 layers");
+    config.depth = 2, config.edge_attention_list[1] = 200;
+    assert_int_equal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT);
+    assert_says("is 200");
+    config.edge_attention_count = 4097;
+    assert_int_equal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT);
+    assert_says("4097");
+    /* A word read over a list takes its place. */
+    assert_int_equal(quartic_model_config_read_json(&config, "{\"edge_attention\": \"taylor\"}"), QUARTIC_OK);
+    assert_int_equal(config.edge_attention_count, 0);
+    assert_int_equal(config.edge_attention, QUARTIC_EDGE_ATTENTION_TAYLOR);
+}
+
+static void forms_without_causality_refuse_it(void **state) {
+    (void)state;
+    quartic_model_config config =
+        config_of("{" SMALL ", \"causal\": true, \"edge_attention\": [\"full\", \"routed\"]}");
+    assert_int_equal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT);
+    assert_says("\"routed\" in layer 1");
+    config =
+        config_of("{" SMALL ", \"model\": \"relational\", \"causal\": true, \"edge_attention\": \"taylor\"}");
+    assert_int_equal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT);
+    assert_says("\"taylor\" in layer 0");
+    config.causal = 0;
+    assert_int_equal(quartic_model_config_check(&config), QUARTIC_OK);
+}
+
 static void json_comes_back(void **state) {
     (void)state;
     quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT, again = QUARTIC_MODEL_CONFIG_INIT;
     assert_int_equal(quartic_model_config_read_json(
                          &config, "{" SMALL ", \"dropout\": 0.1, \"heads\": 3, \"causal\": true}"),
                      QUARTIC_OK);
-    char text[2048];
+    char text[4096];
     size_t bytes = 0;
     assert_int_equal(quartic_model_config_write_json(&config, NULL, 0, &bytes), QUARTIC_OK);
     assert_true(bytes > 100 && bytes <= sizeof text);
@@ -119,7 +173,7 @@ static void json_comes_back(void **state) {
     assert_int_equal(strlen(text) + 1, bytes);
     assert_int_equal(quartic_model_config_read_json(&again, text), QUARTIC_OK);
     assert_true(again.dropout == 0.1f && again.heads == 3 && again.causal == 1 && again.dim == 16);
-    char second[2048];
+    char second[4096];
     assert_int_equal(quartic_model_config_write_json(&again, second, sizeof second, NULL), QUARTIC_OK);
     assert_string_equal(text, second);
 }
@@ -219,6 +273,8 @@ int main(void) {
         cmocka_unit_test(refuses_with_a_sentence),
         cmocka_unit_test(check_asks_for_what_has_no_default),
         cmocka_unit_test(reference_has_no_diagonal_attention),
+        cmocka_unit_test(forms_of_edge_attention_are_listed_by_layer),
+        cmocka_unit_test(forms_without_causality_refuse_it),
         cmocka_unit_test(json_comes_back),
         cmocka_unit_test(files_are_read_or_refused),
         cmocka_unit_test(trainer_settings_have_ranges),

@@ -1,0 +1,88 @@
+/* edge_forms.c: edge attention as a layer's configuration asks for it. See edge_forms.h.
+ *
+ * Heads: axial and taylor have linear_heads of width linear_dim_head, all other forms edge_heads of width
+ * edge_dim_head. Weights lie under the current prefix, with each module's names (see models.md).
+ */
+#include "nn/edge_forms.h"
+
+#include "nn/attention.h"
+#include "nn/edge_attention.h"
+
+bool quartic_nn_has_edge_form(const quartic_model_config *config, quartic_edge_attention form) {
+    for (uint32_t layer = 0; layer < config->depth; ++layer)
+        if (quartic_nn_edge_form(config, layer) == form) return true;
+    return false;
+}
+
+uint32_t quartic_nn_routed_edges(const quartic_model_config *config, uint32_t n) {
+    return config->num_routed != 0 ? config->num_routed : n;
+}
+
+quartic_status quartic_nn_check_edge_forms(const quartic_model_config *config) {
+    if (config->compatibility == QUARTIC_COMPATIBILITY_REFERENCE && config->edges_diagonal_attn &&
+        quartic_nn_has_edge_form(config, QUARTIC_EDGE_ATTENTION_AXIAL))
+        return quartic_fail(
+            QUARTIC_INVALID_ARGUMENT,
+            "compatibility \"reference\" with edges_diagonal_attn true: the published diagonal "
+            "attention overwrites every row with the diagonal, fails for more than one sequence "
+            "and ignores mask and causality, so it is not reproduced; set edges_diagonal_attn to "
+            "false, or compatibility to \"default\"");
+    for (uint32_t layer = 0; config->causal && layer < config->depth; ++layer) {
+        const quartic_edge_attention form = quartic_nn_edge_form(config, layer);
+        if (form != QUARTIC_EDGE_ATTENTION_TAYLOR && form != QUARTIC_EDGE_ATTENTION_ROUTED) continue;
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                            "\"causal\" true with edge_attention \"%s\" in layer %u: there %s, so that nodes "
+                            "would see later ones; take \"axial\", \"full\" or a triangle form",
+                            form == QUARTIC_EDGE_ATTENTION_TAYLOR ? "taylor" : "routed", layer,
+                            form == QUARTIC_EDGE_ATTENTION_TAYLOR
+                                ? "every edge attends to all edges of the graph"
+                                : "all edges of the graph compete to be chosen");
+    }
+    return QUARTIC_OK;
+}
+
+static quartic_value routed(quartic_nn *nn, const quartic_model_config *config, quartic_value e,
+                            quartic_value mask, quartic_value logits) {
+    const uint32_t n = quartic_graph_shape(nn->graph, e).dims[1];
+    const quartic_routed_edge_options options = {.heads = config->edge_heads,
+                                                 .dim_head = config->edge_dim_head,
+                                                 .routed = quartic_nn_routed_edges(config, n),
+                                                 .ratio = config->routed_k_ratio,
+                                                 .descent = {.iterations = config->routed_iterations,
+                                                             .eps = config->routed_eps,
+                                                             .eps_init = config->routed_eps_init,
+                                                             .eps_decay = config->routed_eps_decay},
+                                                 .mask = mask};
+    return quartic_nn_routed_edge_attention(nn, e, logits, &options, NULL, NULL);
+}
+
+quartic_value quartic_nn_edge_attention(quartic_nn *nn, const quartic_model_config *config,
+                                        quartic_edge_attention form, quartic_value e, quartic_value mask,
+                                        quartic_value logits) {
+    switch (form) {
+    case QUARTIC_EDGE_ATTENTION_AXIAL: {
+        const quartic_axial_options axial = {.heads = config->linear_heads,
+                                             .dim_head = config->linear_dim_head,
+                                             .causal = config->causal,
+                                             .diagonal = config->edges_diagonal_attn,
+                                             .mask = mask};
+        return quartic_add(nn->graph, e, quartic_nn_axial_attention(nn, e, &axial));
+    }
+    case QUARTIC_EDGE_ATTENTION_TAYLOR:
+        return quartic_nn_taylor_edge_attention(nn, e, e, config->linear_heads, config->linear_dim_head,
+                                                mask);
+    case QUARTIC_EDGE_ATTENTION_FULL: {
+        const quartic_full_edge_options full = {.heads = config->edge_heads,
+                                                .dim_head = config->edge_dim_head,
+                                                .causal = config->causal,
+                                                .mask = mask};
+        return quartic_nn_full_edge_attention(nn, e, &full);
+    }
+    case QUARTIC_EDGE_ATTENTION_ROUTED:
+        return routed(nn, config, e, mask, logits);
+    case QUARTIC_EDGE_ATTENTION_DEFAULT: /* derived away */
+    case QUARTIC_EDGE_ATTENTION_NONE:
+        break;
+    }
+    return e;
+}
