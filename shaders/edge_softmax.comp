@@ -14,21 +14,16 @@ layout(constant_id = 5) const uint ROWS = 1;
 
 const float LOWEST = -1e37; // the score of a hidden key
 
-// (TILE, ROWS, THREADS): scores of a thread's queries, or with SPLIT > 1 its parts of them.
+// (TILE, ROWS, THREADS): scores of a thread's queries; with SPLIT > 1 parts of them, whose sum lies at the first slice.
 shared float scores[TILE * ROWS * THREADS];
 
-// Score of the r-th query of this thread's row.
-float score_of(uint key, uint r, int limit) {
-    if (sight_tile[key] > limit) return LOWEST;
-    const uint local = gl_LocalInvocationID.x, at = (key * ROWS + r) * THREADS;
-    if (SPLIT == 1) return scores[at + local];
-    float score = 0;
-    for (uint other = 0; other < SPLIT; ++other) score += scores[at + local / SPLIT * SPLIT + other];
-    return score;
+uint at_score(uint key, uint r, uint thread) {
+    return (key * ROWS + r) * THREADS + thread;
 }
 
 void main() {
-    const uint local = gl_LocalInvocationID.x, slice = local % SPLIT, lane = local / SPLIT;
+    const uint local = gl_LocalInvocationID.x, slice = local % SPLIT, lane = local / SPLIT,
+               first_slice = local - slice;
     const uint blocks = (args.tokens + LANES * ROWS - 1) / (LANES * ROWS);
     const uint group = linear_group();
     if (group >= args.units * blocks) return; // the whole group
@@ -41,9 +36,9 @@ void main() {
     int limit[ROWS];
     [[unroll]] for (uint r = 0; r < ROWS; ++r) {
         const uint token = block + lane + r * LANES;
-        const int place = place_of(unit, min(token, args.tokens - 1), args.q_strides);
+        const uint near = min(token, args.tokens - 1); // surplus rows see nothing and are not stored
         [[unroll]] for (uint c = 0; c < D4; ++c) {
-            q[r * D4 + c] = load4(args.q, place, component_of(args.q_strides), (slice * D4 + c) * 4, D);
+            q[r * D4 + c] = four_of(args.q, args.q_strides, unit, near, (slice * D4 + c) * 4);
             sums[r * D4 + c] = vec4(0);
         }
         limit[r] = limit_of_query(unit, token);
@@ -54,36 +49,53 @@ void main() {
     for (uint first = 0; first < args.tokens; first += TILE) {
         if (least_row(unit, first) > block_limit) continue; // the whole group
         load_keys(unit, first);
-        for (uint key = 0; key < TILE; ++key) {
-            float part[ROWS];
-            [[unroll]] for (uint r = 0; r < ROWS; ++r) part[r] = 0;
-            [[unroll]] for (uint c = 0; c < D4; ++c) {
-                const vec4 k = x_tile[at_tile(key, slice) + c];
-                [[unroll]] for (uint r = 0; r < ROWS; ++r) part[r] += dot(q[r * D4 + c], k);
+        for (uint step = 0; step < TILE; step += UNROLL)
+            [[unroll]] for (uint u = 0; u < UNROLL; ++u) {
+                const uint key = step + u;
+                float part[ROWS];
+                [[unroll]] for (uint r = 0; r < ROWS; ++r) part[r] = 0;
+                [[unroll]] for (uint c = 0; c < D4; ++c) {
+                    const vec4 k = x_tile[at_tile(key, slice) + c];
+                    [[unroll]] for (uint r = 0; r < ROWS; ++r) part[r] += dot(q[r * D4 + c], k);
+                }
+                [[unroll]] for (uint r = 0; r < ROWS; ++r) scores[at_score(key, r, local)] = part[r];
             }
-            [[unroll]] for (uint r = 0; r < ROWS; ++r) scores[(key * ROWS + r) * THREADS + local] = part[r];
+        if (SPLIT != 1) {
+            barrier();
+            for (uint key = slice; key < TILE; key += SPLIT) {
+                float sum = 0;
+                [[unroll]] for (uint other = 0; other < SPLIT; ++other)
+                    sum += scores[at_score(key, 0, first_slice + other)];
+                scores[at_score(key, 0, first_slice)] = sum;
+            }
+            barrier();
         }
-        if (SPLIT != 1) barrier();
         [[unroll]] for (uint r = 0; r < ROWS; ++r) {
             float largest = top[r];
-            for (uint key = 0; key < TILE; ++key) largest = max(largest, score_of(key, r, limit[r]));
+            for (uint step = 0; step < TILE; step += UNROLL)
+                [[unroll]] for (uint u = 0; u < UNROLL; ++u) {
+                    const float score = scores[at_score(step + u, r, first_slice)];
+                    largest = max(largest, sight_tile[step + u] > limit[r] ? LOWEST : score);
+                }
             const float scale = approx_exp(top[r] - largest);
             top[r] = largest;
             total[r] *= scale;
             [[unroll]] for (uint c = 0; c < D4; ++c) sums[r * D4 + c] *= scale;
         }
-        for (uint key = 0; key < TILE; ++key) {
-            float weight[ROWS];
-            [[unroll]] for (uint r = 0; r < ROWS; ++r) {
-                const float score = score_of(key, r, limit[r]);
-                weight[r] = score == LOWEST ? 0.0 : approx_exp(score - top[r]);
-                total[r] += weight[r];
+        for (uint step = 0; step < TILE; step += UNROLL)
+            [[unroll]] for (uint u = 0; u < UNROLL; ++u) {
+                const uint key = step + u;
+                float weight[ROWS];
+                [[unroll]] for (uint r = 0; r < ROWS; ++r) {
+                    const float score = scores[at_score(key, r, first_slice)];
+                    weight[r] = sight_tile[key] > limit[r] ? 0.0 : approx_exp(score - top[r]);
+                    total[r] += weight[r];
+                }
+                [[unroll]] for (uint c = 0; c < D4; ++c) {
+                    const vec4 v = y_tile[at_tile(key, slice) + c];
+                    [[unroll]] for (uint r = 0; r < ROWS; ++r) sums[r * D4 + c] += weight[r] * v;
+                }
             }
-            [[unroll]] for (uint c = 0; c < D4; ++c) {
-                const vec4 v = y_tile[at_tile(key, slice) + c];
-                [[unroll]] for (uint r = 0; r < ROWS; ++r) sums[r * D4 + c] += weight[r] * v;
-            }
-        }
         barrier();
     }
 

@@ -9,7 +9,18 @@
 #include "lib/edge_softmax.glsl"
 
 shared vec2 terms[TILE];                            // lse and delta of a query
-shared vec2 parts[SPLIT == 1 ? 1 : THREADS * TILE]; // of s and of g . v
+// Parts of s and of g . v; their sum lies at the first slice of a row.
+shared vec2 parts[SPLIT == 1 ? 1 : THREADS * TILE];
+
+// A slice's part of s and of g . v.
+vec2 products(uint token, uint slice, vec4 x[D4], vec4 y[D4]) {
+    vec2 sum = vec2(0);
+    [[unroll]] for (uint c = 0; c < D4; ++c) {
+        sum.x += dot(x[c], x_tile[at_tile(token, slice) + c]);
+        sum.y += dot(y[c], y_tile[at_tile(token, slice) + c]);
+    }
+    return sum;
+}
 
 // Begins where all threads are done with the last tile; ends with a barrier.
 void load_queries(Unit unit, uint first) {
@@ -23,7 +34,7 @@ void load_queries(Unit unit, uint first) {
         const uint token = first + index / (SPLIT * D4), component = index % (SPLIT * D4) * 4;
         x_tile[index] = y_tile[index] = vec4(0);
         if (token < args.tokens) {
-            x_tile[index] = load4(args.q, place_of(unit, token, args.q_strides), component_of(args.q_strides), component, D);
+            x_tile[index] = four_of(args.q, args.q_strides, unit, token, component);
             y_tile[index] = load4(args.g, int(row_of(unit, token) * D), 1, component, D);
         }
     }
@@ -31,7 +42,8 @@ void load_queries(Unit unit, uint first) {
 }
 
 void main() {
-    const uint local = gl_LocalInvocationID.x, slice = local % SPLIT, lane = local / SPLIT;
+    const uint local = gl_LocalInvocationID.x, slice = local % SPLIT, lane = local / SPLIT,
+               first_slice = local - slice;
     const uint blocks = (args.tokens + LANES - 1) / LANES;
     const uint group = linear_group();
     if (group >= args.units * blocks) return; // the whole group
@@ -41,8 +53,8 @@ void main() {
 
     vec4 k[D4], v[D4], dk[D4], dv[D4];
     [[unroll]] for (uint c = 0; c < D4; ++c) {
-        k[c] = load4(args.k, place_of(unit, near, args.k_strides), component_of(args.k_strides), (slice * D4 + c) * 4, D);
-        v[c] = load4(args.v, place_of(unit, near, args.v_strides), component_of(args.v_strides), (slice * D4 + c) * 4, D);
+        k[c] = four_of(args.k, args.k_strides, unit, near, (slice * D4 + c) * 4);
+        v[c] = four_of(args.v, args.v_strides, unit, near, (slice * D4 + c) * 4);
         dk[c] = dv[c] = vec4(0);
     }
 
@@ -50,33 +62,33 @@ void main() {
         if (block_row > greatest_limit(unit, first)) continue; // the whole group
         load_queries(unit, first);
         if (SPLIT != 1) {
-            for (uint query = 0; query < TILE; ++query) {
-                vec2 part = vec2(0);
-                [[unroll]] for (uint c = 0; c < D4; ++c) {
-                    part.x += dot(k[c], x_tile[at_tile(query, slice) + c]);
-                    part.y += dot(v[c], y_tile[at_tile(query, slice) + c]);
-                }
-                parts[query * THREADS + local] = part;
+            for (uint step = 0; step < TILE; step += UNROLL)
+                [[unroll]] for (uint u = 0; u < UNROLL; ++u)
+                    parts[(step + u) * THREADS + local] = products(step + u, slice, k, v);
+            barrier();
+            for (uint query = slice; query < TILE; query += SPLIT) {
+                vec2 sum = vec2(0);
+                [[unroll]] for (uint other = 0; other < SPLIT; ++other)
+                    sum += parts[query * THREADS + first_slice + other];
+                parts[query * THREADS + first_slice] = sum;
             }
             barrier();
         }
-        for (uint query = 0; query < TILE; ++query) {
-            vec2 sum = vec2(0);
-            if (SPLIT == 1) {
+        for (uint step = 0; step < TILE; step += UNROLL)
+            [[unroll]] for (uint u = 0; u < UNROLL; ++u) {
+                const uint query = step + u;
+                vec2 sum;
+                if (SPLIT == 1)
+                    sum = products(query, 0, k, v);
+                else
+                    sum = parts[query * THREADS + first_slice];
+                const float p = key_row > sight_tile[query] ? 0.0 : approx_exp(sum.x - terms[query].x);
+                const float slope = p * (sum.y - terms[query].y);
                 [[unroll]] for (uint c = 0; c < D4; ++c) {
-                    sum.x += dot(k[c], x_tile[at_tile(query, 0) + c]);
-                    sum.y += dot(v[c], y_tile[at_tile(query, 0) + c]);
+                    dk[c] += slope * x_tile[at_tile(query, slice) + c];
+                    dv[c] += p * y_tile[at_tile(query, slice) + c];
                 }
-            } else {
-                for (uint other = 0; other < SPLIT; ++other) sum += parts[query * THREADS + lane * SPLIT + other];
             }
-            const float p = key_row > sight_tile[query] ? 0.0 : approx_exp(sum.x - terms[query].x);
-            const float slope = p * (sum.y - terms[query].y);
-            [[unroll]] for (uint c = 0; c < D4; ++c) {
-                dk[c] += slope * x_tile[at_tile(query, slice) + c];
-                dv[c] += p * y_tile[at_tile(query, slice) + c];
-            }
-        }
         barrier();
     }
 

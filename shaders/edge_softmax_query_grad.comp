@@ -7,23 +7,34 @@
 #include "edge_softmax_query_grad.args.h"
 #include "lib/edge_softmax.glsl"
 
-shared vec2 parts[SPLIT == 1 ? 1 : THREADS * TILE]; // of s and of g . v
+// Parts of s and of g . v; their sum lies at the first slice of a row.
+shared vec2 parts[SPLIT == 1 ? 1 : THREADS * TILE];
+
+// A slice's part of s and of g . v.
+vec2 products(uint token, uint slice, vec4 x[D4], vec4 y[D4]) {
+    vec2 sum = vec2(0);
+    [[unroll]] for (uint c = 0; c < D4; ++c) {
+        sum.x += dot(x[c], x_tile[at_tile(token, slice) + c]);
+        sum.y += dot(y[c], y_tile[at_tile(token, slice) + c]);
+    }
+    return sum;
+}
 
 void main() {
-    const uint local = gl_LocalInvocationID.x, slice = local % SPLIT, lane = local / SPLIT;
+    const uint local = gl_LocalInvocationID.x, slice = local % SPLIT, lane = local / SPLIT,
+               first_slice = local - slice;
     const uint blocks = (args.tokens + LANES - 1) / LANES;
     const uint group = linear_group();
     if (group >= args.units * blocks) return; // the whole group
     const Unit unit = unit_at(group / blocks);
     const uint block = group % blocks * LANES, token = block + lane;
-    const uint row = row_of(unit, min(token, args.tokens - 1)); // surplus rows see nothing and are not stored
-    const int place = place_of(unit, min(token, args.tokens - 1), args.q_strides);
+    const uint near = min(token, args.tokens - 1), row = row_of(unit, near); // surplus rows are not stored
     const int limit = limit_of_query(unit, token), block_limit = greatest_limit_of_block(unit, block, LANES);
     const float lse = args.terms.at[2 * row], delta = args.terms.at[2 * row + 1];
 
     vec4 q[D4], g[D4], dq[D4];
     [[unroll]] for (uint c = 0; c < D4; ++c) {
-        q[c] = load4(args.q, place, component_of(args.q_strides), (slice * D4 + c) * 4, D);
+        q[c] = four_of(args.q, args.q_strides, unit, near, (slice * D4 + c) * 4);
         g[c] = load4(args.g, int(row * D), 1, (slice * D4 + c) * 4, D);
         dq[c] = vec4(0);
     }
@@ -32,30 +43,30 @@ void main() {
         if (least_row(unit, first) > block_limit) continue; // the whole group
         load_keys(unit, first);
         if (SPLIT != 1) {
-            for (uint key = 0; key < TILE; ++key) {
-                vec2 part = vec2(0);
-                [[unroll]] for (uint c = 0; c < D4; ++c) {
-                    part.x += dot(q[c], x_tile[at_tile(key, slice) + c]);
-                    part.y += dot(g[c], y_tile[at_tile(key, slice) + c]);
-                }
-                parts[key * THREADS + local] = part;
+            for (uint step = 0; step < TILE; step += UNROLL)
+                [[unroll]] for (uint u = 0; u < UNROLL; ++u)
+                    parts[(step + u) * THREADS + local] = products(step + u, slice, q, g);
+            barrier();
+            for (uint key = slice; key < TILE; key += SPLIT) {
+                vec2 sum = vec2(0);
+                [[unroll]] for (uint other = 0; other < SPLIT; ++other)
+                    sum += parts[key * THREADS + first_slice + other];
+                parts[key * THREADS + first_slice] = sum;
             }
             barrier();
         }
-        for (uint key = 0; key < TILE; ++key) {
-            vec2 sum = vec2(0);
-            if (SPLIT == 1) {
-                [[unroll]] for (uint c = 0; c < D4; ++c) {
-                    sum.x += dot(q[c], x_tile[at_tile(key, 0) + c]);
-                    sum.y += dot(g[c], y_tile[at_tile(key, 0) + c]);
-                }
-            } else {
-                for (uint other = 0; other < SPLIT; ++other) sum += parts[key * THREADS + lane * SPLIT + other];
+        for (uint step = 0; step < TILE; step += UNROLL)
+            [[unroll]] for (uint u = 0; u < UNROLL; ++u) {
+                const uint key = step + u;
+                vec2 sum;
+                if (SPLIT == 1)
+                    sum = products(key, 0, q, g);
+                else
+                    sum = parts[key * THREADS + first_slice];
+                const float p = sight_tile[key] > limit ? 0.0 : approx_exp(sum.x - lse);
+                const float slope = p * (sum.y - delta);
+                [[unroll]] for (uint c = 0; c < D4; ++c) dq[c] += slope * x_tile[at_tile(key, slice) + c];
             }
-            const float p = sight_tile[key] > limit ? 0.0 : approx_exp(sum.x - lse);
-            const float slope = p * (sum.y - delta);
-            [[unroll]] for (uint c = 0; c < D4; ++c) dq[c] += slope * x_tile[at_tile(key, slice) + c];
-        }
         barrier();
     }
 

@@ -3,7 +3,8 @@
 // A unit is one head of one graph, units numbered heads fastest. A thread holds a row (a query, or a key in the adjoint
 // for keys); the other side passes through shared memory, TILE tokens at a time. With wide heads SPLIT threads share a
 // row: each holds a slice of its components and adds its part of a dot product through shared memory. Tiles in which
-// nobody sees anybody are skipped: TILE divides SIGHT_TILE, so each lies in one tile of the sight buffer.
+// nobody sees anybody are skipped: TILE divides SIGHT_TILE, so each lies in one tile of the sight buffer. Loops over a
+// tile go in steps of UNROLL tokens, also because some software devices count the iterations of an invocation.
 #include "lib/edge_sight.glsl"
 #include "lib/functions.h"
 #include "lib/rows4.glsl"
@@ -17,6 +18,7 @@ layout(local_size_x_id = 1) in;
 
 const uint D4 = (D + 4 * SPLIT - 1) / (4 * SPLIT); // vec4s of a thread's slice
 const uint LANES = THREADS / SPLIT;                // rows held at once
+const uint UNROLL = TILE < 4 ? TILE : 4;
 
 shared vec4 x_tile[TILE * SPLIT * D4]; // k, or q in the adjoint for keys
 shared vec4 y_tile[TILE * SPLIT * D4]; // v, or g
@@ -40,8 +42,9 @@ uint row_of(Unit unit, uint token) {
 int place_of(Unit unit, uint token, int strides[4]) {
     return int(unit.batch) * strides[0] + int(token) * strides[1] + int(unit.head) * strides[2];
 }
-int component_of(int strides[4]) {
-    return ADJACENT != 0 ? 1 : strides[3];
+// Components first .. first + 3 of a token's head, zeros beyond D.
+vec4 four_of(Floats source, int strides[4], Unit unit, uint token, uint first) {
+    return load4(source, place_of(unit, token, strides), ADJACENT != 0 ? 1 : strides[3], first, D);
 }
 uint at_tile(uint token, uint slice) {
     return (token * SPLIT + slice) * D4;
@@ -85,8 +88,8 @@ void load_keys(Unit unit, uint first) {
         const uint token = first + index / (SPLIT * D4), component = index % (SPLIT * D4) * 4;
         x_tile[index] = y_tile[index] = vec4(0);
         if (token < args.tokens) {
-            x_tile[index] = load4(args.k, place_of(unit, token, args.k_strides), component_of(args.k_strides), component, D);
-            y_tile[index] = load4(args.v, place_of(unit, token, args.v_strides), component_of(args.v_strides), component, D);
+            x_tile[index] = four_of(args.k, args.k_strides, unit, token, component);
+            y_tile[index] = four_of(args.v, args.v_strides, unit, token, component);
         }
     }
     barrier();

@@ -200,6 +200,14 @@ static double descent_flops(const quartic_op_call *call) {
     return 30.0 * (options->iterations + 1.0) * (double)quartic_layout_elements(&call->inputs[SCORES]);
 }
 
+/* Walks over a row by 256 invocations, each with a reduction after it. */
+static quartic_status expect_iterations(const quartic_op_call *call, const quartic_gpu_limits *limits) {
+    const descent *options = call->attrs;
+    const double walk = ceil((double)call->inputs[SCORES].shape.dims[1] / 256);
+    return quartic_gpu_expect_iterations("coordinate_descent", limits,
+                                         (options->iterations + 2.0) * (walk + 50));
+}
+
 static void finish(quartic_dispatch *dispatch, const quartic_op_call *call) {
     quartic_dispatch_groups(dispatch, call->inputs[SCORES].shape.dims[0]);
     dispatch->flops = descent_flops(call);
@@ -217,8 +225,8 @@ static void finish(quartic_dispatch *dispatch, const quartic_op_call *call) {
 
 static quartic_status coordinate_descent_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
                                              quartic_dispatch_list *list) {
-    (void)limits;
     const descent *options = call->attrs;
+    QUARTIC_TRY(expect_iterations(call, limits));
     const quartic_coordinate_descent_args args = {ROW_ARGS(call, options), .log_k = logf(options->k)};
     quartic_dispatch *dispatch = quartic_dispatch_add(list, "coordinate_descent", &args, sizeof args);
     if (dispatch == NULL) return QUARTIC_INTERNAL;
@@ -235,8 +243,8 @@ static quartic_status coordinate_descent_gpu(const quartic_op_call *call, const 
 static quartic_status coordinate_descent_grad_gpu(const quartic_op_call *call,
                                                   const quartic_gpu_limits *limits,
                                                   quartic_dispatch_list *list) {
-    (void)limits;
     const descent *options = call->attrs;
+    QUARTIC_TRY(expect_iterations(call, limits));
     const quartic_coordinate_descent_grad_args args = {ROW_ARGS(call, options), .k = options->k};
     quartic_dispatch *dispatch = quartic_dispatch_add(list, "coordinate_descent_grad", &args, sizeof args);
     if (dispatch == NULL) return QUARTIC_INTERNAL;

@@ -3,6 +3,15 @@
 
 #include <string.h>
 
+quartic_status quartic_gpu_expect_iterations(const char *op, const quartic_gpu_limits *limits,
+                                             double iterations) {
+    if (limits->max_iterations == 0 || iterations <= limits->max_iterations) return QUARTIC_OK;
+    return quartic_fail(QUARTIC_UNSUPPORTED,
+                        "%s of this size takes %.0f loop iterations an invocation, and this device leaves "
+                        "loops after %u; use the device cpu",
+                        op, iterations, limits->max_iterations);
+}
+
 quartic_dispatch *quartic_dispatch_add(quartic_dispatch_list *list, const char *shader, const void *args,
                                        size_t args_bytes) {
     if (list->count == QUARTIC_DISPATCH_MAX || args_bytes > QUARTIC_ARGS_BYTES) {

@@ -40,6 +40,10 @@ typedef struct quartic_gpu_limits {
     uint32_t has_subgroup_shuffle; /* shuffles among subgroups of at least 8 invocations */
 } quartic_gpu_limits;
 
+/* UNSUPPORTED, with a sentence, where an op's shader would run more iterations than the device allows. */
+quartic_status quartic_gpu_expect_iterations(const char *op, const quartic_gpu_limits *limits,
+                                             double iterations);
+
 typedef enum quartic_operand_kind {
     QUARTIC_OPERAND_INPUT,
     QUARTIC_OPERAND_OUTPUT,

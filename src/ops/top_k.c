@@ -65,9 +65,11 @@ static void top_k_cpu(const quartic_op_run *run) {
 
 static quartic_status top_k_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
                                 quartic_dispatch_list *list) {
-    (void)limits;
     const quartic_top_k_attrs *attrs = call->attrs;
     const quartic_shape *scores = &call->inputs[SCORES].shape;
+    /* Six walks over a row by 256 invocations; the digits; what the invocations before this one take. */
+    QUARTIC_TRY(
+        quartic_gpu_expect_iterations("top_k", limits, 6.0 * ceil((double)scores->dims[1] / 256) + 5 * 256));
     const quartic_top_k_args args = {.rows = scores->dims[0],
                                      .m = scores->dims[1],
                                      .extent = quartic_routing_mask_extent(&call->inputs[MASK]),

@@ -29,10 +29,21 @@ typedef struct tiles {
     uint32_t split, tile, rows;
 } tiles;
 
+/* What an invocation runs for one tile: loading it, then the loops over its tokens in steps of up to 4;
+ * unrolled loops do not count. */
+static double iterations_of_tile(const tiles *chosen, uint32_t d, bool backward) {
+    const uint32_t steps = divide_up(chosen->tile, 4), split = chosen->split;
+    const uint32_t loading =
+        1 + divide_up((uint64_t)chosen->tile * split * divide_up(d, 4 * split), GROUP_THREADS);
+    const uint32_t exchanges = split > 1 ? divide_up(chosen->tile, split) : 0;
+    const uint32_t loops = backward ? (split > 1 ? 2 : 1) : 2 + chosen->rows;
+    return 1.0 + loading + exchanges + (double)steps * loops;
+}
+
 /* split: threads of a row, a power of two, so that a thread holds at most `slice` components of each operand.
  * tile: a power of two, so that the arrays of a tile leave half of the shared memory to a second group. */
-static tiles choose_tiles(const quartic_edge_problem *problem, const quartic_gpu_limits *limits,
-                          bool backward) {
+static quartic_status choose_tiles(const quartic_edge_problem *problem, const quartic_gpu_limits *limits,
+                                   bool backward, tiles *out) {
     tiles chosen = {.split = 1, .rows = 1, .tile = SIGHT_TILE};
     while (chosen.split * (backward ? BACKWARD_SLICE : FORWARD_SLICE) < problem->d) chosen.split *= 2;
     if (!backward && problem->d <= TWO_ROWS_WIDTH && problem->tokens > GROUP_THREADS) chosen.rows = 2;
@@ -43,7 +54,10 @@ static tiles choose_tiles(const quartic_edge_problem *problem, const quartic_gpu
                                  (3 + GROUP_THREADS * exchanged) * (uint32_t)sizeof(float);
     const uint32_t shared = limits->max_shared_bytes < 32768 ? limits->max_shared_bytes : 32768;
     while (chosen.tile > 1 && chosen.tile * token_bytes > shared / 2) chosen.tile /= 2;
-    return chosen;
+    *out = chosen;
+    return quartic_gpu_expect_iterations("edge_softmax_attention", limits,
+                                         divide_up(problem->tokens, chosen.tile) *
+                                             iterations_of_tile(&chosen, problem->d, backward));
 }
 
 #define READS(args_type, member, input)                                                                      \
@@ -139,7 +153,8 @@ quartic_status quartic_edge_gpu(const quartic_op_call *call, const quartic_gpu_l
     const quartic_edge_problem problem = quartic_edge_problem_of_call(call);
     part sight;
     QUARTIC_TRY(plan_sight(&problem, list, &sight));
-    const tiles chosen = choose_tiles(&problem, limits, false);
+    tiles chosen;
+    QUARTIC_TRY(choose_tiles(&problem, limits, false, &chosen));
     quartic_edge_softmax_args args = {COMMON_ARGS(&problem)};
     SET_STRIDES(args, &problem);
     quartic_dispatch *dispatch = quartic_dispatch_add(list, "edge_softmax", &args, sizeof args);
@@ -162,7 +177,8 @@ quartic_status quartic_edge_gpu_grad(const quartic_op_call *call, const quartic_
     part sight, terms;
     QUARTIC_TRY(plan_sight(&problem, list, &sight));
     QUARTIC_TRY(plan_terms(&problem, list, &terms));
-    const tiles chosen = choose_tiles(&problem, limits, true);
+    tiles chosen;
+    QUARTIC_TRY(choose_tiles(&problem, limits, true, &chosen));
 
     quartic_edge_softmax_query_grad_args for_queries = {COMMON_ARGS(&problem)};
     SET_STRIDES(for_queries, &problem);

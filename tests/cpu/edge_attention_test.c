@@ -1,0 +1,232 @@
+/* edge_attention_test.c: the modules over all edges: routing every edge is full attention; edges that are not
+ * chosen pass bit for bit; padded nodes change nothing else; gradients of the routed module's weights, also
+ * through the choice; Taylor attention over all edges is the one over a sequence.
+ */
+#include "unit/ops_basic_rig.h"
+
+#include "nn/attention.h"
+#include "nn/edge_attention.h"
+
+enum { B = 2, N = 5, EDGES = N * N, DIM = 6, HEADS = 2, WIDTH = 4, NODE_HEADS = 3 };
+
+/* A module's graph: its weights are parameters, filled from their names' order. */
+typedef struct module {
+    rig r;
+    quartic_parameter_set set;
+    quartic_nn nn;
+} module;
+
+static module *begin(void) {
+    module *m = calloc(1, sizeof *m);
+    assert_non_null(m);
+    m->r = rig_begin();
+    m->nn = quartic_nn_collect(m->r.graph, &m->set);
+    return m;
+}
+
+static void end(module *m) {
+    quartic_nn_end(&m->nn);
+    quartic_parameter_set_destroy(&m->set);
+    rig_end(&m->r);
+    free(m);
+}
+
+/* The last dot-separated part of a name, so that a module under a prefix gets the numbers of one without. */
+static uint32_t number_of(const char *name) {
+    const char *dot = strstr(name, "attn.");
+    uint32_t sum = 0;
+    for (const char *c = dot == NULL ? name : dot + 5; *c != 0; ++c) sum = sum * 31 + (unsigned char)*c;
+    return sum;
+}
+
+/* Runs on a device: the output `result`, of elements 4 bytes wide. */
+static void run(module *m, const char *device_name, quartic_value result, void *out) {
+    quartic_device *device;
+    quartic_program *program;
+    const quartic_shape shape = quartic_graph_shape(m->r.graph, result);
+    quartic_graph_output(m->r.graph, "result", result);
+    rig_expect(quartic_device_create(device_name, &device));
+    rig_expect(quartic_program_create(device, m->r.graph, NULL, &program));
+    for (uint32_t k = 0; k < m->r.count; ++k)
+        rig_expect(quartic_tensor_write(quartic_program_tensor(program, m->r.names[k]), m->r.data[k],
+                                        m->r.bytes[k]));
+    for (uint32_t k = 0; k < m->set.count; ++k) {
+        float weight[512];
+        const quartic_parameter_spec *spec = &m->set.specs[k];
+        assert_in_range(spec->elements, 1, 512);
+        for (uint32_t i = 0; i < spec->elements; ++i)
+            weight[i] = 0.5f * quartic_random_normal(3, number_of(spec->name), i);
+        rig_expect(quartic_tensor_write(quartic_program_tensor(program, spec->name), weight,
+                                        (size_t)spec->elements * sizeof weight[0]));
+    }
+    rig_expect(quartic_program_run(program));
+    rig_expect(quartic_tensor_read(quartic_program_tensor(program, "result"), out,
+                                   4 * (size_t)quartic_shape_elements(&shape)));
+    quartic_program_destroy(program);
+    quartic_device_destroy(device);
+}
+
+static const quartic_routed_edge_options routing = {
+    .heads = HEADS, .dim_head = WIDTH, .ratio = 1.125f, .descent = QUARTIC_COORDINATE_DESCENT_OPTIONS_INIT};
+
+static const int32_t real_nodes[B][N] = {{1, 1, 0, 1, 1}, {1, 1, 1, 1, 0}};
+
+/* Fills the mask that was added last. */
+static quartic_value add_mask(module *m) {
+    quartic_value mask = rig_indices(&m->r, QUARTIC_SHAPE(B, N), 1, 1);
+    memcpy(m->r.data[m->r.count - 1], real_nodes, sizeof real_nodes);
+    return mask;
+}
+
+static void routing_every_edge_is_full_attention(void **state) {
+    (void)state;
+    static float full[B * EDGES * DIM], routed[B * EDGES * DIM];
+    for (int masked = 0; masked < 2; ++masked) {
+        module *a = begin(), *b = begin();
+        quartic_value e = rig_input(&a->r, QUARTIC_SHAPE(B, N, N, DIM)), none = {0};
+        quartic_full_edge_options options = {.heads = HEADS, .dim_head = WIDTH};
+        if (masked) options.mask = add_mask(a);
+        run(a, "cpu", quartic_nn_full_edge_attention(&a->nn, e, &options), full);
+
+        e = rig_input(&b->r, QUARTIC_SHAPE(B, N, N, DIM));
+        quartic_routed_edge_options all = routing;
+        all.routed = EDGES + 7; /* more than there are: all */
+        all.mask = masked ? add_mask(b) : none;
+        quartic_value sim = rig_input(&b->r, QUARTIC_SHAPE(B, NODE_HEADS, N, N));
+        run(b, "cpu", quartic_nn_routed_edge_attention(&b->nn, e, sim, &all, NULL, NULL), routed);
+        for (size_t i = 0; i < B * EDGES * DIM; ++i)
+            expect_close((double)routed[i], (double)full[i], 2e-6, "routed edges", i);
+        end(a);
+        end(b);
+    }
+}
+
+static void edges_that_are_not_chosen_pass_bit_for_bit(void **state) {
+    (void)state;
+    enum { ROUTED = 6 };
+    static float got[B * EDGES * DIM];
+    static int32_t indices[B][ROUTED];
+    for (int second = 0; second < 2; ++second) { /* first the edges, then which */
+        module *m = begin();
+        quartic_value e = rig_input(&m->r, QUARTIC_SHAPE(B, N, N, DIM));
+        quartic_value sim = rig_input(&m->r, QUARTIC_SHAPE(B, NODE_HEADS, N, N)), chosen;
+        quartic_routed_edge_options options = routing;
+        options.routed = ROUTED;
+        options.mask = add_mask(m);
+        quartic_value out = quartic_nn_routed_edge_attention(&m->nn, e, sim, &options, NULL, &chosen);
+        if (second)
+            run(m, "cpu", chosen, indices);
+        else
+            run(m, "cpu", out, got);
+        if (second)
+            for (uint32_t b = 0; b < B; ++b)
+                for (uint32_t edge = 0, next = 0; edge < EDGES; ++edge) {
+                    const size_t at = ((size_t)b * EDGES + edge) * DIM;
+                    const bool changed = memcmp(got + at, (const float *)m->r.data[0] + at, DIM * 4) != 0;
+                    const bool is_chosen = next < ROUTED && indices[b][next] == (int32_t)edge;
+                    next += is_chosen;
+                    assert_int_equal(changed, is_chosen);
+                    if (is_chosen) assert_true(real_nodes[b][edge / N] && real_nodes[b][edge % N]);
+                }
+        end(m);
+    }
+}
+
+static void padded_edges_change_no_other_edge(void **state) {
+    (void)state;
+    static float results[2][3][B * EDGES * DIM];
+    for (uint32_t kind = 0; kind < 3; ++kind)
+        for (uint32_t k = 0; k < 2; ++k) {
+            module *m = begin();
+            quartic_value e = rig_input(&m->r, QUARTIC_SHAPE(B, N, N, DIM)), mask = add_mask(m), out;
+            if (k == 1)
+                for (uint32_t i = 0; i < B * EDGES * DIM; ++i) {
+                    const uint32_t b = i / DIM / EDGES, edge = i / DIM % EDGES;
+                    if (!real_nodes[b][edge / N] || !real_nodes[b][edge % N]) ((float *)m->r.data[0])[i] += 5;
+                }
+            if (kind == 0) {
+                const quartic_full_edge_options options = {.heads = HEADS, .dim_head = WIDTH, .mask = mask};
+                out = quartic_nn_full_edge_attention(&m->nn, e, &options);
+            } else if (kind == 1) {
+                out = quartic_nn_taylor_edge_attention(&m->nn, e, e, HEADS, WIDTH, mask);
+            } else {
+                quartic_routed_edge_options options = routing;
+                options.routed = 20; /* some padded edges are among the chosen */
+                options.mask = mask;
+                quartic_value sim = rig_input(&m->r, QUARTIC_SHAPE(B, NODE_HEADS, N, N));
+                out = quartic_nn_routed_edge_attention(&m->nn, e, sim, &options, NULL, NULL);
+            }
+            run(m, "cpu", out, results[k][kind]);
+            end(m);
+            for (uint32_t i = 0; k == 1 && i < B * EDGES * DIM; ++i) {
+                const uint32_t b = i / DIM / EDGES, edge = i / DIM % EDGES;
+                if (real_nodes[b][edge / N] && real_nodes[b][edge % N])
+                    assert_true(results[0][kind][i] == results[1][kind][i]);
+            }
+        }
+}
+
+/* r enters the result through c alone: the gradient of to_route is that of sum(c * share), share the weighted
+ * update of each chosen edge. Here c and the edges are both outputs, and the step goes along to_route. */
+static void the_choice_is_learned_through_its_weight(void **state) {
+    (void)state;
+    module *m = begin();
+    quartic_value e = rig_input(&m->r, QUARTIC_SHAPE(B, N, N, DIM));
+    quartic_value sim = rig_input(&m->r, QUARTIC_SHAPE(B, NODE_HEADS, N, N));
+    quartic_value g = rig_input(&m->r, QUARTIC_SHAPE(B, N, N, DIM)), weights, indices, with, without;
+    quartic_routed_edge_options options = routing;
+    options.routed = 6;
+    quartic_value out = quartic_nn_routed_edge_attention(&m->nn, e, sim, &options, &weights, &indices);
+    rig_expect(quartic_graph_gradients(m->r.graph, out, g, &sim, 1, &with));
+
+    /* The same by hand: share = sum over D of g * update at the chosen edges, a constant cotangent of c. */
+    const quartic_shape rows = QUARTIC_SHAPE(B, EDGES, DIM);
+    quartic_value update = quartic_subtract(m->r.graph, out, e);
+    quartic_value share = quartic_sum(m->r.graph,
+                                      quartic_multiply(m->r.graph, quartic_reshape(m->r.graph, update, &rows),
+                                                       quartic_reshape(m->r.graph, g, &rows)),
+                                      4, 0);
+    rig_expect(quartic_graph_gradients(m->r.graph, weights, share, &sim, 1, &without));
+    const quartic_value both[] = {with, without};
+    static float got[2][B * NODE_HEADS * EDGES];
+    run(m, "reference64", quartic_concat(m->r.graph, both, 2, 0), got);
+    double largest = 0;
+    for (size_t i = 0; i < B * NODE_HEADS * EDGES; ++i) {
+        expect_close((double)got[0][i], (double)got[1][i], 1e-6, "gradient of sim", i);
+        largest = fmax(largest, fabs((double)got[0][i]));
+    }
+    assert_true(largest > 1e-3);
+    end(m);
+}
+
+static void taylor_over_all_edges_is_taylor_over_a_sequence(void **state) {
+    (void)state;
+    static float over_edges[B * EDGES * DIM], over_sequence[B * EDGES * DIM];
+    module *a = begin(), *b = begin();
+    quartic_value e = rig_input(&a->r, QUARTIC_SHAPE(B, N, N, DIM)), mask = add_mask(a), none = {0};
+    run(a, "reference64", quartic_nn_taylor_edge_attention(&a->nn, e, none, HEADS, WIDTH, mask), over_edges);
+    e = rig_input(&b->r, QUARTIC_SHAPE(B, EDGES, 1, DIM));
+    mask = rig_indices(&b->r, QUARTIC_SHAPE(B, EDGES, 1), 0, 1);
+    for (uint32_t k = 0; k < B * EDGES; ++k) {
+        const int32_t *real = real_nodes[k / EDGES];
+        ((int32_t *)b->r.data[1])[k] = real[k % EDGES / N] && real[k % EDGES % N];
+    }
+    const quartic_taylor_module_options options = {
+        .heads = HEADS, .dim_head = WIDTH, .attention = {.axis = 1, .form = 1}, .mask = mask};
+    run(b, "reference64", quartic_nn_taylor_attention(&b->nn, e, none, &options), over_sequence);
+    for (size_t i = 0; i < B * EDGES * DIM; ++i)
+        expect_close((double)over_edges[i], (double)over_sequence[i], 1e-6, "edges", i);
+    end(a);
+    end(b);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(routing_every_edge_is_full_attention),
+        cmocka_unit_test(edges_that_are_not_chosen_pass_bit_for_bit),
+        cmocka_unit_test(padded_edges_change_no_other_edge),
+        cmocka_unit_test(the_choice_is_learned_through_its_weight),
+        cmocka_unit_test(taylor_over_all_edges_is_taylor_over_a_sequence),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
