@@ -40,15 +40,29 @@ extern "C" {
 
 /* How the edges of a layer attend to edges (docs/edge-attention.md has the equations and costs). default:
  * axial for quartic, none for relational; axial: along rows and columns; taylor: all n^2 edges, by the series
- * of exp; full: all n^2 edges, by softmax; routed: the num_routed edges that the nodes look at most; none. */
+ * of exp; full: all n^2 edges, by softmax; routed: the num_routed edges that the nodes look at most;
+ * triangle*: the two other edges of every triangle; none. */
 #define QUARTIC_EDGE_ATTENTION_LIST(X)                                                                       \
     X(DEFAULT, "default")                                                                                    \
-    X(AXIAL, "axial") X(TAYLOR, "taylor") X(FULL, "full") X(ROUTED, "routed") X(NONE, "none")
+    X(AXIAL, "axial")                                                                                        \
+    X(TAYLOR, "taylor") X(FULL, "full") X(ROUTED, "routed") X(TRIANGLE, "triangle")                          \
+        X(TRIANGLE_START_END, "triangle-start-end") X(TRIANGLE_MULTIPLY, "triangle-multiply")                \
+            X(NONE, "none")
 
-#define QUARTIC_MODEL_FAMILY_ENUM(suffix, name)   QUARTIC_MODEL_##suffix,
-#define QUARTIC_COMPATIBILITY_ENUM(suffix, name)  QUARTIC_COMPATIBILITY_##suffix,
-#define QUARTIC_READOUT_ENUM(suffix, name)        QUARTIC_READOUT_##suffix,
-#define QUARTIC_EDGE_ATTENTION_ENUM(suffix, name) QUARTIC_EDGE_ATTENTION_##suffix,
+/* The passes of triangle-multiply; all: through, outgoing, incoming, in this order. */
+#define QUARTIC_TRIANGLE_PASSES_LIST(X)                                                                      \
+    X(ALL, "all") X(THROUGH, "through") X(OUTGOING, "outgoing") X(INCOMING, "incoming")
+
+/* Where triangle-start-end takes the third edge's bias for edge (i, j) and pivot l: the edges of the path
+ * from j over l to i, or, as AlphaFold does, (j, l) and (l, i). */
+#define QUARTIC_TRIANGLE_ORIENTATION_LIST(X) X(DEFAULT, "default") X(ALPHAFOLD, "alphafold")
+
+#define QUARTIC_MODEL_FAMILY_ENUM(suffix, name)         QUARTIC_MODEL_##suffix,
+#define QUARTIC_COMPATIBILITY_ENUM(suffix, name)        QUARTIC_COMPATIBILITY_##suffix,
+#define QUARTIC_READOUT_ENUM(suffix, name)              QUARTIC_READOUT_##suffix,
+#define QUARTIC_EDGE_ATTENTION_ENUM(suffix, name)       QUARTIC_EDGE_ATTENTION_##suffix,
+#define QUARTIC_TRIANGLE_PASSES_ENUM(suffix, name)      QUARTIC_TRIANGLE_PASSES_##suffix,
+#define QUARTIC_TRIANGLE_ORIENTATION_ENUM(suffix, name) QUARTIC_TRIANGLE_ORIENTATION_##suffix,
 typedef enum quartic_model_family {
     QUARTIC_MODEL_FAMILY_LIST(QUARTIC_MODEL_FAMILY_ENUM)
 } quartic_model_family;
@@ -59,6 +73,14 @@ typedef enum quartic_readout { QUARTIC_READOUT_LIST(QUARTIC_READOUT_ENUM) } quar
 typedef enum quartic_edge_attention {
     QUARTIC_EDGE_ATTENTION_LIST(QUARTIC_EDGE_ATTENTION_ENUM)
 } quartic_edge_attention;
+typedef enum quartic_triangle_passes {
+    QUARTIC_TRIANGLE_PASSES_LIST(QUARTIC_TRIANGLE_PASSES_ENUM)
+} quartic_triangle_passes;
+typedef enum quartic_triangle_orientation {
+    QUARTIC_TRIANGLE_ORIENTATION_LIST(QUARTIC_TRIANGLE_ORIENTATION_ENUM)
+} quartic_triangle_orientation;
+#undef QUARTIC_TRIANGLE_PASSES_ENUM
+#undef QUARTIC_TRIANGLE_ORIENTATION_ENUM
 #undef QUARTIC_MODEL_FAMILY_ENUM
 #undef QUARTIC_COMPATIBILITY_ENUM
 #undef QUARTIC_READOUT_ENUM
@@ -103,6 +125,10 @@ typedef enum quartic_edge_attention {
     REAL(routed_eps, 0.1f, 1e-3f, 1e3f, "softness of the choice")                                            \
     REAL(routed_eps_init, 0.0f, 0.0f, 1e3f, "softness of the first round; 0: routed_eps throughout")         \
     REAL(routed_eps_decay, 1.0f, 1e-3f, 1.0000001f, "factor of the softness after each round")               \
+    CHOICES(triangle_directions, quartic_triangle_passes, QUARTIC_TRIANGLE_PASSES_ALL,                       \
+            QUARTIC_TRIANGLE_PASSES_LIST, 3, "passes of triangle-multiply")                                  \
+    CHOICE(triangle_orientation, quartic_triangle_orientation, QUARTIC_TRIANGLE_ORIENTATION_DEFAULT,         \
+           QUARTIC_TRIANGLE_ORIENTATION_LIST, "third edges of triangle-start-end")                           \
     COUNT(dim_node_features, 0, 0, 65536, "width of given node features, in the place of tokens; 0: tokens") \
     COUNT(num_edge_types, 0, 0, 16777216, "kinds of given edges; 0: no types are given")                     \
     COUNT(dim_edge_features, 0, 0, 65536, "width of given edge features; 0: none are given")                 \

@@ -7,6 +7,7 @@
 
 #include "nn/attention.h"
 #include "nn/edge_attention.h"
+#include "nn/edge_triangle.h"
 
 bool quartic_nn_has_edge_form(const quartic_model_config *config, quartic_edge_attention form) {
     for (uint32_t layer = 0; layer < config->depth; ++layer)
@@ -27,6 +28,19 @@ quartic_status quartic_nn_check_edge_forms(const quartic_model_config *config) {
             "attention overwrites every row with the diagonal, fails for more than one sequence "
             "and ignores mask and causality, so it is not reproduced; set edges_diagonal_attn to "
             "false, or compatibility to \"default\"");
+    const uint32_t passes = config->triangle_directions_count;
+    for (uint32_t k = 0; k < passes; ++k) {
+        const uint8_t pass = config->triangle_directions_list[k];
+        bool again = false;
+        for (uint32_t before = 0; before < k; ++before)
+            again = again || config->triangle_directions_list[before] == pass;
+        if (again || (pass == QUARTIC_TRIANGLE_PASSES_ALL && passes > 1))
+            return quartic_fail(
+                QUARTIC_INVALID_ARGUMENT,
+                "\"triangle_directions\" lists %s; give each of \"through\", \"outgoing\" and "
+                "\"incoming\" at most once, or the word \"all\"",
+                again ? "a direction twice" : "\"all\" among others");
+    }
     for (uint32_t layer = 0; config->causal && layer < config->depth; ++layer) {
         const quartic_edge_attention form = quartic_nn_edge_form(config, layer);
         if (form != QUARTIC_EDGE_ATTENTION_TAYLOR && form != QUARTIC_EDGE_ATTENTION_ROUTED) continue;
@@ -56,9 +70,29 @@ static quartic_value routed(quartic_nn *nn, const quartic_model_config *config, 
     return quartic_nn_routed_edge_attention(nn, e, logits, &options, NULL, NULL);
 }
 
+static quartic_value triangle_multiply(quartic_nn *nn, const quartic_model_config *config, quartic_value e,
+                                       const quartic_triangle_module_options *options) {
+    quartic_triangle_direction directions[QUARTIC_TRIANGLE_DIRECTIONS];
+    uint32_t count = 0;
+    for (uint32_t k = 0; k < config->triangle_directions_count || k == 0; ++k) {
+        const uint32_t pass = config->triangle_directions_count == 0 ? (uint32_t)config->triangle_directions
+                                                                     : config->triangle_directions_list[k];
+        for (uint32_t d = 0; d < QUARTIC_TRIANGLE_DIRECTIONS; ++d) /* passes are counted from "all" = 0 */
+            if (pass == QUARTIC_TRIANGLE_PASSES_ALL || pass == d + 1)
+                directions[count++] = (quartic_triangle_direction)d;
+    }
+    return quartic_nn_triangle_multiply(nn, e, directions, count, options);
+}
+
 quartic_value quartic_nn_edge_attention(quartic_nn *nn, const quartic_model_config *config,
                                         quartic_edge_attention form, quartic_value e, quartic_value mask,
                                         quartic_value logits) {
+    const quartic_triangle_module_options triangle = {.heads = config->edge_heads,
+                                                      .dim_head = config->edge_dim_head,
+                                                      .causal = config->causal,
+                                                      .alphafold = config->triangle_orientation ==
+                                                                   QUARTIC_TRIANGLE_ORIENTATION_ALPHAFOLD,
+                                                      .mask = mask};
     switch (form) {
     case QUARTIC_EDGE_ATTENTION_AXIAL: {
         const quartic_axial_options axial = {.heads = config->linear_heads,
@@ -80,6 +114,12 @@ quartic_value quartic_nn_edge_attention(quartic_nn *nn, const quartic_model_conf
     }
     case QUARTIC_EDGE_ATTENTION_ROUTED:
         return routed(nn, config, e, mask, logits);
+    case QUARTIC_EDGE_ATTENTION_TRIANGLE:
+        return quartic_nn_triangle_attention(nn, e, &triangle);
+    case QUARTIC_EDGE_ATTENTION_TRIANGLE_START_END:
+        return quartic_nn_triangle_start_end(nn, e, &triangle);
+    case QUARTIC_EDGE_ATTENTION_TRIANGLE_MULTIPLY:
+        return triangle_multiply(nn, config, e, &triangle);
     case QUARTIC_EDGE_ATTENTION_DEFAULT: /* derived away */
     case QUARTIC_EDGE_ATTENTION_NONE:
         break;

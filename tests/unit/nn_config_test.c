@@ -143,6 +143,23 @@ static void forms_of_edge_attention_are_listed_by_layer(void **state) {
     assert_int_equal(config.edge_attention, QUARTIC_EDGE_ATTENTION_TAYLOR);
 }
 
+static void passes_of_triangles_are_listed_once(void **state) {
+    (void)state;
+    quartic_model_config config =
+        config_of("{" SMALL ", \"triangle_directions\": [\"incoming\", \"through\"], "
+                  "\"triangle_orientation\": \"alphafold\", \"edge_attention\": \"triangle_multiply\"}");
+    assert_int_equal(config.edge_attention, QUARTIC_EDGE_ATTENTION_TRIANGLE_MULTIPLY);
+    assert_int_equal(config.triangle_directions_count, 2);
+    assert_int_equal(config.triangle_directions_list[0], QUARTIC_TRIANGLE_PASSES_INCOMING);
+    assert_int_equal(quartic_model_config_check(&config), QUARTIC_OK);
+    config.triangle_directions_list[1] = QUARTIC_TRIANGLE_PASSES_INCOMING;
+    assert_int_equal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT);
+    assert_says("a direction twice");
+    config.triangle_directions_list[1] = QUARTIC_TRIANGLE_PASSES_ALL;
+    assert_int_equal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT);
+    assert_says("\"all\" among others");
+}
+
 static void forms_without_causality_refuse_it(void **state) {
     (void)state;
     quartic_model_config config =
@@ -274,6 +291,7 @@ int main(void) {
         cmocka_unit_test(check_asks_for_what_has_no_default),
         cmocka_unit_test(reference_has_no_diagonal_attention),
         cmocka_unit_test(forms_of_edge_attention_are_listed_by_layer),
+        cmocka_unit_test(passes_of_triangles_are_listed_once),
         cmocka_unit_test(forms_without_causality_refuse_it),
         cmocka_unit_test(json_comes_back),
         cmocka_unit_test(files_are_read_or_refused),
