@@ -1,0 +1,233 @@
+/* edge_forms_runs.h: every form of edge attention inside the quartic and the relational model, on one device.
+ *
+ * Small models of two layers, so that what the first layer's edges learn reaches the logits. Trusted is the
+ * device "reference"; gradients are held against finite differences on "reference64" by the cpu test.
+ */
+#ifndef QUARTIC_TESTS_EDGE_FORMS_RUNS_H
+#define QUARTIC_TESTS_EDGE_FORMS_RUNS_H
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/rng.h"
+#include "quartic/model.h"
+
+enum { FORMS_VOCABULARY = 7, FORMS_MOST_NODES = 6, FORMS_MOST_BATCH = 2 };
+
+static inline void forms_ok(quartic_status status) {
+    if (status != QUARTIC_OK) fail_msg("%s: %s", quartic_status_name(status), quartic_error_message());
+}
+
+static const char *const form_names[] = {
+#define FORM_NAME(suffix, name) name,
+    QUARTIC_EDGE_ATTENTION_LIST(FORM_NAME)
+#undef FORM_NAME
+};
+enum { FORM_COUNT = sizeof form_names / sizeof form_names[0] };
+
+static inline bool form_is_causal(uint32_t form) {
+    return form != QUARTIC_EDGE_ATTENTION_TAYLOR && form != QUARTIC_EDGE_ATTENTION_ROUTED;
+}
+
+static inline quartic_model_config forms_config(quartic_model_family family, uint32_t form, bool causal) {
+    quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
+    config.model = family, config.edge_attention = (quartic_edge_attention)form, config.causal = causal;
+    config.num_tokens = FORMS_VOCABULARY, config.dim = 6, config.depth = 2, config.dim_edges = 4;
+    config.heads = 2, config.dim_head = 3, config.linear_heads = 2, config.linear_dim_head = 3;
+    config.edge_heads = 2, config.edge_dim_head = 3, config.num_routed = 4, config.routed_eps = 1.0f;
+    config.max_seq_len = FORMS_MOST_NODES, config.num_residual_streams = 2, config.ff_mult = 2;
+    return config;
+}
+
+typedef struct forms_model {
+    quartic_device *device;
+    quartic_model *model;
+} forms_model;
+
+/* Devices stay open until the end, with what they have compiled. */
+static struct {
+    const char *name;
+    quartic_device *device;
+} forms_devices[3];
+
+static inline quartic_device *forms_device(const char *name) {
+    size_t k = 0;
+    while (forms_devices[k].name != NULL && strcmp(forms_devices[k].name, name) != 0) ++k;
+    if (forms_devices[k].name == NULL) {
+        forms_ok(quartic_device_create(name, &forms_devices[k].device));
+        forms_devices[k].name = name;
+    }
+    return forms_devices[k].device;
+}
+
+static inline void forms_close_devices(void) {
+    for (size_t k = 0; k < sizeof forms_devices / sizeof forms_devices[0]; ++k)
+        quartic_device_destroy(forms_devices[k].device);
+}
+
+static inline forms_model forms_open(const char *device_name, const quartic_model_config *config) {
+    forms_model out = {.device = forms_device(device_name)};
+    forms_ok(quartic_model_create(out.device, config, &out.model));
+    forms_ok(quartic_model_initialise(out.model, 3));
+    return out;
+}
+
+static inline void forms_close(forms_model *model) {
+    quartic_model_destroy(model->model);
+}
+
+/* All gradients one after the other; freed by the caller. */
+static inline float *forms_gradients(quartic_model *model, uint64_t *out_count) {
+    float *all = calloc(quartic_model_parameter_elements(model), sizeof *all);
+    uint64_t at = 0;
+    for (uint32_t p = 0; p < quartic_model_parameter_count(model); ++p) {
+        quartic_model_parameter parameter;
+        forms_ok(quartic_model_get_parameter(model, p, &parameter));
+        forms_ok(quartic_model_read_gradient(model, parameter.name, all + at, parameter.elements));
+        at += parameter.elements;
+    }
+    *out_count = at;
+    return all;
+}
+
+static const int32_t forms_tokens[FORMS_MOST_BATCH * FORMS_MOST_NODES] = {3, 1, 6, 0, 5, 2, 4, 4, 0, 2, 6, 1};
+static const int32_t forms_targets[FORMS_MOST_BATCH * FORMS_MOST_NODES] = {1,  6, 0, 5, -1, 4,
+                                                                           -1, 0, 2, 6, 1,  3};
+
+static inline void forms_near(const char *what, const float *got, const float *want, uint64_t count,
+                              double factor, double least, double add) {
+    double largest = least;
+    for (uint64_t i = 0; i < count; ++i) largest = fmax(largest, fabs((double)want[i]));
+    for (uint64_t i = 0; i < count; ++i)
+        if (!(fabs((double)got[i] - (double)want[i]) <= factor * largest + add))
+            fail_msg("%s: element %llu is %g, not %g (largest %g)", what, (unsigned long long)i,
+                     (double)got[i], (double)want[i], largest);
+}
+
+/* Logits and gradients of one case on the device as on the reference. */
+static inline void compare_form(const char *device, const quartic_model_config *config, uint32_t batch,
+                                uint32_t n, const uint8_t *mask) {
+    enum { MOST = FORMS_MOST_BATCH * FORMS_MOST_NODES * FORMS_VOCABULARY };
+    char what[160];
+    snprintf(what, sizeof what, "%s in model %d on %s, n %u, batch %u, causal %u, mask %d",
+             form_names[config->edge_attention], (int)config->model, device, n, batch, config->causal,
+             mask != NULL);
+    float got[MOST], want[MOST], got_loss, want_loss;
+    forms_model tried = forms_open(device, config), trusted = forms_open("reference", config);
+    forms_ok(quartic_model_forward(tried.model, batch, n, forms_tokens, mask, got));
+    forms_ok(quartic_model_forward(trusted.model, batch, n, forms_tokens, mask, want));
+    forms_near(what, got, want, (uint64_t)batch * n * FORMS_VOCABULARY, 2e-5, 1.0, 0.0);
+    forms_ok(quartic_model_gradients(tried.model, batch, n, forms_tokens, forms_targets, mask, &got_loss));
+    forms_ok(quartic_model_gradients(trusted.model, batch, n, forms_tokens, forms_targets, mask, &want_loss));
+    forms_near(what, &got_loss, &want_loss, 1, 2e-5, 1.0, 0.0);
+    uint64_t count, nonzero = 0;
+    float *got_gradients = forms_gradients(tried.model, &count),
+          *want_gradients = forms_gradients(trusted.model, &count);
+    for (uint64_t i = 0; i < count; ++i) nonzero += want_gradients[i] != 0.0f;
+    assert_true(nonzero > count / 3); /* the last layer's edges have none */
+    forms_near(what, got_gradients, want_gradients, count, 1e-4, 0.0, 1e-6);
+    free(got_gradients);
+    free(want_gradients);
+    forms_close(&tried);
+    forms_close(&trusted);
+}
+
+#define FOR_EVERY_FORM(family, form)                                                                         \
+    for (int family = QUARTIC_MODEL_QUARTIC; family <= QUARTIC_MODEL_RELATIONAL; ++family)                   \
+        for (uint32_t form = QUARTIC_EDGE_ATTENTION_AXIAL; form < FORM_COUNT; ++form)
+
+static inline void forms_agree_with_the_reference(const char *device) {
+    static const uint8_t mask[2 * 5] = {1, 1, 1, 0, 1, 1, 1, 0, 0, 0};
+    FOR_EVERY_FORM(family, form) {
+        quartic_model_config config = forms_config((quartic_model_family)family, form, false);
+        compare_form(device, &config, 2, 5, mask);
+        config.num_routed = 0, config.triangle_orientation = QUARTIC_TRIANGLE_ORIENTATION_ALPHAFOLD;
+        config.triangle_directions = QUARTIC_TRIANGLE_PASSES_OUTGOING;
+        compare_form(device, &config, 1, 4, NULL);
+        compare_form(device, &config, 1, 1, NULL);
+        if (!form_is_causal(form)) continue;
+        config = forms_config((quartic_model_family)family, form, true);
+        compare_form(device, &config, 2, 5, mask);
+    }
+}
+
+/* Changing token t never changes a bit of the logits before t, but does change those of t and after. */
+static inline void causal_forms_leak_nothing(const char *device) {
+    enum { N = FORMS_MOST_NODES, V = FORMS_VOCABULARY };
+    FOR_EVERY_FORM(family, form) {
+        if (!form_is_causal(form)) continue;
+        const quartic_model_config config = forms_config((quartic_model_family)family, form, true);
+        forms_model m = forms_open(device, &config);
+        float before[N * V], after[N * V];
+        forms_ok(quartic_model_forward(m.model, 1, N, forms_tokens, NULL, before));
+        for (uint32_t t = 0; t < N; ++t) {
+            int32_t tokens[N];
+            memcpy(tokens, forms_tokens, sizeof tokens);
+            tokens[t] = (tokens[t] + 1) % FORMS_VOCABULARY;
+            forms_ok(quartic_model_forward(m.model, 1, N, tokens, NULL, after));
+            if (memcmp(before, after, t * V * sizeof before[0]) != 0)
+                fail_msg("%s in model %d leaks token %u", form_names[form], family, t);
+            for (uint32_t i = t; i < N; ++i)
+                assert_memory_not_equal(before + i * V, after + i * V, V * sizeof before[0]);
+        }
+        forms_close(&m);
+    }
+}
+
+/* A graph without a real node gives no NaN and does not disturb the other one; padding's tokens change no bit
+ * of real nodes; a batch is as its graphs one by one. */
+static inline void graphs_are_independent(const char *device) {
+    enum { N = 5, V = FORMS_VOCABULARY };
+    static const uint8_t mask[2 * N] = {1, 1, 0, 1, 0, 0, 0, 0, 0, 0};
+    FOR_EVERY_FORM(family, form) {
+        const quartic_model_config config = forms_config((quartic_model_family)family, form, false);
+        forms_model m = forms_open(device, &config);
+        float both[2 * N * V], alone[N * V], other[2 * N * V], loss;
+        forms_ok(quartic_model_forward(m.model, 2, N, forms_tokens, mask, both)); /* refuses NaN */
+        for (uint32_t graph = 0; graph < 2; ++graph) {
+            forms_ok(quartic_model_forward(m.model, 1, N, forms_tokens + graph * N, mask + graph * N, alone));
+            forms_near(form_names[form], both + graph * N * V, alone, N * V, 2e-6, 1.0, 0.0);
+        }
+        int32_t tokens[2 * N];
+        memcpy(tokens, forms_tokens, sizeof tokens);
+        tokens[2] = 1, tokens[4] = 0, tokens[7] = 5;
+        forms_ok(quartic_model_forward(m.model, 2, N, tokens, mask, other));
+        for (uint32_t i = 0; i < N; ++i)
+            if (mask[i]) assert_memory_equal(both + i * V, other + i * V, V * sizeof both[0]);
+        forms_ok(quartic_model_gradients(m.model, 2, N, forms_tokens, forms_targets, mask, &loss));
+        uint64_t count;
+        float *gradients = forms_gradients(m.model, &count);
+        for (uint64_t k = 0; k < count; ++k) assert_true(isfinite(gradients[k]));
+        free(gradients);
+        forms_close(&m);
+    }
+}
+
+/* Without positions it does not matter where among the padding the real nodes are. */
+static inline void padding_may_be_anywhere(const char *device) {
+    enum { N = FORMS_MOST_NODES, V = FORMS_VOCABULARY };
+    static const int32_t first[N] = {3, 1, 6, 0, 0, 0}, second[N] = {2, 3, 5, 1, 6, 4};
+    static const uint8_t first_mask[N] = {1, 1, 1, 0, 0, 0}, second_mask[N] = {0, 1, 0, 1, 1, 0};
+    FOR_EVERY_FORM(family, form) {
+        quartic_model_config config = forms_config((quartic_model_family)family, form, false);
+        config.positions = 0;
+        forms_model m = forms_open(device, &config);
+        float a[N * V], b[N * V];
+        forms_ok(quartic_model_forward(m.model, 1, N, first, first_mask, a));
+        forms_ok(quartic_model_forward(m.model, 1, N, second, second_mask, b));
+        for (uint32_t i = 0, at = 0; i < N; ++i)
+            if (second_mask[i]) forms_near(form_names[form], b + i * V, a + V * at++, V, 2e-5, 1.0, 0.0);
+        forms_close(&m);
+    }
+}
+
+#endif
