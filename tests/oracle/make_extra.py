@@ -9,6 +9,7 @@ import numpy as np
 
 import autodiff
 import models
+import multi_stream
 import recording
 import replay
 
@@ -240,6 +241,8 @@ def main(folder):
         train_case(folder, f"train-quartic-large-embeddings-{number}", 10, 2, 9, embedding=1.0, lr=3e-3,
                    weight_decay=0.01, clip=1.0, dim=16, dim_edges=8, heads=2, linear_heads=3)
     train_case(folder, "train-quartic-ablated", 5, 2, 7, lr=1e-3, weight_decay=0.05, clip=1.0, ablate_edges=True)
+
+    multi_stream.cases(folder, record)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ A Params is a dictionary of Tensors by their state_dict names; params.at("layers
 """
 import numpy as np
 
+import multi_stream
 from autodiff import (Tensor, einsum, exp, gelu, keep, lift, log, maximum, sigmoid, silu, softmax, sqrt, tanh)
 
 QUARTIC_DEFAULTS = dict(dim_edges=None, dim_head=64, heads=8, causal=False, linear_dim_head=16, linear_heads=16,
@@ -224,7 +225,14 @@ MODULES = {"taylor_attention": _module_taylor, "edge_embedding": _module_edge_em
 
 # ---- training ------------------------------------------------------------------------------------------------
 
-def train(params, config, batches):
+def training_loss(params, config, tokens, targets, model):
+    if model == "multi_stream":
+        logits, aux = multi_stream.multi_stream(params, config, tokens)
+        return cross_entropy(logits, targets) + aux * config.get("diversity_loss", 0.0)
+    return cross_entropy(quartic(params, config, tokens), targets)
+
+
+def train(params, config, batches, model="quartic"):
     """AdamW with decoupled decay after clipping to a global norm. A parameter that the loss does not depend on
     (the last layer's edge side) keeps its value: it is not decayed either. batches (steps, b, n + 1); gives the
     losses, the gradient norms before clipping and the parameters afterwards."""
@@ -234,7 +242,7 @@ def train(params, config, batches):
     losses, norms = [], []
     for step, tokens in enumerate(batches, 1):
         tensors = {name: Tensor(value) for name, value in values.items()}
-        loss = cross_entropy(quartic(Params(tensors), config, tokens[:, :-1]), tokens[:, 1:])
+        loss = training_loss(Params(tensors), config, tokens[:, :-1], tokens[:, 1:], model)
         loss.backward()
         gradients = {name: t.gradient for name, t in tensors.items() if t.gradient is not None}
         norm = np.sqrt(sum((g * g).sum() for g in gradients.values()))

@@ -5,6 +5,9 @@ import numpy as np
 
 import autodiff
 import models
+import multi_stream
+
+AUX_FACTOR = 0.1  # of a recorded diversity loss in the recorded loss
 
 
 def _gradient(tensor):
@@ -19,7 +22,7 @@ def config_of(metadata):
 
 
 def supported(metadata):
-    return metadata["model"] == "quartic" or metadata["model"] in models.MODULES
+    return metadata["model"] in ("quartic", "multi_stream") or metadata["model"] in models.MODULES
 
 
 def replay(tensors, metadata):
@@ -29,7 +32,7 @@ def replay(tensors, metadata):
     p = models.Params(params)
     mask = tensors["input.mask"].astype(bool) if "input.mask" in tensors else None
     if family == "train":
-        losses, norms, final = models.train(p, config, tensors["input.tokens"])
+        losses, norms, final = models.train(p, config, tensors["input.tokens"], metadata["model"])
         return {"output.losses": np.array(losses), "output.grad_norms": np.array(norms),
                 **{f"final.{name}": value for name, value in final.items()}}
     if family == "module":
@@ -40,8 +43,15 @@ def replay(tensors, metadata):
         return {**{f"output.{name}": y.value for name, y in outputs.items()},
                 **{f"grad.input.{name}": _gradient(x) for name, x in inputs.items()},
                 **{f"grad.param.{name}": _gradient(x) for name, x in params.items()}}
-    logits = models.quartic(p, config, tensors["input.tokens"], mask)
+    aux = None
+    if metadata["model"] == "multi_stream":
+        logits, aux = multi_stream.multi_stream(p, config, tensors["input.tokens"], mask)
+    else:
+        logits = models.quartic(p, config, tensors["input.tokens"], mask)
     loss = models.cross_entropy(logits, tensors["input.targets"])
+    extra = {}
+    if "output.aux" in tensors:
+        loss, extra = loss + aux * AUX_FACTOR, {"output.aux": aux.value}
     loss.backward()
-    return {"output.logits": logits.value, "output.loss": loss.value,
+    return {"output.logits": logits.value, "output.loss": loss.value, **extra,
             **{f"grad.{name}": _gradient(x) for name, x in params.items()}}
