@@ -136,6 +136,7 @@ static bool stream_exchange_cases(uint32_t index, quartic_op_case *out) {
         uint32_t transpose;
     } cases[] = {
         {"two streams of two heads", {4, {2, 4, 5, 7}}, 0},
+        {"two streams of eight heads", {4, {1, 16, 9, 8}}, 0},
         {"transposed", {4, {2, 6, 7, 5}}, 1},
         {"one head", {3, {3, 1, 9}}, 0},
         {"one position", {2, {2, 5}}, 0},

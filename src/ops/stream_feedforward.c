@@ -216,7 +216,7 @@ static void stream_feedforward_grad_cpu(const quartic_op_run *run) {
 
 enum {
     CHUNK = 4,           /* hidden units that a lane computes at once, see the shaders */
-    WEIGHT_TILE = 2048,  /* (heads + hidden units) * columns of the weights' shader, in floats each */
+    WEIGHT_TILE = 2000,  /* (heads + hidden units) * (columns + 1) of the weights' shader, 8 bytes each */
     WEIGHT_PAIRS = 2048, /* (unit, head) pairs of a workgroup */
     MOST_SPLITS = 128,   /* partial sums of a weight */
     DEFAULT_COMPUTE_UNITS = 16,
@@ -331,7 +331,7 @@ static weight_cut cut_weights(const quartic_op_call *call, const quartic_gpu_lim
     const uint32_t hidden = hidden_of(call->inputs);
     weight_cut cut = {.units = 64, .columns = 32};
     while (cut.units > 1 && (cut.units * e.heads > WEIGHT_PAIRS || cut.units / 2 >= hidden)) cut.units /= 2;
-    while (cut.columns > 1 && cut.columns * (e.heads + cut.units) > WEIGHT_TILE) cut.columns /= 2;
+    while (cut.columns > 1 && (cut.columns + 1) * (e.heads + cut.units) > WEIGHT_TILE) cut.columns /= 2;
     cut.pairs = (uint32_t)divide_up((uint64_t)cut.units * e.heads, QUARTIC_STREAM_INVOCATIONS);
     cut.unit_groups = (uint32_t)divide_up(hidden, cut.units);
     cut.tiles = (uint32_t)divide_up(e.positions, cut.columns);
@@ -457,6 +457,7 @@ static const struct {
     {"an odd number of heads and units", {4, {1, 5, 9, 9}}, 7, 3, 1e-5f},
     {"one head, one unit", {3, {3, 1, 9}}, 1, 3, 0.25f},
     {"one position", {2, {2, 6}}, 12, 3, 1e-5f},
+    {"two streams of eight heads", {4, {1, 16, 9, 8}}, 32, 3, 1e-5f},
     {"more units than a chunk, no weights", {3, {2, 16, 37}}, 70, 1, 1e-5f},
     {"48 heads, weights alone", {3, {1, 48, 67}}, 96, 2, 1e-5f},
     {"many heads", {3, {1, 130, 5}}, 65, 3, 1e-5f},
