@@ -349,14 +349,17 @@ static inline int run_multi_stream(const char *device_name) {
         cmocka_unit_test(exchanges_start_as_identities), cmocka_unit_test(few_maps_are_stored),
         cmocka_unit_test(models_refuse_what_they_lack),  cmocka_unit_test(diversity_counts_in_the_loss),
     };
+    const int64_t live = quartic_alloc_live();
     if (quartic_device_create(device_name, &device) != QUARTIC_OK) {
         fprintf(stderr, "%s\n", quartic_error_message());
         return 1;
     }
-    int64_t live = quartic_alloc_live();
     int failures = cmocka_run_group_tests_name(device_name, tests, NULL, NULL);
-    if (quartic_alloc_live() != live) ++failures;
     quartic_device_destroy(device);
+    if (quartic_alloc_live() != live) {
+        fprintf(stderr, "%s: memory is left\n", device_name);
+        ++failures;
+    }
     return failures;
 }
 
