@@ -107,7 +107,7 @@ void main() {
             if (slice == 0) args.lse.at[row] = blind ? 0.0 : top[r] + approx_log(total[r]);
             const float inverse = blind ? 0.0 : 1.0 / total[r];
             [[unroll]] for (uint c = 0; c < D4; ++c)
-                store4(args.result, row * D, (slice * D4 + c) * 4, D, inverse * sums[r * D4 + c]);
+                store_four(args.result, row * D, (slice * D4 + c) * 4, inverse * sums[r * D4 + c]);
         }
     }
 }

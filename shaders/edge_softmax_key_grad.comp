@@ -35,7 +35,7 @@ void load_queries(Unit unit, uint first) {
         x_tile[index] = y_tile[index] = vec4(0);
         if (token < args.tokens) {
             x_tile[index] = four_of(args.q, args.q_strides, unit, token, component);
-            y_tile[index] = load4(args.g, int(row_of(unit, token) * D), 1, component, D);
+            y_tile[index] = four_at(args.g, int(row_of(unit, token) * D), 1, component);
         }
     }
     barrier();
@@ -95,8 +95,8 @@ void main() {
     if (token < args.tokens) {
         const uint row = row_of(unit, token);
         [[unroll]] for (uint c = 0; c < D4; ++c) {
-            store4(args.dk, row * D, (slice * D4 + c) * 4, D, dk[c]);
-            store4(args.dv, row * D, (slice * D4 + c) * 4, D, dv[c]);
+            store_four(args.dk, row * D, (slice * D4 + c) * 4, dk[c]);
+            store_four(args.dv, row * D, (slice * D4 + c) * 4, dv[c]);
         }
     }
 }

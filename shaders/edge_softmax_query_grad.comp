@@ -35,7 +35,7 @@ void main() {
     vec4 q[D4], g[D4], dq[D4];
     [[unroll]] for (uint c = 0; c < D4; ++c) {
         q[c] = four_of(args.q, args.q_strides, unit, near, (slice * D4 + c) * 4);
-        g[c] = load4(args.g, int(row * D), 1, (slice * D4 + c) * 4, D);
+        g[c] = four_at(args.g, int(row * D), 1, (slice * D4 + c) * 4);
         dq[c] = vec4(0);
     }
 
@@ -71,5 +71,5 @@ void main() {
     }
 
     if (token < args.tokens)
-        [[unroll]] for (uint c = 0; c < D4; ++c) store4(args.dq, row * D, (slice * D4 + c) * 4, D, dq[c]);
+        [[unroll]] for (uint c = 0; c < D4; ++c) store_four(args.dq, row * D, (slice * D4 + c) * 4, dq[c]);
 }

@@ -9,7 +9,7 @@
 #include "lib/functions.h"
 #include "lib/rows4.glsl"
 
-layout(constant_id = 0) const uint D = 32;
+layout(constant_id = 0) const uint D = 16;
 layout(constant_id = 1) const uint THREADS = 64;
 layout(constant_id = 2) const uint SPLIT = 1;
 layout(constant_id = 3) const uint TILE = 32;
@@ -42,9 +42,21 @@ uint row_of(Unit unit, uint token) {
 int place_of(Unit unit, uint token, int strides[4]) {
     return int(unit.batch) * strides[0] + int(token) * strides[1] + int(unit.head) * strides[2];
 }
-// Components first .. first + 3 of a token's head, zeros beyond D.
+// Components first .. first + 3 of a token's head, zeros beyond D; where slices are whole, none lies beyond.
+const bool WHOLE = D % (4 * SPLIT) == 0;
+
+vec4 four_at(Floats source, int place, int component, uint first) {
+    if (WHOLE) return load4_inside(source, place, component, first);
+    return load4(source, place, component, first, D);
+}
 vec4 four_of(Floats source, int strides[4], Unit unit, uint token, uint first) {
-    return load4(source, place_of(unit, token, strides), ADJACENT != 0 ? 1 : strides[3], first, D);
+    return four_at(source, place_of(unit, token, strides), ADJACENT != 0 ? 1 : strides[3], first);
+}
+void store_four(Floats to, uint place, uint first, vec4 four) {
+    if (WHOLE)
+        store4_inside(to, place, first, four);
+    else
+        store4(to, place, first, D, four);
 }
 uint at_tile(uint token, uint slice) {
     return (token * SPLIT + slice) * D4;

@@ -12,3 +12,13 @@ void store4(Floats to, uint place, uint first, uint width, vec4 four) {
     [[unroll]] for (uint k = 0; k < 4; ++k)
         if (first + k < width) to.at[place + first + k] = four[k];
 }
+
+// The same where all four lie within the row.
+vec4 load4_inside(Floats source, int place, int component, uint first) {
+    const int at = place + int(first) * component;
+    return vec4(source.at[at], source.at[at + component], source.at[at + 2 * component], source.at[at + 3 * component]);
+}
+
+void store4_inside(Floats to, uint place, uint first, vec4 four) {
+    [[unroll]] for (uint k = 0; k < 4; ++k) to.at[place + first + k] = four[k];
+}

@@ -4,6 +4,8 @@
 // head of one sequence; units are numbered heads fastest, then others, then batch.
 // Constants 0..6: width of q and k, width of v, mask (0 none, 1 per token, 2 per pair), causal, axis of the
 // sequence, threads of a group.
+#include "lib/rows4.glsl"
+
 layout(constant_id = 0) const uint D = 16;
 layout(constant_id = 1) const uint DV = 16;
 layout(constant_id = 2) const uint MASK = 0;
@@ -37,19 +39,6 @@ uint row_of(Unit unit, uint position) {
 int place_of(Unit unit, uint position, int strides[4]) {
     return int(unit.batch) * strides[0] + int(unit.other) * strides[1] + int(position) * strides[2] +
            int(unit.head) * strides[3];
-}
-
-// Elements first .. first + 3 of a row of the given width, zeros beyond it.
-vec4 load4(Floats source, int place, int component, uint first, uint width) {
-    vec4 four = vec4(0);
-    [[unroll]] for (uint k = 0; k < 4; ++k)
-        if (first + k < width) four[k] = source.at[place + int(first + k) * component];
-    return four;
-}
-
-void store4(Floats to, uint place, uint first, uint width, vec4 four) {
-    [[unroll]] for (uint k = 0; k < 4; ++k)
-        if (first + k < width) to.at[place + first + k] = four[k];
 }
 
 // Keys at or beyond this position are hidden.
