@@ -22,6 +22,7 @@
 #include "quartic/io.h"
 #include "quartic/model.h"
 #include "quartic/program.h"
+#include "quartic/random.h"
 #include "quartic/status.h"
 #include "quartic/tensor.h"
 #include "quartic/train.h"

@@ -9,10 +9,10 @@
 
 #include <stdint.h>
 
+#include "quartic/random.h" /* quartic_random_bits */
+
 /* Ten rounds over counter[4] with key[2]; the block's four words go to out_words. */
 void quartic_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out_words[4]);
-
-uint32_t quartic_random_bits(uint64_t seed, uint32_t stream, uint64_t index);
 
 /* Uniform in [0, 1): the upper 24 bits, exact in float32. */
 float quartic_random_uniform(uint64_t seed, uint32_t stream, uint64_t index);

@@ -1,0 +1,150 @@
+/* experiment.c: `quartic experiment TASK...`: what edges that attend to edges learn and quadratic
+ * transformers do not. See experiment_tasks.h for the tasks, experiment_contest.h for the contestants,
+ * docs/hypothesis.md for what was found.
+ */
+#include "tool/experiment_attention.h"
+#include "tool/experiment_chart.h"
+#include "tool/experiment_report.h"
+#include "tool/files.h"
+
+#include <string.h>
+
+typedef struct experiment_settings {
+    const char *out, *device, *only;
+    uint32_t quick, steps, seeds, batch, graphs, limit, check, no_map;
+    uint64_t seed;
+} experiment_settings;
+
+static const experiment_settings defaults = {
+    .out = "experiment", .steps = 400, .seeds = 3, .batch = 16, .graphs = 4096, .limit = 120};
+
+static const arg_option options[] = {
+    {"out", "FOLDER", ARG_TEXT, offsetof(experiment_settings, out), 0, 0,
+     "where results.csv, report.md and the pictures go; made if missing"},
+    TOOL_DEVICE_OPTION(experiment_settings),
+    {"quick", NULL, ARG_FLAG, offsetof(experiment_settings, quick), 0, 0,
+     "one size and one learning rate of each baseline, forms without identifiers only"},
+    {"steps", "N", ARG_UINT32, offsetof(experiment_settings, steps), 1, 1e6,
+     "training steps of a form; baselines get four times as many"},
+    {"seeds", "N", ARG_UINT32, offsetof(experiment_settings, seeds), 1, 100, "runs of each contestant"},
+    {"batch", "N", ARG_UINT32, offsetof(experiment_settings, batch), 1, 64, "graphs of a step"},
+    {"graphs", "N", ARG_UINT32, offsetof(experiment_settings, graphs), 64, 1e6, "graphs to train on"},
+    {"seed", "N", ARG_UINT64, offsetof(experiment_settings, seed), 0, 1.8446744073709552e19,
+     "of the graphs and of the identifiers"},
+    {"limit", "SECONDS", ARG_UINT32, offsetof(experiment_settings, limit), 0, 1e6,
+     "longest run; a longer one is cut short, which the table says; 0: none"},
+    {"only", "FORM", ARG_TEXT, offsetof(experiment_settings, only), 0, 0,
+     "one form of edge attention alone, or none, relational or ablated"},
+    {"check", NULL, ARG_FLAG, offsetof(experiment_settings, check), 0, 0,
+     "exit with 1 unless in one of the tasks the best edge form reaches 99% and no baseline more than 90%"},
+    {"no-map", NULL, ARG_FLAG, offsetof(experiment_settings, no_map), 0, 0,
+     "leave out the picture of a learnt edge attention"},
+};
+
+enum { EVALUATIONS = 20 };
+
+static bool known_form(const char *name) {
+    const char *form;
+    for (uint32_t k = 0; (form = contest_form(k)) != NULL; ++k)
+        if (strcmp(form, name) == 0) return true;
+    return strcmp(name, "none") == 0 || strcmp(name, "relational") == 0 || strcmp(name, "ablated") == 0;
+}
+
+/* One task: trains, reports, draws. */
+static bool run_task(const invocation *call, const experiment_task *task, quartic_device *device,
+                     experiment_report *report, bool *inout_separated) {
+    const experiment_settings *settings = call->settings;
+    contest contest = {.command = call->command,
+                       .task = task,
+                       .device = device,
+                       .settings = {.steps = settings->steps,
+                                    .batch = settings->batch,
+                                    .seeds = settings->seeds,
+                                    .train_graphs = settings->graphs,
+                                    .evaluations = EVALUATIONS,
+                                    .limit = settings->limit,
+                                    .quick = settings->quick,
+                                    .seed = settings->seed,
+                                    .only = settings->only}};
+    bool fine = contest_begin(&contest);
+    if (fine) {
+        printf("%s: %s? the more frequent label has %.1f%% of the training labels, %.1f%% of the test's\n",
+               task->name, task->question, 100 * experiment_majority(&contest.train),
+               100 * experiment_majority(&contest.test));
+        fine = contest_run_all(&contest);
+    }
+    const char *map = NULL;
+    if (fine && !settings->no_map) fine = experiment_attention_draw(&contest, settings->out, &map);
+    if (fine) fine = experiment_chart_curves(&contest, settings->out);
+    if (fine) {
+        experiment_report_add(report, &contest, map);
+        printf("\n");
+        experiment_print_table(stdout, &contest);
+        printf("\n");
+        experiment_print_verdict(stdout, &contest);
+        printf("\n");
+        *inout_separated = *inout_separated || contest_separates(&contest);
+    }
+    contest_end(&contest);
+    return fine;
+}
+
+static int run_tasks(const invocation *call, quartic_device *device) {
+    const experiment_settings *settings = call->settings;
+    quartic_device_info info;
+    experiment_report report;
+    bool fine = true, separated = false;
+    if (quartic_device_get_info(device, &info) != QUARTIC_OK) return tool_fail_library(call->command, NULL);
+    if (!tool_make_folder(call->command, settings->out) ||
+        !experiment_report_open(call->command, settings->out, info.name, &report))
+        return EXIT_FAILED;
+    for (uint32_t k = 0; k < call->operand_count && fine; ++k)
+        fine = run_task(call, experiment_task_named(call->operands[k]), device, &report, &separated);
+    fine = experiment_report_close(call->command, &report) && fine;
+    if (!fine) return EXIT_FAILED;
+    printf("%s/results.csv and %s/report.md are written.\n", settings->out, settings->out);
+    if (settings->check && !separated)
+        return tool_fail(
+            call->command, NULL,
+            "in no task does an edge form reach 99%% where every quadratic baseline stays at or below "
+            "90%%");
+    return EXIT_DONE;
+}
+
+static int run(const invocation *call) {
+    const experiment_settings *settings = call->settings;
+    for (uint32_t k = 0; k < call->operand_count; ++k)
+        if (experiment_task_named(call->operands[k]) == NULL)
+            return tool_fail_usage(call->command,
+                                   "there is no task %s; there are cycles, foaf, foaf24, compose and set",
+                                   call->operands[k]);
+    if (settings->only != NULL && !known_form(settings->only))
+        return tool_fail_usage(call->command, "there is no contestant %s", settings->only);
+    quartic_device *device = tool_open_device(call->command, settings->device);
+    if (device == NULL) return EXIT_FAILED;
+    const int code = run_tasks(call, device);
+    quartic_device_destroy(device);
+    return code;
+}
+
+const command command_experiment = {
+    .name = "experiment",
+    .operands = "TASK...",
+    .summary = "what edge attention learns and quadratic transformers do not",
+    .details =
+        "TASK: cycles (does a 3-regular graph hold a triangle), foaf, foaf24 (is there an l with i -> l -> "
+        "j, "
+        "among 14 or 24 nodes), compose (is g(f(i)) = j), set (does the card that completes i and j lie on "
+        "the "
+        "table). Trains a small transformer with each form of edge attention, and quadratic baselines with "
+        "more "
+        "parameters, layers, steps and learning rates, on graphs drawn from a seed; test graphs are never "
+        "trained on.",
+    .options = options,
+    .option_count = sizeof options / sizeof options[0],
+    .least_operands = 1,
+    .most_operands = 16,
+    .defaults = &defaults,
+    .settings_bytes = sizeof defaults,
+    .run = run,
+};

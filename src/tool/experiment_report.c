@@ -1,0 +1,106 @@
+/* experiment_report.c: results as files. See experiment_report.h. */
+#include "tool/experiment_report.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "tool/files.h"
+
+static FILE *create(const command *command, const char *folder, const char *name) {
+    char path[TOOL_PATH_BYTES];
+    if (!tool_join(command, folder, name, path)) return NULL;
+    FILE *stream = fopen(path, "w");
+    if (stream == NULL) tool_fail(command, NULL, "cannot write %s: %s", path, strerror(errno));
+    return stream;
+}
+
+bool experiment_report_open(const command *command, const char *folder, const char *device,
+                            experiment_report *out_report) {
+    *out_report = (experiment_report){.csv = create(command, folder, "results.csv")};
+    if (out_report->csv != NULL) out_report->markdown = create(command, folder, "report.md");
+    if (out_report->markdown == NULL) {
+        if (out_report->csv != NULL) fclose(out_report->csv);
+        return false;
+    }
+    fprintf(out_report->csv,
+            "task,contestant,kind,form,identifiers,depth,dim,parameters,rate,seed,chosen,chance,"
+            "step,loss,accuracy,run_seconds\n");
+    fprintf(out_report->markdown, "# Results\n\nDevice: %s.\n", device);
+    return true;
+}
+
+static void add_points(FILE *stream, const contest *contest) {
+    const double chance = experiment_majority(&contest->test);
+    for (uint32_t k = 0; k < contest->run_count; ++k) {
+        const contest_run *run = &contest->runs[k];
+        const contestant *who = run->who;
+        for (uint32_t p = 0; p < run->point_count; ++p) {
+            const contest_point *point = &run->points[p];
+            fprintf(stream, "%s,\"%s\",%s,%s,%d,%u,%u,%llu,%g,%u,%d,%.4f,%u,", contest->task->name, who->name,
+                    who->baseline ? "quadratic" : "edges", who->form, who->identifiers, who->depth,
+                    who->config.dim, (unsigned long long)who->parameters, (double)run->rate, run->seed,
+                    run->chosen, chance, point->step);
+            if (!isnan(point->loss)) fprintf(stream, "%.6f", point->loss);
+            fprintf(stream, ",%.6f,%.3f\n", point->accuracy, run->seconds);
+        }
+    }
+}
+
+void experiment_print_table(FILE *stream, const contest *contest) {
+    fprintf(
+        stream,
+        "| contestant | parameters | rate | steps | accuracy | range over seeds | 99%% by step | seconds |\n"
+        "|---|--:|--:|--:|--:|--:|--:|--:|\n");
+    for (uint32_t k = 0; k < contest->contestant_count; ++k) {
+        const contestant *who = &contest->contestants[k];
+        const contest_score score = contest_score_of(contest, who);
+        if (score.runs == 0) continue;
+        char solved[16] = "-";
+        if (score.solved_step > 0) snprintf(solved, sizeof solved, "%u", score.solved_step);
+        fprintf(stream, "| %s%s | %llu | %g | %u%s | %.1f%% | %.1f-%.1f%% (%u) | %s | %.1f |\n",
+                who->baseline ? "quadratic: " : "", who->name, (unsigned long long)who->parameters,
+                (double)score.rate, who->steps, score.cut_short ? ", cut short" : "", 100 * score.mean,
+                100 * score.least, 100 * score.most, score.runs, solved, score.seconds / score.runs);
+    }
+}
+
+void experiment_print_verdict(FILE *stream, const contest *contest) {
+    const contestant *form = contest_best(contest, false), *baseline = contest_best(contest, true);
+    if (form == NULL || baseline == NULL) {
+        fprintf(stream, "%s: nothing to compare.\n", contest->task->name);
+        return;
+    }
+    fprintf(stream,
+            "%s: the best edge form (%s) reaches %.1f%%, the best quadratic baseline (%s) %.1f%%: %s.\n",
+            contest->task->name, form->name, 100 * contest_score_of(contest, form).mean, baseline->name,
+            100 * contest_score_of(contest, baseline).mean,
+            contest_separates(contest) ? "separated" : "not separated");
+}
+
+void experiment_report_add(experiment_report *report, const contest *contest, const char *map_name) {
+    const contest_settings *settings = &contest->settings;
+    add_points(report->csv, contest);
+    fprintf(
+        report->markdown,
+        "\n## %s\n\n%s? %u training graphs, %u test graphs, batch %u, %u steps (quadratic: see the table). "
+        "The more frequent label has %.1f%% of the training labels and %.1f%% of the test's.\n\n",
+        contest->task->name, contest->task->question, contest->train.graphs, contest->test.graphs,
+        settings->batch, settings->steps, 100 * experiment_majority(&contest->train),
+        100 * experiment_majority(&contest->test));
+    experiment_print_table(report->markdown, contest);
+    fputc('\n', report->markdown);
+    experiment_print_verdict(report->markdown, contest);
+    fprintf(report->markdown, "\n![accuracy against steps](%s.svg)\n", contest->task->name);
+    if (map_name != NULL) fprintf(report->markdown, "\n![a learnt edge attention](%s.svg)\n", map_name);
+    fflush(report->csv);
+    fflush(report->markdown);
+}
+
+bool experiment_report_close(const command *command, experiment_report *report) {
+    const bool broken = ferror(report->csv) || ferror(report->markdown);
+    const bool closed = fclose(report->csv) == 0;
+    if (fclose(report->markdown) == 0 && closed && !broken) return true;
+    tool_fail(command, NULL, "results.csv or report.md could not be written whole: %s", strerror(errno));
+    return false;
+}

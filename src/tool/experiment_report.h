@@ -1,0 +1,25 @@
+/* experiment_report.h: results.csv with every evaluation of every run, and report.md with the tables. */
+#ifndef QUARTIC_TOOL_EXPERIMENT_REPORT_H
+#define QUARTIC_TOOL_EXPERIMENT_REPORT_H
+
+#include <stdio.h>
+
+#include "tool/experiment_contest.h"
+
+typedef struct experiment_report {
+    FILE *csv, *markdown;
+} experiment_report;
+
+/* Creates FOLDER/results.csv and FOLDER/report.md. On failure prints why and returns false. */
+bool experiment_report_open(const command *command, const char *folder, const char *device,
+                            experiment_report *out_report);
+void experiment_report_add(experiment_report *report, const contest *contest, const char *map_name);
+/* False, with a sentence, if something was not written. */
+bool experiment_report_close(const command *command, experiment_report *report);
+
+/* The table of a contest as Markdown. */
+void experiment_print_table(FILE *stream, const contest *contest);
+/* One sentence: the best form against the best baseline. */
+void experiment_print_verdict(FILE *stream, const contest *contest);
+
+#endif
