@@ -43,8 +43,8 @@ bool contest_config(const command *command, const experiment_task *task, const c
     config.num_edge_types = ablated ? 0 : task->edge_types;
     config.dim = config.dim_edges = width;
     config.depth = depth;
-    config.heads = config.linear_heads = HEADS;
-    config.dim_head = config.linear_dim_head = width * DIM_HEAD / WIDTH;
+    config.heads = config.linear_heads = config.edge_heads = HEADS;
+    config.dim_head = config.linear_dim_head = config.edge_dim_head = width * DIM_HEAD / WIDTH;
     config.ff_mult = 2;
     config.max_seq_len = task->n;
     config.num_residual_streams = 1;

@@ -147,15 +147,47 @@ static bool draw_set(const experiment_task *task, experiment_source *source, uin
 }
 
 static const experiment_task tasks[] = {
-    {"cycles", "does a 3-regular graph of 12 equal nodes hold a triangle", CYCLES_NODES, 1, 2,
-     QUARTIC_READOUT_GRAPH, 512, draw_cycles},
-    {"foaf", "is there an l with i -> l -> j, among 14 nodes", 14, 1, 2, QUARTIC_READOUT_EDGE, 64, draw_foaf},
-    {"foaf24", "is there an l with i -> l -> j, among 24 nodes", 24, 1, 2, QUARTIC_READOUT_EDGE, 64,
-     draw_foaf},
-    {"compose", "is g(f(i)) = j, among 16 nodes", FUNCTION_NODES, 1, 4, QUARTIC_READOUT_EDGE, 128,
-     draw_compose},
-    {"set", "does the card that completes i and j lie on the table of 8", CARDS, DECK, 0,
-     QUARTIC_READOUT_EDGE, 128, draw_set},
+    {.name = "cycles",
+     .question = "does a 3-regular graph of 12 equal nodes hold a triangle",
+     .n = CYCLES_NODES,
+     .tokens = 1,
+     .edge_types = 2,
+     .readout = QUARTIC_READOUT_GRAPH,
+     .test_graphs = 512,
+     .draw = draw_cycles},
+    {.name = "foaf",
+     .question = "is there an l with i -> l -> j, among 14 nodes",
+     .n = 14,
+     .tokens = 1,
+     .edge_types = 2,
+     .balanced_by_type = true,
+     .readout = QUARTIC_READOUT_EDGE,
+     .test_graphs = 64,
+     .draw = draw_foaf},
+    {.name = "foaf24",
+     .question = "is there an l with i -> l -> j, among 24 nodes",
+     .n = 24,
+     .tokens = 1,
+     .edge_types = 2,
+     .balanced_by_type = true,
+     .readout = QUARTIC_READOUT_EDGE,
+     .test_graphs = 64,
+     .draw = draw_foaf},
+    {.name = "compose",
+     .question = "is g(f(i)) = j, among 16 nodes",
+     .n = FUNCTION_NODES,
+     .tokens = 1,
+     .edge_types = 4,
+     .readout = QUARTIC_READOUT_EDGE,
+     .test_graphs = 128,
+     .draw = draw_compose},
+    {.name = "set",
+     .question = "does the card that completes i and j lie on the table of 8",
+     .n = CARDS,
+     .tokens = DECK,
+     .readout = QUARTIC_READOUT_EDGE,
+     .test_graphs = 128,
+     .draw = draw_set},
 };
 
 const experiment_task *experiment_task_at(uint32_t index) {
@@ -203,18 +235,30 @@ uint64_t experiment_mark(const experiment_task *task, const experiment_graph *gr
 
 /* ---- data ---- */
 
-/* Masks random targets of the more frequent label until both are equally many. */
-static void balance(experiment_source *source, int32_t *targets, uint32_t count) {
-    uint32_t of[2] = {0, 0};
-    for (uint32_t k = 0; k < count; ++k)
-        if (targets[k] >= 0) ++of[targets[k]];
-    const int32_t frequent = of[1] > of[0];
-    uint32_t left = of[frequent], keep = of[1 - frequent]; /* each is kept with probability keep / left */
-    for (uint32_t k = 0; k < count; ++k) {
-        if (targets[k] != frequent) continue;
-        const bool kept = experiment_below(source, left--) < keep;
-        keep -= kept;
-        if (!kept) targets[k] = -1;
+/* What the edges of a pair themselves tell: their types in both directions, where the task asks to balance
+ * pairs of each such kind by themselves. */
+static uint32_t kind_of(const experiment_task *task, const experiment_graph *graph, uint32_t target) {
+    if (!task->balanced_by_type) return 0;
+    const uint32_t n = task->n, i = target / n, j = target % n;
+    return (uint32_t)graph->edge_types[i * n + j] * task->edge_types + (uint32_t)graph->edge_types[j * n + i];
+}
+
+/* Masks random targets of the more frequent label until both are equally many, kind by kind. */
+static void balance(const experiment_task *task, experiment_source *source, const experiment_graph *graph) {
+    const uint32_t count = task->n * task->n,
+                   kinds = task->balanced_by_type ? task->edge_types * task->edge_types : 1;
+    for (uint32_t kind = 0; kind < kinds; ++kind) {
+        uint32_t of[2] = {0, 0};
+        for (uint32_t k = 0; k < count; ++k)
+            if (graph->targets[k] >= 0 && kind_of(task, graph, k) == kind) ++of[graph->targets[k]];
+        const int32_t frequent = of[1] > of[0];
+        uint32_t left = of[frequent], keep = of[1 - frequent]; /* each is kept with probability keep / left */
+        for (uint32_t k = 0; k < count; ++k) {
+            if (graph->targets[k] != frequent || kind_of(task, graph, k) != kind) continue;
+            const bool kept = experiment_below(source, left--) < keep;
+            keep -= kept;
+            if (!kept) graph->targets[k] = -1;
+        }
     }
 }
 
@@ -243,7 +287,7 @@ void experiment_data_draw(const experiment_task *task, uint64_t seed, experiment
             out_data->marks[index] = experiment_mark(task, &graph);
             fine = (out_data->marks[index] % TEST_SHARE == 0) == (part == EXPERIMENT_TEST);
         } while (!fine);
-        if (task->readout == QUARTIC_READOUT_EDGE) balance(&source, graph.targets, per_graph);
+        if (task->readout == QUARTIC_READOUT_EDGE) balance(task, &source, &graph);
     }
 }
 

@@ -43,6 +43,8 @@ typedef struct experiment_task {
     const char *name, *question;
     uint32_t n, tokens, edge_types; /* sizes; edge_types 0: none are given */
     quartic_readout readout;        /* edge or graph */
+    bool balanced_by_type; /* pairs with an edge and pairs without are balanced apart: the edge tells nothing
+                            */
     uint32_t test_graphs;
     /* Draws one graph with its full labels; label: the one wanted of a whole graph. False: to be drawn again.
      */
