@@ -95,7 +95,8 @@ static bool edges_of_layer(const command *command, quartic_model *model, const q
         fine = first_edges(command, model, in, out_edges);
     else if (fine)
         memcpy(out_edges, readout.edges + (layer - 1) * pairs * width, pairs * width * sizeof(float));
-    float *mix = fine ? fetch(command, model, "layers.%u.0.0.to_edges_out.0.weight", layer) : NULL; // (De, h)
+    float *mix =
+        fine ? fetch(command, model, "layers.%u.0.0.branch.to_edges_out.0.weight", layer) : NULL; // (De, h)
     for (size_t pair = 0; mix != NULL && pair < pairs; ++pair)
         for (size_t d = 0; d < width; ++d)
             for (size_t h = 0; h < heads; ++h)

@@ -36,7 +36,11 @@ const char *contest_form(uint32_t index) {
 
 bool contest_config(const command *command, const experiment_task *task, const char *form, bool identifiers,
                     uint32_t width, uint32_t depth, quartic_model_config *out_config) {
-    const bool relational = strcmp(form, "relational") == 0, ablated = strcmp(form, "ablated") == 0;
+    const bool ablated = strcmp(form, "ablated") == 0, baseline = ablated || strcmp(form, "none") == 0;
+    /* In the quartic model equal nodes send equal values and stay equal, whatever their edges: where the
+     * nodes are read out, the forms are layers of the relational model, whose values hold edges. */
+    const bool relational =
+        strcmp(form, "relational") == 0 || (task->readout == QUARTIC_READOUT_GRAPH && !baseline);
     quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
     config.model = relational ? QUARTIC_MODEL_RELATIONAL : QUARTIC_MODEL_QUARTIC;
     config.num_tokens = identifiers ? task->n : task->tokens;
@@ -52,7 +56,8 @@ bool contest_config(const command *command, const experiment_task *task, const c
     config.readout = task->readout;
     config.num_classes = CLASSES;
     char text[128];
-    snprintf(text, sizeof text, "{\"edge_attention\": \"%s\"}", relational || ablated ? "none" : form);
+    snprintf(text, sizeof text, "{\"edge_attention\": \"%s\"}",
+             strcmp(form, "relational") == 0 || ablated ? "none" : form);
     if (quartic_model_config_read_json(&config, text) != QUARTIC_OK)
         return tool_fail_library(command, NULL), false;
     *out_config = config;

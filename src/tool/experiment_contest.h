@@ -1,6 +1,7 @@
 /* experiment_contest.h: who learns the tasks of `quartic experiment`, and how their learning is recorded.
  *
- * The forms: a small QuarticTransformer with one form of edge attention each. The quadratic baselines: the
+ * The forms: a small QuarticTransformer with one form of edge attention each (where the nodes are read out: a
+ * RelationalTransformer). The quadratic baselines: the
  * same transformer whose edges never see other edges ("none": edges bias the node attention, take up its maps
  * and pass through a feedforward; "relational": the RelationalTransformer), and one that is not given the
  * edges at all ("ablated"). Baselines get as many parameters as the largest form, or four times as many,
