@@ -123,16 +123,17 @@ static bool list_contestants(contest *contest) {
         }
     static const struct {
         uint32_t depth, size;
-        bool quick;
-    } sizes[] = {{2, 1, true}, {2, 4, false}, {4, 1, false}, {6, 4, false}};
+        bool quick, relational;
+    } sizes[] = {{2, 1, true, true}, {6, 1, false, false}, {4, 4, false, true}};
     static const char *const kinds[] = {"none", "relational", "ablated"};
-    for (uint32_t kind = 0; kind < sizeof kinds / sizeof kinds[0]; ++kind)
+    enum { NONE, RELATIONAL, ABLATED, KINDS };
+    for (uint32_t kind = 0; kind < KINDS; ++kind)
         for (uint32_t ids = 0; ids <= given; ++ids)
             for (uint32_t k = 0; k < sizeof sizes / sizeof sizes[0]; ++k) {
-                const bool ablated = kind == 2;
                 /* Without edges there is nothing to learn, at any size; without identifiers there is proof.
                  */
-                if (ablated && (!given || quick || k != 0)) continue;
+                if (kind == ABLATED && (!given || quick || k != 0)) continue;
+                if (kind == RELATIONAL && !sizes[k].relational) continue;
                 if ((quick && !sizes[k].quick) || (given && !ids && k != 0)) continue;
                 if (!join(contest, add(contest, kinds[kind], true, ids, sizes[k].depth, sizes[k].size),
                           largest * sizes[k].size))

@@ -56,16 +56,17 @@ static bool draw_cycles(const experiment_task *task, experiment_source *source, 
     return triangle == label;
 }
 
-/* Arrows out of every node and into it: about half of the pairs then have a way of two, since the number of
- * ways is about Poisson of mean degree^2 / n, and the nearest square to n log 2 is taken. */
+/* Arrows out of every node and into it: the nearest square to n log 2 of them, since the ways of two that
+ * reach another node are about Poisson of mean degree^2 / n, so that about half of the pairs have one. */
 static uint32_t foaf_degree(uint32_t n) {
     uint32_t degree = 1;
     while (2 * degree * degree + 2 * degree + 1 < 2 * (uint32_t)(0.693 * n)) ++degree;
     return degree;
 }
 
-/* Each node gets an arrow to its place in `degree` random permutations that have no pair in common and leave
- * no node in place. All nodes send and get equally many arrows, so that counting them tells nothing. */
+/* Each node gets an arrow to its place in `degree` random permutations, without loops, without an arrow twice
+ * and without one in both directions. All nodes send and get equally many, and none is answered, so that
+ * counting tells nothing. */
 static bool draw_foaf(const experiment_task *task, experiment_source *source, uint32_t label,
                       const experiment_graph *graph) {
     (void)label;
@@ -77,7 +78,8 @@ static bool draw_foaf(const experiment_task *task, experiment_source *source, ui
         bool fits = true;
         experiment_permutation(source, n, order);
         for (uint32_t i = 0; i < n && fits; ++i)
-            fits = order[i] != i && graph->edge_types[i * n + order[i]] == 0;
+            fits = order[i] != i && order[order[i]] != i && graph->edge_types[i * n + order[i]] == 0 &&
+                   graph->edge_types[order[i] * n + i] == 0;
         for (uint32_t i = 0; i < n && fits; ++i) graph->edge_types[i * n + order[i]] = 1;
         drawn += fits;
     }

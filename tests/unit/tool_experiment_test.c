@@ -162,6 +162,8 @@ static void check_degrees(const experiment_task *task, const experiment_data *tr
                 if (undirected) assert_int_equal(type_of(types, n, i, j), type_of(types, n, j, i));
             }
             assert_int_equal(type_of(types, n, i, i), 0);
+            for (uint32_t j = 0; j < n && !undirected; ++j)
+                assert_int_equal(type_of(types, n, i, j) * type_of(types, n, j, i), 0);
             assert_int_equal(out, degree);
             assert_int_equal(in, degree);
         }
