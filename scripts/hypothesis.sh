@@ -28,7 +28,7 @@ if [ $quick = 1 ]; then
   settings="--quick --seeds 1 --steps 150 --limit 40"
 else
   tasks="foaf24 foaf compose set cycles"
-  settings="--seeds 3 --steps 200 --limit 60"
+  settings="--seeds 3 --steps 150 --limit 60"
 fi
 
 # run NAME ARGUMENTS..: one run with its own folder and log.
