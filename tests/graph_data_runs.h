@@ -567,4 +567,35 @@ static inline void dataset_runs_resume(void **state) {
     quartic_free(set);
 }
 
+static inline void failed_dataset_allocations_leave_nothing(void **state) {
+    (void)state;
+    graph_set *set = make_set(QUARTIC_READOUT_EDGE);
+    quartic_model_config config = graph_config(&graph_kinds[0]);
+    config.readout = QUARTIC_READOUT_EDGE;
+    quartic_model *model;
+    assert_ok(quartic_model_create(device, &config, &model));
+    quartic_dataset *dataset;
+    quartic_evaluation evaluation;
+    assert_ok(open_set(set, 4, &dataset));
+    assert_ok(quartic_dataset_evaluate(dataset, model, SET_GRAPHS, &evaluation)); /* compiles the program */
+    quartic_dataset_close(dataset);
+    const int64_t live = quartic_alloc_live();
+    quartic_status status = QUARTIC_OUT_OF_MEMORY;
+    assert_ok(quartic_safetensors_save(set_path(), set->tensors, 4, NULL, 0));
+    uint32_t failures = 0;
+    for (uint64_t nth = 1; status != QUARTIC_OK; ++nth, ++failures) {
+        quartic_alloc_fail_at(nth);
+        status = quartic_dataset_open(set_path(), &dataset);
+        if (status == QUARTIC_OK) status = quartic_dataset_evaluate(dataset, model, SET_GRAPHS, &evaluation);
+        quartic_alloc_fail_at(0);
+        if (status != QUARTIC_OK) assert_int_equal(status, QUARTIC_OUT_OF_MEMORY);
+        quartic_dataset_close(dataset);
+        assert_int_equal(quartic_alloc_live(), live);
+    }
+    assert_true(failures > 10);
+    remove(set_path());
+    quartic_model_destroy(model);
+    quartic_free(set);
+}
+
 #endif

@@ -34,6 +34,7 @@ int main(void) {
         cmocka_unit_test(files_are_checked),
         cmocka_unit_test(epochs_are_permutations),
         cmocka_unit_test(dataset_runs_resume),
+        cmocka_unit_test(failed_dataset_allocations_leave_nothing),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);
 }

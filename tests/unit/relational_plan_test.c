@@ -1,0 +1,107 @@
+/* relational_plan_test.c: the GPU plans of relational_scores and its adjoint: groups, splits, scratch and
+ * limits. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "ops/relational_scores.h"
+#include "shaders/matmul_reduce.args.h"
+#include "shaders/relational_form_grad.args.h"
+
+static const quartic_gpu_limits limits = {
+    .max_shared_bytes = 32768, .max_invocations = 256, .subgroup_size = 32, .compute_units = 20};
+
+typedef struct planned {
+    quartic_layout inputs[QUARTIC_RELATIONAL_INPUTS], outputs[2];
+    quartic_dispatch_list list;
+} planned;
+
+static planned plan(uint32_t b, uint32_t n, uint32_t heads, uint32_t dim, bool form, bool backward) {
+    planned x;
+    memset(&x, 0, sizeof x);
+    const quartic_shape shapes[] = {QUARTIC_SHAPE(b, n, n, dim), QUARTIC_SHAPE(b, heads, dim, n),
+                                    QUARTIC_SHAPE(b, heads, n, dim), QUARTIC_SHAPE(heads, dim, dim),
+                                    QUARTIC_SHAPE(b, heads, n, n)};
+    for (uint32_t k = 0; k < QUARTIC_RELATIONAL_INPUTS; ++k)
+        if (k != QUARTIC_RELATIONAL_FORM || form)
+            x.inputs[k] = quartic_layout_contiguous(QUARTIC_FLOAT32, &shapes[k]);
+    quartic_op_call call = {
+        .input_count = QUARTIC_RELATIONAL_INPUTS, .inputs = x.inputs, .outputs = x.outputs};
+    const quartic_op *op = backward ? &quartic_op_relational_scores_grad : &quartic_op_relational_scores;
+    assert_int_equal(op->infer(&call, x.outputs, &call.output_count), QUARTIC_OK);
+    assert_int_equal(op->gpu(&call, &limits, &x.list), QUARTIC_OK);
+    return x;
+}
+
+static void a_group_takes_64_senders_of_a_head(void **state) {
+    (void)state;
+    planned x = plan(2, 65, 3, 17, true, false);
+    assert_int_equal(x.list.count, 1);
+    assert_int_equal(x.list.items[0].groups[0], 2 * 65 * 3 * 2);
+    assert_int_equal(x.list.items[0].spec[1], 32); /* columns of a tile for 17 components */
+    assert_int_equal(x.list.items[0].spec[4], 128);
+    assert_int_equal(x.list.scratch_bytes, 0);
+}
+
+static void every_plan_keeps_the_limits(void **state) {
+    (void)state;
+    static const uint32_t dims[] = {1, 16, 17, 33, 64, 65, 300};
+    for (uint32_t k = 0; k < sizeof dims / sizeof dims[0]; ++k)
+        for (uint32_t backward = 0; backward < 2; ++backward) {
+            planned x = plan(1, 70, 2, dims[k], true, backward);
+            for (uint32_t d = 0; d < x.list.count; ++d) {
+                const quartic_dispatch *dispatch = &x.list.items[d];
+                /* The last constant of the op's own shaders is the number of threads. */
+                if (strncmp(dispatch->shader, "relational", 10) == 0)
+                    assert_in_range(dispatch->spec[dispatch->spec_count - 1], 1, 256);
+                assert_true(dispatch->flops > 0);
+                for (uint32_t p = 0; p < dispatch->pointer_count; ++p)
+                    if (dispatch->pointers[p].kind == QUARTIC_OPERAND_SCRATCH)
+                        assert_true(dispatch->pointers[p].byte_offset + dispatch->pointers[p].bytes <=
+                                    x.list.scratch_bytes);
+            }
+        }
+}
+
+/* The splits of the edges cover each edge once, and their parts are all added. */
+static void splits_cover_all_edges(void **state) {
+    (void)state;
+    planned x = plan(1, 128, 8, 32, true, true);
+    assert_int_equal(x.list.count, 3);
+    assert_string_equal(x.list.items[1].shader, "relational_form_grad");
+    assert_string_equal(x.list.items[2].shader, "matmul_reduce");
+    quartic_relational_form_grad_args parts;
+    quartic_matmul_reduce_args reduce;
+    memcpy(&parts, x.list.items[1].args, sizeof parts);
+    memcpy(&reduce, x.list.items[2].args, sizeof reduce);
+    assert_true(reduce.splits > 1);
+    assert_int_equal(parts.edges, 128 * 128);
+    assert_true((uint64_t)parts.rows * reduce.splits >= parts.edges);
+    assert_true((uint64_t)parts.rows * (reduce.splits - 1) < parts.edges);
+    assert_int_equal(parts.groups, 8 * reduce.splits);
+    assert_int_equal(reduce.count, 8 * 32 * 32);
+    assert_true(x.list.scratch_bytes >= 4ull * reduce.count * reduce.splits);
+}
+
+static void small_or_formless_adjoints_need_no_scratch(void **state) {
+    (void)state;
+    planned x = plan(1, 5, 2, 3, true, true);
+    assert_int_equal(x.list.count, 2);
+    assert_int_equal(x.list.scratch_bytes, 0);
+    x = plan(1, 128, 2, 32, false, true);
+    assert_int_equal(x.list.count, 1);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_group_takes_64_senders_of_a_head),
+        cmocka_unit_test(every_plan_keeps_the_limits),
+        cmocka_unit_test(splits_cover_all_edges),
+        cmocka_unit_test(small_or_formless_adjoints_need_no_scratch),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
