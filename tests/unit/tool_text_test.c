@@ -26,7 +26,6 @@ static void the_text_is_long_plain_and_of_known_entropy(void **state) {
 
 static void the_script_makes_the_same_bytes(void **state) {
     (void)state;
-    if (system("python3 -c '' 2>/dev/null") != 0) skip();
     assert_int_equal(
         system("cd '" QUARTIC_TEST_SOURCE "' && python3 scripts/make_text.py | cmp - data/tales.txt"), 0);
 }
