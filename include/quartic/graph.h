@@ -175,6 +175,27 @@ QUARTIC_API quartic_value quartic_l2_norm(quartic_graph *graph, quartic_value x,
 /* Layer norm with biased variance; weight (D), bias (D). */
 QUARTIC_API quartic_value quartic_layer_norm(quartic_graph *graph, quartic_value x, quartic_value weight,
                                              quartic_value bias, float eps);
+/* Products fused with what stands before and after them, so that a row is read and written once: for the n^2
+ * rows of edges. Each equals the composition that its comment names.
+ *
+ * out_products[p] (.., N_p) = norm(x) weights[p]^T for count <= 4 weights (N_p, K), x (.., K), with scale as
+ * in rms_norm or, if l2, l2_norm. Bit p of raw: weights[p] multiplies x itself. alpha multiplies
+ * out_products[0].
+ */
+typedef struct quartic_norm_linear_options {
+    uint32_t l2, raw;
+    float eps, scale_offset, alpha;
+} quartic_norm_linear_options;
+QUARTIC_API void quartic_norm_linear(quartic_graph *graph, quartic_value x, quartic_value scale,
+                                     const quartic_value *weights, uint32_t count,
+                                     const quartic_norm_linear_options *options, quartic_value *out_products);
+/* (x * sigmoid(gates)) weight^T + addend: x (.., H D), gates (.., H), one for D elements each, weight (N, H
+ * D); addend (.., N) or no value. */
+QUARTIC_API quartic_value quartic_gated_linear(quartic_graph *graph, quartic_value x, quartic_value gates,
+                                               quartic_value weight, quartic_value addend);
+/* gelu(x) weight^T + addend: x (.., K), weight (N, K); addend (.., N) or no value. */
+QUARTIC_API quartic_value quartic_gelu_linear(quartic_graph *graph, quartic_value x, quartic_value weight,
+                                              quartic_value addend);
 /* Softmax over j of sim (b, h, i, j). mask int32 (b, j) or no value: 0 hides key j. causal: j > i is hidden.
  * Hidden entries give 0; a row with no visible key gives zeros. */
 QUARTIC_API quartic_value quartic_softmax(quartic_graph *graph, quartic_value sim, quartic_value mask,

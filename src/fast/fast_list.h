@@ -16,6 +16,9 @@
     X(l2_norm_grad)                                                                                          \
     X(layer_norm)                                                                                            \
     X(layer_norm_grad)                                                                                       \
+    /* row_linear.c */                                                                                       \
+    X(norm_linear)                                                                                           \
+    X(gated_linear)                                                                                          \
     /* softmax.c */                                                                                          \
     X(softmax)                                                                                               \
     X(softmax_grad)                                                                                          \

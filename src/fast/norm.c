@@ -6,8 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "fast/norm_fast.h"
 #include "fast/parts.h"
-#include "ops/norm.h"
 
 /* All rows share these; weights is scale + offset, or ones. */
 typedef struct norm_job {
@@ -107,8 +107,13 @@ static void adjoint_rows(const norm_job *job, uint64_t begin, uint64_t end, floa
     }
 }
 
-/* scale + offset or ones into weights (width). */
-static void set_weights(const norm_attrs *attrs, const float *scale, uint32_t width, float *weights) {
+void quartic_fast_norm_rows(const norm_attrs *attrs, const float *weights, const float *x, float *y,
+                            uint64_t rows, uint32_t width) {
+    const norm_job job = {.attrs = *attrs, .width = width, .x = x, .weights = weights, .result = y};
+    forward_rows(&job, 0, rows);
+}
+
+void quartic_fast_norm_weights(const norm_attrs *attrs, const float *scale, uint32_t width, float *weights) {
     for (uint32_t d = 0; d < width; ++d) weights[d] = scale == NULL ? 1.0f : scale[d] + attrs->offset;
 }
 
@@ -127,7 +132,7 @@ static void norm_run(const quartic_op_run *run) {
                     .weights = run->scratch,
                     .result = run->outputs[0].data};
     if (job.attrs.kind == QUARTIC_NORM_LAYER) job.bias = run->inputs[2].data;
-    set_weights(&job.attrs, run->inputs[1].data, width, run->scratch);
+    quartic_fast_norm_weights(&job.attrs, run->inputs[1].data, width, run->scratch);
     uint32_t parts = quartic_parts(rows * width, run->threads);
 #pragma omp parallel for num_threads(parts) schedule(static) if (parts > 1)
     for (uint32_t p = 0; p < parts; ++p)
@@ -151,7 +156,7 @@ static void norm_grad_run(const quartic_op_run *run) {
                     .weights = weights};
     uint32_t wants = job.attrs.wants;
     if (wants & QUARTIC_NORM_WANT_X) job.result = run->outputs[0].data;
-    set_weights(&job.attrs, run->inputs[2].data, width, weights);
+    quartic_fast_norm_weights(&job.attrs, run->inputs[2].data, width, weights);
     uint32_t parts = quartic_parts(2 * rows * width, run->threads);
     memset(sums, 0, 2 * (size_t)parts * width * sizeof(float));
 #pragma omp parallel for num_threads(parts) schedule(static) if (parts > 1)

@@ -1,0 +1,444 @@
+/* row_linear.c: norm_linear and gated_linear, products fused with what stands before and after them, so that
+ * an edge's row is read once and written once.
+ *
+ *     norm_linear    y_p = x' W_p^T, p < 4, with x' = norm(x) (rms or l2, see norm.c), or x' = x for the
+ * weights in attrs.raw; y_0 is multiplied by alpha gated_linear   y = x' W^T + addend, with x'[h, d] = x[h,
+ * d] * sigmoid(gates[h]) for heads of K / H elements, or x' = gelu(x)
+ *
+ * x (.., K) are rows of any number of axes, W_p (N_p, K), y_p (.., N_p). Each equals the composition of norm
+ * or elementwise ops with matmul, and so do its gradients, which are built from those: x' is computed again.
+ */
+#include "ops/row_linear.h"
+
+#include <math.h>
+
+#include "ops/elementwise.h"
+#include "ops/norm.h"
+#include "ops/tape.h"
+
+static const quartic_value nothing = {0};
+
+static bool present(const quartic_op_call *call, uint32_t input) {
+    return input < call->input_count && quartic_is_present(&call->inputs[input]);
+}
+
+row_linear_problem row_linear_describe(const quartic_op_call *call) {
+    const row_linear_attrs *attrs = call->attrs;
+    const quartic_shape *x = &call->inputs[ROW_LINEAR_X].shape;
+    bool norms = row_linear_norms(attrs);
+    row_linear_problem p = {.k = x->dims[x->rank - 1],
+                            .heads = 1,
+                            .parts = norms ? call->input_count - ROW_LINEAR_WEIGHTS : 1,
+                            .norms = norms,
+                            .has_side = present(call, ROW_LINEAR_SCALE),
+                            .has_addend = !norms && present(call, ROW_LINEAR_ADDEND)};
+    p.rows = quartic_shape_elements(x) / p.k;
+    for (uint32_t part = 0; part < p.parts; ++part)
+        p.n[part] = call->inputs[ROW_LINEAR_WEIGHTS + part].shape.dims[0];
+    if (!norms && p.has_side) {
+        const quartic_shape *gates = &call->inputs[ROW_LINEAR_GATES].shape;
+        p.heads = gates->dims[gates->rank - 1];
+    }
+    return p;
+}
+
+/* ---- shape rules ---- */
+
+static quartic_status check_x(const char *name, const quartic_op_call *call) {
+    char text[QUARTIC_SHAPE_TEXT];
+    QUARTIC_TRY(quartic_op_expect_dtype(name, call, ROW_LINEAR_X, QUARTIC_FLOAT32));
+    const quartic_shape *x = &call->inputs[ROW_LINEAR_X].shape;
+    if (x->rank == 0 || quartic_shape_elements(x) == 0)
+        return quartic_fail(
+            QUARTIC_SHAPE_MISMATCH,
+            "%s multiplies rows along the last axis, but shape %s has none or no elements; give it "
+            "at least one axis and one element",
+            name, quartic_shape_text(x, text));
+    return QUARTIC_OK;
+}
+
+/* The result of x with the weight at an input. */
+static quartic_status infer_part(const char *name, const quartic_op_call *call, uint32_t input,
+                                 quartic_layout *out) {
+    char x_text[QUARTIC_SHAPE_TEXT], w_text[QUARTIC_SHAPE_TEXT];
+    QUARTIC_TRY(quartic_op_expect_dtype(name, call, input, QUARTIC_FLOAT32));
+    const quartic_shape *w = &call->inputs[input].shape;
+    quartic_shape shape = call->inputs[ROW_LINEAR_X].shape;
+    if (w->rank != 2 || w->dims[1] != shape.dims[shape.rank - 1] || w->dims[0] == 0)
+        return quartic_fail(
+            QUARTIC_SHAPE_MISMATCH,
+            "%s of x %s with weight %s: a weight must be (N, K) with N at least 1 and K the last axis "
+            "of x",
+            name, quartic_shape_text(&shape, x_text), quartic_shape_text(w, w_text));
+    shape.dims[shape.rank - 1] = w->dims[0];
+    *out = quartic_layout_contiguous(QUARTIC_FLOAT32, &shape);
+    return QUARTIC_OK;
+}
+
+static quartic_status norm_linear_infer(const quartic_op_call *call, quartic_layout *out,
+                                        uint32_t *out_count) {
+    const row_linear_attrs *attrs = call->attrs;
+    QUARTIC_TRY(quartic_op_expect_inputs("norm_linear", call, ROW_LINEAR_WEIGHTS + 1,
+                                         ROW_LINEAR_WEIGHTS + QUARTIC_ROW_PARTS));
+    QUARTIC_TRY(check_x("norm_linear", call));
+    if (!row_linear_norms(attrs) || !(attrs->eps >= 0.0f && isfinite(attrs->eps)) ||
+        !isfinite(attrs->offset) || !isfinite(attrs->alpha))
+        return quartic_fail(
+            QUARTIC_INVALID_ARGUMENT,
+            "norm_linear got eps %g, offset %g and alpha %g; all must be finite and eps not negative",
+            (double)attrs->eps, (double)attrs->offset, (double)attrs->alpha);
+    if (attrs->form != QUARTIC_ROW_RMS || present(call, ROW_LINEAR_SCALE)) {
+        const quartic_shape *x = &call->inputs[ROW_LINEAR_X].shape,
+                            want = QUARTIC_SHAPE(x->dims[x->rank - 1]);
+        QUARTIC_TRY(quartic_op_expect_dtype("norm_linear", call, ROW_LINEAR_SCALE, QUARTIC_FLOAT32));
+        QUARTIC_TRY(quartic_op_expect_shape("norm_linear (scale)", call, ROW_LINEAR_SCALE, &want));
+    }
+    *out_count = call->input_count - ROW_LINEAR_WEIGHTS;
+    for (uint32_t part = 0; part < *out_count; ++part)
+        QUARTIC_TRY(infer_part("norm_linear", call, ROW_LINEAR_WEIGHTS + part, &out[part]));
+    return QUARTIC_OK;
+}
+
+static quartic_status gated_linear_infer(const quartic_op_call *call, quartic_layout *out,
+                                         uint32_t *out_count) {
+    const row_linear_attrs *attrs = call->attrs;
+    QUARTIC_TRY(quartic_op_expect_inputs("gated_linear", call, ROW_LINEAR_WEIGHT + 1, ROW_LINEAR_ADDEND + 1));
+    QUARTIC_TRY(check_x("gated_linear", call));
+    QUARTIC_TRY(infer_part("gated_linear", call, ROW_LINEAR_WEIGHT, &out[0]));
+    *out_count = 1;
+    if (attrs->form == QUARTIC_ROW_GATE) {
+        QUARTIC_TRY(quartic_op_expect_dtype("gated_linear", call, ROW_LINEAR_GATES, QUARTIC_FLOAT32));
+        quartic_shape want = call->inputs[ROW_LINEAR_X].shape, gates = call->inputs[ROW_LINEAR_GATES].shape;
+        uint32_t k = want.dims[want.rank - 1], heads = gates.rank == 0 ? 0 : gates.dims[gates.rank - 1];
+        if (heads == 0 || k % heads != 0)
+            return quartic_fail(
+                QUARTIC_SHAPE_MISMATCH,
+                "gated_linear got rows of %u elements and %u gates; the gates must divide a row into "
+                "heads of one size",
+                k, heads);
+        want.dims[want.rank - 1] = heads;
+        QUARTIC_TRY(quartic_op_expect_shape("gated_linear (gates)", call, ROW_LINEAR_GATES, &want));
+    }
+    if (!present(call, ROW_LINEAR_ADDEND)) return QUARTIC_OK;
+    QUARTIC_TRY(quartic_op_expect_dtype("gated_linear", call, ROW_LINEAR_ADDEND, QUARTIC_FLOAT32));
+    return quartic_op_expect_shape("gated_linear (addend)", call, ROW_LINEAR_ADDEND, &out[0].shape);
+}
+
+/* ---- reference ---- */
+
+static row_linear_problem problem_of(const quartic_op_run *run) {
+    quartic_layout layouts[QUARTIC_OP_MAX_INPUTS] = {{0}};
+    for (uint32_t i = 0; i < run->input_count; ++i)
+        if (run->inputs[i].data != NULL) layouts[i] = *run->inputs[i].layout;
+    const quartic_op_call call = {.attrs = run->attrs, .input_count = run->input_count, .inputs = layouts};
+    return row_linear_describe(&call);
+}
+
+/* What the row of x that starts at base is multiplied by: norms only. */
+static double norm_factor(const row_linear_attrs *attrs, const quartic_operand *x, int64_t base, uint32_t k) {
+    double squares = 0;
+    for (uint32_t d = 0; d < k; ++d) squares += quartic_get(x, base + d) * quartic_get(x, base + d);
+    if (attrs->form == QUARTIC_ROW_L2) return sqrt(k) / fmax(sqrt(squares), QUARTIC_NORM_LEAST_LENGTH);
+    return 1.0 / sqrt(squares / k + (double)attrs->eps);
+}
+
+static void row_linear_cpu(const quartic_op_run *run) {
+    const row_linear_attrs *attrs = run->attrs;
+    const row_linear_problem p = problem_of(run);
+    const quartic_operand *x = &run->inputs[ROW_LINEAR_X], *side = &run->inputs[ROW_LINEAR_SCALE];
+    for (uint64_t row = 0; row < p.rows; ++row) {
+        int64_t base = (int64_t)(row * p.k);
+        double factor = p.norms ? norm_factor(attrs, x, base, p.k) : 1;
+        for (uint32_t part = 0; part < p.parts; ++part)
+            for (uint32_t j = 0; j < p.n[part]; ++j) {
+                double sum = 0;
+                for (uint32_t d = 0; d < p.k; ++d) {
+                    double e = quartic_get(x, base + d);
+                    if (p.norms && !(attrs->raw >> part & 1u)) {
+                        e *= factor;
+                        if (p.has_side) e *= quartic_get(side, d) + (double)attrs->offset;
+                    } else if (attrs->form == QUARTIC_ROW_GATE) {
+                        int64_t head = d / (p.k / p.heads);
+                        e /= 1 + exp(-quartic_get(side, (int64_t)row * p.heads + head));
+                    } else if (attrs->form == QUARTIC_ROW_GELU) {
+                        e *= 0.5 * erfc(-e * 0.70710678118654752440);
+                    }
+                    sum += e * quartic_get(&run->inputs[ROW_LINEAR_WEIGHTS + part], (int64_t)j * p.k + d);
+                }
+                if (part == 0) sum *= (double)attrs->alpha;
+                int64_t at = (int64_t)(row * p.n[part] + j);
+                if (p.has_addend) sum += quartic_get(&run->inputs[ROW_LINEAR_ADDEND], at);
+                quartic_put(&run->outputs[part], at, sum);
+            }
+    }
+}
+
+static double row_linear_flops(const quartic_op_call *call) {
+    row_linear_problem p = row_linear_describe(call);
+    double columns = 0;
+    for (uint32_t part = 0; part < p.parts; ++part) columns += p.n[part];
+    return (double)p.rows * p.k * (2 * columns + (p.norms ? 6 : 2));
+}
+
+static double row_linear_reduction(const quartic_op_call *call) {
+    return row_linear_describe(call).k;
+}
+
+/* ---- gradients ---- */
+
+/* x as a matrix of its rows. */
+static quartic_value as_rows(quartic_graph *graph, quartic_value x) {
+    quartic_shape shape = quartic_graph_shape(graph, x);
+    uint32_t k = shape.dims[shape.rank - 1];
+    return shape.rank == 2
+               ? x
+               : quartic_reshape(graph, x, &QUARTIC_SHAPE((uint32_t)(quartic_shape_elements(&shape) / k), k));
+}
+
+/* alpha g W + addend over rows; addend may be no value. */
+static quartic_value times_weight(quartic_graph *graph, quartic_value g, quartic_value w, float alpha,
+                                  quartic_value addend) {
+    quartic_matmul_options options = QUARTIC_MATMUL_OPTIONS_INIT;
+    options.alpha = alpha;
+    options.addend = addend;
+    return quartic_matmul(graph, as_rows(graph, g), w, &options);
+}
+
+/* The gradient of W: alpha g^T x over rows. */
+static quartic_value weight_gradient(quartic_graph *graph, quartic_value g, quartic_value x, float alpha) {
+    quartic_matmul_options options = QUARTIC_MATMUL_OPTIONS_INIT;
+    options.alpha = alpha;
+    options.transpose_a = 1;
+    return quartic_matmul(graph, as_rows(graph, g), as_rows(graph, x), &options);
+}
+
+static quartic_status norm_linear_grad(quartic_tape *tape) {
+    const row_linear_attrs *attrs = quartic_tape_attrs(tape);
+    quartic_graph *graph = quartic_tape_graph(tape);
+    const bool l2 = attrs->form == QUARTIC_ROW_L2;
+    quartic_value x = quartic_tape_input(tape, ROW_LINEAR_X),
+                  scale = quartic_tape_input(tape, ROW_LINEAR_SCALE);
+    quartic_value normed = nothing, d_normed = nothing; // (rows, K)
+    bool wants_row = quartic_tape_wants(tape, ROW_LINEAR_X),
+         wants_scale = quartic_tape_wants(tape, ROW_LINEAR_SCALE);
+    for (uint32_t part = 0; part < QUARTIC_ROW_PARTS; ++part) {
+        quartic_value g = quartic_tape_gradient(tape, part);
+        if (g.id == 0 || (attrs->raw >> part & 1u)) continue;
+        float alpha = part == 0 ? attrs->alpha : 1.0f;
+        if (wants_row || wants_scale)
+            d_normed =
+                times_weight(graph, g, quartic_tape_input(tape, ROW_LINEAR_WEIGHTS + part), alpha, d_normed);
+        if (!quartic_tape_wants(tape, ROW_LINEAR_WEIGHTS + part)) continue;
+        if (normed.id == 0)
+            normed = l2 ? quartic_l2_norm(graph, x, scale, attrs->offset)
+                        : quartic_rms_norm(graph, x, scale, attrs->eps);
+        quartic_tape_give(tape, ROW_LINEAR_WEIGHTS + part, weight_gradient(graph, g, normed, alpha));
+    }
+    quartic_value dx = nothing; // (rows, K)
+    if (d_normed.id != 0) {
+        norm_attrs norm = {
+            .kind = l2 ? QUARTIC_NORM_L2 : QUARTIC_NORM_RMS, .eps = attrs->eps, .offset = attrs->offset};
+        if (wants_row) norm.wants |= QUARTIC_NORM_WANT_X;
+        if (wants_scale) norm.wants |= QUARTIC_NORM_WANT_SCALE;
+        const quartic_value operands[] = {as_rows(graph, x), d_normed, scale};
+        quartic_value gradients[2] = {{0}};
+        QUARTIC_TRY(quartic_graph_append(graph, l2 ? &quartic_op_l2_norm_grad : &quartic_op_rms_norm_grad,
+                                         &norm, operands, 3, gradients, wants_row && wants_scale ? 2 : 1));
+        if (wants_row) dx = gradients[0];
+        if (wants_scale) quartic_tape_give(tape, ROW_LINEAR_SCALE, gradients[wants_row ? 1 : 0]);
+    }
+    for (uint32_t part = 0; part < QUARTIC_ROW_PARTS; ++part) {
+        quartic_value g = quartic_tape_gradient(tape, part);
+        if (g.id == 0 || !(attrs->raw >> part & 1u)) continue;
+        float alpha = part == 0 ? attrs->alpha : 1.0f;
+        if (wants_row)
+            dx = times_weight(graph, g, quartic_tape_input(tape, ROW_LINEAR_WEIGHTS + part), alpha, dx);
+        if (quartic_tape_wants(tape, ROW_LINEAR_WEIGHTS + part))
+            quartic_tape_give(tape, ROW_LINEAR_WEIGHTS + part, weight_gradient(graph, g, x, alpha));
+    }
+    if (dx.id != 0) {
+        quartic_shape shape = quartic_tape_input_layout(tape, ROW_LINEAR_X).shape;
+        quartic_tape_give(tape, ROW_LINEAR_X, quartic_reshape(graph, dx, &shape));
+    }
+    return QUARTIC_OK;
+}
+
+static quartic_status gated_linear_grad(quartic_tape *tape) {
+    const row_linear_attrs *attrs = quartic_tape_attrs(tape);
+    quartic_graph *graph = quartic_tape_graph(tape);
+    quartic_value g = quartic_tape_gradient(tape, 0);                         // (.., N)
+    quartic_value x = as_rows(graph, quartic_tape_input(tape, ROW_LINEAR_X)); // (rows, K)
+    quartic_shape shape = quartic_tape_input_layout(tape, ROW_LINEAR_X).shape, heads = shape;
+    bool wants_x = quartic_tape_wants(tape, ROW_LINEAR_X),
+         wants_gates = quartic_tape_wants(tape, ROW_LINEAR_GATES);
+    if (quartic_tape_wants(tape, ROW_LINEAR_ADDEND)) quartic_tape_give(tape, ROW_LINEAR_ADDEND, g);
+
+    quartic_value d = nothing; // of x', (rows, K)
+    if (wants_x || wants_gates)
+        d = times_weight(graph, g, quartic_tape_input(tape, ROW_LINEAR_WEIGHT), attrs->alpha, nothing);
+    quartic_value prepared = nothing; // x', (rows, K)
+    if (attrs->form == QUARTIC_ROW_GELU) {
+        if (quartic_tape_wants(tape, ROW_LINEAR_WEIGHT)) prepared = quartic_gelu(graph, x);
+        const quartic_unary_attrs gelu = {QUARTIC_UNARY_gelu, 0, 0};
+        const quartic_value operands[] = {d, x};
+        if (wants_x) d = quartic_graph_append_one(graph, &quartic_op_unary_grad, &gelu, operands, 2);
+    } else {
+        quartic_value gates = as_rows(graph, quartic_tape_input(tape, ROW_LINEAR_GATES)); // (rows, H)
+        quartic_shape per_row = quartic_graph_shape(graph, gates);
+        if (per_row.rank != 2) return QUARTIC_OK; /* after an error, which the graph keeps */
+        uint32_t k = shape.dims[shape.rank - 1], h = per_row.dims[1];
+        heads = QUARTIC_SHAPE(per_row.dims[0], h, k / h);
+        quartic_value open = quartic_sigmoid(graph, gates); // (rows, H)
+        quartic_value wide = quartic_reshape(graph, open, &QUARTIC_SHAPE(per_row.dims[0], h, 1));
+        x = quartic_reshape(graph, x, &heads);
+        if (quartic_tape_wants(tape, ROW_LINEAR_WEIGHT))
+            prepared =
+                quartic_reshape(graph, quartic_multiply(graph, x, wide), &QUARTIC_SHAPE(per_row.dims[0], k));
+        if (wants_x || wants_gates) d = quartic_reshape(graph, d, &heads);
+        if (wants_gates) {
+            const quartic_unary_attrs sigmoid = {QUARTIC_UNARY_sigmoid, 0, 0};
+            const quartic_value operands[] = {quartic_sum(graph, quartic_multiply(graph, d, x), 1u << 2, 0),
+                                              open};
+            quartic_value d_gates =
+                quartic_graph_append_one(graph, &quartic_op_unary_grad, &sigmoid, operands, 2);
+            quartic_shape want = quartic_tape_input_layout(tape, ROW_LINEAR_GATES).shape;
+            quartic_tape_give(tape, ROW_LINEAR_GATES, quartic_reshape(graph, d_gates, &want));
+        }
+        if (wants_x) d = quartic_multiply(graph, d, wide);
+    }
+    if (wants_x) quartic_tape_give(tape, ROW_LINEAR_X, quartic_reshape(graph, d, &shape));
+    if (prepared.id != 0)
+        quartic_tape_give(tape, ROW_LINEAR_WEIGHT, weight_gradient(graph, g, prepared, attrs->alpha));
+    return QUARTIC_OK;
+}
+
+/* ---- cases ---- */
+
+static void set_operand(quartic_op_case *out, uint32_t input, quartic_shape shape, quartic_fill_kind fill) {
+    out->inputs[input].dtype = QUARTIC_FLOAT32;
+    out->inputs[input].shape = shape;
+    out->inputs[input].fill = fill;
+}
+
+static bool norm_linear_cases(uint32_t index, quartic_op_case *out) {
+    static const struct {
+        const char *label;
+        quartic_shape x;
+        uint32_t form, raw, parts, n[QUARTIC_ROW_PARTS];
+        bool bare;
+        quartic_fill_kind fill;
+    } table[] = {
+        {"one element", {1, {1}}, QUARTIC_ROW_RMS, 0, 1, {1}, false, QUARTIC_FILL_POSITIVE},
+        {"q, k, v and gates of edges", {4, {1, 9, 9, 32}}, QUARTIC_ROW_L2, 8, 4, {24, 24, 24, 3}, false, 0},
+        {"odd extents", {2, {67, 13}}, QUARTIC_ROW_RMS, 2, 3, {5, 7, 130}, false, 0},
+        {"no scale, first part raw", {2, {65, 20}}, QUARTIC_ROW_RMS, 1, 2, {33, 66}, true, 0},
+        {"rows of two tiles", {2, {70, 130}}, QUARTIC_ROW_L2, 4, 3, {70, 8, 4}, false, 0},
+        {"a hidden layer", {2, {30, 64}}, QUARTIC_ROW_RMS, 0, 1, {256}, false, 0},
+        {"zero vectors", {2, {4, 6}}, QUARTIC_ROW_RMS, 0, 1, {5}, false, QUARTIC_FILL_ZERO},
+    };
+    if (index >= sizeof table / sizeof table[0]) return false;
+    *out = (quartic_op_case){.label = table[index].label,
+                             .input_count = ROW_LINEAR_WEIGHTS + table[index].parts};
+    bool l2 = table[index].form == QUARTIC_ROW_L2;
+    *(row_linear_attrs *)out->attrs = (row_linear_attrs){.form = table[index].form,
+                                                         .raw = table[index].raw,
+                                                         .eps = l2 ? 0.0f : 1e-5f,
+                                                         .offset = l2 ? 1.0f : 0.0f,
+                                                         .alpha = 0.75f};
+    uint32_t k = table[index].x.dims[table[index].x.rank - 1];
+    set_operand(out, ROW_LINEAR_X, table[index].x, table[index].fill);
+    if (!table[index].bare) set_operand(out, ROW_LINEAR_SCALE, QUARTIC_SHAPE(k), QUARTIC_FILL_NORMAL);
+    for (uint32_t part = 0; part < table[index].parts; ++part)
+        set_operand(out, ROW_LINEAR_WEIGHTS + part, QUARTIC_SHAPE(table[index].n[part], k),
+                    QUARTIC_FILL_NORMAL);
+    return true;
+}
+
+static bool gated_linear_cases(uint32_t index, quartic_op_case *out) {
+    static const struct {
+        const char *label;
+        quartic_shape x;
+        uint32_t heads, n; /* heads 0: gelu */
+        bool addend;
+    } table[] = {
+        {"one element", {1, {1}}, 1, 1, false},          {"edges", {4, {1, 9, 9, 96}}, 3, 32, true},
+        {"odd heads", {2, {67, 39}}, 3, 13, true},       {"many columns", {2, {5, 8}}, 2, 150, false},
+        {"a hidden layer", {2, {70, 128}}, 0, 32, true}, {"odd hidden layer", {2, {3, 67}}, 0, 5, false},
+    };
+    if (index >= sizeof table / sizeof table[0]) return false;
+    *out = (quartic_op_case){.label = table[index].label, .input_count = ROW_LINEAR_ADDEND + 1};
+    *(row_linear_attrs *)out->attrs = (row_linear_attrs){
+        .form = table[index].heads == 0 ? QUARTIC_ROW_GELU : QUARTIC_ROW_GATE, .alpha = 1.0f};
+    quartic_shape gates = table[index].x, y = gates;
+    uint32_t k = gates.dims[gates.rank - 1];
+    gates.dims[gates.rank - 1] = table[index].heads;
+    y.dims[y.rank - 1] = table[index].n;
+    set_operand(out, ROW_LINEAR_X, table[index].x, QUARTIC_FILL_NORMAL);
+    if (table[index].heads != 0) set_operand(out, ROW_LINEAR_GATES, gates, QUARTIC_FILL_NORMAL);
+    set_operand(out, ROW_LINEAR_WEIGHT, QUARTIC_SHAPE(table[index].n, k), QUARTIC_FILL_NORMAL);
+    if (table[index].addend) set_operand(out, ROW_LINEAR_ADDEND, y, QUARTIC_FILL_NORMAL);
+    return true;
+}
+
+/* ---- doors ---- */
+
+const quartic_op quartic_op_norm_linear = {
+    .name = "norm_linear",
+    .attrs_bytes = sizeof(row_linear_attrs),
+    .infer = norm_linear_infer,
+    .cpu = row_linear_cpu,
+    .gpu = row_linear_gpu,
+    .grad = norm_linear_grad,
+    .cases = norm_linear_cases,
+    .flops = row_linear_flops,
+    .tolerance = 6,
+    .tolerance_reason = "a norm's roundings, then a float32 sum of K products in any order",
+    .reduction = row_linear_reduction,
+};
+
+const quartic_op quartic_op_gated_linear = {
+    .name = "gated_linear",
+    .attrs_bytes = sizeof(row_linear_attrs),
+    .infer = gated_linear_infer,
+    .cpu = row_linear_cpu,
+    .gpu = row_linear_gpu,
+    .grad = gated_linear_grad,
+    .cases = gated_linear_cases,
+    .flops = row_linear_flops,
+    .tolerance = 6,
+    .tolerance_reason = "sigmoid or gelu to a few ulp, then a float32 sum of K products in any order",
+    .reduction = row_linear_reduction,
+};
+
+/* ---- builders ---- */
+
+void quartic_norm_linear(quartic_graph *graph, quartic_value x, quartic_value scale,
+                         const quartic_value *weights, uint32_t count,
+                         const quartic_norm_linear_options *options, quartic_value *out_products) {
+    const row_linear_attrs attrs = {.form = options->l2 ? QUARTIC_ROW_L2 : QUARTIC_ROW_RMS,
+                                    .raw = options->raw,
+                                    .eps = options->eps,
+                                    .offset = options->scale_offset,
+                                    .alpha = options->alpha};
+    quartic_value inputs[ROW_LINEAR_WEIGHTS + QUARTIC_ROW_PARTS + 1] = {x, scale};
+    /* One too many stays one too many, for infer to refuse. */
+    uint32_t given = count > QUARTIC_ROW_PARTS ? QUARTIC_ROW_PARTS + 1 : count;
+    for (uint32_t part = 0; part < count; ++part) out_products[part] = nothing;
+    for (uint32_t part = 0; part < given; ++part) inputs[ROW_LINEAR_WEIGHTS + part] = weights[part];
+    quartic_graph_append(graph, &quartic_op_norm_linear, &attrs, inputs, ROW_LINEAR_WEIGHTS + given,
+                         out_products, given);
+}
+
+quartic_value quartic_gated_linear(quartic_graph *graph, quartic_value x, quartic_value gates,
+                                   quartic_value weight, quartic_value addend) {
+    const row_linear_attrs attrs = {.form = QUARTIC_ROW_GATE, .alpha = 1.0f};
+    const quartic_value inputs[] = {x, gates, weight, addend};
+    return quartic_graph_append_one(graph, &quartic_op_gated_linear, &attrs, inputs, 4);
+}
+
+quartic_value quartic_gelu_linear(quartic_graph *graph, quartic_value x, quartic_value weight,
+                                  quartic_value addend) {
+    const row_linear_attrs attrs = {.form = QUARTIC_ROW_GELU, .alpha = 1.0f};
+    const quartic_value inputs[] = {x, nothing, weight, addend};
+    return quartic_graph_append_one(graph, &quartic_op_gated_linear, &attrs, inputs, 4);
+}

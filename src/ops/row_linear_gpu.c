@@ -1,0 +1,103 @@
+/* row_linear_gpu.c: how row_linear.comp is launched for norm_linear and gated_linear. Pure.
+ *
+ * A group takes BLOCK rows and all columns; where that leaves compute units idle, the columns are shared out
+ * to more groups, which then read the rows once each.
+ */
+#include "ops/row_linear.h"
+#include "shaders/row_linear.args.h"
+
+enum {
+    BLOCK = 64, /* rows of a group */
+    WIDE = 64,  /* columns of a tile, or half of it where that leaves fewer of them empty */
+    DEFAULT_COMPUTE_UNITS = 16
+};
+
+static bool in_fours(int64_t number) {
+    return number % 4 == 0;
+}
+
+/* Iterations of all loops that an invocation runs, about, where compilers unroll none: per element of a row
+ * two for the tile's products and squares, and the loads. */
+static uint64_t loop_iterations(const row_linear_problem *p, uint32_t tiles) {
+    return 64 + (uint64_t)tiles * (3 * (uint64_t)p->k + 64);
+}
+
+static uint32_t flags_of(const quartic_op_call *call, const row_linear_problem *p) {
+    uint32_t flags = 0;
+    if (p->norms && p->has_side) flags |= QUARTIC_ROW_HAS_SCALE;
+    if (p->has_addend) flags |= QUARTIC_ROW_HAS_ADDEND;
+    if (in_fours(p->k) && in_fours(call->inputs[ROW_LINEAR_X].offset)) flags |= QUARTIC_ROW_X_QUADS;
+    bool weights = in_fours(p->k);
+    for (uint32_t part = 0; part < p->parts; ++part) {
+        weights = weights && in_fours(call->inputs[ROW_LINEAR_WEIGHTS + part].offset);
+        bool addend = !p->has_addend || in_fours(call->inputs[ROW_LINEAR_ADDEND].offset);
+        if (in_fours(p->n[part]) && in_fours(call->outputs[part].offset) && addend)
+            flags |= (uint32_t)QUARTIC_ROW_WRITE_QUADS << part;
+    }
+    return flags | (weights ? QUARTIC_ROW_W_QUADS : 0);
+}
+
+quartic_status row_linear_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
+                              quartic_dispatch_list *list) {
+    const row_linear_attrs *attrs = call->attrs;
+    const row_linear_problem p = row_linear_describe(call);
+    quartic_row_linear_args args = {.rows = (uint32_t)p.rows,
+                                    .k = p.k,
+                                    .heads = p.heads,
+                                    .eps = attrs->eps,
+                                    .offset = attrs->offset,
+                                    .alpha = attrs->alpha};
+    uint32_t columns = 0;
+    double results = 0;
+    for (uint32_t part = 0; part < p.parts; ++part) {
+        args.n[part] = p.n[part];
+        columns += (p.n[part] + 3) / 4 * 4;
+        results += (double)p.rows * p.n[part];
+    }
+    uint32_t halves = (columns + WIDE / 2 - 1) / (WIDE / 2), width = halves % 2 == 0 ? WIDE : WIDE / 2;
+    uint32_t tiles = (columns + width - 1) / width;
+    uint64_t blocks = (p.rows + BLOCK - 1) / BLOCK;
+    uint64_t units = limits->compute_units == 0 ? DEFAULT_COMPUTE_UNITS : limits->compute_units;
+    uint64_t splits = (2 * units + blocks - 1) / blocks;
+    if (splits > tiles) splits = tiles;
+    uint32_t tiles_of_group = (uint32_t)((tiles + splits - 1) / splits);
+    while (limits->max_iterations != 0 && tiles_of_group > 1 &&
+           loop_iterations(&p, tiles_of_group) > limits->max_iterations)
+        tiles_of_group = (tiles_of_group + 1) / 2;
+    if (limits->max_iterations != 0 && loop_iterations(&p, 1) > limits->max_iterations)
+        return quartic_fail(
+            QUARTIC_UNSUPPORTED,
+            "a product fused over rows of %u elements would run its loops %llu times, and this "
+            "device leaves loops after %u; use the device cpu",
+            p.k, (unsigned long long)loop_iterations(&p, 1), limits->max_iterations);
+    splits = (tiles + tiles_of_group - 1) / tiles_of_group;
+
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "row_linear", &args, sizeof args);
+    if (dispatch == NULL) return QUARTIC_INTERNAL;
+    quartic_dispatch_operand(dispatch, offsetof(quartic_row_linear_args, x), QUARTIC_OPERAND_INPUT,
+                             ROW_LINEAR_X, QUARTIC_READ);
+    if (p.has_side)
+        quartic_dispatch_operand(dispatch, offsetof(quartic_row_linear_args, side), QUARTIC_OPERAND_INPUT,
+                                 ROW_LINEAR_SCALE, QUARTIC_READ);
+    if (p.has_addend)
+        quartic_dispatch_operand(dispatch, offsetof(quartic_row_linear_args, addend), QUARTIC_OPERAND_INPUT,
+                                 ROW_LINEAR_ADDEND, QUARTIC_READ);
+    for (uint32_t part = 0; part < p.parts; ++part) {
+        quartic_dispatch_operand(dispatch, offsetof(quartic_row_linear_args, w) + part * sizeof args.w[0],
+                                 QUARTIC_OPERAND_INPUT, ROW_LINEAR_WEIGHTS + part, QUARTIC_READ);
+        quartic_dispatch_operand(dispatch, offsetof(quartic_row_linear_args, y) + part * sizeof args.y[0],
+                                 QUARTIC_OPERAND_OUTPUT, part, QUARTIC_WRITE);
+    }
+    quartic_dispatch_spec(dispatch, attrs->form);
+    quartic_dispatch_spec(dispatch, width);
+    quartic_dispatch_spec(dispatch, 2 * width);
+    quartic_dispatch_spec(dispatch, p.parts);
+    quartic_dispatch_spec(dispatch, attrs->raw & ((1u << p.parts) - 1u));
+    quartic_dispatch_spec(dispatch, flags_of(call, &p));
+    quartic_dispatch_spec(dispatch, tiles_of_group);
+    quartic_dispatch_groups(dispatch, blocks * splits);
+    dispatch->flops = 2.0 * results * p.k;
+    double reads = (double)p.rows * (p.k + (p.norms ? 0 : p.heads)) + (double)columns * p.k;
+    dispatch->bytes = 4.0 * (reads + results * (p.has_addend ? 2 : 1));
+    return QUARTIC_OK;
+}
