@@ -110,7 +110,6 @@ quartic_value quartic_nn_taylor_attention(quartic_nn *nn, quartic_value x, quart
     const uint32_t b = shape.dims[0], r = shape.dims[1], c = shape.dims[2], dim = shape.dims[3];
     const uint32_t h = o->heads, d = o->dim_head;
     const quartic_shape per_head = QUARTIC_SHAPE(b, r, c, h, d);
-    const quartic_value none = {0};
     quartic_value gamma = quartic_nn_parameter(nn, "norm.gamma", QUARTIC_SHAPE(dim),
                                                (quartic_init){QUARTIC_INIT_CONSTANT, 1.0f, 0});
     quartic_value to_q = quartic_nn_linear_weight(nn, x, "to_q.0", h * d);       // (h d, D)
@@ -119,28 +118,23 @@ quartic_value quartic_nn_taylor_attention(quartic_nn *nn, quartic_value x, quart
     quartic_value to_out = quartic_nn_parameter(nn, "to_out.0.weight", QUARTIC_SHAPE(dim, h * d),
                                                 quartic_nn_linear_init(h * d)); // (D, h d)
 
-    /* q, k and v are h d / D times as wide as the edges: three products, so that their gradients need no
-     * joining into a packed tensor, and computed again in the backward pass rather than kept. */
+    /* q, k and v are h d / D times as wide as the edges: three weights, so that their gradients need no
+     * joining into a packed tensor, and computed again in the backward pass rather than kept. One pass over
+     * the edges gives them and the gates, which see the edges as they are. */
+    quartic_norm_linear_options project = {.l2 = 1, .raw = 1u << 3, .alpha = (float)(1.0 / sqrt((double)d))};
+    const quartic_value weights[] = {to_q, quartic_slice(graph, to_kv, 0, 0, h * d),
+                                     quartic_slice(graph, to_kv, 0, h * d, h * d), to_gates};
+    quartic_value projected[4]; // q, k, v (b, r, c, h d), gates (b, r, c, h)
     quartic_graph_begin_recompute(graph);
-    quartic_value normed = quartic_l2_norm(graph, x, gamma, 0.0f); // (b, r, c, D)
-    quartic_value q = quartic_nn_project(nn, normed, to_q, (float)(1.0 / sqrt((double)d)), none);
-    quartic_value k = quartic_nn_project(nn, normed, quartic_slice(graph, to_kv, 0, 0, h * d), 1.0f, none);
-    quartic_value v =
-        quartic_nn_project(nn, normed, quartic_slice(graph, to_kv, 0, h * d, h * d), 1.0f, none);
-    q = quartic_reshape(graph, q, &per_head);
-    k = quartic_reshape(graph, k, &per_head);
-    v = quartic_reshape(graph, v, &per_head);
+    quartic_norm_linear(graph, x, gamma, weights, 4, &project, projected);
+    for (uint32_t part = 0; part < 3; ++part)
+        projected[part] = quartic_reshape(graph, projected[part], &per_head);
     quartic_graph_end_recompute(graph);
 
-    quartic_value out = quartic_taylor_attention(graph, q, k, v, o->mask, &o->attention); // (b, r, c, h, d)
-
-    quartic_graph_begin_recompute(graph);
-    quartic_value gates = quartic_sigmoid(graph, quartic_linear(graph, x, to_gates, none)); // (b, r, c, h)
-    gates = quartic_reshape(graph, gates, &QUARTIC_SHAPE(b, r, c, h, 1));
-    quartic_value gated = quartic_multiply(graph, out, gates);
-    gated = quartic_reshape(graph, gated, &QUARTIC_SHAPE(b, r, c, h * d));
-    quartic_graph_end_recompute(graph);
-    return quartic_nn_project(nn, gated, to_out, 1.0f, residual);
+    quartic_value out = quartic_taylor_attention(graph, projected[0], projected[1], projected[2], o->mask,
+                                                 &o->attention); // (b, r, c, h, d)
+    out = quartic_reshape(graph, out, &QUARTIC_SHAPE(b, r, c, h * d));
+    return quartic_gated_linear(graph, out, projected[3], to_out, residual);
 }
 
 quartic_value quartic_nn_axial_attention(quartic_nn *nn, quartic_value e, const quartic_axial_options *o) {

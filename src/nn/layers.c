@@ -58,6 +58,16 @@ quartic_value quartic_nn_feedforward(quartic_nn *nn, quartic_value x, quartic_va
     uint32_t dim = last_dim(nn, x);
     char norm[QUARTIC_PARAMETER_NAME];
     snprintf(norm, sizeof norm, "0.%s", nn->norm_weight);
+    if (recompute && nn->dropout_seed.id == 0) {
+        quartic_norm_linear_options options = {.eps = nn->norm_eps, .alpha = 1.0f};
+        quartic_value scale = quartic_nn_parameter(nn, norm, QUARTIC_SHAPE(dim),
+                                                   (quartic_init){QUARTIC_INIT_CONSTANT, 1.0f, 0});
+        quartic_value expand = quartic_nn_linear_weight(nn, x, "1", mult * dim), inner; // (.., mult D)
+        quartic_graph_begin_recompute(nn->graph);
+        quartic_norm_linear(nn->graph, x, scale, &expand, 1, &options, &inner);
+        quartic_graph_end_recompute(nn->graph);
+        return quartic_gelu_linear(nn->graph, inner, quartic_nn_linear_weight(nn, inner, "4", dim), residual);
+    }
     if (recompute) quartic_graph_begin_recompute(nn->graph);
     quartic_value normed = quartic_nn_rms(nn, x, norm);                           // (.., D)
     quartic_value hidden = quartic_nn_linear(nn, normed, "1", mult * dim, false); // (.., mult D)
