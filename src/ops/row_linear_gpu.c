@@ -1,16 +1,44 @@
-/* row_linear_gpu.c: how row_linear.comp is launched for norm_linear and gated_linear. Pure.
+/* row_linear_gpu.c: how row_linear.comp, or on a CPU's Vulkan row_linear_lanes.comp, is launched for
+ * norm_linear and gated_linear. Pure.
  *
- * A group takes BLOCK rows and all columns; where that leaves compute units idle, the columns are shared out
- * to more groups, which then read the rows once each.
+ * A group takes a block of rows and all columns; where that leaves compute units idle, the columns are shared
+ * out to more groups, which then read the rows once each.
  */
 #include "ops/row_linear.h"
 #include "shaders/row_linear.args.h"
 
 enum {
     BLOCK = 64, /* rows of a group */
-    WIDE = 64,  /* columns of a tile, or half of it where that leaves fewer of them empty */
+    WIDE = 64,  /* columns of a tile, or half of it where the other half would be a third of the work */
+    LANES = 8,
+    LANES_ROWS = 16, /* rows of a group of lanes: with 4 columns a lane, 64 sums in registers */
+    LANES_COLUMNS = 4,
     DEFAULT_COMPUTE_UNITS = 16
 };
+
+/* Which shader, and its tiles. */
+typedef struct row_plan {
+    bool lanes;
+    uint32_t block, width, tiles; /* rows of a group, columns of a tile, tiles of all columns */
+} row_plan;
+
+/* Columns of all weights, each rounded up to a multiple. */
+static uint32_t columns_of(const row_linear_problem *p, uint32_t multiple) {
+    uint32_t columns = 0;
+    for (uint32_t part = 0; part < p->parts; ++part)
+        columns += (p->n[part] + multiple - 1) / multiple * multiple;
+    return columns;
+}
+
+static row_plan plan_of(const row_linear_problem *p, const quartic_gpu_limits *limits) {
+    row_plan plan = {.lanes = limits->subgroup_size == LANES && limits->has_subgroup_shuffle};
+    uint32_t columns = columns_of(p, plan.lanes ? LANES : 4);
+    uint32_t halves = (columns + WIDE / 2 - 1) / (WIDE / 2);
+    plan.block = plan.lanes ? LANES_ROWS : BLOCK;
+    plan.width = plan.lanes ? LANES * LANES_COLUMNS : halves == 1 || halves == 3 ? WIDE / 2 : WIDE;
+    plan.tiles = (columns + plan.width - 1) / plan.width;
+    return plan;
+}
 
 static bool in_fours(int64_t number) {
     return number % 4 == 0;
@@ -47,16 +75,14 @@ quartic_status row_linear_gpu(const quartic_op_call *call, const quartic_gpu_lim
                                     .eps = attrs->eps,
                                     .offset = attrs->offset,
                                     .alpha = attrs->alpha};
-    uint32_t columns = 0;
     double results = 0;
     for (uint32_t part = 0; part < p.parts; ++part) {
         args.n[part] = p.n[part];
-        columns += (p.n[part] + 3) / 4 * 4;
         results += (double)p.rows * p.n[part];
     }
-    uint32_t halves = (columns + WIDE / 2 - 1) / (WIDE / 2), width = halves % 2 == 0 ? WIDE : WIDE / 2;
-    uint32_t tiles = (columns + width - 1) / width;
-    uint64_t blocks = (p.rows + BLOCK - 1) / BLOCK;
+    const row_plan plan = plan_of(&p, limits);
+    uint32_t tiles = plan.tiles;
+    uint64_t blocks = (p.rows + plan.block - 1) / plan.block;
     uint64_t units = limits->compute_units == 0 ? DEFAULT_COMPUTE_UNITS : limits->compute_units;
     uint64_t splits = (2 * units + blocks - 1) / blocks;
     if (splits > tiles) splits = tiles;
@@ -72,7 +98,8 @@ quartic_status row_linear_gpu(const quartic_op_call *call, const quartic_gpu_lim
             p.k, (unsigned long long)loop_iterations(&p, 1), limits->max_iterations);
     splits = (tiles + tiles_of_group - 1) / tiles_of_group;
 
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "row_linear", &args, sizeof args);
+    quartic_dispatch *dispatch =
+        quartic_dispatch_add(list, plan.lanes ? "row_linear_lanes" : "row_linear", &args, sizeof args);
     if (dispatch == NULL) return QUARTIC_INTERNAL;
     quartic_dispatch_operand(dispatch, offsetof(quartic_row_linear_args, x), QUARTIC_OPERAND_INPUT,
                              ROW_LINEAR_X, QUARTIC_READ);
@@ -89,15 +116,15 @@ quartic_status row_linear_gpu(const quartic_op_call *call, const quartic_gpu_lim
                                  QUARTIC_OPERAND_OUTPUT, part, QUARTIC_WRITE);
     }
     quartic_dispatch_spec(dispatch, attrs->form);
-    quartic_dispatch_spec(dispatch, width);
-    quartic_dispatch_spec(dispatch, 2 * width);
+    quartic_dispatch_spec(dispatch, plan.lanes ? plan.block : plan.width);
+    quartic_dispatch_spec(dispatch, plan.lanes ? LANES_COLUMNS : 2 * plan.width);
     quartic_dispatch_spec(dispatch, p.parts);
     quartic_dispatch_spec(dispatch, attrs->raw & ((1u << p.parts) - 1u));
     quartic_dispatch_spec(dispatch, flags_of(call, &p));
     quartic_dispatch_spec(dispatch, tiles_of_group);
     quartic_dispatch_groups(dispatch, blocks * splits);
     dispatch->flops = 2.0 * results * p.k;
-    double reads = (double)p.rows * (p.k + (p.norms ? 0 : p.heads)) + (double)columns * p.k;
+    double reads = (double)p.rows * (p.k + (p.norms ? 0 : p.heads)) + (double)columns_of(&p, 1) * p.k;
     dispatch->bytes = 4.0 * (reads + results * (p.has_addend ? 2 : 1));
     return QUARTIC_OK;
 }
