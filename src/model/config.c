@@ -115,6 +115,11 @@ static quartic_status check_inputs(const quartic_model_config *config) {
     if (config->num_classes == 0)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT,
                             "%s must say \"num_classes\", since there are no tokens to be predicted", what);
+    if (config->diversity_loss > 0.0f && !quartic_model_family_of(config)->has_diversity)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                            "\"diversity_loss\" %g for \"model\": \"%s\", which has no streams to compare; "
+                            "it is for \"multi-stream\"",
+                            (double)config->diversity_loss, model_choices[config->model]);
     const bool graphs = features || config->num_edge_types != 0 || config->dim_edge_features != 0 ||
                         !config->positions || config->readout != QUARTIC_READOUT_NODE ||
                         config->num_classes != config->num_tokens;

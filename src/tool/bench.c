@@ -36,6 +36,7 @@ typedef struct bench {
     quartic_device *device;
     quartic_model *model;
     double peak_flops, peak_bytes, product_flops; /* per second */
+    double forward_seconds, training_seconds;
     json_t *report;
 } bench;
 
@@ -195,6 +196,7 @@ static quartic_status time_forward(bench *bench) {
     }
     free(tokens);
     free(logits);
+    bench->forward_seconds = least;
     if (status == QUARTIC_OK) report_pass(bench, "forward", least, &memory);
     return status;
 }
@@ -218,6 +220,7 @@ static quartic_status time_training(bench *bench) {
     }
     quartic_trainer_destroy(trainer);
     free(tokens);
+    bench->training_seconds = least;
     if (status == QUARTIC_OK) report_pass(bench, "training", least, &memory);
     return status;
 }
@@ -299,6 +302,24 @@ static void show_rows(const bench *bench, const char *name, const op_row *rows, 
     json_decref(list);
 }
 
+/* A whole pass in units of the time that its matrix products take. */
+static void show_share_of_products(const bench *bench, bool with_gradients, const op_row *rows,
+                                   uint32_t count) {
+    const double pass_seconds = with_gradients ? bench->training_seconds : bench->forward_seconds;
+    for (uint32_t row = 0; row < count; ++row) {
+        if (strcmp(rows[row].name, "matmul") != 0 || rows[row].seconds <= 0) continue;
+        const double times = pass_seconds / rows[row].seconds;
+        if (bench->settings->json) {
+            char key[64];
+            snprintf(key, sizeof key, "%s_over_products", with_gradients ? "training" : "forward");
+            json_object_set_new(bench->report, key, json_real(times));
+        } else {
+            printf("matrix products alone: %.2f ms; the whole %s takes %.2f times that\n",
+                   1e3 * rows[row].seconds, with_gradients ? "training step" : "forward pass", times);
+        }
+    }
+}
+
 /* What handing the recorded work to the driver costs the host: the same for any number of dispatches. */
 static void show_replay(const bench *bench, const char *name, const quartic_program *program) {
     quartic_replay_info info = quartic_program_replay_info(program);
@@ -325,6 +346,7 @@ static quartic_status show_profile(bench *bench, const char *name, bool with_gra
     uint32_t count;
     status = profile(bench, program, rows, &count);
     if (status == QUARTIC_OK) show_rows(bench, name, rows, count);
+    if (status == QUARTIC_OK) show_share_of_products(bench, with_gradients, rows, count);
     if (status == QUARTIC_OK) show_replay(bench, name, program);
     free(rows);
     quartic_program_destroy(program);

@@ -47,6 +47,22 @@ static uint64_t fill(const tool_text *text, uint64_t first, uint32_t batch, uint
     return known;
 }
 
+/* The cross entropy of a batch: the model's loss without the streams' diversity loss, if that is in it. */
+static quartic_status batch_loss(quartic_model *model, uint32_t batch, uint32_t length,
+                                 const batch_memory *memory, const uint8_t *mask, double *out_loss) {
+    const float factor = quartic_model_get_config(model)->diversity_loss;
+    float loss = 0, diversity = 0;
+    quartic_status status =
+        quartic_model_loss(model, batch, length, memory->tokens, memory->targets, mask, &loss);
+    if (status == QUARTIC_OK && factor > 0.0f) {
+        quartic_model_readout readout = QUARTIC_MODEL_READOUT_INIT;
+        readout.diversity = &diversity;
+        status = quartic_model_inspect(model, batch, length, memory->tokens, mask, &readout);
+    }
+    *out_loss = (double)loss - (double)factor * (double)diversity;
+    return status;
+}
+
 /* Mean loss over the text in nats; *out_count predictions. */
 static quartic_status evaluate(quartic_model *model, const tool_text *text, uint32_t batch, uint32_t length,
                                double *out_loss, uint64_t *out_count) {
@@ -59,10 +75,9 @@ static quartic_status evaluate(quartic_model *model, const tool_text *text, uint
     *out_count = 0;
     for (uint64_t window = 0; window < windows && status == QUARTIC_OK; window += batch) {
         uint64_t known = fill(text, window, batch, length, &memory);
-        float loss = 0;
-        status = quartic_model_loss(model, batch, length, memory.tokens, memory.targets,
-                                    known == room ? NULL : memory.mask, &loss);
-        *out_loss += (double)loss * (double)known;
+        double loss;
+        status = batch_loss(model, batch, length, &memory, known == room ? NULL : memory.mask, &loss);
+        *out_loss += loss * (double)known;
         *out_count += known;
     }
     *out_loss /= (double)*out_count;

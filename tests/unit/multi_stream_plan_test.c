@@ -241,6 +241,10 @@ static void configurations_are_refused_with_sentences(void **state) {
     assert_int_equal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT);
     assert_says("diversity_loss 0.5 with 7 streams of 8 heads: it compares all 8^7 = 2.1e+06 choices");
     config = small();
+    config.model = QUARTIC_MODEL_QUARTIC, config.diversity_loss = 1.0f;
+    assert_int_equal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT);
+    assert_says("\"quartic\", which has no streams to compare");
+    config = small();
     config.readout = QUARTIC_READOUT_EDGE;
     assert_int_equal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT);
     assert_says("\"multi-stream\" takes tokens");
