@@ -322,6 +322,12 @@ static inline void configurations_are_checked(void **state) {
     config = graph_config(&graph_kinds[4]);
     config.ablate_edges = 1;
     expect_refusal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT, "nothing to read out");
+    config = (quartic_model_config)QUARTIC_MODEL_CONFIG_INIT;
+    config.model = QUARTIC_MODEL_MULTI_STREAM, config.num_tokens = 5, config.dim = 4, config.depth = 1;
+    assert_ok(quartic_model_config_check(&config));
+    config.num_edge_types = 2;
+    expect_refusal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT,
+                   "\"multi_stream\" takes tokens with positions");
 }
 
 /* ---- datasets ---- */

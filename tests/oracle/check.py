@@ -15,6 +15,9 @@ import replay
 
 # The recordings are float64 results rounded to float32: half an ulp, 6e-8 of the largest element.
 BOUND = 1e-7
+# The relational recordings were made with the eps that PyTorch's RMSNorm takes for float64, 2^-52; the equations, and
+# the models in float32, have that of float32, 2^-23. This is the trace of the difference.
+RELATIONAL_BOUND = 1e-6
 
 
 def _siblings_key(tensors):
@@ -30,7 +33,8 @@ def main(paths):
             print(f"{path}: not a model of this oracle ({metadata['model']})")
             continue
         got = replay.replay(tensors, metadata)
-        cases.append((path, tensors, got))
+        bound = RELATIONAL_BOUND if metadata["model"] == "relational" else BOUND
+        cases.append((path, tensors, got, bound))
         if metadata["family"] == "module":
             groups.setdefault(_siblings_key(tensors), []).append(got)
     for group in groups.values():
@@ -41,7 +45,7 @@ def main(paths):
     return any([_report(*case) for case in cases])
 
 
-def _report(path, tensors, got):
+def _report(path, tensors, got, bound):
     """Prints the line of a case; true if it is bad."""
     want = {name: x for name, x in tensors.items() if name.split(".")[0] in ("output", "grad", "final")}
     worst = {"output": (0.0, ""), "grad": (0.0, ""), "final": (0.0, "")}
@@ -51,7 +55,7 @@ def _report(path, tensors, got):
         scale = max(1.0, largest) if kind == "output" else largest + 1e-9
         worst[kind] = max(worst[kind], (np.abs(got[name] - want[name]).max() / scale, name))
     lacking = sorted(set(want) ^ set(got))
-    bad = bool(lacking) or any(error > BOUND for error, _ in worst.values())
+    bad = bool(lacking) or any(error > bound for error, _ in worst.values())
     errors = "  ".join(f"{kind} {error:.1e} {name}" for kind, (error, name) in worst.items() if name)
     print(f"{'FAIL' if bad else 'ok  '} {path.split('/')[-1]}: {errors}",
           f"LACKING {lacking}" if lacking else "")

@@ -11,6 +11,7 @@ import autodiff
 import models
 import multi_stream
 import recording
+import relational
 import replay
 
 
@@ -243,6 +244,7 @@ def main(folder):
     train_case(folder, "train-quartic-ablated", 5, 2, 7, lr=1e-3, weight_decay=0.05, clip=1.0, ablate_edges=True)
 
     multi_stream.cases(folder, record)
+    relational.cases(folder, record)
 
 
 if __name__ == "__main__":

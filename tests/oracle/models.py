@@ -6,6 +6,7 @@ A Params is a dictionary of Tensors by their state_dict names; params.at("layers
 import numpy as np
 
 import multi_stream
+import relational
 from autodiff import (Tensor, einsum, exp, gelu, keep, lift, log, maximum, sigmoid, silu, softmax, sqrt, tanh)
 
 QUARTIC_DEFAULTS = dict(dim_edges=None, dim_head=64, heads=8, causal=False, linear_dim_head=16, linear_heads=16,
@@ -229,7 +230,8 @@ def training_loss(params, config, tokens, targets, model):
     if model == "multi_stream":
         logits, aux = multi_stream.multi_stream(params, config, tokens)
         return cross_entropy(logits, targets) + aux * config.get("diversity_loss", 0.0)
-    return cross_entropy(quartic(params, config, tokens), targets)
+    logits = (relational.relational if model == "relational" else quartic)(params, config, tokens)
+    return cross_entropy(logits, targets)
 
 
 def train(params, config, batches, model="quartic"):

@@ -6,6 +6,7 @@ import numpy as np
 import autodiff
 import models
 import multi_stream
+import relational
 
 AUX_FACTOR = 0.1  # of a recorded diversity loss in the recorded loss
 
@@ -22,7 +23,7 @@ def config_of(metadata):
 
 
 def supported(metadata):
-    return metadata["model"] in ("quartic", "multi_stream") or metadata["model"] in models.MODULES
+    return metadata["model"] in ("quartic", "multi_stream", "relational") or metadata["model"] in models.MODULES
 
 
 def replay(tensors, metadata):
@@ -46,6 +47,8 @@ def replay(tensors, metadata):
     aux = None
     if metadata["model"] == "multi_stream":
         logits, aux = multi_stream.multi_stream(p, config, tensors["input.tokens"], mask)
+    elif metadata["model"] == "relational":
+        logits = relational.relational(p, config, tensors["input.tokens"], mask)
     else:
         logits = models.quartic(p, config, tensors["input.tokens"], mask)
     loss = models.cross_entropy(logits, tensors["input.targets"])
