@@ -327,7 +327,7 @@ static inline void configurations_are_checked(void **state) {
     assert_ok(quartic_model_config_check(&config));
     config.num_edge_types = 2;
     expect_refusal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT,
-                   "\"multi_stream\" takes tokens with positions");
+                   "\"multi-stream\" takes tokens with positions");
 }
 
 /* ---- datasets ---- */
