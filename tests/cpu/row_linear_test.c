@@ -8,12 +8,12 @@
 
 static void tuned_rows_are_their_composition(void **state) {
     (void)state;
-    row_linear_is_its_composition("cpu");
+    row_linear_is_its_composition("cpu", false);
 }
 
 static void references_are_their_composition(void **state) {
     (void)state;
-    row_linear_is_its_composition("reference");
+    row_linear_is_its_composition("reference", false);
 }
 
 static float *random_floats(uint64_t count, uint32_t stream) {

@@ -7,13 +7,13 @@
 
 static void shaders_are_their_composition(void **state) {
     (void)state;
-    row_linear_is_its_composition(vulkan_test_name());
+    row_linear_is_its_composition(vulkan_test_name(), true);
 }
 
 static void tiles_are_their_composition(void **state) {
     (void)state;
     setenv("QUARTIC_DISABLE", "cache,shuffle", 1);
-    row_linear_is_its_composition(vulkan_test_name());
+    row_linear_is_its_composition(vulkan_test_name(), true);
     setenv("QUARTIC_DISABLE", "cache", 1);
 }
 
