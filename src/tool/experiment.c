@@ -71,6 +71,7 @@ static bool run_task(const invocation *call, const experiment_task *task, quarti
         printf("%s: %s? the more frequent label has %.1f%% of the training labels, %.1f%% of the test's\n",
                task->name, task->question, 100 * experiment_majority(&contest.train),
                100 * experiment_majority(&contest.test));
+        fflush(stdout);
         fine = contest_run_all(&contest);
     }
     const char *map = NULL;
