@@ -21,6 +21,7 @@ esac
 [ -f "$build/build.ninja" ] || [ -f "$build/Makefile" ] || cmake -S . -B "$build" > /dev/null
 cmake --build "$build" --target quartic_tool > /dev/null
 mkdir -p "$out"
+rm -rf "${out:?}"/{cycles,foaf,foaf24,compose,set,vulkan}{,.log}
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 if [ $quick = 1 ]; then
@@ -35,9 +36,8 @@ fi
 run() {
   local name=$1
   shift
-  rm -rf "${out:?}/$name"
   # shellcheck disable=SC2086
-  if "$build/quartic" experiment "$@" $settings --out "$out/$name" > "$out/$name.log" 2>&1; then
+  if "$build/quartic" experiment $settings "$@" --out "$out/$name" > "$out/$name.log" 2>&1; then
     grep -h "separated\." "$out/$name.log"
   else
     cat "$out/$name.log" >&2
@@ -59,14 +59,15 @@ for task in $tasks; do
 done
 for job in "${running[@]}"; do wait "$job" || failed=1; done
 if [ $quick = 1 ]; then
-  echo "set on Vulkan: started; its lines go to $out/vulkan.log"
-  run vulkan set --device vulkan --no-map || failed=1
+  echo "foaf on Vulkan: started; its lines go to $out/vulkan.log"
+  run vulkan foaf --device vulkan --no-map --steps 80 --batch 8 --limit 15 || failed=1
 fi
 [ $failed = 0 ] || { echo "a run failed" >&2; exit 1; }
 
 # One table of all tasks, one file of all points.
-cat "$out"/*/report.md > "$out/report.md"
-sed -i 's/(\(.*\)\.svg)/(\1.svg)/' "$out/report.md"
+for folder in "$out"/*/; do
+  sed "s|](\([^)]*\.svg\))|]($(basename "$folder")/\1)|" "$folder/report.md"
+done > "$out/report.md"
 first=1
 for task in $tasks; do
   [ $first = 1 ] && head -1 "$out/$task/results.csv" > "$out/results.csv"

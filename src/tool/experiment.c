@@ -12,11 +12,12 @@
 typedef struct experiment_settings {
     const char *out, *device, *only;
     uint32_t quick, steps, seeds, batch, graphs, limit, check, no_map;
+    float rate;
     uint64_t seed;
 } experiment_settings;
 
 static const experiment_settings defaults = {
-    .out = "experiment", .steps = 400, .seeds = 3, .batch = 16, .graphs = 4096, .limit = 120};
+    .out = "experiment", .steps = 400, .seeds = 3, .batch = 16, .graphs = 4096, .limit = 120, .rate = 3e-3f};
 
 static const arg_option options[] = {
     {"out", "FOLDER", ARG_TEXT, offsetof(experiment_settings, out), 0, 0,
@@ -28,6 +29,8 @@ static const arg_option options[] = {
      "training steps of a form; baselines get four times as many"},
     {"seeds", "N", ARG_UINT32, offsetof(experiment_settings, seeds), 1, 100, "runs of each contestant"},
     {"batch", "N", ARG_UINT32, offsetof(experiment_settings, batch), 1, 64, "graphs of a step"},
+    {"rate", "X", ARG_FLOAT, offsetof(experiment_settings, rate), 1e-6, 1,
+     "learning rate; baselines take the best of it, a third and three times as much, unless --quick"},
     {"graphs", "N", ARG_UINT32, offsetof(experiment_settings, graphs), 64, 1e6, "graphs to train on"},
     {"seed", "N", ARG_UINT64, offsetof(experiment_settings, seed), 0, 1.8446744073709552e19,
      "of the graphs and of the identifiers"},
@@ -64,6 +67,7 @@ static bool run_task(const invocation *call, const experiment_task *task, quarti
                                     .evaluations = EVALUATIONS,
                                     .limit = settings->limit,
                                     .quick = settings->quick,
+                                    .rate = settings->rate,
                                     .seed = settings->seed,
                                     .only = settings->only}};
     bool fine = contest_begin(&contest);

@@ -18,7 +18,7 @@ enum {
     TEST_STREAM = 0x7fffffff,
     CLASSES = 2
 };
-static const float rates[CONTEST_MOST_RATES] = {3e-3f, 1e-3f, 1e-2f}; /* the forms get the first */
+static const float rate_factors[CONTEST_MOST_RATES] = {1, 1.0f / 3, 3}; /* the forms get the first */
 static const double solved = 0.99, unsolved = 0.90, finished = 0.9995;
 
 /* ---- the contestants ---- */
@@ -85,7 +85,8 @@ static contestant *add(contest *contest, const char *form, bool baseline, bool i
                         .size = size,
                         .steps = contest->settings.steps * (baseline ? BASELINE_STEPS : 1),
                         .rate_count = baseline && !contest->settings.quick ? CONTEST_MOST_RATES : 1};
-    memcpy(who->rates, rates, sizeof rates);
+    for (uint32_t k = 0; k < CONTEST_MOST_RATES; ++k)
+        who->rates[k] = contest->settings.rate * rate_factors[k];
     if (size == 0)
         snprintf(who->name, sizeof who->name, "%s%s", form, identifiers ? " + ids" : "");
     else

@@ -52,6 +52,7 @@ typedef struct contest_run {
 
 typedef struct contest_settings {
     uint32_t steps, batch, seeds, train_graphs, evaluations;
+    float rate;   /* of the forms */
     double limit; /* seconds of a run, 0: none */
     bool quick;   /* fewer baselines, one rate */
     uint64_t seed;
