@@ -37,7 +37,8 @@ fi
 of_task() {
   case $1-$quick in
   foaf24-*) echo "--quick --steps 150" ;; # the smallest baselines only: 24 nodes have three times as many edges
-  cycles-*) echo "--steps 300 --batch 32" ;;
+  cycles-1) echo "--steps 220 --batch 32" ;;
+  cycles-0) echo "--steps 300 --batch 32" ;;
   set-0) echo "--steps 1500 --batch 32 --graphs 20000" ;;
   *) echo "--steps 150" ;;
   esac
