@@ -55,6 +55,9 @@
     /* diversity.c */                                                                                        \
     X(diversity)                                                                                             \
     X(diversity_grad)                                                                                        \
+    /* triangle.c */                                                                                         \
+    X(triangle_attention)                                                                                    \
+    X(triangle_attention_grad)                                                                               \
     /* edge_keep.c */                                                                                        \
     X(edge_keep)                                                                                             \
     /* relational_scores.c */                                                                                \

@@ -21,14 +21,8 @@ enum {
     GREATEST_SHARED = 32768,
     PACK_THREADS = 256,
     REDUCE_THREADS = 64,
-    /* triangle_both.comp */
-    BOTH_TILE = 16,
-    BOTH_PIVOTS = 4,
-    BOTH_CHUNK = 8,
-    BOTH_HELD = 16, /* quads of an edge whose sums a group keeps in registers, as for rows in the adjoint */
-    /* triangle_both_grad.comp */
-    GRAD_TILE = 8,
-    GRAD_CHUNK = 4,
+    BOTH_SHARE =
+        4, /* quads of a row that one invocation of the kind both sums at most, for each of its rows */
     /* lib/triangle_rows.glsl. Quads of each operand that one invocation holds: two operands forward, three
      * for queries, four for keys. */
     ROW_THREADS = 64,
@@ -193,24 +187,42 @@ static uint32_t shared_bytes(const planner *plan) {
                                                             : GREATEST_SHARED;
 }
 
-/* Constants 0..4 of the two shaders of kind both, and their groups: tiles of tile x tile. Quads of a row in
- * shared memory at once are at most `most`, fewer where shared memory is short, evenly cut: it holds `arrays`
- * of `rows` rows and `extra` bytes. */
-static void both_spec(const planner *plan, quartic_dispatch *dispatch, bool exchanged, uint32_t tile,
-                      uint32_t most, uint32_t arrays, uint32_t rows, uint32_t extra) {
-    uint32_t chunk = most < plan->quads ? most : plan->quads;
-    while (chunk > 1 && arrays * rows * (chunk | 1) * 16 + extra > shared_bytes(plan)) --chunk;
-    const uint32_t chunks = divide_up(plan->quads, chunk);
-    chunk = divide_up(plan->quads, chunks);
-    const uint32_t slices = divide_up(chunks, BOTH_HELD / chunk);
-    common_spec(plan, dispatch, exchanged);
-    quartic_dispatch_spec(dispatch, chunk);
-    quartic_dispatch_spec(dispatch, divide_up(chunks, slices));
-    const uint64_t tiles = divide_up(plan->problem->n, tile);
-    quartic_dispatch_groups(dispatch, quartic_triangle_units(plan->problem) * slices * tiles * tiles);
+/* Refuses loops that would be cut short on this device. */
+static quartic_status expect_iterations(const planner *plan, double iterations) {
+    return quartic_gpu_expect_iterations("triangle_attention", plan->limits, iterations);
 }
 
 /* ---- kind both ---- */
+
+/* What the two shaders are made of. A tile is tile x tile; `step` pivots, or nodes, pass at a time. Shared
+ * memory holds `arrays` of `rows` rows of at most most_chunk quads, and extra_bytes. */
+typedef struct both_shape {
+    uint32_t tile, step, most_chunk, arrays, rows, extra_bytes;
+} both_shape;
+
+static const both_shape both_forward = {16, 4, 8, 2, 4 * 16, (4 + 1) * 16 * 16 * sizeof(float)};
+static const both_shape both_backward = {8, 8, 4, 5, 8 * 8, 2 * 8 * 8 * 8 * sizeof(float)};
+
+/* Constants 0..4 and the groups. Rows are cut evenly into chunks, which are smaller where shared memory is
+ * short, and chunks into slices of as many as the invocations' registers hold. */
+static quartic_status both_spec(const planner *plan, quartic_dispatch *dispatch, bool exchanged,
+                                const both_shape *shape) {
+    uint32_t chunk = shape->most_chunk < plan->quads ? shape->most_chunk : plan->quads;
+    while (chunk > 1 &&
+           shape->arrays * shape->rows * (chunk | 1) * 16 + shape->extra_bytes > shared_bytes(plan))
+        --chunk;
+    const uint32_t chunks = divide_up(plan->quads, chunk);
+    chunk = divide_up(plan->quads, chunks);
+    const uint32_t slices = divide_up(chunks, BOTH_SHARE / divide_up(chunk, 4));
+    const uint32_t held = divide_up(chunks, slices);
+    common_spec(plan, dispatch, exchanged);
+    quartic_dispatch_spec(dispatch, chunk);
+    quartic_dispatch_spec(dispatch, held);
+    const uint64_t tiles = divide_up(plan->problem->n, shape->tile);
+    quartic_dispatch_groups(dispatch, quartic_triangle_units(plan->problem) * slices * tiles * tiles);
+    const double of_step = 1.0 + chunks * (1.0 + 2 + chunk) + held * (1.0 + 2 + shape->step);
+    return expect_iterations(plan, divide_up(plan->problem->n, shape->step) * of_step);
+}
 
 static quartic_status add_both(planner *plan, const packed *from) {
     const quartic_triangle_problem *p = plan->problem;
@@ -225,10 +237,8 @@ static quartic_status add_both(planner *plan, const packed *from) {
     reads_mask(plan, dispatch, offsetof(quartic_triangle_both_args, mask));
     writes(dispatch, offsetof(quartic_triangle_both_args, result), 0);
     writes(dispatch, offsetof(quartic_triangle_both_args, lse), 1);
-    both_spec(plan, dispatch, false, BOTH_TILE, BOTH_CHUNK, 2, BOTH_TILE * BOTH_PIVOTS,
-              (BOTH_PIVOTS + 1) * BOTH_TILE * BOTH_TILE * sizeof(float));
     set_cost(plan, dispatch, 5, 5);
-    return QUARTIC_OK;
+    return both_spec(plan, dispatch, false, &both_forward);
 }
 
 /* The gradients of q and v, or with the roles of i and j exchanged of k and v2. */
@@ -260,17 +270,16 @@ static quartic_status add_both_grad(planner *plan, const packed *from, bool exch
            exchanged ? QUARTIC_TRIANGLE_DK : QUARTIC_TRIANGLE_DQ);
     writes(dispatch, offsetof(quartic_triangle_both_grad_args, dxv),
            exchanged ? QUARTIC_TRIANGLE_DLAST : QUARTIC_TRIANGLE_DV);
-    both_spec(plan, dispatch, exchanged, GRAD_TILE, GRAD_CHUNK, 5, GRAD_TILE * GRAD_TILE,
-              2 * GRAD_TILE * GRAD_TILE * GRAD_TILE * sizeof(float));
     set_cost(plan, dispatch, 10, 7);
-    return QUARTIC_OK;
+    return both_spec(plan, dispatch, exchanged, &both_backward);
 }
 
 /* ---- kinds start and end ---- */
 
 /* Constants of lib/triangle_rows.glsl and the groups. slice: quads of an operand that an invocation may hold;
  * exchanged: bytes that it exchanges for a row where several share one. */
-static void row_spec(const planner *plan, quartic_dispatch *dispatch, uint32_t slice, uint32_t exchanged) {
+static quartic_status row_spec(const planner *plan, quartic_dispatch *dispatch, uint32_t slice,
+                               uint32_t exchanged) {
     const quartic_triangle_problem *p = plan->problem;
     uint32_t split = 1;
     while (split * slice < plan->quads) split *= 2;
@@ -286,6 +295,9 @@ static void row_spec(const planner *plan, quartic_dispatch *dispatch, uint32_t s
     quartic_dispatch_spec(dispatch, tile);
     quartic_dispatch_groups(dispatch,
                             quartic_triangle_units(p) * p->n * divide_up(p->n, ROW_THREADS / split));
+    const double exchanges = split > 1 ? 1.0 + split : 0.0; /* of a row */
+    const double of_tile = 1.0 + divide_up(tile * width, ROW_THREADS) + tile * (1.0 + exchanges);
+    return expect_iterations(plan, divide_up(p->n, tile) * of_tile);
 }
 
 /* Members that the args of these kernels share. */
@@ -307,9 +319,8 @@ static quartic_status add_rows(planner *plan, const packed *from) {
     reads_mask(plan, dispatch, offsetof(quartic_triangle_rows_args, mask));
     writes(dispatch, offsetof(quartic_triangle_rows_args, result), 0);
     writes(dispatch, offsetof(quartic_triangle_rows_args, lse), 1);
-    row_spec(plan, dispatch, FORWARD_SLICE, sizeof(float));
     set_cost(plan, dispatch, 4, 4);
-    return QUARTIC_OK;
+    return row_spec(plan, dispatch, FORWARD_SLICE, sizeof(float));
 }
 
 /* Reads that the three adjoint kernels share. */
@@ -328,9 +339,8 @@ static quartic_status add_query_grad(planner *plan, const packed *from) {
     if (plan->problem->bias.present)
         reads_range(dispatch, offsetof(quartic_triangle_query_grad_args, bias), from->bias);
     writes(dispatch, offsetof(quartic_triangle_query_grad_args, dq), QUARTIC_TRIANGLE_DQ);
-    row_spec(plan, dispatch, QUERY_SLICE, 2 * sizeof(float));
     set_cost(plan, dispatch, 6, 5);
-    return QUARTIC_OK;
+    return row_spec(plan, dispatch, QUERY_SLICE, 2 * sizeof(float));
 }
 
 static quartic_status add_key_grad(planner *plan, const packed *from) {
@@ -342,9 +352,8 @@ static quartic_status add_key_grad(planner *plan, const packed *from) {
         reads_range(dispatch, offsetof(quartic_triangle_key_grad_args, bias), from->bias_turned);
     writes(dispatch, offsetof(quartic_triangle_key_grad_args, dk), QUARTIC_TRIANGLE_DK);
     writes(dispatch, offsetof(quartic_triangle_key_grad_args, dv), QUARTIC_TRIANGLE_DV);
-    row_spec(plan, dispatch, KEY_SLICE, 2 * sizeof(float));
     set_cost(plan, dispatch, 8, 6);
-    return QUARTIC_OK;
+    return row_spec(plan, dispatch, KEY_SLICE, 2 * sizeof(float));
 }
 
 /* The parts of dbias (b, n, n, h), added up in order. */
@@ -394,6 +403,8 @@ static quartic_status add_bias_grad(planner *plan, const packed *from) {
     common_spec(plan, dispatch, plan->turned);
     quartic_dispatch_groups(dispatch, groups * splits);
     set_cost(plan, dispatch, 4, 4);
+    const double of_first = 1.0 + divide_up(plan->quads, 4) * (1.0 + 2 + 4);
+    QUARTIC_TRY(expect_iterations(plan, firsts * of_first));
     return splits > 1 ? add_parts(plan, parts, splits) : QUARTIC_OK;
 }
 

@@ -1,0 +1,62 @@
+/* triangle.h: what the two tuned kernels of triangle attention share; see triangle.c.
+ *
+ * A unit is one head of one graph. Only visible pivots are looked at: a graph's list of them. Triangles with
+ * one "first" node are walked together; first is i, or j if `turned`.
+ */
+#ifndef QUARTIC_FAST_TRIANGLE_H
+#define QUARTIC_FAST_TRIANGLE_H
+
+#include "fast/fast.h"
+#include "fast/flash.h"
+#include "ops/triangle/problem.h"
+
+enum {
+    QUARTIC_TRIANGLE_TASKS = 32,          /* enough parts for so many threads */
+    QUARTIC_TRIANGLE_FLOPS_OF_THREAD = 16 /* a light element of quartic_parts */
+};
+
+typedef struct quartic_triangle_job {
+    quartic_triangle_problem problem;
+    const quartic_op_run *run;
+    const quartic_matmul_kernels *kernels;
+    bool backward;
+    uint32_t threads, blocks; /* blocks of LANES nodes */
+    int32_t *pivots;          // (b, n): the visible ones of a graph, in order
+    uint32_t *pivot_counts;   // (b)
+    float *deltas;            // (b, n, n, h): backward g . out of every edge
+    float *shared;            /* what threads share, then own floats of each thread */
+    float *own;
+    size_t own_floats;
+} quartic_triangle_job;
+
+static inline size_t quartic_triangle_round(size_t count, size_t multiple) {
+    return (count + multiple - 1) / multiple * multiple;
+}
+static inline uint32_t quartic_triangle_blocks(uint32_t n) {
+    return (n + QUARTIC_FLASH_LANES - 1) / QUARTIC_FLASH_LANES;
+}
+static inline uint32_t quartic_triangle_least(uint32_t a, uint32_t b) {
+    return a < b ? a : b;
+}
+
+/* Sizes in floats: of what threads share, and of each one's own. */
+typedef struct quartic_triangle_sizes {
+    size_t shared, own;
+} quartic_triangle_sizes;
+
+/* to (d) = factor * one row of an operand. */
+static inline void quartic_triangle_row(const float *from, int64_t component_step, uint32_t d, float factor,
+                                        float *to) {
+    if (component_step == 1)
+        for (uint32_t c = 0; c < d; ++c) to[c] = factor * from[c];
+    else
+        for (uint32_t c = 0; c < d; ++c) to[c] = factor * from[c * component_step];
+}
+
+/* Kind both (triangle_both.c), kinds start and end (triangle_rows.c). */
+quartic_triangle_sizes quartic_triangle_both_sizes(const quartic_triangle_problem *problem, bool backward);
+void quartic_triangle_both_run(const quartic_triangle_job *job);
+quartic_triangle_sizes quartic_triangle_rows_sizes(const quartic_triangle_problem *problem, bool backward);
+void quartic_triangle_rows_run(const quartic_triangle_job *job);
+
+#endif
