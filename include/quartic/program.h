@@ -39,6 +39,8 @@ typedef struct quartic_program_memory {
     uint64_t workspace_bytes;  /* intermediates and scratch, after sharing by lifetime */
     uint64_t own_tensor_bytes; /* inputs, parameters, states and outputs that are not bound */
     uint64_t unshared_bytes;   /* what the intermediates would take without sharing */
+    double flops;              /* of a run: estimated floating point operations, all steps together */
+    double traffic_bytes;      /* of a run: every operand of every step once */
 } quartic_program_memory;
 
 /* What a program of this graph would need, before anything is allocated. config may be NULL. */

@@ -67,6 +67,21 @@ static uint64_t own_tensor_bytes(const quartic_graph *graph, const quartic_plan 
     return bytes;
 }
 
+/* A step's estimated operations and its operands' bytes. */
+static void step_cost(const quartic_graph *graph, const quartic_plan_step *step, double *out_flops,
+                      double *out_bytes) {
+    const quartic_node *node = &graph->nodes[step->node];
+    quartic_layout inputs[QUARTIC_OP_MAX_INPUTS], outputs[QUARTIC_OP_MAX_OUTPUTS];
+    const quartic_op_call call = quartic_graph_call(graph, node, inputs, outputs);
+    double elements = 0;
+    *out_bytes = 0;
+    for (uint32_t i = 0; i < call.input_count; ++i)
+        if (quartic_is_present(&inputs[i])) *out_bytes += 4.0 * (double)quartic_layout_elements(&inputs[i]);
+    for (uint32_t o = 0; o < call.output_count; ++o) elements += (double)quartic_layout_elements(&outputs[o]);
+    *out_bytes += 4.0 * elements;
+    *out_flops = node->op->flops == NULL ? elements : node->op->flops(&call);
+}
+
 quartic_status quartic_program_measure(quartic_device *device, const quartic_graph *graph,
                                        const quartic_program_config *config,
                                        quartic_program_memory *out_memory) {
@@ -78,6 +93,12 @@ quartic_status quartic_program_measure(quartic_device *device, const quartic_gra
     out_memory->workspace_bytes = plan.workspace_bytes;
     out_memory->unshared_bytes = plan.unshared_bytes;
     out_memory->own_tensor_bytes = own_tensor_bytes(graph, &plan, config);
+    for (uint32_t k = 0; k < plan.step_count; ++k) {
+        double flops, bytes;
+        step_cost(graph, &plan.steps[k], &flops, &bytes);
+        out_memory->flops += flops;
+        out_memory->traffic_bytes += bytes;
+    }
     quartic_plan_destroy(&plan);
     return QUARTIC_OK;
 }
@@ -195,19 +216,12 @@ quartic_status quartic_program_step(const quartic_program *program, uint32_t ind
         return quartic_fail(QUARTIC_INVALID_ARGUMENT, "step %u was asked for; the program has %u steps",
                             index, program->plan.step_count);
     const quartic_node *node = &program->graph->nodes[program->plan.steps[index].node];
-    quartic_layout inputs[QUARTIC_OP_MAX_INPUTS], outputs[QUARTIC_OP_MAX_OUTPUTS];
-    quartic_op_call call = quartic_graph_call(program->graph, node, inputs, outputs);
-    double bytes = 0, elements = 0;
-    for (uint32_t i = 0; i < call.input_count; ++i)
-        if (quartic_is_present(&inputs[i])) bytes += 4.0 * (double)quartic_layout_elements(&inputs[i]);
-    for (uint32_t o = 0; o < call.output_count; ++o) {
-        elements += (double)quartic_layout_elements(&outputs[o]);
-        bytes += 4.0 * (double)quartic_layout_elements(&outputs[o]);
-    }
+    double flops, bytes;
+    step_cost(program->graph, &program->plan.steps[index], &flops, &bytes);
     *out_info = (quartic_step_info){.op = node->op->name,
                                     .label = program->graph->scopes[node->scope],
                                     .seconds = program->step_seconds[index],
-                                    .flops = node->op->flops == NULL ? elements : node->op->flops(&call),
+                                    .flops = flops,
                                     .bytes = bytes};
     return QUARTIC_OK;
 }

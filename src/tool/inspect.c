@@ -1,7 +1,8 @@
 /* inspect.c: `quartic inspect FILE`: what a configuration or file of weights holds and what running it takes.
  *
- * A safetensors file without a usable configuration is shown as the tensors that it has. Operations are
- * counted on the compiled graph; where that would not fit into half of the memory, they are left out.
+ * A safetensors file without a usable configuration is shown as the tensors that it has. Operations, bytes
+ * and memory come from the planned graph, so nothing is too large to be shown. The table of forms measures
+ * the same configuration once for each form of edge attention, in every layer.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,29 +106,13 @@ static int show_file(const invocation *call, const quartic_safetensors *file, co
 /* ---- a model's needs --------------------------------------------------------------------------------------
  */
 
-typedef struct cost {
-    quartic_program_memory memory;
-    double flops; /* 0: not counted */
-} cost;
-
 /* What one kind of run takes; false after an error, which is printed. */
 static bool measure(const invocation *call, quartic_model *model, uint32_t length, bool with_gradients,
-                    cost *out_cost) {
+                    quartic_program_memory *out_cost) {
     const inspect_settings *settings = call->settings;
-    quartic_device_info info;
-    *out_cost = (cost){0};
-    if (quartic_device_get_info(quartic_model_device(model), &info) != QUARTIC_OK ||
-        quartic_model_measure(model, settings->batch, length, 0, with_gradients, &out_cost->memory) !=
-            QUARTIC_OK)
-        return tool_fail_library(call->command, NULL), false;
-    if (out_cost->memory.workspace_bytes + out_cost->memory.own_tensor_bytes > info.memory_bytes / 2)
+    if (quartic_model_measure(model, settings->batch, length, 0, with_gradients, out_cost) == QUARTIC_OK)
         return true;
-    quartic_program *program;
-    if (tool_compile(model, settings->batch, length, with_gradients, false, &program) != QUARTIC_OK)
-        return tool_fail_library(call->command, NULL), false;
-    out_cost->flops = tool_program_flops(program);
-    quartic_program_destroy(program);
-    return true;
+    return tool_fail_library(call->command, NULL), false;
 }
 
 /* Whether one layer or more has that form of edge attention. */
@@ -151,23 +136,87 @@ static uint32_t linear_form_from(const quartic_model_config *config) {
     return 0;
 }
 
-static void print_cost(const char *kind, const cost *cost) {
+static void print_cost(const char *kind, const quartic_program_memory *cost) {
     char workspace[TOOL_NUMBER_BYTES], unshared[TOOL_NUMBER_BYTES], own[TOOL_NUMBER_BYTES],
         flops[TOOL_NUMBER_BYTES];
-    printf("  %-9s workspace %s (%s without sharing), tensors %s, %s%s\n", kind,
-           tool_bytes_text((double)cost->memory.workspace_bytes, workspace),
-           tool_bytes_text((double)cost->memory.unshared_bytes, unshared),
-           tool_bytes_text((double)cost->memory.own_tensor_bytes, own),
-           cost->flops > 0 ? tool_count_text(cost->flops, flops)
-                           : "operations not counted for want of memory",
-           cost->flops > 0 ? "FLOP" : "");
+    printf("  %-9s workspace %s (%s without sharing), tensors %s, %sFLOP\n", kind,
+           tool_bytes_text((double)cost->workspace_bytes, workspace),
+           tool_bytes_text((double)cost->unshared_bytes, unshared),
+           tool_bytes_text((double)cost->own_tensor_bytes, own), tool_count_text(cost->flops, flops));
 }
 
-static json_t *cost_json(const cost *cost) {
-    return json_pack("{s:I, s:I, s:I, s:o}", "workspace_bytes", (json_int_t)cost->memory.workspace_bytes,
-                     "unshared_bytes", (json_int_t)cost->memory.unshared_bytes, "tensor_bytes",
-                     (json_int_t)cost->memory.own_tensor_bytes, "flops",
-                     cost->flops > 0 ? json_real(cost->flops) : json_null());
+static json_t *cost_json(const quartic_program_memory *cost) {
+    return json_pack("{s:I, s:I, s:I, s:f, s:f}", "workspace_bytes", (json_int_t)cost->workspace_bytes,
+                     "unshared_bytes", (json_int_t)cost->unshared_bytes, "tensor_bytes",
+                     (json_int_t)cost->own_tensor_bytes, "flops", cost->flops, "traffic_bytes",
+                     cost->traffic_bytes);
+}
+
+/* ---- forms of edge attention ------------------------------------------------------------------------------
+ */
+
+static const char *const form_names[] = {
+#define FORM_NAME(suffix, name) name,
+    QUARTIC_EDGE_ATTENTION_LIST(FORM_NAME)
+#undef FORM_NAME
+};
+enum { FORM_COUNT = sizeof form_names / sizeof form_names[0] };
+
+static void print_form(const char *name, double parameters, const quartic_program_memory *forward,
+                       const quartic_program_memory *training) {
+    char text[7][TOOL_NUMBER_BYTES];
+    printf("  %-18s %10s  %8sFLOP %10s %10s  %8sFLOP %10s %10s\n", name, tool_count_text(parameters, text[0]),
+           tool_count_text(forward->flops, text[1]), tool_bytes_text(forward->traffic_bytes, text[2]),
+           tool_bytes_text((double)forward->workspace_bytes, text[3]),
+           tool_count_text(training->flops, text[4]), tool_bytes_text(training->traffic_bytes, text[5]),
+           tool_bytes_text((double)training->workspace_bytes, text[6]));
+}
+
+/* The configuration with one form in all layers: a row, as JSON or on stdout; a sentence where the form
+ * cannot be had. */
+static void show_form(const invocation *call, const quartic_model *model, uint32_t length,
+                      quartic_edge_attention form, json_t *rows) {
+    const inspect_settings *settings = call->settings;
+    quartic_model_config config = *quartic_model_get_config(model);
+    quartic_program_memory forward, training;
+    quartic_model *other = NULL;
+    config.weights = NULL;
+    config.edge_attention = form;
+    config.edge_attention_count = 0;
+    if (quartic_model_config_check(&config) != QUARTIC_OK ||
+        quartic_model_create(quartic_model_device(model), &config, &other) != QUARTIC_OK ||
+        quartic_model_measure(other, settings->batch, length, 0, 0, &forward) != QUARTIC_OK ||
+        quartic_model_measure(other, settings->batch, length, 0, 1, &training) != QUARTIC_OK) {
+        const char *why = quartic_error_message();
+        if (settings->json)
+            json_array_append_new(rows, json_pack("{s:s, s:s}", "form", form_names[form], "why_not", why));
+        else
+            printf("  %-18s not here: %s\n", form_names[form], why);
+    } else {
+        const double parameters = (double)quartic_model_parameter_elements(other);
+        if (settings->json)
+            json_array_append_new(rows, json_pack("{s:s, s:f, s:o, s:o}", "form", form_names[form],
+                                                  "parameters", parameters, "forward", cost_json(&forward),
+                                                  "training", cost_json(&training)));
+        else
+            print_form(form_names[form], parameters, &forward, &training);
+    }
+    quartic_model_destroy(other);
+}
+
+/* A row for each form; NULL (and nothing printed) for a family without edges. */
+static json_t *show_forms(const invocation *call, const quartic_model *model, uint32_t length) {
+    const inspect_settings *settings = call->settings;
+    if (quartic_model_get_config(model)->model == QUARTIC_MODEL_MULTI_STREAM) return NULL;
+    json_t *rows = json_array();
+    if (!settings->json)
+        printf("the model with each form of edge attention in all layers, batch %u, length %u:\n"
+               "  %-18s %10s  %12s %10s %10s  %12s %10s %10s\n",
+               settings->batch, length, "form", "parameters", "forward", "traffic", "workspace", "training",
+               "traffic", "workspace");
+    for (uint32_t form = QUARTIC_EDGE_ATTENTION_AXIAL; form < FORM_COUNT; ++form)
+        show_form(call, model, length, (quartic_edge_attention)form, rows);
+    return rows;
 }
 
 /* The configuration as JSON text; to be freed. NULL after an error. */
@@ -200,7 +249,7 @@ static int show_model(const invocation *call, quartic_model *model) {
     if (length == 0) length = tool_trained_length(model, call->operands[0]);
     if (settings->length == 0 && length == config->max_seq_len && length > STANDARD_LENGTH)
         length = STANDARD_LENGTH;
-    cost forward, training;
+    quartic_program_memory forward, training;
     if (!measure(call, model, length, false, &forward) || !measure(call, model, length, true, &training))
         return EXIT_FAILED;
     char *text = config_text(config);
@@ -209,11 +258,12 @@ static int show_model(const invocation *call, quartic_model *model) {
     const char *form = taylor_form(config, length);
     json_t *list = list_parameters(model, settings->tensors && !settings->json);
     if (settings->json) {
-        tool_print_json(json_pack("{s:o, s:I, s:i, s:i, s:o, s:o, s:s, s:i, s:o}", "config",
+        tool_print_json(json_pack("{s:o, s:I, s:i, s:i, s:o, s:o, s:s, s:i, s:o?, s:o}", "config",
                                   json_loads(text, 0, NULL), "parameters", (json_int_t)parameters, "batch",
                                   (int)settings->batch, "length", (int)length, "forward", cost_json(&forward),
                                   "training", cost_json(&training), "taylor_form", form, "linear_form_from",
-                                  (int)linear_form_from(config), "tensors", json_incref(list)));
+                                  (int)linear_form_from(config), "forms", show_forms(call, model, length),
+                                  "tensors", json_incref(list)));
     } else {
         char count[TOOL_NUMBER_BYTES], bytes[TOOL_NUMBER_BYTES];
         printf("%s parameters (%s) in %u tensors\n%s\n", tool_count_text(parameters, count),
@@ -224,6 +274,7 @@ static int show_model(const invocation *call, quartic_model *model) {
         if (form != NULL)
             printf("  Taylor attention over rows and columns: %s form; linear from length %u on\n", form,
                    linear_form_from(config));
+        json_decref(show_forms(call, model, length));
     }
     json_decref(list);
     free(text);
@@ -272,8 +323,11 @@ const command command_inspect = {
     .details =
         "FILE is a JSON configuration, a run's folder, a checkpoint, or any safetensors file. Prints the "
         "number "
-        "of parameters, memory and operations of a forward pass and of a training step, and the form chosen "
-        "for Taylor attention.",
+        "of parameters, memory and operations of a forward pass and of the gradients, the form chosen for "
+        "Taylor attention, and the same figures for every form of edge attention in all layers. \"traffic\" "
+        "counts every operand of every step once. What leads nowhere is not counted, such as the edges of "
+        "the "
+        "last layer where nodes are read out.",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .least_operands = 0,

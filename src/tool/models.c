@@ -114,12 +114,3 @@ quartic_status tool_compile(quartic_model *model, uint32_t batch, uint32_t lengt
     quartic_graph_destroy(graph);
     return status;
 }
-
-double tool_program_flops(const quartic_program *program) {
-    double flops = 0;
-    for (uint32_t step = 0; step < quartic_program_step_count(program); ++step) {
-        quartic_step_info info;
-        if (quartic_program_step(program, step, &info) == QUARTIC_OK) flops += info.flops;
-    }
-    return flops;
-}

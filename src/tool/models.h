@@ -30,7 +30,4 @@ uint32_t tool_trained_length(const quartic_model *model, const char *path);
 quartic_status tool_compile(quartic_model *model, uint32_t batch, uint32_t length, bool with_gradients,
                             bool profile, quartic_program **out_program);
 
-/* Sum over the program's steps of estimated operations. */
-double tool_program_flops(const quartic_program *program);
-
 #endif

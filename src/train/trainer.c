@@ -95,6 +95,9 @@ quartic_status quartic_trainer_measure(const quartic_model *model, const quartic
     out_memory->workspace_bytes = micro_memory.workspace_bytes + apply_memory.workspace_bytes;
     out_memory->unshared_bytes = micro_memory.unshared_bytes + apply_memory.unshared_bytes;
     out_memory->own_tensor_bytes = micro_memory.own_tensor_bytes + apply_memory.own_tensor_bytes - shared;
+    const double micros = (double)config->accumulation;
+    out_memory->flops = micros * micro_memory.flops + apply_memory.flops;
+    out_memory->traffic_bytes = micros * micro_memory.traffic_bytes + apply_memory.traffic_bytes;
     return QUARTIC_OK;
 }
 
