@@ -12,14 +12,10 @@
 #include <sys/resource.h>
 
 #include "quartic/train.h"
-#include "tool/models.h"
+#include "tool/bench.h"
 
-typedef struct bench_settings {
-    const char *device;
-    uint32_t batch, length, repeat, forward_only, json;
-} bench_settings;
-
-static const bench_settings defaults = {.batch = 1, .length = 128, .repeat = 5};
+static const bench_settings defaults = {
+    .batch = 1, .length = 128, .repeat = 5, .longest = 256, .dim_edges = 32, .most_seconds = 20};
 static const arg_option options[] = {
     TOOL_DEVICE_OPTION(bench_settings),
     {"length", "N", ARG_UINT32, offsetof(bench_settings, length), 1, 65536, "tokens of a sequence"},
@@ -27,18 +23,14 @@ static const arg_option options[] = {
     {"repeat", "N", ARG_UINT32, offsetof(bench_settings, repeat), 1, 1000,
      "timed runs, of which the least counts"},
     {"forward-only", NULL, ARG_FLAG, offsetof(bench_settings, forward_only), 0, 0, "no training step"},
+    {"longest", "N", ARG_UINT32, offsetof(bench_settings, longest), 16, 65536,
+     "of `edges`: nodes from 16, doubled up to this"},
+    {"dim-edges", "N", ARG_UINT32, offsetof(bench_settings, dim_edges), 1, 65536,
+     "of `edges`: width of an edge"},
+    {"most-seconds", "S", ARG_FLOAT, offsetof(bench_settings, most_seconds), 0, 1e6,
+     "of `edges`: a form and size that would take longer is skipped"},
     TOOL_JSON_OPTION(bench_settings),
 };
-
-typedef struct bench {
-    const invocation *call;
-    const bench_settings *settings;
-    quartic_device *device;
-    quartic_model *model;
-    double peak_flops, peak_bytes, product_flops; /* per second */
-    double forward_seconds, training_seconds;
-    json_t *report;
-} bench;
 
 static double resident_bytes(void) {
     struct rusage usage;
@@ -110,7 +102,7 @@ static quartic_status measure_copies(bench *bench) {
 
 /* A square matrix product, to be compared with the peak; small on the reference, whose loops are to be read.
  */
-static quartic_status measure_product(bench *bench) {
+quartic_status bench_measure_product(bench *bench) {
     quartic_device_info info;
     quartic_graph *graph;
     quartic_status status = quartic_device_get_info(bench->device, &info);
@@ -131,7 +123,7 @@ static quartic_status measure_product(bench *bench) {
 static quartic_status measure_peaks(bench *bench) {
     quartic_status status = measure_flops(bench);
     if (status == QUARTIC_OK) status = measure_copies(bench);
-    if (status == QUARTIC_OK) status = measure_product(bench);
+    if (status == QUARTIC_OK) status = bench_measure_product(bench);
     if (status != QUARTIC_OK) return status;
     if (bench->settings->json) {
         json_object_set_new(bench->report, "peak_flops_per_second", json_real(bench->peak_flops));
@@ -397,9 +389,23 @@ static quartic_model *make_model(const invocation *call, quartic_device *device)
     return model;
 }
 
+/* `quartic bench edges` */
+static int run_edges(bench *bench) {
+    bench->report = json_object();
+    const int code = bench_edges(bench) == QUARTIC_OK
+                         ? EXIT_DONE
+                         : tool_fail_library(bench->call->command, "a smaller --longest takes less.");
+    if (code == EXIT_DONE && bench->settings->json) tool_print_json(json_incref(bench->report));
+    json_decref(bench->report);
+    quartic_device_destroy(bench->device);
+    return code;
+}
+
 static int run(const invocation *call) {
     bench bench = {.call = call, .settings = call->settings};
     bench.device = tool_open_device(call->command, bench.settings->device);
+    if (bench.device != NULL && call->operand_count > 0 && strcmp(call->operands[0], "edges") == 0)
+        return run_edges(&bench);
     bench.model = bench.device == NULL ? NULL : make_model(call, bench.device);
     int code = EXIT_FAILED;
     if (bench.model != NULL && tool_expect_text_model(call->command, bench.model)) {
@@ -418,13 +424,15 @@ static int run(const invocation *call) {
 
 const command command_bench = {
     .name = "bench",
-    .operands = "[MODEL]",
-    .summary = "time a model and its ops",
+    .operands = "[MODEL | edges]",
+    .summary = "time a model and its ops, or the forms of edge attention",
     .details =
         "MODEL is a JSON configuration, a run's folder, a checkpoint or a model file; without it, a model of "
         "vocabulary 256, dim 512, depth 2 and dim_edges 32. \"of peak\" is the time that an op would take at "
         "the rate of multiply-adds in registers and of the fastest copy on this device, over the time that "
-        "it took.",
+        "it took.\n"
+        "`quartic bench edges` times every form of edge attention by itself, forward and backward, over the "
+        "number of nodes, with the share of a large matrix product's rate that it reaches.",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .least_operands = 0,

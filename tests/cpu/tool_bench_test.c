@@ -61,9 +61,37 @@ static void what_does_not_fit_is_a_sentence(void **state) {
     tool_expect("$Q bench --repeat 0", 2, "--repeat is \"0\"");
 }
 
+/* Every form is there at every size, run or skipped with a reason. */
+static void edges_time_every_form(void **state) {
+    (void)state;
+    const tool_result *got = tool_run(
+        "$Q bench edges --longest 32 --repeat 1 --dim-edges 4 --device cpu --most-seconds 30 --json");
+    json_t *report = json_loads(got->out, 0, NULL);
+    assert_int_equal(got->code, 0);
+    assert_true(json_real_value(json_object_get(report, "matrix_product_flops_per_second")) > 0);
+    const json_t *forms = json_object_get(report, "forms");
+    assert_int_equal(json_array_size(forms), 7);
+    for (size_t f = 0; f < 7; ++f) {
+        const json_t *sizes = json_object_get(json_array_get(forms, f), "sizes");
+        assert_int_equal(json_array_size(sizes), 2);
+        for (size_t k = 0; k < 2; ++k) {
+            const json_t *row = json_array_get(sizes, k);
+            assert_int_equal(json_integer_value(json_object_get(row, "n")), k == 0 ? 16 : 32);
+            if (json_object_get(row, "why_skipped") != NULL) continue; /* a slow machine */
+            assert_true(json_real_value(json_object_get(row, "forward_seconds")) > 0);
+            assert_true(json_real_value(json_object_get(row, "backward_flops")) >
+                        json_real_value(json_object_get(row, "forward_flops")));
+        }
+    }
+    json_decref(report);
+    tool_expect("$Q bench edges --longest 32 --repeat 1 --dim-edges 4 --device cpu --most-seconds 0", 0,
+                "skipped: about ");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_add_up_to_the_last_one),
+        cmocka_unit_test(edges_time_every_form),
         cmocka_unit_test(what_does_not_fit_is_a_sentence),
     };
     return cmocka_run_group_tests(tests, tool_make_test_folder, tool_remove_test_folder);

@@ -1,0 +1,30 @@
+/* bench.h: what the parts of `quartic bench` share. */
+#ifndef QUARTIC_TOOL_BENCH_H
+#define QUARTIC_TOOL_BENCH_H
+
+#include "tool/models.h"
+
+typedef struct bench_settings {
+    const char *device;
+    uint32_t batch, length, repeat, forward_only, json;
+    uint32_t longest, dim_edges; /* of `bench edges` */
+    float most_seconds;
+} bench_settings;
+
+typedef struct bench {
+    const invocation *call;
+    const bench_settings *settings;
+    quartic_device *device;
+    quartic_model *model;
+    double peak_flops, peak_bytes, product_flops; /* per second */
+    double forward_seconds, training_seconds;
+    json_t *report;
+} bench;
+
+/* Times a square matrix product into bench->product_flops: 1024 wide, smaller on the reference. */
+quartic_status bench_measure_product(bench *bench);
+
+/* `quartic bench edges`: every form of edge attention by itself; fills the report. */
+quartic_status bench_edges(bench *bench);
+
+#endif

@@ -1,0 +1,234 @@
+/* bench_edges.c: `quartic bench edges`: what each form of edge attention costs over the number of nodes.
+ *
+ * Each form is the first of two layers of a quartic transformer, compiled with its gradients; the steps of
+ * the form's scope are summed, each with its least time over the runs. As many of them as the graph without
+ * gradients has are forward, the rest, with what is computed again, backward. A size is skipped, with the
+ * estimate, if at the rate of the size before it would take too long, or if it does not fit into half of the
+ * device's memory. Exponents are slopes of log(time) over log(n), least squares.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tool/bench.h"
+
+static const char *const form_names[] = {
+#define FORM_NAME(suffix, name) name,
+    QUARTIC_EDGE_ATTENTION_LIST(FORM_NAME)
+#undef FORM_NAME
+};
+
+#define FORM_SCOPE "layers.0/1.0"
+enum { SMALLEST = 16, MOST_SIZES = 16 };
+
+/* Forward or backward of one form and size. */
+typedef struct pass {
+    double seconds, flops, bytes;
+    double workspace; /* of the whole model; backward: forward and backward */
+} pass;
+
+typedef struct size_row {
+    uint32_t n;
+    pass forward, backward;
+    char why_skipped[160]; /* "" if it was run */
+    double estimate;       /* seconds of a skipped one, 0 if unknown */
+    double model_flops;    /* forward and backward of the whole model */
+} size_row;
+
+static quartic_status make_model(const bench *bench, quartic_edge_attention form, quartic_model **out_model) {
+    quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
+    config.num_tokens = 16, config.dim = 32, config.depth = 2, config.heads = 2, config.dim_head = 16;
+    config.dim_edges = bench->settings->dim_edges, config.ff_mult = 1, config.num_residual_streams = 1;
+    config.edge_attention = form;
+    return quartic_model_create(bench->device, &config, out_model);
+}
+
+static bool in_form(const quartic_step_info *info) {
+    const size_t length = strlen(FORM_SCOPE);
+    return strncmp(info->label, FORM_SCOPE, length) == 0 &&
+           (info->label[length] == 0 || info->label[length] == '/');
+}
+
+/* Steps of the form in the graph without gradients. */
+static quartic_status count_forward(const bench *bench, quartic_model *model, uint32_t n,
+                                    uint32_t *out_count) {
+    quartic_program *program = NULL;
+    quartic_status status = tool_compile(model, bench->settings->batch, n, false, false, &program);
+    if (status != QUARTIC_OK) return status;
+    *out_count = 0;
+    for (uint32_t step = 0; step < quartic_program_step_count(program) && status == QUARTIC_OK; ++step) {
+        quartic_step_info info;
+        status = quartic_program_step(program, step, &info);
+        if (status == QUARTIC_OK && in_form(&info)) ++*out_count;
+    }
+    quartic_program_destroy(program);
+    return status;
+}
+
+/* Sums the form's steps, each with its least time of the runs after a first one. */
+static quartic_status time_form(const bench *bench, quartic_model *model, size_row *row) {
+    quartic_program *program = NULL;
+    uint32_t forward_steps, seen = 0;
+    quartic_status status = count_forward(bench, model, row->n, &forward_steps);
+    if (status == QUARTIC_OK)
+        status = tool_compile(model, bench->settings->batch, row->n, true, true, &program);
+    if (status != QUARTIC_OK) return status;
+    const uint32_t steps = quartic_program_step_count(program);
+    double *least = tool_alloc(steps, sizeof *least);
+    quartic_step_info info;
+    for (uint32_t run = 0; run <= bench->settings->repeat && status == QUARTIC_OK; ++run) {
+        status = quartic_program_run(program);
+        for (uint32_t step = 0; step < steps && status == QUARTIC_OK; ++step) {
+            status = quartic_program_step(program, step, &info);
+            if (run <= 1 || info.seconds < least[step]) least[step] = info.seconds;
+        }
+    }
+    for (uint32_t step = 0; step < steps && status == QUARTIC_OK; ++step) {
+        status = quartic_program_step(program, step, &info);
+        if (status != QUARTIC_OK || !in_form(&info)) continue;
+        pass *part = seen++ < forward_steps ? &row->forward : &row->backward;
+        part->seconds += least[step];
+        part->flops += info.flops;
+        part->bytes += info.bytes;
+    }
+    free(least);
+    quartic_program_destroy(program);
+    return status;
+}
+
+/* Fills a row; before: the last row that was run, or NULL. */
+static quartic_status run_size(const bench *bench, quartic_model *model, const size_row *before,
+                               size_row *row) {
+    quartic_program_memory forward, both;
+    quartic_device_info device;
+    const uint32_t batch = bench->settings->batch;
+    quartic_status status = quartic_model_measure(model, batch, row->n, 0, 0, &forward);
+    if (status == QUARTIC_OK) status = quartic_model_measure(model, batch, row->n, 0, 1, &both);
+    if (status == QUARTIC_OK) status = quartic_device_get_info(bench->device, &device);
+    if (status != QUARTIC_OK) return status;
+    row->forward.workspace = (double)forward.workspace_bytes;
+    row->backward.workspace = (double)both.workspace_bytes;
+    row->model_flops = both.flops;
+    if (before != NULL)
+        row->estimate =
+            (before->forward.seconds + before->backward.seconds) * row->model_flops / before->model_flops;
+    const double runs = bench->settings->repeat + 1;
+    char bytes[TOOL_NUMBER_BYTES], limit[TOOL_NUMBER_BYTES];
+    if (row->backward.workspace > (double)device.memory_bytes / 2)
+        snprintf(row->why_skipped, sizeof row->why_skipped, "takes %s, more than half of the device's %s",
+                 tool_bytes_text(row->backward.workspace, bytes),
+                 tool_bytes_text((double)device.memory_bytes, limit));
+    else if (row->estimate * runs > (double)bench->settings->most_seconds)
+        snprintf(row->why_skipped, sizeof row->why_skipped,
+                 "about %.3g s forward and backward, %.0f times, is more than --most-seconds %g",
+                 row->estimate, runs, (double)bench->settings->most_seconds);
+    if (row->why_skipped[0] != 0) return QUARTIC_OK;
+    return time_form(bench, model, row);
+}
+
+static void show_row(const bench *bench, const size_row *row, json_t *sizes) {
+    const double forward_rate = row->forward.flops / row->forward.seconds,
+                 backward_rate = row->backward.flops / row->backward.seconds;
+    const bool ran = row->why_skipped[0] == 0;
+    if (bench->settings->json) {
+        json_t *entry =
+            json_pack("{s:i, s:f, s:f}", "n", (int)row->n, "forward_workspace_bytes", row->forward.workspace,
+                      "training_workspace_bytes", row->backward.workspace);
+        if (ran)
+            json_object_update_new(
+                entry, json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "forward_bytes",
+                                 row->forward.bytes, "backward_bytes", row->backward.bytes, "forward_seconds",
+                                 row->forward.seconds, "backward_seconds", row->backward.seconds,
+                                 "forward_flops", row->forward.flops, "backward_flops", row->backward.flops,
+                                 "forward_share_of_product", forward_rate / bench->product_flops,
+                                 "backward_share_of_product", backward_rate / bench->product_flops));
+        else
+            json_object_update_new(entry, json_pack("{s:s, s:f}", "why_skipped", row->why_skipped,
+                                                    "estimated_seconds", row->estimate));
+        json_array_append_new(sizes, entry);
+        return;
+    }
+    if (!ran) {
+        printf("  %4u  skipped: %s\n", row->n, row->why_skipped);
+        return;
+    }
+    char text[4][TOOL_NUMBER_BYTES];
+    printf("  %4u %10.3f ms %8sFLOP %5.1f%%  %10.3f ms %8sFLOP %5.1f%%  %10s %10s\n", row->n,
+           1e3 * row->forward.seconds, tool_count_text(row->forward.flops, text[0]),
+           100 * forward_rate / bench->product_flops, 1e3 * row->backward.seconds,
+           tool_count_text(row->backward.flops, text[1]), 100 * backward_rate / bench->product_flops,
+           tool_bytes_text(row->forward.workspace, text[2]),
+           tool_bytes_text(row->backward.workspace, text[3]));
+    fflush(stdout);
+}
+
+/* The slope of log y over log n; NAN for fewer than two rows. */
+static double exponent(const size_row *rows, uint32_t count, bool backward) {
+    double sums[5] = {0}; /* of 1, x, y, x x, x y */
+    for (uint32_t k = 0; k < count; ++k) {
+        if (rows[k].why_skipped[0] != 0) continue;
+        const double x = log(rows[k].n);
+        const double y = log(backward ? rows[k].backward.seconds : rows[k].forward.seconds);
+        sums[0] += 1, sums[1] += x, sums[2] += y, sums[3] += x * x, sums[4] += x * y;
+    }
+    const double spread = sums[0] * sums[3] - sums[1] * sums[1];
+    return spread > 0 ? (sums[0] * sums[4] - sums[1] * sums[2]) / spread : NAN;
+}
+
+static json_t *number_or_null(double number) {
+    return isfinite(number) ? json_real(number) : json_null();
+}
+
+static quartic_status run_form(bench *bench, quartic_edge_attention form, json_t *forms) {
+    quartic_model *model = NULL;
+    size_row rows[MOST_SIZES] = {0};
+    uint32_t count = 0;
+    const size_row *before = NULL;
+    json_t *sizes = json_array();
+    if (!bench->settings->json) printf("%s\n", form_names[form]);
+    quartic_status status = make_model(bench, form, &model);
+    for (uint32_t n = SMALLEST; status == QUARTIC_OK && n <= bench->settings->longest; n *= 2) {
+        size_row *row = &rows[count++];
+        row->n = n;
+        status = run_size(bench, model, before, row);
+        if (status != QUARTIC_OK) break;
+        if (row->why_skipped[0] == 0) before = row;
+        show_row(bench, row, sizes);
+    }
+    quartic_model_destroy(model);
+    const double forward = exponent(rows, count, false), backward = exponent(rows, count, true);
+    if (bench->settings->json)
+        json_array_append_new(forms, json_pack("{s:s, s:O, s:o, s:o}", "form", form_names[form], "sizes",
+                                               sizes, "forward_exponent", number_or_null(forward),
+                                               "backward_exponent", number_or_null(backward)));
+    else if (isfinite(forward) && isfinite(backward))
+        printf("  time grows as n^%.2f forward, n^%.2f backward\n", forward, backward);
+    json_decref(sizes);
+    return status;
+}
+
+quartic_status bench_edges(bench *bench) {
+    const bench_settings *settings = bench->settings;
+    quartic_device_info info;
+    quartic_status status = quartic_device_get_info(bench->device, &info);
+    if (status == QUARTIC_OK) status = bench_measure_product(bench);
+    if (status != QUARTIC_OK) return status;
+    json_object_set_new(bench->report, "device", json_string(info.name));
+    json_object_set_new(bench->report, "batch", json_integer((json_int_t)settings->batch));
+    json_object_set_new(bench->report, "dim_edges", json_integer((json_int_t)settings->dim_edges));
+    json_object_set_new(bench->report, "matrix_product_flops_per_second", json_real(bench->product_flops));
+    if (!settings->json)
+        printf("edge attention by form on %s: batch %u, dim_edges %u, default heads, least of %u runs;\n"
+               "shares are of a large matrix product's %.1f GFLOP/s; workspaces are those of the two layers "
+               "around\n"
+               "  %4s %13s %12s %6s  %13s %12s %6s  %10s %10s\n",
+               info.name, settings->batch, settings->dim_edges, settings->repeat, 1e-9 * bench->product_flops,
+               "n", "forward", "work", "share", "backward", "work", "share", "workspace", "training");
+    json_t *forms = json_array();
+    for (uint32_t form = QUARTIC_EDGE_ATTENTION_AXIAL;
+         form < QUARTIC_EDGE_ATTENTION_NONE && status == QUARTIC_OK; ++form)
+        status = run_form(bench, (quartic_edge_attention)form, forms);
+    json_object_set_new(bench->report, "forms", forms);
+    return status;
+}
