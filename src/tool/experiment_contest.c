@@ -98,7 +98,6 @@ static contestant *add(contest *contest, const char *form, bool baseline, bool i
 /* The contestant joins with the narrowest width that has at least that many parameters. */
 static bool join(contest *contest, contestant *who, uint64_t least) {
     if (who == NULL) return true;
-    if (contest->settings.only != NULL && strcmp(contest->settings.only, who->form) != 0) return true;
     for (uint32_t width = WIDTH; width <= MOST_WIDTH; width += WIDTH_STEP) {
         if (!contest_config(contest->command, contest->task, who->form, who->identifiers, width, who->depth,
                             &who->config) ||
@@ -106,7 +105,9 @@ static bool join(contest *contest, contestant *who, uint64_t least) {
             return false;
         if (who->parameters >= least) break;
     }
-    ++contest->contestant_count;
+    /* The sizes of all forms count, also if only one contestant is wanted. */
+    if (contest->settings.only == NULL || strcmp(contest->settings.only, who->form) == 0)
+        ++contest->contestant_count;
     return true;
 }
 
