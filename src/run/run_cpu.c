@@ -3,6 +3,7 @@
  * Compiling resolves every operand to a pointer, so that a run is a loop over ready calls. On "reference64"
  * real numbers are held as double and only reference loops run.
  */
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -17,8 +18,36 @@ typedef struct cpu_step {
     quartic_layout inputs[QUARTIC_OP_MAX_INPUTS], outputs[QUARTIC_OP_MAX_OUTPUTS];
 } cpu_step;
 
+/* Bytes that the system says may still be taken, swap included; all of its memory if it does not say. */
+static uint64_t available_bytes(const quartic_device *device) {
+    FILE *facts = fopen("/proc/meminfo", "r");
+    if (facts == NULL) return device->info.memory_bytes;
+    char line[128];
+    unsigned long long kibibytes, available = 0;
+    while (fgets(line, sizeof line, facts) != NULL)
+        if (sscanf(line, "MemAvailable: %llu", &kibibytes) == 1 ||
+            sscanf(line, "SwapFree: %llu", &kibibytes) == 1)
+            available += kibibytes << 10;
+    fclose(facts);
+    return available > 0 ? available : device->info.memory_bytes;
+}
+
+/* Asks first: a system that overcommits grants what it does not have, and ends the process later. */
+static quartic_status expect_room(quartic_device *device, uint64_t bytes) {
+    uint64_t available = available_bytes(device);
+    if (available == 0 || bytes <= available) return QUARTIC_OK;
+    const double mib = 1.0 / (1 << 20);
+    return quartic_fail(QUARTIC_OUT_OF_MEMORY,
+                        "%.1f MiB more are needed, but this machine has %.1f MiB left of %.1f MiB; make the "
+                        "batch, the sequence or the model smaller",
+                        (double)bytes * mib, (double)available * mib,
+                        (double)device->info.memory_bytes * mib);
+}
+
 static quartic_status memory_create(quartic_device *device, uint64_t bytes, void **out_memory) {
-    (void)device;
+    const uint64_t small = 64 << 20; /* not worth asking about */
+    *out_memory = NULL;
+    if (bytes > small) QUARTIC_TRY(expect_room(device, bytes));
     *out_memory = quartic_alloc(bytes, 1);
     return *out_memory == NULL ? QUARTIC_OUT_OF_MEMORY : QUARTIC_OK;
 }
@@ -128,6 +157,7 @@ const quartic_backend quartic_backend_cpu = {.memory_create = memory_create,
                                              .memory_write = memory_write,
                                              .memory_read = memory_read,
                                              .scratch = scratch,
+                                             .expect_room = expect_room,
                                              .compile = compile,
                                              .release = release,
                                              .run = run,

@@ -364,6 +364,7 @@ static int report_end(const run_state *run, const progress *progress, int code) 
 
 static int train(run_state *run) {
     uint64_t done = quartic_trainer_get_step(run->trainer);
+    catch_signals();
     if (!run->settings.resume && !save(run, true)) return EXIT_FAILED;
     if (!open_metrics(run, done)) return EXIT_FAILED;
     print_start(run);
@@ -372,7 +373,6 @@ static int train(run_state *run) {
     progress_begin(&progress, done, run->target,
                    (double)trainer->accumulation * trainer->batch * trainer->length,
                    (double)run->settings.seconds, run->settings.json != 0);
-    catch_signals();
     int code = train_steps(run, &progress);
     return report_end(run, &progress, code);
 }

@@ -61,9 +61,9 @@ static void a_resumed_run_repeats_the_unbroken_one_bit_for_bit(void **state) {
 
 static void interruption_saves_first(void **state) {
     (void)state;
-    tool_expect(TINY TRAIN SMALL
+    tool_expect("rm -f log; " TINY TRAIN SMALL
                 "--out stopped --steps 100000 --save-every 100000 --seed 3 > log & pid=$!; "
-                "while ! grep -q '^step' log; do sleep 0.05; done; kill -INT $pid; wait $pid && cat log",
+                "while ! grep -qs '^step' log; do sleep 0.05; done; kill -INT $pid; wait $pid && cat log",
                 0, "stopped after step ");
     tool_expect("tail -1 stopped/metrics.csv | cut -d, -f1 > 1; "
                 "sed -n 's/^stopped after step \\([0-9]*\\),.*/\\1/p' log | cmp - 1 && echo same",

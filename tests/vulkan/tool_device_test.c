@@ -1,0 +1,87 @@
+/* tool_device_test.c: what becomes of the program when Vulkan fails it: a device lost in the middle of a run,
+ * no loader, no driver, a problem that does not fit. Also the same bits on a Vulkan device from run to run.
+ */
+#include "vulkan/vulkan_test.h"
+
+#include "cpu/tool_run.h"
+
+#define LOSING "QUARTIC_VULKAN_LOADER=" QUARTIC_TEST_LOSING_LOADER " "
+#define TRAIN  "$Q train $S/data/tales.txt --device vulkan "
+#define START  TRAIN "--config tiny.json --batch 1 --length 8 --save-every 3 --seed 3 "
+
+static int make_folder(void **state) {
+    vulkan_test_begin(state);
+    if (tool_make_test_folder(state) != 0) return -1;
+    return tool_run("echo '{\"dim\": 8, \"depth\": 1, \"dim_edges\": 4, \"heads\": 2, \"dim_head\": 4, "
+                    "\"linear_heads\": 2, \"linear_dim_head\": 3, \"max_seq_len\": 2048, "
+                    "\"num_residual_streams\": 2, \"dropout\": 0.1}' > tiny.json")
+        ->code;
+}
+
+static void a_lost_device_costs_no_checkpoint(void **state) {
+    (void)state;
+    tool_expect(START "--out whole --steps 14", 0, "finished at step 14");
+    tool_expect(START "--out again --steps 14", 0, "finished at step 14");
+    tool_expect("cmp whole/checkpoint.safetensors again/checkpoint.safetensors && echo same", 0, "same");
+    tool_expect("QUARTIC_TEST_LOST_AT=12 " LOSING START "--out lost --steps 14", 1,
+                "the device stopped responding");
+    /* It was lost between two saves, the first of which is what a resumed run goes on from. */
+    tool_expect("test $(tail -n 1 lost/metrics.csv | cut -d, -f1) -gt 3 && ls -A lost", 0,
+                "checkpoint.safetensors\nmetrics.csv\n");
+    tool_expect(TRAIN "--out lost --resume --steps 1", 0, "all 1 steps are done already");
+    tool_expect(LOSING TRAIN "--out lost --resume", 0, "finished at step 14");
+    tool_expect(
+        "cmp whole/checkpoint.safetensors lost/checkpoint.safetensors && "
+        "cut -d, -f1-4 whole/metrics.csv > 1 && cut -d, -f1-4 lost/metrics.csv | cmp - 1 && echo same",
+        0, "same");
+    tool_expect("QUARTIC_TEST_LOST_AT=1 " LOSING "$Q sample whole --device vulkan --tokens 3", 1,
+                "the device stopped responding");
+}
+
+static void a_machine_without_vulkan(void **state) {
+    (void)state;
+    static const struct {
+        const char *without, *sentence;
+    } machines[] = {
+        {"QUARTIC_VULKAN_LOADER=/nonexistent ", "cannot load the Vulkan loader"},
+        {"VK_DRIVER_FILES=/nonexistent VK_ICD_FILENAMES=/nonexistent ", "no Vulkan driver"},
+    };
+    for (size_t m = 0; m < sizeof machines / sizeof machines[0]; ++m) {
+        char command[512];
+        snprintf(command, sizeof command, "rm -rf none; %s" START "--out none --steps 1",
+                 machines[m].without);
+        tool_expect(command, 1, machines[m].sentence);
+        tool_expect(command, 1, "Hint: `quartic devices` lists what there is.");
+        tool_expect("test -e none/checkpoint.safetensors || echo nothing", 0, "nothing");
+        snprintf(command, sizeof command, "%s$Q devices --json", machines[m].without);
+        tool_expect(command, 0, "\"device\": \"cpu\"");
+        /* Left to choose, the program takes the processor. */
+        snprintf(command, sizeof command, "rm -rf none; %s" START "--out none --steps 1 --device auto",
+                 machines[m].without);
+        tool_expect(command, 0, " parameters on cpu");
+    }
+    tool_expect("$Q sample tiny.json --device 77", 1,
+                "there is no device \"77\"; there are cpu, reference, reference64, 0 (");
+}
+
+static void what_does_not_fit_is_refused_with_figures(void **state) {
+    (void)state;
+    tool_expect(
+        "echo '{\"dim\": 64, \"depth\": 48, \"dim_edges\": 16, \"linear_heads\": 4}' > long.json; " TRAIN
+        "--config long.json --out large --length 2048 --batch 2",
+        1, "MiB left of");
+    tool_expect("test -e large/checkpoint.safetensors || echo nothing", 0, "nothing");
+}
+
+static int end(void **state) {
+    return tool_remove_test_folder(state) | vulkan_test_end(state);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_lost_device_costs_no_checkpoint),
+        cmocka_unit_test(a_machine_without_vulkan),
+        cmocka_unit_test(what_does_not_fit_is_refused_with_figures),
+    };
+    return cmocka_run_group_tests(tests, make_folder, end);
+}
