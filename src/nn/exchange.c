@@ -55,33 +55,44 @@ quartic_value quartic_nn_streams_feedforward(quartic_nn *nn, const quartic_strea
 
 /* ---- exchange ---- */
 
-/* x (b, S H, i, j) with the heads of each `talking` neighbouring streams mixed by the weights below `name`.
- */
+/* The maps as the exchange ops see them: heads that exchange are an axis, (groups, C, i, j). */
+static quartic_value group(quartic_nn *nn, const quartic_streams *s, const quartic_exchange_options *o,
+                           quartic_value x) {
+    const uint32_t groups = s->batch * (s->streams / o->talking), heads = o->talking * o->heads;
+    return quartic_reshape(nn->graph, x, &QUARTIC_SHAPE(groups, heads, s->length, s->length));
+}
+
+/* A linear exchange's weight `name`. */
+static quartic_value exchange_matrix(quartic_nn *nn, const quartic_exchange_options *o, const char *name) {
+    const uint32_t heads = o->talking * o->heads;
+    quartic_value weight = quartic_nn_parameter(nn, name, QUARTIC_SHAPE(heads, heads, 1, 1),
+                                                (quartic_init){QUARTIC_INIT_IDENTITY, 0.0f, 0});
+    return quartic_reshape(nn->graph, weight, &QUARTIC_SHAPE(heads, heads));
+}
+
+/* x (b, S H, i, j), the heads of each `talking` neighbouring streams mixed by the weights below `name`. */
 static quartic_value exchange(quartic_nn *nn, const quartic_streams *s, const quartic_exchange_options *o,
-                              quartic_value x, const char *name, bool feedforward) {
+                              quartic_value x, const char *name) {
     quartic_graph *graph = nn->graph;
-    const quartic_shape whole = quartic_graph_shape(graph, x);
-    const uint32_t n = s->length, heads = o->talking * o->heads;
-    const quartic_init one = {QUARTIC_INIT_CONSTANT, 1.0f, 0}, zero = {QUARTIC_INIT_CONSTANT, 0.0f, 0},
-                       identity = {QUARTIC_INIT_IDENTITY, 0.0f, 0};
-    x = quartic_reshape(graph, x, &QUARTIC_SHAPE(s->batch * (s->streams / o->talking), heads, n, n));
+    const quartic_shape maps = quartic_graph_shape(graph, x);
+    const uint32_t heads = o->talking * o->heads;
     quartic_nn_push(nn, "%s", name);
-    if (feedforward) {
-        quartic_value scale = quartic_nn_parameter(nn, "fn.0.scale", QUARTIC_SHAPE(heads), one);
+    x = group(nn, s, o, x);
+    if (o->feedforward) {
+        quartic_value scale = quartic_nn_parameter(nn, "fn.0.scale", QUARTIC_SHAPE(heads),
+                                                   (quartic_init){QUARTIC_INIT_CONSTANT, 1.0f, 0});
         quartic_value w1 = quartic_nn_parameter(nn, "fn.1.weight", QUARTIC_SHAPE(2 * heads, heads, 1, 1),
                                                 quartic_nn_linear_init(heads));
-        quartic_value w2 =
-            quartic_nn_parameter(nn, "fn.4.weight", QUARTIC_SHAPE(heads, 2 * heads, 1, 1), zero);
-        x = quartic_stream_feedforward(
-            graph, x, scale, quartic_reshape(graph, w1, &QUARTIC_SHAPE(2 * heads, heads)),
-            quartic_reshape(graph, w2, &QUARTIC_SHAPE(heads, 2 * heads)), QUARTIC_NORM_EPS);
+        quartic_value w2 = quartic_nn_parameter(nn, "fn.4.weight", QUARTIC_SHAPE(heads, 2 * heads, 1, 1),
+                                                (quartic_init){QUARTIC_INIT_CONSTANT, 0.0f, 0});
+        w1 = quartic_reshape(graph, w1, &QUARTIC_SHAPE(2 * heads, heads));
+        w2 = quartic_reshape(graph, w2, &QUARTIC_SHAPE(heads, 2 * heads));
+        x = quartic_stream_feedforward(graph, x, scale, w1, w2, QUARTIC_NORM_EPS);
     } else {
-        quartic_value weight =
-            quartic_nn_parameter(nn, "weight", QUARTIC_SHAPE(heads, heads, 1, 1), identity);
-        x = quartic_stream_exchange(graph, x, quartic_reshape(graph, weight, &QUARTIC_SHAPE(heads, heads)));
+        x = quartic_stream_exchange(graph, x, exchange_matrix(nn, o, "weight"));
     }
     quartic_nn_pop(nn);
-    return quartic_reshape(graph, x, &whole);
+    return quartic_reshape(graph, x, &maps);
 }
 
 /* q, k or v of packed (3, b, S, H, n, d). */
@@ -116,14 +127,19 @@ quartic_value quartic_nn_exchange_attention(quartic_nn *nn, const quartic_stream
     quartic_matmul_options score = QUARTIC_MATMUL_OPTIONS_INIT;
     score.transpose_b = 1;
     score.alpha = o->scale;
-    if (o->previous.id != 0)
-        score.addend = quartic_reshape(
-            graph, exchange(nn, s, o, o->previous, "residual_talking_heads", false), &split_maps);
+    if (o->residual) {
+        /* The first layer has the weight, too, as all layers have the same, but nothing to mix. */
+        const quartic_value weight = exchange_matrix(nn, o, "residual_talking_heads.weight");
+        if (o->previous.id != 0) {
+            quartic_value before = quartic_stream_exchange(graph, group(nn, s, o, o->previous), weight);
+            score.addend = quartic_reshape(graph, before, &split_maps);
+        }
+    }
     quartic_value logits = quartic_matmul(graph, part_of(nn, packed, 0), part_of(nn, packed, 1), &score);
     logits = quartic_reshape(graph, logits, &maps);
     if (o->before) {
         quartic_graph_begin_recompute(graph);
-        logits = exchange(nn, s, o, logits, "pre_talking_heads", o->feedforward);
+        logits = exchange(nn, s, o, logits, "pre_talking_heads");
         quartic_graph_end_recompute(graph);
     }
     if (out_logits != NULL) *out_logits = logits;
@@ -131,7 +147,7 @@ quartic_value quartic_nn_exchange_attention(quartic_nn *nn, const quartic_stream
     if (out_map != NULL) *out_map = map;
     quartic_graph_begin_recompute(graph);
     map = quartic_nn_dropout(nn, map);
-    if (o->after) map = exchange(nn, s, o, map, "post_talking_heads", o->feedforward);
+    if (o->after) map = exchange(nn, s, o, map, "post_talking_heads");
     quartic_graph_end_recompute(graph);
 
     map = quartic_reshape(graph, map, &split_maps);

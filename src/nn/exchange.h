@@ -18,12 +18,12 @@ typedef struct quartic_exchange_options {
     uint32_t heads, dim_head;
     float scale; /* of the queries */
     bool causal;
-    quartic_value mask; /* int32 (b, n), for every stream, or no value */
-    uint32_t talking;   /* streams whose heads exchange: all, 1 (each for itself) or some in between */
-    bool before, after; /* softmax: whether heads exchange there */
-    bool feedforward;   /* the exchange is a feedforward instead of a matrix */
-    /* Exchanged into this layer's logits: those of the layer before, or no value. */
-    quartic_value previous;
+    quartic_value mask;     /* int32 (b, n), for every stream, or no value */
+    uint32_t talking;       /* streams whose heads exchange: all, 1 (each for itself) or some in between */
+    bool before, after;     /* softmax: whether heads exchange there */
+    bool feedforward;       /* the exchange is a feedforward instead of a matrix */
+    bool residual;          /* logits get those of the layer before, mixed */
+    quartic_value previous; /* logits of the layer before (b, S H, i, j), or no value */
 } quartic_exchange_options;
 
 /* x + attention(x). out_map (may be NULL): the maps after softmax, before dropout and exchange. out_logits

@@ -127,7 +127,8 @@ static quartic_value stream_layers(quartic_nn *nn, const quartic_model_config *c
                                         .talking = talking_streams(config),
                                         .before = config->pre_talking_heads,
                                         .after = config->post_talking_heads,
-                                        .feedforward = config->non_linear_talking_heads};
+                                        .feedforward = config->non_linear_talking_heads,
+                                        .residual = config->residual_talking_heads};
     quartic_value diversity = {0};
     for (uint32_t layer = 0; layer < config->depth; ++layer) {
         quartic_value map, logits;
@@ -139,7 +140,7 @@ static quartic_value stream_layers(quartic_nn *nn, const quartic_model_config *c
         x = quartic_nn_streams_feedforward(nn, streams, x, config->ff_mult);
         quartic_nn_pop(nn);
         quartic_nn_pop(nn);
-        if (config->residual_talking_heads) options.previous = logits;
+        options.previous = logits;
         if (taps != NULL && taps->attention != NULL) taps->attention[layer] = map;
         if (taps != NULL && taps->diversity != NULL) {
             quartic_value own = quartic_diversity_loss(graph, map, config->num_streams);

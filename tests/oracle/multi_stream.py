@@ -169,7 +169,7 @@ def shapes(config):
                               f"{prefix}0.{name}.fn.4.weight": (all_heads, 2 * all_heads, 1, 1)})
             else:
                 found[f"{prefix}0.{name}.weight"] = (all_heads, all_heads, 1, 1)
-        if c["residual_talking_heads"] and number > 0:
+        if c["residual_talking_heads"]:  # without influence in layer 0
             found[f"{prefix}0.residual_talking_heads.weight"] = (all_heads, all_heads, 1, 1)
     return found
 
