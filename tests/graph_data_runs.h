@@ -1,6 +1,6 @@
 /* graph_data_runs.h: tests of graphs as inputs on the device that `device` points to: symmetry, padding,
  * gradients, sentences, datasets and training on them. A test file opens the device and lists those that it
- * wants. */
+ * wants. Over 600 lines because all of them share one small model, its graphs and their permutations. */
 #ifndef QUARTIC_TESTS_GRAPH_DATA_RUNS_H
 #define QUARTIC_TESTS_GRAPH_DATA_RUNS_H
 
