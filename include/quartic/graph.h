@@ -303,8 +303,14 @@ QUARTIC_API quartic_value quartic_edge_softmax_attention(quartic_graph *graph, q
  * Scores are (b, m). A mask is int32 (b, m), or for the scores of all edges of n nodes, m = n^2, int32 (b,
  * n): then an edge is visible iff both of its nodes are. No value: all are visible. */
 
-/* 1 where both nodes of an edge are real, else 0: int32 (b, n) to (b, n, n). */
-QUARTIC_API quartic_value quartic_pair_mask(quartic_graph *graph, quartic_value mask);
+/* 1 at the edges (i, j) that are visible, else 0, int32 (batch, nodes, nodes): both nodes are real and, if
+ * causal, j <= i. mask int32 (batch, nodes) or no value: all nodes are real. batch and nodes are needed only
+ * without a mask; with one they are 0 or the mask's. options may be NULL where there is a mask. */
+typedef struct quartic_pair_mask_options {
+    uint32_t causal, batch, nodes;
+} quartic_pair_mask_options;
+QUARTIC_API quartic_value quartic_pair_mask(quartic_graph *graph, quartic_value mask,
+                                            const quartic_pair_mask_options *options);
 /* Soft top-k weights c (b, m) of scores s (b, m) by coordinate descent (Wright 2015, as CoLT5 uses it).
  * From b = -s, `iterations` times: a = eps (log k - logsumexp((s + b) / eps)), b = -relu(s + a).
  * Then c = exp((s + a + b) / eps). eps starts at max(eps_init, eps) and is multiplied by eps_decay after each

@@ -13,7 +13,8 @@ quartic_value quartic_nn_taylor_edge_attention(quartic_nn *nn, quartic_value e, 
     const quartic_shape sequence = QUARTIC_SHAPE(b, 1, edges, dim);
     quartic_taylor_module_options options = {.heads = heads, .dim_head = dim_head, .attention = {.axis = 2}};
     if (mask.id != 0)
-        options.mask = quartic_reshape(graph, quartic_pair_mask(graph, mask), &QUARTIC_SHAPE(b, 1, edges));
+        options.mask =
+            quartic_reshape(graph, quartic_pair_mask(graph, mask, NULL), &QUARTIC_SHAPE(b, 1, edges));
     if (residual.id != 0) residual = quartic_reshape(graph, residual, &sequence);
     e = quartic_nn_taylor_attention(nn, quartic_reshape(graph, e, &sequence), residual, &options);
     return quartic_reshape(graph, e, &shape);

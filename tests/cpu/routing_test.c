@@ -1,5 +1,6 @@
 /* routing_test.c: the ops that choose edges: coordinate descent against its definition with whole vectors a
- * and b, top-k with equals, NaN and hidden scores, rows by index and back, the straight-through weight. */
+ * and b, top-k with equals, NaN and hidden scores, rows by index and back, the straight-through weight, the
+ * pair mask. */
 #include "unit/ops_basic_rig.h"
 
 static const char *const devices[] = {"reference64", "reference", "cpu"};
@@ -220,6 +221,48 @@ static void straight_through_is_one_with_the_gradient_of_its_operand(void **stat
     }
 }
 
+/* Against its definition, with and without a mask and causality, and what it refuses. */
+static void pair_masks_are_their_definition(void **state) {
+    (void)state;
+    enum { B = 2, N = 5 };
+    static const int32_t real[B][N] = {{1, 1, 0, 1, 1}, {0, 1, 1, 1, 0}};
+    const quartic_value none = {0};
+    for (uint32_t k = 0; k < DEVICES * 4; ++k) {
+        const bool causal = k & 1, masked = k & 2;
+        rig r = rig_begin();
+        const quartic_pair_mask_options options = {causal, masked ? 0 : B, masked ? 0 : N};
+        const quartic_value mask = masked ? rig_indices(&r, QUARTIC_SHAPE(B, N), 0, 2) : none;
+        if (masked) memcpy(r.data[0], real, sizeof real);
+        int32_t got[B][N][N];
+        rig_run(&r, devices[k / 4], quartic_pair_mask(r.graph, mask, &options), got);
+        for (uint32_t b = 0; b < B; ++b)
+            for (uint32_t i = 0; i < N; ++i)
+                for (uint32_t j = 0; j < N; ++j)
+                    assert_int_equal(got[b][i][j],
+                                     (!masked || (real[b][i] && real[b][j])) && (!causal || j <= i));
+        rig_end(&r);
+    }
+    static const struct {
+        quartic_pair_mask_options options;
+        bool masked;
+        const char *words;
+    } wrong[] = {{{1, 0, 5}, false, "without a mask got batch 0 and 5 nodes"},
+                 {{0, 3, 0}, false, "without a mask got batch 3 and 0 nodes"},
+                 {{1, 2, 6}, true, "mask of shape (2, 5), but batch 2 and 6 nodes"},
+                 {{1, 1, 0}, true, "mask of shape (2, 5), but batch 1 and 0 nodes"},
+                 {{2, 2, 5}, true, "0 or 1, not 2"},
+                 {{1, 1, 65536}, false, "(1, 65536, 65536), more than the 2147483647 elements"}};
+    for (size_t k = 0; k < sizeof wrong / sizeof wrong[0]; ++k) {
+        rig r = rig_begin();
+        const quartic_value mask = wrong[k].masked ? rig_indices(&r, QUARTIC_SHAPE(B, N), 0, 2) : none;
+        assert_int_equal(quartic_pair_mask(r.graph, mask, &wrong[k].options).id, 0);
+        assert_int_not_equal(quartic_graph_status(r.graph), QUARTIC_OK);
+        if (strstr(quartic_error_message(), wrong[k].words) == NULL)
+            fail_msg("\"%s\" is not in \"%s\"", wrong[k].words, quartic_error_message());
+        rig_end(&r);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(coordinate_descent_is_its_definition),
@@ -227,6 +270,7 @@ int main(void) {
         cmocka_unit_test(top_k_orders_equals_signs_and_hidden_scores),
         cmocka_unit_test(rows_go_out_and_back),
         cmocka_unit_test(wrong_indices_give_sentences),
+        cmocka_unit_test(pair_masks_are_their_definition),
         cmocka_unit_test(straight_through_is_one_with_the_gradient_of_its_operand),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
