@@ -59,7 +59,7 @@ void main() {
     for (uint j = begin; j < end; ++j) {
         const uint key = key_of(row, j);
         if (key > prefix || (key == prefix && before.y < rest))
-            args.result.at[row * args.k + before.x + min(before.y, rest)] = int(j);
+            args.result.at[row * args.k + before.x + min(before.y, rest)] = int(row % args.groups * args.m + j);
         before += uvec2(key > prefix ? 1u : 0u, key == prefix ? 1u : 0u);
     }
 }

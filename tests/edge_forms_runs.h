@@ -35,7 +35,7 @@ static const char *const form_names[] = {
 enum { FORM_COUNT = sizeof form_names / sizeof form_names[0] };
 
 static inline bool form_is_causal(uint32_t form) {
-    return form != QUARTIC_EDGE_ATTENTION_TAYLOR && form != QUARTIC_EDGE_ATTENTION_ROUTED;
+    return form != QUARTIC_EDGE_ATTENTION_TAYLOR;
 }
 
 static inline quartic_model_config forms_config(quartic_model_family family, uint32_t form, bool causal) {
@@ -157,6 +157,12 @@ static inline void forms_agree_with_the_reference(const char *device) {
         if (!form_is_causal(form)) continue;
         config = forms_config((quartic_model_family)family, form, true);
         compare_form(device, &config, 2, 5, mask);
+        if (form != QUARTIC_EDGE_ATTENTION_ROUTED) continue;
+        config.num_routed = 12; /* 3 in each row, also in those that see fewer */
+        compare_form(device, &config, 2, 5, mask);
+        config.num_routed = 0;
+        compare_form(device, &config, 1, 6, NULL);
+        compare_form(device, &config, 1, 1, NULL);
     }
 }
 
@@ -165,7 +171,8 @@ static inline void causal_forms_leak_nothing(const char *device) {
     enum { N = FORMS_MOST_NODES, V = FORMS_VOCABULARY };
     FOR_EVERY_FORM(family, form) {
         if (!form_is_causal(form)) continue;
-        const quartic_model_config config = forms_config((quartic_model_family)family, form, true);
+        quartic_model_config config = forms_config((quartic_model_family)family, form, true);
+        config.num_routed = 15; /* 3 in each row, more than the first two see */
         forms_model m = forms_open(device, &config);
         float before[N * V], after[N * V];
         forms_ok(quartic_model_forward(m.model, 1, N, forms_tokens, NULL, before));
@@ -188,28 +195,30 @@ static inline void causal_forms_leak_nothing(const char *device) {
 static inline void graphs_are_independent(const char *device) {
     enum { N = 5, V = FORMS_VOCABULARY };
     static const uint8_t mask[2 * N] = {1, 1, 0, 1, 0, 0, 0, 0, 0, 0};
-    FOR_EVERY_FORM(family, form) {
-        const quartic_model_config config = forms_config((quartic_model_family)family, form, false);
-        forms_model m = forms_open(device, &config);
-        float both[2 * N * V], alone[N * V], other[2 * N * V], loss;
-        forms_ok(quartic_model_forward(m.model, 2, N, forms_tokens, mask, both)); /* refuses NaN */
-        for (uint32_t graph = 0; graph < 2; ++graph) {
-            forms_ok(quartic_model_forward(m.model, 1, N, forms_tokens + graph * N, mask + graph * N, alone));
-            forms_near(form_names[form], both + graph * N * V, alone, N * V, 2e-6, 1.0, 0.0);
+    for (int causal = 0; causal < 2; ++causal) FOR_EVERY_FORM(family, form) {
+            if (causal && !form_is_causal(form)) continue;
+            const quartic_model_config config = forms_config((quartic_model_family)family, form, causal);
+            forms_model m = forms_open(device, &config);
+            float both[2 * N * V], alone[N * V], other[2 * N * V], loss;
+            forms_ok(quartic_model_forward(m.model, 2, N, forms_tokens, mask, both)); /* refuses NaN */
+            for (uint32_t graph = 0; graph < 2; ++graph) {
+                forms_ok(
+                    quartic_model_forward(m.model, 1, N, forms_tokens + graph * N, mask + graph * N, alone));
+                forms_near(form_names[form], both + graph * N * V, alone, N * V, 2e-6, 1.0, 0.0);
+            }
+            int32_t tokens[2 * N];
+            memcpy(tokens, forms_tokens, sizeof tokens);
+            tokens[2] = 1, tokens[4] = 0, tokens[7] = 5;
+            forms_ok(quartic_model_forward(m.model, 2, N, tokens, mask, other));
+            for (uint32_t i = 0; i < N; ++i)
+                if (mask[i]) assert_memory_equal(both + i * V, other + i * V, V * sizeof both[0]);
+            forms_ok(quartic_model_gradients(m.model, 2, N, forms_tokens, forms_targets, mask, &loss));
+            uint64_t count;
+            float *gradients = forms_gradients(m.model, &count);
+            for (uint64_t k = 0; k < count; ++k) assert_true(isfinite(gradients[k]));
+            free(gradients);
+            forms_close(&m);
         }
-        int32_t tokens[2 * N];
-        memcpy(tokens, forms_tokens, sizeof tokens);
-        tokens[2] = 1, tokens[4] = 0, tokens[7] = 5;
-        forms_ok(quartic_model_forward(m.model, 2, N, tokens, mask, other));
-        for (uint32_t i = 0; i < N; ++i)
-            if (mask[i]) assert_memory_equal(both + i * V, other + i * V, V * sizeof both[0]);
-        forms_ok(quartic_model_gradients(m.model, 2, N, forms_tokens, forms_targets, mask, &loss));
-        uint64_t count;
-        float *gradients = forms_gradients(m.model, &count);
-        for (uint64_t k = 0; k < count; ++k) assert_true(isfinite(gradients[k]));
-        free(gradients);
-        forms_close(&m);
-    }
 }
 
 /* Without positions it does not matter where among the padding the real nodes are. */
@@ -217,17 +226,18 @@ static inline void padding_may_be_anywhere(const char *device) {
     enum { N = FORMS_MOST_NODES, V = FORMS_VOCABULARY };
     static const int32_t first[N] = {3, 1, 6, 0, 0, 0}, second[N] = {2, 3, 5, 1, 6, 4};
     static const uint8_t first_mask[N] = {1, 1, 1, 0, 0, 0}, second_mask[N] = {0, 1, 0, 1, 1, 0};
-    FOR_EVERY_FORM(family, form) {
-        quartic_model_config config = forms_config((quartic_model_family)family, form, false);
-        config.positions = 0;
-        forms_model m = forms_open(device, &config);
-        float a[N * V], b[N * V];
-        forms_ok(quartic_model_forward(m.model, 1, N, first, first_mask, a));
-        forms_ok(quartic_model_forward(m.model, 1, N, second, second_mask, b));
-        for (uint32_t i = 0, at = 0; i < N; ++i)
-            if (second_mask[i]) forms_near(form_names[form], b + i * V, a + V * at++, V, 2e-5, 1.0, 0.0);
-        forms_close(&m);
-    }
+    for (int causal = 0; causal < 2; ++causal) FOR_EVERY_FORM(family, form) {
+            if (causal && !form_is_causal(form)) continue;
+            quartic_model_config config = forms_config((quartic_model_family)family, form, causal);
+            config.positions = 0;
+            forms_model m = forms_open(device, &config);
+            float a[N * V], b[N * V];
+            forms_ok(quartic_model_forward(m.model, 1, N, first, first_mask, a));
+            forms_ok(quartic_model_forward(m.model, 1, N, second, second_mask, b));
+            for (uint32_t i = 0, at = 0; i < N; ++i)
+                if (second_mask[i]) forms_near(form_names[form], b + i * V, a + V * at++, V, 2e-5, 1.0, 0.0);
+            forms_close(&m);
+        }
 }
 
 #endif

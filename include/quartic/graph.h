@@ -301,7 +301,8 @@ QUARTIC_API quartic_value quartic_edge_softmax_attention(quartic_graph *graph, q
 /* ---- choosing edges ----------------------------------------------------------------------------------
  *
  * Scores are (b, m). A mask is int32 (b, m), or for the scores of all edges of n nodes, m = n^2, int32 (b,
- * n): then an edge is visible iff both of its nodes are. No value: all are visible. */
+ * n): then an edge is visible iff both of its nodes are. No value: all are visible. Scores in g groups of
+ * which each chooses for itself, such as the rows of edges, are (b, g, m); their mask is int32 (b, g, m). */
 
 /* 1 at the edges (i, j) that are visible, else 0, int32 (batch, nodes, nodes): both nodes are real and, if
  * causal, j <= i. mask int32 (batch, nodes) or no value: all nodes are real. batch and nodes are needed only
@@ -311,10 +312,10 @@ typedef struct quartic_pair_mask_options {
 } quartic_pair_mask_options;
 QUARTIC_API quartic_value quartic_pair_mask(quartic_graph *graph, quartic_value mask,
                                             const quartic_pair_mask_options *options);
-/* Soft top-k weights c (b, m) of scores s (b, m) by coordinate descent (Wright 2015, as CoLT5 uses it).
- * From b = -s, `iterations` times: a = eps (log k - logsumexp((s + b) / eps)), b = -relu(s + a).
- * Then c = exp((s + a + b) / eps). eps starts at max(eps_init, eps) and is multiplied by eps_decay after each
- * iteration, down to eps. Hidden scores take no part and have c = 0. */
+/* Soft top-k weights c of scores s, both (b, m) or (b, g, m), by coordinate descent (Wright
+ * 2015, as CoLT5 uses it). From b = -s, `iterations` times: a = eps (log k - logsumexp((s + b) / eps)), b =
+ * -relu(s + a). Then c = exp((s + a + b) / eps). eps starts at max(eps_init, eps) and is multiplied by
+ * eps_decay after each iteration, down to eps. Hidden scores take no part and have c = 0. */
 typedef struct quartic_coordinate_descent_options {
     float k;
     uint32_t iterations;
@@ -326,7 +327,8 @@ QUARTIC_API quartic_value quartic_coordinate_descent(quartic_graph *graph, quart
                                                      quartic_value mask,
                                                      const quartic_coordinate_descent_options *options);
 /* Indices of the k greatest scores of each row, ascending: int32 (b, k). Among equals the lower index wins;
- * hidden scores come last. Not differentiable. k beyond m is an error. */
+ * hidden scores come last. In groups: those of each group, as indices among all g m scores, so that they
+ * ascend too: int32 (b, g k). Not differentiable. k beyond m is an error. */
 QUARTIC_API quartic_value quartic_top_k(quartic_graph *graph, quartic_value scores, quartic_value mask,
                                         uint32_t k);
 /* Rows x[b, indices[b, r]]: x (b, m, D), indices int32 (b, k) to (b, k, D). Indices must ascend in each row b

@@ -34,8 +34,12 @@ typedef struct row {
     float *visible; // (padded)
 } row;
 
+static quartic_routing_extents rows_of(const quartic_op_run *run) {
+    return quartic_routing_extents_of(&run->inputs[0].layout->shape);
+}
+
 static row row_of(const quartic_op_run *run, uint32_t b, float *scratch) {
-    row at = {.mask = run->inputs[1].data, .m = run->inputs[0].layout->shape.dims[1], .b = b};
+    row at = {.mask = run->inputs[1].data, .m = rows_of(run).m, .b = b};
     if (at.mask != NULL) at.extent = quartic_routing_mask_extent(run->inputs[1].layout);
     const float *scores = (const float *)run->inputs[0].data + (size_t)b * at.m;
     at.visible = scratch;
@@ -141,7 +145,8 @@ static void backward_row(const quartic_op_run *run, uint32_t b, float *scratch) 
 
 static size_t row_floats(const quartic_op_call *call) {
     const descent *options = call->attrs;
-    return 2 * ((size_t)call->inputs[0].shape.dims[1] + LANES) + options->iterations + 1;
+    return 2 * ((size_t)quartic_routing_extents_of(&call->inputs[0].shape).m + LANES) + options->iterations +
+           1;
 }
 
 /* One thread: a row of some thousand scores is a matter of microseconds. */
@@ -151,11 +156,11 @@ static size_t coordinate_descent_scratch(const quartic_op_call *call, uint32_t t
 }
 
 static void coordinate_descent_run(const quartic_op_run *run) {
-    for (uint32_t b = 0; b < run->inputs[0].layout->shape.dims[0]; ++b) forward_row(run, b, run->scratch);
+    for (uint32_t b = 0; b < rows_of(run).rows; ++b) forward_row(run, b, run->scratch);
 }
 
 static void coordinate_descent_grad_run(const quartic_op_run *run) {
-    for (uint32_t b = 0; b < run->inputs[0].layout->shape.dims[0]; ++b) backward_row(run, b, run->scratch);
+    for (uint32_t b = 0; b < rows_of(run).rows; ++b) backward_row(run, b, run->scratch);
 }
 
 const quartic_fast_row quartic_fast_coordinate_descent = {.op = &quartic_op_coordinate_descent,
@@ -192,13 +197,15 @@ static uint32_t find_kth(const uint32_t *keys, uint32_t count, uint32_t k, uint3
 
 static void top_k_run(const quartic_op_run *run) {
     const quartic_top_k_attrs *attrs = run->attrs;
-    const uint32_t b = run->inputs[0].layout->shape.dims[0], m = run->inputs[0].layout->shape.dims[1];
+    const quartic_routing_extents extents = rows_of(run);
+    const uint32_t m = extents.m;
     const int32_t *mask = run->inputs[1].data;
     const uint32_t extent = mask == NULL ? 0 : quartic_routing_mask_extent(run->inputs[1].layout);
     const float *scores = run->inputs[0].data;
     uint32_t *keys = run->scratch; // (m)
     int32_t *indices = run->outputs[0].data;
-    for (uint32_t row = 0; row < b; ++row, scores += m) {
+    for (uint32_t row = 0; row < extents.rows; ++row, scores += m) {
+        const uint32_t first = row % extents.groups * m;
         for (uint32_t j = 0; j < m; ++j)
             keys[j] = quartic_routing_visible(mask, extent, m, row, j) ? key_of(scores[j]) : 0;
         uint32_t rest;
@@ -206,14 +213,14 @@ static void top_k_run(const quartic_op_run *run) {
         for (uint32_t j = 0; j < m; ++j) {
             if (keys[j] < kth || (keys[j] == kth && rest == 0)) continue;
             rest -= keys[j] == kth;
-            *indices++ = (int32_t)j;
+            *indices++ = (int32_t)(first + j);
         }
     }
 }
 
 static size_t top_k_scratch(const quartic_op_call *call, uint32_t threads) {
     (void)threads;
-    return call->inputs[0].shape.dims[1] * sizeof(uint32_t);
+    return quartic_routing_extents_of(&call->inputs[0].shape).m * sizeof(uint32_t);
 }
 
 const quartic_fast_row quartic_fast_top_k = {

@@ -81,6 +81,9 @@ quartic_value quartic_nn_routed_edge_attention(quartic_nn *nn, quartic_value e, 
     const quartic_shape shape = quartic_graph_shape(graph, e), logits = quartic_graph_shape(graph, sim);
     const uint32_t b = shape.dims[0], n = shape.dims[1], edges = n * n, h = logits.dims[1];
     const uint32_t routed = o->routed < edges ? o->routed : edges;
+    /* Edges compete in groups of m, of each of which k are chosen. n is 0 after an error. */
+    const uint32_t groups = o->causal && n > 0 ? n : 1, m = edges / groups,
+                   k = (routed + groups - 1) / groups;
     const quartic_value none = {0};
 
     quartic_value to_route =
@@ -89,22 +92,29 @@ quartic_value quartic_nn_routed_edge_attention(quartic_nn *nn, quartic_value e, 
     to_route = quartic_reshape(graph, to_route, &QUARTIC_SHAPE(1, h));
     sim = quartic_reshape(graph, sim, &QUARTIC_SHAPE(b, h, edges));
     quartic_value r = quartic_matmul(graph, to_route, sim, NULL); // (b, 1, n^2)
-    r = quartic_reshape(graph, r, &QUARTIC_SHAPE(b, edges));
+    quartic_value seen = o->mask;
+    if (o->causal) {
+        const quartic_pair_mask_options visible = {.causal = 1, .batch = b, .nodes = n};
+        seen = quartic_pair_mask(graph, o->mask, &visible); // (b, i, j)
+    }
+    r = quartic_reshape(graph, r, o->causal ? &QUARTIC_SHAPE(b, n, n) : &QUARTIC_SHAPE(b, edges));
 
     quartic_coordinate_descent_options descent = o->descent;
-    const float wanted = o->ratio * (float)routed;
-    descent.k = wanted < (float)edges ? wanted : (float)edges;
-    quartic_value weights = quartic_coordinate_descent(graph, r, o->mask, &descent); // (b, n^2)
-    quartic_value indices = quartic_top_k(graph, r, o->mask, routed);                // (b, routed)
+    const float wanted = o->ratio * (float)k;
+    descent.k = wanted < (float)m ? wanted : (float)m;
+    quartic_value weights = quartic_coordinate_descent(graph, r, seen, &descent);
+    quartic_value indices = quartic_top_k(graph, r, seen, k); // (b, groups k)
+    weights = quartic_reshape(graph, weights, &QUARTIC_SHAPE(b, edges));
 
-    const quartic_full_edge_options attention = {.heads = o->heads, .dim_head = o->dim_head, .mask = o->mask};
+    const quartic_full_edge_options attention = {
+        .heads = o->heads, .dim_head = o->dim_head, .causal = o->causal, .mask = o->mask};
     quartic_value all = quartic_reshape(graph, e, &QUARTIC_SHAPE(b, edges, shape.dims[3]));
-    quartic_value chosen = quartic_gather_rows(graph, all, indices); // (b, routed, De)
+    quartic_value chosen = quartic_gather_rows(graph, all, indices); // (b, groups k, De)
     quartic_nn_push(nn, "attn");
     quartic_value update = attend(nn, chosen, none, indices, n, &attention);
     quartic_nn_pop(nn);
     quartic_value gate = quartic_reshape(graph, weights, &QUARTIC_SHAPE(b, edges, 1));
-    gate = quartic_straight_through(graph, quartic_gather_rows(graph, gate, indices)); // (b, routed, 1)
+    gate = quartic_straight_through(graph, quartic_gather_rows(graph, gate, indices)); // (b, groups k, 1)
     update = quartic_multiply(graph, update, gate);
     if (out_weights) *out_weights = weights;
     if (out_indices) *out_indices = indices;

@@ -21,16 +21,20 @@ quartic_value quartic_nn_full_edge_attention(quartic_nn *nn, quartic_value e,
 
 typedef struct quartic_routed_edge_options {
     uint32_t heads, dim_head;
-    uint32_t routed;                            /* edges chosen in each graph; all if there are fewer */
-    float ratio;                                /* coordinate descent wants min(ratio * routed, n^2) */
+    uint32_t routed; /* edges chosen in each graph; all if there are fewer */
+    float ratio;     /* coordinate descent wants min(ratio * k, m), see below */
+    bool causal;
     quartic_coordinate_descent_options descent; /* its k is not read */
     quartic_value mask;                         /* int32 (b, n) or no value */
 } quartic_routed_edge_options;
 
 /* Full attention among the edges with the greatest r = sum_h to_route_h sim_h, the others unchanged: sim are
- * the logits (b, h, i, j) of the node attention after its talking heads. out_weights (b, n^2): c of
- * coordinate descent; out_indices int32 (b, routed): the chosen edges; both may be NULL. Edges compete across
- * the whole graph, so it has no causal form. */
+ * the logits (b, h, i, j) of the node attention after its talking heads. The k = routed edges are chosen out
+ * of all m = n^2. Causal: each row i chooses for itself, k = ceil(routed / n) out of its m = n edges, the
+ * visible ones, j <= i, first: an edge that competed with those of later rows would tell of them. The n * k
+ * chosen edges attend causally; where a row has fewer than k visible edges, hidden ones are among them, which
+ * see nothing and so stay as they are. out_weights (b, n^2): c of coordinate descent; out_indices int32 (b,
+ * chosen): the chosen edges, ascending; both may be NULL. */
 quartic_value quartic_nn_routed_edge_attention(quartic_nn *nn, quartic_value e, quartic_value sim,
                                                const quartic_routed_edge_options *options,
                                                quartic_value *out_weights, quartic_value *out_indices);

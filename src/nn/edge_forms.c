@@ -43,14 +43,12 @@ quartic_status quartic_nn_check_edge_forms(const quartic_model_config *config) {
     }
     for (uint32_t layer = 0; config->causal && layer < config->depth; ++layer) {
         const quartic_edge_attention form = quartic_nn_edge_form(config, layer);
-        if (form != QUARTIC_EDGE_ATTENTION_TAYLOR && form != QUARTIC_EDGE_ATTENTION_ROUTED) continue;
+        if (form != QUARTIC_EDGE_ATTENTION_TAYLOR) continue;
         return quartic_fail(QUARTIC_INVALID_ARGUMENT,
-                            "\"causal\" true with edge_attention \"%s\" in layer %u: there %s, so that nodes "
-                            "would see later ones; take \"axial\", \"full\" or a triangle form",
-                            form == QUARTIC_EDGE_ATTENTION_TAYLOR ? "taylor" : "routed", layer,
-                            form == QUARTIC_EDGE_ATTENTION_TAYLOR
-                                ? "every edge attends to all edges of the graph"
-                                : "all edges of the graph compete to be chosen");
+                            "\"causal\" true with edge_attention \"taylor\" in layer %u: there every edge "
+                            "attends to all edges of the graph, so that nodes would see later ones; take "
+                            "\"axial\", \"full\", \"routed\" or a triangle form",
+                            layer);
     }
     return QUARTIC_OK;
 }
@@ -62,6 +60,7 @@ static quartic_value routed(quartic_nn *nn, const quartic_model_config *config, 
                                                  .dim_head = config->edge_dim_head,
                                                  .routed = quartic_nn_routed_edges(config, n),
                                                  .ratio = config->routed_k_ratio,
+                                                 .causal = config->causal,
                                                  .descent = {.iterations = config->routed_iterations,
                                                              .eps = config->routed_eps,
                                                              .eps_init = config->routed_eps_init,

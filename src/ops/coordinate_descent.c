@@ -2,6 +2,7 @@
  *
  * coordinate_descent       scores s (b, m), mask? to c (b, m), a (b, T)
  * coordinate_descent_grad  s, mask?, a, g = the cotangent of c, to ds (b, m)
+ * Scores in groups, (b, g, m), are b g rows of m: c and ds have their shape, a is (b g, T).
  * From b = -s, T times: a = eps (log k - logsumexp((s + b) / eps)), b = -relu(s + a), eps falling from
  * eps_init to eps by eps_decay after each; then c = exp((s + a + b) / eps) with the eps reached (as CoLT5's
  * published code does). The sums run over the visible scores; hidden ones have c = 0.
@@ -61,7 +62,7 @@ static quartic_status check_options(const char *op, const quartic_op_call *call)
 
 static quartic_shape steps_shape(const quartic_op_call *call) {
     const descent *options = call->attrs;
-    return QUARTIC_SHAPE(call->inputs[SCORES].shape.dims[0], options->iterations);
+    return QUARTIC_SHAPE(quartic_routing_extents_of(&call->inputs[SCORES].shape).rows, options->iterations);
 }
 
 static quartic_status coordinate_descent_infer(const quartic_op_call *call, quartic_layout *out,
@@ -103,7 +104,7 @@ static row row_of(const quartic_op_run *run) {
     return (row){
         .run = run,
         .options = run->attrs,
-        .m = run->inputs[SCORES].layout->shape.dims[1],
+        .m = quartic_routing_extents_of(&run->inputs[SCORES].layout->shape).m,
         .extent = run->inputs[MASK].data == NULL ? 0 : quartic_routing_mask_extent(run->inputs[MASK].layout)};
 }
 static bool visible(const row *at, uint32_t j) {
@@ -181,16 +182,18 @@ static void backward(const row *at) {
 
 static void coordinate_descent_cpu(const quartic_op_run *run) {
     row at = row_of(run);
-    for (at.b = 0; at.b < run->inputs[SCORES].layout->shape.dims[0]; ++at.b) forward(&at);
+    const uint32_t rows = quartic_routing_extents_of(&run->inputs[SCORES].layout->shape).rows;
+    for (at.b = 0; at.b < rows; ++at.b) forward(&at);
 }
 
 static void coordinate_descent_grad_cpu(const quartic_op_run *run) {
     row at = row_of(run);
-    for (at.b = 0; at.b < run->inputs[SCORES].layout->shape.dims[0]; ++at.b) backward(&at);
+    const uint32_t rows = quartic_routing_extents_of(&run->inputs[SCORES].layout->shape).rows;
+    for (at.b = 0; at.b < rows; ++at.b) backward(&at);
 }
 
 static size_t coordinate_descent_grad_scratch(const quartic_op_call *call) {
-    return call->inputs[SCORES].shape.dims[1] * sizeof(double);
+    return quartic_routing_extents_of(&call->inputs[SCORES].shape).m * sizeof(double);
 }
 
 /* ---- GPU ---- */
@@ -203,13 +206,13 @@ static double descent_flops(const quartic_op_call *call) {
 /* Walks over a row by 256 invocations, each with a reduction after it. */
 static quartic_status expect_iterations(const quartic_op_call *call, const quartic_gpu_limits *limits) {
     const descent *options = call->attrs;
-    const double walk = ceil((double)call->inputs[SCORES].shape.dims[1] / 256);
+    const double walk = ceil((double)quartic_routing_extents_of(&call->inputs[SCORES].shape).m / 256);
     return quartic_gpu_expect_iterations("coordinate_descent", limits,
                                          (options->iterations + 2.0) * (walk + 50));
 }
 
 static void finish(quartic_dispatch *dispatch, const quartic_op_call *call) {
-    quartic_dispatch_groups(dispatch, call->inputs[SCORES].shape.dims[0]);
+    quartic_dispatch_groups(dispatch, quartic_routing_extents_of(&call->inputs[SCORES].shape).rows);
     dispatch->flops = descent_flops(call);
     dispatch->bytes = dispatch->flops / 30.0 * 8.0;
 }
@@ -219,7 +222,8 @@ static void finish(quartic_dispatch *dispatch, const quartic_op_call *call) {
                              QUARTIC_READ)
 
 #define ROW_ARGS(call, options)                                                                              \
-    .rows = (call)->inputs[SCORES].shape.dims[0], .m = (call)->inputs[SCORES].shape.dims[1],                 \
+    .rows = quartic_routing_extents_of(&(call)->inputs[SCORES].shape).rows,                                  \
+    .m = quartic_routing_extents_of(&(call)->inputs[SCORES].shape).m,                                        \
     .extent = quartic_routing_mask_extent(&(call)->inputs[MASK]), .iterations = (options)->iterations,       \
     .eps = (options)->eps, .eps_init = (options)->eps_init, .eps_decay = (options)->eps_decay
 
@@ -280,14 +284,17 @@ static const struct {
     const char *label;
     descent options;
     uint32_t b, m, mask; /* mask: extent, 0 none */
+    uint32_t groups;     /* 0: scores (b, m) */
 } shapes[] = {
-    {"one score", {.k = 1, .iterations = 3, .eps = 0.5f, .eps_decay = 1}, 1, 1, 0},
-    {"forty scores", {.k = 9, .iterations = 20, .eps = 0.1f, .eps_decay = 1}, 3, 40, 0},
-    {"falling eps", {.k = 5, .iterations = 7, .eps = 0.1f, .eps_init = 4, .eps_decay = 0.7f}, 2, 255, 0},
-    {"masked scores", {.k = 11.25f, .iterations = 20, .eps = 0.2f, .eps_decay = 1}, 5, 257, 257},
-    {"masked nodes", {.k = 20, .iterations = 10, .eps = 0.3f, .eps_decay = 1}, 4, 169, 13},
-    {"more wanted than there are", {.k = 60, .iterations = 5, .eps = 1, .eps_decay = 1}, 2, 33, 0},
-    {"one iteration", {.k = 2, .iterations = 1, .eps = 1, .eps_decay = 1}, 1, 1031, 0},
+    {"one score", {.k = 1, .iterations = 3, .eps = 0.5f, .eps_decay = 1}, 1, 1, 0, 0},
+    {"forty scores", {.k = 9, .iterations = 20, .eps = 0.1f, .eps_decay = 1}, 3, 40, 0, 0},
+    {"falling eps", {.k = 5, .iterations = 7, .eps = 0.1f, .eps_init = 4, .eps_decay = 0.7f}, 2, 21, 0, 0},
+    {"masked scores", {.k = 11.25f, .iterations = 20, .eps = 0.2f, .eps_decay = 1}, 5, 257, 257, 0},
+    {"masked nodes", {.k = 20, .iterations = 10, .eps = 0.3f, .eps_decay = 1}, 4, 169, 13, 0},
+    {"more wanted than there are", {.k = 60, .iterations = 5, .eps = 1, .eps_decay = 1}, 2, 33, 0, 0},
+    {"one iteration", {.k = 2, .iterations = 1, .eps = 1, .eps_decay = 1}, 1, 1031, 0, 0},
+    {"in groups", {.k = 4, .iterations = 6, .eps = 0.5f, .eps_decay = 1}, 2, 13, 0, 5},
+    {"in groups, masked", {.k = 3, .iterations = 7, .eps = 1, .eps_decay = 1}, 2, 17, 17, 5},
 };
 
 static bool fill_case(uint32_t index, quartic_op_case *out) {
@@ -295,10 +302,12 @@ static bool fill_case(uint32_t index, quartic_op_case *out) {
     *out = (quartic_op_case){.label = shapes[index].label, .input_count = FORWARD_INPUTS};
     *(descent *)out->attrs = shapes[index].options;
     out->inputs[SCORES].dtype = QUARTIC_FLOAT32;
-    out->inputs[SCORES].shape = QUARTIC_SHAPE(shapes[index].b, shapes[index].m);
+    const uint32_t b = shapes[index].b, m = shapes[index].m, groups = shapes[index].groups;
+    out->inputs[SCORES].shape = groups == 0 ? QUARTIC_SHAPE(b, m) : QUARTIC_SHAPE(b, groups, m);
     if (shapes[index].mask != 0) {
         out->inputs[MASK].dtype = QUARTIC_INT32;
-        out->inputs[MASK].shape = QUARTIC_SHAPE(shapes[index].b, shapes[index].mask);
+        out->inputs[MASK].shape =
+            groups == 0 ? QUARTIC_SHAPE(b, shapes[index].mask) : out->inputs[SCORES].shape;
         out->inputs[MASK].fill = QUARTIC_FILL_MASK;
         out->inputs[MASK].no_gradient = true;
     }
@@ -310,14 +319,15 @@ static bool fill_grad_case(uint32_t index, quartic_op_case *out) {
     if (!fill_case(index, out)) return false;
     out->input_count = GRAD_INPUTS;
     out->inputs[STEPS].dtype = out->inputs[G].dtype = QUARTIC_FLOAT32;
-    out->inputs[STEPS].shape = QUARTIC_SHAPE(shapes[index].b, shapes[index].options.iterations);
+    const uint32_t rows = quartic_routing_extents_of(&out->inputs[SCORES].shape).rows;
+    out->inputs[STEPS].shape = QUARTIC_SHAPE(rows, shapes[index].options.iterations);
     out->inputs[STEPS].fill = QUARTIC_FILL_ZERO;
     out->inputs[G].shape = out->inputs[SCORES].shape;
     return true;
 }
 
 static double longest_sum(const quartic_op_call *call) {
-    return call->inputs[SCORES].shape.dims[1];
+    return quartic_routing_extents_of(&call->inputs[SCORES].shape).m;
 }
 
 const quartic_op quartic_op_coordinate_descent = {

@@ -1,7 +1,8 @@
 /* routing.h: what the ops that choose edges share: which scores of a row are visible, and their attributes.
  *
  * Scores are (b, m). A mask is int32 (b, m), or (b, n) with n^2 = m: then score (i, j) = i * n + j is visible
- * iff both nodes are. For m = 1 the two are the same.
+ * iff both nodes are. For m = 1 the two are the same. Scores in groups, (b, g, m), are b * g rows of m, and
+ * their mask is (b, g, m).
  */
 #ifndef QUARTIC_OPS_ROUTING_H
 #define QUARTIC_OPS_ROUTING_H
@@ -20,7 +21,17 @@ typedef struct quartic_scatter_attrs {
 
 /* 0: no mask; m: one per score; n: one per node. */
 static inline uint32_t quartic_routing_mask_extent(const quartic_layout *mask) {
-    return quartic_is_present(mask) ? mask->shape.dims[1] : 0;
+    return quartic_is_present(mask) ? mask->shape.dims[mask->shape.rank - 1] : 0;
+}
+
+/* Rows of m scores; `groups` of them after each other belong to one graph. */
+typedef struct quartic_routing_extents {
+    uint32_t rows, groups, m;
+} quartic_routing_extents;
+
+static inline quartic_routing_extents quartic_routing_extents_of(const quartic_shape *scores) {
+    const uint32_t groups = scores->rank == 3 ? scores->dims[1] : 1;
+    return (quartic_routing_extents){scores->dims[0] * groups, groups, scores->dims[scores->rank - 1]};
 }
 
 /* Whether score t of row b of m scores is visible under a mask of the given extent. */
@@ -31,19 +42,24 @@ static inline bool quartic_routing_visible(const int32_t *mask, uint32_t extent,
     return extent == m ? row[t] != 0 : row[t / extent] != 0 && row[t % extent] != 0;
 }
 
-/* Refuses anything but scores (b, m) with elements and a mask as above or none. */
+/* Refuses anything but scores (b, m) or (b, g, m) with elements, and a mask as above or none. */
 static inline quartic_status quartic_routing_expect(const char *op, const quartic_op_call *call,
                                                     uint32_t scores, uint32_t mask) {
+    const bool grouped = call->inputs[scores].shape.rank == 3;
     QUARTIC_TRY(quartic_op_expect_dtype(op, call, scores, QUARTIC_FLOAT32));
-    QUARTIC_TRY(quartic_op_expect_rank(op, call, scores, 2));
     const quartic_shape *shape = &call->inputs[scores].shape;
     char text[QUARTIC_SHAPE_TEXT], mask_text[QUARTIC_SHAPE_TEXT];
+    if (shape->rank != 2 && !grouped)
+        return quartic_fail(QUARTIC_SHAPE_MISMATCH,
+                            "%s got scores of shape %s; it needs (batch, scores), or (batch, groups, scores)",
+                            op, quartic_shape_text(shape, text));
     if (quartic_shape_elements(shape) == 0)
         return quartic_fail(QUARTIC_SHAPE_MISMATCH,
                             "%s got scores of shape %s, which has no elements; give it at least one", op,
                             quartic_shape_text(shape, text));
     if (!quartic_is_present(&call->inputs[mask])) return QUARTIC_OK;
     QUARTIC_TRY(quartic_op_expect_dtype(op, call, mask, QUARTIC_INT32));
+    if (grouped) return quartic_op_expect_shape(op, call, mask, shape);
     QUARTIC_TRY(quartic_op_expect_rank(op, call, mask, 2));
     const quartic_shape *given = &call->inputs[mask].shape;
     const uint64_t extent = given->dims[1], m = shape->dims[1];

@@ -1,7 +1,9 @@
 /* top_k.c: the indices of the k greatest scores of each row, ascending: scores (b, m), mask? to int32 (b, k).
  *
- * Among equal scores the lower index wins. Hidden scores and NaN come last, so they are chosen only where
- * there are fewer than k others. Not differentiable: coordinate_descent.c gives the choice a gradient.
+ * Scores in groups, (b, g, m), give the k greatest of each group as indices among the g m scores of their
+ * graph: to int32 (b, g k), ascending as well. Among equal scores the lower index wins. Hidden scores and NaN
+ * come last, so they are chosen only where there are fewer than k others. Not differentiable:
+ * coordinate_descent.c gives the choice a gradient.
  */
 #include <math.h>
 
@@ -15,12 +17,14 @@ static quartic_status top_k_infer(const quartic_op_call *call, quartic_layout *o
     const quartic_top_k_attrs *attrs = call->attrs;
     QUARTIC_TRY(quartic_op_expect_inputs("top_k", call, 2, 2));
     QUARTIC_TRY(quartic_routing_expect("top_k", call, SCORES, MASK));
-    const uint32_t rows = call->inputs[SCORES].shape.dims[0], m = call->inputs[SCORES].shape.dims[1];
+    const quartic_routing_extents extents = quartic_routing_extents_of(&call->inputs[SCORES].shape);
+    const uint32_t m = extents.m;
     if (attrs->k == 0 || attrs->k > m)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT,
                             "top_k cannot choose the %u greatest of %u scores; k must be 1 to %u", attrs->k,
                             m, m);
-    out[0] = quartic_layout_contiguous(QUARTIC_INT32, &QUARTIC_SHAPE(rows, attrs->k));
+    const quartic_shape shape = QUARTIC_SHAPE(extents.rows / extents.groups, extents.groups * attrs->k);
+    out[0] = quartic_layout_contiguous(QUARTIC_INT32, &shape);
     *out_count = 1;
     return QUARTIC_OK;
 }
@@ -51,27 +55,28 @@ static bool precedes(const row *at, uint32_t i, uint32_t j) {
 /* A score is chosen if fewer than k precede it. */
 static void top_k_cpu(const quartic_op_run *run) {
     const quartic_top_k_attrs *attrs = run->attrs;
-    const quartic_layout *scores = run->inputs[SCORES].layout;
-    row at = {.run = run, .m = scores->shape.dims[1]};
+    const quartic_routing_extents extents = quartic_routing_extents_of(&run->inputs[SCORES].layout->shape);
+    row at = {.run = run, .m = extents.m};
     if (run->inputs[MASK].data != NULL) at.extent = quartic_routing_mask_extent(run->inputs[MASK].layout);
-    int32_t *indices = run->outputs[0].data; // (b, k)
-    for (at.b = 0; at.b < scores->shape.dims[0]; ++at.b)
+    int32_t *indices = run->outputs[0].data; // (b, g, k)
+    for (at.b = 0; at.b < extents.rows; ++at.b)
         for (uint32_t j = 0; j < at.m; ++j) {
             uint32_t ahead = 0;
             for (uint32_t i = 0; i < at.m && ahead < attrs->k; ++i) ahead += precedes(&at, i, j);
-            if (ahead < attrs->k) *indices++ = (int32_t)j;
+            if (ahead < attrs->k) *indices++ = (int32_t)(at.b % extents.groups * at.m + j);
         }
 }
 
 static quartic_status top_k_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
                                 quartic_dispatch_list *list) {
     const quartic_top_k_attrs *attrs = call->attrs;
-    const quartic_shape *scores = &call->inputs[SCORES].shape;
+    const quartic_routing_extents extents = quartic_routing_extents_of(&call->inputs[SCORES].shape);
     /* Six walks over a row by 256 invocations; the digits; what the invocations before this one take. */
     QUARTIC_TRY(
-        quartic_gpu_expect_iterations("top_k", limits, 6.0 * ceil((double)scores->dims[1] / 256) + 5 * 256));
-    const quartic_top_k_args args = {.rows = scores->dims[0],
-                                     .m = scores->dims[1],
+        quartic_gpu_expect_iterations("top_k", limits, 6.0 * ceil((double)extents.m / 256) + 5 * 256));
+    const quartic_top_k_args args = {.rows = extents.rows,
+                                     .groups = extents.groups,
+                                     .m = extents.m,
                                      .extent = quartic_routing_mask_extent(&call->inputs[MASK]),
                                      .k = attrs->k};
     quartic_dispatch *dispatch = quartic_dispatch_add(list, "top_k", &args, sizeof args);
@@ -83,9 +88,10 @@ static quartic_status top_k_gpu(const quartic_op_call *call, const quartic_gpu_l
                                  QUARTIC_READ);
     quartic_dispatch_operand(dispatch, offsetof(quartic_top_k_args, result), QUARTIC_OPERAND_OUTPUT, 0,
                              QUARTIC_WRITE);
-    quartic_dispatch_groups(dispatch, scores->dims[0]);
-    dispatch->flops = 60.0 * (double)quartic_shape_elements(scores); /* six walks */
-    dispatch->bytes = 24.0 * (double)quartic_shape_elements(scores);
+    const double scores = (double)extents.rows * extents.m;
+    quartic_dispatch_groups(dispatch, extents.rows);
+    dispatch->flops = 60.0 * scores; /* six walks */
+    dispatch->bytes = 24.0 * scores;
     return QUARTIC_OK;
 }
 
@@ -94,25 +100,33 @@ static bool top_k_cases(uint32_t index, quartic_op_case *out) {
         const char *label;
         uint32_t b, m, k, mask;
         quartic_fill_kind fill;
+        uint32_t groups; /* 0: scores (b, m) */
     } cases[] = {
-        {"the only score", 1, 1, 1, 0, QUARTIC_FILL_NORMAL},
-        {"ten of 36", 3, 36, 10, 0, QUARTIC_FILL_NORMAL},
-        {"100 of 1031", 2, 1031, 100, 0, QUARTIC_FILL_NORMAL},
-        {"all of 257", 1, 257, 257, 0, QUARTIC_FILL_NORMAL},
-        {"equal scores", 2, 300, 7, 0, QUARTIC_FILL_ZERO},
-        {"masked scores, fewer than wanted", 6, 129, 100, 129, QUARTIC_FILL_POSITIVE},
-        {"masked nodes", 5, 144, 20, 12, QUARTIC_FILL_NORMAL},
+        {"the only score", 1, 1, 1, 0, QUARTIC_FILL_NORMAL, 0},
+        {"ten of 36", 3, 36, 10, 0, QUARTIC_FILL_NORMAL, 0},
+        {"100 of 1031", 2, 1031, 100, 0, QUARTIC_FILL_NORMAL, 0},
+        {"all of 257", 1, 257, 257, 0, QUARTIC_FILL_NORMAL, 0},
+        {"equal scores", 2, 300, 7, 0, QUARTIC_FILL_ZERO, 0},
+        {"masked scores, fewer than wanted", 6, 129, 100, 129, QUARTIC_FILL_POSITIVE, 0},
+        {"masked nodes", 5, 144, 20, 12, QUARTIC_FILL_NORMAL, 0},
+        {"in groups", 2, 13, 4, 0, QUARTIC_FILL_NORMAL, 13},
+        {"in groups, masked", 3, 300, 7, 300, QUARTIC_FILL_NORMAL, 5},
+        {"all of the groups", 2, 3, 3, 3, QUARTIC_FILL_NORMAL, 7},
+        {"groups of one", 2, 1, 1, 0, QUARTIC_FILL_NORMAL, 4},
     };
     if (index >= sizeof cases / sizeof cases[0]) return false;
     *out = (quartic_op_case){.label = cases[index].label, .input_count = 2};
     *(quartic_top_k_attrs *)out->attrs = (quartic_top_k_attrs){cases[index].k};
     out->inputs[SCORES].dtype = QUARTIC_FLOAT32;
-    out->inputs[SCORES].shape = QUARTIC_SHAPE(cases[index].b, cases[index].m);
+    const uint32_t b = cases[index].b, groups = cases[index].groups;
+    out->inputs[SCORES].shape = groups == 0 ? QUARTIC_SHAPE(b, cases[index].m) // (b, m) or (b, g, m)
+                                            : QUARTIC_SHAPE(b, groups, cases[index].m);
     out->inputs[SCORES].fill = cases[index].fill;
     out->inputs[SCORES].no_gradient = true;
     if (cases[index].mask != 0) {
         out->inputs[MASK].dtype = QUARTIC_INT32;
-        out->inputs[MASK].shape = QUARTIC_SHAPE(cases[index].b, cases[index].mask);
+        out->inputs[MASK].shape =
+            groups == 0 ? QUARTIC_SHAPE(b, cases[index].mask) : out->inputs[SCORES].shape;
         out->inputs[MASK].fill = QUARTIC_FILL_MASK;
         out->inputs[MASK].no_gradient = true;
     }

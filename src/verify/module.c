@@ -182,11 +182,14 @@ static quartic_status build_edge_attention(module *m) {
 
 static quartic_status build_routed_edge_attention(module *m) {
     quartic_routed_edge_options options = {.descent = QUARTIC_COORDINATE_DESCENT_OPTIONS_INIT};
+    float causal;
     QUARTIC_TRY(quartic_recording_count(m->recording, "heads", &options.heads));
     QUARTIC_TRY(quartic_recording_count(m->recording, "dim_head", &options.dim_head));
     QUARTIC_TRY(quartic_recording_count(m->recording, "num_routed", &options.routed));
     QUARTIC_TRY(read_descent(m, &options.descent));
     QUARTIC_TRY(optional_number(m, "k_ratio", 1.125, &options.ratio));
+    QUARTIC_TRY(optional_number(m, "causal", 0.0, &causal));
+    options.causal = causal != 0.0f;
     quartic_value edges = input(m, "edges"), sim = input(m, "sim"), weights, indices;
     options.mask = mask(m);
     edges = quartic_nn_routed_edge_attention(&m->nn, edges, sim, &options, &weights, &indices);

@@ -1,6 +1,7 @@
-/* edge_attention_test.c: the modules over all edges: routing every edge is full attention; edges that are not
- * chosen pass bit for bit; padded nodes change nothing else; gradients of the routed module's weights, also
- * through the choice; Taylor attention over all edges is the one over a sequence.
+/* edge_attention_test.c: the modules over all edges: routing every edge is full attention, also causal; edges
+ * that are not chosen pass bit for bit; causal, each row chooses its own; padded nodes and later rows change
+ * nothing else; gradients of the routed module's weights, also through the choice; Taylor attention over all
+ * edges is the one over a sequence.
  */
 #include "unit/ops_basic_rig.h"
 
@@ -81,21 +82,24 @@ static quartic_value add_mask(module *m) {
 static void routing_every_edge_is_full_attention(void **state) {
     (void)state;
     static float full[B * EDGES * DIM], routed[B * EDGES * DIM];
-    for (int masked = 0; masked < 2; ++masked) {
+    for (int variant = 0; variant < 4; ++variant) {
+        const bool masked = variant & 1, causal = variant & 2;
         module *a = begin(), *b = begin();
         quartic_value e = rig_input(&a->r, QUARTIC_SHAPE(B, N, N, DIM)), none = {0};
-        quartic_full_edge_options options = {.heads = HEADS, .dim_head = WIDTH};
+        quartic_full_edge_options options = {.heads = HEADS, .dim_head = WIDTH, .causal = causal};
         if (masked) options.mask = add_mask(a);
         run(a, "cpu", quartic_nn_full_edge_attention(&a->nn, e, &options), full);
 
         e = rig_input(&b->r, QUARTIC_SHAPE(B, N, N, DIM));
         quartic_routed_edge_options all = routing;
         all.routed = EDGES + 7; /* more than there are: all */
+        all.causal = causal;
         all.mask = masked ? add_mask(b) : none;
         quartic_value sim = rig_input(&b->r, QUARTIC_SHAPE(B, NODE_HEADS, N, N));
         run(b, "cpu", quartic_nn_routed_edge_attention(&b->nn, e, sim, &all, NULL, NULL), routed);
         for (size_t i = 0; i < B * EDGES * DIM; ++i)
-            expect_close((double)routed[i], (double)full[i], 2e-6, "routed edges", i);
+            expect_close((double)routed[i], (double)full[i], 2e-6,
+                         causal ? "causally routed edges" : "routed edges", i);
         end(a);
         end(b);
     }
@@ -132,10 +136,103 @@ static void edges_that_are_not_chosen_pass_bit_for_bit(void **state) {
     }
 }
 
+/* Whether edge b of a graph is chosen before edge a of its row: real, visible and of a greater score. */
+static bool comes_before(const double *r, uint32_t graph, uint32_t i, uint32_t b, uint32_t a) {
+    const int32_t *real = real_nodes[graph];
+    const bool b_seen = b <= i && real[i] && real[b], a_seen = a <= i && real[i] && real[a];
+    if (b_seen != a_seen) return b_seen;
+    return b_seen && r[i * N + b] != r[i * N + a] ? r[i * N + b] > r[i * N + a] : b < a;
+}
+
+/* Causal: each row chooses the k best of its own edges by a definition written out here, hidden ones last,
+ * and only chosen edges with j <= i that see an edge at all change. k is num_routed / n, rounded up. */
+static void causally_each_row_chooses_its_own(void **state) {
+    (void)state;
+    static const struct { uint32_t routed, of_row; } sizes[] = {{1, 1}, {5, 1}, {6, 2}, {11, 3}, {EDGES, N}};
+    static float got[B * EDGES * DIM], sims[B * NODE_HEADS * EDGES];
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; ++s) {
+        static int32_t indices[B * EDGES];
+        const uint32_t k = sizes[s].of_row;
+        for (int which = 1; which >= 0; --which) { /* first which edges, then their values */
+            module *m = begin();
+            quartic_value e = rig_input(&m->r, QUARTIC_SHAPE(B, N, N, DIM));
+            quartic_value sim = rig_input(&m->r, QUARTIC_SHAPE(B, NODE_HEADS, N, N)), chosen;
+            memcpy(sims, m->r.data[1], sizeof sims);
+            quartic_routed_edge_options options = routing;
+            options.routed = sizes[s].routed, options.causal = true, options.mask = add_mask(m);
+            quartic_value out = quartic_nn_routed_edge_attention(&m->nn, e, sim, &options, NULL, &chosen);
+            const quartic_shape shape = quartic_graph_shape(m->r.graph, chosen);
+            assert_true(shape.rank == 2 && shape.dims[0] == B && shape.dims[1] == N * k);
+            run(m, "cpu", which ? chosen : out, which ? (void *)indices : (void *)got);
+            for (uint32_t b = 0; b < B; ++b) {
+                double r[EDGES] = {0};
+                for (uint32_t h = 0; h < NODE_HEADS; ++h)
+                    for (uint32_t edge = 0; edge < EDGES; ++edge)
+                        r[edge] += 0.5 * (double)quartic_random_normal(3, number_of("to_route"), h) *
+                                   (double)sims[(b * NODE_HEADS + h) * EDGES + edge];
+                for (uint32_t i = 0, next = b * N * k; i < N; ++i)
+                    for (uint32_t j = 0; j < N; ++j) {
+                        uint32_t ahead = 0;
+                        for (uint32_t other = 0; other < N; ++other) ahead += comes_before(r, b, i, other, j);
+                        if (which) {
+                            if (ahead < k) assert_int_equal(indices[next++], i * N + j);
+                            continue;
+                        }
+                        const size_t at = ((size_t)b * EDGES + i * N + j) * DIM;
+                        const bool changed =
+                            memcmp(got + at, (const float *)m->r.data[0] + at, DIM * sizeof *got) != 0;
+                        if (ahead >= k || j > i)
+                            assert_false(changed);
+                        else if (real_nodes[b][i] && real_nodes[b][j])
+                            assert_true(changed);
+                    }
+            }
+            end(m);
+        }
+    }
+}
+
+static bool is_before(uint32_t edge, uint32_t t) {
+    return edge / N < t && edge % N <= edge / N;
+}
+
+/* Other edges and logits in the rows from t on, and at (i, j) with j > i, change no bit of a visible edge
+ * before t; nothing is a NaN, also where no node is real. */
+static void causally_later_rows_change_nothing(void **state) {
+    (void)state;
+    static float results[2][B * EDGES * DIM];
+    for (uint32_t turn = 0; turn < 2 * 4 * (N + 1); ++turn) {
+        const uint32_t t = turn % (N + 1), routed = 3 + turn / (N + 1) % 4 * 5;
+        for (int other = 0; other < 2; ++other) {
+            module *m = begin();
+            quartic_value e = rig_input(&m->r, QUARTIC_SHAPE(B, N, N, DIM));
+            quartic_value sim = rig_input(&m->r, QUARTIC_SHAPE(B, NODE_HEADS, N, N));
+            quartic_routed_edge_options options = routing;
+            options.routed = routed, options.causal = true;
+            if (t % 2) {
+                options.mask = add_mask(m);
+                memset((int32_t *)m->r.data[2] + N, 0, N * sizeof(int32_t)); /* of the second graph */
+            }
+            float *edges = m->r.data[0], *logits = m->r.data[1];
+            for (uint32_t i = 0; other && i < B * EDGES * DIM; ++i)
+                if (!is_before(i / DIM % EDGES, t)) edges[i] = 3 - 2 * edges[i];
+            for (uint32_t i = 0; other && i < B * NODE_HEADS * EDGES; ++i)
+                if (!is_before(i % EDGES, t)) logits[i] = 7 - 3 * logits[i];
+            quartic_value out = quartic_nn_routed_edge_attention(&m->nn, e, sim, &options, NULL, NULL);
+            run(m, turn < 4 * (N + 1) ? "cpu" : "reference", out, results[other]);
+            end(m);
+        }
+        for (uint32_t i = 0; i < B * EDGES * DIM; ++i) {
+            assert_true(isfinite(results[0][i]));
+            if (is_before(i / DIM % EDGES, t)) assert_true(results[0][i] == results[1][i]);
+        }
+    }
+}
+
 static void padded_edges_change_no_other_edge(void **state) {
     (void)state;
-    static float results[2][3][B * EDGES * DIM];
-    for (uint32_t kind = 0; kind < 3; ++kind)
+    static float results[2][4][B * EDGES * DIM];
+    for (uint32_t kind = 0; kind < 4; ++kind)
         for (uint32_t k = 0; k < 2; ++k) {
             module *m = begin();
             quartic_value e = rig_input(&m->r, QUARTIC_SHAPE(B, N, N, DIM)), mask = add_mask(m), out;
@@ -152,6 +249,7 @@ static void padded_edges_change_no_other_edge(void **state) {
             } else {
                 quartic_routed_edge_options options = routing;
                 options.routed = 20; /* some padded edges are among the chosen */
+                options.causal = kind == 3;
                 options.mask = mask;
                 quartic_value sim = rig_input(&m->r, QUARTIC_SHAPE(B, NODE_HEADS, N, N));
                 out = quartic_nn_routed_edge_attention(&m->nn, e, sim, &options, NULL, NULL);
@@ -169,13 +267,14 @@ static void padded_edges_change_no_other_edge(void **state) {
 /* r enters the result through c alone: the gradient of to_route is that of sum(c * share), share the weighted
  * update of each chosen edge. Here c and the edges are both outputs, and the step goes along to_route. */
 static void the_choice_is_learned_through_its_weight(void **state) {
-    (void)state;
+    const bool causal = *state != NULL;
     module *m = begin();
     quartic_value e = rig_input(&m->r, QUARTIC_SHAPE(B, N, N, DIM));
     quartic_value sim = rig_input(&m->r, QUARTIC_SHAPE(B, NODE_HEADS, N, N));
     quartic_value g = rig_input(&m->r, QUARTIC_SHAPE(B, N, N, DIM)), weights, indices, with, without;
     quartic_routed_edge_options options = routing;
-    options.routed = 6;
+    options.routed = causal ? 9 : 6;
+    options.causal = causal;
     quartic_value out = quartic_nn_routed_edge_attention(&m->nn, e, sim, &options, &weights, &indices);
     rig_expect(quartic_graph_gradients(m->r.graph, out, g, &sim, 1, &with));
 
@@ -221,11 +320,15 @@ static void taylor_over_all_edges_is_taylor_over_a_sequence(void **state) {
 }
 
 int main(void) {
+    static bool causal = true;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(routing_every_edge_is_full_attention),
         cmocka_unit_test(edges_that_are_not_chosen_pass_bit_for_bit),
+        cmocka_unit_test(causally_each_row_chooses_its_own),
+        cmocka_unit_test(causally_later_rows_change_nothing),
         cmocka_unit_test(padded_edges_change_no_other_edge),
         cmocka_unit_test(the_choice_is_learned_through_its_weight),
+        cmocka_unit_test_prestate(the_choice_is_learned_through_its_weight, &causal),
         cmocka_unit_test(taylor_over_all_edges_is_taylor_over_a_sequence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

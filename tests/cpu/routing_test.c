@@ -147,6 +147,52 @@ static void top_k_orders_equals_signs_and_hidden_scores(void **state) {
     rig_end(&r);
 }
 
+/* Scores in groups are chosen and weighed as so many rows, but their indices count on over a graph. */
+static void groups_choose_for_themselves(void **state) {
+    (void)state;
+    enum { B = 2, G = 4, M = 7, K = 3 };
+    quartic_coordinate_descent_options options = QUARTIC_COORDINATE_DESCENT_OPTIONS_INIT;
+    options.k = 2.5f;
+    for (int device = 0; device < DEVICES; ++device)
+        for (int masked = 0; masked < 2; ++masked) {
+            int32_t chosen[2][B * G * K];
+            float weights[2][B * G * M];
+            for (int grouped = 0; grouped < 2; ++grouped)
+                for (int which = 0; which < 2; ++which) {
+                    const quartic_shape shape = grouped ? QUARTIC_SHAPE(B, G, M) : QUARTIC_SHAPE(B * G, M);
+                    rig r = rig_begin();
+                    quartic_value scores = rig_input(&r, shape), mask = {0};
+                    if (masked) mask = rig_indices(&r, shape, 0, 3);
+                    if (which)
+                        rig_run(&r, devices[device], quartic_top_k(r.graph, scores, mask, K),
+                                chosen[grouped]);
+                    else
+                        rig_run(&r, devices[device],
+                                quartic_coordinate_descent(r.graph, scores, mask, &options),
+                                weights[grouped]);
+                    rig_end(&r);
+                }
+            assert_memory_equal(weights[0], weights[1], sizeof weights[0]);
+            for (uint32_t i = 0; i < B * G * K; ++i)
+                assert_int_equal(chosen[1][i], chosen[0][i] + (int32_t)(i / K % G * M));
+        }
+    static const struct {
+        quartic_shape scores, mask;
+        const char *words;
+    } wrong[] = {{{3, {2, 4, 7}}, {2, {2, 4}}, "must have shape (2, 4, 7)"},
+                 {{3, {2, 4, 7}}, {3, {2, 7, 4}}, "must have shape (2, 4, 7)"},
+                 {{4, {1, 2, 4, 7}}, {2, {2, 4}}, "needs (batch, scores), or (batch, groups, scores)"}};
+    for (size_t k = 0; k < sizeof wrong / sizeof wrong[0]; ++k) {
+        rig r = rig_begin();
+        quartic_value scores = rig_input(&r, wrong[k].scores), mask = rig_indices(&r, wrong[k].mask, 0, 2);
+        assert_int_equal(quartic_top_k(r.graph, scores, mask, 1).id, 0);
+        assert_int_not_equal(quartic_graph_status(r.graph), QUARTIC_OK);
+        if (strstr(quartic_error_message(), wrong[k].words) == NULL)
+            fail_msg("\"%s\" is not in \"%s\"", wrong[k].words, quartic_error_message());
+        rig_end(&r);
+    }
+}
+
 /* Rows out and back in: x - x[at] at these rows is zero there and x elsewhere; the gradient of the sum that
  * is read back is 1 where it was read. */
 static void rows_go_out_and_back(void **state) {
@@ -268,6 +314,7 @@ int main(void) {
         cmocka_unit_test(coordinate_descent_is_its_definition),
         cmocka_unit_test(coordinate_descent_bears_large_scores_and_empty_rows),
         cmocka_unit_test(top_k_orders_equals_signs_and_hidden_scores),
+        cmocka_unit_test(groups_choose_for_themselves),
         cmocka_unit_test(rows_go_out_and_back),
         cmocka_unit_test(wrong_indices_give_sentences),
         cmocka_unit_test(pair_masks_are_their_definition),
