@@ -1,7 +1,7 @@
 #version 460
 // taylor_apply.comp: (numerator, sum)_i = sum_f f(q_i) state_f, z_i = max(sum, 1e-5), out_i = numerator / z_i.
 //
-// A group is one head of one sequence and a block of THREADS * ROWS queries, whose extended vectors it keeps in
+// A group is one head of one sequence and THREADS * ROWS queries of one span, whose extended vectors it keeps in
 // shared memory; the state passes through shared memory, TILE features at a time. A thread holds ROWS queries and
 // V4 vec4s of their numerators; wider values take several walks over the state.
 #extension GL_GOOGLE_include_directive : require
@@ -23,12 +23,15 @@ shared float ones[TILE];
 void main() {
     const uint local = gl_LocalInvocationID.x;
     const uint slices = (DV + 4 * V4 - 1) / (4 * V4);
-    const uint blocks = (args.tokens + THREADS * ROWS - 1) / (THREADS * ROWS);
+    const uint spans = (args.tokens + args.span - 1) / args.span;
+    const uint blocks = (args.span + THREADS * ROWS - 1) / (THREADS * ROWS); // of a span
     const uint group = linear_group();
-    if (group >= args.unit_count * blocks) return; // the whole group
-    const Unit unit = unit_at(args.first_unit + group / blocks);
-    const uint begin = group % blocks * THREADS * ROWS;
-    const uint state = group / blocks * args.parts * F * STATE_ROW;
+    if (group >= args.unit_count * spans * blocks) return; // the whole group
+    const uint span = group / blocks % spans, index_of_unit = group / blocks / spans;
+    const Unit unit = unit_at(args.first_unit + index_of_unit);
+    const uint begin = span * args.span + group % blocks * THREADS * ROWS;
+    const uint end = min((span + 1) * args.span, args.tokens);
+    const uint state = (index_of_unit * args.parts + span) * F * STATE_ROW;
 
     for (uint index = local; index < THREADS * ROWS * WIDTH; index += THREADS) {
         const uint position = begin + index / WIDTH, component = index % WIDTH;
@@ -71,7 +74,7 @@ void main() {
         }
         [[unroll]] for (uint r = 0; r < ROWS; ++r) {
             const uint position = begin + r * THREADS + local;
-            if (position < args.tokens) {
+            if (position < end) {
                 const uint row = row_of(unit, position);
                 const float z = max(total[r], 1e-5);
                 if (slice == 0) args.z.at[row] = z;

@@ -3,7 +3,7 @@
 // f = (a, b); for keys also dy = sum_f f(x) state_f. (y, last) is (v, 1) of a key, (g / z, -D) of a query, and the
 // state is that of the other side.
 //
-// A group is one head of one sequence and a block of THREADS tokens, whose extended vectors and their gradients it
+// A group is one head of one sequence and THREADS tokens of one span, whose extended vectors and their gradients it
 // keeps in shared memory; the state passes through shared memory, TILE features at a time. A thread holds a token and
 // V4 vec4s of its y and dy; P is linear in y, so wider values take several walks over the state.
 #extension GL_GOOGLE_include_directive : require
@@ -27,16 +27,19 @@ shared float ones[TILE];
 void main() {
     const uint local = gl_LocalInvocationID.x;
     const uint slices = (DV + 4 * V4 - 1) / (4 * V4);
-    const uint blocks = (args.tokens + THREADS - 1) / THREADS;
+    const uint spans = (args.tokens + args.span - 1) / args.span;
+    const uint blocks = (args.span + THREADS - 1) / THREADS; // of a span
     const uint group = linear_group();
-    if (group >= args.unit_count * blocks) return; // the whole group
-    const Unit unit = unit_at(args.first_unit + group / blocks);
-    const uint begin = group % blocks * THREADS, position = begin + local;
-    const uint state = group / blocks * args.parts * F * STATE_ROW;
+    if (group >= args.unit_count * spans * blocks) return; // the whole group
+    const uint span = group / blocks % spans, index_of_unit = group / blocks / spans;
+    const Unit unit = unit_at(args.first_unit + index_of_unit);
+    const uint begin = span * args.span + group % blocks * THREADS, position = begin + local;
+    const uint end = min((span + 1) * args.span, args.tokens);
+    const uint state = (index_of_unit * args.parts + span) * F * STATE_ROW;
 
-    bool seen = position < args.tokens;
+    bool seen = position < end;
     if (SIDE == KEYS) {
-        seen = position < key_end_of(unit);
+        seen = position < min(end, key_end_of(unit));
         if (seen) seen = is_visible(unit, position);
     }
     x_rows[local * WIDTH] = seen ? 1.0 : 0.0;
@@ -91,14 +94,14 @@ void main() {
                 pair = next_pair(pair);
             }
         }
-        if (SIDE == KEYS && position < args.tokens)
+        if (SIDE == KEYS && position < end)
             [[unroll]] for (uint e = 0; e < V4; ++e) store4(args.dy, row * DV, (slice * V4 + e) * 4, DV, dy[e]);
     }
 
     barrier();
     for (uint index = local; index < THREADS * D; index += THREADS) {
         const uint token = index / D, component = index % D;
-        if (begin + token < args.tokens)
+        if (begin + token < end)
             args.dx.at[row_of(unit, begin + token) * D + component] = dx_rows[token * WIDTH + 1 + component];
     }
 }

@@ -2,7 +2,7 @@
 // taylor_key_grad.comp: dk_j = sum_i ds_ij q_i and dv_j = sum_i w_ij a_i, with ds_ij = (a_i . v_j - D_i)(1 + s_ij),
 // w = 1 + s + s^2/2, a = g / z.
 //
-// A group is one head of one sequence and a block of its keys; queries pass through the tiles of
+// A group is one head of one sequence and a block of its keys; the queries that see one of them pass through the tiles of
 // lib/taylor_pairs.glsl. The gradients of hidden keys are zero.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
@@ -46,6 +46,7 @@ void main() {
     const uint block = group % blocks * LANES, position = block + lane;
     const uint key_end = key_end_of(unit);
     const uint query_end = block < key_end ? args.tokens : 0; // a block of hidden keys sums over no query
+    const uint begin = block_begin(position); // of the queries that see this key
     bool visible = false;
     if (position < key_end) visible = is_visible(unit, position);
 
@@ -63,7 +64,7 @@ void main() {
         dv[e] = vec4(0);
     }
 
-    for (uint first = 0; first < query_end; first += TILE) {
+    for (uint first = block_begin(block); first < query_end; first += TILE) {
         load_queries(unit, first);
         const uint count = min(TILE, query_end - first);
         if (SPLIT != 1) {
@@ -83,8 +84,9 @@ void main() {
             } else {
                 for (uint other = 0; other < SPLIT; ++other) sum += parts[query * THREADS + lane * SPLIT + other];
             }
-            const float w = 1 + sum.x * (1 + 0.5 * sum.x);
-            const float slope = (sum.y - delta[query]) * (1 + sum.x);
+            float w = 1 + sum.x * (1 + 0.5 * sum.x);
+            float slope = (sum.y - delta[query]) * (1 + sum.x);
+            if (BLOCK != 0 && first + query < begin) w = slope = 0;
             [[unroll]] for (uint c = 0; c < Q4; ++c) dk[c] += slope * x_tile[at_x(query, slice) + c];
             [[unroll]] for (uint e = 0; e < V4; ++e) dv[e] += w * y_tile[at_y(query, slice) + e];
         }

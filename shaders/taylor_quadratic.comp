@@ -9,7 +9,7 @@
 #include "lib/taylor.glsl"
 #include "lib/taylor_pairs.glsl"
 
-layout(constant_id = 11) const uint ROWS = 1;
+layout(constant_id = 12) const uint ROWS = 1;
 
 shared float parts[SPLIT == 1 ? 1 : THREADS * TILE];
 
@@ -20,12 +20,15 @@ void main() {
     if (group >= args.units * blocks) return; // the whole group
     const Unit unit = unit_at(group / blocks);
     const uint begin = group % blocks * (LANES * ROWS) + lane;
-    const uint key_end = key_end_of(unit);
+    const uint last = min(group % blocks * (LANES * ROWS) + LANES * ROWS, args.tokens) - 1;
+    const uint key_end = min(key_end_of(unit), block_end(last));
 
     vec4 q[ROWS * Q4], sums[ROWS * V4];
     float total[ROWS];
+    uint end[ROWS]; // of a query's keys
     [[unroll]] for (uint r = 0; r < ROWS; ++r) {
         const uint position = min(begin + r * LANES, args.tokens - 1); // surplus rows are computed, not stored
+        end[r] = block_end(position);
         const int place = place_of(unit, position, args.q_strides);
         [[unroll]] for (uint c = 0; c < Q4; ++c)
             q[r * Q4 + c] = load4(args.q, place, Q_COMPONENT, (slice * Q4 + c) * 4, D);
@@ -57,6 +60,7 @@ void main() {
             }
             [[unroll]] for (uint r = 0; r < ROWS; ++r) {
                 w[r] = one[key] + w[r] * (1 + 0.5 * w[r]);
+                if (BLOCK != 0 && first + key >= end[r]) w[r] = 0;
                 total[r] += w[r];
             }
             [[unroll]] for (uint e = 0; e < V4; ++e) {

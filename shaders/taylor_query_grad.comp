@@ -20,7 +20,9 @@ void main() {
     const uint position = group % blocks * LANES + lane;
     const uint row = row_of(unit, min(position, args.tokens - 1)); // surplus rows are computed, not stored
     const int place = place_of(unit, min(position, args.tokens - 1), args.q_strides);
-    const uint key_end = key_end_of(unit);
+    const uint last = min(group % blocks * LANES + LANES, args.tokens) - 1;
+    const uint key_end = min(key_end_of(unit), block_end(last));
+    const uint end = block_end(min(position, args.tokens - 1)); // of this query's keys
     const float inverse = args.terms.at[2 * row], delta = args.terms.at[2 * row + 1];
 
     vec4 q[Q4], dq[Q4], a[V4];
@@ -51,7 +53,8 @@ void main() {
             } else {
                 for (uint other = 0; other < SPLIT; ++other) sum += parts[key * THREADS + lane * SPLIT + other];
             }
-            const float slope = (sum.y - delta) * (1 + sum.x);
+            float slope = (sum.y - delta) * (1 + sum.x);
+            if (BLOCK != 0 && first + key >= end) slope = 0;
             [[unroll]] for (uint c = 0; c < Q4; ++c) dq[c] += slope * x_tile[at_x(key, slice) + c];
         }
         barrier();

@@ -210,15 +210,20 @@ QUARTIC_API quartic_value quartic_softmax(quartic_graph *graph, quartic_value si
  * mask int32 or no value: (b, n) with pair_mask 1 needs r = c = n and hides key p of sequence o unless both
  * mask[b, p] and mask[b, o]; with pair_mask 0 it is (b, r, c) and hides the masked tokens as keys.
  * causal: hides key p of sequence o where p > o (both as positions 0..n-1; the mask of models.md, which does
- * not depend on the query). form: 0 chosen by cost (quartic_taylor_form), 1 quadratic, 2 linear. */
+ * not depend on the query). form: 0 chosen by cost (quartic_taylor_form), 1 quadratic, 2 linear.
+ * block: 0, or the length of the blocks that the sequence is cut into; a query then sees keys of its own block
+ * and of those before it only. 1 is ordinary causal attention; n over the n^2 edges of a graph in order shows
+ * edge (i, j) the edges (k, l) with k <= i. The linear form keeps one state, ((d + 1)(d + 2) / 2, dv + 1), for
+ * each block of a head on a GPU, one for each thread on a CPU. */
 typedef struct quartic_taylor_options {
-    uint32_t axis, pair_mask, causal, form;
+    uint32_t axis, pair_mask, causal, form, block;
 } quartic_taylor_options;
 QUARTIC_API quartic_value quartic_taylor_attention(quartic_graph *graph, quartic_value q, quartic_value k,
                                                    quartic_value v, quartic_value mask,
                                                    const quartic_taylor_options *options);
-/* The form that takes less time for sequences of m tokens and heads of d and dv, judged by its operations, of
- * which those of the linear form count 1.7 times: 1 or 2. Pure. */
+/* The form that takes less time for sequences of m tokens in one block and heads of d and dv, judged by its
+ * operations, of which those of the linear form count 1.7 times: 1 or 2. Pure. Shorter blocks make the
+ * quadratic form cheaper by up to a half, and the linear one dearer where they are shorter than 32. */
 QUARTIC_API uint32_t quartic_taylor_form(uint32_t m, uint32_t d, uint32_t dv);
 
 /* Attention of each edge (i, j) over the pivots l of its triangles. The kind says which of the pivot's two

@@ -4,7 +4,8 @@
  * Linear form: the tokens of a unit are cut into parts by shape alone, so that the result does not depend on
  * the number of threads. Every part sums a state of its own; a unit's parts are then summed in order; then
  * every part is transformed by the whole. Units are taken in groups so that the states held at once stay
- * bounded.
+ * bounded. With blocks of tokens that see different keys, one thread walks over a unit's blocks in order with
+ * one growing state, and for the gradients of keys once more from the last: no block's state is kept.
  */
 #include <omp.h>
 
@@ -77,7 +78,9 @@ static size_t thread_floats(const quartic_taylor_problem *problem) {
 size_t quartic_taylor_scratch(const quartic_op_call *call, uint32_t threads) {
     const quartic_taylor_problem problem = quartic_taylor_problem_of_call(call);
     size_t floats = threads * thread_floats(&problem) + 16;
-    if (problem.form == QUARTIC_TAYLOR_LINEAR) {
+    if (problem.form == QUARTIC_TAYLOR_LINEAR && quartic_taylor_blocked(&problem)) {
+        floats += threads * taylor_round(taylor_state_floats(&problem), 64);
+    } else if (problem.form == QUARTIC_TAYLOR_LINEAR) {
         const taylor_parts cut = parts_of(&problem, call->input_count == QUARTIC_TAYLOR_INPUTS);
         floats += cut.group * cut.parts * cut.states * cut.state_floats;
     }
@@ -181,10 +184,10 @@ static void run_linear(const quartic_taylor_problem *problem, const quartic_op_r
                 const uint32_t end =
                     problem->tokens - begin < cut.tokens ? problem->tokens : begin + cut.tokens;
                 const uint32_t key_end = end < unit.key_end ? end : unit.key_end;
-                kernels->build(&unit, TAYLOR_KEYS, begin, key_end, state_at(problem, states, (size_t)p),
-                               mine);
+                kernels->build(&unit, TAYLOR_KEYS, begin, key_end, false,
+                               state_at(problem, states, (size_t)p), mine);
                 if (backward)
-                    kernels->build(&unit, TAYLOR_QUERIES, begin, end,
+                    kernels->build(&unit, TAYLOR_QUERIES, begin, end, false,
                                    state_at(problem, states, query_states + (size_t)p), mine);
             }
 #pragma omp for schedule(static)
@@ -210,9 +213,59 @@ static void run_linear(const quartic_taylor_problem *problem, const quartic_op_r
     }
 }
 
+/* All blocks of a unit, forward or the gradients of queries: queries read the sum over the keys so far. */
+static void walk_queries(const taylor_unit *unit, bool backward, const taylor_kernels *kernels,
+                         taylor_state state, float *scratch) {
+    const quartic_taylor_problem *problem = unit->problem;
+    for (uint32_t block = 0; block < quartic_taylor_blocks(problem); ++block) {
+        const uint32_t begin = block * problem->span, end = quartic_taylor_block_end(problem, begin);
+        const uint32_t key_end = end < unit->key_end ? end : unit->key_end;
+        kernels->build(unit, TAYLOR_KEYS, begin, key_end, block > 0, state, scratch);
+        if (backward)
+            kernels->apply_grad(unit, TAYLOR_QUERIES, begin, end, state, scratch);
+        else
+            kernels->apply(unit, begin, end, state, scratch);
+    }
+}
+
+/* The gradients of keys: from the last block on, keys read the sum over the queries so far. */
+static void walk_keys(const taylor_unit *unit, const taylor_kernels *kernels, taylor_state state,
+                      float *scratch) {
+    const quartic_taylor_problem *problem = unit->problem;
+    const uint32_t blocks = quartic_taylor_blocks(problem);
+    for (uint32_t block = blocks; block-- > 0;) {
+        const uint32_t begin = block * problem->span, end = quartic_taylor_block_end(problem, begin);
+        kernels->build(unit, TAYLOR_QUERIES, begin, end, block + 1 < blocks, state, scratch);
+        kernels->apply_grad(unit, TAYLOR_KEYS, begin, end, state, scratch);
+    }
+}
+
+static void run_blocks(const quartic_taylor_problem *problem, const quartic_op_run *run,
+                       const taylor_kernels *kernels) {
+    const bool backward = run->input_count == QUARTIC_TAYLOR_INPUTS;
+    const int64_t units = (int64_t)quartic_taylor_units(problem);
+    const int threads = thread_count(problem, run);
+    const size_t state_floats = taylor_round(taylor_state_floats(problem), 64);
+    const size_t own = state_floats + thread_floats(problem);
+    float *scratch = aligned(run->scratch);
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t u = 0; u < units; ++u) {
+        const taylor_unit unit = unit_at(problem, run, (uint64_t)u);
+        float *mine = scratch + (size_t)omp_get_thread_num() * own;
+        const taylor_state state = state_at(problem, mine, 0);
+        walk_queries(&unit, backward, kernels, state, mine + state_floats);
+        if (backward) walk_keys(&unit, kernels, state, mine + state_floats);
+    }
+}
+
 void quartic_taylor_run(const quartic_op_run *run, const taylor_kernels *kernels) {
     const quartic_taylor_problem problem = quartic_taylor_problem_of_run(run);
-    (problem.form == QUARTIC_TAYLOR_QUADRATIC ? run_quadratic : run_linear)(&problem, run, kernels);
+    if (problem.form == QUARTIC_TAYLOR_QUADRATIC)
+        run_quadratic(&problem, run, kernels);
+    else if (quartic_taylor_blocked(&problem))
+        run_blocks(&problem, run, kernels);
+    else
+        run_linear(&problem, run, kernels);
 }
 
 static void run_row(const quartic_op_run *run) {

@@ -49,9 +49,10 @@ typedef enum taylor_side { TAYLOR_KEYS, TAYLOR_QUERIES } taylor_side;
 typedef struct taylor_kernels {
     void (*quadratic)(const taylor_unit *unit, float *scratch);
     void (*quadratic_grad)(const taylor_unit *unit, float *scratch);
-    /* state = sum over positions begin .. end - 1 of c_f f(k) (v, 1), or for queries c_f f(q) (a, -D). */
-    void (*build)(const taylor_unit *unit, taylor_side side, uint32_t begin, uint32_t end, taylor_state state,
-                  float *scratch);
+    /* state = or += sum over positions begin .. end - 1 of c_f f(k) (v, 1), or for queries c_f f(q) (a, -D).
+     */
+    void (*build)(const taylor_unit *unit, taylor_side side, uint32_t begin, uint32_t end, bool add,
+                  taylor_state state, float *scratch);
     /* out and z of queries begin .. end - 1 */
     void (*apply)(const taylor_unit *unit, uint32_t begin, uint32_t end, taylor_state key_state,
                   float *scratch);

@@ -8,6 +8,8 @@
  * rows keys, columns components, sum over queries dQ^T += K^T dS                      rows components, sum
  * over keys The linear form has the features of a block of tokens in the place of W. Hidden keys are left out
  * when a sequence is packed (quadratic) or get an extended vector of zeros (linear); padding does the same.
+ * Where queries see different keys, a block's weights are zero from each column's own end on, and what no
+ * column sees is not computed.
  */
 
 typedef float TAYLOR_NAME(vector) __attribute__((vector_size(TAYLOR_LANES * 4), may_alias));
@@ -191,6 +193,39 @@ KERNEL void TAYLOR_NAME(unpack_columns)(const float *tile, size_t count, size_t 
 
 /* ---- quadratic form ---- */
 
+/* How many packed keys the queries of a block of columns see. */
+typedef struct TAYLOR_NAME(sight) {
+    size_t of[BLOCK]; /* by column, not falling; beyond the last query as the last */
+    size_t least, most;
+} TAYLOR_NAME(sight);
+#define sight TAYLOR_NAME(sight)
+
+/* Of queries begin .. begin + count - 1, where the sight of those before (zero for none) has ended at
+ * *position. */
+KERNEL void TAYLOR_NAME(look)(const taylor_unit *unit, uint32_t begin, size_t count, uint32_t *position,
+                              sight *seen) {
+    size_t keys = seen->most;
+    for (size_t i = 0; i < BLOCK; ++i) {
+        if (i < count) {
+            const uint32_t end = quartic_taylor_block_end(unit->problem, begin + (uint32_t)i);
+            for (; *position < end && *position < unit->key_end; ++*position)
+                if (quartic_taylor_visible(unit->problem, unit->mask, unit->b, unit->other, *position))
+                    ++keys;
+        }
+        seen->of[i] = keys;
+    }
+    seen->least = seen->of[0];
+    seen->most = keys;
+}
+#define look TAYLOR_NAME(look)
+
+/* Zeroes the weights (count, BLOCK) of keys first .. where a column does not see them. */
+KERNEL void TAYLOR_NAME(hide)(const sight *seen, size_t first, size_t count, float *weights) {
+    for (size_t j = first < seen->least ? seen->least - first : 0; j < count; ++j)
+        for (size_t i = 0; i < BLOCK && seen->of[i] <= first + j; ++i) weights[j * BLOCK + i] = 0;
+}
+#define hide TAYLOR_NAME(hide)
+
 /* weights (count, BLOCK) = 1 + s + s^2/2 for `count` keys, whose ones say where 1 is 0; total (BLOCK) +=
  * sums. */
 KERNEL void TAYLOR_NAME(weigh)(size_t count, size_t d, const float *k, size_t k_step, const float *ones,
@@ -254,15 +289,30 @@ KERNEL void TAYLOR_NAME(quadratic)(const taylor_unit *unit, float *scratch) {
     float *q = ones + tokens;                              // (d, BLOCK)
     float *weights = q + k_step * BLOCK;                   // (TAYLOR_KEY_BLOCK, BLOCK)
     float *numerator = weights + TAYLOR_KEY_BLOCK * BLOCK; // (dv, BLOCK)
-    const size_t keys = taylor_round(pack_keys(unit, k, k_step, v, v_step, ones), TAYLOR_ROWS);
+    const bool blocked = quartic_taylor_blocked(problem);
+    size_t keys = taylor_round(pack_keys(unit, k, k_step, v, v_step, ones), TAYLOR_ROWS);
+    sight seen = {.most = 0};
+    uint32_t position = 0;
     for (uint32_t begin = 0; begin < problem->tokens; begin += BLOCK) {
         const size_t count = problem->tokens - begin < BLOCK ? problem->tokens - begin : BLOCK;
         float total[BLOCK] __attribute__((aligned(64))) = {0};
+        if (blocked) {
+            look(unit, begin, count, &position, &seen);
+            keys = taylor_round(seen.most, TAYLOR_ROWS);
+        }
         pack_columns(unit->q, &problem->q, begin, count, d, q);
         clear(numerator, v_step * BLOCK);
         for (size_t j = 0; j < keys; j += TAYLOR_KEY_BLOCK) {
             const size_t block = keys - j < TAYLOR_KEY_BLOCK ? keys - j : TAYLOR_KEY_BLOCK;
-            TAYLOR_NAME(weigh)(block, d, k + j * k_step, k_step, ones + j, q, BLOCK, weights, total);
+            if (blocked && j + block > seen.least) {
+                float ignored[BLOCK] __attribute__((aligned(64))) = {0};
+                TAYLOR_NAME(weigh)(block, d, k + j * k_step, k_step, ones + j, q, BLOCK, weights, ignored);
+                hide(&seen, j, block, weights);
+                for (size_t row = 0; row < block; ++row)
+                    for (uint32_t c = 0; c < 2; ++c) at(total)[c] += from(weights + row * BLOCK)[c];
+            } else {
+                TAYLOR_NAME(weigh)(block, d, k + j * k_step, k_step, ones + j, q, BLOCK, weights, total);
+            }
             spread(v_step, block, v + j * v_step, v_step, weights, numerator);
         }
         finish(unit, begin, count, numerator, total);
@@ -324,11 +374,18 @@ KERNEL void TAYLOR_NAME(quadratic_grad)(const taylor_unit *unit, float *scratch)
     float *weights = a_columns + BLOCK * v_step;        // (TAYLOR_KEY_BLOCK, BLOCK)
     float *slopes = weights + TAYLOR_KEY_BLOCK * BLOCK; // (TAYLOR_KEY_BLOCK, BLOCK)
     float *dq = slopes + TAYLOR_KEY_BLOCK * BLOCK;      // (d, BLOCK)
-    const size_t keys = taylor_round(pack_keys(unit, k, k_step, v, v_step, ones), TAYLOR_ROWS);
+    const bool blocked = quartic_taylor_blocked(problem);
+    size_t keys = taylor_round(pack_keys(unit, k, k_step, v, v_step, ones), TAYLOR_ROWS);
+    sight seen = {.most = 0};
+    uint32_t position = 0;
     clear(dk, keys * k_step);
     clear(dvalue, keys * v_step);
     for (uint32_t begin = 0; begin < problem->tokens; begin += BLOCK) {
         const size_t count = problem->tokens - begin < BLOCK ? problem->tokens - begin : BLOCK;
+        if (blocked) {
+            look(unit, begin, count, &position, &seen);
+            keys = taylor_round(seen.most, TAYLOR_ROWS);
+        }
         float delta[BLOCK] __attribute__((aligned(64))) = {0};
         if (count < BLOCK) clear(q, BLOCK * (k_step + v_step)); /* q and a, which lie side by side */
         pack_rows(unit->q, &problem->q, begin, count, d, q, k_step);
@@ -342,6 +399,10 @@ KERNEL void TAYLOR_NAME(quadratic_grad)(const taylor_unit *unit, float *scratch)
                     BLOCK);
             TAYLOR_NAME(slopes)
             (block, dv, v + j * v_step, v_step, ones + j, a_columns, delta, weights, slopes);
+            if (blocked && j + block > seen.least) {
+                hide(&seen, j, block, weights);
+                hide(&seen, j, block, slopes);
+            }
             spread(k_step, block, k + j * k_step, k_step, slopes, dq);
             gather(k_step, block, slopes, q, k_step, dk + j * k_step);
             gather(v_step, block, weights, a, v_step, dvalue + j * v_step);
@@ -399,7 +460,7 @@ KERNEL void TAYLOR_NAME(pack_terms)(const taylor_unit *unit, taylor_side side, u
 #define pack_terms TAYLOR_NAME(pack_terms)
 
 KERNEL void TAYLOR_NAME(build)(const taylor_unit *unit, taylor_side side, uint32_t begin, uint32_t end,
-                               taylor_state state, float *scratch) {
+                               bool add, taylor_state state, float *scratch) {
     const quartic_taylor_problem *problem = unit->problem;
     const size_t d = problem->d, step = taylor_value_columns(problem), rows = taylor_feature_rows(problem);
     float *x = scratch;                                      // (1 + d, BLOCK)
@@ -407,7 +468,8 @@ KERNEL void TAYLOR_NAME(build)(const taylor_unit *unit, taylor_side side, uint32
     float *last = y + BLOCK * step;                          // (BLOCK)
     float *features = last + BLOCK;                          // (TAYLOR_FEATURE_BLOCK, BLOCK)
     float *ones = features + TAYLOR_FEATURE_BLOCK * BLOCK;   // (rows, TAYLOR_LANES): partial sums
-    clear(state.values, rows * step);
+    if (!add) clear(state.values, rows * step);
+    if (!add) clear(state.ones, rows);
     clear(ones, rows * TAYLOR_LANES);
     for (; begin < end; begin += BLOCK) {
         const size_t count = end - begin < BLOCK ? end - begin : BLOCK;
@@ -434,7 +496,7 @@ KERNEL void TAYLOR_NAME(build)(const taylor_unit *unit, taylor_side side, uint32
     for (size_t f = 0; f < rows; ++f) {
         float sum = 0;
         for (uint32_t lane = 0; lane < TAYLOR_LANES; ++lane) sum += ones[f * TAYLOR_LANES + lane];
-        state.ones[f] = sum;
+        state.ones[f] += sum;
     }
 }
 
@@ -555,6 +617,9 @@ static const taylor_kernels TAYLOR_NAME(kernels) = {
 #undef unpack_columns
 #undef finish
 #undef pack_columns
+#undef sight
+#undef look
+#undef hide
 #undef pair
 #undef next_pair
 #undef pack_extended

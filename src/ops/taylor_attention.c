@@ -154,6 +154,8 @@ typedef struct taylor_case {
 #define QUADRATIC     .options.form = QUARTIC_TAYLOR_QUADRATIC
 #define LINEAR        .options.form = QUARTIC_TAYLOR_LINEAR
 
+#define BLOCKS(n) .options.block = (n)
+
 /* Every size is one that leaves a remainder in some tile; masks hide whole sequences now and then. */
 static const taylor_case cases[] = {
     {"one token", ALONG_COLUMNS, QUADRATIC, .b = 1, .r = 1, .c = 1, .h = 1, .d = 1, .dv = 1},
@@ -181,6 +183,33 @@ static const taylor_case cases[] = {
      .masked = true},
     {"wide heads, linear", ALONG_ROWS, LINEAR, .b = 1, .r = 9, .c = 2, .h = 1, .d = 33, .dv = 64,
      .masked = true},
+    {"blocks of 7, the last of 4", ALONG_COLUMNS, QUADRATIC, .b = 2, .r = 2, .c = 39, .h = 2, .d = 16,
+     .dv = 16, BLOCKS(7)},
+    {"blocks of 7, the last of 4, linear", ALONG_COLUMNS, LINEAR, .b = 2, .r = 2, .c = 39, .h = 2, .d = 16,
+     .dv = 16, BLOCKS(7)},
+    {"blocks, masked", ALONG_ROWS, QUADRATIC, .b = 2, .r = 70, .c = 2, .h = 1, .d = 8, .dv = 5, BLOCKS(33),
+     .masked = true},
+    {"blocks, masked, linear", ALONG_ROWS, LINEAR, .b = 2, .r = 70, .c = 2, .h = 1, .d = 8, .dv = 5,
+     BLOCKS(33), .masked = true},
+    {"blocks of one", ALONG_ROWS, QUADRATIC, .b = 1, .r = 37, .c = 2, .h = 2, .d = 4, .dv = 7, BLOCKS(1),
+     .masked = true},
+    {"blocks of one, linear", ALONG_COLUMNS, LINEAR, .b = 1, .r = 2, .c = 37, .h = 2, .d = 4, .dv = 7,
+     BLOCKS(1), .masked = true},
+    {"a block of all", ALONG_COLUMNS, QUADRATIC, .b = 1, .r = 2, .c = 9, .h = 1, .d = 5, .dv = 3, BLOCKS(9)},
+    {"a block beyond all, linear", ALONG_ROWS, LINEAR, .b = 1, .r = 9, .c = 2, .h = 1, .d = 5, .dv = 3,
+     BLOCKS(4000000000u)},
+    {"blocks, causal pairs", ALONG_ROWS, QUADRATIC, .b = 2, .r = 19, .c = 19, .h = 1, .d = 5, .dv = 3, PAIRS,
+     .options.causal = 1, BLOCKS(4)},
+    {"blocks, causal pairs, linear", ALONG_COLUMNS, LINEAR, .b = 2, .r = 19, .c = 19, .h = 1, .d = 5, .dv = 3,
+     PAIRS, .options.causal = 1, BLOCKS(4)},
+    {"blocks, d 33", ALONG_COLUMNS, QUADRATIC, .b = 1, .r = 1, .c = 77, .h = 2, .d = 33, .dv = 33, BLOCKS(20),
+     .masked = true},
+    {"blocks, d 33, linear", ALONG_COLUMNS, LINEAR, .b = 1, .r = 1, .c = 77, .h = 2, .d = 33, .dv = 33,
+     BLOCKS(20), .masked = true},
+    {"blocks, wide heads", ALONG_ROWS, QUADRATIC, .b = 1, .r = 67, .c = 1, .h = 1, .d = 64, .dv = 40,
+     BLOCKS(5)},
+    {"edges of 12 nodes, form by cost", ALONG_COLUMNS, .b = 2, .r = 1, .c = 144, .h = 2, .d = 4, .dv = 4,
+     BLOCKS(12), .masked = true},
     {"long, form by cost", ALONG_COLUMNS, .b = 1, .r = 1, .c = 2500, .h = 2, .d = 5, .dv = 3, .masked = true},
 };
 

@@ -4,7 +4,8 @@
  * taylor_key_grad. Linear, for groups of units so that the states held at once stay bounded: taylor_build,
  * where a unit has several parts taylor_sum_parts, taylor_apply; backward taylor_terms, then the states of
  * keys and of queries, then taylor_apply_grad for queries and for keys. A unit is cut into parts by shape
- * alone.
+ * alone. With blocks of tokens that see different keys, a part is a block, taylor_scan_parts takes the place
+ * of taylor_sum_parts, and both sides' states lie in the same place, one after the other.
  */
 #include "ops/taylor_problem.h"
 #include "shaders/taylor_apply.args.h"
@@ -13,11 +14,13 @@
 #include "shaders/taylor_key_grad.args.h"
 #include "shaders/taylor_quadratic.args.h"
 #include "shaders/taylor_query_grad.args.h"
+#include "shaders/taylor_scan_parts.args.h"
 #include "shaders/taylor_sum_parts.args.h"
 #include "shaders/taylor_terms.args.h"
 
 enum {
     GROUP_THREADS = 64,
+    LEAST_THREADS = 16, /* of a group whose span has fewer tokens */
     GREATEST_TILE = 32,
     FORWARD_SLICE = 32,     /* components of q and of out in one thread's registers */
     BACKWARD_SLICE = 16,    /* of each of q, dq, a, or k, dk, v, dv */
@@ -128,6 +131,7 @@ static void pair_spec(quartic_dispatch *dispatch, const quartic_taylor_problem *
     quartic_dispatch_spec(dispatch, (uint32_t)problem->q.component);
     quartic_dispatch_spec(dispatch, (uint32_t)problem->k.component);
     quartic_dispatch_spec(dispatch, (uint32_t)problem->v.component);
+    quartic_dispatch_spec(dispatch, quartic_taylor_blocked(problem) ? problem->span : 0);
 }
 
 static void pair_groups(quartic_dispatch *dispatch, const quartic_taylor_problem *problem,
@@ -192,7 +196,7 @@ static quartic_status plan_quadratic_grad(const quartic_taylor_problem *problem,
                                           uint64_t terms, uint64_t terms_bytes) {
     const pair_tiles tiles = choose_tiles(problem, limits, BACKWARD_SLICE, 2 * sizeof(float));
     QUARTIC_TRY(expect_pair_iterations(problem, limits, &tiles));
-    const double pairs = (double)quartic_taylor_units(problem) * problem->tokens * problem->tokens;
+    const double pairs = quartic_taylor_pairs(problem);
     quartic_taylor_query_grad_args for_queries = {PAIR_ARGS(problem)};
     SET_PAIR_STRIDES(for_queries, problem);
     quartic_dispatch *dispatch =
@@ -232,12 +236,13 @@ static quartic_status plan_quadratic_grad(const quartic_taylor_problem *problem,
 /* How units are cut and grouped, and the tiles of the shaders that walk over features. */
 typedef struct state_cut {
     const quartic_taylor_problem *problem;
-    uint32_t parts, part_tokens; /* of a unit */
-    uint64_t group;              /* units at once */
-    uint64_t state_floats;       /* of one part */
-    uint64_t side_bytes;         /* states of a group on one side, keys or queries */
-    uint32_t vectors;            /* vec4s of a thread's slice of values */
-    uint32_t shared;             /* bytes that a group may use */
+    uint32_t parts, part_tokens; /* of a unit: with blocks a part is a block */
+    bool blocked;
+    uint64_t group;        /* units at once */
+    uint64_t state_floats; /* of one part */
+    uint64_t side_bytes;   /* states of a group on one side, keys or queries */
+    uint32_t vectors;      /* vec4s of a thread's slice of values */
+    uint32_t shared;       /* bytes that a group may use */
     const quartic_gpu_limits *limits;
 } state_cut;
 
@@ -247,12 +252,14 @@ static quartic_status cut_states(const quartic_taylor_problem *problem, const qu
     state_cut cut = {.problem = problem,
                      .limits = limits,
                      .parts = 1,
+                     .blocked = quartic_taylor_blocked(problem),
                      .state_floats = (uint64_t)problem->features * (problem->dv + 1)};
+    const uint32_t sides = backward && !cut.blocked ? 2 : 1; /* whose states are held at once */
     if (units < MANY_UNITS) cut.parts = divide_up(problem->tokens, PART_TOKENS);
     if (cut.parts > GREATEST_PARTS) cut.parts = GREATEST_PARTS;
-    cut.part_tokens = divide_up(problem->tokens, cut.parts);
+    cut.part_tokens = cut.blocked ? problem->span : divide_up(problem->tokens, cut.parts);
     cut.parts = divide_up(problem->tokens, cut.part_tokens);
-    const uint64_t unit_bytes = cut.state_floats * cut.parts * sizeof(float) * (backward ? 2 : 1);
+    const uint64_t unit_bytes = cut.state_floats * cut.parts * sizeof(float) * sides;
     cut.group = STATE_BYTES / unit_bytes;
     const uint64_t least = divide_up(units, backward ? BACKWARD_GROUPS : FORWARD_GROUPS);
     if (cut.group < least) cut.group = least;
@@ -261,9 +268,9 @@ static quartic_status cut_states(const quartic_taylor_problem *problem, const qu
     if (cut.side_bytes / sizeof(float) >= (uint64_t)1 << 31)
         return quartic_fail(
             QUARTIC_UNSUPPORTED,
-            "the linear form of taylor_attention with %llu heads of sequences of d %u and dv %u would "
-            "hold states of %llu numbers at once, beyond 32-bit indices; use the quadratic form",
-            (unsigned long long)units, problem->d, problem->dv,
+            "the linear form of taylor_attention with %llu heads of sequences of %u blocks, d %u and dv %u "
+            "would hold states of %llu numbers at once, beyond 32-bit indices; use the quadratic form",
+            (unsigned long long)units, quartic_taylor_blocks(problem), problem->d, problem->dv,
             (unsigned long long)(cut.side_bytes / sizeof(float)));
     cut.vectors = divide_up(problem->dv < BACKWARD_SLICE ? problem->dv : BACKWARD_SLICE, 4);
     cut.shared = (limits->max_shared_bytes < 32768 ? limits->max_shared_bytes : 32768) / 4 * 3;
@@ -274,6 +281,24 @@ static quartic_status cut_states(const quartic_taylor_problem *problem, const qu
 static uint64_t group_size(const state_cut *cut, uint64_t first) {
     const uint64_t left = quartic_taylor_units(cut->problem) - first;
     return left < cut->group ? left : cut->group;
+}
+
+/* States of blocks to sums: of the keys that a block's queries see, or of the queries that see its keys. */
+static quartic_status plan_scan(const state_cut *cut, quartic_dispatch_list *list, uint64_t units,
+                                bool queries, uint64_t offset) {
+    const quartic_taylor_scan_parts_args args = {.count = (uint32_t)(units * cut->state_floats),
+                                                 .size = (uint32_t)cut->state_floats,
+                                                 .parts = cut->parts,
+                                                 .back = queries};
+    QUARTIC_TRY(expect_iterations(cut->problem, cut->limits, cut->parts));
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "taylor_scan_parts", &args, sizeof args);
+    if (dispatch == NULL) return QUARTIC_INTERNAL;
+    quartic_dispatch_scratch(dispatch, offsetof(quartic_taylor_scan_parts_args, state), offset,
+                             cut->side_bytes, QUARTIC_READ | QUARTIC_WRITE);
+    quartic_dispatch_groups(dispatch, ((uint64_t)args.count + 255) / 256);
+    dispatch->flops = (double)args.count * cut->parts;
+    dispatch->bytes = 8.0 * (double)args.count * cut->parts;
+    return QUARTIC_OK;
 }
 
 /* The states of one side, keys or queries, of the units from `first` on, into scratch at byte `offset`. */
@@ -325,6 +350,7 @@ static quartic_status plan_states(const state_cut *cut, quartic_dispatch_list *l
     quartic_dispatch_groups(dispatch, units * cut->parts * blocks * slices);
     dispatch->flops = (double)units * problem->tokens * problem->features * (2.0 * problem->dv + 4);
     dispatch->bytes = 4.0 * (double)units * problem->tokens * (problem->d + problem->dv);
+    if (cut->blocked) return plan_scan(cut, list, units, queries, offset);
     if (cut->parts == 1) return QUARTIC_OK;
 
     const quartic_taylor_sum_parts_args sum = {.count = (uint32_t)(units * cut->state_floats),
@@ -345,6 +371,7 @@ static quartic_status plan_states(const state_cut *cut, quartic_dispatch_list *l
 static uint32_t threads_for(const state_cut *cut, uint32_t rows) {
     const uint32_t tile_bytes = GREATEST_TILE * (4 * cut->vectors + 1) * (uint32_t)sizeof(float);
     uint32_t threads = GROUP_THREADS;
+    while (threads > LEAST_THREADS && threads / 2 >= cut->problem->span) threads /= 2;
     const uint32_t row_bytes = rows * (cut->problem->d + 1) * (uint32_t)sizeof(float);
     while (threads > 1 && threads * row_bytes + tile_bytes > cut->shared) threads /= 2;
     return threads;
@@ -365,7 +392,7 @@ static quartic_status plan_apply(const state_cut *cut, quartic_dispatch_list *li
                                  uint64_t state) {
     const quartic_taylor_problem *problem = cut->problem;
     const uint64_t units = group_size(cut, first);
-    const uint32_t rows = problem->tokens > GROUP_THREADS && problem->d <= TWO_ROWS_WIDTH ? 2 : 1;
+    const uint32_t rows = problem->span > GROUP_THREADS && problem->d <= TWO_ROWS_WIDTH ? 2 : 1;
     const uint32_t threads = threads_for(cut, rows);
     QUARTIC_TRY(expect_walks(cut, threads, rows));
     quartic_taylor_apply_args args = {.tokens = problem->tokens,
@@ -373,7 +400,8 @@ static quartic_status plan_apply(const state_cut *cut, quartic_dispatch_list *li
                                       .heads = problem->heads,
                                       .first_unit = (uint32_t)first,
                                       .unit_count = (uint32_t)units,
-                                      .parts = cut->parts};
+                                      .parts = cut->parts,
+                                      .span = problem->span};
     set_strides(args.q_strides, &problem->q);
     quartic_dispatch *dispatch = quartic_dispatch_add(list, "taylor_apply", &args, sizeof args);
     if (dispatch == NULL) return QUARTIC_INTERNAL;
@@ -387,7 +415,8 @@ static quartic_status plan_apply(const state_cut *cut, quartic_dispatch_list *li
     quartic_dispatch_spec(dispatch, GREATEST_TILE);
     quartic_dispatch_spec(dispatch, (uint32_t)problem->q.component);
     quartic_dispatch_spec(dispatch, rows);
-    quartic_dispatch_groups(dispatch, units * divide_up(problem->tokens, threads * rows));
+    quartic_dispatch_groups(dispatch, units * quartic_taylor_blocks(problem) *
+                                          divide_up(problem->span, threads * rows));
     dispatch->flops = (double)units * problem->tokens * problem->features * (2.0 * problem->dv + 3);
     dispatch->bytes = 4.0 * (double)units * problem->tokens * (problem->d + problem->dv);
     return QUARTIC_OK;
@@ -406,7 +435,8 @@ static quartic_status plan_apply_grad(const state_cut *cut, quartic_dispatch_lis
                                            .heads = problem->heads,
                                            .first_unit = (uint32_t)first,
                                            .unit_count = (uint32_t)units,
-                                           .parts = cut->parts};
+                                           .parts = cut->parts,
+                                           .span = problem->span};
     set_strides(args.x_strides, x);
     set_strides(args.y_strides, y);
     quartic_dispatch *dispatch = quartic_dispatch_add(list, "taylor_apply_grad", &args, sizeof args);
@@ -427,7 +457,8 @@ static quartic_status plan_apply_grad(const state_cut *cut, quartic_dispatch_lis
     quartic_dispatch_spec(dispatch, GREATEST_TILE);
     quartic_dispatch_spec(dispatch, (uint32_t)x->component);
     quartic_dispatch_spec(dispatch, (uint32_t)y->component);
-    quartic_dispatch_groups(dispatch, units * divide_up(problem->tokens, threads));
+    quartic_dispatch_groups(dispatch,
+                            units * quartic_taylor_blocks(problem) * divide_up(problem->span, threads));
     dispatch->flops =
         (double)units * problem->tokens * problem->features * ((queries ? 2.0 : 4.0) * problem->dv + 6);
     dispatch->bytes = 8.0 * (double)units * problem->tokens * (problem->d + problem->dv);
@@ -461,11 +492,13 @@ quartic_status quartic_taylor_gpu_grad(const quartic_op_call *call, const quarti
     state_cut cut;
     QUARTIC_TRY(cut_states(&problem, limits, true, &cut));
     const uint64_t key_state = quartic_dispatch_reserve(list, cut.side_bytes);
-    const uint64_t query_state = quartic_dispatch_reserve(list, cut.side_bytes);
+    const uint64_t query_state =
+        cut.blocked ? key_state : quartic_dispatch_reserve(list, cut.side_bytes); /* see the file's head */
     for (uint64_t first = 0; first < quartic_taylor_units(&problem); first += cut.group) {
         QUARTIC_TRY(plan_states(&cut, list, first, false, key_state, 0, 0));
-        QUARTIC_TRY(plan_states(&cut, list, first, true, query_state, terms, terms_bytes));
+        if (!cut.blocked) QUARTIC_TRY(plan_states(&cut, list, first, true, query_state, terms, terms_bytes));
         QUARTIC_TRY(plan_apply_grad(&cut, list, first, true, key_state, terms, terms_bytes));
+        if (cut.blocked) QUARTIC_TRY(plan_states(&cut, list, first, true, query_state, terms, terms_bytes));
         QUARTIC_TRY(plan_apply_grad(&cut, list, first, false, query_state, 0, 0));
     }
     return QUARTIC_OK;

@@ -2,12 +2,15 @@
  *
  * Operands are (b, r, c, h, width). The sequence runs along axis 1 or 2; the other of the two is a batch,
  * called "other". A unit is one head of one sequence: (b, other, head). Which keys of a sequence are visible
- * does not depend on the query, so it is a property of (b, other, position).
+ * does not depend on the query, so it is a property of (b, other, position); except that with options.block
+ * the sequence is cut into blocks of `span` tokens, and a query sees keys of its own block and of earlier
+ * ones only.
  *
  * The linear form's features are the products x_a x_b, a <= b, of the extended vector (1, x_1 .. x_d),
  * weighted by 1/2 where a = b > 0: then 1 + s + s^2/2 = sum_f weight_f f(q) f(k), (d + 1)(d + 2) / 2 of them,
  * numbered (0,0) (0,1) .. (0,d) (1,1) (1,2) .. (d,d). A unit's state is sum_j weight_f f(k_j) (v_j, 1):
- * (features, dv + 1).
+ * (features, dv + 1). With blocks there is one for each block: queries take the sum over the keys up to the
+ * end of their block, and in the adjoint keys take the sum over the queries from the start of their block.
  */
 #ifndef QUARTIC_OPS_TAYLOR_PROBLEM_H
 #define QUARTIC_OPS_TAYLOR_PROBLEM_H
@@ -39,6 +42,7 @@ typedef struct quartic_taylor_strides {
 
 typedef struct quartic_taylor_problem {
     uint32_t batch, others, tokens, heads; /* tokens: of one sequence */
+    uint32_t span; /* tokens of a block; `tokens` where all queries see the same keys */
     uint32_t d, dv, features;
     uint32_t form;             /* never 0 */
     uint32_t axis;             /* 1 or 2 */
@@ -56,12 +60,27 @@ quartic_taylor_problem quartic_taylor_problem_of(const void *attrs, const quarti
 quartic_taylor_problem quartic_taylor_problem_of_call(const quartic_op_call *call);
 quartic_taylor_problem quartic_taylor_problem_of_run(const quartic_op_run *run);
 
+/* Whether queries differ in what they see, and the number of blocks, at least 1. */
+static inline bool quartic_taylor_blocked(const quartic_taylor_problem *problem) {
+    return problem->span < problem->tokens;
+}
+static inline uint32_t quartic_taylor_blocks(const quartic_taylor_problem *problem) {
+    return (problem->tokens - 1) / problem->span + 1;
+}
+/* The end of a position's block: its query sees no key from there on. */
+static inline uint32_t quartic_taylor_block_end(const quartic_taylor_problem *problem, uint32_t position) {
+    const uint64_t end = ((uint64_t)position / problem->span + 1) * problem->span;
+    return end < problem->tokens ? (uint32_t)end : problem->tokens;
+}
+
 /* Number of units: heads of sequences. */
 static inline uint64_t quartic_taylor_units(const quartic_taylor_problem *problem) {
     return (uint64_t)problem->batch * problem->others * problem->heads;
 }
 
-/* Estimated operations of all units together. */
+/* Pairs of a query and a key that it may see, before masks, and estimated operations, of all units together.
+ */
+double quartic_taylor_pairs(const quartic_taylor_problem *problem);
 double quartic_taylor_flops(const quartic_taylor_problem *problem, bool backward);
 
 /* Keys of sequence (b, other) at or beyond this position are all hidden. mask may be NULL. */

@@ -6,8 +6,9 @@
  * The linear form says the same through states S = sum_j c_f f(k_j) (v_j, 1) and T = sum_i c_f f(q_i) (a_i,
  * -D_i), f the feature x_a x_b with weight c_f (see taylor_problem.h): (numerator_i, sum_i) = sum_f f(q_i)
  * S_f;  dv_j = sum_f f(k_j) T_f (but its last column) P_f = S_f . (a_i, -D_i):  dq_a += P x_b, dq_b += P x_a,
- * x = (1, q_i);  likewise dk from T_f . (v_j, 1). Hidden keys are skipped; their dk and dv are zero. Scratch
- * holds doubles.
+ * x = (1, q_i);  likewise dk from T_f . (v_j, 1). Hidden keys are skipped; their dk and dv are zero. Blocks
+ * are walked in order, S growing by each before its queries read it; for keys from the last, T growing
+ * likewise. Scratch holds doubles.
  */
 #include <string.h>
 
@@ -66,6 +67,12 @@ static bool visible(const unit *at, uint32_t j) {
     return quartic_taylor_visible(at->problem, at->mask, at->b, at->other, j);
 }
 
+/* Where the keys of query i end. */
+static uint32_t key_end_of(const unit *at, uint32_t i) {
+    const uint32_t end = quartic_taylor_block_end(at->problem, i);
+    return end < at->key_end ? end : at->key_end;
+}
+
 static double score(const unit *at, uint32_t i, uint32_t j) {
     double s = 0;
     for (uint32_t a = 0; a < at->problem->d; ++a) s += read_q(at, i, a) * read_k(at, j, a);
@@ -87,7 +94,7 @@ static void forward_quadratic(const unit *at) {
     for (uint32_t i = 0; i < problem->tokens; ++i) {
         double denominator = 0;
         memset(numerator, 0, problem->dv * sizeof *numerator);
-        for (uint32_t j = 0; j < at->key_end; ++j) {
+        for (uint32_t j = 0; j < key_end_of(at, i); ++j) {
             if (!visible(at, j)) continue;
             const double s = score(at, i, j), w = 1 + s + s * s / 2;
             denominator += w;
@@ -107,7 +114,7 @@ static void backward_quadratic(const unit *at) {
     for (uint32_t i = 0; i < m; ++i) {
         const double delta = read_delta(at, i);
         memset(dq, 0, d * sizeof *dq);
-        for (uint32_t j = 0; j < at->key_end; ++j) {
+        for (uint32_t j = 0; j < key_end_of(at, i); ++j) {
             if (!visible(at, j)) continue;
             const double s = score(at, i, j), w = 1 + s + s * s / 2;
             double dw = -delta;
@@ -196,8 +203,9 @@ static linear_scratch divide_scratch(const unit *at) {
     return scratch;
 }
 
-static void build_key_state(const unit *at, const linear_scratch *scratch) {
-    for (uint32_t j = 0; j < at->key_end; ++j) {
+/* Adds the keys of the block that begins there. */
+static void add_keys(const unit *at, const linear_scratch *scratch, uint32_t begin) {
+    for (uint32_t j = begin; j < key_end_of(at, begin); ++j) {
         if (!visible(at, j)) continue;
         read_row(at, read_k, j, at->problem->d, scratch->x + 1);
         read_row(at, read_v, j, at->problem->dv, scratch->y);
@@ -206,10 +214,17 @@ static void build_key_state(const unit *at, const linear_scratch *scratch) {
     }
 }
 
+/* x = (1, q_i) and y = (a_i, -D_i) */
+static void read_query(const unit *at, const linear_scratch *scratch, uint32_t i) {
+    read_row(at, read_q, i, at->problem->d, scratch->x + 1);
+    read_row(at, read_a, i, at->problem->dv, scratch->y);
+    scratch->y[at->problem->dv] = -read_delta(at, i);
+}
+
 static void forward_linear(const unit *at) {
     const linear_scratch scratch = divide_scratch(at);
-    build_key_state(at, &scratch);
     for (uint32_t i = 0; i < at->problem->tokens; ++i) {
+        if (i % at->problem->span == 0) add_keys(at, &scratch, i);
         read_row(at, read_q, i, at->problem->d, scratch.x + 1);
         apply_state(at->problem, scratch.x, scratch.key_state, scratch.sum);
         finish_query(at, i, scratch.sum, scratch.sum[at->problem->dv]);
@@ -220,27 +235,31 @@ static void backward_linear(const unit *at) {
     const quartic_taylor_problem *problem = at->problem;
     const uint32_t d = problem->d, dv = problem->dv;
     const linear_scratch scratch = divide_scratch(at);
-    build_key_state(at, &scratch);
     for (uint32_t i = 0; i < problem->tokens; ++i) {
-        read_row(at, read_q, i, d, scratch.x + 1);
-        read_row(at, read_a, i, dv, scratch.y);
-        scratch.y[dv] = -read_delta(at, i);
-        add_to_state(problem, scratch.x, scratch.y, scratch.query_state);
+        if (i % problem->span == 0) add_keys(at, &scratch, i);
+        read_query(at, &scratch, i);
         apply_state_grad(problem, scratch.x, scratch.key_state, scratch.y, scratch.dx);
         for (uint32_t a = 0; a < d; ++a) write(at, 0, &problem->key, i, a, scratch.dx[1 + a]);
     }
-    for (uint32_t j = 0; j < problem->tokens; ++j) {
-        memset(scratch.dx, 0, (d + 1) * sizeof(double));
-        memset(scratch.sum, 0, (dv + 1) * sizeof(double));
-        if (j < at->key_end && visible(at, j)) {
-            read_row(at, read_k, j, d, scratch.x + 1);
-            read_row(at, read_v, j, dv, scratch.y);
-            scratch.y[dv] = 1;
-            apply_state(problem, scratch.x, scratch.query_state, scratch.sum);
-            apply_state_grad(problem, scratch.x, scratch.query_state, scratch.y, scratch.dx);
+    for (uint32_t block = quartic_taylor_blocks(problem); block-- > 0;) {
+        const uint32_t begin = block * problem->span, end = quartic_taylor_block_end(problem, begin);
+        for (uint32_t i = begin; i < end; ++i) {
+            read_query(at, &scratch, i);
+            add_to_state(problem, scratch.x, scratch.y, scratch.query_state);
         }
-        for (uint32_t a = 0; a < d; ++a) write(at, 1, &problem->key, j, a, scratch.dx[1 + a]);
-        for (uint32_t e = 0; e < dv; ++e) write(at, 2, &problem->value, j, e, scratch.sum[e]);
+        for (uint32_t j = begin; j < end; ++j) {
+            memset(scratch.dx, 0, (d + 1) * sizeof(double));
+            memset(scratch.sum, 0, (dv + 1) * sizeof(double));
+            if (j < at->key_end && visible(at, j)) {
+                read_row(at, read_k, j, d, scratch.x + 1);
+                read_row(at, read_v, j, dv, scratch.y);
+                scratch.y[dv] = 1;
+                apply_state(problem, scratch.x, scratch.query_state, scratch.sum);
+                apply_state_grad(problem, scratch.x, scratch.query_state, scratch.y, scratch.dx);
+            }
+            for (uint32_t a = 0; a < d; ++a) write(at, 1, &problem->key, j, a, scratch.dx[1 + a]);
+            for (uint32_t e = 0; e < dv; ++e) write(at, 2, &problem->value, j, e, scratch.sum[e]);
+        }
     }
 }
 

@@ -1,0 +1,20 @@
+#version 460
+// taylor_scan_parts.comp: from the states of a sequence's blocks the sums up to each block, in place: forward for the
+// keys that a block's queries see, backward for the queries that see a block's keys.
+#extension GL_GOOGLE_include_directive : require
+#include "lib/common.glsl"
+#include "taylor_scan_parts.args.h"
+
+layout(local_size_x = 256) in;
+
+void main() {
+    const uint index = linear_group() * 256u + gl_LocalInvocationID.x;
+    if (index >= args.count) return;
+    const uint first = index / args.size * args.size * args.parts + index % args.size;
+    float sum = 0;
+    for (uint part = 0; part < args.parts; ++part) {
+        const uint at = first + (args.back != 0 ? args.parts - 1 - part : part) * args.size;
+        sum += args.state.at[at];
+        args.state.at[at] = sum;
+    }
+}
