@@ -34,10 +34,6 @@ static const char *const form_names[] = {
 };
 enum { FORM_COUNT = sizeof form_names / sizeof form_names[0] };
 
-static inline bool form_is_causal(uint32_t form) {
-    return form != QUARTIC_EDGE_ATTENTION_TAYLOR;
-}
-
 static inline quartic_model_config forms_config(quartic_model_family family, uint32_t form, bool causal) {
     quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
     config.model = family, config.edge_attention = (quartic_edge_attention)form, config.causal = causal;
@@ -147,6 +143,7 @@ static inline void compare_form(const char *device, const quartic_model_config *
 
 static inline void forms_agree_with_the_reference(const char *device) {
     static const uint8_t mask[2 * 5] = {1, 1, 1, 0, 1, 1, 1, 0, 0, 0};
+    static const uint8_t long_mask[2 * FORMS_MOST_NODES] = {0, 1, 1, 1, 0, 1, 1, 1, 1, 1, 0, 0};
     FOR_EVERY_FORM(family, form) {
         quartic_model_config config = forms_config((quartic_model_family)family, form, false);
         compare_form(device, &config, 2, 5, mask);
@@ -154,39 +151,51 @@ static inline void forms_agree_with_the_reference(const char *device) {
         config.triangle_directions = QUARTIC_TRIANGLE_PASSES_OUTGOING;
         compare_form(device, &config, 1, 4, NULL);
         compare_form(device, &config, 1, 1, NULL);
-        if (!form_is_causal(form)) continue;
         config = forms_config((quartic_model_family)family, form, true);
         compare_form(device, &config, 2, 5, mask);
-        if (form != QUARTIC_EDGE_ATTENTION_ROUTED) continue;
-        config.num_routed = 12; /* 3 in each row, also in those that see fewer */
-        compare_form(device, &config, 2, 5, mask);
-        config.num_routed = 0;
-        compare_form(device, &config, 1, 6, NULL);
-        compare_form(device, &config, 1, 1, NULL);
+        if (form == QUARTIC_EDGE_ATTENTION_ROUTED) {
+            config.num_routed = 12; /* 3 in each row, also in those that see fewer */
+            compare_form(device, &config, 2, 5, mask);
+            config.num_routed = 0;
+            compare_form(device, &config, 1, 6, NULL);
+            compare_form(device, &config, 1, 1, NULL);
+        }
+        if (form == QUARTIC_EDGE_ATTENTION_TAYLOR) {
+            config.max_seq_len = 2 * FORMS_MOST_NODES; /* long enough for the linear form */
+            compare_form(device, &config, 1, 2 * FORMS_MOST_NODES, long_mask);
+        }
     }
 }
 
 /* Changing token t never changes a bit of the logits before t, but does change those of t and after. */
+static inline void form_leaks_nothing(const char *device, const quartic_model_config *config, uint32_t n) {
+    enum { MOST = FORMS_MOST_BATCH * FORMS_MOST_NODES, V = FORMS_VOCABULARY };
+    assert_in_range(n, 1, MOST);
+    forms_model m = forms_open(device, config);
+    float before[MOST * V], after[MOST * V];
+    forms_ok(quartic_model_forward(m.model, 1, n, forms_tokens, NULL, before));
+    for (uint32_t t = 0; t < n; ++t) {
+        int32_t tokens[MOST];
+        memcpy(tokens, forms_tokens, sizeof tokens);
+        tokens[t] = (tokens[t] + 1) % FORMS_VOCABULARY;
+        forms_ok(quartic_model_forward(m.model, 1, n, tokens, NULL, after));
+        if (memcmp(before, after, t * V * sizeof before[0]) != 0)
+            fail_msg("%s in model %d on %s leaks token %u of %u", form_names[config->edge_attention],
+                     (int)config->model, device, t, n);
+        for (uint32_t i = t; i < n; ++i)
+            assert_memory_not_equal(before + i * V, after + i * V, V * sizeof before[0]);
+    }
+    forms_close(&m);
+}
+
 static inline void causal_forms_leak_nothing(const char *device) {
-    enum { N = FORMS_MOST_NODES, V = FORMS_VOCABULARY };
     FOR_EVERY_FORM(family, form) {
-        if (!form_is_causal(form)) continue;
         quartic_model_config config = forms_config((quartic_model_family)family, form, true);
         config.num_routed = 15; /* 3 in each row, more than the first two see */
-        forms_model m = forms_open(device, &config);
-        float before[N * V], after[N * V];
-        forms_ok(quartic_model_forward(m.model, 1, N, forms_tokens, NULL, before));
-        for (uint32_t t = 0; t < N; ++t) {
-            int32_t tokens[N];
-            memcpy(tokens, forms_tokens, sizeof tokens);
-            tokens[t] = (tokens[t] + 1) % FORMS_VOCABULARY;
-            forms_ok(quartic_model_forward(m.model, 1, N, tokens, NULL, after));
-            if (memcmp(before, after, t * V * sizeof before[0]) != 0)
-                fail_msg("%s in model %d leaks token %u", form_names[form], family, t);
-            for (uint32_t i = t; i < N; ++i)
-                assert_memory_not_equal(before + i * V, after + i * V, V * sizeof before[0]);
-        }
-        forms_close(&m);
+        form_leaks_nothing(device, &config, FORMS_MOST_NODES);
+        if (form != QUARTIC_EDGE_ATTENTION_TAYLOR) continue;
+        config.max_seq_len = 2 * FORMS_MOST_NODES; /* long enough for the linear form */
+        form_leaks_nothing(device, &config, 2 * FORMS_MOST_NODES);
     }
 }
 
@@ -196,7 +205,6 @@ static inline void graphs_are_independent(const char *device) {
     enum { N = 5, V = FORMS_VOCABULARY };
     static const uint8_t mask[2 * N] = {1, 1, 0, 1, 0, 0, 0, 0, 0, 0};
     for (int causal = 0; causal < 2; ++causal) FOR_EVERY_FORM(family, form) {
-            if (causal && !form_is_causal(form)) continue;
             const quartic_model_config config = forms_config((quartic_model_family)family, form, causal);
             forms_model m = forms_open(device, &config);
             float both[2 * N * V], alone[N * V], other[2 * N * V], loss;
@@ -227,7 +235,6 @@ static inline void padding_may_be_anywhere(const char *device) {
     static const int32_t first[N] = {3, 1, 6, 0, 0, 0}, second[N] = {2, 3, 5, 1, 6, 4};
     static const uint8_t first_mask[N] = {1, 1, 1, 0, 0, 0}, second_mask[N] = {0, 1, 0, 1, 1, 0};
     for (int causal = 0; causal < 2; ++causal) FOR_EVERY_FORM(family, form) {
-            if (causal && !form_is_causal(form)) continue;
             quartic_model_config config = forms_config((quartic_model_family)family, form, causal);
             config.positions = 0;
             forms_model m = forms_open(device, &config);

@@ -6,18 +6,29 @@
 #include "nn/attention.h"
 
 quartic_value quartic_nn_taylor_edge_attention(quartic_nn *nn, quartic_value e, quartic_value residual,
-                                               uint32_t heads, uint32_t dim_head, quartic_value mask) {
+                                               uint32_t heads, uint32_t dim_head, bool causal,
+                                               quartic_value mask) {
     quartic_graph *graph = nn->graph;
     const quartic_shape shape = quartic_graph_shape(graph, e);
     const uint32_t b = shape.dims[0], edges = shape.dims[1] * shape.dims[2], dim = shape.dims[3];
     const quartic_shape sequence = QUARTIC_SHAPE(b, 1, edges, dim);
     quartic_taylor_module_options options = {.heads = heads, .dim_head = dim_head, .attention = {.axis = 2}};
-    if (mask.id != 0)
+    if (mask.id != 0 || causal) {
+        const quartic_pair_mask_options pairs = {.causal = causal, .batch = b, .nodes = shape.dims[1]};
         options.mask =
-            quartic_reshape(graph, quartic_pair_mask(graph, mask, NULL), &QUARTIC_SHAPE(b, 1, edges));
-    if (residual.id != 0) residual = quartic_reshape(graph, residual, &sequence);
-    e = quartic_nn_taylor_attention(nn, quartic_reshape(graph, e, &sequence), residual, &options);
-    return quartic_reshape(graph, e, &shape);
+            quartic_reshape(graph, quartic_pair_mask(graph, mask, &pairs), &QUARTIC_SHAPE(b, 1, edges));
+    }
+    e = quartic_reshape(graph, e, &sequence);
+    if (!causal) {
+        if (residual.id != 0) residual = quartic_reshape(graph, residual, &sequence);
+        return quartic_reshape(graph, quartic_nn_taylor_attention(nn, e, residual, &options), &shape);
+    }
+    /* The edges of a node are a block: (i, j) sees (k, l) with k <= i, of which the mask leaves l <= k. */
+    const quartic_value none = {0};
+    options.attention.block = shape.dims[2];
+    e = quartic_reshape(graph, quartic_nn_taylor_attention(nn, e, none, &options), &shape);
+    e = quartic_edge_keep(graph, e, none, QUARTIC_EDGES_LOWER);
+    return residual.id != 0 ? quartic_add(graph, residual, e) : e;
 }
 
 /* residual + gated softmax attention among tokens x (b, m, De) that are edges at `positions` (b, m), or all

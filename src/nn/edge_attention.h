@@ -5,9 +5,11 @@
 #include "nn/layers.h"
 
 /* residual + Taylor attention over all edges of e (b, i, j, De) as one sequence; residual as e, or no value.
- * mask int32 (b, n) or no value: an edge is seen iff both of its nodes are real. It has no causal form. */
+ * mask int32 (b, n) or no value: an edge is seen iff both of its nodes are real. causal: edge (i, j) sees
+ * (k, l) only where l <= k <= i, and edges with j > i are the residual's alone. */
 quartic_value quartic_nn_taylor_edge_attention(quartic_nn *nn, quartic_value e, quartic_value residual,
-                                               uint32_t heads, uint32_t dim_head, quartic_value mask);
+                                               uint32_t heads, uint32_t dim_head, bool causal,
+                                               quartic_value mask);
 
 typedef struct quartic_full_edge_options {
     uint32_t heads, dim_head;

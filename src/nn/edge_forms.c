@@ -41,15 +41,6 @@ quartic_status quartic_nn_check_edge_forms(const quartic_model_config *config) {
                 "\"incoming\" at most once, or the word \"all\"",
                 again ? "a direction twice" : "\"all\" among others");
     }
-    for (uint32_t layer = 0; config->causal && layer < config->depth; ++layer) {
-        const quartic_edge_attention form = quartic_nn_edge_form(config, layer);
-        if (form != QUARTIC_EDGE_ATTENTION_TAYLOR) continue;
-        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
-                            "\"causal\" true with edge_attention \"taylor\" in layer %u: there every edge "
-                            "attends to all edges of the graph, so that nodes would see later ones; take "
-                            "\"axial\", \"full\", \"routed\" or a triangle form",
-                            layer);
-    }
     return QUARTIC_OK;
 }
 
@@ -103,7 +94,7 @@ quartic_value quartic_nn_edge_attention(quartic_nn *nn, const quartic_model_conf
     }
     case QUARTIC_EDGE_ATTENTION_TAYLOR:
         return quartic_nn_taylor_edge_attention(nn, e, e, config->linear_heads, config->linear_dim_head,
-                                                mask);
+                                                config->causal, mask);
     case QUARTIC_EDGE_ATTENTION_FULL: {
         const quartic_full_edge_options full = {.heads = config->edge_heads,
                                                 .dim_head = config->edge_dim_head,

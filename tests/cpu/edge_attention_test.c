@@ -245,7 +245,7 @@ static void padded_edges_change_no_other_edge(void **state) {
                 const quartic_full_edge_options options = {.heads = HEADS, .dim_head = WIDTH, .mask = mask};
                 out = quartic_nn_full_edge_attention(&m->nn, e, &options);
             } else if (kind == 1) {
-                out = quartic_nn_taylor_edge_attention(&m->nn, e, e, HEADS, WIDTH, mask);
+                out = quartic_nn_taylor_edge_attention(&m->nn, e, e, HEADS, WIDTH, false, mask);
             } else {
                 quartic_routed_edge_options options = routing;
                 options.routed = 20; /* some padded edges are among the chosen */
@@ -303,7 +303,7 @@ static void taylor_over_all_edges_is_taylor_over_a_sequence(void **state) {
     static float over_edges[B * EDGES * DIM], over_sequence[B * EDGES * DIM];
     module *a = begin(), *b = begin();
     quartic_value e = rig_input(&a->r, QUARTIC_SHAPE(B, N, N, DIM)), mask = add_mask(a), none = {0};
-    run(a, "reference64", quartic_nn_taylor_edge_attention(&a->nn, e, none, HEADS, WIDTH, mask), over_edges);
+    run(a, "reference64", quartic_nn_taylor_edge_attention(&a->nn, e, none, HEADS, WIDTH, false, mask), over_edges);
     e = rig_input(&b->r, QUARTIC_SHAPE(B, EDGES, 1, DIM));
     mask = rig_indices(&b->r, QUARTIC_SHAPE(B, EDGES, 1), 0, 1);
     for (uint32_t k = 0; k < B * EDGES; ++k) {

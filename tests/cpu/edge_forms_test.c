@@ -71,7 +71,7 @@ static void gradients_are_slopes(void **state) {
     (void)state;
     static const uint8_t mask[2 * 4] = {1, 1, 0, 1, 1, 1, 1, 1};
     FOR_EVERY_FORM(family, form) {
-        for (int causal = 0; causal <= form_is_causal(form); ++causal) {
+        for (int causal = 0; causal < 2; ++causal) {
             quartic_model_config config = forms_config((quartic_model_family)family, form, causal);
             config.edge_attention_count = 2; /* the choice of a second routed layer would jump */
             config.edge_attention_list[0] = (uint8_t)form;

@@ -19,6 +19,9 @@ static void expect_equal(const taylor_rig *want, uint64_t seed, taylor_set set) 
     if (quartic_taylor_kernels(set) == NULL) return;
     taylor_rig *got = taylor_rig_create(spec, seed);
     got->kernels = quartic_taylor_kernels(set);
+    if (want->mask != NULL)
+        memcpy(got->mask, want->mask,
+               (size_t)quartic_layout_elements(&want->layouts[QUARTIC_TAYLOR_MASK]) * sizeof *got->mask);
     taylor_rig_run(got, TAYLOR_FAST, 2);
     for (uint32_t k = QUARTIC_TAYLOR_OUT; k < TAYLOR_OPERANDS; ++k) {
         const quartic_op *op =
@@ -91,10 +94,11 @@ static void pairs_and_causality_hide_what_they_should(void **state) {
         }
 }
 
-/* Sequences long enough to be cut into parts; threads must not change a bit. */
+/* Sequences long enough to be cut into parts; threads must not change a bit, nor where there are blocks. */
 static void long_sequences_sum_parts_and_threads_change_no_bit(void **state) {
     (void)state;
-    for (uint32_t form = 1; form <= 2; ++form) {
+    for (uint32_t kind = 0; kind < 4; ++kind) {
+        const uint32_t form = kind % 2 + 1, block = kind < 2 ? 0 : 37;
         const taylor_spec spec = {.b = 1,
                                   .r = 1,
                                   .c = form == 2 ? 9001 : 300,
@@ -102,7 +106,7 @@ static void long_sequences_sum_parts_and_threads_change_no_bit(void **state) {
                                   .d = 3,
                                   .dv = 2,
                                   .masked = true,
-                                  .options = {.axis = 2, .form = form},
+                                  .options = {.axis = 2, .form = form, .block = block},
                                   .packing = TAYLOR_PACKED};
         taylor_rig *want = taylor_rig_create(&spec, 31), *one = taylor_rig_create(&spec, 31);
         taylor_rig *many = taylor_rig_create(&spec, 31);
@@ -119,11 +123,69 @@ static void long_sequences_sum_parts_and_threads_change_no_bit(void **state) {
     }
 }
 
+/* Blocks that divide neither tiles nor the sequence, some keys hidden, every instruction set; threads must
+ * not change a bit. */
+static void blocks_equal_the_reference(void **state) {
+    (void)state;
+    static const uint32_t tokens[] = {7, 33, 64, 131}, blocks[] = {1, 5, 16, 31, 32, 40, 130};
+    for (size_t t = 0; t < LENGTH(tokens); ++t)
+        for (size_t b = 0; b < LENGTH(blocks); ++b)
+            for (uint32_t form = 1; form <= 2; ++form) {
+                const uint32_t variant = (uint32_t)(t + b + form);
+                taylor_spec spec = {.b = 1, .r = tokens[t], .c = 3, .h = 1, .d = 5, .dv = 3};
+                spec.options = (quartic_taylor_options){.axis = 1, .form = form, .block = blocks[b]};
+                spec.masked = variant % 4 != 0;
+                spec.packing = (taylor_packing)(variant % 3);
+                if (variant % 5 == 0) spec.d = 33, spec.dv = 17, spec.c = 1;
+                taylor_rig *want = taylor_rig_create(&spec, 50 + variant);
+                if (want->mask != NULL) /* a sequence without any visible key, and one that starts so */
+                    for (uint32_t i = 0; i < tokens[t]; ++i)
+                        for (uint32_t c = 0; c < spec.c; ++c)
+                            if (c == 1 || (c == 2 && i < tokens[t] / 2)) want->mask[i * spec.c + c] = 0;
+                taylor_rig_run(want, TAYLOR_REFERENCE64, 1);
+                for (uint32_t set = 0; set < TAYLOR_SETS; ++set)
+                    expect_equal(want, 50 + variant, (taylor_set)set);
+                taylor_rig_destroy(want);
+            }
+}
+
+/* From token t on everything may change: nothing of the blocks before it does, for any number of threads. */
+static void later_blocks_change_no_bit(void **state) {
+    (void)state;
+    static const uint32_t blocks[] = {1, 6, 20};
+    for (uint32_t set = 0; set < TAYLOR_SETS; ++set)
+        for (uint32_t form = 1; form <= 2; ++form)
+            for (size_t b = 0; b < LENGTH(blocks) && quartic_taylor_kernels((taylor_set)set) != NULL; ++b) {
+                const taylor_spec spec = {.b = 1,
+                                          .r = 2,
+                                          .c = 75,
+                                          .h = 3,
+                                          .d = 4,
+                                          .dv = 3,
+                                          .masked = true,
+                                          .options = {.axis = 2, .form = form, .block = blocks[b]}};
+                taylor_rig *rig = taylor_rig_create(&spec, 60);
+                rig->kernels = quartic_taylor_kernels((taylor_set)set);
+                taylor_rig_run(rig, TAYLOR_FAST, 1);
+                for (uint32_t t = 1; t < spec.c; t += 7) {
+                    taylor_rig *other = taylor_rig_create(&spec, 60);
+                    other->kernels = rig->kernels;
+                    taylor_change_from(other, t);
+                    taylor_rig_run(other, TAYLOR_FAST, 1 + t % 3);
+                    taylor_expect_same_before(rig, other, t / blocks[b] * blocks[b]);
+                    taylor_rig_destroy(other);
+                }
+                taylor_rig_destroy(rig);
+            }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tuned_rows_equal_the_reference),
         cmocka_unit_test(pairs_and_causality_hide_what_they_should),
         cmocka_unit_test(long_sequences_sum_parts_and_threads_change_no_bit),
+        cmocka_unit_test(blocks_equal_the_reference),
+        cmocka_unit_test(later_blocks_change_no_bit),
     };
     return cmocka_run_group_tests_name("taylor_attention rows", tests, NULL, NULL);
 }

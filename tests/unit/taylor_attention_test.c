@@ -12,6 +12,11 @@ static const taylor_spec specs[] = {
     {2, 4, 4, 1, 2, 3, {.axis = 2, .pair_mask = 1}, true, TAYLOR_CONTIGUOUS, 1.5f},
     {1, 5, 5, 2, 5, 2, {.axis = 1, .pair_mask = 1, .causal = 1}, true, TAYLOR_PACKED, 0},
     {1, 3, 6, 1, 1, 3, {.axis = 1, .causal = 1}, false, TAYLOR_CONTIGUOUS, 0},
+    {1, 2, 11, 2, 3, 2, {.axis = 2, .block = 4}, true, TAYLOR_PACKED, 1},
+    {2, 7, 2, 1, 2, 3, {.axis = 1, .block = 1}, true, TAYLOR_COMPONENT_FIRST, 1},
+    {1, 6, 6, 1, 3, 1, {.axis = 2, .pair_mask = 1, .causal = 1, .block = 5}, true, TAYLOR_CONTIGUOUS, 1},
+    {1, 1, 5, 1, 2, 2, {.axis = 2, .block = 5}, false, TAYLOR_CONTIGUOUS, 0},
+    {1, 5, 1, 1, 2, 2, {.axis = 1, .block = UINT32_MAX}, true, TAYLOR_CONTIGUOUS, 0},
 };
 
 static void both_forms_equal_the_formula(void **state) {
@@ -189,6 +194,52 @@ static void the_form_is_chosen_by_cost(void **state) {
     }
 }
 
+static uint32_t form_with_blocks(uint32_t tokens, uint32_t d, uint32_t block) {
+    const quartic_shape shape = QUARTIC_SHAPE(1, 1, tokens, 1, d);
+    const quartic_layout x = quartic_layout_contiguous(QUARTIC_FLOAT32, &shape);
+    const quartic_taylor_options options = {.axis = 2, .block = block};
+    return quartic_taylor_problem_of(&options, &x, &x, &x, NULL).form;
+}
+
+static void shorter_blocks_favour_the_quadratic_form(void **state) {
+    (void)state;
+    for (uint32_t m = 1; m < 700; m += 13)
+        assert_int_equal(form_with_blocks(m, 16, m), quartic_taylor_form(m, 16, 16));
+    assert_int_equal(form_with_blocks(400, 16, 0), QUARTIC_TAYLOR_LINEAR);
+    assert_int_equal(form_with_blocks(400, 16, 64), QUARTIC_TAYLOR_QUADRATIC); /* half the pairs */
+    assert_int_equal(form_with_blocks(600, 16, 64), QUARTIC_TAYLOR_LINEAR);
+    assert_int_equal(form_with_blocks(1000000, 16, 1),
+                     QUARTIC_TAYLOR_QUADRATIC); /* a state for every token */
+    assert_int_equal(form_with_blocks(1000000, 2, 1), QUARTIC_TAYLOR_LINEAR);
+    assert_int_equal(form_with_blocks(256 * 256, 16, 256), QUARTIC_TAYLOR_LINEAR);
+}
+
+/* Queries and keys from token t on may be anything: out and z of the blocks before t keep every bit. */
+static void later_blocks_change_no_bit(void **state) {
+    (void)state;
+    for (uint32_t form = 1; form <= 2; ++form)
+        for (uint32_t block = 1; block <= 5; block += 2) {
+            const taylor_spec spec = {.b = 1,
+                                      .r = 1,
+                                      .c = 12,
+                                      .h = 1,
+                                      .d = 3,
+                                      .dv = 2,
+                                      .masked = true,
+                                      .options = {.axis = 2, .form = form, .block = block}};
+            taylor_rig *rig = taylor_rig_create(&spec, 9);
+            taylor_rig_run(rig, TAYLOR_REFERENCE, 1);
+            for (uint32_t t = 1; t < spec.c; ++t) {
+                taylor_rig *other = taylor_rig_create(&spec, 9);
+                taylor_change_from(other, t);
+                taylor_rig_run(other, TAYLOR_REFERENCE, 1);
+                taylor_expect_same_before(rig, other, t / block * block);
+                taylor_rig_destroy(other);
+            }
+            taylor_rig_destroy(rig);
+        }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_forms_equal_the_formula),
@@ -198,6 +249,8 @@ int main(void) {
         cmocka_unit_test(what_is_hidden_has_no_effect_and_no_gradient),
         cmocka_unit_test(wrong_operands_are_refused_with_a_sentence),
         cmocka_unit_test(the_form_is_chosen_by_cost),
+        cmocka_unit_test(shorter_blocks_favour_the_quadratic_form),
+        cmocka_unit_test(later_blocks_change_no_bit),
     };
     return cmocka_run_group_tests_name("taylor_attention", tests, NULL, NULL);
 }

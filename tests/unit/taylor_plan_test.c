@@ -14,11 +14,12 @@
 #define LENGTH(array) (sizeof(array) / sizeof(array)[0])
 
 static uint32_t most_iterations; /* 0: no limit */
+static uint32_t block_tokens;    /* 0: no blocks */
 
 /* Plans one op for q, k (b, r, c, h, d) and v (b, r, c, h, dv) along axis 2. */
 static quartic_status plan(bool backward, uint32_t form, quartic_shape shape, uint32_t dv,
                            uint32_t shared_bytes, quartic_dispatch_list *out_list) {
-    const quartic_taylor_options options = {.axis = 2, .form = form};
+    const quartic_taylor_options options = {.axis = 2, .form = form, .block = block_tokens};
     const quartic_gpu_limits limits = {.max_shared_bytes = shared_bytes,
                                        .max_invocations = 128,
                                        .subgroup_size = 32,
@@ -47,7 +48,9 @@ static uint32_t vectors(uint32_t width, uint32_t split) {
 static uint64_t shared_bytes(const quartic_dispatch *dispatch) {
     const uint32_t *spec = dispatch->spec, d = spec[0], dv = spec[1], threads = spec[5];
     const char *name = dispatch->shader;
-    if (strcmp(name, "taylor_terms") == 0 || strcmp(name, "taylor_sum_parts") == 0) return 0;
+    if (strcmp(name, "taylor_terms") == 0 || strcmp(name, "taylor_sum_parts") == 0 ||
+        strcmp(name, "taylor_scan_parts") == 0)
+        return 0;
     if (strcmp(name, "taylor_build") == 0) return spec[8] * (16ull * spec[7] + 4 * (d + 1) + 4);
     if (strcmp(name, "taylor_apply") == 0)
         return spec[7] * (16ull * spec[6] + 4) + 4ull * threads * spec[9] * (d + 1);
@@ -66,11 +69,12 @@ static void plans_keep_within_the_limits(void **state) {
     for (uint32_t shared = 16384; shared <= 49152; shared += 32768)
         for (size_t a = 0; a < LENGTH(widths); ++a)
             for (size_t b = 0; b < LENGTH(widths); ++b)
-                for (uint32_t kind = 0; kind < 4; ++kind) {
+                for (uint32_t kind = 0; kind < 8; ++kind) {
                     const uint32_t form = kind % 2 + 1;
-                    assert_int_equal(
-                        plan(kind / 2, form, QUARTIC_SHAPE(1, 1, 70, 1, widths[a]), widths[b], shared, &list),
-                        QUARTIC_OK);
+                    block_tokens = kind < 4 ? 0 : 40;
+                    assert_int_equal(plan(kind / 2 % 2, form, QUARTIC_SHAPE(1, 1, 70, 1, widths[a]),
+                                          widths[b], shared, &list),
+                                     QUARTIC_OK);
                     for (uint32_t k = 0; k < list.count; ++k) {
                         const uint64_t bytes = shared_bytes(&list.items[k]);
                         if (bytes > shared || bytes > 32768)
@@ -80,6 +84,46 @@ static void plans_keep_within_the_limits(void **state) {
                         if (list.items[k].spec_count > 5) assert_in_range(list.items[k].spec[5], 1, 128);
                     }
                 }
+    block_tokens = 0;
+}
+
+/* One state for each block of a head, those of both sides of the backward pass in the same place. */
+static void blocks_have_states_of_their_own(void **state) {
+    (void)state;
+    static const char *const forward[] = {"taylor_build", "taylor_scan_parts", "taylor_apply"};
+    static const char *const backward[] = {"taylor_terms",      "taylor_build", "taylor_scan_parts",
+                                           "taylor_apply_grad", "taylor_build", "taylor_scan_parts",
+                                           "taylor_apply_grad"};
+    quartic_dispatch_list list;
+    block_tokens = 60;
+    for (uint32_t back = 0; back < 2; ++back) {
+        assert_int_equal(plan(back, 2, QUARTIC_SHAPE(1, 1, 3599, 2, 16), 16, 32768, &list), QUARTIC_OK);
+        const uint64_t states = 2ull * 60 * 153 * 17 * sizeof(float), terms = 3599ull * 2 * 2 * sizeof(float);
+        assert_int_equal(list.count, back ? 7 : 3);
+        for (uint32_t k = 0; k < list.count; ++k)
+            assert_string_equal(list.items[k].shader, back ? backward[k] : forward[k]);
+        assert_in_range(list.scratch_bytes, states, states + (back ? terms : 0) + 512);
+        quartic_taylor_build_args args;
+        memcpy(&args, list.items[back].args, sizeof args);
+        assert_int_equal(args.parts, 60);
+        assert_int_equal(args.part_tokens, 60);
+    }
+    /* Many heads: in groups, never more dispatches than a list holds. */
+    assert_int_equal(plan(true, 2, QUARTIC_SHAPE(64, 1, 3599, 16, 16), 16, 32768, &list), QUARTIC_OK);
+    assert_true(list.count <= QUARTIC_DISPATCH_MAX);
+    /* A state for each of many tokens: the linear form is refused where it is asked for, else not taken. */
+    block_tokens = 1;
+    const quartic_shape many = QUARTIC_SHAPE(1, 1, 1000000, 1, 16);
+    for (uint32_t back = 0; back < 2; ++back) {
+        assert_int_equal(plan(back, 2, many, 16, 32768, &list), QUARTIC_UNSUPPORTED);
+        assert_non_null(strstr(quartic_error_message(), "1000000 blocks"));
+        assert_non_null(strstr(quartic_error_message(), "use the quadratic form"));
+        assert_int_equal(plan(back, 0, many, 16, 32768, &list), QUARTIC_OK);
+        assert_int_equal(plan(back, 1, many, 16, 32768, &list), QUARTIC_OK);
+    }
+    most_iterations = 65535; /* of taylor_scan_parts */
+    assert_int_equal(plan(false, 2, QUARTIC_SHAPE(1, 1, 70000, 1, 2), 2, 32768, &list), QUARTIC_UNSUPPORTED);
+    most_iterations = block_tokens = 0;
 }
 
 static void states_are_bounded_by_taking_units_in_groups(void **state) {
@@ -149,6 +193,7 @@ int main(void) {
         cmocka_unit_test(states_are_bounded_by_taking_units_in_groups),
         cmocka_unit_test(one_long_sequence_is_cut_into_parts),
         cmocka_unit_test(too_many_iterations_are_refused),
+        cmocka_unit_test(blocks_have_states_of_their_own),
     };
     return cmocka_run_group_tests_name("taylor plans", tests, NULL, NULL);
 }

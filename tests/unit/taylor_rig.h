@@ -177,9 +177,11 @@ static inline double taylor_at(const taylor_rig *rig, uint32_t k, uint32_t b, ui
                         layout->strides[3] * h + inner * component];
 }
 
-/* Visibility as models.md states it: key position p of sequence o. */
-static inline bool taylor_sees(const taylor_rig *rig, uint32_t b, uint32_t o, uint32_t p) {
+/* Visibility as models.md states it: key position p of sequence o, for the query at position i. */
+static inline bool taylor_sees(const taylor_rig *rig, uint32_t b, uint32_t o, uint32_t i, uint32_t p) {
     const taylor_spec *spec = &rig->spec;
+    const uint32_t block = spec->options.block;
+    if (block != 0 && p / block > i / block) return false;
     const uint32_t r = spec->options.axis == 1 ? p : o, c = spec->options.axis == 1 ? o : p;
     if (spec->options.causal && p > o) return false;
     if (!spec->masked) return true;
@@ -195,7 +197,7 @@ static inline double taylor_naive(const taylor_rig *rig, uint32_t b, uint32_t r,
     double sum = 0;
     for (uint32_t e = 0; e < spec->dv; ++e) out[e] = 0;
     for (uint32_t p = 0; p < (down ? spec->r : spec->c); ++p) {
-        if (!taylor_sees(rig, b, down ? c : r, p)) continue;
+        if (!taylor_sees(rig, b, down ? c : r, down ? r : c, p)) continue;
         const uint32_t kr = down ? p : r, kc = down ? c : p;
         double s = 0;
         for (uint32_t a = 0; a < spec->d; ++a)
@@ -224,6 +226,35 @@ static inline double taylor_naive_loss(const taylor_rig *rig) {
                         loss += out[e] * taylor_at(rig, QUARTIC_TAYLOR_G, b, r, c, h, e);
                 }
     return loss;
+}
+
+/* Other numbers, and the other mask, in the tokens from t on of each sequence along axis 2. */
+static inline void taylor_change_from(taylor_rig *rig, uint32_t t) {
+    for (uint32_t k = 0; k <= QUARTIC_TAYLOR_V; ++k) {
+        const quartic_layout *layout = &rig->layouts[k];
+        const uint64_t inner = (uint64_t)layout->shape.dims[3] * layout->shape.dims[4];
+        for (uint64_t i = 0; i < quartic_layout_elements(layout); ++i)
+            if (i / inner % rig->spec.c >= t) {
+                const int64_t at = quartic_layout_at(layout, i);
+                rig->narrow[k][at] = 3 * quartic_random_normal(77, k, i);
+                rig->wide[k][at] = rig->narrow[k][at];
+            }
+    }
+    for (uint32_t i = 0; rig->mask != NULL && i < rig->spec.b * rig->spec.r * rig->spec.c; ++i)
+        if (i % rig->spec.c >= t) rig->mask[i] = !rig->mask[i];
+}
+
+/* out and z of float32 runs, at the tokens before t of each sequence along axis 2. */
+static inline void taylor_expect_same_before(const taylor_rig *a, const taylor_rig *b, uint32_t t) {
+    for (uint32_t k = QUARTIC_TAYLOR_OUT; k <= QUARTIC_TAYLOR_Z; ++k) {
+        const uint64_t inner = a->extents[k] / ((uint64_t)a->spec.b * a->spec.r * a->spec.c);
+        for (uint64_t i = 0; i < a->extents[k]; ++i)
+            if (i / inner % a->spec.c < t &&
+                memcmp(&a->narrow[k][i], &b->narrow[k][i], sizeof a->narrow[k][i]) != 0)
+                fail_msg("form %u, blocks of %u: token %u of sequence %u changes with the tokens from %u on",
+                         a->spec.options.form, a->spec.options.block, (uint32_t)(i / inner % a->spec.c),
+                         (uint32_t)(i / inner / a->spec.c), t);
+    }
 }
 
 /* Largest difference from another rig's operand, relative to the largest number there; at least to 1, for

@@ -1,6 +1,6 @@
 /* taylor_attention_test.c: Taylor attention on slices of a packed projection, forward and backward, on a
- * Vulkan device against the tuned CPU rows: units in several groups, sequences in several parts, wide heads;
- * and the same bits when it runs again. */
+ * Vulkan device against the tuned CPU rows: units in several groups, sequences in several parts, wide heads,
+ * blocks; the same bits when it runs again, and whatever the tokens of later blocks are. */
 #include <string.h>
 
 #include "base/rng.h"
@@ -16,12 +16,18 @@ typedef struct packed_case {
 
 /* Each takes another path of the plan; see taylor_gpu.c. */
 static const packed_case cases[] = {
-    {70, 130, 1, 16, 16, {.axis = 2, .form = 1}},           /* two queries a thread */
-    {66, 3, 2, 40, 24, {.axis = 1, .form = 1}},             /* several threads a row */
-    {9, 9, 2, 64, 64, {.axis = 2, .causal = 1, .form = 1}}, /* the same, causal */
-    {1, 1100, 2, 7, 5, {.axis = 2, .form = 2}},             /* a sequence in three parts */
-    {3, 20, 1, 150, 20, {.axis = 1, .form = 2}},            /* states in groups, values in slices */
-    {67, 2, 1, 50, 33, {.axis = 1, .form = 2}},             /* fewer threads than 64 */
+    {70, 130, 1, 16, 16, {.axis = 2, .form = 1}},             /* two queries a thread */
+    {66, 3, 2, 40, 24, {.axis = 1, .form = 1}},               /* several threads a row */
+    {9, 9, 2, 64, 64, {.axis = 2, .causal = 1, .form = 1}},   /* the same, causal */
+    {1, 1100, 2, 7, 5, {.axis = 2, .form = 2}},               /* a sequence in three parts */
+    {3, 20, 1, 150, 20, {.axis = 1, .form = 2}},              /* states in groups, values in slices */
+    {67, 2, 1, 50, 33, {.axis = 1, .form = 2}},               /* fewer threads than 64 */
+    {2, 300, 1, 16, 16, {.axis = 2, .form = 1, .block = 70}}, /* two queries a thread, in blocks */
+    {90, 1, 2, 40, 24, {.axis = 1, .form = 1, .block = 13}},  /* several threads a row, in blocks */
+    {1, 300, 2, 7, 5, {.axis = 2, .form = 2, .block = 130}},  /* a state for each block */
+    {33, 1, 2, 8, 8, {.axis = 1, .form = 1, .block = 1}},     /* ordinary causal attention */
+    {33, 1, 2, 8, 8, {.axis = 1, .form = 2, .block = 1}},
+    {50, 2, 1, 33, 20, {.axis = 1, .form = 2, .block = 7}}, /* and fewer tokens than threads */
 };
 
 /* out = attention of slices q, k, v of `packed` (1, r, c, h (2 d + dv)), and the gradient of its weighted
@@ -114,10 +120,54 @@ static void a_second_run_gives_the_same_bits(void **state) {
     quartic_device_destroy(device);
 }
 
+/* With blocks, all that changes from token t on changes no bit of out before t's block, but does change the
+ * block itself. */
+static void later_blocks_change_no_bit(void **state) {
+    (void)state;
+    quartic_device *device = vulkan_test_device();
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; ++k) {
+        const packed_case *from = &cases[k];
+        const uint32_t block = from->options.block;
+        if (block == 0) continue;
+        quartic_graph *graph = build(from);
+        quartic_program *program = NULL;
+        expect_ok(quartic_program_create(device, graph, NULL, &program));
+        const size_t tokens = (size_t)from->r * from->c, width = (size_t)from->h * (2 * from->d + from->dv);
+        const size_t values = (size_t)from->h * from->dv;
+        float *x = random_numbers(tokens * width, 1, 0.4f), *other = random_numbers(tokens * width, 5, 2);
+        float *g = random_numbers(tokens * values, 2, 1);
+        float *outs[] = {random_numbers(tokens * values, 3, 1), random_numbers(tokens * values, 4, 1)};
+        expect_ok(quartic_tensor_write(quartic_program_tensor(program, "cotangent"), g,
+                                       tokens * values * sizeof *g));
+        const uint32_t length = from->options.axis == 2 ? from->c : from->r, t = length / 2;
+        for (uint32_t run = 0; run < 2; ++run) {
+            for (size_t i = 0; run == 1 && i < tokens; ++i)
+                if ((from->options.axis == 2 ? i % from->c : i / from->c) >= t)
+                    memcpy(x + i * width, other + i * width, width * sizeof *x);
+            expect_ok(quartic_tensor_write(quartic_program_tensor(program, "packed"), x,
+                                           tokens * width * sizeof *x));
+            expect_ok(quartic_program_run(program));
+            expect_ok(quartic_tensor_read(quartic_program_tensor(program, "out"), outs[run],
+                                          tokens * values * sizeof *x));
+        }
+        for (size_t i = 0; i < tokens; ++i) {
+            const bool before = (from->options.axis == 2 ? i % from->c : i / from->c) < t / block * block;
+            if ((memcmp(outs[0] + i * values, outs[1] + i * values, values * sizeof *x) == 0) != before)
+                fail_msg("case %zu: token %zu %s", k, i, before ? "has changed" : "is the same");
+        }
+        quartic_program_destroy(program);
+        quartic_graph_destroy(graph);
+        float *all[] = {x, other, g, outs[0], outs[1]};
+        for (uint32_t i = 0; i < 5; ++i) quartic_free(all[i]);
+    }
+    quartic_device_destroy(device);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_path_of_the_plan_equals_the_tuned_rows),
         cmocka_unit_test(a_second_run_gives_the_same_bits),
+        cmocka_unit_test(later_blocks_change_no_bit),
     };
     return cmocka_run_group_tests(tests, vulkan_test_begin, vulkan_test_end);
 }
