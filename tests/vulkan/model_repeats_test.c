@@ -3,6 +3,8 @@
 #include "model_repeats.h"
 #include "vulkan/vulkan_test.h"
 
+enum { EVERY_CALL = 1 << 20 }; /* a stride that no count of calls reaches */
+
 static void lives_repeat(void **state) {
     (void)state;
     lives_leave_the_same_bits(vulkan_test_name());
@@ -13,15 +15,16 @@ static void threads_repeat(void **state) {
     threads_leave_the_same_bits(vulkan_test_name());
 }
 
+/* On a device that is open, few calls can fail for want of memory; fewer would mean that failures do not
+ * reach them. */
 static void vulkan_calls_may_fail(void **state) {
     (void)state;
-    uint64_t t = fail_each(vulkan_test_name(), life_models[0], quartic_gpu_fail_at, 1000000);
-    print_message("%llu\n", (unsigned long long)t);
+    assert_true(fail_each(vulkan_test_name(), life_models[0], quartic_gpu_fail_at, EVERY_CALL) > 10);
 }
+
 static void every_host_allocation_may_fail(void **state) {
     (void)state;
-    uint64_t t = fail_each(vulkan_test_name(), life_models[0], quartic_alloc_fail_at, 4);
-    print_message("%llu\n", (unsigned long long)t);
+    assert_true(fail_each(vulkan_test_name(), life_models[0], quartic_alloc_fail_at, 4) > 1000);
 }
 
 int main(void) {
