@@ -116,6 +116,16 @@ quartic_gpu_caps quartic_gpu_caps_from(const quartic_gpu_facts *facts, const cha
 #undef REQUIRE_12
 #undef REQUIRE_13
         if (limits->maxPushConstantsSize < QUARTIC_GPU_ARGS_BYTES) lack(&caps, "128 bytes of push constants");
+        if (caps.max_invocations < QUARTIC_GPU_INVOCATIONS ||
+            limits->maxComputeWorkGroupSize[0] < QUARTIC_GPU_INVOCATIONS) {
+            char text[64];
+            snprintf(text, sizeof text, "workgroups of %d invocations (it offers %u)",
+                     QUARTIC_GPU_INVOCATIONS,
+                     caps.max_invocations < limits->maxComputeWorkGroupSize[0]
+                         ? caps.max_invocations
+                         : limits->maxComputeWorkGroupSize[0]);
+            lack(&caps, text);
+        }
         if (caps.memory_bytes == 0) lack(&caps, "device-local memory");
         if (!choose_family(facts, &caps.queue_family))
             lack(&caps, "a queue for compute");

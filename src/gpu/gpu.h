@@ -18,7 +18,7 @@ typedef struct quartic_gpu_device quartic_gpu_device;
 typedef struct quartic_gpu_buffer quartic_gpu_buffer;
 typedef struct quartic_gpu_commands quartic_gpu_commands;
 
-enum { QUARTIC_GPU_ARGS_BYTES = 128, QUARTIC_GPU_MAX_SPEC = 16 };
+enum { QUARTIC_GPU_ARGS_BYTES = 128, QUARTIC_GPU_MAX_SPEC = 16, QUARTIC_GPU_INVOCATIONS = 256 };
 
 /* Order of preference among devices; a smaller rank comes first. */
 typedef enum quartic_gpu_rank {

@@ -29,7 +29,7 @@ enum {
 /* What a device offers; a plain value, so plans are made and tested without one. */
 typedef struct quartic_gpu_limits {
     uint32_t max_shared_bytes; /* at least 16384; plans use at most 32768 */
-    uint32_t max_invocations;  /* at least 128; plans use at most 256 */
+    uint32_t max_invocations;  /* of a device in use at least 256, which plans use at most */
     uint32_t subgroup_size;    /* informative only: no plan may depend on it for correctness */
     uint32_t compute_units;    /* a guess where unknown, for choosing split counts */
     /* Iterations of all loops together that one invocation may run; 0: no limit. Mesa's software rasteriser

@@ -18,6 +18,7 @@ static quartic_gpu_facts good_device(void) {
                        .limits = {.maxPushConstantsSize = 128,
                                   .maxComputeSharedMemorySize = 49152,
                                   .maxComputeWorkGroupInvocations = 1024,
+                                  .maxComputeWorkGroupSize = {1024, 1024, 64},
                                   .maxComputeWorkGroupCount = {65535, 65534, 65533},
                                   .timestampPeriod = 10.0f}},
         .properties_11 = {.subgroupSize = 64, .maxMemoryAllocationSize = 1u << 30},
@@ -85,6 +86,15 @@ static void every_lack_is_named(void **state) {
     facts.families[1].queueFlags = VK_QUEUE_GRAPHICS_BIT;
     facts.families[2].queueCount = 0;
     assert_string_equal(quartic_gpu_caps_from(&facts, NULL).why_not, "it lacks a queue for compute");
+
+    facts = good_device();
+    facts.properties.limits.maxComputeWorkGroupInvocations = 128;
+    assert_string_equal(quartic_gpu_caps_from(&facts, NULL).why_not,
+                        "it lacks workgroups of 256 invocations (it offers 128)");
+    facts = good_device();
+    facts.properties.limits.maxComputeWorkGroupSize[0] = 255;
+    assert_string_equal(quartic_gpu_caps_from(&facts, NULL).why_not,
+                        "it lacks workgroups of 256 invocations (it offers 255)");
 
     facts = good_device();
     facts.memory.memoryHeapCount = 0;

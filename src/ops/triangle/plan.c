@@ -2,9 +2,11 @@
  *
  * First every operand is packed into scratch, in the order of axes in which the kernels walk it and with rows
  * of whole vec4s (lib/triangle.glsl): O(n^2 h d) of memory and of work, against O(n^3 h d) of work after it.
- * both    triangle_both; backward triangle_both_grad for the edges (i, l), then for (l, j) with the roles of
- * i and j exchanged start   triangle_rows; backward triangle_query_grad, triangle_key_grad,
- * triangle_bias_grad. "first" is i end     the same with "first" = j
+ *
+ * both     triangle_both; backward triangle_both_grad for the edges (i, l), then once more for (l, j) with
+ *          the roles of i and j exchanged
+ * start    triangle_rows; backward triangle_query_grad, triangle_key_grad, triangle_bias_grad; "first" is i
+ * end      the same; "first" is j
  */
 #include "ops/triangle/problem.h"
 #include "shaders/matmul_reduce.args.h"
@@ -176,10 +178,14 @@ static void common_spec(const planner *plan, quartic_dispatch *dispatch, bool fi
     quartic_dispatch_spec(dispatch, !plan->problem->causal ? 0 : first_is_j ? CAUSAL_RISES : CAUSAL_FALLS);
 }
 
-static void set_cost(const planner *plan, quartic_dispatch *dispatch, double products, double operands) {
-    const quartic_triangle_problem *p = plan->problem;
-    dispatch->flops = quartic_triangle_count(p) * (products * p->d + 16);
-    dispatch->bytes = 4.0 * operands * (double)plan->pairs * p->d;
+/* What a dispatch runs, for bounding submits: triangles with those that tiles compute beyond the edges, or
+ * that causality hides in tiles of `tile` nodes a side; operations of one, in the shaders' order. */
+static void set_cost(const planner *plan, quartic_dispatch *dispatch, double triangles, uint32_t tile,
+                     double flops_of_one, double operands) {
+    const double tiles = divide_up(plan->problem->n, tile);
+    const double visible = plan->problem->causal ? (tiles + 1) * (tiles + 2) / (6 * tiles * tiles) : 1;
+    dispatch->flops = triangles * visible * flops_of_one;
+    dispatch->bytes = 4.0 * operands * (double)plan->pairs * plan->problem->d;
 }
 
 static uint32_t shared_bytes(const planner *plan) {
@@ -195,16 +201,18 @@ static quartic_status expect_iterations(const planner *plan, double iterations) 
 /* ---- kind both ---- */
 
 /* What the two shaders are made of. A tile is tile x tile; `step` pivots, or nodes, pass at a time. Shared
- * memory holds `arrays` of `rows` rows of at most most_chunk quads, and extra_bytes. */
+ * memory holds `arrays` of `rows` rows of at most most_chunk quads, and extra_bytes. Operations of a triangle
+ * for each component: of its scores, which every slice computes, and of its values; operands that pass. */
 typedef struct both_shape {
     uint32_t tile, step, most_chunk, arrays, rows, extra_bytes;
+    double score_flops, value_flops, operands;
 } both_shape;
 
-static const both_shape both_forward = {16, 4, 8, 2, 4 * 16, (4 + 1) * 16 * 16 * sizeof(float)};
-static const both_shape both_backward = {8, 8, 4, 5, 8 * 8, 2 * 8 * 8 * 8 * sizeof(float)};
+static const both_shape both_forward = {16, 4, 8, 2, 4 * 16, (4 + 1) * 16 * 16 * sizeof(float), 2, 3, 5};
+static const both_shape both_backward = {8, 8, 4, 5, 8 * 8, 2 * 8 * 8 * 8 * sizeof(float), 5, 5, 7};
 
-/* Constants 0..4 and the groups. Rows are cut evenly into chunks, which are smaller where shared memory is
- * short, and chunks into slices of as many as the invocations' registers hold. */
+/* Constants 0..4, the groups and the cost. Rows are cut evenly into chunks, which are smaller where shared
+ * memory is short, and chunks into slices of as many as the invocations' registers hold. */
 static quartic_status both_spec(const planner *plan, quartic_dispatch *dispatch, bool exchanged,
                                 const both_shape *shape) {
     uint32_t chunk = shape->most_chunk < plan->quads ? shape->most_chunk : plan->quads;
@@ -219,7 +227,13 @@ static quartic_status both_spec(const planner *plan, quartic_dispatch *dispatch,
     quartic_dispatch_spec(dispatch, chunk);
     quartic_dispatch_spec(dispatch, held);
     const uint64_t tiles = divide_up(plan->problem->n, shape->tile);
-    quartic_dispatch_groups(dispatch, quartic_triangle_units(plan->problem) * slices * tiles * tiles);
+    const uint64_t units = quartic_triangle_units(plan->problem);
+    quartic_dispatch_groups(dispatch, units * slices * tiles * tiles);
+    const double side = (double)tiles * shape->tile;
+    set_cost(plan, dispatch, (double)units * side * side * side, shape->tile,
+             slices * (shape->score_flops * 4 * chunk * chunks + 16) +
+                 shape->value_flops * 4 * chunk * held * slices,
+             shape->operands);
     const double of_step = 1.0 + chunks * (1.0 + 2 + chunk) + held * (1.0 + 2 + shape->step);
     return expect_iterations(plan, divide_up(plan->problem->n, shape->step) * of_step);
 }
@@ -237,7 +251,6 @@ static quartic_status add_both(planner *plan, const packed *from) {
     reads_mask(plan, dispatch, offsetof(quartic_triangle_both_args, mask));
     writes(dispatch, offsetof(quartic_triangle_both_args, result), 0);
     writes(dispatch, offsetof(quartic_triangle_both_args, lse), 1);
-    set_cost(plan, dispatch, 5, 5);
     return both_spec(plan, dispatch, false, &both_forward);
 }
 
@@ -270,16 +283,16 @@ static quartic_status add_both_grad(planner *plan, const packed *from, bool exch
            exchanged ? QUARTIC_TRIANGLE_DK : QUARTIC_TRIANGLE_DQ);
     writes(dispatch, offsetof(quartic_triangle_both_grad_args, dxv),
            exchanged ? QUARTIC_TRIANGLE_DLAST : QUARTIC_TRIANGLE_DV);
-    set_cost(plan, dispatch, 10, 7);
     return both_spec(plan, dispatch, exchanged, &both_backward);
 }
 
 /* ---- kinds start and end ---- */
 
-/* Constants of lib/triangle_rows.glsl and the groups. slice: quads of an operand that an invocation may hold;
- * exchanged: bytes that it exchanges for a row where several share one. */
+/* Constants of lib/triangle_rows.glsl, the groups and the cost. slice: quads of an operand that an invocation
+ * may hold; exchanged: bytes that it exchanges for a row where several share one; operations of a triangle
+ * for each component; operands that pass. */
 static quartic_status row_spec(const planner *plan, quartic_dispatch *dispatch, uint32_t slice,
-                               uint32_t exchanged) {
+                               uint32_t exchanged, double flops, double operands) {
     const quartic_triangle_problem *p = plan->problem;
     uint32_t split = 1;
     while (split * slice < plan->quads) split *= 2;
@@ -293,8 +306,11 @@ static quartic_status row_spec(const planner *plan, quartic_dispatch *dispatch, 
     quartic_dispatch_spec(dispatch, p->bias.present);
     quartic_dispatch_spec(dispatch, split);
     quartic_dispatch_spec(dispatch, tile);
-    quartic_dispatch_groups(dispatch,
-                            quartic_triangle_units(p) * p->n * divide_up(p->n, ROW_THREADS / split));
+    const uint32_t lanes = ROW_THREADS / split;
+    const uint64_t groups = quartic_triangle_units(p) * p->n * divide_up(p->n, lanes);
+    quartic_dispatch_groups(dispatch, groups);
+    set_cost(plan, dispatch, (double)groups * lanes * tile * divide_up(p->n, tile),
+             lanes > tile ? lanes : tile, flops * 4 * width + split + 16, operands);
     const double exchanges = split > 1 ? 1.0 + split : 0.0; /* of a row */
     const double of_tile = 1.0 + divide_up(tile * width, ROW_THREADS) + tile * (1.0 + exchanges);
     return expect_iterations(plan, divide_up(p->n, tile) * of_tile);
@@ -319,8 +335,7 @@ static quartic_status add_rows(planner *plan, const packed *from) {
     reads_mask(plan, dispatch, offsetof(quartic_triangle_rows_args, mask));
     writes(dispatch, offsetof(quartic_triangle_rows_args, result), 0);
     writes(dispatch, offsetof(quartic_triangle_rows_args, lse), 1);
-    set_cost(plan, dispatch, 4, 4);
-    return row_spec(plan, dispatch, FORWARD_SLICE, sizeof(float));
+    return row_spec(plan, dispatch, FORWARD_SLICE, sizeof(float), 4, 4);
 }
 
 /* Reads that the three adjoint kernels share. */
@@ -339,8 +354,7 @@ static quartic_status add_query_grad(planner *plan, const packed *from) {
     if (plan->problem->bias.present)
         reads_range(dispatch, offsetof(quartic_triangle_query_grad_args, bias), from->bias);
     writes(dispatch, offsetof(quartic_triangle_query_grad_args, dq), QUARTIC_TRIANGLE_DQ);
-    set_cost(plan, dispatch, 6, 5);
-    return row_spec(plan, dispatch, QUERY_SLICE, 2 * sizeof(float));
+    return row_spec(plan, dispatch, QUERY_SLICE, 2 * sizeof(float), 6, 5);
 }
 
 static quartic_status add_key_grad(planner *plan, const packed *from) {
@@ -352,8 +366,7 @@ static quartic_status add_key_grad(planner *plan, const packed *from) {
         reads_range(dispatch, offsetof(quartic_triangle_key_grad_args, bias), from->bias_turned);
     writes(dispatch, offsetof(quartic_triangle_key_grad_args, dk), QUARTIC_TRIANGLE_DK);
     writes(dispatch, offsetof(quartic_triangle_key_grad_args, dv), QUARTIC_TRIANGLE_DV);
-    set_cost(plan, dispatch, 8, 6);
-    return row_spec(plan, dispatch, KEY_SLICE, 2 * sizeof(float));
+    return row_spec(plan, dispatch, KEY_SLICE, 2 * sizeof(float), 8, 6);
 }
 
 /* The parts of dbias (b, n, n, h), added up in order. */
@@ -402,7 +415,8 @@ static quartic_status add_bias_grad(planner *plan, const packed *from) {
         writes(dispatch, offsetof(quartic_triangle_bias_grad_args, partial), QUARTIC_TRIANGLE_DLAST);
     common_spec(plan, dispatch, plan->turned);
     quartic_dispatch_groups(dispatch, groups * splits);
-    set_cost(plan, dispatch, 4, 4);
+    set_cost(plan, dispatch, (double)groups * BIAS_TILE * BIAS_TILE * p->n, BIAS_TILE,
+             16.0 * plan->quads + 16, 4);
     const double of_first = 1.0 + divide_up(plan->quads, 4) * (1.0 + 2 + 4);
     QUARTIC_TRY(expect_iterations(plan, firsts * of_first));
     return splits > 1 ? add_parts(plan, parts, splits) : QUARTIC_OK;
