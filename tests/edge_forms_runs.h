@@ -109,7 +109,7 @@ static inline void forms_near(const char *what, const float *got, const float *w
                      (double)got[i], (double)want[i], largest);
 }
 
-/* Logits and gradients of one case on the device as on the reference. */
+/* Logits and gradients of one case on the device as on the reference, and the same bits when run again. */
 static inline void compare_form(const char *device, const quartic_model_config *config, uint32_t batch,
                                 uint32_t n, const uint8_t *mask) {
     enum { MOST = FORMS_MOST_BATCH * FORMS_MOST_NODES * FORMS_VOCABULARY };
@@ -117,11 +117,13 @@ static inline void compare_form(const char *device, const quartic_model_config *
     snprintf(what, sizeof what, "%s in model %d on %s, n %u, batch %u, causal %u, mask %d",
              form_names[config->edge_attention], (int)config->model, device, n, batch, config->causal,
              mask != NULL);
-    float got[MOST], want[MOST], got_loss, want_loss;
+    float got[MOST], again[MOST], want[MOST], got_loss, want_loss;
     forms_model tried = forms_open(device, config), trusted = forms_open("reference", config);
     forms_ok(quartic_model_forward(tried.model, batch, n, forms_tokens, mask, got));
     forms_ok(quartic_model_forward(trusted.model, batch, n, forms_tokens, mask, want));
     forms_near(what, got, want, (uint64_t)batch * n * FORMS_VOCABULARY, 2e-5, 1.0, 0.0);
+    forms_ok(quartic_model_forward(tried.model, batch, n, forms_tokens, mask, again));
+    assert_memory_equal(got, again, sizeof got[0] * batch * n * FORMS_VOCABULARY);
     forms_ok(quartic_model_gradients(tried.model, batch, n, forms_tokens, forms_targets, mask, &got_loss));
     forms_ok(quartic_model_gradients(trusted.model, batch, n, forms_tokens, forms_targets, mask, &want_loss));
     forms_near(what, &got_loss, &want_loss, 1, 2e-5, 1.0, 0.0);
@@ -131,6 +133,10 @@ static inline void compare_form(const char *device, const quartic_model_config *
     for (uint64_t i = 0; i < count; ++i) nonzero += want_gradients[i] != 0.0f;
     assert_true(nonzero > count / 3); /* the last layer's edges have none */
     forms_near(what, got_gradients, want_gradients, count, 1e-4, 0.0, 1e-6);
+    forms_ok(quartic_model_gradients(tried.model, batch, n, forms_tokens, forms_targets, mask, &got_loss));
+    float *gradients_again = forms_gradients(tried.model, &count);
+    assert_memory_equal(got_gradients, gradients_again, sizeof *got_gradients * count);
+    free(gradients_again);
     free(got_gradients);
     free(want_gradients);
     forms_close(&tried);
@@ -196,6 +202,36 @@ static inline void causal_forms_leak_nothing(const char *device) {
         if (form != QUARTIC_EDGE_ATTENTION_TAYLOR) continue;
         config.max_seq_len = 2 * FORMS_MOST_NODES; /* long enough for the linear form */
         form_leaks_nothing(device, &config, 2 * FORMS_MOST_NODES);
+    }
+}
+
+/* The same where rows and chosen edges take several tiles of every kernel, and with a mask. */
+static inline void causal_forms_leak_nothing_in_tiles(const char *device) {
+    enum { N = 22, V = FORMS_VOCABULARY };
+    static const uint32_t changed[] = {1, 8, 16, N - 1};
+    FOR_EVERY_FORM(family, form) {
+        if (!form_is_causal(form)) continue;
+        quartic_model_config config = forms_config((quartic_model_family)family, form, true);
+        config.num_routed = 5 * N, config.max_seq_len = N;
+        forms_model m = forms_open(device, &config);
+        float before[N * V], after[N * V];
+        int32_t tokens[N];
+        uint8_t mask[N];
+        for (uint32_t i = 0; i < N; ++i) {
+            tokens[i] = (int32_t)(quartic_random_bits(5, form, i) % V);
+            mask[i] = i % 7 != 5;
+        }
+        forms_ok(quartic_model_forward(m.model, 1, N, tokens, mask, before));
+        for (size_t k = 0; k < sizeof changed / sizeof changed[0]; ++k) {
+            const uint32_t t = changed[k];
+            tokens[t] = (tokens[t] + 1) % V;
+            forms_ok(quartic_model_forward(m.model, 1, N, tokens, mask, after));
+            tokens[t] = (tokens[t] + V - 1) % V;
+            if (memcmp(before, after, t * V * sizeof before[0]) != 0)
+                fail_msg("%s in model %d leaks token %u of %d", form_names[form], family, t, N);
+            assert_memory_not_equal(before + t * V, after + t * V, V * sizeof before[0]);
+        }
+        forms_close(&m);
     }
 }
 

@@ -14,6 +14,8 @@ static void leak_nothing(void **state) {
     (void)state;
     causal_forms_leak_nothing("cpu");
     causal_forms_leak_nothing("reference");
+    causal_forms_leak_nothing_in_tiles("cpu");
+    causal_forms_leak_nothing_in_tiles("reference");
 }
 
 static void are_independent(void **state) {
@@ -125,15 +127,20 @@ static void routing_all_edges_is_full_attention(void **state) {
 
 static void more_edges_than_there_are_is_refused(void **state) {
     (void)state;
-    quartic_model_config config = forms_config(QUARTIC_MODEL_QUARTIC, QUARTIC_EDGE_ATTENTION_ROUTED, false);
-    config.num_routed = 17;
-    forms_model m = forms_open("cpu", &config);
-    float logits[5 * FORMS_VOCABULARY];
-    assert_int_equal(quartic_model_forward(m.model, 1, 4, forms_tokens, NULL, logits),
-                     QUARTIC_INVALID_ARGUMENT);
-    assert_non_null(strstr(quartic_error_message(), "num_routed = 17 of the 16 edges"));
-    forms_ok(quartic_model_forward(m.model, 1, 5, forms_tokens, NULL, logits));
-    forms_close(&m);
+    for (int causal = 0; causal < 2; ++causal) {
+        quartic_model_config config =
+            forms_config(QUARTIC_MODEL_QUARTIC, QUARTIC_EDGE_ATTENTION_ROUTED, causal);
+        config.num_routed = 17;
+        forms_model m = forms_open("cpu", &config);
+        float logits[5 * FORMS_VOCABULARY], loss;
+        assert_int_equal(quartic_model_forward(m.model, 1, 4, forms_tokens, NULL, logits),
+                         QUARTIC_INVALID_ARGUMENT);
+        assert_non_null(strstr(quartic_error_message(), "num_routed = 17 of the 16 edges of 4 nodes"));
+        assert_int_equal(quartic_model_gradients(m.model, 1, 4, forms_tokens, forms_targets, NULL, &loss),
+                         QUARTIC_INVALID_ARGUMENT);
+        forms_ok(quartic_model_forward(m.model, 1, 5, forms_tokens, NULL, logits));
+        forms_close(&m);
+    }
 }
 
 /* Each layer has the weights of its own form, and a file brings all of it back. */
@@ -188,6 +195,30 @@ static void routing_sees_the_bias(void **state) {
     }
 }
 
+/* Each allocation in turn fails while a causal model of every form in turn is built and run. */
+static void failed_allocations_leave_nothing(void **state) {
+    (void)state;
+    quartic_device *device = forms_device("cpu");
+    for (uint32_t form = QUARTIC_EDGE_ATTENTION_AXIAL; form < FORM_COUNT; ++form) {
+        if (!form_is_causal(form)) continue;
+        quartic_model_config config = forms_config(QUARTIC_MODEL_RELATIONAL, form, true);
+        config.depth = 1, config.readout = QUARTIC_READOUT_EDGE;
+        const int64_t live = quartic_alloc_live();
+        quartic_status status = QUARTIC_OUT_OF_MEMORY;
+        for (uint64_t nth = 1; status != QUARTIC_OK; ++nth) {
+            quartic_model *model = NULL;
+            float logits[3 * 3 * FORMS_VOCABULARY];
+            quartic_alloc_fail_at(nth);
+            status = quartic_model_create(device, &config, &model);
+            if (status == QUARTIC_OK) status = quartic_model_forward(model, 1, 3, forms_tokens, NULL, logits);
+            quartic_alloc_fail_at(0);
+            quartic_model_destroy(model);
+            assert_true(status == QUARTIC_OK || status == QUARTIC_OUT_OF_MEMORY);
+            assert_int_equal(quartic_alloc_live(), live);
+        }
+    }
+}
+
 /* Group teardown. */
 static int leave_nothing(void **state) {
     (void)state;
@@ -205,6 +236,7 @@ int main(void) {
         cmocka_unit_test(more_edges_than_there_are_is_refused),
         cmocka_unit_test(layers_have_forms_of_their_own),
         cmocka_unit_test(routing_sees_the_bias),
+        cmocka_unit_test(failed_allocations_leave_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, leave_nothing);
 }

@@ -1,6 +1,6 @@
 /* edge_softmax_plan_test.c: the GPU plans of softmax attention among edges hold what every device offers, for
- * any width of heads; all edges of 128 nodes are within reach of every device; the sentences of the shape
- * rule.
+ * any width of heads; all edges of 128 nodes are within reach of every device; the operations of
+ * causal choices; the sentences of the shape rule.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -123,6 +123,26 @@ static void edges_of_128_nodes_are_within_reach(void **state) {
     assert_non_null(strstr(quartic_error_message(), "this device leaves loops after 65535"));
 }
 
+/* Operations, causal, of k edges in each row, the visible ones first, are those of the pairs counted out. */
+static void operations_are_those_of_visible_pairs(void **state) {
+    (void)state;
+    enum { N = 9 };
+    for (uint32_t k = 1; k <= N; ++k) {
+        int32_t positions[N * N];
+        for (uint32_t t = 0; t < N * k; ++t) positions[t] = (int32_t)(t / k * N + t % k);
+        const quartic_edge_problem problem = {
+            .batch = 2, .tokens = N * k, .heads = 3, .d = 5, .nodes = N, .positioned = true, .causal = true};
+        double pairs = 0;
+        for (uint32_t query = 0; query < N * k; ++query)
+            for (uint32_t key = 0; key < N * k; ++key)
+                pairs += quartic_edge_key_row(&problem, positions, NULL, 0, key) <=
+                         quartic_edge_query_limit(&problem, positions, 0, query);
+        for (int backward = 0; backward < 2; ++backward)
+            assert_true(quartic_edge_flops(&problem, backward) ==
+                        2 * 3 * pairs * quartic_edge_pair_flops(&problem, backward));
+    }
+}
+
 static void wrong_operands_give_sentences(void **state) {
     (void)state;
     static const struct {
@@ -159,6 +179,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_width_fits_every_device),
         cmocka_unit_test(edges_of_128_nodes_are_within_reach),
+        cmocka_unit_test(operations_are_those_of_visible_pairs),
         cmocka_unit_test(wrong_operands_give_sentences),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

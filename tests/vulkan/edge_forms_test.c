@@ -11,6 +11,7 @@ static void agree_with_the_reference(void **state) {
 static void leak_nothing(void **state) {
     (void)state;
     causal_forms_leak_nothing(vulkan_test_name());
+    causal_forms_leak_nothing_in_tiles(vulkan_test_name());
 }
 
 static void are_independent(void **state) {
