@@ -200,7 +200,6 @@ static void failed_allocations_leave_nothing(void **state) {
     (void)state;
     quartic_device *device = forms_device("cpu");
     for (uint32_t form = QUARTIC_EDGE_ATTENTION_AXIAL; form < FORM_COUNT; ++form) {
-        if (!form_is_causal(form)) continue;
         quartic_model_config config = forms_config(QUARTIC_MODEL_RELATIONAL, form, true);
         config.depth = 1, config.readout = QUARTIC_READOUT_EDGE;
         const int64_t live = quartic_alloc_live();
