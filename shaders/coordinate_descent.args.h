@@ -2,5 +2,5 @@
  * lib/routing.glsl. */
 #include "lib/args.h"
 QUARTIC_ARGS(coordinate_descent, QUARTIC_FLOATS scores; QUARTIC_INTS mask; QUARTIC_FLOATS result;
-             QUARTIC_FLOATS steps; uint32_t rows; uint32_t m; uint32_t extent; uint32_t iterations; float log_k;
+             QUARTIC_FLOATS steps; uint32_t rows; uint32_t m; uint32_t extent; uint32_t iterations; float k;
              float eps; float eps_init; float eps_decay;)

@@ -2,7 +2,8 @@
 // coordinate_descent.comp: soft top-k weights of a row of scores; formulas: src/ops/coordinate_descent.c.
 //
 // A workgroup owns a row. Between iterations only the number a is carried: s + b is min(s, -a). The greatest summand of
-// the log-sum-exp is known beforehand, from the greatest score.
+// the log-sum-exp is known beforehand, from the greatest score. a is carried as the sum of two floats: the rounding of
+// one, over eps, would be the weights' error.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "coordinate_descent.args.h"
@@ -11,6 +12,23 @@
 #include "lib/routing.glsl"
 
 layout(local_size_x = 256) in;
+
+// min(s + a, 0), what s + a + b is.
+float slack_of(float score, vec2 a) {
+    precise float slack = (score + a.x) + a.y;
+    return capped(slack, 0.0);
+}
+
+// a + step.
+vec2 advanced(vec2 a, float step) {
+    precise float sum = a.x + step;
+    precise float added = sum - a.x;
+    precise float lost = (a.x - (sum - added)) + (step - added);
+    precise float rest = a.y + lost;
+    precise float high = sum + rest;
+    precise float low = rest - (high - sum);
+    return vec2(high, low);
+}
 
 void main() {
     const uint row = linear_group(), local = gl_LocalInvocationIndex, base = row * args.m;
@@ -25,21 +43,22 @@ void main() {
     const float count = reduce_sum(seen, 256);
 
     float eps = max(args.eps_init, args.eps);
-    float a = count > 0.0 ? eps * (args.log_k - approx_log(count)) : 0.0; // all s + b are 0 at first
-    if (local == 0) args.steps.at[row * args.iterations] = a;
+    vec2 a = vec2(count > 0.0 ? eps * approx_log(args.k / count) : 0.0, 0.0); // all s + b are 0 at first
+    if (local == 0) args.steps.at[row * args.iterations] = a.x;
     for (uint t = 1; t < args.iterations; ++t) {
         eps = max(eps * args.eps_decay, args.eps);
-        const float top = min(largest, -a);
+        const float top = slack_of(largest, a);
         float part = 0;
         for (uint j = local; j < args.m; j += 256)
-            if (is_visible(row, j)) part += approx_exp((capped(args.scores.at[base + j], -a) - top) / eps);
+            if (is_visible(row, j)) part += approx_exp((slack_of(args.scores.at[base + j], a) - top) / eps);
         const float sum = reduce_sum(part, 256);
-        a = count > 0.0 ? eps * (args.log_k - approx_log(sum)) - top : 0.0;
-        if (local == 0) args.steps.at[row * args.iterations + t] = a;
+        const float step = eps * approx_log(args.k / sum);
+        if (count > 0.0) a = advanced(top < 0.0 ? vec2(-largest, 0.0) : a, step); // a - top is -largest if top < 0
+        if (local == 0) args.steps.at[row * args.iterations + t] = a.x;
     }
 
     eps = max(eps * args.eps_decay, args.eps);
     for (uint j = local; j < args.m; j += 256)
         args.result.at[base + j] =
-            is_visible(row, j) ? approx_exp(capped(args.scores.at[base + j] + a, 0.0) / eps) : 0.0;
+            is_visible(row, j) ? approx_exp(slack_of(args.scores.at[base + j], a) / eps) : 0.0;
 }

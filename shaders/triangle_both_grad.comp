@@ -68,7 +68,7 @@ vec2 weigh(uint unit, uint own, uint other, uint pivot, float score, float slope
     const vec2 terms =
         Pairs(args.terms).at[unit * args.n * args.n + own * args.g_own + other * args.g_other];
     const float weight = exp(score - terms.x);
-    return vec2(weight, weight * (slope - terms.y));
+    return vec2(weight, slope_of(weight, slope, terms.y));
 }
 
 void main() {

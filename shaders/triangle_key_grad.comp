@@ -52,7 +52,7 @@ void main() {
             } else {
                 for (uint other = 0; other < SPLIT; ++other) sum += parts[row * THREADS + lane * SPLIT + other];
             }
-            const float weight = exp(sum.x - terms.x), slope = weight * (sum.y - terms.y);
+            const float weight = exp(sum.x - terms.x), slope = slope_of(weight, sum.y, terms.y);
             [[unroll]] for (uint k = 0; k < SLICE; ++k) {
                 dk[k] += slope * x_tile[row * WIDTH + slice * SLICE + k];
                 dv[k] += weight * y_tile[row * WIDTH + slice * SLICE + k];

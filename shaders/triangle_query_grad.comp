@@ -47,7 +47,7 @@ void main() {
             } else {
                 for (uint other = 0; other < SPLIT; ++other) sum += parts[row * THREADS + lane * SPLIT + other];
             }
-            const float slope = exp(sum.x - terms.x) * (sum.y - terms.y);
+            const float slope = slope_of(exp(sum.x - terms.x), sum.y, terms.y);
             [[unroll]] for (uint k = 0; k < SLICE; ++k) dq[k] += slope * x_tile[row * WIDTH + slice * SLICE + k];
         }
         barrier();

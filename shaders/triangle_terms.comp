@@ -1,8 +1,9 @@
 #version 460
-// triangle_terms.comp: what the adjoint of triangle attention needs of each edge: lse and delta = g . result.
+// triangle_terms.comp: what the adjoint of triangle attention needs of each edge: lse and delta = g . result, or LONE.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "triangle_terms.args.h"
+#include "lib/triangle.glsl"
 
 layout(local_size_x = 256) in;
 
@@ -16,6 +17,10 @@ void main() {
     float delta = 0.0;
     for (uint c = 0; c < args.width; ++c)
         delta += args.g.at[edge * args.width + c] * args.result.at[edge * args.width + c];
+    const uvec2 pivots = pivots_of(first, first + 1, second, second + 1);
+    uint seen = 0;
+    for (uint l = pivots.x; l < pivots.y && seen < 2; ++l)
+        if (shown(unit, l)) ++seen;
     args.terms.at[2 * index] = args.lse.at[edge];
-    args.terms.at[2 * index + 1] = delta;
+    args.terms.at[2 * index + 1] = seen == 1 ? LONE : delta;
 }

@@ -16,6 +16,12 @@ layout(buffer_reference, std430, buffer_reference_align = 8) buffer Pairs {
 };
 
 const float LOWEST = -3.40282346638528859812e38;
+const float LONE = 3.0e38; // the delta of an edge that sees one pivot only; src/ops/triangle/problem.h
+
+// ds of a triangle.
+float slope_of(float weight, float product, float delta) {
+    return delta == LONE ? 0.0 : weight * (product - delta);
+}
 
 // Pivots begin <= l < end that causality may leave to edges of a block.
 uvec2 pivots_of(uint first_begin, uint first_end, uint second_begin, uint second_end) {

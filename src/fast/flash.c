@@ -103,7 +103,7 @@ QUARTIC_CLONES void quartic_flash_slopes(uint32_t count, const int32_t *rows, co
         for (uint32_t i = 0; i < LANES; ++i) {
             const float p = approx_exp(s[i] - lse[i]);
             s[i] = row <= limits[i] ? p : 0.0f;
-            dp[i] = s[i] * (dp[i] - delta[i]);
+            dp[i] = delta[i] == quartic_flash_lone ? 0.0f : s[i] * (dp[i] - delta[i]);
         }
     }
 }

@@ -16,6 +16,9 @@ enum { QUARTIC_FLASH_LANES = 32 };
 /* The score of a hidden key, and the largest score where none was seen yet. */
 static const float quartic_flash_lowest = -1e37f;
 
+/* The delta of a query that sees one key only: its weight is 1 whatever its score. */
+static const float quartic_flash_lone = 3e38f;
+
 /* A product as in matmul_kernel.h, for any number of columns. */
 static inline void quartic_flash_multiply(const quartic_matmul_kernels *kernels, quartic_matmul_tile tile) {
     for (int64_t left = tile.columns; left > 0; left -= kernels->width) {
@@ -46,7 +49,8 @@ void quartic_flash_weigh(uint32_t count, const int32_t *rows, const int32_t *lim
                          float *top, float *total, float *scale);
 
 /* Scores of `count` keys become p = exp(score - lse), 0 where hidden, and the products dp in their place
- * ds = p (dp - delta). lse and delta (lanes), or with terms_step LANES (count, lanes). */
+ * ds = p (dp - delta), 0 where delta is quartic_flash_lone. lse and delta (lanes), or with terms_step LANES
+ * (count, lanes). */
 void quartic_flash_slopes(uint32_t count, const int32_t *rows, const int32_t *limits, size_t terms_step,
                           const float *lse, const float *delta, float *scores, float *products);
 

@@ -62,38 +62,46 @@ static float largest_of(const row *at) {
     return largest;
 }
 
-/* Sum of exp((min(s, cap) - top) / eps). */
-QUARTIC_CLONES static float sum_of_exp(const float *s, uint32_t padded, float cap, float top, float factor) {
+/* Sum of exp((min(s + high + low, 0) - top) / eps). */
+QUARTIC_CLONES static float sum_of_exp(const float *s, uint32_t padded, float high, float low, float top,
+                                       float factor) {
     float sums[LANES] = {0};
     double sum = 0;
     for (uint32_t j = 0; j < padded; j += LANES)
 #pragma omp simd
-        for (uint32_t l = 0; l < LANES; ++l) sums[l] += approx_exp((capped(s[j + l], cap) - top) * factor);
+        for (uint32_t l = 0; l < LANES; ++l)
+            sums[l] += approx_exp((capped(s[j + l] + high + low, 0) - top) * factor);
     for (uint32_t l = 0; l < LANES; ++l) sum += (double)sums[l];
     return (float)sum;
 }
 
-QUARTIC_CLONES static void exp_capped(float *s, uint32_t padded, float a, float factor) {
+QUARTIC_CLONES static void exp_capped(float *s, uint32_t padded, float high, float low, float factor) {
 #pragma omp simd
-    for (uint32_t j = 0; j < padded; ++j) s[j] = approx_exp(capped(s[j] + a, 0) * factor);
+    for (uint32_t j = 0; j < padded; ++j) s[j] = approx_exp(capped(s[j] + high + low, 0) * factor);
 }
 
+/* a is carried in double and split in two for the vectors: its rounding, over eps, would be the weights'
+ * error. */
 static void forward_row(const quartic_op_run *run, uint32_t b, float *scratch) {
     const descent *options = run->attrs;
     const row at = row_of(run, b, scratch);
-    const float log_k = logf(options->k), largest = at.count > 0 ? largest_of(&at) : 0;
+    const double log_k = log((double)options->k), largest = at.count > 0 ? (double)largest_of(&at) : 0;
     float *steps = (float *)run->outputs[1].data + (size_t)b * options->iterations;
-    float eps = first_eps(options), a = 0;
+    float eps = first_eps(options), high = 0, low = 0;
     for (uint32_t t = 0; t < options->iterations; ++t, eps = next_eps(options, eps)) {
+        double a = (double)high + (double)low;
         if (at.count > 0 && t == 0) {
-            a = eps * (log_k - logf((float)at.count));
+            a = (double)eps * (log_k - log((double)at.count));
         } else if (at.count > 0) {
-            const float top = capped(largest, -a);
-            a = eps * (log_k - logf(sum_of_exp(at.visible, at.padded, -a, top, 1 / eps))) - top;
+            const double top = largest + a > 0 ? 0 : largest + a; /* the greatest s + a + b */
+            const float sum = sum_of_exp(at.visible, at.padded, high, low, (float)top, 1 / eps);
+            a += (double)eps * (log_k - log((double)sum)) - top;
         }
-        steps[t] = a;
+        high = (float)a;
+        low = (float)(a - (double)high);
+        steps[t] = high;
     }
-    exp_capped(at.visible, at.padded, a, 1 / eps);
+    exp_capped(at.visible, at.padded, high, low, 1 / eps);
     spread(&at, at.visible, (float *)run->outputs[0].data + (size_t)b * at.m);
 }
 

@@ -42,13 +42,20 @@ static size_t scratch_of(const quartic_op_call *call, uint32_t threads) {
 static void find_deltas(const quartic_triangle_job *job) {
     const float *g = job->run->inputs[QUARTIC_TRIANGLE_G].data,
                 *out = job->run->inputs[QUARTIC_TRIANGLE_OUT].data;
-    const size_t edges = edges_of(&job->problem), d = job->problem.d;
+    const int32_t *mask = job->run->inputs[QUARTIC_TRIANGLE_MASK].data; // (b, n)
+    const quartic_triangle_problem *problem = &job->problem;
+    const size_t n = problem->n, heads = problem->heads, d = problem->d, edges = problem->batch * n * n;
 #pragma omp parallel for num_threads(job->threads) schedule(static) if (job->threads > 1)
     for (size_t edge = 0; edge < edges; ++edge) {
-        double sum = 0;
+        const int32_t *own_mask = problem->masked ? mask + edge / (n * n) * n : NULL;
+        const bool lone =
+            quartic_triangle_is_lone(problem, own_mask, (uint32_t)(edge / n % n), (uint32_t)(edge % n));
+        for (size_t head = edge * heads; head < (edge + 1) * heads; ++head) {
+            double sum = 0;
 #pragma omp simd reduction(+ : sum)
-        for (size_t c = 0; c < d; ++c) sum += (double)g[edge * d + c] * out[edge * d + c];
-        job->deltas[edge] = (float)sum;
+            for (size_t c = 0; c < d; ++c) sum += (double)g[head * d + c] * out[head * d + c];
+            job->deltas[head] = lone ? quartic_flash_lone : (float)sum;
+        }
     }
 }
 

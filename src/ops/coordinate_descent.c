@@ -231,7 +231,7 @@ static quartic_status coordinate_descent_gpu(const quartic_op_call *call, const 
                                              quartic_dispatch_list *list) {
     const descent *options = call->attrs;
     QUARTIC_TRY(expect_iterations(call, limits));
-    const quartic_coordinate_descent_args args = {ROW_ARGS(call, options), .log_k = logf(options->k)};
+    const quartic_coordinate_descent_args args = {ROW_ARGS(call, options), .k = options->k};
     quartic_dispatch *dispatch = quartic_dispatch_add(list, "coordinate_descent", &args, sizeof args);
     if (dispatch == NULL) return QUARTIC_INTERNAL;
     READS(quartic_coordinate_descent_args, scores, SCORES);

@@ -104,7 +104,7 @@ def record(folder, name, model, family, config, tensors):
     stored = {k: v for k, v in config.items() if k != "compatibility"}
     metadata = {"model": model, "family": family, "config": json.dumps(stored)}
     for key, value in replay.replay(tensors, metadata).items():
-        tensors[key] = float32(value)
+        tensors[key] = value.astype(np.int32) if value.dtype.kind == "i" else float32(value)
     recording.write(os.path.join(folder, name + ".safetensors"), tensors, metadata)
 
 

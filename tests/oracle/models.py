@@ -5,13 +5,14 @@ A Params is a dictionary of Tensors by their state_dict names; params.at("layers
 """
 import numpy as np
 
+import edge_forms
 import multi_stream
 import relational
 from autodiff import (Tensor, einsum, exp, gelu, keep, lift, log, maximum, sigmoid, silu, softmax, sqrt, tanh)
 
 QUARTIC_DEFAULTS = dict(dim_edges=None, dim_head=64, heads=8, causal=False, linear_dim_head=16, linear_heads=16,
                         ff_mult=4, max_seq_len=2048, edges_diagonal_attn=True, num_residual_streams=4,
-                        ablate_edges=False, compatibility="default")
+                        ablate_edges=False, compatibility="default", readout="node")
 
 
 class Params:
@@ -60,7 +61,7 @@ def feedforward(p, x):
 
 
 def node_attention(p, x, edges, mask, causal, dim_head, scale_power):
-    """Gives the output (b, i, d) and, with edges, what they gain (b, i, j, de)."""
+    """Gives the output (b, i, d), with edges what they gain (b, i, j, de), and the logits before mask (b, h, i, j)."""
     b, n, _ = x.shape
     x = rms(x, p["rmsnorm.scale"])
     q, k, v = split_heads(linear(x, p["to_qkv.0.weight"]), 3, dim_head)
@@ -81,9 +82,9 @@ def node_attention(p, x, edges, mask, causal, dim_head, scale_power):
     out = einsum("bhij,bjhd->bihd", attention, v) * gates.reshape(*gates.shape, 1)
     out = linear(out.reshape(b, n, -1), p["to_out.1.weight"])
     if edges is None:
-        return out, None
+        return out, None, sim
     w = p["to_edges_out.0.weight"]
-    return out, einsum("eh,bhij->bije", w.reshape(*w.shape[:2]), attention)
+    return out, einsum("eh,bhij->bije", w.reshape(*w.shape[:2]), attention), sim
 
 
 def taylor_attention(p, x, visible, dim_head):
@@ -119,8 +120,8 @@ def axial_attention(p, edges, mask, causal, linear_dim_head, scale_power):
     edges = edges + columns.reshape(b, n, n, de).transpose(0, 2, 1, 3)
     if "diagonal_attn.rmsnorm.scale" in p:
         diagonal = np.arange(n)
-        gain, _ = node_attention(p.at("diagonal_attn."), edges[:, diagonal, diagonal], None, mask, causal,
-                                 linear_dim_head, scale_power)
+        gain, _, _ = node_attention(p.at("diagonal_attn."), edges[:, diagonal, diagonal], None, mask, causal,
+                                    linear_dim_head, scale_power)
         edges = edges + einsum("ij,bid->bijd", np.eye(n), gain)
     return edges
 
@@ -152,8 +153,14 @@ def hyper_connection(p, residuals, branch):
     return mixed[:, 1:] + einsum("btn,bnd->btnd", beta, branch(branch_in)), branch_in
 
 
+def pooled(x, mask):
+    """The mean of x (b, n, d) over the real nodes, zeros where there is none."""
+    real = np.ones(x.shape[:2]) if mask is None else mask.astype(float)
+    return einsum("bnd,bn->bd", x, real / np.maximum(real.sum(1, keepdims=True), 1.0))
+
+
 def quartic(params, config, tokens, mask=None):
-    """Logits (b, n, vocabulary)."""
+    """Logits: (b, n, vocabulary), of a readout of edges (b, i, j, vocabulary), of graphs (b, vocabulary)."""
     c = {**QUARTIC_DEFAULTS, **config}
     streams = c["num_residual_streams"]
     scale_power = 0.5 if c["compatibility"] == "reference" else -0.5
@@ -169,23 +176,24 @@ def quartic(params, config, tokens, mask=None):
 
     for layer in range(c["depth"]):
         p = params.at(f"layers.{layer}.")
-        gain = None
+        gain = sim = None
 
         def attend(x):
-            nonlocal gain
-            out, gain = node_attention(p.at("0.0.branch."), x, None if c["ablate_edges"] else edges, mask,
-                                       c["causal"], c["dim_head"], scale_power)
+            nonlocal gain, sim
+            out, gain, sim = node_attention(p.at("0.0.branch."), x, None if c["ablate_edges"] else edges, mask,
+                                            c["causal"], c["dim_head"], scale_power)
             return out
 
         residuals = connect(p.at("0.0."), residuals, attend)
         residuals = connect(p.at("0.1."), residuals, lambda x: feedforward(p.at("0.1.branch."), x))
         if not c["ablate_edges"]:
             edges = edges + gain
-            edges = edges + axial_attention(p.at("1.0."), edges, mask, c["causal"], c["linear_dim_head"],
-                                            scale_power)
+            form = edge_forms.form_of(c, layer, "axial")
+            edges = edge_forms.layer(p.at("1.0."), c, form, edges, sim, mask, scale_power)
             edges = edges + feedforward(p.at("1.1."), edges)
-    x = rms(residuals.sum(1), params["to_logits.0.scale"])
-    return linear(x, params["to_logits.1.weight"])
+    x = edges if c["readout"] == "edge" else residuals.sum(1)
+    x = rms(x, params["to_logits.0.scale"])
+    return linear(pooled(x, mask) if c["readout"] == "graph" else x, params["to_logits.1.weight"])
 
 
 def cross_entropy(logits, targets):

@@ -4,11 +4,12 @@ import zlib
 
 import numpy as np
 
+import edge_forms
 import models
 from autodiff import einsum, gelu, softmax, sqrt
 
 DEFAULTS = dict(dim_edges=None, dim_head=64, heads=8, causal=False, ff_mult=4, max_seq_len=2048,
-                compatibility="default")
+                compatibility="default", readout="node", linear_dim_head=16, linear_heads=16, edges_diagonal_attn=True)
 
 
 def rms(x, weight):
@@ -20,6 +21,7 @@ def feedforward(p, x):
 
 
 def attention(p, c, x, edges, mask):
+    """Gives what the nodes gain (b, i, d) and the logits before the mask (b, h, i, j)."""
     b, n, _ = x.shape
     heads, width, reference = c["heads"], c["dim_head"], c["compatibility"] == "reference"
     nodes = models.linear(rms(x, p["norm.weight"]), p["to_qkv.0.weight"]).reshape(b, n, 3, heads, width)
@@ -36,7 +38,7 @@ def attention(p, c, x, edges, mask):
     if c["causal"]:
         visible = visible & np.tril(np.ones((n, n), bool))
     out = einsum("bhij,bijhd->bihd", softmax(sim, visible), v)
-    return models.linear(out.reshape(b, n, heads * width), p["to_out.1.weight"])
+    return models.linear(out.reshape(b, n, heads * width), p["to_out.1.weight"]), sim
 
 
 def nodes_to_edges(p, c, x, edges):
@@ -56,20 +58,24 @@ def nodes_to_edges(p, c, x, edges):
 
 
 def relational(params, config, tokens, mask=None):
-    """Logits (b, n, vocabulary)."""
+    """Logits: (b, n, vocabulary), of a readout of edges (b, i, j, vocabulary), of graphs (b, vocabulary)."""
     c = {**DEFAULTS, **config}
     n = tokens.shape[1]
     x = params["token_emb.weight"][tokens] + params["pos_emb.weight"][:n]
     edges = models.edge_embedding(params.at("to_edge_emb."), x)
     for layer in range(c["depth"]):
         p = params.at(f"layers.{layer}.")
-        x = x + attention(p.at("0.0."), c, x, edges, mask)
+        gain, sim = attention(p.at("0.0."), c, x, edges, mask)
+        x = x + gain
         x = x + feedforward(p.at("0.1."), x)
         edges = edges + nodes_to_edges(p.at("1.0."), c, x, edges)
+        form = edge_forms.form_of(c, layer, "none")
+        edges = edge_forms.layer(p.at("1.0."), c, form, edges, sim, mask, -0.5)
         edges = edges + feedforward(p.at("1.1."), edges)
+    x = edges if c["readout"] == "edge" else x
     if c["compatibility"] != "reference":
         x = rms(x, params["final_norm.weight"])
-    return models.linear(x, params["to_logits.weight"])
+    return models.linear(models.pooled(x, mask) if c["readout"] == "graph" else x, params["to_logits.weight"])
 
 
 # ---- extra recordings ----------------------------------------------------------------------------------------

@@ -4,11 +4,13 @@ import json
 import numpy as np
 
 import autodiff
+import edge_forms
 import models
 import multi_stream
 import relational
 
 AUX_FACTOR = 0.1  # of a recorded diversity loss in the recorded loss
+MODULES = {**models.MODULES, **edge_forms.MODULES}
 
 
 def _gradient(tensor):
@@ -23,7 +25,7 @@ def config_of(metadata):
 
 
 def supported(metadata):
-    return metadata["model"] in ("quartic", "multi_stream", "relational") or metadata["model"] in models.MODULES
+    return metadata["model"] in ("quartic", "multi_stream", "relational") or metadata["model"] in MODULES
 
 
 def replay(tensors, metadata):
@@ -39,9 +41,10 @@ def replay(tensors, metadata):
     if family == "module":
         inputs = {name[6:]: autodiff.Tensor(x) for name, x in tensors.items()
                   if name.startswith("input.") and not name.startswith("input.cotangent.") and name != "input.mask"}
-        outputs = models.MODULES[metadata["model"]](p, config, inputs, mask)
-        autodiff.backward([(y, tensors[f"input.cotangent.{name}"].astype(float)) for name, y in outputs.items()])
-        return {**{f"output.{name}": y.value for name, y in outputs.items()},
+        outputs = MODULES[metadata["model"]](p, config, inputs, mask)
+        smooth = {name: y for name, y in outputs.items() if isinstance(y, autodiff.Tensor)}  # not a choice of indices
+        autodiff.backward([(y, tensors[f"input.cotangent.{name}"].astype(float)) for name, y in smooth.items()])
+        return {**{f"output.{name}": y.value if name in smooth else y for name, y in outputs.items()},
                 **{f"grad.input.{name}": _gradient(x) for name, x in inputs.items()},
                 **{f"grad.param.{name}": _gradient(x) for name, x in params.items()}}
     aux = None

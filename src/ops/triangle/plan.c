@@ -123,6 +123,17 @@ static quartic_status pack(planner *plan, const quartic_triangle_operand *operan
     return QUARTIC_OK;
 }
 
+static void reads_mask(const planner *plan, quartic_dispatch *dispatch, size_t args_offset) {
+    if (plan->problem->masked) reads(dispatch, args_offset, QUARTIC_TRIANGLE_MASK);
+}
+
+/* Constants 0..2. */
+static void common_spec(const planner *plan, quartic_dispatch *dispatch, bool first_is_j) {
+    quartic_dispatch_spec(dispatch, plan->quads);
+    quartic_dispatch_spec(dispatch, plan->problem->masked);
+    quartic_dispatch_spec(dispatch, !plan->problem->causal ? 0 : first_is_j ? CAUSAL_RISES : CAUSAL_FALLS);
+}
+
 /* (lse, delta) of every edge as (unit, first, second, 2). */
 static quartic_status pack_terms(planner *plan, range *out_range) {
     const quartic_triangle_problem *p = plan->problem;
@@ -134,7 +145,9 @@ static quartic_status pack_terms(planner *plan, range *out_range) {
     reads(dispatch, offsetof(quartic_triangle_terms_args, g), QUARTIC_TRIANGLE_G);
     reads(dispatch, offsetof(quartic_triangle_terms_args, result), QUARTIC_TRIANGLE_OUT);
     reads(dispatch, offsetof(quartic_triangle_terms_args, lse), QUARTIC_TRIANGLE_LSE);
+    reads_mask(plan, dispatch, offsetof(quartic_triangle_terms_args, mask));
     writes_range(dispatch, offsetof(quartic_triangle_terms_args, terms), *out_range);
+    common_spec(plan, dispatch, plan->turned);
     quartic_dispatch_groups(dispatch, divide_up(plan->pairs, PACK_THREADS));
     dispatch->flops = 2.0 * (double)plan->pairs * p->d;
     dispatch->bytes = 8.0 * (double)plan->pairs * p->d;
@@ -166,17 +179,6 @@ static quartic_status pack_all(planner *plan, bool backward, packed *out) {
 }
 
 /* ---- what the kernels share ---- */
-
-static void reads_mask(const planner *plan, quartic_dispatch *dispatch, size_t args_offset) {
-    if (plan->problem->masked) reads(dispatch, args_offset, QUARTIC_TRIANGLE_MASK);
-}
-
-/* Constants 0..2. */
-static void common_spec(const planner *plan, quartic_dispatch *dispatch, bool first_is_j) {
-    quartic_dispatch_spec(dispatch, plan->quads);
-    quartic_dispatch_spec(dispatch, plan->problem->masked);
-    quartic_dispatch_spec(dispatch, !plan->problem->causal ? 0 : first_is_j ? CAUSAL_RISES : CAUSAL_FALLS);
-}
 
 /* What a dispatch runs, for bounding submits: triangles with those that tiles compute beyond the edges, or
  * that causality hides in tiles of `tile` nodes a side; operations of one, in the shaders' order. */

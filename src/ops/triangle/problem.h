@@ -12,6 +12,10 @@
  * its edge, one of   dq: scale ds k   dk: scale ds q   dv: A g * v2   dv2: A g * v   dbias: ds.
  * Saved for the adjoint is lse_ij = log sum_l exp s, so that A = exp(s - lse); 0 where no pivot is visible.
  * Pivot l is visible unless the mask hides it; if causal, j <= l <= i.
+ *
+ * An edge that sees one pivot only has A = 1 whatever its scores, so ds = 0. Rounding would leave dA - delta
+ * as noise where the gradients of scores are 0 as a whole (n = 1, say); kernels mark such an edge by a delta
+ * of 3e38.
  */
 #ifndef QUARTIC_OPS_TRIANGLE_PROBLEM_H
 #define QUARTIC_OPS_TRIANGLE_PROBLEM_H
@@ -74,6 +78,15 @@ static inline void quartic_triangle_pivots(const quartic_triangle_problem *probl
                                            uint32_t *out_begin, uint32_t *out_end) {
     *out_begin = problem->causal ? j : 0;
     *out_end = problem->causal ? i + 1 : problem->n; // empty where j > i
+}
+
+/* Whether edge (i, j) sees one pivot only. mask: of its graph, (n), or NULL. */
+static inline bool quartic_triangle_is_lone(const quartic_triangle_problem *problem, const int32_t *mask,
+                                            uint32_t i, uint32_t j) {
+    uint32_t begin, end, count = 0;
+    quartic_triangle_pivots(problem, i, j, &begin, &end);
+    for (uint32_t l = begin; l < end && count < 2; ++l) count += mask == NULL || mask[l] != 0;
+    return count == 1;
 }
 
 /* Heads of graphs: each is a problem of its own. */

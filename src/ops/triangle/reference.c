@@ -87,6 +87,13 @@ void quartic_triangle_reference(const quartic_op_run *run) {
                     attend(&view, (triangle){.b = b, .h = h, .i = i, .j = j}, run->scratch);
 }
 
+/* Whether a triangle's edge (i, j) sees its pivot only. */
+static bool is_lone(const view *view, triangle at) {
+    uint32_t count = 0;
+    for (at.l = 0; at.l < view->problem.n && count < 2; ++at.l) count += visible(view, &at);
+    return count == 1;
+}
+
 /* sums (d, or 1 for the bias) += what one triangle adds to the gradient of an input. */
 static void add_triangle(const view *view, const triangle *at, uint32_t input, double *sums) {
     const quartic_triangle_problem *p = &view->problem;
@@ -96,7 +103,7 @@ static void add_triangle(const view *view, const triangle *at, uint32_t input, d
     for (uint32_t c = 0; c < p->d; ++c)
         slope += g_at(view, at, c) * (v_at(view, at, c) * v2_at(view, at, c) -
                                       value_at(view, QUARTIC_TRIANGLE_OUT, &p->wide, at, c));
-    const double ds = weight * slope;
+    const double ds = is_lone(view, *at) ? 0.0 : weight * slope;
     for (uint32_t c = 0; c < p->d; ++c) switch (input) {
         case QUARTIC_TRIANGLE_Q:
             sums[c] += p->scale * ds * value_at(view, QUARTIC_TRIANGLE_K, &p->k, at, c);

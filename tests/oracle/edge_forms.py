@@ -1,0 +1,320 @@
+"""Attention over all edges in float64, straight from its equations: full, routed, and the triangle forms, as modules and
+as layers of the models. Shapes: b batch, edges (i, j) and (k, l), pivot l, h heads, d features, m = n * n.
+Nothing is fast: every tensor of pairs or triples of edges is there as the equations write it.
+"""
+import zlib
+
+import numpy as np
+
+import models
+from autodiff import einsum, exp, keep, log, maximum, sigmoid, softmax
+
+DEFAULTS = dict(edge_heads=4, edge_dim_head=32, num_routed=0, routed_k_ratio=1.125,
+                routed_iterations=20, routed_eps=0.1, routed_eps_init=0.0, routed_eps_decay=1.0,
+                triangle_directions=None, triangle_orientation="default")
+DIRECTIONS = ("through", "outgoing", "incoming")
+
+
+def visible_edges(mask, b, n):
+    """(b, i, j): both nodes are real."""
+    return np.ones((b, n, n), bool) if mask is None else mask[:, :, None] & mask[:, None, :]
+
+
+def pivots(mask, b, n, causal):
+    """(b, i, j, l): pivot l is seen by edge (i, j)."""
+    seen = np.ones((b, n, n, n), bool) if mask is None else np.broadcast_to(mask[:, None, None, :], (b, n, n, n))
+    if causal:
+        i, j, l = np.ogrid[:n, :n, :n]
+        seen = seen & (j <= l) & (l <= i)
+    return seen
+
+
+def updated(n, causal):
+    """(i, j, 1): edges that change."""
+    return (np.tril(np.ones((n, n), bool)) if causal else np.ones((n, n), bool))[:, :, None]
+
+
+# ---- full and routed -------------------------------------------------------------------------------------------
+
+
+def attend(p, x, width, visible):
+    """Gated softmax attention over x (b, m, d) without its residual; visible (b, query, key)."""
+    b, m, _ = x.shape
+    x = models.rms(x, p["norm_scale"])
+    q, k, v = models.split_heads(models.linear(x, p["to_qkv.weight"]), 3, width)
+    gates = sigmoid(models.linear(x, p["to_gates.weight"], p["to_gates.bias"]))  # (b, m, h)
+    attention = softmax(einsum("bihd,bjhd->bhij", q * width ** -0.5, k), visible[:, None])
+    out = einsum("bhij,bjhd->bihd", attention, v) * gates.reshape(*gates.shape, 1)
+    return models.linear(out.reshape(b, m, -1), p["to_out.weight"])
+
+
+def full(p, edges, mask, width, causal):
+    b, n, _, de = edges.shape
+    m = n * n
+    keys = visible_edges(mask, b, n)
+    visible = np.broadcast_to(keys.reshape(b, 1, m), (b, m, m))
+    if causal:  # query (i, j), key (k, l): l <= k <= i
+        i = np.arange(n)[:, None, None, None]
+        k, l = np.arange(n)[:, None], np.arange(n)[None, :]
+        seen = np.broadcast_to((l <= k) & (k <= i), (n, n, n, n))
+        visible = visible & seen.reshape(1, m, m)
+    out = attend(p, edges.reshape(b, m, de), width, visible).reshape(b, n, n, de)
+    return edges + keep(out, updated(n, causal))
+
+
+def coordinate_descent(scores, visible, k, iterations, eps, eps_init=None, eps_decay=1.0):
+    """scores (b, m), visible the same or None. As CoLT5 uses it: each round lowers the softness after its use, and the
+    weights take the softness that would be the next round's."""
+    visible = np.ones(scores.shape, bool) if visible is None else visible
+    now = max(eps_init or eps, eps)
+    b = -scores
+    for _ in range(iterations):
+        z = (scores + b) * (1.0 / now)
+        top = np.where(visible, z.value, -np.inf).max(axis=-1, keepdims=True)
+        top = np.where(np.isfinite(top), top, 0.0)
+        total = keep(exp(keep(z - top, visible)), visible).sum(-1, keepdims=True)
+        seen = total.value > 0.0  # a row with nothing visible has no weights anyway
+        a = (np.log(k) - log(total + ~seen * 1.0) - top) * now
+        b = -maximum(scores + a, 0.0)
+        now = max(now * eps_decay, eps)
+    return keep(exp((scores + a + b) * (1.0 / now)), visible)
+
+
+def routed(p, edges, sim, mask, width, k, ratio, iterations, eps, eps_init=None, eps_decay=1.0):
+    """sim (b, h, i, j) are the logits of the node attention. Gives the edges, the soft choice (b, m) and the indices."""
+    b, n, _, de = edges.shape
+    m = n * n
+    r = einsum("h,bhij->bij", p["to_route"], sim).reshape(b, m)
+    seen = visible_edges(mask, b, n).reshape(b, m)
+    soft = coordinate_descent(r, seen, min(ratio * k, m), iterations, eps, eps_init, eps_decay)
+    ranked = np.argsort(-np.where(seen, r.value, -np.inf), axis=-1, kind="stable")  # equal ones by their index
+    indices = np.sort(ranked[:, :k], axis=-1)
+    rows = np.arange(b)[:, None]
+    gate = soft[rows, indices]
+    gate = gate + (1.0 - gate.value)  # 1 forward, the gradient of c backward
+    x = edges.reshape(b, m, de)
+    chosen = x[rows, indices]
+    keys = np.broadcast_to(seen[rows, indices][:, None, :], (b, k, k))
+    gain = attend(p.at("attn."), chosen, width, keys) * gate.reshape(b, k, 1)
+    place = np.zeros((b, k, m))
+    place[rows, np.arange(k)[None, :], indices] = 1.0
+    return (x + einsum("bkm,bkd->bmd", place, gain)).reshape(b, n, n, de), soft, indices
+
+
+# ---- triangles -------------------------------------------------------------------------------------------------
+
+
+def _heads(x, width):
+    return x.reshape(*x.shape[:3], x.shape[3] // width, width)  # (b, i, j, h, d)
+
+
+def _merge(x):
+    return x.reshape(*x.shape[:3], -1)
+
+
+def triangle(p, edges, mask, width, causal):
+    b, n = edges.shape[:2]
+    x = models.rms(edges, p["norm_scale"])
+    q, k, v1, v2 = (_heads(models.linear(x, p[f"to_{name}.weight"]), width) for name in ("q", "k", "v1", "v2"))
+    scores = einsum("bilhd,bljhd->bhijl", q, k) * width ** -0.5
+    attention = softmax(scores, pivots(mask, b, n, causal)[:, None])
+    out = einsum("bhijl,bilhd,bljhd->bijhd", attention, v1, v2)
+    return edges + keep(models.linear(_merge(out), p["to_out.weight"]), updated(n, causal))
+
+
+def _start_end_pass(p, edges, mask, width, causal, start, alphafold):
+    b, n = edges.shape[:2]
+    x = models.rms(edges, p["norm_scale"])
+    qkv = models.linear(x, p["to_qkv.weight"])
+    heads = qkv.shape[-1] // (3 * width)
+    qkv = qkv.reshape(b, n, n, 3, heads, width)
+    q, k, v = (qkv[:, :, :, part] for part in range(3))
+    third = models.linear(x, p["to_bias.weight"])  # (b, i, j, h)
+    gates = sigmoid(models.linear(x, p["to_gates.weight"], p["to_gates.bias"]))
+    key, value = ("bijhd,bilhd->bhijl", "bhijl,bilhd->bijhd") if start else ("bijhd,bljhd->bhijl", "bhijl,bljhd->bijhd")
+    if start:
+        bias = third.transpose(0, 3, 1, 2) if alphafold else third.transpose(0, 3, 2, 1)  # (b, h, j, l)
+        bias = bias.reshape(b, heads, 1, n, n)
+    else:
+        bias = third.transpose(0, 3, 2, 1) if alphafold else third.transpose(0, 3, 1, 2)  # (b, h, i, l)
+        bias = bias.reshape(b, heads, n, 1, n)
+    attention = softmax(einsum(key, q * width ** -0.5, k) + bias, pivots(mask, b, n, causal)[:, None])
+    out = einsum(value, attention, v) * gates.reshape(b, n, n, heads, 1)
+    return edges + keep(models.linear(_merge(out), p["to_out.weight"]), updated(n, causal))
+
+
+def triangle_start_end(p, edges, mask, width, causal, alphafold):
+    edges = _start_end_pass(p.at("start."), edges, mask, width, causal, True, alphafold)
+    return _start_end_pass(p.at("end."), edges, mask, width, causal, False, alphafold)
+
+
+def _multiply_pass(p, edges, mask, direction, causal):
+    b, n = edges.shape[:2]
+    x = models.rms(edges, p["norm_scale"])
+    real = visible_edges(mask, b, n)[..., None]
+
+    def factor(name):
+        gate = sigmoid(models.linear(x, p[f"to_{name}_gate.weight"], p[f"to_{name}_gate.bias"]))
+        return keep(gate * models.linear(x, p[f"to_{name}.weight"]), real)
+
+    pattern = {"through": "bilc,bljc,ijl->bijc", "outgoing": "bilc,bjlc,ijl->bijc", "incoming": "blic,bljc,ijl->bijc"}
+    t = einsum(pattern[direction], factor("a"), factor("b"), pivots(None, 1, n, causal)[0].astype(float))
+    gate = sigmoid(models.linear(x, p["to_gate.weight"], p["to_gate.bias"]))
+    gain = gate * models.linear(models.rms(t, p["out_norm_scale"]), p["to_out.weight"])
+    return edges + keep(gain, updated(n, causal))
+
+
+def triangle_multiply(p, edges, mask, directions, causal):
+    for direction in directions:
+        edges = _multiply_pass(p.at(direction + "."), edges, mask, direction, causal)
+    return edges
+
+
+# ---- a layer of a model ----------------------------------------------------------------------------------------
+
+
+def directions_of(listed):
+    """The passes that a configuration asks for, in their order."""
+    if listed in (None, "all"):
+        return DIRECTIONS
+    return (listed,) if isinstance(listed, str) else tuple(listed)
+
+
+def form_of(config, layer, standard):
+    form = config.get("edge_attention", "default")
+    form = form[layer] if isinstance(form, (list, tuple)) else form
+    return standard if form == "default" else form
+
+
+def layer(p, c, form, edges, sim, mask, scale_power):
+    """What a layer's edges become by attention to each other; sim are the node attention's logits."""
+    c = {**DEFAULTS, **c}
+    b, n, _, de = edges.shape
+    width, causal = c["edge_dim_head"], c["causal"]
+    if form == "none":
+        return edges
+    if form == "axial":
+        return edges + models.axial_attention(p, edges, mask, causal, c["linear_dim_head"], scale_power)
+    if form == "taylor":
+        keys = visible_edges(mask, b, n).reshape(b, n * n)
+        out = models.taylor_attention(p, edges.reshape(b, n * n, de), keys, c["linear_dim_head"])
+        return edges + out.reshape(b, n, n, de)
+    if form == "full":
+        return full(p, edges, mask, width, causal)
+    if form == "routed":
+        return routed(p, edges, sim, mask, width, c["num_routed"] or n, c["routed_k_ratio"], c["routed_iterations"],
+                      c["routed_eps"], c["routed_eps_init"], c["routed_eps_decay"])[0]
+    if form == "triangle":
+        return triangle(p, edges, mask, width, causal)
+    if form == "triangle-start-end":
+        return triangle_start_end(p, edges, mask, width, causal, c["triangle_orientation"] == "alphafold")
+    return triangle_multiply(p, edges, mask, directions_of(c["triangle_directions"]), causal)
+
+
+# ---- modules: inputs by name to outputs by name ----------------------------------------------------------------
+
+
+def _module_descent(p, c, inputs, mask):
+    return {"out": coordinate_descent(inputs["s"], mask, c["k"], c["n_iters"], c["eps"], c.get("eps_init"),
+                                      c.get("eps_decay", 1.0))}
+
+
+def _module_full(p, c, inputs, mask):
+    return {"out": full(p, inputs["edges"], mask, c["dim_head"], c.get("causal", False))}
+
+
+def _module_routed(p, c, inputs, mask):
+    edges, soft, indices = routed(p, inputs["edges"], inputs["sim"], mask, c["dim_head"], c["num_routed"],
+                                  c.get("k_ratio", 1.125), c["n_iters"], c["eps"], c.get("eps_init"),
+                                  c.get("eps_decay", 1.0))
+    return {"edges": edges, "coordinate_descent": soft, "indices": indices}
+
+
+def _module_triangle(p, c, inputs, mask):
+    return {"out": triangle(p, inputs["edges"], mask, c["dim_head"], c.get("causal", False))}
+
+
+def _module_start_end(p, c, inputs, mask):
+    return {"out": triangle_start_end(p, inputs["edges"], mask, c["dim_head"], c.get("causal", False),
+                                      c.get("orientation") == "alphafold")}
+
+
+def _module_multiply(p, c, inputs, mask):
+    return {"out": triangle_multiply(p, inputs["edges"], mask, directions_of(c.get("triangle_directions")),
+                                     c.get("causal", False))}
+
+
+MODULES = {"coordinate_descent": _module_descent, "edge_attention": _module_full,
+           "routed_edge_attention": _module_routed, "triangle_attention": _module_triangle,
+           "triangle_start_end": _module_start_end, "triangle_multiply": _module_multiply}
+
+
+# ---- extra recordings ------------------------------------------------------------------------------------------
+
+
+def attend_shapes(de, heads, width):
+    inner = heads * width
+    return {"norm_scale": (de,), "to_qkv.weight": (3 * inner, de), "to_gates.weight": (heads, de),
+            "to_gates.bias": (heads,), "to_out.weight": (de, inner)}
+
+
+def form_shapes(form, de, heads, width, directions=None, node_heads=None):
+    """{name: shape} of a form that has edge_heads of edge_dim_head."""
+    inner, shapes = heads * width, {}
+    if form == "full":
+        return attend_shapes(de, heads, width)
+    if form == "routed":
+        shapes = {"attn." + name: shape for name, shape in attend_shapes(de, heads, width).items()}
+        return {"to_route": (node_heads,), **shapes}
+    if form == "triangle":
+        into = {f"to_{name}.weight": (inner, de) for name in ("q", "k", "v1", "v2")}
+        return {"norm_scale": (de,), **into, "to_out.weight": (de, inner)}
+    if form == "triangle-start-end":
+        one = {**attend_shapes(de, heads, width), "to_bias.weight": (heads, de)}
+        return {prefix + name: shape for prefix in ("start.", "end.") for name, shape in one.items()}
+    one = {"norm_scale": (de,), "out_norm_scale": (inner,), "to_out.weight": (de, inner), "to_gate.weight": (de, de),
+           "to_gate.bias": (de,)}
+    for name in ("a", "b"):
+        one.update({f"to_{name}.weight": (inner, de), f"to_{name}_gate.weight": (inner, de), f"to_{name}_gate.bias": (inner,)})
+    return {f"{direction}.{name}": shape for direction in directions_of(directions) for name, shape in one.items()}
+
+
+FORM_OF_MODEL = {"edge_attention": "full", "routed_edge_attention": "routed", "triangle_attention": "triangle",
+                 "triangle_start_end": "triangle-start-end", "triangle_multiply": "triangle-multiply"}
+
+
+def draw(random, name, shape):
+    """Values at which every term matters: nothing at its initial 0 or 1."""
+    normal = random.standard_normal(shape)
+    if name.endswith("bias"):
+        return 0.3 * normal
+    if name.endswith("scale"):
+        return 1.0 + 0.2 * normal
+    return normal / np.sqrt(shape[-1])
+
+
+def module_case(folder, name, record, model, n, batch=2, dim=8, mask=None, **config):
+    """A recording of one of FORM_OF_MODEL; config as the module's constructor has it, without dim."""
+    random = np.random.default_rng(zlib.crc32(name.encode()))
+    config = {"dim": dim, **config}
+    shapes = form_shapes(FORM_OF_MODEL[model], dim, config["heads"], config["dim_head"],
+                         config.get("triangle_directions"), config.get("node_heads"))
+    tensors = {"param." + key: draw(random, key, shape).astype(np.float32) for key, shape in shapes.items()}
+    edges = (batch, n, n, dim)
+    inputs = {"input.edges": edges, "input.cotangent.out": edges}
+    if model == "routed_edge_attention":
+        inputs = {"input.edges": edges, "input.sim": (batch, config["node_heads"], n, n), "input.cotangent.edges": edges,
+                  "input.cotangent.coordinate_descent": (batch, n * n)}
+    tensors.update({key: random.standard_normal(shape).astype(np.float32) for key, shape in inputs.items()})
+    if mask is not None:
+        tensors["input.mask"] = np.array(mask, dtype=np.uint8)
+    record(folder, name, model, "module", config, tensors)
+
+
+def descent_case(folder, name, record, batch, m, scale=1.0, mask=None, **config):
+    random = np.random.default_rng(zlib.crc32(name.encode()))
+    tensors = {"input.s": (scale * random.standard_normal((batch, m))).astype(np.float32),
+               "input.cotangent.out": random.standard_normal((batch, m)).astype(np.float32)}
+    if mask is not None:
+        tensors["input.mask"] = np.array(mask, dtype=np.uint8)
+    record(folder, name, "coordinate_descent", "module", config, tensors)
