@@ -130,17 +130,30 @@ static quartic_status read_mask(const quartic_recording *recording, model_inputs
     return status;
 }
 
-static quartic_status read_inputs(const quartic_recording *recording, model_inputs *inputs) {
+static quartic_status read_inputs(const quartic_recording *recording, const quartic_model *model,
+                                  model_inputs *inputs) {
     const quartic_safetensors_tensor *tokens, *targets;
+    for (uint32_t t = 0; t < quartic_safetensors_count(recording->file); ++t) {
+        const char *name = quartic_safetensors_at(recording->file, t)->name, *input;
+        if (quartic_starts_with(name, "input.", &input) && strcmp(input, "tokens") != 0 &&
+            strcmp(input, "targets") != 0 && strcmp(input, "mask") != 0)
+            return quartic_fail(QUARTIC_UNSUPPORTED,
+                                "%s records \"%s\"; recorded models take tokens, targets and a mask here",
+                                recording->path, name);
+    }
     QUARTIC_TRY(quartic_recording_find(recording, "input.", "tokens", &tokens));
     QUARTIC_TRY(quartic_recording_find(recording, "input.", "targets", &targets));
-    if (tokens->shape.rank != 2 ||
-        quartic_shape_elements(&tokens->shape) != quartic_shape_elements(&targets->shape))
-        return quartic_fail(QUARTIC_SHAPE_MISMATCH,
-                            "input.tokens of %s must be (b, n), and input.targets of that shape",
-                            recording->path);
+    if (tokens->shape.rank != 2)
+        return quartic_fail(QUARTIC_SHAPE_MISMATCH, "input.tokens of %s must be (b, n)", recording->path);
     inputs->batch = tokens->shape.dims[0];
     inputs->length = tokens->shape.dims[1];
+    const uint64_t rows = quartic_model_logit_rows(model, inputs->batch, inputs->length);
+    if (quartic_shape_elements(&targets->shape) != rows)
+        return quartic_fail(
+            QUARTIC_SHAPE_MISMATCH,
+            "input.targets of %s has %llu elements; with this read-out there are %llu targets",
+            recording->path, (unsigned long long)quartic_shape_elements(&targets->shape),
+            (unsigned long long)rows);
     QUARTIC_TRY(quartic_recording_ints(recording, tokens, &inputs->tokens));
     QUARTIC_TRY(quartic_recording_ints(recording, targets, &inputs->targets));
     return read_mask(recording, inputs);
@@ -184,7 +197,7 @@ static quartic_status replay_model(quartic_tally *tally, quartic_device *device)
     quartic_model *model;
     model_inputs inputs = {0};
     quartic_status status = create_model(device, tally->recording, &model);
-    if (status == QUARTIC_OK) status = read_inputs(tally->recording, &inputs);
+    if (status == QUARTIC_OK) status = read_inputs(tally->recording, model, &inputs);
     if (status == QUARTIC_OK) status = run_model(tally, model, &inputs);
     quartic_free(inputs.tokens);
     quartic_free(inputs.targets);

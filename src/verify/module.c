@@ -3,6 +3,7 @@
 #include "verify/module.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -138,21 +139,41 @@ static quartic_status build_hyper_connection(module *m) {
     return QUARTIC_OK;
 }
 
-/* A number of the configuration, or `otherwise` if it is missing or null. */
-static quartic_status optional_number(const module *m, const char *key, double otherwise, float *out) {
+/* A key's value in the configuration; NULL if it is missing or null. */
+static const json_t *option(const module *m, const char *key) {
     const json_t *value = json_object_get(m->recording->config, key);
+    return json_is_null(value) ? NULL : value;
+}
+
+/* A number of the configuration, or `otherwise`. */
+static quartic_status optional_number(const module *m, const char *key, double otherwise, float *out) {
     double number = otherwise;
-    if (value != NULL && !json_is_null(value))
-        QUARTIC_TRY(quartic_recording_number(m->recording, key, &number));
+    if (option(m, key) != NULL) QUARTIC_TRY(quartic_recording_number(m->recording, key, &number));
     *out = (float)number;
     return QUARTIC_OK;
 }
 
+static quartic_status read_causal(const module *m, bool *out_causal) {
+    float causal;
+    QUARTIC_TRY(optional_number(m, "causal", 0.0, &causal));
+    *out_causal = causal != 0.0f;
+    return QUARTIC_OK;
+}
+
+static quartic_status refuse_word(const module *m, const char *key, const char *known) {
+    char *text = json_dumps(json_object_get(m->recording->config, key), JSON_ENCODE_ANY | JSON_COMPACT);
+    quartic_status status =
+        quartic_fail(QUARTIC_UNSUPPORTED, "\"%s\" in the config of %s is %s; this library has %s", key,
+                     m->recording->path, text != NULL ? text : "no JSON", known);
+    free(text);
+    return status;
+}
+
+/* What is not told is as by default: 20 rounds of eps 0.1. */
 static quartic_status read_descent(const module *m, quartic_coordinate_descent_options *out) {
-    double eps;
-    QUARTIC_TRY(quartic_recording_count(m->recording, "n_iters", &out->iterations));
-    QUARTIC_TRY(quartic_recording_number(m->recording, "eps", &eps));
-    out->eps = (float)eps;
+    if (option(m, "n_iters") != NULL)
+        QUARTIC_TRY(quartic_recording_count(m->recording, "n_iters", &out->iterations));
+    QUARTIC_TRY(optional_number(m, "eps", (double)out->eps, &out->eps));
     QUARTIC_TRY(optional_number(m, "eps_init", 0.0, &out->eps_init));
     return optional_number(m, "eps_decay", 1.0, &out->eps_decay);
 }
@@ -169,11 +190,9 @@ static quartic_status build_coordinate_descent(module *m) {
 
 static quartic_status build_edge_attention(module *m) {
     quartic_full_edge_options options = {0};
-    float causal;
     QUARTIC_TRY(quartic_recording_count(m->recording, "heads", &options.heads));
     QUARTIC_TRY(quartic_recording_count(m->recording, "dim_head", &options.dim_head));
-    QUARTIC_TRY(optional_number(m, "causal", 0.0, &causal));
-    options.causal = causal != 0.0f;
+    QUARTIC_TRY(read_causal(m, &options.causal));
     quartic_value edges = input(m, "edges");
     options.mask = mask(m);
     output(m, "out", quartic_nn_full_edge_attention(&m->nn, edges, &options));
@@ -200,13 +219,9 @@ static quartic_status build_routed_edge_attention(module *m) {
 }
 
 static quartic_status read_triangle(module *m, quartic_triangle_module_options *out) {
-    float causal;
     QUARTIC_TRY(quartic_recording_count(m->recording, "heads", &out->heads));
     QUARTIC_TRY(quartic_recording_count(m->recording, "dim_head", &out->dim_head));
-    QUARTIC_TRY(optional_number(m, "causal", 0.0, &causal));
-    const char *orientation = json_string_value(json_object_get(m->recording->config, "orientation"));
-    out->causal = causal != 0.0f;
-    out->alphafold = orientation != NULL && strcmp(orientation, "alphafold") == 0;
+    QUARTIC_TRY(read_causal(m, &out->causal));
     out->mask = mask(m);
     return QUARTIC_OK;
 }
@@ -219,29 +234,62 @@ static quartic_status build_triangle_attention(module *m) {
     return QUARTIC_OK;
 }
 
+static quartic_status read_orientation(const module *m, bool *out_alphafold) {
+    const json_t *value = option(m, "orientation");
+    const char *word = json_string_value(value);
+    *out_alphafold = word != NULL && strcmp(word, "alphafold") == 0;
+    if (value == NULL || *out_alphafold || (word != NULL && strcmp(word, "default") == 0)) return QUARTIC_OK;
+    return refuse_word(m, "orientation", "\"default\" and \"alphafold\"");
+}
+
 static quartic_status build_triangle_start_end(module *m) {
     quartic_triangle_module_options options = {0};
     quartic_value edges = input(m, "edges");
     QUARTIC_TRY(read_triangle(m, &options));
+    QUARTIC_TRY(read_orientation(m, &options.alphafold));
     output(m, "out", quartic_nn_triangle_start_end(&m->nn, edges, &options));
     return QUARTIC_OK;
 }
 
-/* The directions of the configuration, or all. */
+/* The direction that a word names, or as many as there are. */
+static uint32_t direction_of(const json_t *word) {
+    const char *name = json_string_value(word);
+    uint32_t d = 0;
+    while (
+        d < QUARTIC_TRIANGLE_DIRECTIONS &&
+        (name == NULL || strcmp(name, quartic_triangle_direction_name((quartic_triangle_direction)d)) != 0))
+        ++d;
+    return d;
+}
+
+/* The passes of the configuration in their order: a word or a list of words, each once; all if it has none.
+ */
+static quartic_status read_directions(const module *m, quartic_triangle_direction *out, uint32_t *out_count) {
+    const json_t *listed = option(m, "triangle_directions");
+    const bool list = json_is_array(listed);
+    bool taken[QUARTIC_TRIANGLE_DIRECTIONS] = {false}, wrong = false;
+    uint32_t count = 0;
+    if (listed == NULL || (json_is_string(listed) && strcmp(json_string_value(listed), "all") == 0))
+        for (; count < QUARTIC_TRIANGLE_DIRECTIONS; ++count) out[count] = (quartic_triangle_direction)count;
+    else
+        for (size_t k = 0; k < (list ? json_array_size(listed) : 1) && !wrong; ++k) {
+            const uint32_t d = direction_of(list ? json_array_get(listed, k) : listed);
+            wrong = d == QUARTIC_TRIANGLE_DIRECTIONS || taken[d];
+            if (wrong) break;
+            taken[d] = true;
+            out[count++] = (quartic_triangle_direction)d;
+        }
+    *out_count = count;
+    if (count > 0 && !wrong) return QUARTIC_OK;
+    return refuse_word(m, "triangle_directions",
+                       "\"all\", or one or a list of \"through\", \"outgoing\" and \"incoming\", each once");
+}
+
 static quartic_status build_triangle_multiply(module *m) {
     quartic_triangle_module_options options = {0};
     quartic_triangle_direction directions[QUARTIC_TRIANGLE_DIRECTIONS];
-    const json_t *names = json_object_get(m->recording->config, "triangle_directions");
-    uint32_t count = 0;
-    for (uint32_t d = 0; d < QUARTIC_TRIANGLE_DIRECTIONS; ++d) {
-        const char *known = quartic_triangle_direction_name((quartic_triangle_direction)d);
-        bool wanted = names == NULL;
-        for (size_t k = 0; k < json_array_size(names); ++k) {
-            const char *name = json_string_value(json_array_get(names, k));
-            wanted = wanted || (name != NULL && strcmp(name, known) == 0);
-        }
-        if (wanted) directions[count++] = (quartic_triangle_direction)d;
-    }
+    uint32_t count;
+    QUARTIC_TRY(read_directions(m, directions, &count));
     quartic_value edges = input(m, "edges");
     QUARTIC_TRY(read_triangle(m, &options));
     output(m, "out", quartic_nn_triangle_multiply(&m->nn, edges, directions, count, &options));
@@ -250,25 +298,61 @@ static quartic_status build_triangle_multiply(module *m) {
 
 typedef quartic_status (*module_builder)(module *m);
 
-static const struct {
+#define DESCENT_KEYS "n_iters", "eps", "eps_init", "eps_decay"
+
+static const struct builder {
     const char *model;
     module_builder build;
+    const char
+        *keys[10]; /* that its configuration may have; those that are not read follow from the shapes */
 } builders[] = {
-    {"taylor_attention", build_taylor_attention},           {"edge_embedding", build_edge_embedding},
-    {"dynamic_position_bias", build_dynamic_position_bias}, {"hyper_connection", build_hyper_connection},
-    {"coordinate_descent", build_coordinate_descent},       {"edge_attention", build_edge_attention},
-    {"routed_edge_attention", build_routed_edge_attention}, {"triangle_attention", build_triangle_attention},
-    {"triangle_start_end", build_triangle_start_end},       {"triangle_multiply", build_triangle_multiply},
+    {"taylor_attention", build_taylor_attention, {"dim", "heads", "dim_head"}},
+    {"edge_embedding", build_edge_embedding, {"dim", "dim_edges"}},
+    {"dynamic_position_bias", build_dynamic_position_bias, {"dim", "heads", "seq_len"}},
+    {"hyper_connection", build_hyper_connection, {"dim", "num_residual_streams"}},
+    {"coordinate_descent", build_coordinate_descent, {"k", DESCENT_KEYS}},
+    {"edge_attention", build_edge_attention, {"dim", "heads", "dim_head", "causal"}},
+    {"routed_edge_attention",
+     build_routed_edge_attention,
+     {"dim", "heads", "dim_head", "node_heads", "num_routed", "k_ratio", DESCENT_KEYS}},
+    {"triangle_attention", build_triangle_attention, {"dim", "heads", "dim_head", "causal"}},
+    {"triangle_start_end", build_triangle_start_end, {"dim", "heads", "dim_head", "causal", "orientation"}},
+    {"triangle_multiply",
+     build_triangle_multiply,
+     {"dim", "heads", "dim_head", "causal", "triangle_directions"}},
 };
 
-static module_builder find_builder(const char *model) {
+enum { MOST_KEYS = sizeof builders[0].keys / sizeof builders[0].keys[0] };
+
+static const struct builder *find_builder(const char *model) {
     for (size_t k = 0; k < sizeof builders / sizeof builders[0]; ++k)
-        if (strcmp(builders[k].model, model) == 0) return builders[k].build;
+        if (strcmp(builders[k].model, model) == 0) return &builders[k];
     return NULL;
 }
 
 bool quartic_module_known(const char *model) {
     return find_builder(model) != NULL;
+}
+
+/* An option that is not known here would be computed as if it were not there; so it is refused. */
+static quartic_status check_keys(const module *m, const struct builder *builder) {
+    const char *key;
+    json_t *value;
+    json_object_foreach(m->recording->config, key, value) {
+        char list[256] = "";
+        bool known = false;
+        for (size_t k = 0; k < MOST_KEYS && builder->keys[k] != NULL; ++k) {
+            const size_t used = strlen(list);
+            known = known || strcmp(key, builder->keys[k]) == 0;
+            snprintf(list + used, sizeof list - used, "%s%s", k == 0 ? "" : ", ", builder->keys[k]);
+        }
+        if (!known)
+            return quartic_fail(
+                QUARTIC_UNSUPPORTED,
+                "%s records %s with the option \"%s\", which this library does not have; it has %s",
+                m->recording->path, builder->model, key, list);
+    }
+    return QUARTIC_OK;
 }
 
 /* ---- replay ---- */
@@ -279,8 +363,16 @@ static quartic_status add_weights(module *m) {
         const quartic_graph_value *value = &m->graph->values[v];
         const quartic_storage *storage = &m->graph->storages[value->storage];
         if (storage->kind != QUARTIC_STORAGE_PARAMETER || value->node != QUARTIC_NONE) continue;
-        char from[192];
+        char from[192], recorded[QUARTIC_SHAPE_TEXT], wanted[QUARTIC_SHAPE_TEXT];
+        const quartic_shape shape = quartic_graph_shape(m->graph, (quartic_value){v + 1});
+        const quartic_safetensors_tensor *tensor;
         snprintf(from, sizeof from, "param.%s", storage->name);
+        QUARTIC_TRY(quartic_recording_find(m->recording, "", from, &tensor));
+        if (!quartic_shape_equal(&tensor->shape, &shape))
+            return quartic_fail(QUARTIC_SHAPE_MISMATCH,
+                                "%s of %s has shape %s; with this config it must be %s", from,
+                                m->recording->path, quartic_shape_text(&tensor->shape, recorded),
+                                quartic_shape_text(&shape, wanted));
         QUARTIC_TRY(feed(m, storage->name, from, QUARTIC_FLOAT32));
         add_wrt(m, "param.", storage->name, (quartic_value){v + 1});
     }
@@ -306,11 +398,27 @@ static quartic_status add_result(module *m, quartic_module_results *results, con
     return quartic_graph_status(m->graph);
 }
 
+/* Every recorded input must have been used. */
+static quartic_status check_inputs(const module *m) {
+    for (uint32_t t = 0; t < quartic_safetensors_count(m->recording->file); ++t) {
+        const char *name = quartic_safetensors_at(m->recording->file, t)->name;
+        bool used = !quartic_starts_with(name, "input.", NULL);
+        for (uint32_t f = 0; f < m->feed_count && !used; ++f) used = strcmp(name, m->feed_names[f]) == 0;
+        if (!used)
+            return quartic_fail(QUARTIC_UNSUPPORTED,
+                                "%s records \"%s\", which the %s of this library does not take",
+                                m->recording->path, name, m->recording->model);
+    }
+    return QUARTIC_OK;
+}
+
 static quartic_status build(module *m, quartic_module_results *results) {
     quartic_value values[8], cotangents[8], gradients[QUARTIC_MODULE_RESULTS];
     uint32_t value_count = 0;
     m->nn = quartic_nn_collect(m->graph, &m->set);
-    QUARTIC_TRY(find_builder(m->recording->model)(m));
+    const struct builder *builder = find_builder(m->recording->model);
+    QUARTIC_TRY(check_keys(m, builder));
+    QUARTIC_TRY(builder->build(m));
     QUARTIC_TRY(quartic_graph_status(m->graph));
     QUARTIC_TRY(add_weights(m));
     for (uint32_t o = 0; o < m->output_count; ++o) {
@@ -320,6 +428,7 @@ static quartic_status build(module *m, quartic_module_results *results) {
         values[value_count] = m->outputs[o];
         cotangents[value_count++] = add_input(m, full, QUARTIC_FLOAT32);
     }
+    QUARTIC_TRY(check_inputs(m));
     QUARTIC_TRY(quartic_graph_gradients_many(m->graph, values, cotangents, value_count, m->wrt, m->wrt_count,
                                              gradients));
     for (uint32_t o = 0; o < m->output_count; ++o) {

@@ -1,6 +1,7 @@
 /* recording.c: see recording.h. */
 #include "verify/recording.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -72,15 +73,17 @@ quartic_status quartic_recording_number(const quartic_recording *recording, cons
     const json_t *value = json_object_get(recording->config, key);
     *out_number = json_is_boolean(value) ? (double)json_boolean_value(value) : json_number_value(value);
     if (json_is_boolean(value) || json_is_number(value)) return QUARTIC_OK;
-    return quartic_fail(QUARTIC_FORMAT, "the config of %s lacks the number \"%s\"", recording->path, key);
+    return quartic_fail(QUARTIC_FORMAT, "the config of %s must have a number as \"%s\"", recording->path,
+                        key);
 }
 
 quartic_status quartic_recording_count(const quartic_recording *recording, const char *key,
                                        uint32_t *out_count) {
     double number;
     QUARTIC_TRY(quartic_recording_number(recording, key, &number));
-    if (number < 0.0 || number > 1e9)
-        return quartic_fail(QUARTIC_FORMAT, "\"%s\" in the config of %s is %g, no count", key,
+    if (!(number >= 1.0 && number <= 1e9) || number != floor(number))
+        return quartic_fail(QUARTIC_FORMAT,
+                            "\"%s\" in the config of %s is %g; it must be a whole number from 1", key,
                             recording->path, number);
     *out_count = (uint32_t)number;
     return QUARTIC_OK;
