@@ -2,8 +2,6 @@
 as layers of the models. Shapes: b batch, edges (i, j) and (k, l), pivot l, h heads, d features, m = n * n.
 Nothing is fast: every tensor of pairs or triples of edges is there as the equations write it.
 """
-import zlib
-
 import numpy as np
 
 import models
@@ -247,74 +245,3 @@ def _module_multiply(p, c, inputs, mask):
 MODULES = {"coordinate_descent": _module_descent, "edge_attention": _module_full,
            "routed_edge_attention": _module_routed, "triangle_attention": _module_triangle,
            "triangle_start_end": _module_start_end, "triangle_multiply": _module_multiply}
-
-
-# ---- extra recordings ------------------------------------------------------------------------------------------
-
-
-def attend_shapes(de, heads, width):
-    inner = heads * width
-    return {"norm_scale": (de,), "to_qkv.weight": (3 * inner, de), "to_gates.weight": (heads, de),
-            "to_gates.bias": (heads,), "to_out.weight": (de, inner)}
-
-
-def form_shapes(form, de, heads, width, directions=None, node_heads=None):
-    """{name: shape} of a form that has edge_heads of edge_dim_head."""
-    inner, shapes = heads * width, {}
-    if form == "full":
-        return attend_shapes(de, heads, width)
-    if form == "routed":
-        shapes = {"attn." + name: shape for name, shape in attend_shapes(de, heads, width).items()}
-        return {"to_route": (node_heads,), **shapes}
-    if form == "triangle":
-        into = {f"to_{name}.weight": (inner, de) for name in ("q", "k", "v1", "v2")}
-        return {"norm_scale": (de,), **into, "to_out.weight": (de, inner)}
-    if form == "triangle-start-end":
-        one = {**attend_shapes(de, heads, width), "to_bias.weight": (heads, de)}
-        return {prefix + name: shape for prefix in ("start.", "end.") for name, shape in one.items()}
-    one = {"norm_scale": (de,), "out_norm_scale": (inner,), "to_out.weight": (de, inner), "to_gate.weight": (de, de),
-           "to_gate.bias": (de,)}
-    for name in ("a", "b"):
-        one.update({f"to_{name}.weight": (inner, de), f"to_{name}_gate.weight": (inner, de), f"to_{name}_gate.bias": (inner,)})
-    return {f"{direction}.{name}": shape for direction in directions_of(directions) for name, shape in one.items()}
-
-
-FORM_OF_MODEL = {"edge_attention": "full", "routed_edge_attention": "routed", "triangle_attention": "triangle",
-                 "triangle_start_end": "triangle-start-end", "triangle_multiply": "triangle-multiply"}
-
-
-def draw(random, name, shape):
-    """Values at which every term matters: nothing at its initial 0 or 1."""
-    normal = random.standard_normal(shape)
-    if name.endswith("bias"):
-        return 0.3 * normal
-    if name.endswith("scale"):
-        return 1.0 + 0.2 * normal
-    return normal / np.sqrt(shape[-1])
-
-
-def module_case(folder, name, record, model, n, batch=2, dim=8, mask=None, **config):
-    """A recording of one of FORM_OF_MODEL; config as the module's constructor has it, without dim."""
-    random = np.random.default_rng(zlib.crc32(name.encode()))
-    config = {"dim": dim, **config}
-    shapes = form_shapes(FORM_OF_MODEL[model], dim, config["heads"], config["dim_head"],
-                         config.get("triangle_directions"), config.get("node_heads"))
-    tensors = {"param." + key: draw(random, key, shape).astype(np.float32) for key, shape in shapes.items()}
-    edges = (batch, n, n, dim)
-    inputs = {"input.edges": edges, "input.cotangent.out": edges}
-    if model == "routed_edge_attention":
-        inputs = {"input.edges": edges, "input.sim": (batch, config["node_heads"], n, n), "input.cotangent.edges": edges,
-                  "input.cotangent.coordinate_descent": (batch, n * n)}
-    tensors.update({key: random.standard_normal(shape).astype(np.float32) for key, shape in inputs.items()})
-    if mask is not None:
-        tensors["input.mask"] = np.array(mask, dtype=np.uint8)
-    record(folder, name, model, "module", config, tensors)
-
-
-def descent_case(folder, name, record, batch, m, scale=1.0, mask=None, **config):
-    random = np.random.default_rng(zlib.crc32(name.encode()))
-    tensors = {"input.s": (scale * random.standard_normal((batch, m))).astype(np.float32),
-               "input.cotangent.out": random.standard_normal((batch, m)).astype(np.float32)}
-    if mask is not None:
-        tensors["input.mask"] = np.array(mask, dtype=np.uint8)
-    record(folder, name, "coordinate_descent", "module", config, tensors)

@@ -8,6 +8,7 @@ import zlib
 import numpy as np
 
 import autodiff
+import edge_cases
 import models
 import multi_stream
 import recording
@@ -19,7 +20,7 @@ def quartic_shapes(config):
     """{state_dict name: shape} of a QuarticTransformer."""
     c = {**models.QUARTIC_DEFAULTS, **config}
     d, de, vocabulary = c["dim"], c["dim_edges"] or c["dim"], c["num_tokens"]
-    heads, linear_heads, streams = c["heads"], c["linear_heads"], c["num_residual_streams"]
+    heads, streams = c["heads"], c["num_residual_streams"]
     shapes = {"token_emb.weight": (vocabulary, d), "pos_emb.weight": (c["max_seq_len"], d),
               "to_logits.0.scale": (d,), "to_logits.1.weight": (vocabulary, d)}
 
@@ -29,11 +30,6 @@ def quartic_shapes(config):
     def feedforward(dim):
         return {"0.scale": (dim,), "1.weight": (c["ff_mult"] * dim, dim), "4.weight": (dim, c["ff_mult"] * dim)}
 
-    def attention(dim, heads, width):
-        return {"rmsnorm.scale": (dim,), "to_qkv.0.weight": (3 * heads * width, dim),
-                "to_gates.0.weight": (heads, dim), "to_gates.0.bias": (heads,),
-                "pre_talking_heads.weight": (heads, heads, 1, 1), "to_out.1.weight": (dim, heads * width)}
-
     below("to_edge_emb.", module_shapes("edge_embedding", {"dim": d, "dim_edges": de}))
     below("dynamic_rel_pos_bias.", module_shapes("dynamic_position_bias", {"dim": d, "heads": de}))
     for layer in range(c["depth"]):
@@ -41,15 +37,11 @@ def quartic_shapes(config):
         if streams > 1:
             for k in "01":
                 below(f"{p}0.{k}.", module_shapes("hyper_connection", {"dim": d, "num_residual_streams": streams}))
-        below(p + "0.0.branch.", attention(d, heads, c["dim_head"]))
+        below(p + "0.0.branch.", edge_cases.node_attention_shapes(d, heads, c["dim_head"]))
         below(p + "0.0.branch.", {"edges_to_attn_bias.0.scale": (de,), "edges_to_attn_bias.1.weight": (heads, de),
                                   "edges_to_attn_bias.1.bias": (heads,), "to_edges_out.0.weight": (de, heads, 1, 1)})
         below(p + "0.1.branch.", feedforward(d))
-        axial = {"dim": de, "heads": linear_heads, "dim_head": c["linear_dim_head"]}
-        below(p + "1.0.row_attn.", module_shapes("taylor_attention", axial))
-        below(p + "1.0.col_attn.", module_shapes("taylor_attention", axial))
-        if c["edges_diagonal_attn"]:
-            below(p + "1.0.diagonal_attn.", attention(de, linear_heads, c["linear_dim_head"]))
+        below(p + "1.0.", edge_cases.layer_shapes(c, layer, "axial", de))
         below(p + "1.1.", feedforward(de))
     return shapes
 
@@ -57,9 +49,7 @@ def quartic_shapes(config):
 def module_shapes(model, c):
     d = c["dim"]
     if model == "taylor_attention":
-        inner = c["heads"] * c["dim_head"]
-        return {"norm.gamma": (d,), "to_q.0.weight": (inner, d), "to_kv.0.weight": (2 * inner, d),
-                "to_v_gates.0.weight": (c["heads"], d), "to_out.0.weight": (d, inner)}
+        return edge_cases.taylor_shapes(d, c["heads"], c["dim_head"])
     if model == "edge_embedding":
         de = c["dim_edges"]
         return {"to_rows.weight": (de, d), "to_cols.weight": (de, d), "to_edges.0.weight": (de, de),
@@ -245,6 +235,7 @@ def main(folder):
 
     multi_stream.cases(folder, record)
     relational.cases(folder, record)
+    edge_cases.modules(folder, record)
 
 
 if __name__ == "__main__":

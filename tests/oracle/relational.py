@@ -4,6 +4,7 @@ import zlib
 
 import numpy as np
 
+import edge_cases
 import edge_forms
 import models
 from autodiff import einsum, gelu, softmax, sqrt
@@ -105,6 +106,7 @@ def shapes(config):
         below(p + "0.1.", forward(d))
         below(p + "1.0.", {"node_norm.weight": (d,), "edges_norm.weight": (de,), "proj.bias": (de,),
                            "proj.weight": (de, 2 * d + (1 if c["causal"] else 2) * de)})
+        below(p + "1.0.", edge_cases.layer_shapes(c, layer, "none", de))
         below(p + "1.1.", forward(de))
     return found
 
