@@ -201,14 +201,12 @@ static quartic_status build_edge_attention(module *m) {
 
 static quartic_status build_routed_edge_attention(module *m) {
     quartic_routed_edge_options options = {.descent = QUARTIC_COORDINATE_DESCENT_OPTIONS_INIT};
-    float causal;
     QUARTIC_TRY(quartic_recording_count(m->recording, "heads", &options.heads));
     QUARTIC_TRY(quartic_recording_count(m->recording, "dim_head", &options.dim_head));
     QUARTIC_TRY(quartic_recording_count(m->recording, "num_routed", &options.routed));
     QUARTIC_TRY(read_descent(m, &options.descent));
     QUARTIC_TRY(optional_number(m, "k_ratio", 1.125, &options.ratio));
-    QUARTIC_TRY(optional_number(m, "causal", 0.0, &causal));
-    options.causal = causal != 0.0f;
+    QUARTIC_TRY(read_causal(m, &options.causal));
     quartic_value edges = input(m, "edges"), sim = input(m, "sim"), weights, indices;
     options.mask = mask(m);
     edges = quartic_nn_routed_edge_attention(&m->nn, edges, sim, &options, &weights, &indices);
@@ -303,8 +301,7 @@ typedef quartic_status (*module_builder)(module *m);
 static const struct builder {
     const char *model;
     module_builder build;
-    const char
-        *keys[10]; /* that its configuration may have; those that are not read follow from the shapes */
+    const char *keys[12]; /* of its configuration; those that are not read follow from the shapes */
 } builders[] = {
     {"taylor_attention", build_taylor_attention, {"dim", "heads", "dim_head"}},
     {"edge_embedding", build_edge_embedding, {"dim", "dim_edges"}},
@@ -314,7 +311,7 @@ static const struct builder {
     {"edge_attention", build_edge_attention, {"dim", "heads", "dim_head", "causal"}},
     {"routed_edge_attention",
      build_routed_edge_attention,
-     {"dim", "heads", "dim_head", "node_heads", "num_routed", "k_ratio", DESCENT_KEYS}},
+     {"dim", "heads", "dim_head", "node_heads", "num_routed", "k_ratio", "causal", DESCENT_KEYS}},
     {"triangle_attention", build_triangle_attention, {"dim", "heads", "dim_head", "causal"}},
     {"triangle_start_end", build_triangle_start_end, {"dim", "heads", "dim_head", "causal", "orientation"}},
     {"triangle_multiply",
