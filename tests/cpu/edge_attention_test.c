@@ -303,7 +303,8 @@ static void taylor_over_all_edges_is_taylor_over_a_sequence(void **state) {
     static float over_edges[B * EDGES * DIM], over_sequence[B * EDGES * DIM];
     module *a = begin(), *b = begin();
     quartic_value e = rig_input(&a->r, QUARTIC_SHAPE(B, N, N, DIM)), mask = add_mask(a), none = {0};
-    run(a, "reference64", quartic_nn_taylor_edge_attention(&a->nn, e, none, HEADS, WIDTH, false, mask), over_edges);
+    run(a, "reference64", quartic_nn_taylor_edge_attention(&a->nn, e, none, HEADS, WIDTH, false, mask),
+        over_edges);
     e = rig_input(&b->r, QUARTIC_SHAPE(B, EDGES, 1, DIM));
     mask = rig_indices(&b->r, QUARTIC_SHAPE(B, EDGES, 1), 0, 1);
     for (uint32_t k = 0; k < B * EDGES; ++k) {
@@ -319,6 +320,103 @@ static void taylor_over_all_edges_is_taylor_over_a_sequence(void **state) {
     end(b);
 }
 
+/* The weight of that name, as run fills it. */
+static double weight_at(const char *name, uint32_t index) {
+    return (double)(0.5f * quartic_random_normal(3, number_of(name), index));
+}
+
+/* y (count) = x (DIM) times rows first .. of a weight (.., DIM). */
+static void times_rows(const double *x, const char *name, uint32_t first, uint32_t count, double *y) {
+    for (uint32_t r = 0; r < count; ++r) {
+        y[r] = 0;
+        for (uint32_t a = 0; a < DIM; ++a) y[r] += weight_at(name, (first + r) * DIM + a) * x[a];
+    }
+}
+
+/* Taylor attention over all edges of one graph as its definition says it: edge by edge, every pair on its
+ * own. e and out (N, N, DIM); returns sum(out * g). */
+static double brute_force(const double *e, const int32_t *real, bool causal, const float *g, double *out) {
+    enum { INNER = HEADS * WIDTH };
+    static double q[EDGES][INNER], k[EDGES][INNER], v[EDGES][INNER], gates[EDGES][HEADS];
+    double loss = 0;
+    for (uint32_t edge = 0; edge < EDGES; ++edge) {
+        double normed[DIM], square = 0;
+        for (uint32_t a = 0; a < DIM; ++a) square += e[edge * DIM + a] * e[edge * DIM + a];
+        for (uint32_t a = 0; a < DIM; ++a)
+            normed[a] = e[edge * DIM + a] / sqrt(square) * sqrt(DIM) * weight_at("norm.gamma", a);
+        times_rows(normed, "to_q.0.weight", 0, INNER, q[edge]);
+        times_rows(normed, "to_kv.0.weight", 0, INNER, k[edge]);
+        times_rows(normed, "to_kv.0.weight", INNER, INNER, v[edge]);
+        times_rows(e + edge * DIM, "to_v_gates.0.weight", 0, HEADS, gates[edge]);
+    }
+    for (uint32_t i = 0; i < N; ++i)
+        for (uint32_t j = 0; j < N; ++j) {
+            const uint32_t to = i * N + j;
+            double mixed[INNER] = {0};
+            for (uint32_t h = 0; h < HEADS; ++h) {
+                double total = 0;
+                for (uint32_t row = 0; row < N; ++row)
+                    for (uint32_t l = 0; l < N; ++l) {
+                        if (!real[row] || !real[l] || (causal && !(l <= row && row <= i))) continue;
+                        double s = 0;
+                        for (uint32_t a = h * WIDTH; a < (h + 1) * WIDTH; ++a)
+                            s += q[to][a] * k[row * N + l][a] / sqrt(WIDTH);
+                        const double w = 1 + s + s * s / 2;
+                        total += w;
+                        for (uint32_t a = h * WIDTH; a < (h + 1) * WIDTH; ++a)
+                            mixed[a] += w * v[row * N + l][a];
+                    }
+                for (uint32_t a = h * WIDTH; a < (h + 1) * WIDTH; ++a)
+                    mixed[a] /= fmax(total, 1e-5) * (1 + exp(-gates[to][h]));
+            }
+            for (uint32_t d = 0; d < DIM; ++d) {
+                out[to * DIM + d] = e[to * DIM + d];
+                for (uint32_t a = 0; a < INNER && (!causal || j <= i); ++a)
+                    out[to * DIM + d] += weight_at("to_out.0.weight", d * INNER + a) * mixed[a];
+                loss += out[to * DIM + d] * (double)g[to * DIM + d];
+            }
+        }
+    return loss;
+}
+
+static void taylor_over_all_edges_equals_brute_force(void **state) {
+    (void)state;
+    static float got[2][B][EDGES * DIM]; /* out, the gradient of e */
+    static double e[B][EDGES * DIM], out[EDGES * DIM];
+    static const int32_t all_real[N] = {1, 1, 1, 1, 1};
+    const double step = 1e-5;
+    for (uint32_t kind = 0; kind < 8; ++kind) {
+        const bool causal = kind & 1, masked = kind & 2, exact = kind & 4;
+        module *m = begin();
+        const quartic_value edges = rig_input(&m->r, QUARTIC_SHAPE(B, N, N, DIM)), none = {0};
+        const quartic_value g = rig_input(&m->r, QUARTIC_SHAPE(B, N, N, DIM));
+        const quartic_value mask = masked ? add_mask(m) : none;
+        quartic_value both[2];
+        both[0] = quartic_nn_taylor_edge_attention(&m->nn, edges, edges, HEADS, WIDTH, causal, mask);
+        rig_expect(quartic_graph_gradients(m->r.graph, both[0], g, &edges, 1, &both[1]));
+        run(m, exact ? "reference64" : "cpu", quartic_concat(m->r.graph, both, 2, 0), got);
+        for (uint32_t i = 0; i < B * EDGES * DIM; ++i)
+            e[i / (EDGES * DIM)][i % (EDGES * DIM)] = (double)((const float *)m->r.data[0])[i];
+        for (uint32_t b = 0; b < B; ++b) {
+            const int32_t *real = masked ? real_nodes[b] : all_real;
+            const float *cotangent = (const float *)m->r.data[1] + b * EDGES * DIM;
+            brute_force(e[b], real, causal, cotangent, out);
+            for (uint32_t i = 0; i < EDGES * DIM; ++i)
+                expect_close((double)got[0][b][i], out[i], exact ? 1e-6 : 1e-5, "edges", i);
+            for (uint32_t i = kind; i < EDGES * DIM; i += 7) {
+                const double kept = e[b][i];
+                e[b][i] = kept + step;
+                const double above = brute_force(e[b], real, causal, cotangent, out);
+                e[b][i] = kept - step;
+                const double slope = (above - brute_force(e[b], real, causal, cotangent, out)) / (2 * step);
+                e[b][i] = kept;
+                expect_close((double)got[1][b][i], slope, exact ? 1e-6 : 2e-5, "gradient of edges", i);
+            }
+        }
+        end(m);
+    }
+}
+
 int main(void) {
     static bool causal = true;
     const struct CMUnitTest tests[] = {
@@ -330,6 +428,7 @@ int main(void) {
         cmocka_unit_test(the_choice_is_learned_through_its_weight),
         cmocka_unit_test_prestate(the_choice_is_learned_through_its_weight, &causal),
         cmocka_unit_test(taylor_over_all_edges_is_taylor_over_a_sequence),
+        cmocka_unit_test(taylor_over_all_edges_equals_brute_force),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
