@@ -211,10 +211,10 @@ QUARTIC_API quartic_value quartic_softmax(quartic_graph *graph, quartic_value si
  * mask[b, p] and mask[b, o]; with pair_mask 0 it is (b, r, c) and hides the masked tokens as keys.
  * causal: hides key p of sequence o where p > o (both as positions 0..n-1; the mask of models.md, which does
  * not depend on the query). form: 0 chosen by cost (quartic_taylor_form), 1 quadratic, 2 linear.
- * block: 0, or the length of the blocks that the sequence is cut into; a query then sees keys of its own block
- * and of those before it only. 1 is ordinary causal attention; n over the n^2 edges of a graph in order shows
- * edge (i, j) the edges (k, l) with k <= i. The linear form keeps one state, ((d + 1)(d + 2) / 2, dv + 1), for
- * each block of a head on a GPU, one for each thread on a CPU. */
+ * block: 0, or the length of the blocks that the sequence is cut into; a query then sees keys of its own
+ * block and of those before it only. 1 is ordinary causal attention; n over the n^2 edges of a graph in order
+ * shows edge (i, j) the edges (k, l) with k <= i. The linear form keeps one state, ((d + 1)(d + 2) / 2, dv +
+ * 1), for each block of a head on a GPU, one for each thread on a CPU. */
 typedef struct quartic_taylor_options {
     uint32_t axis, pair_mask, causal, form, block;
 } quartic_taylor_options;

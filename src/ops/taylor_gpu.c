@@ -20,7 +20,7 @@
 
 enum {
     GROUP_THREADS = 64,
-    LEAST_THREADS = 16, /* of a group whose span has fewer tokens */
+    LEAST_THREADS = 32, /* of a group whose span has fewer tokens */
     GREATEST_TILE = 32,
     FORWARD_SLICE = 32,     /* components of q and of out in one thread's registers */
     BACKWARD_SLICE = 16,    /* of each of q, dq, a, or k, dk, v, dv */
