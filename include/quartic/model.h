@@ -119,7 +119,7 @@ typedef enum quartic_triangle_orientation {
             "how edges attend to edges, in all layers or layer by layer")                                    \
     COUNT(edge_heads, 4, 1, 1024, "heads of the edge attention full, routed, triangle*")                     \
     COUNT(edge_dim_head, 32, 1, 256, "width of one of them")                                                 \
-    COUNT(num_routed, 0, 0, 16777216, "edges of a graph that routed attention chooses; 0: as many as nodes") \
+    COUNT(num_routed, 0, 0, 16777216, "edges that routed chooses (causal: by row); 0: as many as nodes")     \
     REAL(routed_k_ratio, 1.125f, 1.0f, 1024.0f, "soft choice of num_routed times as many edges")             \
     COUNT(routed_iterations, 20, 1, 256, "rounds of coordinate descent")                                     \
     REAL(routed_eps, 0.1f, 1e-3f, 1e3f, "softness of the choice")                                            \

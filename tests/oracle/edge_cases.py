@@ -154,6 +154,11 @@ def modules(folder, record):
     route("more-than-real", 5, 3, 5, 2, 3, 11, holes, node_heads=8)
     route("scaled", 9, 2, 5, 2, 3, 20, n_iters=5, eps_init=4.0, eps_decay=0.7, k_ratio=1.5)
     route("n13", 13, 1, 5, 1, 33, 40, holes_mask(13, [6]), node_heads=2, n_iters=30)
+    route("causal", 7, 2, 5, 2, 8, 15, causal=True)
+    route("causal-one-each", 9, 2, 5, 2, 3, 9, holes_mask(9, [0, 5], [8]), causal=True, n_iters=30, eps=0.5)
+    route("causal-all-edges", 5, 2, 8, 3, 8, 25, causal=True, n_iters=50)
+    route("causal-holes", 5, 3, 5, 2, 3, 11, holes, causal=True, node_heads=8)
+    route("causal-scaled", 11, 1, 5, 1, 33, 40, causal=True, n_iters=5, eps_init=4.0, eps_decay=0.7, k_ratio=1.5)
 
     case("one-node", triangle, 1, 3, 24, 3, 16, [[1], [0], [1]])
     case("two-nodes-one-pivot", triangle, 2, 2, 8, 2, 64, prefix_mask(2, 1, 1))

@@ -78,22 +78,28 @@ def coordinate_descent(scores, visible, k, iterations, eps, eps_init=None, eps_d
     return keep(exp((scores + a + b) * (1.0 / now)), visible)
 
 
-def routed(p, edges, sim, mask, width, k, ratio, iterations, eps, eps_init=None, eps_decay=1.0):
-    """sim (b, h, i, j) are the logits of the node attention. Gives the edges, the soft choice (b, m) and the indices."""
+def routed(p, edges, sim, mask, width, k, ratio, iterations, eps, eps_init=None, eps_decay=1.0, causal=False):
+    """sim (b, h, i, j) are the logits of the node attention. Gives the edges, the soft choice (b, m) and the indices.
+    Causal: each row (i, .) is a group that chooses its share of k, rounded up, among its edges with j <= i."""
     b, n, _, de = edges.shape
-    m = n * n
-    r = einsum("h,bhij->bij", p["to_route"], sim).reshape(b, m)
-    seen = visible_edges(mask, b, n).reshape(b, m)
-    soft = coordinate_descent(r, seen, min(ratio * k, m), iterations, eps, eps_init, eps_decay)
+    m, groups = n * n, n if causal else 1
+    k, of_group = -(-k // groups), m // groups
+    r = einsum("h,bhij->bij", p["to_route"], sim).reshape(b * groups, of_group)
+    seen = (visible_edges(mask, b, n) & updated(n, causal)[:, :, 0]).reshape(b * groups, of_group)
+    soft = coordinate_descent(r, seen, min(ratio * k, of_group), iterations, eps, eps_init, eps_decay).reshape(b, m)
     ranked = np.argsort(-np.where(seen, r.value, -np.inf), axis=-1, kind="stable")  # equal ones by their index
-    indices = np.sort(ranked[:, :k], axis=-1)
+    indices = np.sort(ranked[:, :k], axis=-1).reshape(b, groups, k) + of_group * np.arange(groups)[:, None]
+    k, indices, seen = groups * k, indices.reshape(b, groups * k), seen.reshape(b, m)
     rows = np.arange(b)[:, None]
     gate = soft[rows, indices]
     gate = gate + (1.0 - gate.value)  # 1 forward, the gradient of c backward
     x = edges.reshape(b, m, de)
     chosen = x[rows, indices]
     keys = np.broadcast_to(seen[rows, indices][:, None, :], (b, k, k))
+    if causal:
+        keys = keys & (indices[:, None, :] // n <= indices[:, :, None] // n)
     gain = attend(p.at("attn."), chosen, width, keys) * gate.reshape(b, k, 1)
+    gain = keep(gain, updated(n, causal).reshape(m)[indices][:, :, None])
     place = np.zeros((b, k, m))
     place[rows, np.arange(k)[None, :], indices] = 1.0
     return (x + einsum("bkm,bkd->bmd", place, gain)).reshape(b, n, n, de), soft, indices
@@ -201,7 +207,7 @@ def layer(p, c, form, edges, sim, mask, scale_power):
         return full(p, edges, mask, width, causal)
     if form == "routed":
         return routed(p, edges, sim, mask, width, c["num_routed"] or n, c["routed_k_ratio"], c["routed_iterations"],
-                      c["routed_eps"], c["routed_eps_init"], c["routed_eps_decay"])[0]
+                      c["routed_eps"], c["routed_eps_init"], c["routed_eps_decay"], causal)[0]
     if form == "triangle":
         return triangle(p, edges, mask, width, causal)
     if form == "triangle-start-end":
@@ -224,7 +230,7 @@ def _module_full(p, c, inputs, mask):
 def _module_routed(p, c, inputs, mask):
     edges, soft, indices = routed(p, inputs["edges"], inputs["sim"], mask, c["dim_head"], c["num_routed"],
                                   c.get("k_ratio", 1.125), c["n_iters"], c["eps"], c.get("eps_init"),
-                                  c.get("eps_decay", 1.0))
+                                  c.get("eps_decay", 1.0), c.get("causal", False))
     return {"edges": edges, "coordinate_descent": soft, "indices": indices}
 
 
