@@ -4,8 +4,8 @@ import json
 import numpy as np
 
 import autodiff
+import models  # before edge_forms: each imports the other, which works from this end
 import edge_forms
-import models
 import multi_stream
 import relational
 
