@@ -9,13 +9,18 @@ const uint STATE_ROW = DV + 1; // of a state
 
 const uint KEYS = 0, QUERIES = 1; // which tokens a shader walks over
 
+uint first_feature(uint a) {
+    return a * (2 * WIDTH + 1 - a) / 2;
+}
+
+// The root is off by at most one, which the comparisons mend. (A loop that searches, once for each of a thread's
+// features, takes so many scalar registers that AMD's compiler spills some at D = 33.)
 uvec2 pair_of(uint feature) {
-    uint a = 0;
-    while (feature >= WIDTH - a) {
-        feature -= WIDTH - a;
-        ++a;
-    }
-    return uvec2(a, a + feature);
+    const float corner = float(WIDTH) + 0.5;
+    uint a = uint(max(corner - sqrt(max(corner * corner - 2.0 * float(feature), 0.0)), 0.0));
+    if (first_feature(a) > feature) --a;
+    if (first_feature(a + 1) <= feature) ++a;
+    return uvec2(a, a + feature - first_feature(a));
 }
 
 uvec2 next_pair(uvec2 pair) {
