@@ -249,11 +249,11 @@ static inline void check_softmax(quartic_device *device) {
 }
 
 static inline void check_cross_entropy(quartic_device *device) {
-    /* Softmax (1/4, 3/4); the second row is ignored, the third one's target is no class. */
+    /* Softmax (1/4, 3/4); the second and third row are ignored. */
     const float log3 = 1.09861229f;
     bench b = bench_begin(device);
     quartic_value logits = bench_input(&b, QUARTIC_SHAPE(4, 2), (float[]){0, log3, 9, 9, 5, 5, log3, 0});
-    quartic_value targets = bench_integers(&b, QUARTIC_SHAPE(4), (int32_t[]){1, -1, 2, 1});
+    quartic_value targets = bench_integers(&b, QUARTIC_SHAPE(4), (int32_t[]){1, -1, -7, 1});
     quartic_value loss = quartic_cross_entropy(b.graph, logits, targets);
     bench_expect(&b, loss, (float[]){0.83698822f}, 1e-6); /* (log 4/3 + log 4) / 2 */
     quartic_value twice = bench_input(&b, (quartic_shape){0}, (float[]){2});
@@ -274,6 +274,39 @@ static inline void check_cross_entropy(quartic_device *device) {
     bench_expect(&b, loss, (float[]){5e19f}, 1e-6);
     bench_expect_gradient(&b, loss, nothing, logits, (float[]){0, 0, 0.5f, -0.5f}, 1e-6);
     bench_end(&b);
+}
+
+/* The CPU devices look at targets and indices before they run, Vulkan ignores those beyond the last. */
+static inline void check_beyond_the_last(quartic_device *device) {
+    static const char *const sentences[] = {"target 2 of row 1 is none of the 2 classes",
+                                            "index 2 at position 1 is beyond a table of 2 rows"};
+    static const float outs[][4] = {{0.69314718f}, {5, 8, 0, 0}},
+                       gradients[][4] = {{0.5f, -0.5f, 0, 0}, {0, 0, 1, 1}};
+    quartic_device_info info;
+    expect_status_ok(quartic_device_get_info(device, &info));
+    for (int embedding = 0; embedding < 2; ++embedding)
+        for (int backward = 0; backward < 2; ++backward) {
+            bench b = bench_begin(device);
+            quartic_value x = bench_input(&b, QUARTIC_SHAPE(2, 2), (float[]){3, 3, 5, 8});
+            quartic_value at = bench_integers(&b, QUARTIC_SHAPE(2), (int32_t[]){1, 2});
+            quartic_value out =
+                embedding ? quartic_embedding(b.graph, x, at) : quartic_cross_entropy(b.graph, x, at);
+            quartic_value ones =
+                bench_input(&b, embedding ? QUARTIC_SHAPE(2, 2) : (quartic_shape){0}, (float[]){1, 1, 1, 1});
+            if (backward)
+                bench_expect_gradient(&b, out, ones, x, gradients[embedding], 1e-6);
+            else
+                bench_expect(&b, out, outs[embedding], 1e-6);
+            if (info.kind == QUARTIC_DEVICE_VULKAN) {
+                bench_end(&b);
+                continue;
+            }
+            quartic_program *program = bench_compile(&b);
+            assert_int_equal(quartic_program_run(program), QUARTIC_INVALID_ARGUMENT);
+            assert_non_null(strstr(quartic_error_message(), sentences[embedding]));
+            quartic_program_destroy(program);
+            quartic_graph_destroy(b.graph);
+        }
 }
 
 /* ---- updates ---- */
@@ -376,6 +409,7 @@ static inline void check_all_values(quartic_device *device) {
     check_layer_norm(device);
     check_softmax(device);
     check_cross_entropy(device);
+    check_beyond_the_last(device);
     check_updates(device);
     check_adamw(device, 0.0, 1.0f);   /* no clipping */
     check_adamw(device, 0.5, 0.25f);  /* clipped in every step */

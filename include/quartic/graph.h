@@ -93,9 +93,10 @@ QUARTIC_API quartic_value quartic_pad(quartic_graph *graph, quartic_value x, uin
                                       uint32_t extent);
 /* y = e with d added at (i, i): e (.., n, n, D), d (.., n, D). */
 QUARTIC_API quartic_value quartic_diagonal_add(quartic_graph *graph, quartic_value e, quartic_value d);
-/* Rows of a table: table (V, D), indices int32 (...) to (..., D). A negative index means no row and gives
- * zeros. One of V or more is an error of the run on the CPU devices and gives zeros on Vulkan; model.h checks
- * indices before a run. */
+/* Rows of a table: table (V, D), indices int32 (...) to (..., D). A negative index means no row: it gives
+ * zeros and has no part in the table's gradient. One of V or more is INVALID_ARGUMENT of the run on the CPU
+ * devices; on Vulkan, which does not look into operands before a run, it is taken like a negative one. What
+ * model.h and train.h are given they check themselves, on every device. */
 QUARTIC_API quartic_value quartic_embedding(quartic_graph *graph, quartic_value table, quartic_value indices);
 /* out[i, j, :] = table[i - j + n - 1, :]: table (2n - 1, D) to (n, n, D). */
 QUARTIC_API quartic_value quartic_relative_bias(quartic_graph *graph, quartic_value table);
@@ -365,7 +366,8 @@ QUARTIC_API quartic_value quartic_stream_feedforward(quartic_graph *graph, quart
 /* ---- losses and updates -------------------------------------------------------------------------------- */
 
 /* Mean over the rows with target >= 0 of -log softmax(logits)[target]: logits (rows, V), targets int32 (rows)
- * to a scalar; 0 if every target is ignored. */
+ * to a scalar; 0 if every target is ignored. A target of V or more is INVALID_ARGUMENT of the run on the CPU
+ * devices and ignored like a negative one on Vulkan; train.h checks targets on every device. */
 QUARTIC_API quartic_value quartic_cross_entropy(quartic_graph *graph, quartic_value logits,
                                                 quartic_value targets);
 /* The diversity loss of multi-stream attention: attention (b, streams * heads, i, j), stream by stream, after

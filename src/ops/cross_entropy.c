@@ -2,9 +2,9 @@
  *
  * loss = 1 / count * sum over the rows that count of log(sum over c of exp(logits_c)) - logits_target, for
  * logits (rows, classes) and targets (rows). A row counts if its target is a class: a negative target means
- * "ignored", and one beyond the last class is ignored too, so that no kernel reads out of range. No row
- * counts: loss 0. Adjoint, with g the loss's scalar cotangent: dlogits = (softmax(logits) - onehot(target)) *
- * g / count, zeros in ignored rows. It may run in place.
+ * "ignored"; one beyond the last class is an error of the run on the CPU devices and ignored by the kernels,
+ * so that none reads out of range. No row counts: loss 0. Adjoint, with g the loss's scalar cotangent:
+ * dlogits = (softmax(logits) - onehot(target)) * g / count, zeros in ignored rows. It may run in place.
  */
 #include <math.h>
 
@@ -50,6 +50,20 @@ static quartic_status cross_entropy_grad_infer(const quartic_op_call *call, quar
     QUARTIC_TRY(quartic_op_expect_shape("cross_entropy_grad", call, 2, &(quartic_shape){0}));
     out[0] = quartic_layout_contiguous(QUARTIC_FLOAT32, &call->inputs[0].shape);
     *out_count = 1;
+    return QUARTIC_OK;
+}
+
+/* A target that is no class is a mistake unless it is negative. */
+static quartic_status check_targets(const quartic_op_run *run) {
+    const uint32_t rows = run->inputs[0].layout->shape.dims[0],
+                   classes = run->inputs[0].layout->shape.dims[1];
+    for (uint32_t r = 0; r < rows; ++r) {
+        const int32_t target = quartic_get_int(&run->inputs[1], r);
+        if (target >= 0 && !cross_entropy_counts(target, classes))
+            return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                                "target %d of row %u is none of the %u classes (negative: ignored)", target,
+                                r, classes);
+    }
     return QUARTIC_OK;
 }
 
@@ -240,6 +254,7 @@ static double cross_entropy_reduction(const quartic_op_call *call) {
 const quartic_op quartic_op_cross_entropy = {
     .name = "cross_entropy",
     .infer = cross_entropy_infer,
+    .check = check_targets,
     .cpu = cross_entropy_cpu,
     .gpu = cross_entropy_gpu,
     .grad = cross_entropy_grad_rule,
@@ -256,6 +271,7 @@ const quartic_op quartic_op_cross_entropy_grad = {
     .name = "cross_entropy_grad",
     .in_place_inputs = 1,
     .infer = cross_entropy_grad_infer,
+    .check = check_targets,
     .cpu = cross_entropy_grad_cpu,
     .gpu = cross_entropy_grad_gpu,
     .cases = cross_entropy_grad_cases,

@@ -2,7 +2,8 @@
  *
  * embedding       table (V, D), indices int32 (..) to out (.., D): out[t] = table[index[t]]
  * embedding_grad  g (.., D), indices (..) to dtable (V, D): dtable[v] = sum of g[t] over t with index[t] = v
- * An index outside 0 .. V - 1 reads a row of zeros and adds to no row: no kernel touches memory out of range.
+ * A negative index reads a row of zeros and adds to no row. So does one of V or more on Vulkan, where no
+ * kernel touches memory out of range; on the CPU devices it is an error of the run.
  *
  * The adjoint on the GPU has no atomics on numbers. A workgroup owns a few rows and 32 columns; it walks the
  * index list in chunks of 256, marks the positions that hit its rows as bits, and its 8 lanes add the hits of
@@ -41,17 +42,20 @@ static quartic_status embedding_infer(const quartic_op_call *call, quartic_layou
 }
 
 /* A negative index means no row; one past the table is a mistake. */
-static quartic_status embedding_check(const quartic_op_run *run) {
-    uint32_t rows = run->inputs[0].layout->shape.dims[0];
-    int64_t positions = (int64_t)quartic_layout_elements(run->inputs[1].layout);
+static quartic_status check_indices(const quartic_operand *indices, uint32_t rows) {
+    int64_t positions = (int64_t)quartic_layout_elements(indices->layout);
     for (int64_t t = 0; t < positions; ++t) {
-        int32_t index = quartic_get_int(&run->inputs[1], t);
+        int32_t index = quartic_get_int(indices, t);
         if (index >= 0 && !in_table(index, rows))
             return quartic_fail(QUARTIC_INVALID_ARGUMENT,
                                 "index %d at position %lld is beyond a table of %u rows", index, (long long)t,
                                 rows);
     }
     return QUARTIC_OK;
+}
+
+static quartic_status embedding_check(const quartic_op_run *run) {
+    return check_indices(&run->inputs[1], run->inputs[0].layout->shape.dims[0]);
 }
 
 static void embedding_cpu(const quartic_op_run *run) {
@@ -167,6 +171,10 @@ static size_t embedding_grad_scratch(const quartic_op_call *call) {
     return call->outputs[0].shape.dims[1] * sizeof(double);
 }
 
+static quartic_status embedding_grad_check(const quartic_op_run *run) {
+    return check_indices(&run->inputs[1], run->outputs[0].layout->shape.dims[0]);
+}
+
 static void embedding_grad_cpu(const quartic_op_run *run) {
     const quartic_shape *table = &run->outputs[0].layout->shape;
     int64_t width = table->dims[1];
@@ -240,6 +248,7 @@ const quartic_op quartic_op_embedding_grad = {
     .name = "embedding_grad",
     .attrs_bytes = sizeof(quartic_embedding_attrs),
     .infer = embedding_grad_infer,
+    .check = embedding_grad_check,
     .cpu = embedding_grad_cpu,
     .cpu_scratch = embedding_grad_scratch,
     .gpu = embedding_grad_gpu,
