@@ -4,7 +4,7 @@ import zlib
 
 import numpy as np
 
-from edge_forms import DEFAULTS, directions_of, form_of
+import edge_forms
 
 FORM_OF_MODULE = {"edge_attention": "full", "routed_edge_attention": "routed", "triangle_attention": "triangle",
                   "triangle_start_end": "triangle-start-end", "triangle_multiply": "triangle-multiply"}
@@ -52,15 +52,15 @@ def form_shapes(form, de, heads, width, directions=None, node_heads=None):
     for name in ("to_a", "to_b"):
         one.update({f"{name}.weight": (inner, de), f"{name}_gate.weight": (inner, de), f"{name}_gate.bias": (inner,)})
     shapes = {}
-    for direction in directions_of(directions):
+    for direction in edge_forms.directions_of(directions):
         shapes.update(below(direction + ".", one))
     return shapes
 
 
 def layer_shapes(config, layer, standard, de):
     """Of a model's layer, below layers.<layer>.1.0."""
-    c = {**DEFAULTS, **config}
-    form = form_of(c, layer, standard)
+    c = {**edge_forms.DEFAULTS, **config}
+    form = edge_forms.form_of(c, layer, standard)
     if form == "none":
         return {}
     linear = (c["linear_heads"], c["linear_dim_head"])
@@ -115,6 +115,15 @@ def descent_case(folder, name, record, batch, m, scale=1.0, mask=None, **config)
     if mask is not None:
         tensors["input.mask"] = np.array(mask, dtype=np.uint8)
     record(folder, name, "coordinate_descent", "module", config, tensors)
+
+
+def targets(random, config, tokens_shape):
+    """Of nodes (b, n), edges (b, i, j) or graphs (b), never all ignored."""
+    b, n = tokens_shape
+    shape = {"edge": (b, n, n), "graph": (b,)}.get(config.get("readout"), (b, n))
+    found = random.integers(-1, config["num_tokens"], shape, dtype=np.int32)
+    found.flat[0] = 1
+    return found
 
 
 def prefix_mask(n, *lengths):
@@ -197,3 +206,33 @@ def modules(folder, record):
     descent("k-above-count", 2, 65, 20, prefix_mask(65, 12, 40), scale=3.0)
     descent("all-scores", 2, 169, 169, scale=10.0, n_iters=50, eps_init=4.0, eps_decay=0.7)
     descent("sharp-all-scores", 1, 257, 262, n_iters=50, eps=0.03, eps_init=4.0, eps_decay=0.7)
+
+
+def models(family, case):
+    """case(name, tokens_shape, mask, **options). One form a layer leads to the logits, so the last layers' are here too."""
+
+    def edges(name, tokens_shape, mask=None, **options):
+        case(f"{family}-edges-{name}", tokens_shape, mask,
+             **{"dim": 6, "depth": 2, "heads": 2, "dim_head": 3, "edge_heads": 2, "edge_dim_head": 3, "linear_heads": 2,
+                "linear_dim_head": 3, "readout": "edge", **options})
+
+    holes = holes_mask(5, [4], [1, 3], range(5))
+    edges("full-causal-holes", (3, 5), holes, edge_attention="full", causal=True)
+    edges("full-node", (2, 4), edge_attention="full", readout="node")
+    edges("routed-holes", (3, 6), holes_mask(6, [5], [2], []), edge_attention=["routed", "none"], num_routed=7)
+    edges("routed-node", (2, 5), edge_attention="routed", routed_iterations=6, routed_eps=0.5, routed_eps_init=2.0,
+          routed_eps_decay=0.6, routed_k_ratio=1.5, readout="node")
+    edges("triangle-graph", (3, 5), holes_mask(5, [4], [1, 3], []), edge_attention="triangle", readout="graph", depth=3)
+    edges("triangle-causal", (2, 6), edge_attention="triangle", causal=True)
+    edges("start-end-causal-holes", (3, 5), holes, edge_attention="triangle-start-end", causal=True)
+    edges("start-end-alphafold", (2, 4), edge_attention="triangle-start-end", triangle_orientation="alphafold",
+          edge_heads=3)
+    edges("multiply-holes", (3, 5), holes, edge_attention="triangle-multiply")
+    edges("multiply-causal-outgoing", (2, 6), edge_attention="triangle-multiply", causal=True,
+          triangle_directions=["incoming", "outgoing"])
+    edges("taylor-holes", (3, 5), holes, edge_attention="taylor")
+    edges("axial-causal-holes", (3, 5), holes, edge_attention=["axial", "none"], causal=True)
+    edges("every-form", (2, 3), depth=8, dim=5, dim_edges=4,
+          edge_attention=["triangle", "axial", "none", "full", "taylor", "triangle-multiply", "routed", "triangle-start-end"])
+    edges("one-node", (2, 1), [[1], [0]], depth=7, dim=5, dim_edges=4,
+          edge_attention=["taylor", "triangle-start-end", "triangle", "full", "triangle-multiply", "axial", "routed"])

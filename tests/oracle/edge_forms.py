@@ -38,7 +38,7 @@ def updated(n, causal):
 def attend(p, x, width, visible):
     """Gated softmax attention over x (b, m, d) without its residual; visible (b, query, key)."""
     b, m, _ = x.shape
-    x = models.rms(x, p["norm_scale"])
+    x = models.rms(x, p["norm_scale"], p.norm_eps)
     q, k, v = models.split_heads(models.linear(x, p["to_qkv.weight"]), 3, width)
     gates = sigmoid(models.linear(x, p["to_gates.weight"], p["to_gates.bias"]))  # (b, m, h)
     attention = softmax(einsum("bihd,bjhd->bhij", q * width ** -0.5, k), visible[:, None])
@@ -118,7 +118,7 @@ def _merge(x):
 
 def triangle(p, edges, mask, width, causal):
     b, n = edges.shape[:2]
-    x = models.rms(edges, p["norm_scale"])
+    x = models.rms(edges, p["norm_scale"], p.norm_eps)
     q, k, v1, v2 = (_heads(models.linear(x, p[f"to_{name}.weight"]), width) for name in ("q", "k", "v1", "v2"))
     scores = einsum("bilhd,bljhd->bhijl", q, k) * width ** -0.5
     attention = softmax(scores, pivots(mask, b, n, causal)[:, None])
@@ -128,7 +128,7 @@ def triangle(p, edges, mask, width, causal):
 
 def _start_end_pass(p, edges, mask, width, causal, start, alphafold):
     b, n = edges.shape[:2]
-    x = models.rms(edges, p["norm_scale"])
+    x = models.rms(edges, p["norm_scale"], p.norm_eps)
     qkv = models.linear(x, p["to_qkv.weight"])
     heads = qkv.shape[-1] // (3 * width)
     qkv = qkv.reshape(b, n, n, 3, heads, width)
@@ -154,7 +154,7 @@ def triangle_start_end(p, edges, mask, width, causal, alphafold):
 
 def _multiply_pass(p, edges, mask, direction, causal):
     b, n = edges.shape[:2]
-    x = models.rms(edges, p["norm_scale"])
+    x = models.rms(edges, p["norm_scale"], p.norm_eps)
     real = visible_edges(mask, b, n)[..., None]
 
     def factor(name):
@@ -164,7 +164,7 @@ def _multiply_pass(p, edges, mask, direction, causal):
     pattern = {"through": "bilc,bljc,ijl->bijc", "outgoing": "bilc,bjlc,ijl->bijc", "incoming": "blic,bljc,ijl->bijc"}
     t = einsum(pattern[direction], factor("a"), factor("b"), pivots(None, 1, n, causal)[0].astype(float))
     gate = sigmoid(models.linear(x, p["to_gate.weight"], p["to_gate.bias"]))
-    gain = gate * models.linear(models.rms(t, p["out_norm_scale"]), p["to_out.weight"])
+    gain = gate * models.linear(models.rms(t, p["out_norm_scale"], p.norm_eps), p["to_out.weight"])
     return edges + keep(gain, updated(n, causal))
 
 

@@ -21,8 +21,9 @@ def quartic_shapes(config):
     c = {**models.QUARTIC_DEFAULTS, **config}
     d, de, vocabulary = c["dim"], c["dim_edges"] or c["dim"], c["num_tokens"]
     heads, streams = c["heads"], c["num_residual_streams"]
+    last = de if c["readout"] == "edge" else d
     shapes = {"token_emb.weight": (vocabulary, d), "pos_emb.weight": (c["max_seq_len"], d),
-              "to_logits.0.scale": (d,), "to_logits.1.weight": (vocabulary, d)}
+              "to_logits.0.scale": (last,), "to_logits.1.weight": (vocabulary, last)}
 
     def below(prefix, more):
         shapes.update({prefix + name: shape for name, shape in more.items()})
@@ -71,7 +72,7 @@ def draw(random, name, shape):
         return normal
     if name.endswith("talking_heads.weight"):
         return np.eye(shape[0]).reshape(shape) + 0.3 * normal
-    if name.endswith("norm.gamma") and "_attn" not in name and "to_q" not in name:
+    if name.endswith("norm.gamma") and "_attn" not in name and not name.endswith(".1.0.norm.gamma"):
         return 0.2 * normal  # a hyper-connection's, used as gamma + 1
     if len(shape) == 1 and name.endswith(("scale", "gamma", "weight")) or name.endswith("static_beta"):
         return 1.0 + 0.2 * normal
@@ -106,8 +107,7 @@ def model_case(folder, name, tokens_shape, mask=None, family="corrected", **opti
     random = np.random.default_rng(zlib.crc32(name.encode()))
     tensors = {"param." + key: float32(draw(random, key, shape)) for key, shape in quartic_shapes(config).items()}
     tensors["input.tokens"] = random.integers(0, config["num_tokens"], tokens_shape, dtype=np.int32)
-    tensors["input.targets"] = random.integers(-1, config["num_tokens"], tokens_shape, dtype=np.int32)
-    tensors["input.targets"][0, 0] = 1  # never are all targets ignored
+    tensors["input.targets"] = edge_cases.targets(random, config, tokens_shape)
     if mask is not None:
         tensors["input.mask"] = np.array(mask, dtype=np.uint8)
     record(folder, name, "quartic", family, config, tensors)
@@ -236,6 +236,7 @@ def main(folder):
     multi_stream.cases(folder, record)
     relational.cases(folder, record)
     edge_cases.modules(folder, record)
+    edge_cases.models("quartic", lambda *case, **options: model_case(folder, *case, **options))
 
 
 if __name__ == "__main__":

@@ -16,8 +16,10 @@ QUARTIC_DEFAULTS = dict(dim_edges=None, dim_head=64, heads=8, causal=False, line
 
 
 class Params:
-    def __init__(self, tensors, prefix=""):
-        self.tensors, self.prefix = tensors, prefix
+    """norm_eps: of the rms norms in these modules."""
+
+    def __init__(self, tensors, prefix="", norm_eps=1e-5):
+        self.tensors, self.prefix, self.norm_eps = tensors, prefix, norm_eps
 
     def __getitem__(self, name):
         return self.tensors[self.prefix + name]
@@ -26,7 +28,7 @@ class Params:
         return self.prefix + name in self.tensors
 
     def at(self, prefix):
-        return Params(self.tensors, self.prefix + prefix)
+        return Params(self.tensors, self.prefix + prefix, self.norm_eps)
 
 
 def linear(x, weight, bias=None):
@@ -34,8 +36,8 @@ def linear(x, weight, bias=None):
     return y if bias is None else y + bias
 
 
-def rms(x, scale):
-    return x / sqrt((x * x).mean(-1) + 1e-5) * scale
+def rms(x, scale, eps=1e-5):
+    return x / sqrt((x * x).mean(-1) + eps) * scale
 
 
 def l2(x, gain):
@@ -63,7 +65,7 @@ def feedforward(p, x):
 def node_attention(p, x, edges, mask, causal, dim_head, scale_power):
     """Gives the output (b, i, d), with edges what they gain (b, i, j, de), and the logits before mask (b, h, i, j)."""
     b, n, _ = x.shape
-    x = rms(x, p["rmsnorm.scale"])
+    x = rms(x, p["rmsnorm.scale"], p.norm_eps)
     q, k, v = split_heads(linear(x, p["to_qkv.0.weight"]), 3, dim_head)
     gates = sigmoid(linear(x, p["to_gates.0.weight"], p["to_gates.0.bias"]))  # (b, i, h)
     sim = einsum("bihd,bjhd->bhij", q * dim_head ** scale_power, k)

@@ -7,14 +7,15 @@ import numpy as np
 import edge_cases
 import edge_forms
 import models
-from autodiff import einsum, gelu, softmax, sqrt
+from autodiff import einsum, gelu, softmax
 
+NORM_EPS = 2.0 ** -23  # of all its norms, those of attention among edges too
 DEFAULTS = dict(dim_edges=None, dim_head=64, heads=8, causal=False, ff_mult=4, max_seq_len=2048,
                 compatibility="default", readout="node", linear_dim_head=16, linear_heads=16, edges_diagonal_attn=True)
 
 
 def rms(x, weight):
-    return x / sqrt((x * x).mean(-1) + 2.0 ** -23) * weight
+    return models.rms(x, weight, NORM_EPS)
 
 
 def feedforward(p, x):
@@ -71,7 +72,7 @@ def relational(params, config, tokens, mask=None):
         x = x + feedforward(p.at("0.1."), x)
         edges = edges + nodes_to_edges(p.at("1.0."), c, x, edges)
         form = edge_forms.form_of(c, layer, "none")
-        edges = edge_forms.layer(p.at("1.0."), c, form, edges, sim, mask, -0.5)
+        edges = edge_forms.layer(models.Params(p.tensors, p.prefix + "1.0.", NORM_EPS), c, form, edges, sim, mask, -0.5)
         edges = edges + feedforward(p.at("1.1."), edges)
     x = edges if c["readout"] == "edge" else x
     if c["compatibility"] != "reference":
@@ -87,8 +88,9 @@ def shapes(config):
     c = {**DEFAULTS, **config}
     d, vocabulary, inner = c["dim"], c["num_tokens"], c["heads"] * c["dim_head"]
     de = c["dim_edges"] or d
-    found = {"token_emb.weight": (vocabulary, d), "pos_emb.weight": (c["max_seq_len"], d), "final_norm.weight": (d,),
-             "to_logits.weight": (vocabulary, d), "to_edge_emb.to_rows.weight": (de, d),
+    last = de if c["readout"] == "edge" else d
+    found = {"token_emb.weight": (vocabulary, d), "pos_emb.weight": (c["max_seq_len"], d), "final_norm.weight": (last,),
+             "to_logits.weight": (vocabulary, last), "to_edge_emb.to_rows.weight": (de, d),
              "to_edge_emb.to_cols.weight": (de, d), "to_edge_emb.to_edges.0.weight": (de, de),
              "to_edge_emb.to_edges.1.weight": (de,), "to_edge_emb.to_edges.1.bias": (de,)}
 
@@ -136,8 +138,7 @@ def cases(folder, record):
 
     def model(name, tokens_shape, mask=None, family="corrected", **options):
         config, random, tensors = start(name, tokens_shape, options)
-        tensors["input.targets"] = random.integers(-1, config["num_tokens"], tokens_shape, dtype=np.int32)
-        tensors["input.targets"][0, 0] = 1
+        tensors["input.targets"] = edge_cases.targets(random, config, tokens_shape)
         if mask is not None:
             tensors["input.mask"] = np.array(mask, dtype=np.uint8)
         record(folder, name, "relational", family, config, tensors)
@@ -163,6 +164,7 @@ def cases(folder, record):
     model("reference-relational-n1-causal", (2, 1), family="reference", causal=True)
     model("reference-relational-wide-edges-causal", (2, 6), prefix_mask(6, 6, 3), family="reference", dim_edges=18,
           heads=2, dim_head=3, causal=True)
+    edge_cases.models("relational", model)
     train("train-relational-both-ways", 6, 2, 6, lr=3e-3, weight_decay=0.05, clip=0.5)
     train("train-relational-wide-edges", 6, 2, 5, lr=1e-3, weight_decay=0.0, clip=10.0, dim_edges=15, dim_head=3,
           causal=True)
