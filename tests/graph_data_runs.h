@@ -43,16 +43,18 @@ static inline graph_batch *draw_graphs(uint64_t seed) {
 typedef struct graph_kind {
     quartic_model_family family;
     quartic_readout readout;
-    bool node_features, edge_types, edge_features;
+    bool node_features, edge_types, edge_features, static_edges;
 } graph_kind;
 
 static const graph_kind graph_kinds[] = {
-    {QUARTIC_MODEL_RELATIONAL, QUARTIC_READOUT_NODE, false, true, false},
-    {QUARTIC_MODEL_RELATIONAL, QUARTIC_READOUT_EDGE, true, true, true},
-    {QUARTIC_MODEL_RELATIONAL, QUARTIC_READOUT_GRAPH, true, false, true},
-    {QUARTIC_MODEL_QUARTIC, QUARTIC_READOUT_NODE, true, true, false},
-    {QUARTIC_MODEL_QUARTIC, QUARTIC_READOUT_EDGE, false, false, true},
-    {QUARTIC_MODEL_QUARTIC, QUARTIC_READOUT_GRAPH, false, true, true},
+    {QUARTIC_MODEL_RELATIONAL, QUARTIC_READOUT_NODE, false, true, false, false},
+    {QUARTIC_MODEL_RELATIONAL, QUARTIC_READOUT_EDGE, true, true, true, false},
+    {QUARTIC_MODEL_RELATIONAL, QUARTIC_READOUT_GRAPH, true, false, true, false},
+    {QUARTIC_MODEL_QUARTIC, QUARTIC_READOUT_NODE, true, true, false, false},
+    {QUARTIC_MODEL_QUARTIC, QUARTIC_READOUT_EDGE, false, false, true, false},
+    {QUARTIC_MODEL_QUARTIC, QUARTIC_READOUT_GRAPH, false, true, true, false},
+    {QUARTIC_MODEL_QUARTIC, QUARTIC_READOUT_EDGE, true, true, false, true},
+    {QUARTIC_MODEL_QUARTIC, QUARTIC_READOUT_NODE, false, true, false, true},
 };
 enum { GRAPH_KINDS = sizeof graph_kinds / sizeof graph_kinds[0] };
 
@@ -66,6 +68,7 @@ static inline quartic_model_config graph_config(const graph_kind *kind) {
     config.num_classes = CLASSES, config.dim = 12, config.depth = 2, config.dim_edges = 6, config.heads = 2;
     config.dim_head = 4, config.linear_heads = 2, config.linear_dim_head = 3, config.ff_mult = 2;
     config.max_seq_len = N, config.num_residual_streams = 2;
+    config.static_edges = kind->static_edges;
     return config;
 }
 
@@ -322,6 +325,14 @@ static inline void configurations_are_checked(void **state) {
     config = graph_config(&graph_kinds[4]);
     config.ablate_edges = 1;
     expect_refusal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT, "nothing to read out");
+    config.ablate_edges = 0, config.static_edges = 1;
+    assert_ok(quartic_model_config_check(&config));
+    config.edge_attention = QUARTIC_EDGE_ATTENTION_TRIANGLE;
+    expect_refusal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT,
+                   "static_edges with edge attention in layer 0");
+    config = graph_config(&graph_kinds[1]);
+    config.static_edges = 1;
+    expect_refusal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT, "it is for \"quartic\"");
     config = (quartic_model_config)QUARTIC_MODEL_CONFIG_INIT;
     config.model = QUARTIC_MODEL_MULTI_STREAM, config.num_tokens = 5, config.dim = 4, config.depth = 1;
     assert_ok(quartic_model_config_check(&config));

@@ -114,6 +114,7 @@ typedef enum quartic_triangle_orientation {
     FLAG(causal, 0, "node i sees nodes j <= i only")                                                         \
     FLAG(edges_diagonal_attn, 1, "nodes' own edges (i, i) attend to each other")                             \
     FLAG(ablate_edges, 0, "edges have no influence: the quadratic baseline")                                 \
+    FLAG(static_edges, 0, "edges are a bias of the node attention that no layer changes: quartic models")    \
     CHOICES(edge_attention, quartic_edge_attention, QUARTIC_EDGE_ATTENTION_DEFAULT,                          \
             QUARTIC_EDGE_ATTENTION_LIST, QUARTIC_MODEL_MOST_LAYERS,                                          \
             "how edges attend to edges, in all layers or layer by layer")                                    \

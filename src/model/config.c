@@ -86,8 +86,9 @@ quartic_status quartic_model_config_write_json(const quartic_model_config *confi
 }
 
 void quartic_model_config_derive(quartic_model_config *config) {
-    const quartic_edge_attention standard =
-        config->model == QUARTIC_MODEL_QUARTIC ? QUARTIC_EDGE_ATTENTION_AXIAL : QUARTIC_EDGE_ATTENTION_NONE;
+    const quartic_edge_attention standard = config->model == QUARTIC_MODEL_QUARTIC && !config->static_edges
+                                                ? QUARTIC_EDGE_ATTENTION_AXIAL
+                                                : QUARTIC_EDGE_ATTENTION_NONE;
     if (config->edge_attention == QUARTIC_EDGE_ATTENTION_DEFAULT) config->edge_attention = standard;
     for (uint32_t k = 0; k < config->edge_attention_count; ++k)
         if (config->edge_attention_list[k] == QUARTIC_EDGE_ATTENTION_DEFAULT)
@@ -120,6 +121,10 @@ static quartic_status check_inputs(const quartic_model_config *config) {
                             "\"diversity_loss\" %g for \"model\": \"%s\", which has no streams to compare; "
                             "it is for \"multi-stream\"",
                             (double)config->diversity_loss, model_choices[config->model]);
+    if (config->static_edges && config->model != QUARTIC_MODEL_QUARTIC)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                            "\"static_edges\" true for \"model\": \"%s\"; it is for \"quartic\"",
+                            model_choices[config->model]);
     const bool graphs = features || config->num_edge_types != 0 || config->dim_edge_features != 0 ||
                         !config->positions || config->readout != QUARTIC_READOUT_NODE ||
                         config->num_classes != config->num_tokens;

@@ -80,7 +80,7 @@ quartic_value quartic_nn_node_attention(quartic_nn *nn, quartic_value x,
     if (out_attention) *out_attention = map;
     map = quartic_nn_dropout(nn, map);
 
-    if (o->edges.id != 0) {
+    if (o->edges.id != 0 && out_edges != NULL) {
         /* (b, i j, h) times (h, De), plus the edges */
         uint32_t dim_edges = quartic_graph_shape(graph, o->edges).dims[3];
         quartic_matmul_options mix = QUARTIC_MATMUL_OPTIONS_INIT;

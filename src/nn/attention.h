@@ -17,7 +17,8 @@ typedef struct quartic_node_attention_options {
 } quartic_node_attention_options;
 
 /* x (b, n, D) to (b, n, D). out_attention (may be NULL): the maps (b, h, i, j) after softmax, before dropout.
- * out_edges (may be NULL without edges): the edges with the maps mixed in, (b, i, j, De). */
+ * out_edges: the edges with the maps mixed in, (b, i, j, De); NULL without edges, or where they take up none.
+ */
 quartic_value quartic_nn_node_attention(quartic_nn *nn, quartic_value x,
                                         const quartic_node_attention_options *options,
                                         quartic_value *out_attention, quartic_value *out_edges);

@@ -4,6 +4,10 @@
  * per layer: hyper-connected node attention with edges (its maps flow into e) · hyper-connected feedforward ·
  *            edges attend to edges (edge_forms.h) · e <- e + feedforward(e)
  * logits = W rms(sum of streams); the other read-outs: inputs.h
+ *
+ * static_edges: the quadratic transformer with edges. They bias every node attention as they were embedded,
+ * and no layer changes them. What is read out of an edge is then made of its nodes, after the last layer:
+ *   p_ij = e_ij + LayerNorm(W' (R' x_i + C' x_j));  p <- p + feedforward(p)
  */
 #include <math.h>
 
@@ -19,6 +23,13 @@ static quartic_status quartic_check(const quartic_model_config *config) {
             QUARTIC_INVALID_ARGUMENT,
             "ablate_edges with readout \"edge\": ablated edges learn nothing of the nodes, so there "
             "is nothing to read out; set one of them otherwise");
+    for (uint32_t layer = 0; config->static_edges && layer < config->depth; ++layer)
+        if (quartic_nn_edge_form(config, layer) != QUARTIC_EDGE_ATTENTION_NONE)
+            return quartic_fail(
+                QUARTIC_INVALID_ARGUMENT,
+                "static_edges with edge attention in layer %u: edges that no layer changes do not "
+                "attend; leave edge_attention out, or set it to \"none\" or static_edges to false",
+                layer);
     return QUARTIC_OK;
 }
 
@@ -29,6 +40,18 @@ static quartic_value edge_layer(quartic_nn *nn, const quartic_model_config *conf
     e = quartic_nn_edge_attention(nn, config, quartic_nn_edge_form(config, layer), e, mask, logits);
     quartic_nn_pop(nn);
     quartic_nn_push(nn, "1.1");
+    e = quartic_nn_feedforward(nn, e, e, config->ff_mult, true);
+    quartic_nn_pop(nn);
+    return e;
+}
+
+/* Edges that stayed as they were, with what became of their nodes x (b, n, D). */
+static quartic_value pairs_of_nodes(quartic_nn *nn, const quartic_model_config *config, quartic_value x,
+                                    quartic_value e) {
+    quartic_nn_push(nn, "to_pair_emb");
+    e = quartic_add(nn->graph, e, quartic_nn_edge_embedding(nn, x, config->dim_edges)); // (b, i, j, De)
+    quartic_nn_pop(nn);
+    quartic_nn_push(nn, "to_pair_ff");
     e = quartic_nn_feedforward(nn, e, e, config->ff_mult, true);
     quartic_nn_pop(nn);
     return e;
@@ -72,7 +95,8 @@ static quartic_value quartic_build(quartic_nn *nn, const quartic_model_config *c
                                           : quartic_nn_hyper_begin(nn, residuals, streams, 2 * layer, &hyper);
         node.residual = hyper.residual; // input (b, n, D)
         quartic_value output = quartic_nn_node_attention(
-            nn, input, &node, taps && taps->attention ? &taps->attention[layer] : NULL, &e);
+            nn, input, &node, taps && taps->attention ? &taps->attention[layer] : NULL,
+            config->static_edges ? NULL : &e);
         residuals = quartic_nn_hyper_end(nn, &hyper, output);
         quartic_nn_pop(nn);
 
@@ -84,12 +108,16 @@ static quartic_value quartic_build(quartic_nn *nn, const quartic_model_config *c
 
         /* When edges are ablated, their weights are still part of the model, but their values lead nowhere.
          */
-        quartic_value updated = edge_layer(nn, config, layer, e, inputs->mask, logits);
-        if (!config->ablate_edges) e = updated;
+        if (!config->static_edges) {
+            quartic_value updated = edge_layer(nn, config, layer, e, inputs->mask, logits);
+            if (!config->ablate_edges) e = updated;
+        }
         if (taps && taps->edges) taps->edges[layer] = e;
         quartic_nn_pop(nn);
     }
-    x = quartic_nn_read_from(config, quartic_nn_reduce_streams(nn, residuals, streams), e);
+    x = quartic_nn_reduce_streams(nn, residuals, streams);
+    if (config->static_edges && config->readout == QUARTIC_READOUT_EDGE) e = pairs_of_nodes(nn, config, x, e);
+    x = quartic_nn_read_from(config, x, e);
     x = quartic_nn_read_out(nn, config, quartic_nn_rms(nn, x, "to_logits.0.scale"), inputs->mask);
     return quartic_nn_linear(nn, x, "to_logits.1", config->num_classes, false);
 }

@@ -37,7 +37,7 @@ static const arg_option options[] = {
     {"limit", "SECONDS", ARG_UINT32, offsetof(experiment_settings, limit), 0, 1e6,
      "longest run; a longer one is cut short, which the table says; 0: none"},
     {"only", "FORM", ARG_TEXT, offsetof(experiment_settings, only), 0, 0,
-     "one form of edge attention alone, or none, relational or ablated"},
+     "one form of edge attention alone, or static, none, relational or ablated"},
     {"check", NULL, ARG_FLAG, offsetof(experiment_settings, check), 0, 0,
      "exit with 1 unless in one of the tasks the best edge form reaches 99% and no baseline more than 90%"},
     {"no-map", NULL, ARG_FLAG, offsetof(experiment_settings, no_map), 0, 0,
@@ -50,7 +50,8 @@ static bool known_form(const char *name) {
     const char *form;
     for (uint32_t k = 0; (form = contest_form(k)) != NULL; ++k)
         if (strcmp(form, name) == 0) return true;
-    return strcmp(name, "none") == 0 || strcmp(name, "relational") == 0 || strcmp(name, "ablated") == 0;
+    return strcmp(name, "static") == 0 || strcmp(name, "none") == 0 || strcmp(name, "relational") == 0 ||
+           strcmp(name, "ablated") == 0;
 }
 
 /* One task: trains, reports, draws. */

@@ -36,7 +36,8 @@ const char *contest_form(uint32_t index) {
 
 bool contest_config(const command *command, const experiment_task *task, const char *form, bool identifiers,
                     uint32_t width, uint32_t depth, quartic_model_config *out_config) {
-    const bool ablated = strcmp(form, "ablated") == 0, baseline = ablated || strcmp(form, "none") == 0;
+    const bool ablated = strcmp(form, "ablated") == 0, fixed = ablated || strcmp(form, "static") == 0;
+    const bool baseline = fixed || strcmp(form, "none") == 0;
     /* In the quartic model equal nodes send equal values and stay equal, whatever their edges: where the
      * nodes are read out, the forms are layers of the relational model, whose values hold edges. */
     const bool relational =
@@ -55,9 +56,10 @@ bool contest_config(const command *command, const experiment_task *task, const c
     config.positions = 0;
     config.readout = task->readout;
     config.num_classes = CLASSES;
+    config.static_edges = fixed;
     char text[128];
     snprintf(text, sizeof text, "{\"edge_attention\": \"%s\"}",
-             strcmp(form, "relational") == 0 || ablated ? "none" : form);
+             strcmp(form, "relational") == 0 || fixed ? "none" : form);
     if (quartic_model_config_read_json(&config, text) != QUARTIC_OK)
         return tool_fail_library(command, NULL), false;
     *out_config = config;
@@ -127,8 +129,8 @@ static bool list_contestants(contest *contest) {
         uint32_t depth, size;
         bool quick, relational;
     } sizes[] = {{2, 1, true, true}, {6, 1, false, false}, {4, 4, false, true}};
-    static const char *const kinds[] = {"none", "relational", "ablated"};
-    enum { NONE, RELATIONAL, ABLATED, KINDS };
+    static const char *const kinds[] = {"static", "none", "relational", "ablated"};
+    enum { STATIC, NONE, RELATIONAL, ABLATED, KINDS };
     for (uint32_t kind = 0; kind < KINDS; ++kind)
         for (uint32_t ids = 0; ids <= given; ++ids)
             for (uint32_t k = 0; k < sizeof sizes / sizeof sizes[0]; ++k) {

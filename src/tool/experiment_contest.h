@@ -1,10 +1,10 @@
 /* experiment_contest.h: who learns the tasks of `quartic experiment`, and how their learning is recorded.
  *
  * The forms: a small QuarticTransformer with one form of edge attention each (where the nodes are read out: a
- * RelationalTransformer). The quadratic baselines: the
- * same transformer whose edges never see other edges ("none": edges bias the node attention, take up its maps
- * and pass through a feedforward; "relational": the RelationalTransformer), and one that is not given the
- * edges at all ("ablated"). Baselines get as many parameters as the largest form, or four times as many,
+ * RelationalTransformer). The quadratic baselines: the same transformer whose edges are a bias that no layer
+ * changes ("static"), whose edges take up the attention's maps and pass through a feedforward but never see
+ * other edges ("none"), the RelationalTransformer ("relational"), and one that is not given the edges at all
+ * ("ablated"). Baselines get as many parameters as the largest form, or four times as many,
  * deeper stacks, four times the steps and the best of three learning rates. Without identifiers all nodes of
  * a graph are equal; with them each node has a random number, anew in every batch, which is how nodes can be
  * told apart without a meaning to their order.
@@ -19,7 +19,7 @@ enum { CONTEST_NAME_BYTES = 64, CONTEST_MOST = 64, CONTEST_MOST_RATES = 3 };
 
 typedef struct contestant {
     char name[CONTEST_NAME_BYTES];
-    const char *form; /* of edge attention; "none", "relational" or "ablated" for baselines */
+    const char *form; /* of edge attention; "static", "none", "relational" or "ablated" for baselines */
     bool baseline;    /* quadratic */
     bool identifiers; /* nodes have random numbers */
     uint32_t depth,
