@@ -2,9 +2,11 @@
  *
  * Each form is the first of two layers of a quartic transformer, compiled with its gradients; the steps of
  * the form's scope are summed, each with its least time over the runs. As many of them as the graph without
- * gradients has are forward, the rest, with what is computed again, backward. A size is skipped, with the
- * estimate, if at the rate of the size before it would take too long, or if it does not fit into half of the
- * device's memory. Exponents are slopes of log(time) over log(n), least squares.
+ * gradients has are forward, the rest, with what is computed again, backward. Of both, the attention itself
+ * (softmax, Taylor or triangle op; of triangle-multiply the product over the pivots) is told apart from what
+ * is around it: norms, projections, gates. A size is skipped, with the estimate, if at the rate of the size
+ * before it would take too long, or if it does not fit into half of the device's memory. Exponents are slopes
+ * of log(time) over log(n), least squares.
  */
 #include <math.h>
 #include <stdio.h>
@@ -19,13 +21,15 @@ static const char *const form_names[] = {
 #undef FORM_NAME
 };
 
-#define FORM_SCOPE "layers.0/1.0"
+#define FORM_SCOPE  "layers.0/1.0"
+#define PIVOT_SCOPE "/pivots" /* of triangle-multiply's product */
 enum { SMALLEST = 16, MOST_SIZES = 16 };
 
 /* Forward or backward of one form and size. */
 typedef struct pass {
     double seconds, flops, bytes;
-    double workspace; /* of the whole model; backward: forward and backward */
+    double core_seconds, core_flops; /* of the attention itself */
+    double workspace;                /* of the whole model; backward: forward and backward */
 } pass;
 
 typedef struct size_row {
@@ -48,6 +52,18 @@ static bool in_form(const quartic_step_info *info) {
     const size_t length = strlen(FORM_SCOPE);
     return strncmp(info->label, FORM_SCOPE, length) == 0 &&
            (info->label[length] == 0 || info->label[length] == '/');
+}
+
+static bool starts_with(const char *text, const char *beginning) {
+    return strncmp(text, beginning, strlen(beginning)) == 0;
+}
+
+/* Whether a step is the attention itself, forward or adjoint. */
+static bool is_core(const quartic_step_info *info) {
+    const size_t length = strlen(info->label), scope = strlen(PIVOT_SCOPE);
+    return starts_with(info->op, "taylor_attention") || starts_with(info->op, "edge_softmax_attention") ||
+           starts_with(info->op, "triangle_attention") ||
+           (length >= scope && strcmp(info->label + length - scope, PIVOT_SCOPE) == 0);
 }
 
 /* Steps of the form in the graph without gradients. */
@@ -91,6 +107,9 @@ static quartic_status time_form(const bench *bench, quartic_model *model, size_r
         part->seconds += least[step];
         part->flops += info.flops;
         part->bytes += info.bytes;
+        if (!is_core(&info)) continue;
+        part->core_seconds += least[step];
+        part->core_flops += info.flops;
     }
     free(least);
     quartic_program_destroy(program);
@@ -127,22 +146,32 @@ static quartic_status run_size(const bench *bench, quartic_model *model, const s
     return time_form(bench, model, row);
 }
 
+static json_t *pass_json(const bench *bench, const pass *part) {
+    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "seconds", part->seconds, "flops",
+                     part->flops, "bytes", part->bytes, "share_of_product",
+                     part->flops / part->seconds / bench->product_flops, "attention_seconds",
+                     part->core_seconds, "attention_flops", part->core_flops, "attention_share_of_product",
+                     part->core_flops / part->core_seconds / bench->product_flops, "attention_over_rest",
+                     part->core_seconds / (part->seconds - part->core_seconds));
+}
+
+static void print_pass(const bench *bench, const pass *part) {
+    char flops[TOOL_NUMBER_BYTES];
+    printf("  %10.3f ms %8sFLOP %5.1f%% %10.3f ms %5.1f%% %6.2f", 1e3 * part->seconds,
+           tool_count_text(part->flops, flops), 100 * part->flops / part->seconds / bench->product_flops,
+           1e3 * part->core_seconds, 100 * part->core_flops / part->core_seconds / bench->product_flops,
+           part->core_seconds / (part->seconds - part->core_seconds));
+}
+
 static void show_row(const bench *bench, const size_row *row, json_t *sizes) {
-    const double forward_rate = row->forward.flops / row->forward.seconds,
-                 backward_rate = row->backward.flops / row->backward.seconds;
     const bool ran = row->why_skipped[0] == 0;
     if (bench->settings->json) {
         json_t *entry =
             json_pack("{s:i, s:f, s:f}", "n", (int)row->n, "forward_workspace_bytes", row->forward.workspace,
                       "training_workspace_bytes", row->backward.workspace);
         if (ran)
-            json_object_update_new(
-                entry, json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "forward_bytes",
-                                 row->forward.bytes, "backward_bytes", row->backward.bytes, "forward_seconds",
-                                 row->forward.seconds, "backward_seconds", row->backward.seconds,
-                                 "forward_flops", row->forward.flops, "backward_flops", row->backward.flops,
-                                 "forward_share_of_product", forward_rate / bench->product_flops,
-                                 "backward_share_of_product", backward_rate / bench->product_flops));
+            json_object_update_new(entry, json_pack("{s:o, s:o}", "forward", pass_json(bench, &row->forward),
+                                                    "backward", pass_json(bench, &row->backward)));
         else
             json_object_update_new(entry, json_pack("{s:s, s:f}", "why_skipped", row->why_skipped,
                                                     "estimated_seconds", row->estimate));
@@ -153,13 +182,12 @@ static void show_row(const bench *bench, const size_row *row, json_t *sizes) {
         printf("  %4u  skipped: %s\n", row->n, row->why_skipped);
         return;
     }
-    char text[4][TOOL_NUMBER_BYTES];
-    printf("  %4u %10.3f ms %8sFLOP %5.1f%%  %10.3f ms %8sFLOP %5.1f%%  %10s %10s\n", row->n,
-           1e3 * row->forward.seconds, tool_count_text(row->forward.flops, text[0]),
-           100 * forward_rate / bench->product_flops, 1e3 * row->backward.seconds,
-           tool_count_text(row->backward.flops, text[1]), 100 * backward_rate / bench->product_flops,
-           tool_bytes_text(row->forward.workspace, text[2]),
-           tool_bytes_text(row->backward.workspace, text[3]));
+    char text[2][TOOL_NUMBER_BYTES];
+    printf("  %4u", row->n);
+    print_pass(bench, &row->forward);
+    print_pass(bench, &row->backward);
+    printf("  %10s %10s\n", tool_bytes_text(row->forward.workspace, text[0]),
+           tool_bytes_text(row->backward.workspace, text[1]));
     fflush(stdout);
 }
 
@@ -220,11 +248,14 @@ quartic_status bench_edges(bench *bench) {
     json_object_set_new(bench->report, "matrix_product_flops_per_second", json_real(bench->product_flops));
     if (!settings->json)
         printf("edge attention by form on %s: batch %u, dim_edges %u, default heads, least of %u runs;\n"
-               "shares are of a large matrix product's %.1f GFLOP/s; workspaces are those of the two layers "
+               "work: estimated operations; share: of a large matrix product's %.1f GFLOP/s; attention: "
+               "without\n"
+               "its norms, projections and gates, over which x is the ratio; workspaces: of the two layers "
                "around\n"
-               "  %4s %13s %12s %6s  %13s %12s %6s  %10s %10s\n",
+               "  %4s  %13s %12s %6s %13s %6s %6s  %13s %12s %6s %13s %6s %6s  %10s %10s\n",
                info.name, settings->batch, settings->dim_edges, settings->repeat, 1e-9 * bench->product_flops,
-               "n", "forward", "work", "share", "backward", "work", "share", "workspace", "training");
+               "n", "forward", "work", "share", "attention", "share", "x", "backward", "work", "share",
+               "attention", "share", "x", "workspace", "training");
     json_t *forms = json_array();
     for (uint32_t form = QUARTIC_EDGE_ATTENTION_AXIAL;
          form < QUARTIC_EDGE_ATTENTION_NONE && status == QUARTIC_OK; ++form)
