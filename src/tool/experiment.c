@@ -11,26 +11,38 @@
 
 typedef struct experiment_settings {
     const char *out, *device, *only;
-    uint32_t quick, steps, seeds, batch, graphs, limit, check, no_map;
+    uint32_t quick, steps, seeds, batch, graphs, limit, check, no_map, sizes, rates;
     float rate;
     uint64_t seed;
 } experiment_settings;
 
-static const experiment_settings defaults = {
-    .out = "experiment", .steps = 400, .seeds = 3, .batch = 16, .graphs = 4096, .limit = 120, .rate = 3e-3f};
+static const experiment_settings defaults = {.out = "experiment",
+                                             .steps = 400,
+                                             .seeds = 3,
+                                             .batch = 16,
+                                             .graphs = 4096,
+                                             .limit = 120,
+                                             .sizes = CONTEST_MOST_SIZES,
+                                             .rates = CONTEST_MOST_RATES,
+                                             .rate = 3e-3f};
 
 static const arg_option options[] = {
     {"out", "FOLDER", ARG_TEXT, offsetof(experiment_settings, out), 0, 0,
      "where results.csv, report.md and the pictures go; made if missing"},
     TOOL_DEVICE_OPTION(experiment_settings),
     {"quick", NULL, ARG_FLAG, offsetof(experiment_settings, quick), 0, 0,
-     "one size and one learning rate of each baseline, forms without identifiers only"},
+     "one size and one learning rate of each baseline, no ablated ones, forms without identifiers only"},
+    {"sizes", "N", ARG_UINT32, offsetof(experiment_settings, sizes), 1, CONTEST_MOST_SIZES,
+     "sizes of each baseline: 1: 2 layers and as many parameters as the largest form; 2: also 4 layers and "
+     "four "
+     "times as many; 3: also 6 layers and as many"},
+    {"rates", "N", ARG_UINT32, offsetof(experiment_settings, rates), 1, CONTEST_MOST_RATES,
+     "learning rates of which a baseline takes the best: --rate, a third of it, three times as much"},
     {"steps", "N", ARG_UINT32, offsetof(experiment_settings, steps), 1, 1e6,
      "training steps of a form; baselines get four times as many"},
     {"seeds", "N", ARG_UINT32, offsetof(experiment_settings, seeds), 1, 100, "runs of each contestant"},
     {"batch", "N", ARG_UINT32, offsetof(experiment_settings, batch), 1, 64, "graphs of a step"},
-    {"rate", "X", ARG_FLOAT, offsetof(experiment_settings, rate), 1e-6, 1,
-     "learning rate; baselines take the best of it, a third and three times as much, unless --quick"},
+    {"rate", "X", ARG_FLOAT, offsetof(experiment_settings, rate), 1e-6, 1, "learning rate of the forms"},
     {"graphs", "N", ARG_UINT32, offsetof(experiment_settings, graphs), 64, 1e6, "graphs to train on"},
     {"seed", "N", ARG_UINT64, offsetof(experiment_settings, seed), 0, 1.8446744073709552e19,
      "of the graphs and of the identifiers"},
@@ -68,6 +80,8 @@ static bool run_task(const invocation *call, const experiment_task *task, quarti
                                     .evaluations = EVALUATIONS,
                                     .limit = settings->limit,
                                     .quick = settings->quick,
+                                    .sizes = settings->quick ? 1 : settings->sizes,
+                                    .rates = settings->quick ? 1 : settings->rates,
                                     .rate = settings->rate,
                                     .seed = settings->seed,
                                     .only = settings->only}};

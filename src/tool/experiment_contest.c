@@ -86,7 +86,7 @@ static contestant *add(contest *contest, const char *form, bool baseline, bool i
                         .depth = depth,
                         .size = size,
                         .steps = contest->settings.steps * (baseline ? BASELINE_STEPS : 1),
-                        .rate_count = baseline && !contest->settings.quick ? CONTEST_MOST_RATES : 1};
+                        .rate_count = baseline ? contest->settings.rates : 1};
     for (uint32_t k = 0; k < CONTEST_MOST_RATES; ++k)
         who->rates[k] = contest->settings.rate * rate_factors[k];
     if (size == 0)
@@ -116,29 +116,25 @@ static bool join(contest *contest, contestant *who, uint64_t least) {
 static bool list_contestants(contest *contest) {
     const bool given =
         contest->task->edge_types > 0; /* else cards tell the nodes apart, and no edge is hidden */
-    const bool quick = contest->settings.quick;
+    const contest_settings *settings = &contest->settings;
     uint64_t largest = 0;
     const char *form;
-    for (uint32_t ids = 0; ids <= (given && !quick); ++ids)
+    for (uint32_t ids = 0; ids <= (given && !settings->quick); ++ids)
         for (uint32_t k = 0; (form = contest_form(k)) != NULL; ++k) {
             contestant *who = add(contest, form, false, ids, DEPTH, 0);
             if (!join(contest, who, 0)) return false;
             if (who != NULL && who->parameters > largest) largest = who->parameters;
         }
-    static const struct {
-        uint32_t depth, size;
-        bool quick, relational;
-    } sizes[] = {{2, 1, true, true}, {6, 1, false, false}, {4, 4, false, true}};
+    static const struct { uint32_t depth, size; } sizes[CONTEST_MOST_SIZES] = {{2, 1}, {4, 4}, {6, 1}};
     static const char *const kinds[] = {"static", "none", "relational", "ablated"};
-    enum { STATIC, NONE, RELATIONAL, ABLATED, KINDS };
+    enum { ABLATED = 3, KINDS };
     for (uint32_t kind = 0; kind < KINDS; ++kind)
         for (uint32_t ids = 0; ids <= given; ++ids)
-            for (uint32_t k = 0; k < sizeof sizes / sizeof sizes[0]; ++k) {
+            for (uint32_t k = 0; k < settings->sizes; ++k) {
                 /* Without edges there is nothing to learn, at any size; without identifiers there is proof.
                  */
-                if (kind == ABLATED && (!given || quick || k != 0)) continue;
-                if (kind == RELATIONAL && !sizes[k].relational) continue;
-                if ((quick && !sizes[k].quick) || (given && !ids && k != 0)) continue;
+                if (kind == ABLATED && (!given || settings->quick || k != 0)) continue;
+                if (given && !ids && k != 0) continue;
                 if (!join(contest, add(contest, kinds[kind], true, ids, sizes[k].depth, sizes[k].size),
                           largest * sizes[k].size))
                     return false;

@@ -15,7 +15,7 @@
 #include "quartic/data.h"
 #include "tool/experiment_tasks.h"
 
-enum { CONTEST_NAME_BYTES = 64, CONTEST_MOST = 64, CONTEST_MOST_RATES = 3 };
+enum { CONTEST_NAME_BYTES = 64, CONTEST_MOST = 64, CONTEST_MOST_RATES = 3, CONTEST_MOST_SIZES = 3 };
 
 typedef struct contestant {
     char name[CONTEST_NAME_BYTES];
@@ -52,9 +52,10 @@ typedef struct contest_run {
 
 typedef struct contest_settings {
     uint32_t steps, batch, seeds, train_graphs, evaluations;
-    float rate;   /* of the forms */
-    double limit; /* seconds of a run, 0: none */
-    bool quick;   /* fewer baselines, one rate */
+    float rate;            /* of the forms */
+    double limit;          /* seconds of a run, 0: none */
+    bool quick;            /* forms without identifiers only, no ablated baseline */
+    uint32_t sizes, rates; /* of each baseline, 1 to CONTEST_MOST_SIZES and CONTEST_MOST_RATES */
     uint64_t seed;
     const char *only; /* the contestant of this form alone; NULL: all */
 } contest_settings;
