@@ -11,7 +11,7 @@
 
 typedef struct experiment_settings {
     const char *out, *device, *only;
-    uint32_t quick, steps, seeds, batch, graphs, limit, check, no_map, sizes, rates;
+    uint32_t quick, steps, seeds, batch, graphs, limit, check, no_map, sizes, rates, evaluations;
     float rate;
     uint64_t seed;
 } experiment_settings;
@@ -22,6 +22,7 @@ static const experiment_settings defaults = {.out = "experiment",
                                              .batch = 16,
                                              .graphs = 4096,
                                              .limit = 120,
+                                             .evaluations = 20,
                                              .sizes = CONTEST_MOST_SIZES,
                                              .rates = CONTEST_MOST_RATES,
                                              .rate = 3e-3f};
@@ -43,6 +44,8 @@ static const arg_option options[] = {
     {"seeds", "N", ARG_UINT32, offsetof(experiment_settings, seeds), 1, 100, "runs of each contestant"},
     {"batch", "N", ARG_UINT32, offsetof(experiment_settings, batch), 1, 64, "graphs of a step"},
     {"rate", "X", ARG_FLOAT, offsetof(experiment_settings, rate), 1e-6, 1, "learning rate of the forms"},
+    {"evaluations", "N", ARG_UINT32, offsetof(experiment_settings, evaluations), 1, 1000,
+     "how often a run is tested, at equal distances"},
     {"graphs", "N", ARG_UINT32, offsetof(experiment_settings, graphs), 64, 1e6, "graphs to train on"},
     {"seed", "N", ARG_UINT64, offsetof(experiment_settings, seed), 0, 1.8446744073709552e19,
      "of the graphs and of the identifiers"},
@@ -55,8 +58,6 @@ static const arg_option options[] = {
     {"no-map", NULL, ARG_FLAG, offsetof(experiment_settings, no_map), 0, 0,
      "leave out the picture of a learnt edge attention"},
 };
-
-enum { EVALUATIONS = 20 };
 
 static bool known_form(const char *name) {
     const char *form;
@@ -77,7 +78,7 @@ static bool run_task(const invocation *call, const experiment_task *task, quarti
                                     .batch = settings->batch,
                                     .seeds = settings->seeds,
                                     .train_graphs = settings->graphs,
-                                    .evaluations = EVALUATIONS,
+                                    .evaluations = settings->evaluations,
                                     .limit = settings->limit,
                                     .quick = settings->quick,
                                     .sizes = settings->quick ? 1 : settings->sizes,
