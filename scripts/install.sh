@@ -3,7 +3,7 @@
 set -euo pipefail
 packages=(build-essential cmake ninja-build pkg-config libcmocka-dev libjansson-dev libopenblas-dev libvulkan-dev
     libvulkan-volk-dev libvulkan1 glslc glslang-tools spirv-tools vulkan-validationlayers mesa-vulkan-drivers
-    libcairo2-dev python3-minimal)
+    libcairo2-dev python3-minimal clang-format)
 missing=()
 for package in "${packages[@]}"; do
     [ "$(dpkg-query -W -f='${Status}' "$package" 2>/dev/null)" = "install ok installed" ] || missing+=("$package")

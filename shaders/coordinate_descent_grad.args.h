@@ -1,4 +1,5 @@
-/* coordinate_descent_grad.args.h: scores, g and result (b, m), steps (b, iterations); mask see lib/routing.glsl. */
+/* coordinate_descent_grad.args.h: scores, g and result (b, m), steps (b, iterations); mask see
+ * lib/routing.glsl. */
 #include "lib/args.h"
 QUARTIC_ARGS(coordinate_descent_grad, QUARTIC_FLOATS scores; QUARTIC_INTS mask; QUARTIC_FLOATS steps;
              QUARTIC_FLOATS g; QUARTIC_FLOATS result; uint32_t rows; uint32_t m; uint32_t extent;

@@ -1,5 +1,5 @@
-/* edge_softmax.args.h: strides of batch, token, head and component in elements; result (b, m, h, d) and lse (b, m, h) are
- * contiguous; sight: lib/edge_sight.glsl. */
+/* edge_softmax.args.h: strides of batch, token, head and component in elements; result (b, m, h, d) and lse
+ * (b, m, h) are contiguous; sight: lib/edge_sight.glsl. */
 #include "lib/args.h"
 QUARTIC_ARGS(edge_softmax, QUARTIC_FLOATS q; QUARTIC_FLOATS k; QUARTIC_FLOATS v; QUARTIC_INTS sight;
              QUARTIC_FLOATS result; QUARTIC_FLOATS lse; int32_t q_strides[4]; int32_t k_strides[4];

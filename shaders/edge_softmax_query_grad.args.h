@@ -1,6 +1,7 @@
-/* edge_softmax_query_grad.args.h: strides of batch, token, head and component; g, dq (b, m, h, d) and terms (b, m, h, 2) are
- * contiguous. */
+/* edge_softmax_query_grad.args.h: strides of batch, token, head and component; g, dq (b, m, h, d) and terms
+ * (b, m, h, 2) are contiguous. */
 #include "lib/args.h"
-QUARTIC_ARGS(edge_softmax_query_grad, QUARTIC_FLOATS q; QUARTIC_FLOATS k; QUARTIC_FLOATS v; QUARTIC_INTS sight;
-             QUARTIC_FLOATS g; QUARTIC_FLOATS terms; QUARTIC_FLOATS dq; int32_t q_strides[4]; int32_t k_strides[4];
-             int32_t v_strides[4]; uint32_t tokens; uint32_t heads; uint32_t units;)
+QUARTIC_ARGS(edge_softmax_query_grad, QUARTIC_FLOATS q; QUARTIC_FLOATS k; QUARTIC_FLOATS v;
+             QUARTIC_INTS sight; QUARTIC_FLOATS g; QUARTIC_FLOATS terms; QUARTIC_FLOATS dq;
+             int32_t q_strides[4]; int32_t k_strides[4]; int32_t v_strides[4]; uint32_t tokens;
+             uint32_t heads; uint32_t units;)

@@ -1,4 +1,4 @@
-/* gather_rows.args.h: x (b, m, width), indices (b, k) to result (b, k, width); count: elements of the result. */
+/* gather_rows.args.h: x (b, m, width), indices (b, k) to result (b, k, width) of `count` elements. */
 #include "lib/args.h"
 QUARTIC_ARGS(gather_rows, QUARTIC_FLOATS x; QUARTIC_INTS indices; QUARTIC_FLOATS result; uint32_t count;
              uint32_t m; uint32_t k; uint32_t width;)

@@ -1,5 +1,6 @@
-/* norm_grad.args.h: dx (rows, width) from x, dy (rows, width); partial (groups, 1 or 2, width): each workgroup's
- * sums over its rows_per_group rows of dy * xhat, then of dy. */
+/* norm_grad.args.h: dx (rows, width) from x, dy (rows, width); partial (groups, 1 or 2, width): each
+ * workgroup's sums over its rows_per_group rows of dy * xhat, then of dy. */
 #include "lib/args.h"
 QUARTIC_ARGS(norm_grad, QUARTIC_FLOATS x; QUARTIC_FLOATS dy; QUARTIC_FLOATS scale; QUARTIC_FLOATS dx;
-             QUARTIC_FLOATS partial; uint32_t rows; uint32_t width; uint32_t rows_per_group; float eps; float offset;)
+             QUARTIC_FLOATS partial; uint32_t rows; uint32_t width; uint32_t rows_per_group; float eps;
+             float offset;)

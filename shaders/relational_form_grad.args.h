@@ -1,5 +1,5 @@
-/* relational_form_grad.args.h: parts (splits, h, De, De) of sum over edges of ds e e^T; each split takes `rows` of the
- * b n n edges. */
+/* relational_form_grad.args.h: parts (splits, h, De, De) of sum over edges of ds e e^T; each split takes
+ * `rows` of the b n n edges. */
 #include "lib/args.h"
 QUARTIC_ARGS(relational_form_grad, QUARTIC_FLOATS e; QUARTIC_FLOATS ds; QUARTIC_FLOATS parts; uint32_t heads;
              uint32_t pairs; uint32_t edges; uint32_t rows; uint32_t groups;)

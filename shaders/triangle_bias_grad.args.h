@@ -1,6 +1,6 @@
-/* triangle_bias_grad.args.h: partial (splits, b, n, n, heads): sums of ds over parts of the first nodes, `firsts` each;
- * strides of l and p in nodes. q, k, v, g packed (unit, first, p or l); terms packed (unit, first, p); bias packed
- * (unit, l, p). */
+/* triangle_bias_grad.args.h: partial (splits, b, n, n, heads): sums of ds over parts of the first nodes,
+ * `firsts` each; strides of l and p in nodes. q, k, v, g packed (unit, first, p or l); terms packed (unit,
+ * first, p); bias packed (unit, l, p). */
 #include "lib/args.h"
 QUARTIC_ARGS(triangle_bias_grad, QUARTIC_FLOATS q; QUARTIC_FLOATS k; QUARTIC_FLOATS v; QUARTIC_FLOATS g;
              QUARTIC_FLOATS terms; QUARTIC_FLOATS bias; QUARTIC_INTS mask; QUARTIC_FLOATS partial; uint32_t n;

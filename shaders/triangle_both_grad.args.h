@@ -1,6 +1,7 @@
 /* triangle_both_grad.args.h: dx (own, l) = dx_factor * sum over the other node of ds * y and dxv = sum of
- * A * g * yv, for x = q or k. x, xv packed (unit, own, l); y, yv packed (unit, other, l); g, terms packed (unit, i, j),
- * their strides of own and other in rows; dx, dxv contiguous, their strides of own and l in elements. */
+ * A * g * yv, for x = q or k. x, xv packed (unit, own, l); y, yv packed (unit, other, l); g, terms packed
+ * (unit, i, j), their strides of own and other in rows; dx, dxv contiguous, their strides of own and l in
+ * elements. */
 #include "lib/args.h"
 QUARTIC_ARGS(triangle_both_grad, QUARTIC_FLOATS x; QUARTIC_FLOATS xv; QUARTIC_FLOATS y; QUARTIC_FLOATS yv;
              QUARTIC_FLOATS g; QUARTIC_FLOATS terms; QUARTIC_INTS mask; QUARTIC_FLOATS dx; QUARTIC_FLOATS dxv;

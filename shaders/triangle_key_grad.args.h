@@ -1,6 +1,7 @@
-/* triangle_key_grad.args.h: dk, dv of edges (first, l), contiguous as in triangle_rows.args.h. q, k, v, g packed (unit,
- * first, p or l); terms packed (unit, first, p); bias packed (unit, p, l). */
+/* triangle_key_grad.args.h: dk, dv of edges (first, l), contiguous as in triangle_rows.args.h. q, k, v, g
+ * packed (unit, first, p or l); terms packed (unit, first, p); bias packed (unit, p, l). */
 #include "lib/args.h"
 QUARTIC_ARGS(triangle_key_grad, QUARTIC_FLOATS q; QUARTIC_FLOATS k; QUARTIC_FLOATS v; QUARTIC_FLOATS g;
-             QUARTIC_FLOATS terms; QUARTIC_FLOATS bias; QUARTIC_INTS mask; QUARTIC_FLOATS dk; QUARTIC_FLOATS dv;
-             uint32_t n; uint32_t heads; uint32_t width; uint32_t units; uint32_t edge_first; uint32_t edge_second;)
+             QUARTIC_FLOATS terms; QUARTIC_FLOATS bias; QUARTIC_INTS mask; QUARTIC_FLOATS dk;
+             QUARTIC_FLOATS dv; uint32_t n; uint32_t heads; uint32_t width; uint32_t units;
+             uint32_t edge_first; uint32_t edge_second;)

@@ -1,5 +1,5 @@
-/* triangle_query_grad.args.h: dq of edges (first, p), contiguous as in triangle_rows.args.h. q, k, v, g packed (unit,
- * first, p or l); terms packed (unit, first, p); bias packed (unit, l, p). */
+/* triangle_query_grad.args.h: dq of edges (first, p), contiguous as in triangle_rows.args.h. q, k, v, g
+ * packed (unit, first, p or l); terms packed (unit, first, p); bias packed (unit, l, p). */
 #include "lib/args.h"
 QUARTIC_ARGS(triangle_query_grad, QUARTIC_FLOATS q; QUARTIC_FLOATS k; QUARTIC_FLOATS v; QUARTIC_FLOATS g;
              QUARTIC_FLOATS terms; QUARTIC_FLOATS bias; QUARTIC_INTS mask; QUARTIC_FLOATS dq; uint32_t n;

@@ -42,12 +42,18 @@ extern "C" {
  * axial for quartic, none for relational; axial: along rows and columns; taylor: all n^2 edges, by the series
  * of exp; full: all n^2 edges, by softmax; routed: the num_routed edges that the nodes look at most;
  * triangle*: the two other edges of every triangle; none. */
+/* clang-format off */
 #define QUARTIC_EDGE_ATTENTION_LIST(X)                                                                       \
     X(DEFAULT, "default")                                                                                    \
     X(AXIAL, "axial")                                                                                        \
-    X(TAYLOR, "taylor") X(FULL, "full") X(ROUTED, "routed") X(TRIANGLE, "triangle")                          \
-        X(TRIANGLE_START_END, "triangle-start-end") X(TRIANGLE_MULTIPLY, "triangle-multiply")                \
-            X(NONE, "none")
+    X(TAYLOR, "taylor")                                                                                      \
+    X(FULL, "full")                                                                                          \
+    X(ROUTED, "routed")                                                                                      \
+    X(TRIANGLE, "triangle")                                                                                  \
+    X(TRIANGLE_START_END, "triangle-start-end")                                                              \
+    X(TRIANGLE_MULTIPLY, "triangle-multiply")                                                                \
+    X(NONE, "none")
+/* clang-format on */
 
 /* The passes of triangle-multiply; all: through, outgoing, incoming, in this order. */
 #define QUARTIC_TRIANGLE_PASSES_LIST(X)                                                                      \

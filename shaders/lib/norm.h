@@ -3,16 +3,16 @@
 #define QUARTIC_SHADERS_LIB_NORM_H
 
 /* Which norm: the factor by which a row's centred elements are multiplied differs. */
-#define QUARTIC_NORM_RMS 0   /* 1 / sqrt(mean of squares + eps) */
-#define QUARTIC_NORM_L2 1    /* sqrt(D) / max(length, least length) */
+#define QUARTIC_NORM_RMS   0 /* 1 / sqrt(mean of squares + eps) */
+#define QUARTIC_NORM_L2    1 /* sqrt(D) / max(length, least length) */
 #define QUARTIC_NORM_LAYER 2 /* as rms, after the mean was subtracted */
 
 /* A vector shorter than this counts as this long (torch.nn.functional.normalize). */
 #define QUARTIC_NORM_LEAST_LENGTH 1e-12
 
 /* Bits of the wanted gradients, in the order of the adjoint's outputs. */
-#define QUARTIC_NORM_WANT_X 1
+#define QUARTIC_NORM_WANT_X     1
 #define QUARTIC_NORM_WANT_SCALE 2
-#define QUARTIC_NORM_WANT_BIAS 4
+#define QUARTIC_NORM_WANT_BIAS  4
 
 #endif

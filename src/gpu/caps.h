@@ -2,7 +2,8 @@
  *
  * quartic_gpu_facts_read fills the facts from the driver; quartic_gpu_caps_from only looks at the facts and
  * at a list of kill switches (the environment's QUARTIC_DISABLE, words separated by commas), so it is tested
- * with made-up devices. The words: float16 (or f16), coopmat, shuffle, timestamps, mapping; and cache, see cache.c.
+ * with made-up devices. The words: float16 (or f16), coopmat, shuffle, timestamps, mapping; and cache, see
+ * cache.c.
  */
 #ifndef QUARTIC_GPU_CAPS_H
 #define QUARTIC_GPU_CAPS_H

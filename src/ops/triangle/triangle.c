@@ -12,7 +12,6 @@
 #include "ops/tape.h"
 #include "ops/triangle/problem.h"
 
-
 /* ---- shape rules ---- */
 
 /* A few rows of a wider head would not fit into the shared memory of a small device. */
