@@ -3,7 +3,7 @@
  * Hidden keys, and queries that see none, are left out when a unit's (head of a graph) operands are packed.
  * Queries go in blocks of 32, lanes of vectors; keys in blocks of 96: scores (keys, queries) = K Q^T, weights
  * with a running maximum, out += weights^T V; backward ds from scores and V G^T, then dq += ds^T K,
- * dk += ds Q, dv += p G. The products are those of matmul_kernel.h.
+ * dk += ds Q, dv += p G. The products are those of matmul_kernel.h, the exponentials those of flash.h.
  *
  * Forward, every block of queries is a task. Backward, the blocks of a unit are dealt to parts by shape
  * alone, and every part sums dk and dv of its own, which are added up in order. So the result does not depend
@@ -12,19 +12,17 @@
 #include <omp.h>
 #include <string.h>
 
-#include "fast/matmul_kernel.h"
+#include "fast/flash.h"
 #include "fast/parts.h"
 #include "lib/functions.h"
 #include "ops/edge_softmax/problem.h"
 
 enum {
-    QUERIES = 32,
+    QUERIES = QUARTIC_FLASH_LANES,
     KEYS = 96,           /* a multiple of the rows that a kernel computes at once */
     TASKS_WANTED = 32,   /* backward: enough parts for so many threads */
     FLOPS_OF_THREAD = 16 /* a light element of quartic_parts */
 };
-
-static const float lowest = -1e37f; /* the score of a hidden key */
 
 static size_t round_up(size_t count, size_t multiple) {
     return (count + multiple - 1) / multiple * multiple;
@@ -130,65 +128,28 @@ static void pack_rows(const unit *at, const float *operand, const quartic_edge_s
 /* columns (d, QUERIES) of rows (count, d); columns beyond count are zeros. */
 static void turn(const float *rows, uint32_t count, uint32_t d, float *columns) {
     if (count < QUERIES) memset(columns, 0, (size_t)d * QUERIES * sizeof *columns);
-    for (uint32_t i = 0; i < count; ++i)
-        for (uint32_t a = 0; a < d; ++a) columns[(size_t)a * QUERIES + i] = rows[(size_t)i * d + a];
+    quartic_flash_turn(rows, d, 1, count, d, 1.0f, columns);
 }
 
 /* result (rows, columns) = or += a b: a(i, k) at a + i a_row + k a_depth, b (depth, columns), all dense. */
 static void multiply(const job *job, bool add, int64_t rows, int64_t columns, int64_t depth, const float *a,
                      int64_t a_row, int64_t a_depth, const float *b, float *result) {
-    for (int64_t first = 0; first < columns; first += job->kernels->width) {
-        const int64_t left = columns - first;
-        const quartic_matmul_tile tile = {.rows = rows,
-                                          .columns = left < job->kernels->width ? left : job->kernels->width,
-                                          .k = depth,
-                                          .a = a,
-                                          .a_row = a_row,
-                                          .a_k = a_depth,
-                                          .b = b + first,
-                                          .b_k = columns,
-                                          .alpha = 1,
-                                          .add = add ? result + first : NULL,
-                                          .c = result + first,
-                                          .result_row = columns};
-        job->kernels->tile(&tile);
-    }
+    const quartic_matmul_tile product = {.rows = rows,
+                                         .columns = columns,
+                                         .k = depth,
+                                         .a = a,
+                                         .a_row = a_row,
+                                         .a_k = a_depth,
+                                         .b = b,
+                                         .b_k = columns,
+                                         .alpha = 1,
+                                         .add = add ? result : NULL,
+                                         .c = result,
+                                         .result_row = columns};
+    quartic_flash_multiply(job->kernels, product);
 }
 
 /* ---- forward ---- */
-
-/* Scores (count, QUERIES) of a block of keys become weights exp(score - top), 0 where hidden; top and total
- * (QUERIES) are brought up to date, and scale (QUERIES) is what earlier sums are to be multiplied by. */
-QUARTIC_CLONES static void weigh(uint32_t count, const int32_t *rows, const int32_t *limits, float *scores,
-                                 float *top, float *total, float *scale) {
-    float largest[QUERIES], sum[QUERIES];
-    memcpy(largest, top, sizeof largest);
-    for (uint32_t j = 0; j < count; ++j) {
-        const int32_t row = rows[j];
-        float *s = scores + (size_t)j * QUERIES;
-#pragma omp simd
-        for (uint32_t i = 0; i < QUERIES; ++i) {
-            s[i] = row <= limits[i] ? s[i] : lowest;
-            largest[i] = s[i] > largest[i] ? s[i] : largest[i];
-        }
-    }
-#pragma omp simd
-    for (uint32_t i = 0; i < QUERIES; ++i) {
-        scale[i] = approx_exp(top[i] - largest[i]);
-        sum[i] = total[i] * scale[i];
-        top[i] = largest[i];
-    }
-    for (uint32_t j = 0; j < count; ++j) {
-        float *s = scores + (size_t)j * QUERIES;
-#pragma omp simd
-        for (uint32_t i = 0; i < QUERIES; ++i) {
-            const float weight = approx_exp(s[i] - largest[i]);
-            s[i] = s[i] == lowest ? 0.0f : weight;
-            sum[i] += s[i];
-        }
-    }
-    memcpy(total, sum, sizeof sum);
-}
 
 /* out and lse of a block of queries from their sums. */
 static void finish(const unit *at, const int32_t *tokens, uint32_t count, const float *sums, const float *top,
@@ -229,7 +190,7 @@ static void forward_block(const unit *at, uint32_t first, float *scratch) {
     float top[QUERIES], total[QUERIES] = {0}, scale[QUERIES];
     int32_t limits[QUERIES];
     const int32_t greatest = read_limits(s->limits + first, count, limits);
-    for (uint32_t i = 0; i < QUERIES; ++i) top[i] = lowest;
+    for (uint32_t i = 0; i < QUERIES; ++i) top[i] = quartic_flash_lowest;
     memset(sums, 0, (size_t)QUERIES * d * sizeof *sums);
     pack_rows(at, job->run->inputs[QUARTIC_EDGE_Q].data, &job->problem.q, s->queries + first, count, rows);
     turn(rows, count, d, columns);
@@ -237,7 +198,7 @@ static void forward_block(const unit *at, uint32_t first, float *scratch) {
         if (s->least[key / KEYS] > greatest) continue;
         const uint32_t keys = at_most(s->key_count - key, KEYS);
         multiply(job, false, keys, QUERIES, d, at->keys + (size_t)key * d, d, 1, columns, scores);
-        weigh(keys, s->rows + key, limits, scores, top, total, scale);
+        quartic_flash_weigh(keys, s->rows + key, limits, scores, top, total, scale);
         for (uint32_t i = 0; i < QUERIES; ++i)
             for (uint32_t a = 0; a < d; ++a) sums[(size_t)i * d + a] *= scale[i];
         multiply(job, true, QUERIES, d, keys, scores, 1, QUERIES, at->values + (size_t)key * d, sums);
@@ -246,22 +207,6 @@ static void forward_block(const unit *at, uint32_t first, float *scratch) {
 }
 
 /* ---- backward ---- */
-
-/* From scores and products g . v (count, QUERIES): p = exp(score - lse), 0 where hidden, and ds = p (g . v -
- * delta), in their places. */
-QUARTIC_CLONES static void slopes(uint32_t count, const int32_t *rows, const int32_t *limits,
-                                  const float *lse, const float *delta, float *scores, float *products) {
-    for (uint32_t j = 0; j < count; ++j) {
-        const int32_t row = rows[j];
-        float *s = scores + (size_t)j * QUERIES, *dp = products + (size_t)j * QUERIES;
-#pragma omp simd
-        for (uint32_t i = 0; i < QUERIES; ++i) {
-            const float p = approx_exp(s[i] - lse[i]);
-            s[i] = row <= limits[i] ? p : 0.0f;
-            dp[i] = s[i] * (dp[i] - delta[i]);
-        }
-    }
-}
 
 /* lse and delta = g . out of a block of queries. */
 static void read_terms(const unit *at, const int32_t *tokens, uint32_t count, const float *g_rows, float *lse,
@@ -311,7 +256,7 @@ static void backward_block(const unit *at, uint32_t first, float *dk, float *dv,
         const size_t at_key = (size_t)key * d;
         multiply(job, false, keys, QUERIES, d, at->keys + at_key, d, 1, q_columns, scores);
         multiply(job, false, keys, QUERIES, d, at->values + at_key, d, 1, g_columns, products);
-        slopes(keys, s->rows + key, limits, lse, delta, scores, products);
+        quartic_flash_slopes(keys, s->rows + key, limits, 0, lse, delta, scores, products);
         multiply(job, true, QUERIES, d, keys, products, 1, QUERIES, at->keys + at_key, dq);
         multiply(job, true, keys, d, QUERIES, products, QUERIES, 1, q, dk + at_key);
         multiply(job, true, keys, d, QUERIES, scores, QUERIES, 1, g, dv + at_key);
