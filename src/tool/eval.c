@@ -153,12 +153,7 @@ static int run_model(const invocation *call, quartic_model *model) {
 
 static int run(const invocation *call) {
     const eval_settings *settings = call->settings;
-    quartic_device *device = tool_open_device(call->command, settings->device);
-    quartic_model *model = device == NULL ? NULL : tool_open_model(call->command, device, call->operands[0]);
-    int code = model == NULL ? EXIT_FAILED : run_model(call, model);
-    quartic_model_destroy(model);
-    quartic_device_destroy(device);
-    return code;
+    return tool_with_model(call, settings->device, run_model);
 }
 
 const command command_eval = {
@@ -167,11 +162,9 @@ const command command_eval = {
     .summary = "measure a model's loss on a text or on graphs",
     .details =
         "MODEL is a run's folder, a checkpoint or a model file. DATA is a text, or graphs with targets "
-        "(*.safetensors, see "
-        "docs/data.md): then the share of right classes is printed, too. A text is cut into windows, and "
-        "each byte "
-        "is "
-        "predicted from those before it in its window. Prints the entropy of single bytes beside the loss.",
+        "(*.safetensors, see docs/data.md): then the share of right classes is printed, too. A text is cut "
+        "into windows, and each byte is predicted from those before it in its window. Prints the entropy of "
+        "single bytes beside the loss.",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .least_operands = 2,

@@ -25,6 +25,16 @@ quartic_model *tool_open_model(const command *command, quartic_device *device, c
     return NULL;
 }
 
+int tool_with_model(const invocation *call, const char *device_name,
+                    int (*run_model)(const invocation *call, quartic_model *model)) {
+    quartic_device *device = tool_open_device(call->command, device_name);
+    quartic_model *model = device == NULL ? NULL : tool_open_model(call->command, device, call->operands[0]);
+    int code = model == NULL ? EXIT_FAILED : run_model(call, model);
+    quartic_model_destroy(model);
+    quartic_device_destroy(device);
+    return code;
+}
+
 quartic_model *tool_make_model(const command *command, quartic_device *device, const char *path) {
     quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
     quartic_model *model = NULL;

@@ -15,6 +15,10 @@ bool tool_is_config(const char *path);
 /* Opens the model of a checkpoint, model file or run folder. On failure prints why and returns NULL. */
 quartic_model *tool_open_model(const command *command, quartic_device *device, const char *path);
 
+/* Opens the device and on it the model that the first operand names, runs, and closes both. The exit code. */
+int tool_with_model(const invocation *call, const char *device_name,
+                    int (*run_model)(const invocation *call, quartic_model *model));
+
 /* Makes a model from a JSON configuration, with random weights. On failure prints why and returns NULL. */
 quartic_model *tool_make_model(const command *command, quartic_device *device, const char *path);
 

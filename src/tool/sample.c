@@ -30,7 +30,7 @@ static const arg_option options[] = {
      "above 1 more random, below 1 less, 0 always the likeliest"},
     {"top-k", "N", ARG_UINT32, offsetof(sample_settings, top_k), 0, 256,
      "choose among the N likeliest bytes only; 0: all"},
-    {"seed", "N", ARG_UINT64, offsetof(sample_settings, seed), 0, 1.8446744073709552e19, "of the choices"},
+    TOOL_SEED_OPTION(sample_settings, seed, "of the choices"),
     {"context", "N", ARG_UINT32, offsetof(sample_settings, context), 1, 65536,
      "bytes that the model looks back on (default: what it was trained on)"},
     {"attention", "FILE.png", ARG_TEXT, offsetof(sample_settings, attention), 0, 0,
@@ -215,12 +215,7 @@ static int run_model(const invocation *call, quartic_model *model) {
 
 static int run(const invocation *call) {
     const sample_settings *settings = call->settings;
-    quartic_device *device = tool_open_device(call->command, settings->device);
-    quartic_model *model = device == NULL ? NULL : tool_open_model(call->command, device, call->operands[0]);
-    int code = model == NULL ? EXIT_FAILED : run_model(call, model);
-    quartic_model_destroy(model);
-    quartic_device_destroy(device);
-    return code;
+    return tool_with_model(call, settings->device, run_model);
 }
 
 const command command_sample = {

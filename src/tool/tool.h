@@ -40,6 +40,9 @@ void tool_warn(const command *command, const char *format, ...) __attribute__((f
         "device", "NAME", ARG_TEXT, offsetof(settings, device), 0, 0,                                        \
             "where to run: auto, cpu, reference, vulkan, or a Vulkan device by index or part of its name"    \
     }
+/* Any 64-bit number. */
+#define TOOL_SEED_OPTION(settings, member, meaning)                                                          \
+    { "seed", "N", ARG_UINT64, offsetof(settings, member), 0, 1.8446744073709552e19, meaning }
 #define TOOL_JSON_OPTION(settings)                                                                           \
     { "json", NULL, ARG_FLAG, offsetof(settings, json), 0, 0, "print JSON for programs" }
 

@@ -53,8 +53,7 @@ static const arg_option options[] = {
      "stop and save after that time, as Ctrl-C would"},
     {"save-every", "N", ARG_UINT32, offsetof(train_settings, save_every), 1, UINT32_MAX,
      "steps between checkpoints"},
-    {"seed", "N", ARG_UINT64, offsetof(train_settings, trainer.seed), 0, 1.8446744073709552e19,
-     "of the first weights, the batches and dropout"},
+    TOOL_SEED_OPTION(train_settings, trainer.seed, "of the first weights, the batches and dropout"),
     {"constant-rate", NULL, ARG_FLAG, offsetof(train_settings, constant_rate), 0, 0,
      "keep the learning rate after the warm-up; without it, it falls as a cosine until the last step"},
     TOOL_JSON_OPTION(train_settings),
@@ -409,11 +408,10 @@ const command command_train = {
     .summary = "train a model on a text, byte by byte, or on graphs",
     .details =
         "DATA is a text (any file; the model learns to predict the next byte), or graphs with targets: a "
-        "file named "
-        "*.safetensors, laid out as docs/data.md says. Shows loss (nats per byte or target), speed and "
-        "remaining time; writes FOLDER/checkpoint.safetensors, each "
-        "time "
-        "as a whole, and FOLDER/metrics.csv. Ctrl-C stops after the current step and saves. --resume goes on "
+        "file named *.safetensors, laid out as docs/data.md says. Shows loss (nats per byte or target), "
+        "speed "
+        "and remaining time; writes FOLDER/checkpoint.safetensors, each time as a whole, and "
+        "FOLDER/metrics.csv. Ctrl-C stops after the current step and saves. --resume goes on "
         "bit for bit as if there had been no break. Batches are 8 windows of 64 bytes, or 8 graphs, unless "
         "given.",
     .options = options,
