@@ -231,8 +231,11 @@ def models(family, case):
     edges("multiply-causal-outgoing", (2, 6), edge_attention="triangle-multiply", causal=True,
           triangle_directions=["incoming", "outgoing"])
     edges("taylor-holes", (3, 5), holes, edge_attention="taylor")
+    edges("taylor-causal", (2, 7), edge_attention=["taylor", "none"], causal=True)
+    edges("routed-taylor-causal-holes", (3, 5), holes, edge_attention=["routed", "taylor"], num_routed=8, causal=True)
     edges("axial-causal-holes", (3, 5), holes, edge_attention=["axial", "none"], causal=True)
     edges("every-form", (2, 3), depth=8, dim=5, dim_edges=4,
-          edge_attention=["triangle", "axial", "none", "full", "taylor", "triangle-multiply", "routed", "triangle-start-end"])
+          edge_attention=["triangle", "axial", "none", "full", "taylor", "triangle-multiply", "routed",
+                          "triangle-start-end"])
     edges("one-node", (2, 1), [[1], [0]], depth=7, dim=5, dim_edges=4,
           edge_attention=["taylor", "triangle-start-end", "triangle", "full", "triangle-multiply", "axial", "routed"])

@@ -18,6 +18,17 @@ def visible_edges(mask, b, n):
     return np.ones((b, n, n), bool) if mask is None else mask[:, :, None] & mask[:, None, :]
 
 
+def seen_keys(mask, b, n, causal):
+    """(b, query, key) over the m edges: key (k, l) has real nodes and, if causal, for query (i, j) l <= k <= i."""
+    m = n * n
+    visible = np.broadcast_to(visible_edges(mask, b, n).reshape(b, 1, m), (b, m, m))
+    if not causal:
+        return visible
+    i = np.arange(n)[:, None, None, None]
+    k, l = np.arange(n)[:, None], np.arange(n)[None, :]
+    return visible & np.broadcast_to((l <= k) & (k <= i), (n, n, n, n)).reshape(1, m, m)
+
+
 def pivots(mask, b, n, causal):
     """(b, i, j, l): pivot l is seen by edge (i, j)."""
     seen = np.ones((b, n, n, n), bool) if mask is None else np.broadcast_to(mask[:, None, None, :], (b, n, n, n))
@@ -48,16 +59,14 @@ def attend(p, x, width, visible):
 
 def full(p, edges, mask, width, causal):
     b, n, _, de = edges.shape
-    m = n * n
-    keys = visible_edges(mask, b, n)
-    visible = np.broadcast_to(keys.reshape(b, 1, m), (b, m, m))
-    if causal:  # query (i, j), key (k, l): l <= k <= i
-        i = np.arange(n)[:, None, None, None]
-        k, l = np.arange(n)[:, None], np.arange(n)[None, :]
-        seen = np.broadcast_to((l <= k) & (k <= i), (n, n, n, n))
-        visible = visible & seen.reshape(1, m, m)
-    out = attend(p, edges.reshape(b, m, de), width, visible).reshape(b, n, n, de)
+    out = attend(p, edges.reshape(b, n * n, de), width, seen_keys(mask, b, n, causal)).reshape(b, n, n, de)
     return edges + keep(out, updated(n, causal))
+
+
+def taylor(p, edges, mask, width, causal):
+    b, n, _, de = edges.shape
+    out = models.taylor_attention(p, edges.reshape(b, n * n, de), seen_keys(mask, b, n, causal), width)
+    return edges + keep(out.reshape(b, n, n, de), updated(n, causal))
 
 
 def coordinate_descent(scores, visible, k, iterations, eps, eps_init=None, eps_decay=1.0):
@@ -193,16 +202,13 @@ def form_of(config, layer, standard):
 def layer(p, c, form, edges, sim, mask, scale_power):
     """What a layer's edges become by attention to each other; sim are the node attention's logits."""
     c = {**DEFAULTS, **c}
-    b, n, _, de = edges.shape
-    width, causal = c["edge_dim_head"], c["causal"]
+    n, width, causal = edges.shape[1], c["edge_dim_head"], c["causal"]
     if form == "none":
         return edges
     if form == "axial":
         return edges + models.axial_attention(p, edges, mask, causal, c["linear_dim_head"], scale_power)
     if form == "taylor":
-        keys = visible_edges(mask, b, n).reshape(b, n * n)
-        out = models.taylor_attention(p, edges.reshape(b, n * n, de), keys, c["linear_dim_head"])
-        return edges + out.reshape(b, n, n, de)
+        return taylor(p, edges, mask, c["linear_dim_head"], causal)
     if form == "full":
         return full(p, edges, mask, width, causal)
     if form == "routed":

@@ -195,6 +195,9 @@ def main(folder):
     taylor("one-head", 2, 70, 5, 1, 1)
     taylor("default-width", 1, 65, 12, 2, 16, [[int(i % 3 != 1) for i in range(65)]])
     taylor("long", 1, 301, 6, 1, 5)
+    graphs = edge_cases.holes_mask(9, [8], [0, 4], range(9))
+    taylor("all-edges", 3, 81, 5, 2, 8, [np.outer(nodes, nodes).ravel() for nodes in graphs])
+    taylor("all-edges-wide", 1, 49, 8, 1, 33)
 
     def edge_embedding(name, b, n, dim, dim_edges):
         module_case(folder, "module-edge-embedding-" + name, "edge_embedding", dict(dim=dim, dim_edges=dim_edges),

@@ -90,7 +90,7 @@ def node_attention(p, x, edges, mask, causal, dim_head, scale_power):
 
 
 def taylor_attention(p, x, visible, dim_head):
-    """Over sequences x (b, m, d); visible (b, m) or None says which tokens are seen as keys."""
+    """Over sequences x (b, m, d); visible (b, m), or (b, query, key), or None says which tokens are seen as keys."""
     b, m, _ = x.shape
     normed = l2(x, p["norm.gamma"])
     q, = split_heads(linear(normed, p["to_q.0.weight"]), 1, dim_head)
@@ -98,7 +98,7 @@ def taylor_attention(p, x, visible, dim_head):
     s = einsum("bihd,bjhd->bhij", q * dim_head ** -0.5, k)
     w = 1.0 + s + s * s * 0.5
     if visible is not None:
-        w = keep(w, visible[:, None, None, :])
+        w = keep(w, visible[:, None] if visible.ndim == 3 else visible[:, None, None, :])
     total = maximum(w.sum(-1), 1e-5)  # (b, h, i)
     out = einsum("bhij,bjhd->bhid", w, v) / total.reshape(*total.shape, 1)
     gates = sigmoid(linear(x, p["to_v_gates.0.weight"]))  # (b, i, h)
