@@ -13,12 +13,6 @@
 
 layout(local_size_x = 256) in;
 
-// min(s + a, 0), what s + a + b is.
-float slack_of(float score, vec2 a) {
-    precise float slack = (score + a.x) + a.y;
-    return capped(slack, 0.0);
-}
-
 // a + step.
 vec2 advanced(vec2 a, float step) {
     precise float sum = a.x + step;
@@ -28,6 +22,11 @@ vec2 advanced(vec2 a, float step) {
     precise float high = sum + rest;
     precise float low = rest - (high - sum);
     return vec2(high, low);
+}
+
+void keep_step(uint step, vec2 a) {
+    args.steps.at[2 * step] = a.x;
+    args.steps.at[2 * step + 1] = a.y;
 }
 
 void main() {
@@ -44,21 +43,21 @@ void main() {
 
     float eps = max(args.eps_init, args.eps);
     vec2 a = vec2(count > 0.0 ? eps * approx_log(args.k / count) : 0.0, 0.0); // all s + b are 0 at first
-    if (local == 0) args.steps.at[row * args.iterations] = a.x;
+    if (local == 0) keep_step(row * args.iterations, a);
     for (uint t = 1; t < args.iterations; ++t) {
         eps = max(eps * args.eps_decay, args.eps);
-        const float top = slack_of(largest, a);
+        const float top = capped(slack_of(largest, a), 0.0); // the greatest s + a + b
         float part = 0;
         for (uint j = local; j < args.m; j += 256)
-            if (is_visible(row, j)) part += approx_exp((slack_of(args.scores.at[base + j], a) - top) / eps);
+            if (is_visible(row, j)) part += approx_exp((capped(slack_of(args.scores.at[base + j], a), 0.0) - top) / eps);
         const float sum = reduce_sum(part, 256);
         const float step = eps * approx_log(args.k / sum);
         if (count > 0.0) a = advanced(top < 0.0 ? vec2(-largest, 0.0) : a, step); // a - top is -largest if top < 0
-        if (local == 0) args.steps.at[row * args.iterations + t] = a.x;
+        if (local == 0) keep_step(row * args.iterations + t, a);
     }
 
     eps = max(eps * args.eps_decay, args.eps);
     for (uint j = local; j < args.m; j += 256)
         args.result.at[base + j] =
-            is_visible(row, j) ? approx_exp(slack_of(args.scores.at[base + j], a) / eps) : 0.0;
+            is_visible(row, j) ? approx_exp(capped(slack_of(args.scores.at[base + j], a), 0.0) / eps) : 0.0;
 }

@@ -1,4 +1,4 @@
-/* coordinate_descent_grad.args.h: scores, g and result (b, m), steps (b, iterations); mask see
+/* coordinate_descent_grad.args.h: scores, g and result (b, m), steps (b, iterations, 2); mask see
  * lib/routing.glsl. */
 #include "lib/args.h"
 QUARTIC_ARGS(coordinate_descent_grad, QUARTIC_FLOATS scores; QUARTIC_INTS mask; QUARTIC_FLOATS steps;

@@ -16,6 +16,10 @@ layout(constant_id = 0) const uint ITERATIONS = 1;
 
 shared float eps_of[ITERATIONS + 1]; // of each iteration, and of the result
 
+vec2 step_at(uint step) {
+    return vec2(args.steps.at[2 * step], args.steps.at[2 * step + 1]);
+}
+
 void main() {
     const uint row = linear_group(), local = gl_LocalInvocationIndex, base = row * args.m;
     if (row >= args.rows) return; // the whole group
@@ -28,9 +32,10 @@ void main() {
     }
     barrier();
 
-    float a = args.steps.at[row * ITERATIONS + ITERATIONS - 1], part = 0;
+    vec2 a = step_at(row * ITERATIONS + ITERATIONS - 1);
+    float part = 0;
     for (uint j = local; j < args.m; j += 256) {
-        const float u = args.scores.at[base + j] + a, eps = eps_of[ITERATIONS];
+        const float u = slack_of(args.scores.at[base + j], a), eps = eps_of[ITERATIONS];
         float slope = 0;
         if (is_visible(row, j) && !(u > 0.0)) slope = args.g.at[base + j] * approx_exp(u / eps) / eps;
         args.result.at[base + j] = slope;
@@ -38,13 +43,15 @@ void main() {
     }
     float da = reduce_sum(part, 256);
     for (uint t = ITERATIONS - 1; t > 0; --t) {
-        const float before = args.steps.at[row * ITERATIONS + t - 1], eps = eps_of[t];
+        const vec2 before = step_at(row * ITERATIONS + t - 1);
+        const float eps = eps_of[t];
+        precise float gain = (a.x - before.x) + (a.y - before.y);
         part = 0;
         for (uint j = local; j < args.m; j += 256) {
             if (!is_visible(row, j)) continue;
-            const float s = args.scores.at[base + j];
-            const float p = approx_exp((capped(s, -before) + a) / eps) / args.k;
-            if (s + before > 0.0)
+            const float slack = slack_of(args.scores.at[base + j], before);
+            const float p = approx_exp((capped(slack, 0.0) + gain) / eps) / args.k;
+            if (slack > 0.0)
                 part += p;
             else
                 args.result.at[base + j] -= da * p;

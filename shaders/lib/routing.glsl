@@ -8,6 +8,12 @@ bool is_visible(uint row, uint score) {
     return args.mask.at[first + score / args.extent] != 0 && args.mask.at[first + score % args.extent] != 0;
 }
 
+// s + a, a being the sum of two floats: exact where they nearly cancel.
+float slack_of(float score, vec2 a) {
+    precise float slack = (score + a.x) + a.y;
+    return slack;
+}
+
 // min(s, cap), but NaN where s is: a broken score must not turn into a good weight.
 float capped(float s, float cap) {
     return s > cap ? cap : s;

@@ -86,7 +86,7 @@ static void forward_row(const quartic_op_run *run, uint32_t b, float *scratch) {
     const descent *options = run->attrs;
     const row at = row_of(run, b, scratch);
     const double log_k = log((double)options->k), largest = at.count > 0 ? (double)largest_of(&at) : 0;
-    float *steps = (float *)run->outputs[1].data + (size_t)b * options->iterations;
+    float *steps = (float *)run->outputs[1].data + (size_t)b * options->iterations * 2;
     float eps = first_eps(options), high = 0, low = 0;
     for (uint32_t t = 0; t < options->iterations; ++t, eps = next_eps(options, eps)) {
         double a = (double)high + (double)low;
@@ -99,23 +99,26 @@ static void forward_row(const quartic_op_run *run, uint32_t b, float *scratch) {
         }
         high = (float)a;
         low = (float)(a - (double)high);
-        steps[t] = high;
+        steps[2 * t] = high;
+        steps[2 * t + 1] = low;
     }
     exp_capped(at.visible, at.padded, high, low, 1 / eps);
     spread(&at, at.visible, (float *)run->outputs[0].data + (size_t)b * at.m);
 }
 
-/* ds -= da p where a score is not saturated; returns the sum of p where it is. */
-QUARTIC_CLONES static float step_back(const float *s, float *ds, uint32_t padded, float before, float a,
-                                      float factor, float k, float da) {
+/* ds -= da p where a score is not saturated at high + low, which `gain` brings to the next a; returns the sum
+ * of p where it is. */
+QUARTIC_CLONES static float step_back(const float *s, float *ds, uint32_t padded, float high, float low,
+                                      float gain, float factor, float k, float da) {
     float sums[LANES] = {0};
     double sum = 0;
     const float weight = 1 / k;
     for (uint32_t j = 0; j < padded; j += LANES)
 #pragma omp simd
         for (uint32_t l = 0; l < LANES; ++l) {
-            const float p = approx_exp((capped(s[j + l], -before) + a) * factor) * weight;
-            const bool saturated = s[j + l] + before > 0;
+            const float slack = s[j + l] + high + low;
+            const float p = approx_exp((capped(slack, 0) + gain) * factor) * weight;
+            const bool saturated = slack > 0;
             sums[l] += saturated ? p : 0.0f;
             ds[j + l] -= saturated ? 0.0f : da * p;
         }
@@ -126,26 +129,26 @@ QUARTIC_CLONES static float step_back(const float *s, float *ds, uint32_t padded
 static void backward_row(const quartic_op_run *run, uint32_t b, float *scratch) {
     const descent *options = run->attrs;
     const row at = row_of(run, b, scratch);
-    const float *steps = (const float *)run->inputs[2].data + (size_t)b * options->iterations;
+    const float *steps = (const float *)run->inputs[2].data + (size_t)b * options->iterations * 2;
     const float *g = (const float *)run->inputs[3].data + (size_t)b * at.m;
     float *ds = scratch + at.padded; // (padded)
     float *eps = ds + at.padded;     // (T + 1)
     eps[0] = first_eps(options);
     for (uint32_t t = 0; t < options->iterations; ++t) eps[t + 1] = next_eps(options, eps[t]);
     const float last = eps[options->iterations];
-    float a = steps[options->iterations - 1];
+    const float *a = steps + 2 * (options->iterations - 1);
     double total = 0;
     memset(ds, 0, at.padded * sizeof *ds);
     for (uint32_t j = 0, v = 0; j < at.m; ++j) {
         if (!quartic_routing_visible(at.mask, at.extent, at.m, b, j)) continue;
-        const float u = at.visible[v] + a;
+        const float u = at.visible[v] + a[0] + a[1];
         ds[v] = u > 0 ? 0 : g[j] * approx_exp(u / last) / last;
         total += (double)ds[v++];
     }
     float da = (float)total;
     for (uint32_t t = options->iterations - 1; t > 0; --t) {
-        const float before = steps[t - 1];
-        da *= step_back(at.visible, ds, at.padded, before, a, 1 / eps[t], options->k, da);
+        const float *before = a - 2, gain = (a[0] - before[0]) + (a[1] - before[1]);
+        da *= step_back(at.visible, ds, at.padded, before[0], before[1], gain, 1 / eps[t], options->k, da);
         a = before;
     }
     spread(&at, ds, (float *)run->outputs[0].data + (size_t)b * at.m);

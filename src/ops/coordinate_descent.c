@@ -1,13 +1,14 @@
 /* coordinate_descent.c: soft top-k weights by coordinate descent, and its adjoint.
  *
- * coordinate_descent       scores s (b, m), mask? to c (b, m), a (b, T)
+ * coordinate_descent       scores s (b, m), mask? to c (b, m), a (b, T, 2)
  * coordinate_descent_grad  s, mask?, a, g = the cotangent of c, to ds (b, m)
- * Scores in groups, (b, g, m), are b g rows of m: c and ds have their shape, a is (b g, T).
+ * Scores in groups, (b, g, m), are b g rows of m: c and ds have their shape, a is (b g, T, 2).
  * From b = -s, T times: a = eps (log k - logsumexp((s + b) / eps)), b = -relu(s + a), eps falling from
  * eps_init to eps by eps_decay after each; then c = exp((s + a + b) / eps) with the eps reached (as CoLT5's
  * published code does). The sums run over the visible scores; hidden ones have c = 0.
  *
- * Since s + b = min(s, -a) and s + a + b = min(s + a, 0), only the number a is carried and kept for backward:
+ * Since s + b = min(s, -a) and s + a + b = min(s + a, 0), only the number a is carried and kept for backward,
+ * as the sum of two floats: the rounding of one, over eps, would be the error of c, and of T factors of da:
  *   a_1 = eps_1 (log k - log count),  a_t = eps_t (log k - logsumexp_j(min(s_j, -a_(t-1)) / eps_t)),
  *   c_j = exp(min(s_j + a_T, 0) / eps_(T+1)).
  * Adjoint: a score is saturated at a where s + a > 0. ds_j = g_j c_j / eps where s_j is not saturated at a_T,
@@ -62,7 +63,8 @@ static quartic_status check_options(const char *op, const quartic_op_call *call)
 
 static quartic_shape steps_shape(const quartic_op_call *call) {
     const descent *options = call->attrs;
-    return QUARTIC_SHAPE(quartic_routing_extents_of(&call->inputs[SCORES].shape).rows, options->iterations);
+    return QUARTIC_SHAPE(quartic_routing_extents_of(&call->inputs[SCORES].shape).rows, options->iterations,
+                         2);
 }
 
 static quartic_status coordinate_descent_infer(const quartic_op_call *call, quartic_layout *out,
@@ -117,7 +119,7 @@ static void put(const row *at, uint32_t j, double number) {
     quartic_put(&at->run->outputs[0], (int64_t)at->b * at->m + j, number);
 }
 static int64_t step_place(const row *at, uint32_t t) {
-    return (int64_t)at->b * at->options->iterations + t;
+    return 2 * ((int64_t)at->b * at->options->iterations + t);
 }
 
 /* min(s, cap), but NaN where s is: a broken score must not turn into a good weight. */
@@ -144,19 +146,25 @@ static void forward(const row *at) {
     for (uint32_t t = 0; t < iterations; ++t) {
         const double eps = eps_at(at->options, t);
         if (count > 0) a = eps * (log_k - (t == 0 ? log((double)count) : log_sum_exp(at, -a, eps)));
-        quartic_put(&at->run->outputs[1], step_place(at, t), a);
+        const double high = (double)(float)a;
+        quartic_put(&at->run->outputs[1], step_place(at, t), high);
+        quartic_put(&at->run->outputs[1], step_place(at, t) + 1, a - high);
     }
     const double eps = eps_at(at->options, iterations);
     for (uint32_t j = 0; j < at->m; ++j)
         put(at, j, visible(at, j) ? exp(capped(score(at, j) + a, 0) / eps) : 0);
 }
 
-static void backward(const row *at) {
+static double read_step(const row *at, uint32_t t) {
     const quartic_operand *steps = &at->run->inputs[STEPS];
+    return quartic_get(steps, step_place(at, t)) + quartic_get(steps, step_place(at, t) + 1);
+}
+
+static void backward(const row *at) {
     const uint32_t iterations = at->options->iterations;
     double *ds = at->run->scratch; // (m)
     const double last_eps = eps_at(at->options, iterations);
-    double a = quartic_get(steps, step_place(at, iterations - 1)), da = 0;
+    double a = read_step(at, iterations - 1), da = 0;
     for (uint32_t j = 0; j < at->m; ++j) {
         const double u = score(at, j) + a;
         const double g = quartic_get(&at->run->inputs[G], (int64_t)at->b * at->m + j);
@@ -164,7 +172,7 @@ static void backward(const row *at) {
         da += ds[j];
     }
     for (uint32_t t = iterations - 1; t > 0; --t) {
-        const double before = quartic_get(steps, step_place(at, t - 1)), eps = eps_at(at->options, t);
+        const double before = read_step(at, t - 1), eps = eps_at(at->options, t);
         double saturated = 0;
         for (uint32_t j = 0; j < at->m; ++j) {
             if (!visible(at, j)) continue;
@@ -320,7 +328,7 @@ static bool fill_grad_case(uint32_t index, quartic_op_case *out) {
     out->input_count = GRAD_INPUTS;
     out->inputs[STEPS].dtype = out->inputs[G].dtype = QUARTIC_FLOAT32;
     const uint32_t rows = quartic_routing_extents_of(&out->inputs[SCORES].shape).rows;
-    out->inputs[STEPS].shape = QUARTIC_SHAPE(rows, shapes[index].options.iterations);
+    out->inputs[STEPS].shape = QUARTIC_SHAPE(rows, shapes[index].options.iterations, 2);
     out->inputs[STEPS].fill = QUARTIC_FILL_ZERO;
     out->inputs[G].shape = out->inputs[SCORES].shape;
     return true;
