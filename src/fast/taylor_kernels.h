@@ -421,10 +421,18 @@ typedef struct TAYLOR_NAME(pair) {
 } TAYLOR_NAME(pair);
 #define pair TAYLOR_NAME(pair)
 
-INLINE pair TAYLOR_NAME(next_pair)(pair p, size_t d) {
-    return p.b < d ? (pair){p.a, p.b + 1} : (pair){p.a + 1, p.a + 1};
+/* The features from p on that share x_a, at most `most`; their b ascend. */
+INLINE size_t TAYLOR_NAME(run_of)(pair p, size_t d, size_t most) {
+    return d + 1 - p.b < most ? d + 1 - p.b : most;
 }
-#define next_pair TAYLOR_NAME(next_pair)
+INLINE pair TAYLOR_NAME(after_run)(pair p, size_t run, size_t d) {
+    return p.b + run <= d ? (pair){p.a, p.b + run} : (pair){p.a + 1, p.a + 1};
+}
+
+INLINE size_t TAYLOR_NAME(block_of_features)(const quartic_taylor_problem *problem, size_t first) {
+    return problem->features - first < TAYLOR_FEATURE_BLOCK ? problem->features - first
+                                                            : TAYLOR_FEATURE_BLOCK;
+}
 
 /* x (1 + d, BLOCK): the extended vectors of keys or queries begin .. begin + count - 1 in columns; hidden
  * keys and columns beyond count are zero, so all their features are. */
@@ -459,6 +467,28 @@ KERNEL void TAYLOR_NAME(pack_terms)(const taylor_unit *unit, taylor_side side, u
 }
 #define pack_terms TAYLOR_NAME(pack_terms)
 
+/* Rows of a head lie a whole token apart, where no hardware looks ahead: the lines of the next block are
+ * asked for while this one is computed. */
+INLINE void TAYLOR_NAME(look_ahead)(const taylor_unit *unit, const float *source,
+                                    const quartic_taylor_strides *strides, uint32_t begin, size_t width) {
+    enum { LINE = 16 };
+    if (strides->component != 1) return;
+    for (uint32_t i = begin; i < begin + BLOCK && i < unit->problem->tokens; ++i)
+        for (size_t a = 0; a < width; a += LINE)
+            __builtin_prefetch(source + (int64_t)i * strides->position + (int64_t)a);
+}
+#define look_ahead TAYLOR_NAME(look_ahead)
+
+/* What a block of a side is packed from. */
+INLINE void TAYLOR_NAME(look_ahead_side)(const taylor_unit *unit, taylor_side side, uint32_t begin) {
+    const quartic_taylor_problem *problem = unit->problem;
+    const bool keys = side == TAYLOR_KEYS;
+    look_ahead(unit, keys ? unit->k : unit->q, keys ? &problem->k : &problem->q, begin, problem->d);
+    look_ahead(unit, keys ? unit->v : unit->g, keys ? &problem->v : &problem->value, begin, problem->dv);
+    if (!keys) look_ahead(unit, unit->out, &problem->value, begin, problem->dv);
+}
+#define look_ahead_side TAYLOR_NAME(look_ahead_side)
+
 KERNEL void TAYLOR_NAME(build)(const taylor_unit *unit, taylor_side side, uint32_t begin, uint32_t end,
                                bool add, taylor_state state, float *scratch) {
     const quartic_taylor_problem *problem = unit->problem;
@@ -475,18 +505,24 @@ KERNEL void TAYLOR_NAME(build)(const taylor_unit *unit, taylor_side side, uint32
         const size_t count = end - begin < BLOCK ? end - begin : BLOCK;
         pack_extended(unit, side, begin, count, x);
         pack_terms(unit, side, begin, count, y, step, last);
+        look_ahead_side(unit, side, begin + BLOCK);
         pair p = {0, 0};
         for (size_t first = 0; first < problem->features; first += TAYLOR_FEATURE_BLOCK) {
-            size_t f = 0;
-            for (; f < TAYLOR_FEATURE_BLOCK && first + f < problem->features; ++f, p = next_pair(p, d)) {
-                const float weight = p.a == p.b && p.a > 0 ? 0.5f : 1.0f;
-                vector sum = from(ones + (first + f) * TAYLOR_LANES)[0];
+            const size_t f = TAYLOR_NAME(block_of_features)(problem, first);
+            for (size_t done = 0; done < f;) {
+                const size_t run = TAYLOR_NAME(run_of)(p, d, f - done);
                 for (uint32_t c = 0; c < 2; ++c) {
-                    const vector feature = weight * from(x + p.a * BLOCK)[c] * from(x + p.b * BLOCK)[c];
-                    sum += feature * from(last)[c];
-                    at(features + f * BLOCK)[c] = feature;
+                    const vector xa = from(x + p.a * BLOCK)[c], weight = from(last)[c];
+                    float *to = features + done * BLOCK, *to_ones = ones + (first + done) * TAYLOR_LANES;
+                    for (size_t r = 0; r < run; ++r) {
+                        vector feature = xa * from(x + (p.b + r) * BLOCK)[c];
+                        if (p.b + r == p.a && p.a > 0) feature *= 0.5f;
+                        at(to + r * BLOCK)[c] = feature;
+                        at(to_ones + r * TAYLOR_LANES)[0] += feature * weight;
+                    }
                 }
-                at(ones + (first + f) * TAYLOR_LANES)[0] = sum;
+                done += run;
+                p = TAYLOR_NAME(after_run)(p, run, d);
             }
             const size_t whole = taylor_round(f, TAYLOR_ROWS);
             clear(features + f * BLOCK, (whole - f) * BLOCK);
@@ -508,13 +544,20 @@ KERNEL void TAYLOR_NAME(apply_block)(const quartic_taylor_problem *problem, cons
     pair p = {0, 0};
     clear(sums, step * BLOCK);
     for (size_t first = 0; first < problem->features; first += TAYLOR_FEATURE_BLOCK) {
-        size_t f = 0;
-        for (; f < TAYLOR_FEATURE_BLOCK && first + f < problem->features; ++f, p = next_pair(p, problem->d))
+        const size_t f = TAYLOR_NAME(block_of_features)(problem, first);
+        for (size_t done = 0; done < f;) {
+            const size_t run = TAYLOR_NAME(run_of)(p, problem->d, f - done);
             for (uint32_t c = 0; c < 2; ++c) {
-                const vector feature = from(x + p.a * BLOCK)[c] * from(x + p.b * BLOCK)[c];
-                totals[c] += state.ones[first + f] * feature;
-                at(features + f * BLOCK)[c] = feature;
+                const vector xa = from(x + p.a * BLOCK)[c];
+                for (size_t r = 0; r < run; ++r) {
+                    const vector feature = xa * from(x + (p.b + r) * BLOCK)[c];
+                    totals[c] += state.ones[first + done + r] * feature;
+                    at(features + (done + r) * BLOCK)[c] = feature;
+                }
             }
+            done += run;
+            p = TAYLOR_NAME(after_run)(p, run, problem->d);
+        }
         spread(step, f, state.values + first * step, step, features, sums);
     }
     at(total)[0] = totals[0];
@@ -532,6 +575,7 @@ KERNEL void TAYLOR_NAME(apply)(const taylor_unit *unit, uint32_t begin, uint32_t
         const size_t count = end - begin < BLOCK ? end - begin : BLOCK;
         float total[BLOCK] __attribute__((aligned(64)));
         pack_extended(unit, TAYLOR_QUERIES, begin, count, x);
+        look_ahead(unit, unit->q, &problem->q, begin + BLOCK, problem->d);
         apply_block(problem, x, key_state, features, sums, total);
         finish(unit, begin, count, sums, total);
     }
@@ -545,15 +589,31 @@ KERNEL void TAYLOR_NAME(apply_grad_block)(const quartic_taylor_problem *problem,
     pair p = {0, 0};
     clear(dx, (problem->d + 1) * BLOCK);
     for (size_t first = 0; first < problem->features; first += TAYLOR_FEATURE_BLOCK) {
-        product(TILE / 2, 2, false, TAYLOR_FEATURE_BLOCK, BLOCK, problem->dv, state.values + first * step,
-                step, 1, y, BLOCK, products, BLOCK);
-        for (size_t f = 0; f < TAYLOR_FEATURE_BLOCK && first + f < problem->features;
-             ++f, p = next_pair(p, problem->d))
+        const size_t f = TAYLOR_NAME(block_of_features)(problem, first);
+        product(TILE / 2, 2, false, taylor_round(f, TILE / 2), BLOCK, problem->dv,
+                state.values + first * step, step, 1, y, BLOCK, products, BLOCK);
+        for (size_t done = 0; done < f;) {
+            const size_t run = TAYLOR_NAME(run_of)(p, problem->d, f - done);
+            const float *own = products + done * BLOCK, *ones = state.ones + first + done;
             for (uint32_t c = 0; c < 2; ++c) {
-                const vector g = from(products + f * BLOCK)[c] + state.ones[first + f] * from(last)[c];
-                at(dx + p.a * BLOCK)[c] += g * from(x + p.b * BLOCK)[c];
-                at(dx + p.b * BLOCK)[c] += g * from(x + p.a * BLOCK)[c];
+                const vector xa = from(x + p.a * BLOCK)[c], weight = from(last)[c];
+                vector sum = from(dx + p.a * BLOCK)[c];
+                size_t r = 0;
+                if (p.b == p.a) { /* x_a x_a has two factors to move */
+                    const vector g = from(own)[c] + ones[0] * weight;
+                    sum += 2 * g * xa;
+                    r = 1;
+                }
+                for (; r < run; ++r) {
+                    const vector g = from(own + r * BLOCK)[c] + ones[r] * weight;
+                    sum += g * from(x + (p.b + r) * BLOCK)[c];
+                    at(dx + (p.b + r) * BLOCK)[c] += g * xa;
+                }
+                at(dx + p.a * BLOCK)[c] = sum;
             }
+            done += run;
+            p = TAYLOR_NAME(after_run)(p, run, problem->d);
+        }
     }
 }
 
@@ -573,6 +633,7 @@ KERNEL void TAYLOR_NAME(apply_grad)(const taylor_unit *unit, taylor_side side, u
         const size_t count = end - begin < BLOCK ? end - begin : BLOCK;
         pack_extended(unit, side, begin, count, x);
         pack_terms(unit, side, begin, count, y, step, last);
+        look_ahead_side(unit, side, begin + BLOCK);
         transpose(BLOCK, dv, y, (int64_t)step, y_columns, BLOCK);
         TAYLOR_NAME(apply_grad_block)(problem, x, y_columns, last, state, features, dx);
         float *to = (side == TAYLOR_KEYS ? unit->dk : unit->dq) + (int64_t)begin * problem->key.position;
@@ -621,10 +682,11 @@ static const taylor_kernels TAYLOR_NAME(kernels) = {
 #undef look
 #undef hide
 #undef pair
-#undef next_pair
 #undef pack_extended
 #undef pack_terms
 #undef apply_block
+#undef look_ahead
+#undef look_ahead_side
 #undef TAYLOR_LANES
 #undef TAYLOR_TARGET
 #undef TAYLOR_NAME

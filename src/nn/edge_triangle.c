@@ -141,8 +141,8 @@ static quartic_value multiply(quartic_nn *nn, quartic_value e, quartic_triangle_
     quartic_matmul_options product = QUARTIC_MATMUL_OPTIONS_INIT;
     product.transpose_a = directions_table[direction].transpose_a;
     product.transpose_b = directions_table[direction].transpose_b;
-    quartic_nn_push(nn,
-                    "pivots"); /* a scope of its own, so that benchmarks can tell it from the projections */
+    /* A scope of its own, so that benchmarks can tell it from the projections. */
+    quartic_nn_push(nn, "pivots");
     quartic_value t = quartic_matmul(graph, a, b, &product); // (b, C, i, j)
     quartic_nn_pop(nn);
 
