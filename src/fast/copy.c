@@ -1,7 +1,8 @@
 /* copy.c: tuned copy, concat and pad: strided moves of 4-byte elements.
  *
  * After merging axes a move is rows along the last axis. Rows of unit stride on both sides are memcpy. Where
- * the source is fastest along another axis than the destination, blocks of 8 x 8 keep both sides in cache.
+ * the source is fastest along another axis than the destination, squares are transposed in registers, a few
+ * columns of the source at a time.
  */
 #include <string.h>
 
@@ -50,49 +51,80 @@ static void move_rows(const int32_t *x, const quartic_layout *from, int32_t *y, 
     }
 }
 
-/* The axes last - 1 (unit stride in x) and last (unit stride in y) of one batch, rows [begin, end) of the
- * first. */
-static void transpose_rows(const int32_t *restrict x, int64_t x_step, int32_t *restrict y, int64_t y_step,
-                           int64_t begin, int64_t end, int64_t columns) {
-    enum { BLOCK = 8 };
-    for (int64_t r0 = begin; r0 < end; r0 += BLOCK) {
-        int64_t r1 = r0 + BLOCK < end ? r0 + BLOCK : end;
-        for (int64_t c0 = 0; c0 < columns; c0 += BLOCK) {
-            int64_t c1 = c0 + BLOCK < columns ? c0 + BLOCK : columns;
-            for (int64_t r = r0; r < r1; ++r)
-                for (int64_t c = c0; c < c1; ++c) y[r * y_step + c] = x[r + c * x_step];
-        }
-    }
+typedef int32_t words4 __attribute__((vector_size(16)));
+
+QUARTIC_INLINE words4 load4(const int32_t *x) {
+    words4 v;
+    memcpy(&v, x, sizeof v);
+    return v;
 }
 
+QUARTIC_INLINE void store4(int32_t *y, words4 v) {
+    memcpy(y, &v, sizeof v);
+}
+
+/* 4 x 4 elements in registers. */
+QUARTIC_INLINE void transpose_square(const int32_t *x, int64_t x_step, int32_t *y, int64_t y_step) {
+    const words4 a = load4(x), b = load4(x + x_step), c = load4(x + 2 * x_step), d = load4(x + 3 * x_step);
+    const words4 ac_low = {a[0], c[0], a[1], c[1]}, ac_high = {a[2], c[2], a[3], c[3]};
+    const words4 bd_low = {b[0], d[0], b[1], d[1]}, bd_high = {b[2], d[2], b[3], d[3]};
+    store4(y, (words4){ac_low[0], bd_low[0], ac_low[1], bd_low[1]});
+    store4(y + y_step, (words4){ac_low[2], bd_low[2], ac_low[3], bd_low[3]});
+    store4(y + 2 * y_step, (words4){ac_high[0], bd_high[0], ac_high[1], bd_high[1]});
+    store4(y + 3 * y_step, (words4){ac_high[2], bd_high[2], ac_high[3], bd_high[3]});
+}
+
+/* Four columns of x at a time: columns are often a power of two apart, so that few of their lines fit the
+ * first-level cache together, and prefetching follows few streams. */
+void quartic_fast_transpose(const void *from, int64_t x_step, int64_t ahead, void *to, int64_t y_step,
+                            int64_t rows, int64_t columns) {
+    enum { SQUARE = 4 };
+    const int32_t *restrict x = from;
+    int32_t *restrict y = to;
+    const int64_t whole = rows - rows % SQUARE;
+    int64_t c = 0;
+    for (; c + SQUARE <= columns; c += SQUARE) {
+        for (int64_t r = 0; r < whole; r += SQUARE) {
+            const int32_t *square = x + r + c * x_step;
+            for (int64_t k = 0; k < SQUARE && r % QUARTIC_LINE == 0; ++k)
+                __builtin_prefetch(square + k * x_step + ahead);
+            transpose_square(square, x_step, y + r * y_step + c, y_step);
+        }
+        for (int64_t r = whole; r < rows; ++r)
+            for (int64_t k = c; k < c + SQUARE; ++k) y[r * y_step + k] = x[r + k * x_step];
+    }
+    for (; c < columns; ++c)
+        for (int64_t r = 0; r < rows; ++r) y[r * y_step + c] = x[r + c * x_step];
+}
+
+/* The axes last - 1 (unit stride in x) and last (unit stride in y). */
 static void move_transposed(const int32_t *x, const quartic_layout *from, int32_t *y,
                             const quartic_layout *to, uint32_t threads) {
-    enum { STRIP = 64 }; /* rows of one unit of work */
+    /* Rows of one unit of work: their part of y stays in the second-level cache while x is read column by
+     * column, and each column is long enough to be prefetched. */
+    enum { STRIP_ELEMENTS = 1 << 17, LEAST_STRIP = 64, MOST_STRIP = 1024 };
     uint32_t last = from->shape.rank - 1;
     int64_t rows = from->shape.dims[last - 1], columns = from->shape.dims[last];
-    uint64_t count = quartic_layout_elements(from), strips = ((uint64_t)rows + STRIP - 1) / STRIP;
-    uint64_t units = count / (uint64_t)(rows * columns) * strips;
+    uint64_t count = quartic_layout_elements(from);
     uint32_t parts = quartic_parts(count, threads);
+    int64_t strip = STRIP_ELEMENTS / columns;
+    if (strip > MOST_STRIP) strip = MOST_STRIP;
+    if (strip > rows / (int64_t)parts) strip = rows / (int64_t)parts;
+    if (strip < LEAST_STRIP) strip = LEAST_STRIP;
+    uint64_t strips = ((uint64_t)rows + (uint64_t)strip - 1) / (uint64_t)strip;
+    uint64_t units = count / (uint64_t)(rows * columns) * strips;
 #pragma omp parallel for num_threads(parts) schedule(static) if (parts > 1)
     for (uint32_t part = 0; part < parts; ++part) {
         uint64_t end = quartic_part_begin(units, parts, part + 1);
         for (uint64_t unit = quartic_part_begin(units, parts, part); unit < end; ++unit) {
             quartic_walk walk = {.layouts = {from, to}, .count = 2, .rank = last - 1};
             quartic_walk_start(&walk, unit / strips);
-            int64_t row = (int64_t)(unit % strips) * STRIP, stop = row + STRIP < rows ? row + STRIP : rows;
-            transpose_rows(x + walk.at[0], from->strides[last], y + walk.at[1], to->strides[last - 1], row,
-                           stop, columns);
+            int64_t row = (int64_t)(unit % strips) * strip, stop = row + strip < rows ? row + strip : rows;
+            const int64_t y_step = to->strides[last - 1];
+            quartic_fast_transpose(x + walk.at[0] + row, from->strides[last], 2 * QUARTIC_LINE,
+                                   y + walk.at[1] + row * y_step, y_step, stop - row, columns);
         }
     }
-}
-
-static void swap_axes(quartic_layout *layout, uint32_t a, uint32_t b) {
-    uint32_t extent = layout->shape.dims[a];
-    int64_t stride = layout->strides[a];
-    layout->shape.dims[a] = layout->shape.dims[b];
-    layout->strides[a] = layout->strides[b];
-    layout->shape.dims[b] = extent;
-    layout->strides[b] = stride;
 }
 
 void quartic_fast_move(const void *x, const quartic_layout *from, void *y, const quartic_layout *to,
@@ -102,8 +134,8 @@ void quartic_fast_move(const void *x, const quartic_layout *from, void *y, const
     uint32_t last = source.shape.rank - 1;
     for (uint32_t axis = 0; axis < last; ++axis) {
         if (source.strides[axis] != 1 || source.strides[last] <= 1 || target.strides[last] != 1) continue;
-        swap_axes(&source, axis, last - 1);
-        swap_axes(&target, axis, last - 1);
+        quartic_swap_axes(&source, axis, last - 1);
+        quartic_swap_axes(&target, axis, last - 1);
         move_transposed(x, &source, y, &target, threads);
         return;
     }

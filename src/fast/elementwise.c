@@ -1,10 +1,11 @@
 /* elementwise.c: tuned binary, unary, unary_grad and dropout.
  *
  * After merging axes an elementwise op is rows along the last axis, on which each operand has stride 1, 0
- * (one number for the whole row) or another. A kernel does one row; it is compiled for several instruction
- * sets and vectorised through shaders/lib/functions.h, whose errors stand there (exp, log and tanh at
- * most 1.3 ulp, sigmoid 2.4 ulp, the normal distribution of gelu 8e-8). The output may be an operand's own
- * memory: element i depends on element i only.
+ * (one number for the whole row) or another. An operand that is dense along another axis than the last (a
+ * permuted view) is turned in a buffer, some rows at a time. A kernel does one row; it is compiled for
+ * several instruction sets and vectorised through shaders/lib/functions.h, whose errors stand there (exp, log
+ * and tanh at most 1.3 ulp, sigmoid 2.4 ulp, the normal distribution of gelu 8e-8). The output may be an
+ * operand's own memory: element i depends on element i only.
  */
 #include "fast/parts.h"
 #include "ops/elementwise.h"
@@ -14,13 +15,86 @@
 typedef void (*row_kernel)(const quartic_unary_attrs *attrs, const float *a, int64_t a_step, const float *b,
                            int64_t b_step, float *y, int64_t count);
 
+/* The axis along which an operand is dense, if that is not the last; otherwise the last. */
+static uint32_t dense_axis(const quartic_layout *layout) {
+    uint32_t last = layout->shape.rank - 1;
+    if (layout->strides[last] == 0 || layout->strides[last] == 1) return last;
+    for (uint32_t axis = 0; axis < last; ++axis)
+        if (layout->strides[axis] == 1) return axis;
+    return last;
+}
+
+/* Rows and columns of a block whose operands are turned: lines of the operand, and what fits the first-level
+ * cache. */
+enum { TURN_ROWS = QUARTIC_LINE, TURN_COLUMNS = 256 };
+
+/* One operand of a block of rows x columns elements. */
+typedef struct turned_operand {
+    const float *data;
+    int64_t row, column; /* strides */
+} turned_operand;
+
+/* The operand itself, or if it is dense along the rows' axis a copy that is dense along the last. */
+static turned_operand turn(const float *x, const quartic_layout *layout, int64_t rows, int64_t columns,
+                           float *buffer) {
+    const uint32_t last = layout->shape.rank - 1;
+    const turned_operand whole = {x, layout->strides[last - 1], layout->strides[last]};
+    if (whole.row != 1 || whole.column == 0 || whole.column == 1) return whole;
+    quartic_fast_transpose(x, whole.column, 2 * QUARTIC_LINE, buffer, TURN_COLUMNS, rows, columns);
+    return (turned_operand){buffer, TURN_COLUMNS, 1};
+}
+
+/* Operands that are dense along `axis`, by blocks. */
+static void run_blocks(row_kernel kernel, const quartic_unary_attrs *attrs, uint32_t axis, quartic_layout y,
+                       const float *a_data, quartic_layout a, const float *b_data, quartic_layout b,
+                       float *result, uint32_t threads) {
+    const uint32_t last = y.shape.rank - 1;
+    quartic_swap_axes(&y, axis, last - 1);
+    quartic_swap_axes(&a, axis, last - 1);
+    quartic_swap_axes(&b, axis, last - 1);
+    const int64_t rows = y.shape.dims[last - 1], columns = y.shape.dims[last];
+    const uint64_t down = ((uint64_t)rows + TURN_ROWS - 1) / TURN_ROWS;
+    const uint64_t along = ((uint64_t)columns + TURN_COLUMNS - 1) / TURN_COLUMNS;
+    const uint64_t count = quartic_layout_elements(&y),
+                   units = count / (uint64_t)(rows * columns) * down * along;
+    const uint32_t parts = quartic_parts(count, threads);
+#pragma omp parallel for num_threads(parts) schedule(static) if (parts > 1)
+    for (uint32_t part = 0; part < parts; ++part) {
+        float buffers[2][TURN_ROWS * TURN_COLUMNS];
+        const uint64_t end = quartic_part_begin(units, parts, part + 1);
+        for (uint64_t unit = quartic_part_begin(units, parts, part); unit < end; ++unit) {
+            quartic_walk walk = {.layouts = {&a, &b, &y}, .count = 3, .rank = last - 1};
+            quartic_walk_start(&walk, unit / down / along);
+            const int64_t row = (int64_t)(unit % down) * TURN_ROWS;
+            const int64_t column = (int64_t)(unit / down % along) * TURN_COLUMNS;
+            const int64_t height = rows - row < TURN_ROWS ? rows - row : TURN_ROWS;
+            const int64_t width = columns - column < TURN_COLUMNS ? columns - column : TURN_COLUMNS;
+            const turned_operand x =
+                turn(a_data + walk.at[0] + row * a.strides[last - 1] + column * a.strides[last], &a, height,
+                     width, buffers[0]);
+            const turned_operand z =
+                turn(b_data + walk.at[1] + row * b.strides[last - 1] + column * b.strides[last], &b, height,
+                     width, buffers[1]);
+            float *out = result + walk.at[2] + row * y.strides[last - 1] + column;
+            for (int64_t r = 0; r < height; ++r)
+                kernel(attrs, x.data + r * x.row, x.column, z.data + r * z.row, z.column,
+                       out + r * y.strides[last - 1], width);
+        }
+    }
+}
+
 static void run_rows(row_kernel kernel, const quartic_unary_attrs *attrs, const quartic_operand *a_operand,
                      const quartic_operand *b_operand, const quartic_operand *out, uint32_t threads) {
     quartic_layout y = *out->layout;
     quartic_layout a = quartic_layout_broadcast(a_operand->layout, &y.shape);
     quartic_layout b = quartic_layout_broadcast(b_operand->layout, &y.shape);
     quartic_layouts_simplify((quartic_layout *const[]){&y, &a, &b}, 3);
-    uint32_t last = y.shape.rank - 1;
+    uint32_t last = y.shape.rank - 1, axis = dense_axis(&a);
+    if (axis == last) axis = dense_axis(&b);
+    if (axis != last) {
+        run_blocks(kernel, attrs, axis, y, a_operand->data, a, b_operand->data, b, out->data, threads);
+        return;
+    }
     int64_t length = y.shape.dims[last];
     uint64_t count = quartic_layout_elements(&y), rows = count / (uint64_t)length;
     uint32_t parts = quartic_parts(count, threads);

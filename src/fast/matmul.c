@@ -7,6 +7,8 @@
  * TILE    small or narrow products: register tiles, B's columns packed unless they already are neighbours.
  * BLAS    large products that CBLAS can express, on one of its threads.
  *
+ * Batches that lie side by side, element by element, go to matmul_channels.c instead.
+ *
  * The contraction is cut into parts by its length alone, and DOT and TILE add the products of a result in one
  * order however rows and columns are cut, so their bits do not depend on the number of threads. BLAS runs on
  * one thread per block; its bits may depend on where blocks end.
@@ -16,6 +18,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "fast/matmul_channels.h"
 #include "fast/matmul_kernel.h"
 #include "fast/parts.h"
 #include "ops/matmul/problem.h"
@@ -33,7 +36,7 @@ enum {
  * then come as close to the exact result as numbers stored in float32 can. */
 #define IN_DOUBLE_BELOW 1e6
 
-typedef enum matmul_path { PATH_DOT, PATH_TILE, PATH_BLAS } matmul_path;
+typedef enum matmul_path { PATH_DOT, PATH_TILE, PATH_BLAS, PATH_CHANNELS } matmul_path;
 
 typedef struct matmul_work {
     quartic_matmul_problem p;
@@ -105,6 +108,11 @@ static matmul_work plan(const quartic_op_call *call, uint32_t threads) {
     const quartic_matmul_problem *p = &work.p;
     double flops = quartic_matmul_flops(p);
     work.kernels = quartic_matmul_kernels_best(flops < IN_DOUBLE_BELOW);
+    work.threads = flops < 2e5 ? 1 : threads;
+    if (quartic_matmul_is_by_channels(p)) {
+        work.path = PATH_CHANNELS;
+        return work;
+    }
     bool neighbours = p->b_col == 1 || p->n == 1;
     /* Rows far apart share few cache sets, so columns that are used often are packed all the same. */
     work.packs = !neighbours || (p->b_k > 2 * work.kernels->width && p->m >= 4 * work.kernels->height);
@@ -124,7 +132,6 @@ static matmul_work plan(const quartic_op_call *call, uint32_t threads) {
     if (most > (double)work.steps) most = (double)work.steps;
     work.parts = most < 2 ? 1 : (uint32_t)most;
 
-    work.threads = flops < 2e5 ? 1 : threads;
     uint64_t pieces = p->batches * work.parts;
     uint64_t height = (uint64_t)work.kernels->height, width = (uint64_t)work.kernels->width;
     work.by_rows = p->m / height >= p->n / width;
@@ -149,6 +156,8 @@ static uint64_t part_floats(const matmul_work *work) {
 
 static size_t matmul_scratch(const quartic_op_call *call, uint32_t threads) {
     matmul_work work = plan(call, threads);
+    if (work.path == PATH_CHANNELS)
+        return quartic_matmul_channels_scratch(&work.p, work.kernels, work.threads) * sizeof(float);
     return (pack_floats(&work) * work.threads + part_floats(&work)) * sizeof(float);
 }
 
@@ -334,8 +343,15 @@ static void matmul_run(const quartic_op_run *run) {
     const quartic_matmul_problem *p = &work.p;
     const float *bias = p->has_bias ? run->inputs[QUARTIC_MATMUL_BIAS].data : NULL;
     const float *addend = p->has_addend ? run->inputs[QUARTIC_MATMUL_ADDEND].data : NULL;
+    float *c = run->outputs[0].data;
+    if (work.path == PATH_CHANNELS) {
+        const quartic_matmul_data data = {run->inputs[QUARTIC_MATMUL_A].data,
+                                          run->inputs[QUARTIC_MATMUL_B].data, bias, addend, c};
+        quartic_matmul_channels(p, work.kernels, work.threads, &data, run->scratch);
+        return;
+    }
     bool whole = work.parts == 1;
-    float *c = run->outputs[0].data, *packs = pack_floats(&work) == 0 ? NULL : run->scratch;
+    float *packs = pack_floats(&work) == 0 ? NULL : run->scratch;
     float *parts = whole ? NULL : (float *)run->scratch + pack_floats(&work) * work.threads;
     if (work.path == PATH_BLAS) enter_blas();
 #pragma omp parallel for num_threads(work.threads) schedule(static)
