@@ -63,15 +63,22 @@ QUARTIC_INLINE void store4(int32_t *y, words4 v) {
     memcpy(y, &v, sizeof v);
 }
 
+/* Elements i, j, k, l of a (0 to 3) and b (4 to 7). */
+#if defined(__clang__)
+#define PICK(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
+#else
+#define PICK(a, b, i, j, k, l) __builtin_shuffle(a, b, (words4){i, j, k, l})
+#endif
+
 /* 4 x 4 elements in registers. */
 QUARTIC_INLINE void transpose_square(const int32_t *x, int64_t x_step, int32_t *y, int64_t y_step) {
     const words4 a = load4(x), b = load4(x + x_step), c = load4(x + 2 * x_step), d = load4(x + 3 * x_step);
-    const words4 ac_low = {a[0], c[0], a[1], c[1]}, ac_high = {a[2], c[2], a[3], c[3]};
-    const words4 bd_low = {b[0], d[0], b[1], d[1]}, bd_high = {b[2], d[2], b[3], d[3]};
-    store4(y, (words4){ac_low[0], bd_low[0], ac_low[1], bd_low[1]});
-    store4(y + y_step, (words4){ac_low[2], bd_low[2], ac_low[3], bd_low[3]});
-    store4(y + 2 * y_step, (words4){ac_high[0], bd_high[0], ac_high[1], bd_high[1]});
-    store4(y + 3 * y_step, (words4){ac_high[2], bd_high[2], ac_high[3], bd_high[3]});
+    const words4 ac_low = PICK(a, c, 0, 4, 1, 5), ac_high = PICK(a, c, 2, 6, 3, 7);
+    const words4 bd_low = PICK(b, d, 0, 4, 1, 5), bd_high = PICK(b, d, 2, 6, 3, 7);
+    store4(y, PICK(ac_low, bd_low, 0, 4, 1, 5));
+    store4(y + y_step, PICK(ac_low, bd_low, 2, 6, 3, 7));
+    store4(y + 2 * y_step, PICK(ac_high, bd_high, 0, 4, 1, 5));
+    store4(y + 3 * y_step, PICK(ac_high, bd_high, 2, 6, 3, 7));
 }
 
 /* Four columns of x at a time: columns are often a power of two apart, so that few of their lines fit the

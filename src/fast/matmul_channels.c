@@ -19,9 +19,11 @@
 enum {
     GROUP = QUARTIC_LINE,   /* channels */
     MOST_EXTENT = 512,      /* rows or columns of a block, about */
-    PANEL_FLOATS = 1 << 18, /* 1 MiB: half of A's and half of B's panels fit a second-level cache */
+    PANEL_FLOATS = 1 << 18, /* 1 MiB: most of it stays in a second-level cache */
     LEAST_CHANNELS = 4,     /* fewer are not worth it */
-    AHEAD = 2               /* k to prefetch */
+    AHEAD = 4,              /* k to prefetch */
+    SPAN = 16,              /* k that is packed at a time where k is the faster axis, */
+    FEW = 4                 /* and rows or columns then */
 };
 
 /* How an operand's panels lie: `width` rows of A or columns of B each, k elements of stride `width` in it. */
@@ -96,23 +98,30 @@ size_t quartic_matmul_channels_scratch(const quartic_matmul_problem *problem,
 }
 
 /* Rows of A or columns of B of some channels over k as panels; strides: of channels, of rows or columns, of
- * k. What a last panel lacks is left as it is: no kernel reads it. */
+ * k. What a last panel lacks is left as it is: no kernel reads it. Where k is the faster axis, few rows are
+ * read along it at a time, as they are often a power of two apart. */
 static void pack(const panels *to, const float *x, int64_t channels, int64_t channel_stride, int64_t extent,
                  int64_t stride, int64_t k, int64_t k_stride, float *packed) {
-    for (int64_t begin = 0; begin < extent; begin += to->width) {
-        const int64_t here = extent - begin < to->width ? extent - begin : to->width;
-        for (int64_t l = 0; l < k; ++l) {
-            const float *from = x + begin * stride + l * k_stride;
-            float *panel = packed + begin * k + l * to->width;
-            if (channel_stride == 1) {
-                quartic_fast_transpose(from, stride, AHEAD * k_stride, panel, to->pitch, channels, here);
-                continue;
+    const bool along_k = stride > k_stride;
+    const int64_t chunk = along_k ? FEW : to->width, span = along_k ? SPAN : k;
+    for (int64_t begin = 0; begin < extent; begin += to->width)
+        for (int64_t l0 = 0; l0 < k; l0 += span)
+            for (int64_t i = begin; i < extent && i < begin + to->width; i += chunk) {
+                const int64_t end = begin + to->width < extent ? begin + to->width : extent;
+                const int64_t here = end - i < chunk ? end - i : chunk;
+                for (int64_t l = l0; l < k && l < l0 + span; ++l) {
+                    const float *from = x + i * stride + l * k_stride;
+                    float *panel = packed + begin * k + l * to->width + i - begin;
+                    if (channel_stride == 1) {
+                        quartic_fast_transpose(from, stride, AHEAD * k_stride, panel, to->pitch, channels,
+                                               here);
+                        continue;
+                    }
+                    for (int64_t channel = 0; channel < channels; ++channel)
+                        for (int64_t j = 0; j < here; ++j)
+                            panel[channel * to->pitch + j] = from[channel * channel_stride + j * stride];
+                }
             }
-            for (int64_t channel = 0; channel < channels; ++channel)
-                for (int64_t i = 0; i < here; ++i)
-                    panel[channel * to->pitch + i] = from[channel * channel_stride + i * stride];
-        }
-    }
 }
 
 /* A block of the results of some channels. */

@@ -29,6 +29,29 @@ static void copy_follows_strides(void **state) {
     }
 }
 
+/* Remainders of the squares and strips that transposing works in. */
+static void copy_transposes_every_size(void **state) {
+    (void)state;
+    enum { MOST = 1100 * 130 };
+    static float got[MOST];
+    static const uint32_t rows[] = {1, 2, 3, 4, 5, 16, 17, 63, 65, 1100},
+                          columns[] = {1, 2, 4, 7, 16, 33, 130};
+    for (size_t a = 0; a < sizeof rows / sizeof rows[0]; ++a)
+        for (size_t b = 0; b < sizeof columns / sizeof columns[0]; ++b) {
+            rig r = rig_begin();
+            const size_t m = rows[a], n = columns[b];
+            quartic_value x = rig_input(&r, QUARTIC_SHAPE(columns[b], rows[a]));
+            const float *in = r.data[0];
+            rig_run(&r, "cpu", quartic_copy(r.graph, quartic_permute(r.graph, x, (const uint32_t[]){1, 0})),
+                    got);
+            for (size_t i = 0; i < m; ++i)
+                for (size_t j = 0; j < n; ++j)
+                    if (got[i * n + j] != in[j * m + i])
+                        fail_msg("%zu x %zu: wrong at (%zu, %zu)", m, n, i, j);
+            rig_end(&r);
+        }
+}
+
 static void copy_repeats_a_broadcast_and_keeps_integers(void **state) {
     (void)state;
     enum { N = 3, M = 33 };
@@ -229,6 +252,7 @@ static void impossible_shapes_are_refused_with_a_sentence(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(copy_follows_strides),
+        cmocka_unit_test(copy_transposes_every_size),
         cmocka_unit_test(copy_repeats_a_broadcast_and_keeps_integers),
         cmocka_unit_test(concat_joins_strided_parts),
         cmocka_unit_test(pad_places_among_zeros),

@@ -200,6 +200,55 @@ static void binary_broadcasts_either_operand(void **state) {
             }
 }
 
+/* Operands that are dense along another axis than the last are turned by blocks: every remainder of those,
+ * and what the other operand may be meanwhile. */
+static void binary_turns_permuted_operands(void **state) {
+    (void)state;
+    enum { MOST = 40000 };
+    static float got[MOST];
+    static const uint32_t extents[][3] = {{1, 2, 2},   {2, 3, 5},   {3, 17, 300}, {2, 16, 256}, {1, 33, 259},
+                                          {1, 64, 65}, {5, 1, 130}, {130, 15, 4}, {3, 1030, 3}};
+    /* Of the other operand: its axes as stored, and its strides along (p, q, r) where that is not 0. */
+    static const struct {
+        uint32_t order[3]; /* of the result's axes */
+        uint32_t repeated; /* bit a: axis a has extent 1 */
+    } others[] = {{{0, 1, 2}, 0}, {{0, 2, 1}, 0}, {{2, 1, 0}, 0},
+                  {{0, 1, 2}, 4}, {{0, 1, 2}, 1}, {{0, 2, 1}, 7}};
+    for (size_t e = 0; e < sizeof extents / sizeof extents[0]; ++e)
+        for (size_t o = 0; o < sizeof others / sizeof others[0]; ++o)
+            for (int swapped = 0; swapped < 2; ++swapped) {
+                const uint32_t *size = extents[e], *order = others[o].order;
+                rig r = rig_begin();
+                quartic_value x = rig_input(&r, QUARTIC_SHAPE(size[0], size[2], size[1]));
+                x = quartic_permute(r.graph, x, (const uint32_t[]){0, 2, 1}); /* (p, q, r) */
+                quartic_shape stored = {3, {0}};
+                size_t strides[3], stride = 1;
+                uint32_t back[3];
+                for (uint32_t a = 3; a-- > 0;) {
+                    const bool repeated = others[o].repeated >> order[a] & 1u;
+                    stored.dims[a] = repeated ? 1 : size[order[a]];
+                    strides[order[a]] = repeated ? 0 : stride;
+                    stride *= stored.dims[a];
+                    back[order[a]] = a;
+                }
+                quartic_value y = quartic_permute(r.graph, rig_input(&r, stored), back);
+                const float *xs = r.data[0], *ys = r.data[1];
+                rig_run(&r, "cpu",
+                        swapped ? quartic_subtract(r.graph, y, x) : quartic_subtract(r.graph, x, y), got);
+                assert_in_range((size_t)size[0] * size[1] * size[2], 1, MOST);
+                for (size_t i = 0, p = 0; p < size[0]; ++p)
+                    for (size_t q = 0; q < size[1]; ++q)
+                        for (size_t c = 0; c < size[2]; ++c, ++i) {
+                            const float a = xs[(p * size[2] + c) * size[1] + q];
+                            const float b = ys[p * strides[0] + q * strides[1] + c * strides[2]];
+                            if (got[i] != (swapped ? b - a : a - b))
+                                fail_msg("(%u, %u, %u), other operand %zu: wrong at (%zu, %zu, %zu)", size[0],
+                                         size[1], size[2], o, p, q, c);
+                        }
+                rig_end(&r);
+            }
+}
+
 /* ---- sum ---- */
 
 static void sums_over_any_axes(void **state) {
@@ -333,6 +382,7 @@ int main(void) {
         cmocka_unit_test(unary_functions_are_exact_on_strided_operands),
         cmocka_unit_test(unary_gradients_are_the_slopes),
         cmocka_unit_test(binary_broadcasts_either_operand),
+        cmocka_unit_test(binary_turns_permuted_operands),
         cmocka_unit_test(sums_over_any_axes),
         cmocka_unit_test(sum_to_undoes_broadcasting),
         cmocka_unit_test(sum_spreads_its_gradient),

@@ -263,6 +263,10 @@ static bool matmul_cases(uint32_t index, quartic_op_case *out) {
         {"long rows contracted", {2, {7, 2500}}, {2, {9, 2500}}, 0, 1, 3, 0, 0.5f},
         {"batches contracted", {3, {6, 9, 50}}, {3, {6, 9, 11}}, 1, 0, 0, 1, 1.0f},
         {"strided batches contracted", {4, {3, 4, 20, 7}}, {4, {3, 1, 20, 5}}, 1, 0, 2, 1, 2.0f},
+        /* Strided, the next ones are matrices side by side: the batch is the dense axis. */
+        {"channels", {3, {33, 18, 20}}, {3, {33, 17, 20}}, 0, 1, 3, 0, -1.5f},
+        {"channels with a matrix for all", {3, {1, 19, 5}}, {3, {17, 19, 13}}, 1, 0, 0, 0, 1.0f},
+        {"channels of batches", {4, {3, 16, 7, 3}}, {4, {3, 16, 3, 9}}, 0, 0, 2, 0, 1.0f},
         {"inner batches contracted", {4, {3, 4, 6, 70}}, {4, {3, 4, 5, 70}}, 0, 1, 1, 2, 1.0f},
     };
     if (index >= sizeof table / sizeof table[0]) return false;
