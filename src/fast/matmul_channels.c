@@ -6,9 +6,10 @@
  * read them, each element once; then every channel is multiplied by itself, from panels that stay in the
  * cache.
  *
- * A unit of work is (group, block of rows). Blocks and steps bound the panels of a thread to PANEL_FLOATS,
- * give or take their padding. Steps depend on shapes alone, and the kernels add the products of a result in
- * one order however rows are cut, so the bits do not depend on the number of threads.
+ * A unit of work is (group, rows). Blocks of about 128 rows and columns and steps of at most 64 k bound the
+ * panels of a thread to about 1 MiB, which mostly stays in a second-level cache. Steps depend on shapes
+ * alone, and the kernels add the products of a result in one order however rows are cut, so the bits do not
+ * depend on the number of threads.
  */
 #include "fast/matmul_channels.h"
 
@@ -17,13 +18,13 @@
 #include "fast/parts.h"
 
 enum {
-    GROUP = QUARTIC_LINE,   /* channels */
-    MOST_EXTENT = 512,      /* rows or columns of a block, about */
-    PANEL_FLOATS = 1 << 18, /* 1 MiB: most of it stays in a second-level cache */
-    LEAST_CHANNELS = 4,     /* fewer are not worth it */
-    AHEAD = 4,              /* k to prefetch */
-    SPAN = 16,              /* k that is packed at a time where k is the faster axis, */
-    FEW = 4                 /* and rows or columns then */
+    GROUP = QUARTIC_LINE, /* channels */
+    MOST_EXTENT = 128,    /* rows or columns of a block, about */
+    MOST_STEP = 64,       /* k of a step */
+    LEAST_CHANNELS = 4,   /* fewer are not worth it */
+    AHEAD = 4,            /* k to prefetch */
+    SPAN = 16,            /* k that is packed at a time where k is the faster axis, */
+    FEW = 4               /* and rows or columns then */
 };
 
 /* How an operand's panels lie: `width` rows of A or columns of B each, k elements of stride `width` in it. */
@@ -72,17 +73,17 @@ static channels_plan plan(const quartic_matmul_problem *p, const quartic_matmul_
     const int64_t height = kernels->height, width = kernels->width;
     plan.most_rows = round_up(p->m < MOST_EXTENT ? (int64_t)p->m : MOST_EXTENT, height);
     plan.most_columns = round_up(p->n < MOST_EXTENT ? (int64_t)p->n : MOST_EXTENT, width);
-    const int64_t most = PANEL_FLOATS / (GROUP * (plan.most_rows + plan.most_columns));
-    const int64_t steps = (p->k + most - 1) / most;
+    const int64_t steps = (p->k + MOST_STEP - 1) / MOST_STEP;
     plan.step = (p->k + steps - 1) / steps;
-    plan.a = place_panels(plan.most_rows, height, plan.step);
-    plan.b = place_panels(plan.most_columns, width, plan.step);
 
     const uint64_t pieces = p->batches / plan.channels * plan.groups;
     const uint64_t wanted = pieces >= 4ull * threads ? 1 : (threads + pieces - 1) / pieces;
     plan.unit_rows = round_up((int64_t)((p->m + wanted - 1) / wanted), height);
+    if (plan.most_rows > plan.unit_rows) plan.most_rows = plan.unit_rows;
     plan.cuts = (p->m + (uint64_t)plan.unit_rows - 1) / (uint64_t)plan.unit_rows;
     plan.units = pieces * plan.cuts;
+    plan.a = place_panels(plan.most_rows, height, plan.step);
+    plan.b = place_panels(plan.most_columns, width, plan.step);
     if (plan.threads > plan.units) plan.threads = (uint32_t)plan.units;
     return plan;
 }
