@@ -26,7 +26,7 @@ static uint32_t dense_axis(const quartic_layout *layout) {
 
 /* Rows and columns of a block whose operands are turned: lines of the operand, and what fits the first-level
  * cache. */
-enum { TURN_ROWS = QUARTIC_LINE, TURN_COLUMNS = 256 };
+enum { TURN_ROWS = 2 * QUARTIC_LINE, TURN_COLUMNS = 128 };
 
 /* One operand of a block of rows x columns elements. */
 typedef struct turned_operand {
