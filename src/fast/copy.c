@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "fast/parts.h"
+#include "fast/transpose.h"
 #include "ops/movement.h"
 
 /* y[c] = x[c * stride] for c < count, y contiguous. */
@@ -51,59 +52,6 @@ static void move_rows(const int32_t *x, const quartic_layout *from, int32_t *y, 
     }
 }
 
-typedef int32_t words4 __attribute__((vector_size(16)));
-
-QUARTIC_INLINE words4 load4(const int32_t *x) {
-    words4 v;
-    memcpy(&v, x, sizeof v);
-    return v;
-}
-
-QUARTIC_INLINE void store4(int32_t *y, words4 v) {
-    memcpy(y, &v, sizeof v);
-}
-
-/* Elements i, j, k, l of a (0 to 3) and b (4 to 7). */
-#if defined(__clang__)
-#define PICK(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
-#else
-#define PICK(a, b, i, j, k, l) __builtin_shuffle(a, b, (words4){i, j, k, l})
-#endif
-
-/* 4 x 4 elements in registers. */
-QUARTIC_INLINE void transpose_square(const int32_t *x, int64_t x_step, int32_t *y, int64_t y_step) {
-    const words4 a = load4(x), b = load4(x + x_step), c = load4(x + 2 * x_step), d = load4(x + 3 * x_step);
-    const words4 ac_low = PICK(a, c, 0, 4, 1, 5), ac_high = PICK(a, c, 2, 6, 3, 7);
-    const words4 bd_low = PICK(b, d, 0, 4, 1, 5), bd_high = PICK(b, d, 2, 6, 3, 7);
-    store4(y, PICK(ac_low, bd_low, 0, 4, 1, 5));
-    store4(y + y_step, PICK(ac_low, bd_low, 2, 6, 3, 7));
-    store4(y + 2 * y_step, PICK(ac_high, bd_high, 0, 4, 1, 5));
-    store4(y + 3 * y_step, PICK(ac_high, bd_high, 2, 6, 3, 7));
-}
-
-/* Four columns of x at a time: columns are often a power of two apart, so that few of their lines fit the
- * first-level cache together, and prefetching follows few streams. */
-void quartic_fast_transpose(const void *from, int64_t x_step, int64_t ahead, void *to, int64_t y_step,
-                            int64_t rows, int64_t columns) {
-    enum { SQUARE = 4 };
-    const int32_t *restrict x = from;
-    int32_t *restrict y = to;
-    const int64_t whole = rows - rows % SQUARE;
-    int64_t c = 0;
-    for (; c + SQUARE <= columns; c += SQUARE) {
-        for (int64_t r = 0; r < whole; r += SQUARE) {
-            const int32_t *square = x + r + c * x_step;
-            for (int64_t k = 0; k < SQUARE && r % QUARTIC_LINE == 0; ++k)
-                __builtin_prefetch(square + k * x_step + ahead);
-            transpose_square(square, x_step, y + r * y_step + c, y_step);
-        }
-        for (int64_t r = whole; r < rows; ++r)
-            for (int64_t k = c; k < c + SQUARE; ++k) y[r * y_step + k] = x[r + k * x_step];
-    }
-    for (; c < columns; ++c)
-        for (int64_t r = 0; r < rows; ++r) y[r * y_step + c] = x[r + c * x_step];
-}
-
 /* The axes last - 1 (unit stride in x) and last (unit stride in y). */
 static void move_transposed(const int32_t *x, const quartic_layout *from, int32_t *y,
                             const quartic_layout *to, uint32_t threads) {
@@ -128,8 +76,8 @@ static void move_transposed(const int32_t *x, const quartic_layout *from, int32_
             quartic_walk_start(&walk, unit / strips);
             int64_t row = (int64_t)(unit % strips) * strip, stop = row + strip < rows ? row + strip : rows;
             const int64_t y_step = to->strides[last - 1];
-            quartic_fast_transpose(x + walk.at[0] + row, from->strides[last], 2 * QUARTIC_LINE,
-                                   y + walk.at[1] + row * y_step, y_step, stop - row, columns);
+            quartic_transpose(x + walk.at[0] + row, from->strides[last], 2 * QUARTIC_LINE,
+                              y + walk.at[1] + row * y_step, y_step, stop - row, columns);
         }
     }
 }

@@ -8,6 +8,7 @@
  * operand's own memory: element i depends on element i only.
  */
 #include "fast/parts.h"
+#include "fast/transpose.h"
 #include "ops/elementwise.h"
 #include "shaders/lib/functions.h"
 
@@ -40,7 +41,7 @@ static turned_operand turn(const float *x, const quartic_layout *layout, int64_t
     const uint32_t last = layout->shape.rank - 1;
     const turned_operand whole = {x, layout->strides[last - 1], layout->strides[last]};
     if (whole.row != 1 || whole.column == 0 || whole.column == 1) return whole;
-    quartic_fast_transpose(x, whole.column, 2 * QUARTIC_LINE, buffer, TURN_COLUMNS, rows, columns);
+    quartic_transpose(x, whole.column, 2 * QUARTIC_LINE, buffer, TURN_COLUMNS, rows, columns);
     return (turned_operand){buffer, TURN_COLUMNS, 1};
 }
 

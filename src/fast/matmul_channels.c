@@ -15,7 +15,7 @@
 
 #include <omp.h>
 
-#include "fast/parts.h"
+#include "fast/transpose.h"
 
 enum {
     GROUP = QUARTIC_LINE, /* channels */
@@ -23,8 +23,8 @@ enum {
     MOST_STEP = 64,       /* k of a step */
     LEAST_CHANNELS = 4,   /* fewer are not worth it */
     AHEAD = 4,            /* k to prefetch */
-    SPAN = 16,            /* k that is packed at a time where k is the faster axis, */
-    FEW = 4               /* and rows or columns then */
+    FEW = 4,              /* rows or columns that are packed at once */
+    SPAN = 16             /* k of them, where k is the faster axis */
 };
 
 /* How an operand's panels lie: `width` rows of A or columns of B each, k elements of stride `width` in it. */
@@ -98,31 +98,39 @@ size_t quartic_matmul_channels_scratch(const quartic_matmul_problem *problem,
     return thread_floats(&work) * work.threads;
 }
 
-/* Rows of A or columns of B of some channels over k as panels; strides: of channels, of rows or columns, of
- * k. What a last panel lacks is left as it is: no kernel reads it. Where k is the faster axis, few rows are
- * read along it at a time, as they are often a power of two apart. */
+/* One k of up to FEW rows of A or columns of B of some channels; strides: of channels, of rows or columns.
+ * The common case has constants in its place, which the compiler unrolls. */
+QUARTIC_INLINE void pack_few(const float *from, int64_t channels, int64_t channel_stride, int64_t count,
+                             int64_t stride, int64_t ahead, float *to, int64_t pitch) {
+    if (channel_stride != 1) {
+        for (int64_t channel = 0; channel < channels; ++channel)
+            for (int64_t i = 0; i < count; ++i)
+                to[channel * pitch + i] = from[channel * channel_stride + i * stride];
+    } else if (channels == GROUP && count == FEW) {
+        quartic_transpose(from, stride, ahead, to, pitch, GROUP, FEW);
+    } else {
+        quartic_transpose(from, stride, ahead, to, pitch, channels, count);
+    }
+}
+
+/* Rows of A or columns of B of some channels over k as panels. What a last panel lacks is left as it is: no
+ * kernel reads it. A few rows at a time are read along k if that is the faster axis, as they are often a
+ * power of two apart and would push each other out of the cache. */
 static void pack(const panels *to, const float *x, int64_t channels, int64_t channel_stride, int64_t extent,
                  int64_t stride, int64_t k, int64_t k_stride, float *packed) {
-    const bool along_k = stride > k_stride;
-    const int64_t chunk = along_k ? FEW : to->width, span = along_k ? SPAN : k;
-    for (int64_t begin = 0; begin < extent; begin += to->width)
-        for (int64_t l0 = 0; l0 < k; l0 += span)
-            for (int64_t i = begin; i < extent && i < begin + to->width; i += chunk) {
-                const int64_t end = begin + to->width < extent ? begin + to->width : extent;
-                const int64_t here = end - i < chunk ? end - i : chunk;
-                for (int64_t l = l0; l < k && l < l0 + span; ++l) {
-                    const float *from = x + i * stride + l * k_stride;
-                    float *panel = packed + begin * k + l * to->width + i - begin;
-                    if (channel_stride == 1) {
-                        quartic_fast_transpose(from, stride, AHEAD * k_stride, panel, to->pitch, channels,
-                                               here);
-                        continue;
-                    }
-                    for (int64_t channel = 0; channel < channels; ++channel)
-                        for (int64_t j = 0; j < here; ++j)
-                            panel[channel * to->pitch + j] = from[channel * channel_stride + j * stride];
-                }
+    const int64_t span = stride > k_stride ? SPAN : 1;
+    for (int64_t begin = 0; begin < extent; begin += to->width) {
+        const int64_t end = begin + to->width < extent ? begin + to->width : extent;
+        for (int64_t first = 0; first < k; first += span) {
+            const int64_t last = first + span < k ? first + span : k;
+            for (int64_t i = begin; i < end; i += FEW) {
+                const int64_t count = end - i < FEW ? end - i : FEW;
+                for (int64_t l = first; l < last; ++l)
+                    pack_few(x + i * stride + l * k_stride, channels, channel_stride, count, stride,
+                             AHEAD * k_stride, packed + begin * k + l * to->width + i - begin, to->pitch);
             }
+        }
+    }
 }
 
 /* A block of the results of some channels. */

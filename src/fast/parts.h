@@ -70,12 +70,6 @@ static inline void quartic_walk_next(quartic_walk *walk) {
 void quartic_fast_move(const void *x, const quartic_layout *from, void *y, const quartic_layout *to,
                        uint32_t threads);
 
-/* y[r * y_step + c] = x[r + c * x_step] for r < rows and c < columns, of 4-byte elements: what is dense along
- * r becomes dense along c (copy.c). Prefetches what lies `ahead` elements behind what it reads. */
-enum { QUARTIC_LINE = 16 }; /* elements of a cache line */
-void quartic_fast_transpose(const void *x, int64_t x_step, int64_t ahead, void *y, int64_t y_step,
-                            int64_t rows, int64_t columns);
-
 /* Exchanges two axes of a layout. */
 static inline void quartic_swap_axes(quartic_layout *layout, uint32_t a, uint32_t b) {
     uint32_t extent = layout->shape.dims[a];
