@@ -40,8 +40,7 @@ fi
 of_run() {
   case $1-$quick in
   foaf24-*) echo "foaf24 --steps 150 --quick" ;; # 24 nodes have three times as many edges as 14
-  cycles-1) echo "cycles --steps 220 --batch 32" ;;
-  cycles-0) echo "cycles --steps 300 --batch 32 --sizes 2" ;;
+  cycles-*) echo "cycles --steps 300 --batch 32 --sizes 2" ;;
   compose-0) echo "compose --steps 150 --sizes 2" ;;
   set-1) echo "set --steps 150" ;;
   set-0) echo "set $cards --sizes 1" ;;
