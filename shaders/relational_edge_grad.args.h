@@ -2,4 +2,4 @@
 #include "lib/args.h"
 QUARTIC_ARGS(relational_edge_grad, QUARTIC_FLOATS e; QUARTIC_FLOATS sender; QUARTIC_FLOATS receiver;
              QUARTIC_FLOATS form; QUARTIC_FLOATS ds; QUARTIC_FLOATS de; uint32_t heads; uint32_t n;
-             uint32_t groups;)
+             uint32_t edges; uint32_t groups;)

@@ -3,4 +3,4 @@
 #include "lib/args.h"
 QUARTIC_ARGS(relational_scores, QUARTIC_FLOATS e; QUARTIC_FLOATS sender; QUARTIC_FLOATS receiver;
              QUARTIC_FLOATS form; QUARTIC_FLOATS base; QUARTIC_FLOATS scores; int32_t base_strides[4];
-             uint32_t heads; uint32_t n; uint32_t groups;)
+             uint32_t heads; uint32_t n; uint32_t edges; uint32_t groups;)

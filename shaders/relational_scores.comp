@@ -1,8 +1,8 @@
 #version 460
 // relational_scores.comp: s_hij = base_hij + e_ij . (sender_hj + receiver_hi + G_h e_ij).
 //
-// A group is one (b, h, i) and ROWS senders j: COLUMNS rows of G at a time it computes G e as a matrix product, adds
-// the nodes' terms and multiplies with e. Parts of a score are then added over the threads that share an edge.
+// A group is one head and ROWS edges: COLUMNS rows of G at a time it computes G e as a matrix product, adds the nodes'
+// terms and multiplies with e. Parts of a score are then added over the threads that share an edge.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "relational_scores.args.h"
@@ -14,11 +14,13 @@ void main() {
     const uint local = gl_LocalInvocationID.x, x = local % 16, y = local / 16;
     const uint group = linear_group();
     if (group >= args.groups) return; // the whole group
-    const uint blocks = (args.n + ROWS - 1) / ROWS;
-    const uint first = group % blocks * ROWS;
-    const uint i = group / blocks % args.n, unit = group / blocks / args.n; // unit: (b, h)
-    const uint batch = unit / args.heads, head = unit % args.heads;
-    const uint edge = (batch * args.n + i) * args.n; // of j = 0
+    const uint head = group % args.heads, first = group / args.heads * ROWS;
+    uint edge[4];
+    edge_nodes nodes[4];
+    [[unroll]] for (uint r = 0; r < 4; ++r) {
+        edge[r] = min(first + x + 16 * r, args.edges - 1);
+        nodes[r] = nodes_of(edge[r]);
+    }
 
     vec4 score = vec4(0); // of the thread's four edges
     for (uint column = 0; column < DIM; column += COLUMNS) {
@@ -28,8 +30,8 @@ void main() {
             barrier(); // the tiles have been read
             for (uint index = local; index < ROWS * DEPTH; index += THREADS) {
                 const uint k = index % DEPTH, row = index / DEPTH;
-                const bool inside = depth + k < DIM && first + row < args.n;
-                row_tile[k * ROW_PITCH + row] = inside ? args.e.at[(edge + first + row) * DIM + depth + k] : 0.0;
+                const bool inside = depth + k < DIM && first + row < args.edges;
+                row_tile[k * ROW_PITCH + row] = inside ? args.e.at[(first + row) * DIM + depth + k] : 0.0;
             }
             for (uint index = local; index < COLUMNS * DEPTH; index += THREADS) {
                 const uint k = index % DEPTH, c = index / DEPTH;
@@ -43,25 +45,20 @@ void main() {
         for (uint c = 0; c < 4; ++c) {
             const uint component = column + y + COLUMN_STEP * c;
             if (component >= DIM) break;
-            const float receiver =
-                WITH_RECEIVER != 0 ? args.receiver.at[(unit * args.n + i) * DIM + component] : 0.0;
-            [[unroll]] for (uint r = 0; r < 4; ++r) {
-                const uint j = first + x + 16 * r;
-                if (j < args.n)
-                    score[r] += args.e.at[(edge + j) * DIM + component] *
-                                (sums[r][c] + receiver + args.sender.at[(unit * DIM + component) * args.n + j]);
-            }
+            [[unroll]] for (uint r = 0; r < 4; ++r)
+                score[r] += args.e.at[edge[r] * DIM + component] *
+                            (sums[r][c] + node_terms(nodes[r].batch * args.heads + head, nodes[r], component));
         }
     }
     [[unroll]] for (uint r = 0; r < 4; ++r) parts[y * ROWS + x + 16 * r] = score[r];
     barrier();
     for (uint row = local; row < ROWS; row += THREADS) {
-        const uint j = first + row;
-        if (j >= args.n) continue;
+        if (first + row >= args.edges) continue;
         float sum = 0.0;
         for (uint part = 0; part < COLUMN_STEP; ++part) sum += parts[part * ROWS + row];
-        const int place = int(batch) * args.base_strides[0] + int(head) * args.base_strides[1] +
-                          int(i) * args.base_strides[2] + int(j) * args.base_strides[3];
-        args.scores.at[(unit * args.n + i) * args.n + j] = args.base.at[place] + sum;
+        const edge_nodes at = nodes_of(first + row);
+        const int place = int(at.batch) * args.base_strides[0] + int(head) * args.base_strides[1] +
+                          int(at.i) * args.base_strides[2] + int(at.j) * args.base_strides[3];
+        args.scores.at[pair_of(first + row, at.batch, head)] = args.base.at[place] + sum;
     }
 }

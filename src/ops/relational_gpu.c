@@ -1,6 +1,6 @@
 /* relational_gpu.c: GPU plans of relational_scores and its adjoint.
  *
- * Forward: relational_scores, a group per (b, h, i) and 64 senders. Backward: relational_edge_grad, and where
+ * Forward: relational_scores, a group per head and 64 edges. Backward: relational_edge_grad, and where
  * there is a quadratic term relational_form_grad, which splits the edges over groups until the device is
  * busy; then matmul_reduce adds the splits in order.
  */
@@ -47,8 +47,8 @@ quartic_status quartic_relational_gpu(const quartic_op_call *call, const quartic
     typedef quartic_relational_scores_args args_type;
     (void)limits;
     const quartic_relational_problem p = quartic_relational_problem_of_call(call);
-    const uint64_t groups = (uint64_t)p.b * p.heads * p.n * divide_up(p.n, ROWS);
-    args_type args = {.heads = p.heads, .n = p.n, .groups = (uint32_t)groups};
+    const uint64_t edges = (uint64_t)p.b * p.n * p.n, groups = p.heads * (uint64_t)divide_up(edges, ROWS);
+    args_type args = {.heads = p.heads, .n = p.n, .edges = (uint32_t)edges, .groups = (uint32_t)groups};
     for (uint32_t axis = 0; axis < 4; ++axis)
         args.base_strides[axis] = (int32_t)call->inputs[QUARTIC_RELATIONAL_BASE].strides[axis];
     quartic_dispatch *dispatch = quartic_dispatch_add(list, "relational_scores", &args, sizeof args);
@@ -69,8 +69,9 @@ quartic_status quartic_relational_gpu(const quartic_op_call *call, const quartic
 static quartic_status plan_edges(const quartic_relational_problem *p, quartic_dispatch_list *list) {
     typedef quartic_relational_edge_grad_args args_type;
     const uint32_t slices = divide_up(p->dim, columns_of(p->dim));
-    const uint64_t groups = (uint64_t)p->b * p->n * divide_up(p->n, ROWS) * slices;
-    const args_type args = {.heads = p->heads, .n = p->n, .groups = (uint32_t)groups};
+    const uint64_t edges = (uint64_t)p->b * p->n * p->n, groups = slices * (uint64_t)divide_up(edges, ROWS);
+    const args_type args = {
+        .heads = p->heads, .n = p->n, .edges = (uint32_t)edges, .groups = (uint32_t)groups};
     quartic_dispatch *dispatch = quartic_dispatch_add(list, "relational_edge_grad", &args, sizeof args);
     if (dispatch == NULL) return QUARTIC_INTERNAL;
     reads(dispatch, offsetof(args_type, e), QUARTIC_RELATIONAL_E);
