@@ -59,8 +59,9 @@ QUARTIC_API void quartic_program_destroy(quartic_program *program);
  * there is none. */
 QUARTIC_API quartic_tensor *quartic_program_tensor(quartic_program *program, const char *name);
 
-/* Runs all steps once and waits. Errors: DEVICE_LOST; on the CPU devices INVALID_ARGUMENT for an index operand
- * out of range, with its place (Vulkan devices do not look: graph.h says op by op what such an index does). */
+/* Runs all steps once and waits. Errors: DEVICE_LOST; on the CPU devices INVALID_ARGUMENT for an index
+ * operand out of range, with its place (Vulkan devices do not look: graph.h says op by op what such an index
+ * does). */
 QUARTIC_API quartic_status quartic_program_run(quartic_program *program);
 
 /* What one step did in the last run, for benchmarks. seconds is 0 unless config.profile was set. */
