@@ -134,19 +134,8 @@ static void turn(const float *rows, uint32_t count, uint32_t d, float *columns) 
 /* result (rows, columns) = or += a b: a(i, k) at a + i a_row + k a_depth, b (depth, columns), all dense. */
 static void multiply(const job *job, bool add, int64_t rows, int64_t columns, int64_t depth, const float *a,
                      int64_t a_row, int64_t a_depth, const float *b, float *result) {
-    const quartic_matmul_tile product = {.rows = rows,
-                                         .columns = columns,
-                                         .k = depth,
-                                         .a = a,
-                                         .a_row = a_row,
-                                         .a_k = a_depth,
-                                         .b = b,
-                                         .b_k = columns,
-                                         .alpha = 1,
-                                         .add = add ? result : NULL,
-                                         .c = result,
-                                         .result_row = columns};
-    quartic_flash_multiply(job->kernels, product);
+    quartic_flash_product(job->kernels, rows, columns, depth, a, a_row, a_depth, b, add ? result : NULL,
+                          result, columns);
 }
 
 /* ---- forward ---- */

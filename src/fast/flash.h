@@ -30,6 +30,27 @@ static inline void quartic_flash_multiply(const quartic_matmul_kernels *kernels,
     }
 }
 
+/* result (rows, columns), its rows result_row apart, = addend + a b: a(i, k) at a + i a_row + k a_depth, b
+ * (depth, columns) dense, addend like result, or NULL. */
+static inline void quartic_flash_product(const quartic_matmul_kernels *kernels, int64_t rows, int64_t columns,
+                                         int64_t depth, const float *a, int64_t a_row, int64_t a_depth,
+                                         const float *b, const float *addend, float *result,
+                                         int64_t result_row) {
+    const quartic_matmul_tile tile = {.rows = rows,
+                                      .columns = columns,
+                                      .k = depth,
+                                      .a = a,
+                                      .a_row = a_row,
+                                      .a_k = a_depth,
+                                      .b = b,
+                                      .b_k = columns,
+                                      .alpha = 1,
+                                      .add = addend,
+                                      .c = result,
+                                      .result_row = result_row};
+    quartic_flash_multiply(kernels, tile);
+}
+
 /* columns (d, lanes) = factor * the transpose of `count` rows, row_step apart, of d components,
  * component_step apart. Lanes beyond count are left as they are. */
 void quartic_flash_turn(const float *rows, int64_t row_step, int64_t component_step, uint32_t count,

@@ -1,4 +1,5 @@
-/* taylor_kernels.h: the tuned loops of Taylor attention, included once per instruction set.
+/* taylor_kernels.h: the tuned loops of Taylor attention, included once per instruction set; over 600 lines,
+ * since both forms share its products, packing and names, and a second file would be included as often.
  *
  * Before inclusion: TAYLOR_LANES (floats of a vector), TAYLOR_TARGET (function attribute), TAYLOR_NAME(x).
  * Everything heavy is one small matrix product, `multiply`: rows of broadcast numbers times rows of vectors,

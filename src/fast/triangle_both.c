@@ -150,18 +150,7 @@ static void turn(const task *t, uint32_t input, uint32_t number, uint32_t pivots
 static void score(const task *t, uint32_t count, const float *y, const float *x, float *scores,
                   size_t row_step) {
     const uint32_t d = t->job->problem.d;
-    const quartic_matmul_tile tile = {.rows = count,
-                                      .columns = LANES,
-                                      .k = d,
-                                      .a = y,
-                                      .a_row = d,
-                                      .a_k = 1,
-                                      .b = x,
-                                      .b_k = LANES,
-                                      .alpha = 1,
-                                      .c = scores,
-                                      .result_row = (int64_t)row_step};
-    quartic_flash_multiply(t->job->kernels, tile);
+    quartic_flash_product(t->job->kernels, count, LANES, d, y, d, 1, x, NULL, scores, (int64_t)row_step);
 }
 
 /* ---- forward ---- */
@@ -318,19 +307,7 @@ static void add_others(const task *t, const backward *bw, uint32_t number, uint3
     quartic_triples_add(&slopes);
     quartic_flash_slopes(others, bw->rows, t->limits, LANES, bw->lse + (size_t)other * LANES,
                          bw->delta + (size_t)other * LANES, bw->scores, bw->products);
-    const quartic_matmul_tile tile = {.rows = d,
-                                      .columns = LANES,
-                                      .k = others,
-                                      .a = t->y + at,
-                                      .a_row = 1,
-                                      .a_k = d,
-                                      .b = bw->products,
-                                      .b_k = LANES,
-                                      .alpha = 1,
-                                      .add = dx,
-                                      .c = dx,
-                                      .result_row = LANES};
-    quartic_flash_multiply(t->job->kernels, tile);
+    quartic_flash_product(t->job->kernels, d, LANES, others, t->y + at, 1, d, bw->products, dx, dx, LANES);
     const quartic_triples values = {.rows = d,
                                     .depth = others,
                                     .w = bw->scores,

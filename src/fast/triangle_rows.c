@@ -142,38 +142,15 @@ static float *bias_at(const sequence *s, float *biases, uint32_t p, uint32_t t) 
 static void multiply_columns(const sequence *s, uint32_t count, const float *rows, const float *columns,
                              const float *addend, float *products) {
     const uint32_t d = s->job->problem.d;
-    const quartic_matmul_tile tile = {.rows = count,
-                                      .columns = LANES,
-                                      .k = d,
-                                      .a = rows,
-                                      .a_row = d,
-                                      .a_k = 1,
-                                      .b = columns,
-                                      .b_k = LANES,
-                                      .alpha = 1,
-                                      .add = addend,
-                                      .c = products,
-                                      .result_row = LANES};
-    quartic_flash_multiply(s->job->kernels, tile);
+    quartic_flash_product(s->job->kernels, count, LANES, d, rows, d, 1, columns, addend, products, LANES);
 }
 
 /* sums (row_count, d) += weights rows: weights (row_count, depth) at any strides, rows (depth, d). */
 static void add_rows(const sequence *s, uint32_t row_count, uint32_t depth, const float *weights,
                      int64_t weight_row, int64_t weight_depth, const float *rows, float *sums) {
     const uint32_t d = s->job->problem.d;
-    const quartic_matmul_tile tile = {.rows = row_count,
-                                      .columns = d,
-                                      .k = depth,
-                                      .a = weights,
-                                      .a_row = weight_row,
-                                      .a_k = weight_depth,
-                                      .b = rows,
-                                      .b_k = d,
-                                      .alpha = 1,
-                                      .add = sums,
-                                      .c = sums,
-                                      .result_row = d};
-    quartic_flash_multiply(s->job->kernels, tile);
+    quartic_flash_product(s->job->kernels, row_count, d, depth, weights, weight_row, weight_depth, rows, sums,
+                          sums, d);
 }
 
 /* ---- forward ---- */

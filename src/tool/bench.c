@@ -236,19 +236,26 @@ static int slowest_first(const void *a, const void *b) {
     return left > right ? -1 : left < right;
 }
 
-/* Adds the program's steps up by op, each with its least time over the runs. */
-static quartic_status profile(bench *bench, quartic_program *program, op_row *rows, uint32_t *out_count) {
-    uint32_t steps = quartic_program_step_count(program);
-    double *least = tool_alloc(steps, sizeof *least);
+quartic_status bench_least_seconds(const bench *bench, quartic_program *program, double *out_least) {
+    const uint32_t steps = quartic_program_step_count(program);
     quartic_status status = QUARTIC_OK;
     quartic_step_info info;
     for (uint32_t run = 0; run <= bench->settings->repeat && status == QUARTIC_OK; ++run) {
         status = quartic_program_run(program);
         for (uint32_t step = 0; step < steps && status == QUARTIC_OK; ++step) {
             status = quartic_program_step(program, step, &info);
-            if (run <= 1 || info.seconds < least[step]) least[step] = info.seconds;
+            if (run <= 1 || info.seconds < out_least[step]) out_least[step] = info.seconds;
         }
     }
+    return status;
+}
+
+/* Adds the program's steps up by op, each with its least time over the runs. */
+static quartic_status profile(bench *bench, quartic_program *program, op_row *rows, uint32_t *out_count) {
+    uint32_t steps = quartic_program_step_count(program);
+    double *least = tool_alloc(steps, sizeof *least);
+    quartic_status status = bench_least_seconds(bench, program, least);
+    quartic_step_info info;
     *out_count = 0;
     for (uint32_t step = 0; step < steps && status == QUARTIC_OK; ++step) {
         status = quartic_program_step(program, step, &info);

@@ -24,6 +24,10 @@ typedef struct bench {
 /* Times a square matrix product into bench->product_flops: 1024 wide, smaller on the reference. */
 quartic_status bench_measure_product(bench *bench);
 
+/* Runs a profiled program once and then `repeat` times; out_least[step]: its least seconds of the later runs.
+ */
+quartic_status bench_least_seconds(const bench *bench, quartic_program *program, double *out_least);
+
 /* `quartic bench edges`: every form of edge attention by itself; fills the report. */
 quartic_status bench_edges(bench *bench);
 

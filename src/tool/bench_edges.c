@@ -93,13 +93,7 @@ static quartic_status time_form(const bench *bench, quartic_model *model, size_r
     const uint32_t steps = quartic_program_step_count(program);
     double *least = tool_alloc(steps, sizeof *least);
     quartic_step_info info;
-    for (uint32_t run = 0; run <= bench->settings->repeat && status == QUARTIC_OK; ++run) {
-        status = quartic_program_run(program);
-        for (uint32_t step = 0; step < steps && status == QUARTIC_OK; ++step) {
-            status = quartic_program_step(program, step, &info);
-            if (run <= 1 || info.seconds < least[step]) least[step] = info.seconds;
-        }
-    }
+    status = bench_least_seconds(bench, program, least);
     for (uint32_t step = 0; step < steps && status == QUARTIC_OK; ++step) {
         status = quartic_program_step(program, step, &info);
         if (status != QUARTIC_OK || !in_form(&info)) continue;

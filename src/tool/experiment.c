@@ -34,9 +34,8 @@ static const arg_option options[] = {
     {"quick", NULL, ARG_FLAG, offsetof(experiment_settings, quick), 0, 0,
      "one size and one learning rate of each baseline, no ablated ones, forms without identifiers only"},
     {"sizes", "N", ARG_UINT32, offsetof(experiment_settings, sizes), 1, CONTEST_MOST_SIZES,
-     "sizes of each baseline: 1: 2 layers and as many parameters as the largest form; 2: also 4 layers and "
-     "four "
-     "times as many; 3: also 6 layers and as many"},
+     "sizes of each baseline: 1: 2 layers and as many parameters as the largest form; "
+     "2: also 4 layers and four times as many; 3: also 6 layers and as many"},
     {"rates", "N", ARG_UINT32, offsetof(experiment_settings, rates), 1, CONTEST_MOST_RATES,
      "learning rates of which a baseline takes the best: --rate, a third of it, three times as much"},
     {"steps", "N", ARG_UINT32, offsetof(experiment_settings, steps), 1, 1e6,
@@ -47,8 +46,7 @@ static const arg_option options[] = {
     {"evaluations", "N", ARG_UINT32, offsetof(experiment_settings, evaluations), 1, 1000,
      "how often a run is tested, at equal distances"},
     {"graphs", "N", ARG_UINT32, offsetof(experiment_settings, graphs), 64, 1e6, "graphs to train on"},
-    {"seed", "N", ARG_UINT64, offsetof(experiment_settings, seed), 0, 1.8446744073709552e19,
-     "of the graphs and of the identifiers"},
+    TOOL_SEED_OPTION(experiment_settings, seed, "of the graphs and of the identifiers"),
     {"limit", "SECONDS", ARG_UINT32, offsetof(experiment_settings, limit), 0, 1e6,
      "longest run; a longer one is cut short, which the table says; 0: none"},
     {"only", "FORM", ARG_TEXT, offsetof(experiment_settings, only), 0, 0,
@@ -59,12 +57,13 @@ static const arg_option options[] = {
      "leave out the picture of a learnt edge attention"},
 };
 
-static bool known_form(const char *name) {
-    const char *form;
-    for (uint32_t k = 0; (form = contest_form(k)) != NULL; ++k)
-        if (strcmp(form, name) == 0) return true;
-    return strcmp(name, "static") == 0 || strcmp(name, "none") == 0 || strcmp(name, "relational") == 0 ||
-           strcmp(name, "ablated") == 0;
+static bool is_contestant(const char *name) {
+    const char *known;
+    for (uint32_t k = 0; (known = contest_form(k)) != NULL; ++k)
+        if (strcmp(known, name) == 0) return true;
+    for (uint32_t k = 0; (known = contest_baseline(k)) != NULL; ++k)
+        if (strcmp(known, name) == 0) return true;
+    return false;
 }
 
 /* One task: trains, reports, draws. */
@@ -139,7 +138,7 @@ static int run(const invocation *call) {
             return tool_fail_usage(call->command,
                                    "there is no task %s; there are cycles, foaf, foaf24, compose and set",
                                    call->operands[k]);
-    if (settings->only != NULL && !known_form(settings->only))
+    if (settings->only != NULL && !is_contestant(settings->only))
         return tool_fail_usage(call->command, "there is no contestant %s", settings->only);
     quartic_device *device = tool_open_device(call->command, settings->device);
     if (device == NULL) return EXIT_FAILED;

@@ -34,14 +34,22 @@ const char *contest_form(uint32_t index) {
     return NULL;
 }
 
+enum { STATIC, NONE, RELATIONAL, ABLATED, KINDS };
+static const char *const kinds[KINDS] = {"static", "none", "relational", "ablated"};
+
+const char *contest_baseline(uint32_t index) {
+    return index < KINDS ? kinds[index] : NULL;
+}
+
 bool contest_config(const command *command, const experiment_task *task, const char *form, bool identifiers,
                     uint32_t width, uint32_t depth, quartic_model_config *out_config) {
-    const bool ablated = strcmp(form, "ablated") == 0, fixed = ablated || strcmp(form, "static") == 0;
-    const bool baseline = fixed || strcmp(form, "none") == 0;
+    const bool ablated = strcmp(form, kinds[ABLATED]) == 0,
+               fixed = ablated || strcmp(form, kinds[STATIC]) == 0;
+    const bool baseline = fixed || strcmp(form, kinds[NONE]) == 0;
     /* In the quartic model equal nodes send equal values and stay equal, whatever their edges: where the
      * nodes are read out, the forms are layers of the relational model, whose values hold edges. */
     const bool relational =
-        strcmp(form, "relational") == 0 || (task->readout == QUARTIC_READOUT_GRAPH && !baseline);
+        strcmp(form, kinds[RELATIONAL]) == 0 || (task->readout == QUARTIC_READOUT_GRAPH && !baseline);
     quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
     config.model = relational ? QUARTIC_MODEL_RELATIONAL : QUARTIC_MODEL_QUARTIC;
     config.num_tokens = identifiers ? task->n : task->tokens;
@@ -59,7 +67,7 @@ bool contest_config(const command *command, const experiment_task *task, const c
     config.static_edges = fixed;
     char text[128];
     snprintf(text, sizeof text, "{\"edge_attention\": \"%s\"}",
-             strcmp(form, "relational") == 0 || fixed ? "none" : form);
+             strcmp(form, kinds[RELATIONAL]) == 0 || fixed ? "none" : form);
     if (quartic_model_config_read_json(&config, text) != QUARTIC_OK)
         return tool_fail_library(command, NULL), false;
     *out_config = config;
@@ -126,8 +134,6 @@ static bool list_contestants(contest *contest) {
             if (who != NULL && who->parameters > largest) largest = who->parameters;
         }
     static const struct { uint32_t depth, size; } sizes[CONTEST_MOST_SIZES] = {{2, 1}, {4, 4}, {6, 1}};
-    static const char *const kinds[] = {"static", "none", "relational", "ablated"};
-    enum { ABLATED = 3, KINDS };
     for (uint32_t kind = 0; kind < KINDS; ++kind)
         for (uint32_t ids = 0; ids <= given; ++ids)
             for (uint32_t k = 0; k < settings->sizes; ++k) {

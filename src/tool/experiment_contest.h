@@ -75,6 +75,8 @@ typedef struct contest {
 
 /* The form's k-th name in the order of the library's list, NULL past the last; "none" is not among them. */
 const char *contest_form(uint32_t index);
+/* The k-th kind of quadratic baseline, NULL past the last. */
+const char *contest_baseline(uint32_t index);
 
 /* A model's configuration for a task. width: of nodes and edges. */
 bool contest_config(const command *command, const experiment_task *task, const char *form, bool identifiers,

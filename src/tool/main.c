@@ -84,7 +84,6 @@ static void wait_briefly(char **arguments) {
 }
 
 int main(int count, char **arguments) {
-    wait_briefly(arguments);
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error to report, not a death */
     if (count < 2) {
         print_commands(stderr);
@@ -103,7 +102,10 @@ int main(int count, char **arguments) {
     const char *name = wants_help ? arguments[2] : first;
     const command *command = find_command(name);
     if (command == NULL) return unknown_command(name);
-    if (!wants_help) return run_command(command, count - 2, arguments + 2);
+    if (!wants_help) {
+        wait_briefly(arguments);
+        return run_command(command, count - 2, arguments + 2);
+    }
     args_print_help(stdout, command);
     return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
 }
