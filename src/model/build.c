@@ -52,6 +52,13 @@ static void append_gradients(const task_build *build, const quartic_nn *nn) {
     quartic_free(gradients);
 }
 
+/* A term of the loss, times this batch's share of it. */
+static quartic_value share(const task_build *build, const char *name, quartic_value term) {
+    if (!build->task->weighted) return term;
+    return quartic_multiply(build->graph, term,
+                            quartic_graph_input(build->graph, name, QUARTIC_FLOAT32, &(quartic_shape){0}));
+}
+
 static void append_task(task_build *build) {
     quartic_graph *graph = build->graph;
     const quartic_model *model = build->model;
@@ -77,10 +84,12 @@ static void append_task(task_build *build) {
         quartic_value targets = quartic_graph_input(graph, "targets", QUARTIC_INT32, &QUARTIC_SHAPE(count));
         quartic_value rows =
             quartic_reshape(graph, build->logits, &QUARTIC_SHAPE(count, config->num_classes));
-        build->loss = quartic_cross_entropy(graph, rows, targets);
+        build->loss = share(build, "target_share", quartic_cross_entropy(graph, rows, targets));
         if (config->diversity_loss > 0.0f)
-            build->loss = quartic_add(graph, build->loss,
-                                      quartic_scale(graph, build->diversity, config->diversity_loss, 0.0f));
+            build->loss =
+                quartic_add(graph, build->loss,
+                            share(build, "batch_share",
+                                  quartic_scale(graph, build->diversity, config->diversity_loss, 0.0f)));
         quartic_graph_output(graph, "loss", build->loss);
     }
     if (task->gradients) append_gradients(build, &nn);
