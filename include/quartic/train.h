@@ -65,8 +65,8 @@ typedef struct quartic_trainer quartic_trainer;
 
 /* Compiles a trainer of the model's weights; the model must outlive it. Errors: INVALID_ARGUMENT for a
  * setting outside its range (or NaN) and for settings that cannot work: an eps that vanishes beside the
- * moments of the smallest gradients, a warm-up that ends after total_steps, a rate times weight_decay of 2 or
- * more, which makes weights grow; OUT_OF_MEMORY, OUT_OF_DEVICE_MEMORY with the figures. */
+ * moments of the smallest gradients, a warm-up that ends after total_steps; OUT_OF_MEMORY,
+ * OUT_OF_DEVICE_MEMORY with the figures. */
 QUARTIC_API quartic_status quartic_trainer_create(quartic_model *model, const quartic_trainer_config *config,
                                                   quartic_trainer **out_trainer);
 /* NULL is fine. */

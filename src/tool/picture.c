@@ -196,14 +196,19 @@ cairo_status_t picture_add_bytes(void *closure, const unsigned char *data, unsig
     return CAIRO_STATUS_SUCCESS;
 }
 
+static const char cannot_write[] = "cannot write "; /* how sentences of the writer begin */
+
 bool picture_write(const command *command, cairo_status_t status, picture_bytes *drawn, const char *path) {
     bool fine = false;
     if (status != CAIRO_STATUS_SUCCESS)
         tool_fail(command, NULL, "cannot draw the picture %s: %s", path, cairo_status_to_string(status));
-    else if (quartic_file_save(path, drawn->bytes, drawn->count) != QUARTIC_OK)
-        tool_fail_library(command, NULL);
-    else
+    else if (quartic_file_save(path, drawn->bytes, drawn->count) == QUARTIC_OK)
         fine = true;
+    else if (strncmp(quartic_error_message(), cannot_write, strlen(cannot_write)) == 0)
+        tool_fail(command, NULL, "%sthe picture %s", cannot_write,
+                  quartic_error_message() + strlen(cannot_write));
+    else
+        tool_fail_library(command, NULL);
     free(drawn->bytes);
     *drawn = (picture_bytes){0};
     return fine;

@@ -39,14 +39,6 @@ quartic_status quartic_trainer_config_check(const quartic_trainer_config *config
             "total_steps %u ends before the warm-up of %u steps; make it larger, or 0 for a constant "
             "rate",
             config->total_steps, config->warmup_steps);
-    const float fastest = config->learning_rate > config->final_learning_rate ? config->learning_rate
-                                                                              : config->final_learning_rate;
-    if ((double)fastest * (double)config->weight_decay >= 2.0)
-        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
-                            "a learning rate of %g times a weight_decay of %g is %g; from 2 on decay makes "
-                            "weights grow with every step: make one of them smaller",
-                            (double)fastest, (double)config->weight_decay,
-                            (double)fastest * (double)config->weight_decay);
     return QUARTIC_OK;
 }
 

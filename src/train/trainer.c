@@ -303,6 +303,11 @@ static quartic_status accumulate(quartic_trainer *trainer, const quartic_model_b
     return QUARTIC_OK;
 }
 
+/* A NaN has a sign, which says nothing. */
+static double plain(float number) {
+    return isnan(number) ? fabs((double)number) : (double)number;
+}
+
 quartic_status quartic_trainer_step_batch(quartic_trainer *trainer, const quartic_model_batch *in,
                                           quartic_step_report *out_report) {
     const quartic_trainer_config *config = &trainer->config;
@@ -324,7 +329,7 @@ quartic_status quartic_trainer_step_batch(quartic_trainer *trainer, const quarti
             QUARTIC_NON_FINITE,
             "at step %llu the loss is %g and the gradient's norm %g; nothing was updated: try a smaller "
             "learning rate (now %g), clipping, or look at this batch",
-            (unsigned long long)report.step, (double)report.loss, (double)report.gradient_norm,
+            (unsigned long long)report.step, plain(report.loss), plain(report.gradient_norm),
             (double)report.learning_rate);
     if (trainer->trial) return QUARTIC_OK;
     QUARTIC_TRY(run_apply(trainer, report.learning_rate));

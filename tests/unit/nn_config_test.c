@@ -258,10 +258,7 @@ static void settings_that_cannot_work_are_refused(void **state) {
     quartic_trainer_config config = QUARTIC_TRAINER_CONFIG_INIT;
     config.batch = 2, config.length = 8, config.eps = 1e-18f;
     assert_int_equal(quartic_trainer_config_check(&config), QUARTIC_OK);
-    config.learning_rate = 4.0f, config.weight_decay = 0.5f;
-    assert_int_equal(quartic_trainer_config_check(&config), QUARTIC_INVALID_ARGUMENT);
-    assert_says("a learning rate of 4 times a weight_decay of 0.5 is 2");
-    config.learning_rate = 3e-4f, config.weight_decay = 0.01f, config.accumulation = 0;
+    config.accumulation = 0;
     assert_int_equal(quartic_trainer_config_check(&config), QUARTIC_INVALID_ARGUMENT);
     assert_says("accumulation");
     config.accumulation = 1, config.warmup_steps = 11, config.total_steps = 10;
