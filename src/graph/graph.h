@@ -63,7 +63,7 @@ static inline const quartic_graph_value *quartic_graph_get(const quartic_graph *
 }
 
 /* Makes the first error stick; returns the status. */
-quartic_status quartic_graph_fail(quartic_graph *graph, quartic_status status);
+QUARTIC_RAISED quartic_graph_fail(quartic_graph *graph, quartic_status status);
 
 /* A deep copy, so that a program outlives the graph it was compiled from. */
 quartic_status quartic_graph_clone(const quartic_graph *graph, quartic_graph **out_graph);

@@ -36,7 +36,10 @@ static void append_gradients(const task_build *build, const quartic_nn *nn) {
         quartic_graph_fail(graph, QUARTIC_OUT_OF_MEMORY);
         return;
     }
-    quartic_graph_gradients(graph, build->loss, ones, nn->values, set->count, gradients);
+    if (quartic_graph_gradients(graph, build->loss, ones, nn->values, set->count, gradients) != QUARTIC_OK) {
+        quartic_free(gradients); /* the graph keeps the error */
+        return;
+    }
     if (build->task->clear) state = quartic_fill(graph, state, 0.0f);
     for (uint32_t k = 0; k < set->count; ++k) {
         /* A weight may have no influence, such as those of the last layer's edges. */

@@ -361,14 +361,15 @@ static void add_metrics(run_state *run, const quartic_step_report *report, doubl
 /* ---- the loop ---------------------------------------------------------------------------------------------
  */
 
-static void print_start(const run_state *run) {
-    if (run->settings.json) return;
+static quartic_status print_start(const run_state *run) {
+    if (run->settings.json) return QUARTIC_OK;
     const quartic_trainer_config *trainer = quartic_trainer_get_config(run->trainer);
     quartic_device_info info;
     char parameters[TOOL_NUMBER_BYTES], bytes[TOOL_NUMBER_BYTES];
-    quartic_device_get_info(run->device, &info);
-    quartic_program_memory memory = {0};
-    (void)quartic_trainer_measure(run->model, trainer, &memory);
+    quartic_program_memory memory;
+    quartic_status status = quartic_device_get_info(run->device, &info);
+    if (status == QUARTIC_OK) status = quartic_trainer_measure(run->model, trainer, &memory);
+    if (status != QUARTIC_OK) return status;
     printf("%s parameters on %s, %s beside the weights\n",
            tool_count_text((double)quartic_model_parameter_elements(run->model), parameters), info.name,
            tool_bytes_text((double)(memory.workspace_bytes + memory.own_tensor_bytes), bytes));
@@ -381,12 +382,13 @@ static void print_start(const run_state *run) {
     if (quartic_trainer_get_step(run->trainer) >= run->target) {
         printf("all %llu steps are done already; a larger --steps goes on\n",
                (unsigned long long)run->target);
-        return;
+        return QUARTIC_OK;
     }
     printf("steps %llu to %llu of %u x %u x %u %s\n",
            (unsigned long long)quartic_trainer_get_step(run->trainer) + 1, (unsigned long long)run->target,
            trainer->accumulation, trainer->batch, trainer->length, run->graphs != NULL ? "nodes" : "bytes");
     fflush(stdout);
+    return QUARTIC_OK;
 }
 
 static quartic_status make_step(run_state *run, quartic_step_report *out_report) {
@@ -507,7 +509,8 @@ static int train(run_state *run) {
     if (!run->settings.resume && !save(run, true, false, 0, &code)) return code;
     if (!open_metrics(run, done)) return EXIT_FAILED;
     tell_schedule(run);
-    print_start(run);
+    if (print_start(run) != QUARTIC_OK)
+        return tool_fail_library(run->call->command, "go on with --resume once the cause is gone.");
     const quartic_trainer_config *trainer = quartic_trainer_get_config(run->trainer);
     progress progress;
     progress_begin(&progress, done, run->target,
