@@ -103,12 +103,18 @@ void quartic_gpu_cache_save(const quartic_gpu_caps *caps, const void *data, size
     make_folders(path);
     const cache_header header = make_header(caps, data, bytes);
     quartic_atomic_file file;
-    /* Not durable: what a crash of the machine damages is no hit. A cache that cannot be written is no error.
-     */
-    if (quartic_atomic_file_begin(path, false, &file) != QUARTIC_OK) return;
-    if (quartic_atomic_file_write(&file, &header, sizeof header) == QUARTIC_OK &&
-        quartic_atomic_file_write(&file, data, bytes) == QUARTIC_OK)
-        (void)quartic_atomic_file_commit(&file);
-    else
-        quartic_atomic_file_discard(&file);
+    /* A cache that cannot be written is no error, so the caller's last sentence stays. */
+    char sentence[1024];
+    snprintf(sentence, sizeof sentence, "%s", quartic_error_message());
+    /* Not durable: what a crash of the machine damages is no hit. */
+    quartic_status status = quartic_atomic_file_begin(path, false, &file);
+    if (status == QUARTIC_OK) {
+        status = quartic_atomic_file_write(&file, &header, sizeof header);
+        if (status == QUARTIC_OK) status = quartic_atomic_file_write(&file, data, bytes);
+        if (status == QUARTIC_OK)
+            status = quartic_atomic_file_commit(&file);
+        else
+            quartic_atomic_file_discard(&file);
+    }
+    if (status != QUARTIC_OK) quartic_fail(status, "%s", sentence);
 }

@@ -564,7 +564,10 @@ const command command_train = {
         "speed "
         "and remaining time; writes FOLDER/checkpoint.safetensors, each time as a whole, and "
         "FOLDER/metrics.csv. Ctrl-C stops after the current step and saves. --resume goes on "
-        "bit for bit as if there had been no break. Batches are 8 windows of 64 bytes, or 8 graphs, unless "
+        "bit for bit as if there had been no break, with every setting that is not given anew; the folder is "
+        "locked "
+        "as long as a run lasts. A checkpoint is replaced only by numbers from which a step is possible. "
+        "Batches are 8 windows of 64 bytes, or 8 graphs, unless "
         "given.",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
