@@ -55,7 +55,9 @@ static const arg_option options[] = {
      "start from these weights (safetensors) instead of random ones"},
     TOOL_DEVICE_OPTION(train_settings),
     {"steps", "N", ARG_UINT32, offsetof(train_settings, steps), 1, UINT32_MAX,
-     "steps in all, those before --resume included (default 1000)"},
+     "steps in all, those before --resume included (default 1000); the cosine of the learning rate ends "
+     "there "
+     "unless --total-steps says where, and stays there when --resume goes on to a later step"},
     {"seconds", "N", ARG_UINT32, offsetof(train_settings, seconds), 1, UINT32_MAX,
      "stop and save after that time, as Ctrl-C would; --resume does not keep it"},
     {"save-every", "N", ARG_UINT32, offsetof(train_settings, save_every), 1, UINT32_MAX,
