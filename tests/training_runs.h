@@ -342,6 +342,43 @@ static inline void every_entry_of_a_list_is_compared(void **state) {
     }
 }
 
+/* Loading with each allocation failing in turn: everything is as before, or everything is loaded. */
+static inline void a_failed_load_changes_nothing(void **state) {
+    (void)state;
+    quartic_model_config config = training_config();
+    training t = begin_training(&config, 2, 1), other = begin_training(&config, 2, 1);
+    const char *path = "training_runs_load.safetensors";
+    int32_t tokens[2 * NODES] = {1, 2, 3, 4, 5, 6, 7, 8, 0, 1}, targets[2 * NODES] = {2, 3, 4};
+    assert_ok(quartic_trainer_step(t.trainer, tokens, targets, NULL, NULL));
+    assert_ok(quartic_trainer_set_note(t.trainer, "note"));
+    assert_ok(quartic_trainer_save(t.trainer, path));
+    const size_t bytes = t.model->set.elements * sizeof(float);
+    float *began[2], *got[2];
+    assert_ok(quartic_model_fetch(other.model, other.model->weights, &began[0]));
+    assert_ok(quartic_model_fetch(other.model, other.trainer->second_moment, &began[1]));
+    const int64_t live = quartic_alloc_live();
+    quartic_status status = QUARTIC_OUT_OF_MEMORY;
+    uint64_t failures = 0;
+    for (uint64_t nth = 1; status != QUARTIC_OK; ++nth, ++failures) {
+        quartic_alloc_fail_at(nth);
+        status = quartic_trainer_load(other.trainer, path);
+        quartic_alloc_fail_at(0);
+        assert_int_equal(quartic_alloc_live(), live + (status == QUARTIC_OK)); /* the note */
+        assert_ok(quartic_model_fetch(other.model, other.model->weights, &got[0]));
+        assert_ok(quartic_model_fetch(other.model, other.trainer->second_moment, &got[1]));
+        for (uint32_t k = 0; k < 2; ++k) {
+            assert_true((memcmp(got[k], began[k], bytes) == 0) == (status != QUARTIC_OK));
+            quartic_free(got[k]);
+        }
+        assert_int_equal(quartic_trainer_get_step(other.trainer), status == QUARTIC_OK);
+        assert_string_equal(quartic_trainer_get_note(other.trainer), status == QUARTIC_OK ? "note" : "");
+    }
+    assert_true(failures > 5);
+    quartic_free(began[0]), quartic_free(began[1]);
+    remove(path);
+    end_training(&t), end_training(&other);
+}
+
 static inline void a_note_goes_with_the_checkpoint(void **state) {
     (void)state;
     quartic_model_config config = training_config();

@@ -95,11 +95,11 @@ QUARTIC_API quartic_status quartic_safetensors_check_finite(const quartic_safete
                                                             const quartic_safetensors_tensor *tensor);
 
 /* Writes a file as a whole or not at all: into a temporary file of the same folder, synced, then renamed over
- * path, and the folder synced. Symbolic links are followed; a file that is there keeps its permissions; a
- * character device or FIFO is written to, never replaced. All files that the library writes are written like
- * this. Errors: IO with path and the system's reason; then the file at path is untouched and the temporary
- * one is gone, unless the sentence says that the new contents are in place and only their folder could not be
- * synced. */
+ * path, and the folder synced. Symbolic links are followed; a file that is there keeps its permissions (a
+ * further hard link keeps the old contents); a character device or FIFO is written to, never replaced. All
+ * files that the library writes are written like this. Errors: IO with path and the system's reason; then the
+ * file at path is untouched and the temporary one is gone, unless the sentence says that the new contents are
+ * in place and only their folder could not be synced. */
 QUARTIC_API quartic_status quartic_file_save(const char *path, const void *bytes, size_t count);
 
 /* Writes a file with exactly these tensors and this metadata, as quartic_file_save does. The order of tensors

@@ -255,7 +255,8 @@ quartic_status quartic_model_measure(const quartic_model *model, uint32_t batch,
                                      .logits = !with_gradients,
                                      .loss = with_gradients != 0,
                                      .gradients = with_gradients != 0,
-                                     .clear = with_gradients != 0};
+                                     .clear = with_gradients != 0,
+                                     .norm = with_gradients != 0};
     const quartic_binding bindings[] = {{"parameters", model->weights}};
     quartic_program_config config = QUARTIC_PROGRAM_CONFIG_INIT;
     config.bindings = bindings;

@@ -175,6 +175,30 @@ const char *quartic_trainer_get_note(const quartic_trainer *trainer) {
     return trainer == NULL || trainer->note == NULL ? "" : trainer->note;
 }
 
+/* Writes all parts, or, if a write fails, those that were there before. */
+static quartic_status write_parts(quartic_trainer *trainer, float *const storages[PARTS]) {
+    const size_t bytes = trainer->model->set.elements * sizeof(float);
+    float *before[PARTS] = {NULL};
+    quartic_status status = QUARTIC_OK;
+    for (uint32_t part = 0; part < PARTS && status == QUARTIC_OK; ++part)
+        status = quartic_model_fetch(trainer->model, part_of(trainer, part), &before[part]);
+    uint32_t written = 0;
+    for (; written < PARTS && status == QUARTIC_OK; ++written)
+        status = quartic_tensor_write(part_of(trainer, written), storages[written], bytes);
+    if (status != QUARTIC_OK && written > 0) {
+        char sentence[512];
+        snprintf(sentence, sizeof sentence, "%s", quartic_error_message());
+        quartic_status restored = QUARTIC_OK;
+        for (uint32_t part = 0; part < written && restored == QUARTIC_OK; ++part)
+            restored = quartic_tensor_write(part_of(trainer, part), before[part], bytes);
+        status = quartic_fail(
+            status, "%s%s", sentence,
+            restored == QUARTIC_OK ? "" : "; nor could what was there be restored: load a checkpoint again");
+    }
+    for (uint32_t part = 0; part < PARTS; ++part) quartic_free(before[part]);
+    return status;
+}
+
 static quartic_status load_from(quartic_trainer *trainer, const quartic_safetensors *file, const char *path,
                                 float *const storages[PARTS]) {
     uint64_t step, position;
@@ -187,10 +211,7 @@ static quartic_status load_from(quartic_trainer *trainer, const quartic_safetens
         QUARTIC_TRY(quartic_model_stage(trainer->model, file, path, prefixes[part], storages[part]));
     QUARTIC_TRY(quartic_model_refuse_extra(trainer->model, file, path));
     QUARTIC_TRY(copy_text(quartic_safetensors_metadata(file, "note"), &note));
-    quartic_status status = QUARTIC_OK;
-    for (uint32_t part = 0; part < PARTS && status == QUARTIC_OK; ++part)
-        status = quartic_tensor_write(part_of(trainer, part), storages[part],
-                                      trainer->model->set.elements * sizeof(float));
+    const quartic_status status = write_parts(trainer, storages);
     if (status != QUARTIC_OK) {
         quartic_free(note);
         return status;

@@ -22,6 +22,7 @@ int main(void) {
         cmocka_unit_test(trials_change_nothing),
         cmocka_unit_test(gradients_that_are_not_finite_are_told),
         cmocka_unit_test(every_entry_of_a_list_is_compared),
+        cmocka_unit_test(a_failed_load_changes_nothing),
         cmocka_unit_test(a_note_goes_with_the_checkpoint),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);
