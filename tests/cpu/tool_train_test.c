@@ -40,15 +40,17 @@ static void a_run_writes_its_checkpoint_and_metrics(void **state) {
 static void a_resumed_run_repeats_the_unbroken_one_bit_for_bit(void **state) {
     (void)state;
     tool_expect(TINY TRAIN SMALL "--out whole --steps 400 --seed 5", 0, "finished at step 400");
-    /* Killed twice in the middle, each time some steps after its last checkpoint. */
-    tool_expect(
-        "broken() { " TRAIN "--out broken --save-every 30 \"$@\" > log & pid=$!; "
-        "while test $(wc -l < broken/metrics.csv || echo 0) -lt $lines; do sleep 0.01; done 2> /dev/null; "
-        "kill -9 $pid; wait $pid; }; "
-        "lines=70; broken --config tiny.json --batch 2 --length 16 --steps 400 --seed 5; wc -l < "
-        "broken/metrics.csv; "
-        "lines=170; broken --resume; test $(wc -l < broken/metrics.csv) -lt 400 && echo unfinished",
-        0, "unfinished");
+    /* Killed twice in the middle, each time some steps after its last checkpoint: each step writes its line
+     * of metrics. */
+    tool_expect("broken() { at=$1; shift; " TOOL_FAULTS
+                "QUARTIC_TEST_DISK=broken QUARTIC_TEST_FILE=metrics QUARTIC_TEST_SIGNAL=9 "
+                "QUARTIC_TEST_SIGNAL_AT=$at " TRAIN
+                "--out broken --save-every 30 \"$@\" > log; test $? = 137; }; "
+                "broken 80 --config tiny.json --batch 2 --length 16 --steps 400 --seed 5 && "
+                "test $(wc -l < broken/metrics.csv) -gt 62 && "
+                "broken 110 --resume && lines=$(wc -l < broken/metrics.csv) && "
+                "test $lines -gt 152 && test $lines -lt 400 && echo unfinished",
+                0, "unfinished");
     tool_expect(TRAIN "--out broken --resume", 0,
                 "finished at step 400, saved in broken/checkpoint.safetensors");
     tool_expect(
@@ -61,9 +63,9 @@ static void a_resumed_run_repeats_the_unbroken_one_bit_for_bit(void **state) {
 
 static void interruption_saves_first(void **state) {
     (void)state;
-    tool_expect("rm -f log; " TINY TRAIN SMALL
-                "--out stopped --steps 100000 --save-every 100000 --seed 3 > log & pid=$!; "
-                "while ! grep -qs '^step' log; do sleep 0.05; done; kill -INT $pid; wait $pid && cat log",
+    tool_expect(TINY TOOL_FAULTS "QUARTIC_TEST_DISK=stopped QUARTIC_TEST_FILE=metrics QUARTIC_TEST_SIGNAL=2 "
+                                 "QUARTIC_TEST_SIGNAL_AT=60 " TRAIN SMALL
+                                 "--out stopped --steps 100000 --save-every 100000 --seed 3 > log; cat log",
                 0, "stopped after step ");
     tool_expect("tail -1 stopped/metrics.csv | cut -d, -f1 > 1; "
                 "sed -n 's/^stopped after step \\([0-9]*\\),.*/\\1/p' log | cmp - 1 && echo same",
@@ -78,20 +80,30 @@ static void interruption_saves_first(void **state) {
 
 static void kills_at_any_moment_leave_a_checkpoint_that_loads(void **state) {
     (void)state;
+    /* Right before some fifty of the operations that change the run's folder, from the first to the last. */
     tool_expect(
         TINY
-        "for k in $(seq 12); do "
-        "timeout -s KILL 0.$((2 + k % 4))$k " TRAIN SMALL
-        "--out killed --steps 100000 --save-every 1 $(test -e killed/checkpoint.safetensors && echo "
-        "--resume) > log 2>&1; "
-        "if test -e killed/checkpoint.safetensors; then $Q inspect killed > /dev/null || exit 1; fi; done; "
-        "ls -A killed | wc -l; $Q eval killed tiny.json --device cpu",
-        0, "nats per byte");
+        "faulty() { rm -rf killed; code=0; env LD_PRELOAD=./faults.so QUARTIC_TEST_DISK=killed \"$@\" " TRAIN
+            SMALL "--out killed --steps 2 --save-every 1 > log 2>&1 || code=$?; }; "
+        "faulty QUARTIC_TEST_COUNT=count; test $code = 0 && all=$(cat count) && k=1 && moments=0 && "
+        "while test $k -le $all; do faulty QUARTIC_TEST_SIGNAL=9 QUARTIC_TEST_SIGNAL_AT=$k; "
+        "test $code = 137 || exit 1; moments=$((moments + 1)); "
+        "if test -e killed/checkpoint.safetensors; then $Q inspect killed > /dev/null || exit 1; fi; "
+        "k=$((k + 1 + all / 50)); done; test $moments -gt 15 && echo $moments moments",
+        0, " moments");
+    /* The same run killed again and again, a little later each time, until it is done. */
     tool_expect(
-        TRAIN "--out killed --resume --steps $(($(tail -2 killed/metrics.csv | head -1 | cut -d, -f1) + 9)); "
-              "awk -F, 'NR > 1 && $1 != NR - 1 { bad = 1 } END { print bad ? \"holes\" : \"whole\" }' "
-              "killed/metrics.csv; ls -A killed",
-        0, "whole\ncheckpoint.safetensors\nmetrics.csv\n");
+        "rm -rf killed; at=0; k=0; while k=$((k + 1)); test $k -lt 60; do "
+        "how='--config tiny.json --batch 2 --length 16 --steps 9'; "
+        "test -e killed/checkpoint.safetensors && how=--resume; at=$((at + 50 + k)); code=0; " TOOL_FAULTS
+        "QUARTIC_TEST_DISK=killed QUARTIC_TEST_SIGNAL=9 QUARTIC_TEST_SIGNAL_AT=$at " TRAIN
+        "$how --out killed --save-every 1 > log 2>&1 || code=$?; test $code = 137 || break; "
+        "if test -e killed/checkpoint.safetensors; then $Q inspect killed > /dev/null || exit 1; fi; done; "
+        "test $code = 0 && test $k -gt 5 && $Q eval killed tiny.json --device cpu",
+        0, "nats per byte");
+    tool_expect("awk -F, 'NR > 1 && $1 != NR - 1 { bad = 1 } END { print NR, bad ? \"holes\" : \"whole\" }' "
+                "killed/metrics.csv; ls -A killed",
+                0, "10 whole\ncheckpoint.safetensors\nmetrics.csv\n");
 }
 
 static void a_model_samples_the_same_text_from_the_same_seed(void **state) {
@@ -170,7 +182,7 @@ static void bad_input_is_a_sentence(void **state) {
         {TRAIN SMALL "--out x --device nosuch", 1, "Hint: `quartic devices` lists what there is."},
         {TRAIN SMALL "--out tiny.json/x", 1, "tiny.json/x"},
         {TRAIN SMALL "--out tiny.json", 1, "cannot use tiny.json as a folder: it is a file"},
-        {TRAIN SMALL "--out /proc/x", 1, "cannot make the folder /proc/x"},
+        {TRAIN SMALL "--out /dev/null/x", 1, "cannot make the folder /dev/null/x"},
         {TRAIN SMALL "--out fresh --resume", 1, "there is no checkpoint to resume"},
         {TRAIN SMALL "--out x --init tiny.json", 1, "tiny.json"},
         {TRAIN SMALL "--out x --steps 0", 2, "--steps is \"0\""},
@@ -216,7 +228,7 @@ static void a_full_disk_costs_no_checkpoint(void **state) {
 
 static void a_terminal_gets_a_bar_and_json_is_json(void **state) {
     (void)state;
-    tool_expect(TINY "script -qec \"" TRAIN SMALL "--out bar --steps 9\" /dev/null", 0,
+    tool_expect(TINY TOOL_FAULTS "QUARTIC_TEST_TERMINAL=1 " TRAIN SMALL "--out bar --steps 9", 0,
                 "[########################] 9/9  loss ");
     const tool_result *got = tool_run(TINY TRAIN SMALL "--out numbers --steps 3 --json");
     json_t *report = json_loads(got->out, 0, NULL);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "folder.h"
 #include "gpu/internal.h"
 
 static void the_list_names_at_least_one_usable_device(void **state) {
@@ -104,8 +105,8 @@ static void use_a_pipeline(void) {
 
 static void the_pipeline_cache_survives_damage(void **state) {
     (void)state;
-    char folder[] = "/tmp/quartic-pipelines-XXXXXX", path[QUARTIC_GPU_PATH];
-    assert_non_null(mkdtemp(folder));
+    char folder[TEST_FOLDER_BYTES], path[QUARTIC_GPU_PATH];
+    assert_true(test_folder_make("pipelines", folder));
     setenv("XDG_CACHE_HOME", folder, 1);
     setenv("MESA_SHADER_CACHE_DISABLE", "true", 1); /* Mesa would write there too */
     unsetenv("QUARTIC_DISABLE");
