@@ -78,6 +78,23 @@ static void interruption_saves_first(void **state) {
                 0, "same");
 }
 
+static void training_ends_at_the_loss_asked_for(void **state) {
+    (void)state;
+    tool_expect(TINY TRAIN SMALL "--out goal --steps 4000 --learning-rate 0.01 --until-loss 3.9", 0,
+                "\nthe loss is below 3.9\nstopped after step ");
+    /* The mean of the last 20 is below, and was not one step before. */
+    tool_expect(
+        "awk -F, 'NR > 1 { loss[NR] = $2 } END { for (k = NR - 19; k <= NR; ++k) sum += loss[k]; "
+        "print (NR > 21 && sum / 20 < 3.9 && (sum - loss[NR] + loss[NR - 20]) / 20 >= 3.9) ? \"at once\" : "
+        "sum / 20 }' goal/metrics.csv",
+        0, "at once");
+    tool_expect(TRAIN SMALL "--out high --steps 22 --until-loss 0.5", 0,
+                "\nthe loss is not yet below 0.5\nfinished at step 22");
+    tool_expect(TRAIN SMALL "--out low --steps 22 --until-loss 7 --json", 0, "\"reached_loss\": true");
+    tool_expect(TRAIN SMALL "--out lower --steps 19 --until-loss 7 --json", 0, "\"reached_loss\": false");
+    tool_expect(TRAIN SMALL "--out any --steps 1 --json", 0, "\"reached_loss\": null");
+}
+
 static void kills_at_any_moment_leave_a_checkpoint_that_loads(void **state) {
     (void)state;
     /* Right before some fifty of the operations that change the run's folder, from the first to the last. */
@@ -261,6 +278,7 @@ int main(void) {
         cmocka_unit_test(a_run_writes_its_checkpoint_and_metrics),
         cmocka_unit_test(a_resumed_run_repeats_the_unbroken_one_bit_for_bit),
         cmocka_unit_test(interruption_saves_first),
+        cmocka_unit_test(training_ends_at_the_loss_asked_for),
         cmocka_unit_test(kills_at_any_moment_leave_a_checkpoint_that_loads),
         cmocka_unit_test(a_model_samples_the_same_text_from_the_same_seed),
         cmocka_unit_test(eval_counts_every_byte_once),
