@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/floats.h"
 
 enum { DEFAULT_CACHED_PROGRAMS = 4 };
 
@@ -55,6 +56,7 @@ static quartic_status fill_model(quartic_model *model, quartic_device *device,
 
 quartic_status quartic_model_create(quartic_device *device, const quartic_model_config *config,
                                     quartic_model **out_model) {
+    QUARTIC_STANDARD_FLOATS;
     *out_model = NULL;
     QUARTIC_TRY(quartic_model_config_check(config));
     quartic_model *model = quartic_alloc(1, sizeof *model);
@@ -98,6 +100,7 @@ uint32_t quartic_model_attention_heads(const quartic_model *model) {
 }
 
 quartic_status quartic_model_initialise(quartic_model *model, uint64_t seed) {
+    QUARTIC_STANDARD_FLOATS;
     float *storage = quartic_alloc(model->set.elements, sizeof storage[0]);
     if (storage == NULL) return QUARTIC_OUT_OF_MEMORY;
     quartic_parameter_set_initialise(&model->set, seed, storage);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/floats.h"
 #include "model/model.h"
 
 /* ---- the cache ---- */
@@ -115,6 +116,7 @@ static quartic_status read_layers(const quartic_model *model, quartic_program *p
 
 quartic_status quartic_model_inspect_batch(quartic_model *model, const quartic_model_batch *in,
                                            const quartic_model_readout *readout) {
+    QUARTIC_STANDARD_FLOATS;
     if (readout->struct_size != sizeof *readout)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT,
                             "the readout has struct_size %zu, not %zu; start from "
@@ -155,6 +157,7 @@ quartic_status quartic_model_inspect_batch(quartic_model *model, const quartic_m
 
 quartic_status quartic_model_forward_batch(quartic_model *model, const quartic_model_batch *in,
                                            float *out_logits) {
+    QUARTIC_STANDARD_FLOATS;
     quartic_model_readout readout = QUARTIC_MODEL_READOUT_INIT;
     readout.logits = out_logits;
     return quartic_model_inspect_batch(model, in, &readout);
@@ -193,11 +196,13 @@ static quartic_status run_loss(quartic_model *model, const quartic_model_batch *
 
 quartic_status quartic_model_loss_batch(quartic_model *model, const quartic_model_batch *in,
                                         float *out_loss) {
+    QUARTIC_STANDARD_FLOATS;
     return run_loss(model, in, false, out_loss);
 }
 
 quartic_status quartic_model_gradients_batch(quartic_model *model, const quartic_model_batch *in,
                                              float *out_loss) {
+    QUARTIC_STANDARD_FLOATS;
     if (model->gradients == NULL) {
         quartic_shape shape = QUARTIC_SHAPE((uint32_t)model->set.elements);
         QUARTIC_TRY(quartic_tensor_create(model->device, QUARTIC_FLOAT32, &shape, &model->gradients));

@@ -1,12 +1,13 @@
 /* device.c: opening a device by name, and what devices exist. See device.h for names and order. */
 #include <ctype.h>
-#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/floats.h"
+#include "base/threads.h"
 #include "run/run.h"
 #include "run/run_vulkan.h"
 
@@ -35,8 +36,9 @@ static quartic_status open_cpu(uint32_t index, quartic_device **out_device) {
     quartic_device *device = quartic_alloc(1, sizeof *device);
     if (device == NULL) return QUARTIC_OUT_OF_MEMORY;
     *device = (quartic_device){.backend = &quartic_backend_cpu,
+                               .process = quartic_process(),
                                .info = cpu_info(index),
-                               .threads = (uint32_t)omp_get_max_threads(),
+                               .threads = quartic_threads_default(),
                                .real_bytes = cpu_devices[index].real_bytes};
     *out_device = device;
     return QUARTIC_OK;
@@ -73,9 +75,24 @@ quartic_status quartic_device_wrap_gpu(quartic_gpu_device *gpu, const quartic_de
         quartic_gpu_device_destroy(gpu);
         return QUARTIC_OUT_OF_MEMORY;
     }
-    **out_device = (quartic_device){
-        .backend = &quartic_backend_vulkan, .info = *info, .threads = 1, .real_bytes = 4, .gpu = gpu};
+    **out_device = (quartic_device){.backend = &quartic_backend_vulkan,
+                                    .process = quartic_process(),
+                                    .info = *info,
+                                    .threads = 1,
+                                    .real_bytes = 4,
+                                    .gpu = gpu};
     return QUARTIC_OK;
+}
+
+quartic_status quartic_device_expect_own_process(const quartic_device *device) {
+    const int64_t process = quartic_process();
+    if (device->process == process) return QUARTIC_OK;
+    return quartic_fail(
+        QUARTIC_UNSUPPORTED,
+        "the device %s was opened in process %lld, and process %lld was made from that by fork(): threads "
+        "and a "
+        "driver's state do not survive it; open a device of its own in each process, after fork() or exec()",
+        device->info.name, (long long)device->process, (long long)process);
 }
 
 static bool contains_ignoring_case(const char *text, const char *part) {
@@ -108,6 +125,7 @@ static quartic_status no_such_device(const char *name, const quartic_gpu_caps *c
 }
 
 quartic_status quartic_device_create(const char *name, quartic_device **out_device) {
+    QUARTIC_STANDARD_FLOATS; /* a driver's threads take it over */
     *out_device = NULL;
     if (name == NULL || strcmp(name, "auto") == 0) name = getenv("QUARTIC_DEVICE");
     if (name == NULL || name[0] == 0) name = "auto";
@@ -149,6 +167,7 @@ static void put_info(quartic_device_info *infos, uint32_t capacity, uint32_t *co
 }
 
 quartic_status quartic_device_list(quartic_device_info *out_infos, uint32_t capacity, uint32_t *out_count) {
+    QUARTIC_STANDARD_FLOATS;
     quartic_gpu_caps *caps = NULL;
     uint32_t gpus = 0;
     *out_count = 0;

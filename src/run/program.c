@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/floats.h"
 #include "run/run.h"
 
 static quartic_status plan_for(const quartic_device *device, const quartic_graph *graph,
@@ -166,7 +167,9 @@ static quartic_status build(quartic_program *program, const quartic_graph *graph
 quartic_status quartic_program_create(quartic_device *device, const quartic_graph *graph,
                                       const quartic_program_config *config, quartic_program **out_program) {
     *out_program = NULL;
+    QUARTIC_STANDARD_FLOATS;
     QUARTIC_TRY(quartic_graph_status(graph));
+    QUARTIC_TRY(quartic_device_expect_own_process(device));
     QUARTIC_TRY(check_config(device, graph, config));
     quartic_program *program = quartic_alloc(1, sizeof *program);
     if (program == NULL) return QUARTIC_OUT_OF_MEMORY;
@@ -203,6 +206,7 @@ quartic_tensor *quartic_program_tensor(quartic_program *program, const char *nam
 }
 
 quartic_status quartic_program_run(quartic_program *program) {
+    QUARTIC_TRY(quartic_device_expect_own_process(program->device));
     return program->device->backend->run(program);
 }
 

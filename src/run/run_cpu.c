@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/alloc.h"
+#include "base/threads.h"
 #include "fast/fast.h"
 #include "run/run.h"
 
@@ -137,7 +138,8 @@ static double now(void) {
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-static quartic_status run(quartic_program *program) {
+static quartic_status run_steps(void *context) {
+    quartic_program *program = context;
     const cpu_step *steps = program->compiled;
     for (uint32_t t = 0; t < program->plan.step_count; ++t) {
         if (steps[t].op->check != NULL) QUARTIC_TRY(steps[t].op->check(&steps[t].run));
@@ -146,6 +148,11 @@ static quartic_status run(quartic_program *program) {
         if (program->profile) program->step_seconds[t] = now() - start;
     }
     return QUARTIC_OK;
+}
+
+static quartic_status run(quartic_program *program) {
+    const bool tuned = program->device->info.kind == QUARTIC_DEVICE_CPU;
+    return quartic_threads_call(tuned ? program->device->threads : 1, run_steps, program);
 }
 
 static void device_close(quartic_device *device) {

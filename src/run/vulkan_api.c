@@ -46,6 +46,7 @@ quartic_status quartic_vulkan_tensor_wrap(quartic_device *device, VkBuffer buffe
                                           quartic_tensor **out_tensor) {
     *out_tensor = NULL;
     QUARTIC_TRY(expect_vulkan(device));
+    QUARTIC_TRY(quartic_device_expect_own_process(device));
     uint64_t elements = quartic_shape_elements(shape);
     char text[QUARTIC_SHAPE_TEXT];
     if (buffer == VK_NULL_HANDLE || offset % 16 != 0 || quartic_dtype_size(dtype) == 0 ||
@@ -85,6 +86,7 @@ quartic_status quartic_vulkan_tensor_buffer(const quartic_tensor *tensor, VkBuff
 
 quartic_status quartic_program_record(quartic_program *program, VkCommandBuffer command_buffer) {
     QUARTIC_TRY(expect_vulkan(program->device));
+    QUARTIC_TRY(quartic_device_expect_own_process(program->device));
     if (command_buffer == NULL)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT, "the command buffer to record into is null");
     return quartic_run_vulkan_record(program->compiled, command_buffer);

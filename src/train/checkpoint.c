@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/floats.h"
 #include "io/safetensors.h"
 #include "train/trainer.h"
 
@@ -105,6 +106,7 @@ static quartic_status read_settings(const quartic_safetensors *file, const char 
 }
 
 quartic_status quartic_trainer_config_read(const char *path, quartic_trainer_config *out_config) {
+    QUARTIC_STANDARD_FLOATS;
     quartic_safetensors *file;
     quartic_trainer_config config;
     QUARTIC_TRY(quartic_safetensors_open(path, &file));
@@ -224,6 +226,7 @@ static quartic_status load_from(quartic_trainer *trainer, const quartic_safetens
 }
 
 quartic_status quartic_trainer_load(quartic_trainer *trainer, const char *path) {
+    QUARTIC_STANDARD_FLOATS;
     quartic_safetensors *file;
     float *storages[PARTS] = {NULL};
     QUARTIC_TRY(quartic_safetensors_open(path, &file));

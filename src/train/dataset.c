@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/floats.h"
 #include "base/rng.h"
 #include "train/trainer.h"
 
@@ -184,6 +185,7 @@ uint32_t quartic_dataset_shuffled(uint32_t count, uint64_t seed, uint64_t positi
 
 quartic_status quartic_trainer_step_dataset(quartic_trainer *trainer, quartic_dataset *dataset,
                                             quartic_step_report *out_report) {
+    QUARTIC_STANDARD_FLOATS;
     const quartic_trainer_config *config = &trainer->config;
     const uint32_t count = config->batch * config->accumulation;
     uint32_t *graphs = quartic_alloc(count, sizeof graphs[0]);
@@ -234,6 +236,7 @@ static quartic_status evaluate(quartic_dataset *dataset, quartic_model *model, u
 
 quartic_status quartic_dataset_evaluate(quartic_dataset *dataset, quartic_model *model, uint32_t batch,
                                         quartic_evaluation *out_evaluation) {
+    QUARTIC_STANDARD_FLOATS;
     *out_evaluation = (quartic_evaluation){0};
     if (batch == 0) return quartic_fail(QUARTIC_INVALID_ARGUMENT, "0 graphs at once; give at least one");
     if (dataset->info.num_classes == 0)

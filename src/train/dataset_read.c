@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/floats.h"
 #include "base/status.h"
 #include "quartic/io.h"
 #include "tensor/layout.h"
@@ -235,6 +236,7 @@ static quartic_status read_file(dataset_file *in, quartic_dataset *out) {
 }
 
 quartic_status quartic_dataset_open(const char *path, quartic_dataset **out_dataset) {
+    QUARTIC_STANDARD_FLOATS;
     *out_dataset = NULL;
     quartic_dataset *dataset = quartic_alloc(1, sizeof *dataset);
     if (dataset == NULL) return QUARTIC_OUT_OF_MEMORY;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "base/floats.h"
 #include "base/rng.h"
 
 static quartic_model_task micro_task(const quartic_trainer_config *config) {
@@ -149,6 +150,7 @@ static quartic_status fill_trainer(quartic_trainer *trainer) {
 
 quartic_status quartic_trainer_create(quartic_model *model, const quartic_trainer_config *config,
                                       quartic_trainer **out_trainer) {
+    QUARTIC_STANDARD_FLOATS;
     *out_trainer = NULL;
     QUARTIC_TRY(check_settings(model, config));
     quartic_trainer *trainer = quartic_alloc(1, sizeof *trainer);
@@ -310,6 +312,7 @@ static double plain(float number) {
 
 quartic_status quartic_trainer_step_batch(quartic_trainer *trainer, const quartic_model_batch *in,
                                           quartic_step_report *out_report) {
+    QUARTIC_STANDARD_FLOATS;
     const quartic_trainer_config *config = &trainer->config;
     if (in->batch != config->batch * config->accumulation || in->length != config->length)
         return quartic_fail(QUARTIC_SHAPE_MISMATCH,

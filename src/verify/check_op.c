@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/floats.h"
 #include "graph/graph.h"
 #include "verify/check.h"
 #include "verify/fill.h"
@@ -270,6 +271,7 @@ quartic_status quartic_validate_one(quartic_device *device, const quartic_op *op
 
 quartic_status quartic_validate(quartic_device *device, const quartic_validate_config *config,
                                 quartic_check_totals *out_totals) {
+    QUARTIC_STANDARD_FLOATS;
     static const quartic_validate_config standard = QUARTIC_VALIDATE_CONFIG_INIT;
     if (config == NULL) config = &standard;
     quartic_reporter reporter = {.callback = config->callback, .context = config->context};

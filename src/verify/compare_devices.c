@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/floats.h"
 #include "graph/graph.h"
 #include "verify/harness.h"
 
@@ -318,6 +319,7 @@ quartic_status quartic_compare_devices(quartic_device *device, quartic_device *t
                                        const quartic_graph *graph, const quartic_feed *feeds,
                                        uint32_t feed_count, quartic_check_callback callback, void *context,
                                        quartic_check_totals *out_totals) {
+    QUARTIC_STANDARD_FLOATS;
     QUARTIC_TRY(quartic_graph_status(graph));
     quartic_reporter reporter = {.callback = callback, .context = context};
     comparison_run run = {.device = device,

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/floats.h"
 #include "verify/check.h"
 #include "verify/rig.h"
 
@@ -199,6 +200,7 @@ quartic_status quartic_check_gradients_of(const quartic_op *op, const quartic_va
 
 quartic_status quartic_check_gradients(const quartic_validate_config *config,
                                        quartic_check_totals *out_totals) {
+    QUARTIC_STANDARD_FLOATS;
     static const quartic_validate_config standard = QUARTIC_VALIDATE_CONFIG_INIT;
     if (config == NULL) config = &standard;
     quartic_reporter reporter = {.callback = config->callback, .context = config->context};
