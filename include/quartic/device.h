@@ -5,6 +5,26 @@
  * ("0") or by part of its name ("radeon"), "vulkan" (the best Vulkan device) and "auto": discrete >
  * integrated > virtual GPU > cpu > software Vulkan. QUARTIC_DEVICE in the environment is what "auto" and NULL
  * mean if set. A device may be used by one thread at a time; two threads may each drive their own device.
+ *
+ * The process belongs to the host:
+ *
+ * - fork(): what a parent opened cannot compute in its child, since threads and Vulkan drivers do not
+ * survive; such calls return UNSUPPORTED with a sentence. Allowed in the child on what it inherited: reading
+ * and writing tensors of CPU devices, saving a model that is on one, and destroying anything (objects of a
+ * Vulkan device are then left to the end of the process). A device that the child opens itself works: CPU
+ * devices always (each program run then makes its threads anew, some tens of microseconds), Vulkan devices if
+ * the library had none open in the parent at the moment of fork(), else UNAVAILABLE. A Vulkan driver's own
+ * exit handlers may wait for threads of the parent, so a child that inherited Vulkan devices ends by _exit()
+ * or exec(). exec() is always fine.
+ * - Floating point: calls compute with rounding to nearest, without traps, with subnormal numbers, and give
+ * the calling thread's settings and flags back as they were; the same goes for the OpenMP threads of that
+ * thread where its own settings are not the standard ones. (Settings of OpenMP threads alone are not looked
+ * for.) Graph builders only store numbers; a layer's constants are computed when a model is made or compiled.
+ * - Threads: `cpu` computes on the calling thread and OpenMP's threads, as many as omp_get_max_threads() says
+ *   when the device is opened (OMP_NUM_THREADS). They stay until the calling thread ends. Where they cannot
+ * be made (ulimit -v, -u), a run returns OUT_OF_MEMORY.
+ * - Nothing else of the process is changed: no signal handlers, locale, environment variables, umask or
+ * numbers of threads. Files are written where a function says so, and the pipeline cache (quartic/vulkan.h).
  */
 #ifndef QUARTIC_DEVICE_H
 #define QUARTIC_DEVICE_H

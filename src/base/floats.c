@@ -1,6 +1,7 @@
 /* floats.c: keeping the host's floating-point environment apart. See floats.h. */
 #include "base/floats.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 #if defined(__x86_64__) || defined(__i386__)
@@ -8,7 +9,7 @@
 #endif
 
 /* Flags apart. C has no names for flush to zero, nor a portable question for traps. */
-bool quartic_floats_are_standard(void) {
+static bool are_standard(void) {
 #if defined(__SSE__)
     const unsigned flags = 0x3f, standard = 0x1f80; /* every trap masked */
     uint16_t x87;
@@ -23,14 +24,26 @@ bool quartic_floats_are_standard(void) {
 #endif
 }
 
+static _Thread_local fenv_t host_environment;
+static _Thread_local unsigned
+    changes; /* one: calls of the library call others, which find nothing to change */
+
 quartic_floats quartic_floats_begin(void) {
     quartic_floats floats;
     fegetenv(&floats.host);
-    floats.changed = !quartic_floats_are_standard();
-    if (floats.changed) fesetenv(FE_DFL_ENV);
+    floats.changed = !are_standard();
+    if (floats.changed) {
+        if (changes++ == 0) host_environment = floats.host;
+        fesetenv(FE_DFL_ENV);
+    }
     return floats;
 }
 
 void quartic_floats_end(const quartic_floats *floats) {
+    if (floats->changed) --changes;
     fesetenv(&floats->host);
+}
+
+const fenv_t *quartic_floats_of_host(void) {
+    return changes > 0 ? &host_environment : NULL;
 }

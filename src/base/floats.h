@@ -15,9 +15,11 @@ typedef struct quartic_floats {
     bool changed; /* the host's was not the standard one, flags apart */
 } quartic_floats;
 
-bool quartic_floats_are_standard(void);
 quartic_floats quartic_floats_begin(void);
 void quartic_floats_end(const quartic_floats *floats);
+
+/* What the host has set for this thread, between begin and end; NULL if that is the standard one anyway. */
+const fenv_t *quartic_floats_of_host(void);
 
 /* The rest of the block computes in the standard environment. */
 #define QUARTIC_STANDARD_FLOATS                                                                              \

@@ -71,19 +71,20 @@ static _Thread_local bool holds_floats;
 
 static void hold_floats(uint32_t threads) {
 #pragma omp parallel num_threads(threads)
-    {
+    if (omp_get_thread_num() != 0) {
         held_floats = quartic_floats_begin();
         holds_floats = true;
     }
 }
 
-/* A thread that was made in between took over the standard one, and gets what it would have got from the
- * host. */
-static void put_floats_back(uint32_t threads) {
-    const quartic_floats host = held_floats;
+/* A thread that was made in between gets what it would have got from the host. */
+static void put_floats_back(uint32_t threads, const fenv_t *host) {
 #pragma omp parallel num_threads(threads)
-    {
-        quartic_floats_end(holds_floats ? &held_floats : &host);
+    if (omp_get_thread_num() != 0) {
+        if (holds_floats)
+            quartic_floats_end(&held_floats);
+        else
+            fesetenv(host);
         holds_floats = false;
     }
 }
@@ -95,19 +96,21 @@ static void put_floats_back(uint32_t threads) {
 static _Thread_local uint32_t known_threads;
 
 static quartic_status call_here(uint32_t threads, quartic_status (*work)(void *), void *context) {
+    QUARTIC_STANDARD_FLOATS;
+    const fenv_t *host = threads > 1 ? quartic_floats_of_host() : NULL;
     if (threads > known_threads && threads > 1) {
         QUARTIC_TRY(expect_threads(threads - 1));
+        /* The runtime makes them now, while there is room; they are the host's too, and take over what it
+         * set. */
+        if (host != NULL) fesetenv(host);
 #pragma omp parallel num_threads(threads)
-        __asm__ volatile(""); /* the runtime makes them now, while there is room */
+        __asm__ volatile("");
+        if (host != NULL) fesetenv(FE_DFL_ENV);
         known_threads = threads;
     }
-    if (quartic_floats_are_standard() || threads <= 1) {
-        QUARTIC_STANDARD_FLOATS;
-        return work(context);
-    }
-    hold_floats(threads);
+    if (host != NULL) hold_floats(threads);
     const quartic_status status = work(context);
-    put_floats_back(threads);
+    if (host != NULL) put_floats_back(threads, host);
     return status;
 }
 

@@ -375,38 +375,44 @@ static void *compute_on_a_thread(void *context) {
     return status == QUARTIC_OK && memcmp(&got[e], standard_results(), sizeof got[e]) == 0 ? context : NULL;
 }
 
-/* OpenMP's threads have the host's setting afterwards, as they had before. */
+static bool every_thread_rounds(int direction) {
+    int rounding[THREADS];
+#pragma omp parallel num_threads(THREADS)
+    rounding[omp_get_thread_num()] = fegetround();
+    for (int t = 0; t < THREADS; ++t)
+        if (rounding[t] != direction) return false;
+    return true;
+}
+
+/* OpenMP's threads have the host's setting afterwards, whether they were there before or not, and do not
+ * compute with it. */
 static void *leave_threads_as_they_were(void *context) {
     static results got;
-    int rounding[THREADS], before = FE_UPWARD;
-    fesetround(before);
-#pragma omp parallel num_threads(THREADS)
-    rounding[omp_get_thread_num()] = fegetround();
-    for (int t = 0; t < THREADS; ++t)
-        if (rounding[t] != before) return NULL;
-    if (compute("cpu", &got) != QUARTIC_OK) return NULL;
-#pragma omp parallel num_threads(THREADS)
-    rounding[omp_get_thread_num()] = fegetround();
+    const bool there_before = *(const bool *)context;
+    fesetround(FE_UPWARD);
+    const bool fine = (!there_before || every_thread_rounds(FE_UPWARD)) &&
+                      compute("cpu", &got) == QUARTIC_OK && every_thread_rounds(FE_UPWARD) &&
+                      fegetround() == FE_UPWARD;
     fesetround(FE_TONEAREST);
-    for (int t = 0; t < THREADS; ++t)
-        if (rounding[t] != before) return NULL;
-    return context;
+    return fine && memcmp(&got, standard_results(), sizeof got) == 0 ? context : NULL;
 }
 
 static void threads_of_their_own_get_and_keep_the_hosts(void **state) {
     (void)state;
     pthread_t thread;
     void *result;
-    int any = 0;
     standard_results();
     for (size_t e = 0; e < ENVIRONMENTS; ++e) {
         assert_int_equal(pthread_create(&thread, NULL, compute_on_a_thread, &e), 0);
         assert_int_equal(pthread_join(thread, &result), 0);
         if (result == NULL) fail_msg("environment %zu: a failure or other bits", e);
     }
-    assert_int_equal(pthread_create(&thread, NULL, leave_threads_as_they_were, &any), 0);
-    assert_int_equal(pthread_join(thread, &result), 0);
-    assert_non_null(result);
+    bool there_before[] = {true, false};
+    for (int k = 0; k < 2; ++k) {
+        assert_int_equal(pthread_create(&thread, NULL, leave_threads_as_they_were, &there_before[k]), 0);
+        assert_int_equal(pthread_join(thread, &result), 0);
+        assert_non_null(result);
+    }
 }
 
 /* ---- what belongs to the whole process
