@@ -14,7 +14,7 @@ cmake --build "$work/build" || exit 1
 
 library=$(find "$work/prefix" -name 'libquartic.so' | head -n 1)
 pc=$(dirname "$(find "$work/prefix" -name quartic.pc)")
-read -ra flags <<< "$(PKG_CONFIG_PATH=$pc pkg-config --cflags --libs quartic)"
+eval "flags=($(PKG_CONFIG_PATH=$pc pkg-config --cflags --libs quartic))" # blanks in paths come escaped
 cc -std=c11 -Wall -Wextra -Wpedantic -Werror "$source/tests/consumer/consumer.c" "${flags[@]}" \
     -Wl,-rpath,"$(dirname "$library")" -o "$work/by_pkg_config"
 "$work/by_pkg_config"

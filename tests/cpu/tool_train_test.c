@@ -243,6 +243,23 @@ static void a_full_disk_costs_no_checkpoint(void **state) {
     tool_expect("ulimit -f 20; " TRAIN SMALL "--out full2 --steps 2", 1, "writing failed: File too large");
 }
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* they take terabytes of it */
+#define HAS_LIMITS
+/* From too little for the loader to enough for all: done, or a sentence and code 1 (127 where the program
+ * cannot even be loaded). */
+static void little_address_space_is_a_sentence(void **state) {
+    (void)state;
+    tool_expect(TINY "export OMP_NUM_THREADS=4; seen=; for k in $(seq 6 40); do "
+                     "code=0; (ulimit -v $((k * k * 250)); exec " TRAIN SMALL
+                     "--out little$k --steps 2 > log 2> errors) || code=$?; "
+                     "case $code in 0 | 127) ;; 1) test -s errors ;; *) false ;; esac || "
+                     "{ echo $k: $code; cat errors; exit 1; } >&2; "
+                     "grep -q 'threads that OpenMP computes with can be made' errors && seen=threads; "
+                     "done; test $code = 0 && test \"$seen\" && echo $seen",
+                0, "threads");
+}
+#endif
+
 static void a_terminal_gets_a_bar_and_json_is_json(void **state) {
     (void)state;
     tool_expect(TINY TOOL_FAULTS "QUARTIC_TEST_TERMINAL=1 " TRAIN SMALL "--out bar --steps 9", 0,
@@ -285,6 +302,9 @@ int main(void) {
         cmocka_unit_test(bad_input_is_a_sentence),
         cmocka_unit_test(a_run_is_never_overwritten_or_mixed_up),
         cmocka_unit_test(a_full_disk_costs_no_checkpoint),
+#ifdef HAS_LIMITS
+        cmocka_unit_test(little_address_space_is_a_sentence),
+#endif
         cmocka_unit_test(a_terminal_gets_a_bar_and_json_is_json),
     };
     return cmocka_run_group_tests(tests, tool_make_test_folder, tool_remove_test_folder);
