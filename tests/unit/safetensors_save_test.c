@@ -189,7 +189,7 @@ static void impossible_paths_are_sentences(void **state) {
     assert_non_null(strstr(quartic_error_message(), "cannot write /nowhere/at/all: "));
     assert_non_null(strstr(quartic_error_message(), "No such file or directory"));
     assert_int_equal(quartic_safetensors_save("", tensors, TENSORS, NULL, 0), QUARTIC_IO);
-    assert_int_equal(quartic_safetensors_save("/tmp/", tensors, TENSORS, NULL, 0), QUARTIC_IO);
+    assert_int_equal(quartic_safetensors_save("/", tensors, TENSORS, NULL, 0), QUARTIC_IO);
     assert_non_null(strstr(quartic_error_message(), "a file name is missing"));
     assert_int_equal(quartic_safetensors_save("/dev/full/x", tensors, TENSORS, NULL, 0), QUARTIC_IO);
     assert_non_null(strstr(quartic_error_message(), "Not a directory"));
