@@ -62,7 +62,8 @@ static const arg_option options[] = {
     {"seconds", "N", ARG_UINT32, offsetof(train_settings, seconds), 1, UINT32_MAX,
      "stop and save after that time, as Ctrl-C would; --resume does not keep it"},
     {"until-loss", "X", ARG_FLOAT, offsetof(train_settings, until_loss), 0, 1e9,
-     "stop and save once the mean loss of the last 20 steps of this run is below X; --resume does not keep it"},
+     "stop and save once the mean loss of the last 20 steps of this run is below X; --resume does not keep "
+     "it"},
     {"save-every", "N", ARG_UINT32, offsetof(train_settings, save_every), 1, UINT32_MAX,
      "steps between checkpoints"},
     TOOL_SEED_OPTION(train_settings, trainer.seed, "of the first weights, the batches and dropout"),
