@@ -1,13 +1,20 @@
-/* fork_test.c: Vulkan devices and fork(): in a child, a parent's devices are refused with a sentence and can
- * be destroyed, and the CPU devices work; a child of a parent that had closed its own may open one. Nothing
- * hangs.
+/* host_process_test.c: Vulkan devices in processes that are not the library's own. fork(): in a child, a
+ * parent's devices are refused with a sentence and can be destroyed, and the CPU devices work; a child of a
+ * parent that had closed its own may open one. Nothing hangs. Floating point: the host's rounding, traps and
+ * flushing of subnormal numbers reach neither the driver's threads nor its compiler.
  */
+#define _GNU_SOURCE /* feenableexcept */
 #include "vulkan/vulkan_test.h"
 
+#include <fenv.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
 
 #include "quartic/quartic.h"
 
@@ -109,10 +116,76 @@ static void a_child_may_open_vulkan_where_its_parent_has_none_open(void **state)
     assert_int_equal(doubles("vulkan"), 0);
 }
 
+/* exp of numbers from -60 to 60 and a product of a size of its own, so that shaders are compiled in this
+ * setting. */
+static quartic_status compute(uint32_t side, float *out_numbers) {
+    quartic_device *device = NULL;
+    quartic_graph *graph = NULL;
+    quartic_program *program = NULL;
+    quartic_status status = quartic_device_create("vulkan", &device);
+    if (status == QUARTIC_OK) status = quartic_graph_create(&graph);
+    if (status == QUARTIC_OK) {
+        quartic_value x = quartic_range(graph, side * side, -60.0f, 120.0f / (float)(side * side));
+        quartic_value y = quartic_reshape(graph, quartic_exp(graph, x), &QUARTIC_SHAPE(side, side));
+        quartic_graph_output(graph, "y", quartic_matmul(graph, y, quartic_divide(graph, y, y), NULL));
+        status = quartic_program_create(device, graph, NULL, &program);
+    }
+    if (status == QUARTIC_OK) status = quartic_program_run(program);
+    if (status == QUARTIC_OK)
+        status = quartic_tensor_read(quartic_program_tensor(program, "y"), out_numbers,
+                                     (size_t)side * side * sizeof *out_numbers);
+    quartic_program_destroy(program);
+    quartic_graph_destroy(graph);
+    quartic_device_destroy(device);
+    return status;
+}
+
+static void set(int setting) {
+    switch (setting) {
+    case 0:
+        fesetround(FE_UPWARD);
+        break;
+#if defined(__GLIBC__) && defined(__x86_64__)
+    case 1:
+        feenableexcept(FE_ALL_EXCEPT);
+        break;
+    case 2:
+        _mm_setcsr(_mm_getcsr() | 0x8040); /* FTZ and DAZ */
+        break;
+#endif
+    default:
+        break;
+    }
+}
+
+static void floating_point_settings_do_not_reach_a_device(void **state) {
+    (void)state;
+    enum { SIDE = 24 };
+    float want[SIDE * SIDE], got[SIDE * SIDE];
+    fenv_t standard, before, after;
+    assert_int_equal(compute(SIDE, want), QUARTIC_OK);
+    fegetenv(&standard);
+    for (int setting = 0; setting < 3; ++setting) {
+        memset(got, 0, sizeof got);
+        memset(&before, 0, sizeof before);
+        memset(&after, 0, sizeof after);
+        feclearexcept(FE_ALL_EXCEPT);
+        set(setting);
+        fegetenv(&before);
+        const quartic_status status = compute(SIDE, got);
+        fegetenv(&after);
+        fesetenv(&standard);
+        assert_int_equal(status, QUARTIC_OK);
+        assert_memory_equal(want, got, sizeof want);
+        assert_memory_equal(&before, &after, sizeof before);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_parents_devices_are_refused_in_its_child),
         cmocka_unit_test(a_child_may_open_vulkan_where_its_parent_has_none_open),
+        cmocka_unit_test(floating_point_settings_do_not_reach_a_device),
     };
     return cmocka_run_group_tests(tests, vulkan_test_begin, vulkan_test_end);
 }
