@@ -216,6 +216,7 @@ static void impossible_paths_are_sentences(void **state) {
     assert_int_equal(chmod(path, 0444), 0);
     assert_int_equal(save(), access(path, W_OK) == 0 ? QUARTIC_OK : QUARTIC_IO);
     assert_int_equal(count_files(), 1);
+    unlink(path);
 }
 
 /* Writers of the same file at once, some of them killed: the file is always one of theirs, whole, and at the
