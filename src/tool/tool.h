@@ -1,7 +1,8 @@
 /* tool.h: what the subcommands share: the list of them, error sentences, files, numbers for people.
  *
  * Exit codes: 0 done, 1 failed, 2 wrong usage. Results go to stdout, errors to stderr as
- * "quartic COMMAND: sentence", with a hint on the next line where there is one.
+ * "quartic COMMAND: sentence", with a hint on the next line where there is one. With --json stdout holds one
+ * JSON document, whatever happens: {"error": sentence, "hint": ...} where there is no result (see json.h).
  */
 #ifndef QUARTIC_TOOL_TOOL_H
 #define QUARTIC_TOOL_TOOL_H
@@ -10,10 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <jansson.h>
-
-#include "tool/args.h"
 #include "quartic/device.h"
+#include "tool/args.h"
+#include "tool/json.h"
 
 /* Every subcommand once, in the order of `quartic --help`: X(name) for command_<name> in <name>.c. */
 #define TOOL_COMMAND_LIST(X)                                                                                 \
@@ -54,6 +54,15 @@ void *tool_alloc(size_t count, size_t size);
 
 /* Prints a JSON value, whose reference it takes, to stdout. */
 void tool_print_json(json_t *value);
+
+/* Where a standard stream is closed, the first file opened later would get its number, and what is printed
+ * would end up in that file: puts /dev/null there, opened so that printing still fails. */
+void tool_hold_streams(void);
+
+/* The end of every way through main: with json, a document if none was printed; then all of stdout reaches
+ * its reader, or the code becomes EXIT_FAILED, with a sentence. needs_stdout: whether a stdout that was
+ * closed from the start is a loss, too. command: NULL outside of commands. Returns the exit code. */
+int tool_finish(const command *command, int code, bool json, bool needs_stdout);
 
 /* "12.3 MiB", "4.56 G", "1:02:03" into a buffer of TOOL_NUMBER_BYTES; returns the buffer. */
 enum { TOOL_NUMBER_BYTES = 32 };
