@@ -411,6 +411,11 @@ static int run_edges(bench *bench) {
 
 static int run(const invocation *call) {
     bench bench = {.call = call, .settings = call->settings};
+    if (bench.settings->config != NULL && (call->operand_count == 0 || tool_is_config(call->operands[0]) ||
+                                           strcmp(call->operands[0], "edges") == 0))
+        return tool_fail_usage(call->command,
+                               "--config goes with a file of weights; a configuration alone is "
+                               "timed by `quartic bench FILE.json`");
     bench.device = tool_open_device(call->command, bench.settings->device);
     if (bench.device != NULL && call->operand_count > 0 && strcmp(call->operands[0], "edges") == 0)
         return run_edges(&bench);

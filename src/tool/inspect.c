@@ -365,6 +365,9 @@ static int run(const invocation *call) {
     const inspect_settings *settings = call->settings;
     if (settings->keys) return settings->json ? print_keys_json() : print_keys(), EXIT_DONE;
     if (call->operand_count == 0) return tool_fail_usage(call->command, "a FILE is missing");
+    if (settings->config != NULL && tool_is_config(call->operands[0]))
+        return tool_fail_usage(call->command, "--config goes with a file of weights, and %s is none",
+                               call->operands[0]);
     char path[TOOL_PATH_BYTES];
     if (!tool_model_path(call->command, call->operands[0], path)) return EXIT_FAILED;
     quartic_device *device = tool_open_device(call->command, settings->device);

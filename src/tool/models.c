@@ -34,7 +34,7 @@ quartic_model *tool_load_model(const command *command, quartic_device *device, c
 /* Whether the configuration is of a model of graphs. */
 static bool takes_graphs(const quartic_model_config *config) {
     return config->dim_node_features != 0 || config->num_edge_types != 0 || config->dim_edge_features != 0 ||
-           config->readout != QUARTIC_READOUT_NODE ||
+           config->readout != QUARTIC_READOUT_NODE || !config->positions ||
            (config->num_classes != 0 && config->num_classes != config->num_tokens);
 }
 
