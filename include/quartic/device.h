@@ -60,8 +60,8 @@ QUARTIC_API quartic_status quartic_device_get_info(const quartic_device *device,
 QUARTIC_API quartic_status quartic_device_list(quartic_device_info *out_infos, uint32_t capacity,
                                                uint32_t *out_count);
 
-/* OK if the list holds a Vulkan device, usable or not; else UNAVAILABLE with the reason, in the words of the
- * Vulkan loader where it has some. Errors also: as quartic_device_list. */
+/* OK if the list holds a Vulkan device, usable or not; else UNAVAILABLE, or the driver's error, with the
+ * reason, in the words of the Vulkan loader where it has some. Errors also: as quartic_device_list. */
 QUARTIC_API quartic_status quartic_device_check_vulkan(void);
 
 #ifdef __cplusplus

@@ -80,8 +80,9 @@ quartic_status quartic_device_wrap_gpu(quartic_gpu_device *gpu, const quartic_de
 
 /* ---- the list ---- */
 
-/* Every device, best first, in memory to be freed. UNAVAILABLE if there is no Vulkan: *out_infos then holds
- * the CPU devices. With other errors there is nothing to free. */
+/* Every device, best first, in memory to be freed. Where no Vulkan device can be had, the status tells why
+ * and *out_infos still holds the CPU devices; after other errors (no memory, an unknown switch) it is NULL.
+ */
 static quartic_status list_infos(quartic_device_info **out_infos, uint32_t *out_count) {
     quartic_gpu_caps *caps = NULL;
     uint32_t gpus = 0, count = 0;
@@ -103,9 +104,17 @@ static quartic_status list_infos(quartic_device_info **out_infos, uint32_t *out_
     quartic_free(caps);
     *out_infos = infos;
     *out_count = count;
-    if (listed != QUARTIC_OK) return QUARTIC_UNAVAILABLE; /* the sentence is there */
+    if (listed != QUARTIC_OK) return listed;
     return gpus > 0 ? QUARTIC_OK
                     : quartic_fail(QUARTIC_UNAVAILABLE, "no Vulkan driver of this machine has a device");
+}
+
+/* The last sentence, to be part of another: without the function's name before it, if there is one. */
+static void keep_sentence(char why[WHY_BYTES]) {
+    const char *sentence = quartic_error_message(), *colon = strstr(sentence, ": ");
+    const size_t name = strspn(sentence, "abcdefghijklmnopqrstuvwxyz0123456789_");
+    if (strncmp(sentence, "quartic_", 8) == 0 && colon == sentence + name) sentence = colon + 2;
+    snprintf(why, WHY_BYTES, "%s", sentence);
 }
 
 static quartic_status open_named(const char *name, quartic_device **out_device) {
@@ -116,10 +125,14 @@ static quartic_status open_named(const char *name, quartic_device **out_device) 
     quartic_device_info *infos;
     uint32_t count, at;
     char why[WHY_BYTES] = "";
-    quartic_status status = list_infos(&infos, &count);
-    if (infos == NULL) return status;
-    if (status != QUARTIC_OK) snprintf(why, sizeof why, "%s", quartic_error_message());
-    status = quartic_device_match(name, infos, count, status == QUARTIC_OK ? NULL : why, &at);
+    const quartic_status listed = list_infos(&infos, &count);
+    if (infos == NULL) return listed;
+    if (listed != QUARTIC_OK) keep_sentence(why);
+    quartic_status status = quartic_device_match(name, infos, count, listed == QUARTIC_OK ? NULL : why, &at);
+    if (status == QUARTIC_UNAVAILABLE && listed != QUARTIC_OK && listed != QUARTIC_UNAVAILABLE) {
+        keep_sentence(why);
+        status = quartic_fail(listed, "%s", why); /* such as a driver out of memory */
+    }
     if (status == QUARTIC_OK && infos[at].kind == QUARTIC_DEVICE_VULKAN)
         status = open_vulkan(&infos[at], out_device);
     else if (status == QUARTIC_OK)
@@ -136,7 +149,7 @@ quartic_status quartic_device_create(const char *name, quartic_device **out_devi
     const quartic_status status = open_named(wanted, out_device);
     if (status == QUARTIC_OK) return QUARTIC_OK;
     char why[WHY_BYTES];
-    snprintf(why, sizeof why, "%s", quartic_error_message());
+    keep_sentence(why);
     return quartic_fail(status, "QUARTIC_DEVICE in the environment asks for \"%.60s\": %s", wanted, why);
 }
 

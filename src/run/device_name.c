@@ -71,7 +71,7 @@ static quartic_status no_such_device(const char *name, const quartic_device_info
                                      const char *no_vulkan) {
     char text[LIST_BYTES];
     return quartic_fail(
-        QUARTIC_UNAVAILABLE, "there is no device \"%.60s\"; there are %s%s%.300s", name,
+        QUARTIC_UNAVAILABLE, "there is no device \"%.60s\"; there are %s%s%s", name,
         list_devices(infos, count, NULL, text),
         no_vulkan == NULL ? "" : ", and no Vulkan device: ", no_vulkan == NULL ? "" : no_vulkan);
 }

@@ -73,7 +73,7 @@ static int run(const invocation *call) {
     if (quartic_device_list(infos, count, &found) != QUARTIC_OK) {
         code = tool_fail_library(call->command, NULL);
     } else {
-        if (quartic_device_check_vulkan() != QUARTIC_OK) no_vulkan = quartic_error_message();
+        if (quartic_device_check_vulkan() != QUARTIC_OK) no_vulkan = tool_sentence();
         (settings->json ? print_json : print_table)(infos, found < count ? found : count, no_vulkan);
     }
     free(infos);

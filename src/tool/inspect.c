@@ -254,7 +254,7 @@ static void show_form(const invocation *call, const quartic_model *model, const 
             QUARTIC_OK ||
         quartic_model_measure(other, settings->batch, shape->length, shape->masked, 1, &training) !=
             QUARTIC_OK) {
-        const char *why = quartic_error_message();
+        const char *why = tool_sentence();
         if (settings->json)
             tool_json_add(rows, tool_json_object("form", tool_json_text(form_names[form]), "why_not",
                                                  tool_json_text(why), NULL));
@@ -355,7 +355,7 @@ static int inspect_file(const invocation *call, quartic_device *device, const ch
     if (quartic_model_open(device, path, &model) == QUARTIC_OK)
         code = show_model(call, model);
     else
-        code = show_file(call, file, quartic_error_message());
+        code = show_file(call, file, tool_sentence());
     quartic_model_destroy(model);
     quartic_safetensors_close(file);
     return code;

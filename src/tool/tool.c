@@ -41,8 +41,14 @@ int tool_fail(const command *command, const char *hint, const char *format, ...)
     return EXIT_FAILED;
 }
 
+const char *tool_sentence(void) {
+    const char *sentence = quartic_error_message(), *colon = strstr(sentence, ": ");
+    const size_t name = strspn(sentence, "abcdefghijklmnopqrstuvwxyz0123456789_");
+    return strncmp(sentence, "quartic_", 8) == 0 && colon == sentence + name ? colon + 2 : sentence;
+}
+
 int tool_fail_library(const command *command, const char *hint) {
-    return tool_fail(command, hint, "%s", quartic_error_message());
+    return tool_fail(command, hint, "%s", tool_sentence());
 }
 
 int tool_fail_usage(const command *command, const char *format, ...) {
