@@ -51,6 +51,14 @@ quartic_status quartic_gpu_expect_switches(const char *disabled) {
 }
 
 quartic_status quartic_gpu_check_switches(void) {
+    const char *validation = getenv("QUARTIC_VALIDATION");
+    if (validation != NULL && validation[0] != 0 && strcmp(validation, "0") != 0 &&
+        strcmp(validation, "1") != 0)
+        return quartic_fail(
+            QUARTIC_INVALID_ARGUMENT,
+            "QUARTIC_VALIDATION in the environment is \"%.60s\"; 1 turns the validation layers "
+            "on, 0 leaves them off",
+            validation);
     return quartic_gpu_expect_switches(getenv("QUARTIC_DISABLE"));
 }
 

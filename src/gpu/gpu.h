@@ -58,7 +58,8 @@ typedef struct quartic_gpu_caps {
 
 /* ---- devices ------------------------------------------------------------------------------------------- */
 
-/* Whether QUARTIC_DISABLE holds only words that mean something; INVALID_ARGUMENT, naming the first other. */
+/* Whether QUARTIC_DISABLE holds only words that mean something, and QUARTIC_VALIDATION 0 or 1 if anything;
+ * INVALID_ARGUMENT, naming the variable and the first other word. */
 quartic_status quartic_gpu_check_switches(void);
 
 /* Lists the physical devices, best first, one entry per UUID, usable or with the reason why not. *out_caps is

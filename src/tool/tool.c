@@ -69,8 +69,10 @@ void tool_warn(const command *command, const char *format, ...) {
 
 quartic_device *tool_open_device(const command *command, const char *name) {
     quartic_device *device = NULL;
-    if (quartic_device_create(name, &device) == QUARTIC_OK) return device;
-    tool_fail_library(command, "`quartic devices` lists what there is.");
+    const quartic_status status = quartic_device_create(name, &device);
+    if (status == QUARTIC_OK) return device;
+    tool_fail_library(command,
+                      status == QUARTIC_UNAVAILABLE ? "`quartic devices` lists what there is." : NULL);
     return NULL;
 }
 

@@ -40,13 +40,17 @@ void tool_warn(const command *command, const char *format, ...) __attribute__((f
 #define TOOL_DEVICE_OPTION(settings)                                                                         \
     {                                                                                                        \
         "device", "NAME", ARG_TEXT, offsetof(settings, device), 0, 0,                                        \
-            "where to run: auto, cpu, reference, vulkan, or a Vulkan device by index or part of its name"    \
+            "where to run: auto, cpu, reference, vulkan, the index of a Vulkan device, or a name or part "   \
+            "of one"                                                                                         \
     }
 /* Any 64-bit number. */
 #define TOOL_SEED_OPTION(settings, member, meaning)                                                          \
     { "seed", "N", ARG_UINT64, offsetof(settings, member), 0, 1.8446744073709552e19, meaning }
 #define TOOL_JSON_OPTION(settings)                                                                           \
-    { "json", NULL, ARG_FLAG, offsetof(settings, json), 0, 0, "print JSON for programs" }
+    {                                                                                                        \
+        "json", NULL, ARG_FLAG, offsetof(settings, json), 0, 0,                                              \
+            "print one JSON document for programs; numbers that are not finite are null"                     \
+    }
 
 /* Opens the device; on failure prints why and returns NULL. */
 quartic_device *tool_open_device(const command *command, const char *name);

@@ -114,6 +114,8 @@ static void names_and_switches_are_taken_as_written(void **state) {
     tool_expect("QUARTIC_DISABLE=cache,colours $Q validate --op copy --device vulkan", 1,
                 "QUARTIC_DISABLE in the environment holds \"colours\"; it takes float16");
     tool_expect("QUARTIC_DISABLE=Cache $Q devices", 1, "QUARTIC_DISABLE in the environment holds \"Cache\"");
+    tool_expect("QUARTIC_VALIDATION=yes $Q validate --op copy --device vulkan", 1,
+                "QUARTIC_VALIDATION in the environment is \"yes\"; 1 turns the validation layers on");
     tool_expect("QUARTIC_DISABLE=' cache, shuffle' $Q validate --op copy --device vulkan", 0,
                 " passed, 0 failed");
 }
