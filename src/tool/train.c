@@ -390,8 +390,11 @@ static int run(const invocation *call) {
     const bool graphs = tool_is_graphs(call->operands[0]);
     if (graphs) run->graphs = tool_open_graphs(call->command, call->operands[0]);
     /* Before the folder is touched. */
-    const bool fits = !graphs || (run->graphs != NULL &&
-                                  tool_graphs_fit(call->command, run->graphs, settings->trainer.length));
+    quartic_model_config config;
+    const bool fits =
+        !graphs ||
+        (run->graphs != NULL && tool_graphs_fit(call->command, run->graphs, settings->trainer.length) &&
+         (settings->resume || tool_graphs_config(call->command, run->graphs, settings->config, &config)));
     if (fits && prepare_folder(run) &&
         (run->device = tool_open_device(call->command, run->settings.device)) != NULL && make_model(run)) {
         settle_steps(run);

@@ -118,6 +118,9 @@ static void a_length_that_does_not_fit_is_refused_first(void **state) {
                 "Hint: leave --length out, or say --length 5: it follows from the graphs.");
     tool_expect(TRAIN "--config graphs.json --out long --length 3 --steps 1", 1,
                 "the graphs have 5 nodes (padding included), which do not fit --length 3");
+    tool_expect("echo '{\"dim\": 8, \"depth\": 1, \"max_seq_len\": 4}' > short.json; " TRAIN
+                "--config short.json --out long --steps 1",
+                1, "the graphs of graphs.safetensors have 5 nodes, the model takes at most max_seq_len = 4");
     tool_expect("test -e long || echo nothing", 0, "nothing");
     tool_expect(TRAIN "--config graphs.json --out long --length 5 --steps 1", 0, "finished at step 1");
     tool_expect("$Q eval run graphs.safetensors --device cpu --length 3", 1, "which do not fit --length 3");

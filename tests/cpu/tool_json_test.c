@@ -336,6 +336,7 @@ static void a_stream_that_takes_nothing_is_a_failure(void **state) {
         "the output could not be written");
     tool_expect("$Q train text --config quartic.json --length 8 --steps 1 --device cpu --out u --json >&-", 1,
                 "the output could not be written");
+    tool_expect("$Q devices >&- 2>&-; echo code $?", 0, "code 1");
     tool_expect("$Q --help >&-", 1, "the output could not be written");
     tool_expect("$Q --version >/dev/full", 1, "the output could not be written");
     tool_expect("$Q help train >&-", 1, "the output could not be written");

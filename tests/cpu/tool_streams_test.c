@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -69,10 +70,11 @@ static int train_under(int number, const char *folder) {
               "--batch", "1", "--length", "8", "--device", "cpu", (char *)NULL);
         _exit(101);
     }
+    const struct timespec pause = {0, 200000};
     int status;
     while (waitpid(child, &status, WNOHANG) == 0) {
         kill(child, number);
-        usleep(200);
+        nanosleep(&pause, NULL);
     }
     signal(number, SIG_DFL);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
