@@ -106,6 +106,7 @@ static quartic_status explain(PFN_vkGetInstanceProcAddr entry, PFN_vkCreateInsta
 quartic_status quartic_gpu_instance_create(quartic_gpu_instance *out_instance) {
     *out_instance = (quartic_gpu_instance){0};
     PFN_vkGetInstanceProcAddr entry;
+    QUARTIC_TRY(quartic_gpu_check_manifests());
     QUARTIC_TRY(quartic_vk_loader(&entry));
     PFN_vkCreateInstance create = (PFN_vkCreateInstance)entry(NULL, "vkCreateInstance");
     if (create == NULL || entry(NULL, "vkEnumerateInstanceVersion") == NULL)

@@ -234,7 +234,7 @@ static void what_fails_is_a_document_with_its_error(void **state) {
         {"$Q train text --config quartic.json --out quartic --device cpu --json", 1},
         {"$Q validate --op nothing --device cpu --json", 1},
         {"$Q experiment set --device nothing --out none --json", 1},
-        {"QUARTIC_DISABLE=nothing $Q devices --json", 1},
+        {"QUARTIC_DEVICE=nothing $Q eval quartic text --json", 1},
         {"$Q eval \"$(printf 'm\\377\\001')\" text --device cpu --json", 1},
         {"$Q eval --jsn --json", 2},
         {"$Q inspect --json", 2},

@@ -72,6 +72,9 @@ static void broken_manifests_leave_the_processor(void **state) {
         {"", "Found no drivers"},
         {"{ broken", "Failed to parse"},
         {"{}", "icd.json"},
+        {"[1, 2]", "icd.json is broken, and the loader would not survive it: it is a list"},
+        {"{\"file_format_version\": 1, \"ICD\": {\"library_path\": 5, \"api_version\": 3}}",
+         "\"library_path\" is no text"},
         {"{\"file_format_version\": \"1.0.0\"}", "icd.json"},
         {"{\"file_format_version\": \"1.0.0\", \"ICD\": {\"library_path\": \"/none.so\", \"api_version\": "
          "\"1.3.0\"}}",
@@ -114,6 +117,8 @@ static void names_and_switches_are_taken_as_written(void **state) {
     tool_expect("QUARTIC_DISABLE=cache,colours $Q validate --op copy --device vulkan", 1,
                 "QUARTIC_DISABLE in the environment holds \"colours\"; it takes float16");
     tool_expect("QUARTIC_DISABLE=Cache $Q devices", 1, "QUARTIC_DISABLE in the environment holds \"Cache\"");
+    tool_expect("QUARTIC_DISABLE=nothing $Q devices --json > j || cat j", 0,
+                "{\n  \"error\": \"QUARTIC_DISABLE in the environment holds");
     tool_expect("QUARTIC_VALIDATION=yes $Q validate --op copy --device vulkan", 1,
                 "QUARTIC_VALIDATION in the environment is \"yes\"; 1 turns the validation layers on");
     tool_expect("QUARTIC_DISABLE=' cache, shuffle' $Q validate --op copy --device vulkan", 0,
