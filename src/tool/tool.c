@@ -54,9 +54,12 @@ int tool_fail_library(const command *command, const char *hint) {
 int tool_fail_usage(const command *command, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
+    const bool first = outcome.sentence[0] == 0;
     print_sentence(command, "", format, arguments);
     va_end(arguments);
     fprintf(stderr, "`quartic %s --help` lists its options.\n", command->name);
+    if (first)
+        snprintf(outcome.hint, sizeof outcome.hint, "`quartic %s --help` lists its options.", command->name);
     return EXIT_USAGE;
 }
 

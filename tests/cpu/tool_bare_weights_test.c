@@ -11,11 +11,11 @@
 #include "quartic/io.h"
 #include "tool_run.h"
 
-enum { MOST_TENSORS = 200, GRAPHS = 20, NODES = 4 };
+enum { MOST_TENSORS = 200, GRAPHS = 20, NODES = 4, PATH_BYTES = 1024 };
 
 /* Writes the model's tensors of a run as a file without metadata. */
 static int write_bare(const char *run, const char *name) {
-    char path[256];
+    char path[PATH_BYTES];
     quartic_safetensors *file;
     quartic_safetensors_tensor tensors[MOST_TENSORS];
     uint32_t count = 0;
@@ -32,7 +32,7 @@ static int write_bare(const char *run, const char *name) {
 
 static int write_graphs(void) {
     static int32_t tokens[GRAPHS * NODES];
-    char path[256];
+    char path[PATH_BYTES];
     for (int i = 0; i < GRAPHS * NODES; ++i) tokens[i] = i * i % 7 % 3;
     const quartic_safetensors_tensor tensors[] = {
         {"tokens", QUARTIC_SAFETENSORS_I32, QUARTIC_SHAPE(GRAPHS, NODES), tokens, 0},

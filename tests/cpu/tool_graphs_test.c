@@ -10,7 +10,7 @@
 
 #include "quartic/io.h"
 
-enum { GRAPHS = 30, NODES = 5 };
+enum { GRAPHS = 30, NODES = 5, PATH_BYTES = 1024 };
 
 #define CONFIG                                                                                               \
     "echo '{\"model\": \"relational\", \"dim\": 16, \"depth\": 1, \"dim_edges\": 4, \"heads\": 2, "          \
@@ -21,7 +21,7 @@ enum { GRAPHS = 30, NODES = 5 };
 static int write_graphs(void **state) {
     static int32_t tokens[GRAPHS * NODES], types[GRAPHS * NODES * NODES];
     static uint8_t mask[GRAPHS * NODES];
-    char path[64];
+    char path[PATH_BYTES];
     if (tool_make_test_folder(state) != 0) return -1;
     for (int i = 0; i < GRAPHS * NODES; ++i) {
         tokens[i] = i * i % 7 % 3;

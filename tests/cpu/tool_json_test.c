@@ -16,7 +16,7 @@
 #include "quartic/io.h"
 #include "tool_run.h"
 
-enum { GRAPHS = 6, NODES = 4 };
+enum { GRAPHS = 6, NODES = 4, PATH_BYTES = 1024 };
 
 #define SIZE  "\"dim\": 8, \"depth\": 2, \"dim_edges\": 4, \"heads\": 2, \"dim_head\": 4, \"max_seq_len\": 16"
 #define AXIAL ", \"linear_heads\": 2, \"linear_dim_head\": 4"
@@ -41,14 +41,14 @@ enum { FAMILIES = sizeof families / sizeof families[0] };
 
 static bool save(const char *name, const quartic_safetensors_tensor *tensors, uint32_t count,
                  const quartic_safetensors_text *texts, uint32_t text_count) {
-    char path[256];
+    char path[PATH_BYTES];
     snprintf(path, sizeof path, "%s/%s", tool_folder, name);
     return quartic_safetensors_save(path, tensors, count, texts, text_count) == QUARTIC_OK;
 }
 
 /* The stdout of a command as one document of JSON, to be freed; the test fails if it is none. */
 static json_t *parse(const char *command, int code) {
-    char path[256], line[4096];
+    char path[PATH_BYTES], line[4096];
     snprintf(line, sizeof line, "{ %s ; } > json", command);
     const tool_result *got = tool_run(line);
     snprintf(path, sizeof path, "%s/json", tool_folder);
@@ -251,7 +251,7 @@ static void what_fails_is_a_document_with_its_error(void **state) {
 /* A model that is sure and wrong: the loss is a number, its exponential is none. */
 static void a_number_that_is_none_is_null(void **state) {
     (void)state;
-    char path[256];
+    char path[PATH_BYTES];
     quartic_device *device;
     quartic_model *model;
     snprintf(path, sizeof path, "%s/quartic/checkpoint.safetensors", tool_folder);

@@ -12,6 +12,8 @@
 
 #include "tool_run.h"
 
+enum { PATH_BYTES = 1024 };
+
 #define TRAIN "$Q train $S/data/tales.txt --config tiny.json --batch 1 --length 8 --seed 3 --device cpu "
 
 static int make_folder(void **state) {
@@ -58,7 +60,7 @@ static void closed_streams_leave_other_files_alone(void **state) {
 
 /* Sends the signal to a training from before its first line to its last; returns how it ended. */
 static int train_under(int number, const char *folder) {
-    char out[64], source[512], config[64];
+    char out[PATH_BYTES], source[PATH_BYTES], config[PATH_BYTES];
     snprintf(out, sizeof out, "%s/%s", tool_folder, folder);
     snprintf(config, sizeof config, "%s/tiny.json", tool_folder);
     snprintf(source, sizeof source, "%s/data/tales.txt", QUARTIC_TEST_SOURCE);
