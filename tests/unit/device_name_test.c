@@ -173,6 +173,27 @@ static void a_message_about_the_variable_names_it(void **state) {
     unsetenv("QUARTIC_DEVICE");
 }
 
+static void without_a_driver_the_processor_is_listed(void **state) {
+    (void)state;
+    quartic_device_info infos[8];
+    uint32_t count = 0;
+    setenv("VK_DRIVER_FILES", "/nonexistent.json", 1);
+    setenv("VK_ICD_FILENAMES", "/nonexistent.json", 1);
+    assert_int_equal(quartic_device_list(infos, 8, &count), QUARTIC_OK);
+    assert_int_equal(count, 3);
+    for (uint32_t d = 0; d < count; ++d) assert_true(infos[d].usable);
+    assert_int_equal(quartic_device_list(NULL, 0, &count), QUARTIC_OK);
+    assert_int_equal(count, 3);
+    assert_int_equal(quartic_device_check_vulkan(), QUARTIC_UNAVAILABLE);
+    assert_true(strlen(quartic_error_message()) > 20);
+    quartic_device *device = NULL;
+    assert_int_equal(quartic_device_create("0", &device), QUARTIC_UNAVAILABLE);
+    assert_non_null(strstr(quartic_error_message(), "and no Vulkan device: "));
+    assert_null(device);
+    unsetenv("VK_DRIVER_FILES");
+    unsetenv("VK_ICD_FILENAMES");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(digits_are_an_index_and_nothing_else),
@@ -183,6 +204,7 @@ int main(void) {
         cmocka_unit_test(without_vulkan_the_reason_is_told),
         cmocka_unit_test(long_lists_and_names_are_cut_and_counted),
         cmocka_unit_test(a_message_about_the_variable_names_it),
+        cmocka_unit_test(without_a_driver_the_processor_is_listed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
