@@ -51,7 +51,8 @@ QUARTIC_API const quartic_dataset_info *quartic_dataset_get_info(const quartic_d
 QUARTIC_API void quartic_dataset_configure(const quartic_dataset *dataset,
                                            quartic_model_config *inout_config);
 /* OK, or why a model of this configuration cannot learn from the dataset (INVALID_ARGUMENT): which of the
- * fields above differ, a range that is too small, graphs longer than max_seq_len. */
+ * fields above differ, a range that is too small (with the file and the first number beyond it, and where
+ * that stands), graphs longer than max_seq_len. */
 QUARTIC_API quartic_status quartic_dataset_check(const quartic_dataset *dataset,
                                                  const quartic_model_config *config);
 

@@ -121,6 +121,7 @@ quartic_status quartic_gpu_device_create(uint32_t index, quartic_gpu_device **ou
 }
 
 static quartic_status adopt_device(quartic_gpu_device *device, const quartic_vulkan_config *config) {
+    QUARTIC_TRY(quartic_gpu_check_switches());
     QUARTIC_TRY(
         quartic_vk_load_instance(config->get_instance_proc_addr, config->instance, &device->instance.vk));
     device->instance.handle = config->instance;

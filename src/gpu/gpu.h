@@ -58,8 +58,13 @@ typedef struct quartic_gpu_caps {
 
 /* ---- devices ------------------------------------------------------------------------------------------- */
 
+/* Whether QUARTIC_DISABLE holds only words that mean something, and QUARTIC_VALIDATION 0 or 1 if anything;
+ * INVALID_ARGUMENT, naming the variable and the first other word. */
+quartic_status quartic_gpu_check_switches(void);
+
 /* Lists the physical devices, best first, one entry per UUID, usable or with the reason why not. *out_caps is
- * freed by quartic_free. UNAVAILABLE with a sentence if there is no Vulkan loader or no driver. */
+ * freed by quartic_free. UNAVAILABLE with a sentence, in the loader's words, if there is no Vulkan loader, no
+ * driver or a broken driver manifest. */
 quartic_status quartic_gpu_list(quartic_gpu_caps **out_caps, uint32_t *out_count);
 
 /* Opens the device of that index in the list. Errors: UNAVAILABLE, UNSUPPORTED with what it lacks. */

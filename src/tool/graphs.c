@@ -35,6 +35,20 @@ bool tool_graphs_config(const command *command, const quartic_dataset *graphs, c
     return false;
 }
 
+bool tool_graphs_fit(const command *command, const quartic_dataset *graphs, uint32_t length) {
+    const uint32_t nodes = quartic_dataset_get_info(graphs)->length;
+    if (length == 0 || length == nodes) return true;
+    char hint[96];
+    snprintf(hint, sizeof hint, "leave --length out, or say --length %u: it follows from the graphs.", nodes);
+    if (length < nodes)
+        tool_fail(command, hint, "the graphs have %u nodes (padding included), which do not fit --length %u",
+                  nodes, length);
+    else
+        tool_fail(command, hint, "--length is %u, but the graphs have only %u nodes (padding included)",
+                  length, nodes);
+    return false;
+}
+
 static uint32_t add_bytes(uint32_t mark, const void *data, size_t count) {
     const unsigned char *bytes = data;
     for (size_t i = 0; data != NULL && i < count; ++i) mark = (mark ^ bytes[i]) * 16777619u;

@@ -2,11 +2,14 @@
 #include "train/dataset.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/rng.h"
 #include "train/trainer.h"
+
+enum { PLACE_BYTES = 72 };
 
 /* ---- memory ---- */
 
@@ -82,17 +85,41 @@ static quartic_status check_width(const quartic_dataset *dataset, const char *fi
                         field, want, dataset->path, got);
 }
 
-/* configured may be 0 only if nothing is in use. */
-static quartic_status check_range(const quartic_dataset *dataset, const char *field, uint32_t configured,
-                                  uint32_t used) {
+/* "(1, 0, 2)": the place of an element in a tensor whose axes are graphs, then nodes. */
+static const char *place_text(const quartic_dataset *dataset, quartic_dataset_tensor tensor, uint64_t at,
+                              char text[PLACE_BYTES]) {
+    const quartic_dataset_info *info = &dataset->info;
+    const uint64_t of_graph = quartic_dataset_elements(info, tensor), n = info->length;
+    const unsigned long long graph = at / of_graph, rest = at % of_graph;
+    if (of_graph == 1 && tensor == QUARTIC_DATASET_TARGETS && info->readout == QUARTIC_READOUT_GRAPH)
+        snprintf(text, PLACE_BYTES, "(%llu)", graph);
+    else if (of_graph == n)
+        snprintf(text, PLACE_BYTES, "(%llu, %llu)", graph, rest);
+    else
+        snprintf(text, PLACE_BYTES, "(%llu, %llu, %llu)", graph, (unsigned long long)(rest / n),
+                 (unsigned long long)(rest % n));
+    return text;
+}
+
+/* Numbers of a tensor against what is configured, which may be 0 only if nothing is in use. */
+static quartic_status check_range(const quartic_dataset *dataset, quartic_dataset_tensor tensor,
+                                  const char *field, uint32_t configured, uint32_t used) {
+    static const char *const names[] = {
+#define TENSOR_NAME(suffix, name) name,
+        QUARTIC_DATASET_TENSOR_LIST(TENSOR_NAME)};
     if ((configured == 0) == (used == 0) && used <= configured) return QUARTIC_OK;
     if (configured == 0 || used == 0)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s is %u in the model's configuration, but %s has %s",
                             field, configured, dataset->path, used == 0 ? "none of these" : "such data");
-    return quartic_fail(
-        QUARTIC_INVALID_ARGUMENT,
-        "%s of the model's configuration is %u, but %s goes up to number %u: it must be %u at least", field,
-        configured, dataset->path, used - 1, used);
+    const int32_t *numbers = dataset->all.at[tensor];
+    uint64_t at = 0;
+    while (numbers[at] < 0 || (uint32_t)numbers[at] < configured) ++at; /* there is one, or used were less */
+    char place[PLACE_BYTES];
+    return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                        "%s of %s: %d at %s is beyond %s = %u of the model's configuration, which knows 0 to "
+                        "%u; this file needs %u at least",
+                        names[tensor], dataset->path, numbers[at], place_text(dataset, tensor, at, place),
+                        field, configured, configured - 1, used);
 }
 
 quartic_status quartic_dataset_check(const quartic_dataset *dataset, const quartic_model_config *config) {
@@ -107,10 +134,13 @@ quartic_status quartic_dataset_check(const quartic_dataset *dataset, const quart
         check_width(dataset, "dim_node_features", derived.dim_node_features, info->dim_node_features));
     QUARTIC_TRY(
         check_width(dataset, "dim_edge_features", derived.dim_edge_features, info->dim_edge_features));
-    QUARTIC_TRY(check_range(dataset, "num_tokens", derived.num_tokens, info->num_tokens));
-    QUARTIC_TRY(check_range(dataset, "num_edge_types", derived.num_edge_types, info->num_edge_types));
+    QUARTIC_TRY(
+        check_range(dataset, QUARTIC_DATASET_TOKENS, "num_tokens", derived.num_tokens, info->num_tokens));
+    QUARTIC_TRY(check_range(dataset, QUARTIC_DATASET_EDGE_TYPES, "num_edge_types", derived.num_edge_types,
+                            info->num_edge_types));
     if (info->num_classes != 0) {
-        QUARTIC_TRY(check_range(dataset, "num_classes", derived.num_classes, info->num_classes));
+        QUARTIC_TRY(check_range(dataset, QUARTIC_DATASET_TARGETS, "num_classes", derived.num_classes,
+                                info->num_classes));
         if (derived.readout != info->readout)
             return quartic_fail(
                 QUARTIC_INVALID_ARGUMENT,
