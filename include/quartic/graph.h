@@ -18,9 +18,11 @@ extern "C" {
 
 typedef struct quartic_graph quartic_graph;
 
-/* A value of a graph; id 0 is no value (an optional operand left out, or the result after an error). */
+/* A value of a graph; id 0 is no value (an optional operand left out, or the result after an error). A value
+ * knows its graph: given to another one, it is refused there. (quartic_value){0} is no value. */
 typedef struct quartic_value {
     uint32_t id;
+    uint32_t graph; /* the graph's number, different for every graph of a process; 0 in no value */
 } quartic_value;
 
 QUARTIC_API quartic_status quartic_graph_create(quartic_graph **out_graph);
@@ -153,8 +155,8 @@ typedef struct quartic_matmul_options {
 } quartic_matmul_options;
 #define QUARTIC_MATMUL_OPTIONS_INIT                                                                          \
     {                                                                                                        \
-        0, 0, 1.0f, {0}, {                                                                                   \
-            0                                                                                                \
+        0, 0, 1.0f, {0, 0}, {                                                                                \
+            0, 0                                                                                             \
         }                                                                                                    \
     }
 

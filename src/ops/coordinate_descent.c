@@ -371,5 +371,7 @@ const quartic_op quartic_op_coordinate_descent_grad = {
 quartic_value quartic_coordinate_descent(quartic_graph *graph, quartic_value scores, quartic_value mask,
                                          const quartic_coordinate_descent_options *options) {
     const quartic_value inputs[] = {scores, mask};
+    if (!quartic_graph_expect_pointer(graph, "coordinate_descent", "options", options))
+        return (quartic_value){0};
     return quartic_graph_append_one(graph, &quartic_op_coordinate_descent, options, inputs, 2);
 }

@@ -22,6 +22,8 @@ static quartic_status view_failure(const char *op, const quartic_layout *in, con
 static quartic_status infer_by_view(const quartic_op *op, const quartic_op_call *call, quartic_layout *out,
                                     uint32_t *out_count) {
     QUARTIC_TRY(quartic_op_expect_inputs(op->name, call, 1, 1));
+    if (!quartic_is_present(&call->inputs[0]))
+        return quartic_op_expect_dtype(op->name, call, 0, QUARTIC_FLOAT32);
     QUARTIC_TRY(op->view(call->attrs, &call->inputs[0], &out[0]));
     *out_count = 1;
     return QUARTIC_OK;
@@ -202,11 +204,15 @@ const quartic_op quartic_op_diagonal = {.name = "diagonal",
 /* ---- builders ---- */
 
 quartic_value quartic_reshape(quartic_graph *graph, quartic_value x, const quartic_shape *shape) {
+    if (!quartic_graph_expect_shape(graph, "reshape", shape)) return (quartic_value){0};
     view_attrs attrs = {.shape = *shape};
     return quartic_graph_append_one(graph, &quartic_op_reshape, &attrs, &x, 1);
 }
 
 quartic_value quartic_permute(quartic_graph *graph, quartic_value x, const uint32_t *axes) {
+    if (!quartic_graph_expect(graph, "permute", &x, 1) ||
+        !quartic_graph_expect_pointer(graph, "permute", "axes", axes))
+        return (quartic_value){0};
     view_attrs attrs = {.shape.rank = quartic_graph_shape(graph, x).rank};
     memcpy(attrs.shape.dims, axes, attrs.shape.rank * sizeof axes[0]);
     return quartic_graph_append_one(graph, &quartic_op_permute, &attrs, &x, 1);
@@ -219,6 +225,7 @@ quartic_value quartic_slice(quartic_graph *graph, quartic_value x, uint32_t axis
 }
 
 quartic_value quartic_broadcast(quartic_graph *graph, quartic_value x, const quartic_shape *shape) {
+    if (!quartic_graph_expect_shape(graph, "broadcast", shape)) return (quartic_value){0};
     view_attrs attrs = {.shape = *shape};
     return quartic_graph_append_one(graph, &quartic_op_broadcast, &attrs, &x, 1);
 }

@@ -89,7 +89,7 @@ static quartic_status keep_everything(comparison_run *run, quartic_graph *copy,
             uint32_t storage = quartic_graph_get(copy, node.outputs[o])->storage;
             if (copy->storages[storage].kind == QUARTIC_STORAGE_INTERMEDIATE) {
                 snprintf(names[storage], sizeof names[storage], "storage %u", storage);
-                quartic_graph_output(copy, names[storage], (quartic_value){node.outputs[o]});
+                quartic_graph_output(copy, names[storage], quartic_graph_value_of(copy, node.outputs[o]));
                 QUARTIC_TRY(quartic_graph_status(copy));
             }
             fetches[count++] = (quartic_fetch){copy->storages[storage].name, run->contents[storage],
