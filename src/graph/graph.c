@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/work.h"
 
 /* ---- growth and errors ---- */
 
@@ -103,7 +102,7 @@ void quartic_graph_destroy(quartic_graph *graph) {
     quartic_free(graph->values);
     quartic_free(graph->nodes);
     quartic_free(graph->updates);
-    quartic_free(graph->name_slots);
+    quartic_names_destroy(&graph->names);
     quartic_free(graph);
 }
 
@@ -126,13 +125,16 @@ quartic_status quartic_graph_clone(const quartic_graph *graph, quartic_graph **o
     clone->scopes = quartic_alloc(graph->scope_count, sizeof *graph->scopes);
     clone->update_capacity = clone->update_count;
     clone->updates = copy_array(graph->updates, graph->update_count, sizeof *graph->updates);
-    clone->name_slots = copy_array(graph->name_slots, graph->name_capacity, sizeof *graph->name_slots);
+    clone->names = (quartic_names){0};
     bool whole = clone->nodes != NULL && clone->values != NULL && clone->storages != NULL &&
-                 clone->scopes != NULL && clone->updates != NULL && clone->name_slots != NULL;
+                 clone->scopes != NULL && clone->updates != NULL;
     for (uint32_t s = 0; clone->storages != NULL && s < graph->storage_count; ++s) {
         const char *name = graph->storages[s].name;
         clone->storages[s].name = name == NULL || !whole ? NULL : copy_text(name);
         whole = whole && (name == NULL || clone->storages[s].name != NULL);
+        if (!whole || name == NULL) continue;
+        whole = quartic_names_reserve(&clone->names);
+        if (whole) quartic_names_add(&clone->names, clone->storages[s].name, s);
     }
     for (uint32_t s = 0; clone->scopes != NULL && s < graph->scope_count; ++s) {
         clone->scopes[s] = whole ? copy_text(graph->scopes[s]) : NULL;
@@ -233,51 +235,20 @@ static quartic_status check_size(const char *what, const quartic_shape *shape) {
 
 /* ---- names ---- */
 
-static uint32_t hash_of(const char *name) { /* FNV-1a */
-    uint32_t hash = 2166136261u;
-    for (; *name != 0; ++name) hash = (hash ^ (unsigned char)*name) * 16777619u;
-    return hash;
-}
-
-/* The slot that holds the name, or the empty one where it belongs. */
-static uint32_t name_slot(const quartic_graph *graph, const char *name) {
-    uint32_t slot = hash_of(name) & (graph->name_capacity - 1);
-    for (;; slot = (slot + 1) & (graph->name_capacity - 1)) {
-        uint32_t held = graph->name_slots[slot];
-        quartic_work(1);
-        if (held == 0 || strcmp(graph->storages[held - 1].name, name) == 0) return slot;
-    }
-}
-
 uint32_t quartic_graph_find_named(const quartic_graph *graph, const char *name) {
-    if (name == NULL || graph->name_capacity == 0) return QUARTIC_NONE;
-    uint32_t held = graph->name_slots[name_slot(graph, name)];
-    return held == 0 ? QUARTIC_NONE : held - 1;
+    return name == NULL ? QUARTIC_NONE : quartic_names_find(&graph->names, name);
 }
 
-/* Makes room for one name more, with at most half of the slots taken. */
 static bool has_room_for_name(quartic_graph *graph) {
-    if (2 * (graph->name_count + 1) <= graph->name_capacity) return true;
-    uint32_t capacity = graph->name_capacity == 0 ? 64 : 2 * graph->name_capacity;
-    uint32_t *before = graph->name_slots, *slots = quartic_alloc(capacity, sizeof *slots);
-    if (slots == NULL) {
-        quartic_graph_fail(graph, QUARTIC_OUT_OF_MEMORY);
-        return false;
-    }
-    graph->name_slots = slots;
-    uint32_t count = graph->name_capacity;
-    graph->name_capacity = capacity;
-    for (uint32_t k = 0; k < count; ++k)
-        if (before[k] != 0) slots[name_slot(graph, graph->storages[before[k] - 1].name)] = before[k];
-    quartic_free(before);
-    return true;
+    if (quartic_names_reserve(&graph->names)) return true;
+    quartic_graph_fail(graph, QUARTIC_OUT_OF_MEMORY);
+    return false;
 }
 
 /* Gives a storage its name, which is none yet; there must be room. */
 static void set_name(quartic_graph *graph, uint32_t storage, char *name) {
-    graph->name_slots[name_slot(graph, name)] = storage + 1;
+    quartic_names_add(&graph->names, name, storage);
     graph->storages[storage].name = name;
-    ++graph->name_count;
 }
 
 /* A new storage with a contiguous value over it; 0 after an error. */

@@ -6,6 +6,7 @@
 #ifndef QUARTIC_GRAPH_GRAPH_H
 #define QUARTIC_GRAPH_GRAPH_H
 
+#include "base/names.h"
 #include "ops/tape.h"
 #include "quartic/graph.h"
 
@@ -60,8 +61,7 @@ struct quartic_graph {
     uint32_t recompute_depth;
     uint32_t *updates; /* the nodes that update storages in place, ascending */
     uint32_t update_count, update_capacity;
-    uint32_t *name_slots; /* named storages + 1 by the hash of their names, 0 empty; capacity a power of 2 */
-    uint32_t name_count, name_capacity;
+    quartic_names names; /* of named storages */
 };
 
 static inline const quartic_graph_value *quartic_graph_get(const quartic_graph *graph, uint32_t id) {

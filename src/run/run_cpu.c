@@ -57,6 +57,10 @@ static void memory_destroy(quartic_device *device, void *memory) {
     quartic_free(memory);
 }
 
+static uint64_t memory_address(const void *memory) {
+    return (uint64_t)(uintptr_t)memory;
+}
+
 static quartic_status memory_write(quartic_device *device, void *memory, const void *data, uint64_t bytes) {
     (void)device;
     memcpy(memory, data, bytes);
@@ -154,6 +158,7 @@ static void device_close(quartic_device *device) {
 
 const quartic_backend quartic_backend_cpu = {.memory_create = memory_create,
                                              .memory_destroy = memory_destroy,
+                                             .memory_address = memory_address,
                                              .memory_write = memory_write,
                                              .memory_read = memory_read,
                                              .scratch = scratch,
