@@ -69,6 +69,9 @@ quartic_status quartic_rig_result(quartic_rig *rig, const char *name, quartic_va
 /* The same for a state operand. */
 quartic_status quartic_rig_state_result(quartic_rig *rig, quartic_value state);
 
+/* What roundings do to each result (see spread.h): out_spreads holds QUARTIC_RIG_RESULTS. */
+quartic_status quartic_rig_spreads(const quartic_rig *rig, double *out_spreads);
+
 /* Runs the graph and fills want (trusted) or got of the results. */
 quartic_status quartic_rig_run(quartic_rig *rig, quartic_device *device, bool trusted);
 
