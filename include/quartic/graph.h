@@ -340,9 +340,9 @@ QUARTIC_API quartic_value quartic_coordinate_descent(quartic_graph *graph, quart
 QUARTIC_API quartic_value quartic_top_k(quartic_graph *graph, quartic_value scores, quartic_value mask,
                                         uint32_t k);
 /* Rows x[b, indices[b, r]]: x (b, m, D), indices int32 (b, k) to (b, k, D). Indices stand in any order, also
- * more than once; ascending ones, such as top_k's, make the gradient fastest on Vulkan. They lie in 0 .. m - 1:
- * others are an error of the run on the CPU devices; on Vulkan one out of range gives zeros and has no part in
- * the gradient. */
+ * more than once; ascending ones, such as top_k's, make the gradient fastest on Vulkan. They lie in 0 .. m -
+ * 1: others are an error of the run on the CPU devices; on Vulkan one out of range gives zeros and has no
+ * part in the gradient. */
 QUARTIC_API quartic_value quartic_gather_rows(quartic_graph *graph, quartic_value x, quartic_value indices);
 /* base with rows[b, r] added at row indices[b, r]: base (b, m, D), rows (b, k, D), indices (b, k) as in
  * gather_rows; rows of one index are added in their order. */

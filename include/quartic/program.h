@@ -52,7 +52,8 @@ QUARTIC_API quartic_status quartic_program_measure(quartic_device *device, const
                                                    quartic_program_memory *out_memory);
 
 /* Compiles. The device must outlive the program; the graph may be destroyed afterwards. Errors: the graph's
- * own first error; INVALID_ARGUMENT for a graph that has no output and updates nothing; OUT_OF_MEMORY or OUT_OF_DEVICE_MEMORY with the figures; UNSUPPORTED naming the op. */
+ * own first error; INVALID_ARGUMENT for a graph that has no output and updates nothing; OUT_OF_MEMORY or
+ * OUT_OF_DEVICE_MEMORY with the figures; UNSUPPORTED naming the op. */
 QUARTIC_API quartic_status quartic_program_create(quartic_device *device, const quartic_graph *graph,
                                                   const quartic_program_config *config,
                                                   quartic_program **out_program);

@@ -68,13 +68,13 @@ static void expect_unchanged(quartic_tape *tape, uint32_t reader, uint32_t id) {
     const uint32_t update = quartic_graph_last_update(graph, id, reader + 1, graph->node_count);
     if (update == QUARTIC_NONE) return;
     quartic_graph_fail(
-        graph,
-        quartic_fail(QUARTIC_INVALID_ARGUMENT,
-                     "the gradient of %s (step %u) needs \"%s\" as it was, but %s (step %u) has updated it in "
-                     "place since; ask for the gradients before the update, or compute from a quartic_copy",
-                     graph->nodes[reader].op->name, reader,
-                     graph->storages[quartic_graph_get(graph, id)->storage].name,
-                     graph->nodes[update].op->name, update));
+        graph, quartic_fail(
+                   QUARTIC_INVALID_ARGUMENT,
+                   "the gradient of %s (step %u) needs \"%s\" as it was, but %s (step %u) has updated it in "
+                   "place since; ask for the gradients before the update, or compute from a quartic_copy",
+                   graph->nodes[reader].op->name, reader,
+                   graph->storages[quartic_graph_get(graph, id)->storage].name, graph->nodes[update].op->name,
+                   update));
 }
 
 /* The value to read in the backward pass: a copy where its node is to be computed again, or is a view of
@@ -269,12 +269,13 @@ static void mark_dependents(quartic_tape *tape, const quartic_value *wrt, uint32
 }
 
 static quartic_status refuse_hidden_update(const quartic_tape *tape, uint32_t id) {
-    return quartic_fail(QUARTIC_INVALID_ARGUMENT,
-                        "%s (step %u) reads \"%s\" after an update in place with values that depend on what the "
-                        "gradient is asked for; updates have no gradient, so compute from a quartic_copy of what "
-                        "was there before, or from the values themselves",
-                        tape->node.op->name, tape->node_index,
-                        tape->graph->storages[quartic_graph_get(tape->graph, id)->storage].name);
+    return quartic_fail(
+        QUARTIC_INVALID_ARGUMENT,
+        "%s (step %u) reads \"%s\" after an update in place with values that depend on what the "
+        "gradient is asked for; updates have no gradient, so compute from a quartic_copy of what "
+        "was there before, or from the values themselves",
+        tape->node.op->name, tape->node_index,
+        tape->graph->storages[quartic_graph_get(tape->graph, id)->storage].name);
 }
 
 static quartic_status visit(quartic_tape *tape, uint32_t node_index) {
@@ -347,10 +348,10 @@ static quartic_status check_request(const quartic_graph *graph, const quartic_va
                                     list == 0   ? "values"
                                     : list == 1 ? "wrt"
                                                 : "cotangents",
-                                    k, function,
-                                    given[k].id == 0 ? "no value" : "no value of this graph");
+                                    k, function, given[k].id == 0 ? "no value" : "no value of this graph");
             if (quartic_graph_dtype(graph, given[k]) != QUARTIC_FLOAT32)
-                return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s[%u] of %s is int32; only float32 has gradients",
+                return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                                    "%s[%u] of %s is int32; only float32 has gradients",
                                     list == 0   ? "values"
                                     : list == 1 ? "wrt"
                                                 : "cotangents",
@@ -360,9 +361,9 @@ static quartic_status check_request(const quartic_graph *graph, const quartic_va
                                 got = quartic_graph_shape(graph, given[k]);
             char want_text[QUARTIC_SHAPE_TEXT], got_text[QUARTIC_SHAPE_TEXT];
             if (!quartic_shape_equal(&want, &got))
-                return quartic_fail(QUARTIC_SHAPE_MISMATCH,
-                                    "cotangents[%u] of %s must have the value's shape %s, not %s", k, function,
-                                    quartic_shape_text(&want, want_text), quartic_shape_text(&got, got_text));
+                return quartic_fail(
+                    QUARTIC_SHAPE_MISMATCH, "cotangents[%u] of %s must have the value's shape %s, not %s", k,
+                    function, quartic_shape_text(&want, want_text), quartic_shape_text(&got, got_text));
         }
     }
     return QUARTIC_OK;
@@ -393,9 +394,8 @@ quartic_status quartic_graph_gradients_many(quartic_graph *graph, const quartic_
     if (status == QUARTIC_OK) {
         quartic_tape tape = {
             .graph = graph, .value_count = graph->value_count, .node_count = graph->node_count};
-        status = allocate(&tape)
-                     ? walk(&tape, values, cotangents, value_count, wrt, count, out_gradients)
-                     : QUARTIC_OUT_OF_MEMORY;
+        status = allocate(&tape) ? walk(&tape, values, cotangents, value_count, wrt, count, out_gradients)
+                                 : QUARTIC_OUT_OF_MEMORY;
         quartic_free(tape.gradient);
         quartic_free(tape.depends);
         quartic_free(tape.recomputed);

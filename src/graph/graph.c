@@ -58,8 +58,8 @@ static char *copy_text(const char *text) {
 }
 
 static quartic_status no_graph(const char *function) {
-    return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s got NULL as its graph; give one of quartic_graph_create",
-                        function);
+    return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                        "%s got NULL as its graph; give one of quartic_graph_create", function);
 }
 
 /* Numbers of graphs count up; 0 is left to "no value". */

@@ -151,7 +151,8 @@ quartic_status quartic_placer_add(quartic_placer *placer, quartic_block *block) 
     QUARTIC_TRY(walk(placer, block, 1, 0, placer->leaves, NULL));
     block->offset = lowest_gap(placer, block->bytes);
     if (block->bytes > limit - unit || block->offset > limit - unit - block->bytes)
-        return quartic_fail(QUARTIC_OUT_OF_MEMORY, "the workspace of the graph would take more than 2^63 bytes");
+        return quartic_fail(QUARTIC_OUT_OF_MEMORY,
+                            "the workspace of the graph would take more than 2^63 bytes");
     const range taken = {block->offset, (block->offset + block->bytes + unit - 1) / unit * unit};
     if (taken.end > placer->bytes) placer->bytes = taken.end;
     return taken.begin == taken.end ? QUARTIC_OK : walk(placer, block, 1, 0, placer->leaves, &taken);

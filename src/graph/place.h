@@ -4,9 +4,9 @@
  * before it that lives at the same time: first fit, in the caller's order (largest first packs well).
  *
  * A search over all blocks for each would take time with the square of their number. Instead a tree over the
- * steps keeps, for every stretch of steps, which bytes are taken all through it and which are taken anywhere in
- * it, as lists of ranges that join where they touch. Blocks pack closely, so the lists stay short, and placing
- * n blocks takes about n log n.
+ * steps keeps, for every stretch of steps, which bytes are taken all through it and which are taken anywhere
+ * in it, as lists of ranges that join where they touch. Blocks pack closely, so the lists stay short, and
+ * placing n blocks takes about n log n.
  */
 #ifndef QUARTIC_GRAPH_PLACE_H
 #define QUARTIC_GRAPH_PLACE_H

@@ -155,12 +155,14 @@ static quartic_status assign(planner *p) {
         if (!plan->places[s].in_workspace) continue;
         plan->unshared_bytes += align_up(plan->places[s].bytes);
         if (p->root[s] != s) continue;
-        p->blocks[s] = (quartic_block){.bytes = plan->places[s].bytes, .first = p->first[s], .last = p->last[s]};
+        p->blocks[s] =
+            (quartic_block){.bytes = plan->places[s].bytes, .first = p->first[s], .last = p->last[s]};
         p->order[count++] = (sized){p->blocks[s].bytes, s};
     }
     for (uint32_t t = 0; t < plan->step_count; ++t) {
         if (plan->steps[t].scratch_bytes == 0) continue;
-        p->blocks[storages + t] = (quartic_block){.bytes = plan->steps[t].scratch_bytes, .first = t, .last = t};
+        p->blocks[storages + t] =
+            (quartic_block){.bytes = plan->steps[t].scratch_bytes, .first = t, .last = t};
         p->order[count++] = (sized){p->blocks[storages + t].bytes, storages + t};
         plan->unshared_bytes += align_up(plan->steps[t].scratch_bytes);
     }
@@ -191,8 +193,7 @@ quartic_status quartic_plan_create(const quartic_graph *graph, uint32_t real_byt
     bool *node_needed = quartic_alloc(nodes, sizeof(bool));
     quartic_status status = QUARTIC_OUT_OF_MEMORY;
     if (out_plan->steps != NULL && out_plan->places != NULL && p.needed != NULL && p.first != NULL &&
-        p.last != NULL && p.root != NULL && p.blocks != NULL && p.order != NULL &&
-        node_needed != NULL) {
+        p.last != NULL && p.root != NULL && p.blocks != NULL && p.order != NULL && node_needed != NULL) {
         select_steps(&p, node_needed);
         find_lives(&p);
         share_in_place(&p);

@@ -35,8 +35,8 @@ quartic_value quartic_graph_append_one(quartic_graph *graph, const quartic_op *o
                                        const quartic_value *inputs, uint32_t input_count);
 
 /* For public builders, before they look at a value's shape or read through a pointer of the caller's. Each
- * makes the graph fail with INVALID_ARGUMENT and yields false: NULL as the graph; a value of another graph (no
- * value passes); NULL as the argument of that name. */
+ * makes the graph fail with INVALID_ARGUMENT and yields false: NULL as the graph; a value of another graph
+ * (no value passes); NULL as the argument of that name. */
 bool quartic_graph_expect(quartic_graph *graph, const char *builder, const quartic_value *values,
                           uint32_t count);
 bool quartic_graph_expect_pointer(quartic_graph *graph, const char *builder, const char *argument,

@@ -40,6 +40,23 @@ VIEW_INFER(slice)
 VIEW_INFER(broadcast)
 VIEW_INFER(diagonal)
 
+/* ---- cases ---- */
+
+typedef struct view_case {
+    const char *label;
+    quartic_shape x;
+    view_attrs attrs;
+} view_case;
+
+static bool view_cases(const view_case *cases, uint32_t count, uint32_t index, quartic_op_case *out) {
+    if (index >= count) return false;
+    *out = (quartic_op_case){.label = cases[index].label, .input_count = 1};
+    *(view_attrs *)out->attrs = cases[index].attrs;
+    out->inputs[0].dtype = QUARTIC_FLOAT32;
+    out->inputs[0].shape = cases[index].x;
+    return true;
+}
+
 /* ---- reshape ---- */
 
 static quartic_status reshape_view(const void *attrs_pointer, const quartic_layout *in, quartic_layout *out) {
@@ -59,11 +76,22 @@ static quartic_status reshape_grad(quartic_tape *tape) {
     return QUARTIC_OK;
 }
 
+static bool reshape_cases(uint32_t index, quartic_op_case *out) {
+    static const view_case cases[] = {
+        {"axes cut anew", {2, {6, 20}}, {.shape = {3, {5, 4, 6}}}},
+        {"a scalar with axes", {0, {0}}, {.shape = {2, {1, 1}}}},
+        {"flat", {6, {2, 3, 1, 2, 5, 3}}, {.shape = {1, {180}}}},
+    };
+    return view_cases(cases, sizeof cases / sizeof cases[0], index, out);
+}
+
 const quartic_op quartic_op_reshape = {.name = "reshape",
                                        .attrs_bytes = sizeof(view_attrs),
                                        .infer = reshape_infer,
                                        .view = reshape_view,
-                                       .grad = reshape_grad};
+                                       .grad = reshape_grad,
+                                       .cases = reshape_cases,
+                                       .tolerance_reason = "moves no data"};
 
 /* ---- permute ---- */
 
@@ -91,12 +119,24 @@ static quartic_status permute_grad(quartic_tape *tape) {
     return QUARTIC_OK;
 }
 
+static bool permute_cases(uint32_t index, quartic_op_case *out) {
+    static const view_case cases[] = {
+        {"turned", {2, {7, 33}}, {.shape = {2, {1, 0}}}},
+        {"one round", {3, {2, 3, 5}}, {.shape = {3, {2, 0, 1}}}},
+        {"six axes reversed", {6, {2, 3, 1, 2, 5, 3}}, {.shape = {6, {5, 4, 3, 2, 1, 0}}}},
+        {"as it was", {2, {3, 5}}, {.shape = {2, {0, 1}}}},
+    };
+    return view_cases(cases, sizeof cases / sizeof cases[0], index, out);
+}
+
 const quartic_op quartic_op_permute = {.name = "permute",
                                        .attrs_bytes = sizeof(view_attrs),
                                        .strided_inputs = 1,
                                        .infer = permute_infer,
                                        .view = permute_view,
-                                       .grad = permute_grad};
+                                       .grad = permute_grad,
+                                       .cases = permute_cases,
+                                       .tolerance_reason = "moves no data"};
 
 /* ---- slice ---- */
 
@@ -120,12 +160,24 @@ static quartic_status slice_grad(quartic_tape *tape) {
     return QUARTIC_OK;
 }
 
+static bool slice_cases(uint32_t index, quartic_op_case *out) {
+    static const view_case cases[] = {
+        {"rows from the middle", {2, {5, 7}}, {.axis = 0, .start = 1, .length = 3}},
+        {"the last column", {2, {5, 7}}, {.axis = 1, .start = 6, .length = 1}},
+        {"all of it", {3, {2, 3, 4}}, {.axis = 2, .start = 0, .length = 4}},
+        {"an axis between", {4, {2, 9, 2, 3}}, {.axis = 1, .start = 4, .length = 4}},
+    };
+    return view_cases(cases, sizeof cases / sizeof cases[0], index, out);
+}
+
 const quartic_op quartic_op_slice = {.name = "slice",
                                      .attrs_bytes = sizeof(view_attrs),
                                      .strided_inputs = 1,
                                      .infer = slice_infer,
                                      .view = slice_view,
-                                     .grad = slice_grad};
+                                     .grad = slice_grad,
+                                     .cases = slice_cases,
+                                     .tolerance_reason = "moves no data"};
 
 /* ---- broadcast ---- */
 
@@ -148,12 +200,24 @@ static quartic_status broadcast_grad(quartic_tape *tape) {
     return QUARTIC_OK;
 }
 
+static bool broadcast_cases(uint32_t index, quartic_op_case *out) {
+    static const view_case cases[] = {
+        {"columns", {2, {3, 1}}, {.shape = {2, {3, 5}}}},
+        {"a scalar", {0, {0}}, {.shape = {1, {7}}}},
+        {"new axes before", {2, {3, 4}}, {.shape = {4, {2, 5, 3, 4}}}},
+        {"several axes", {4, {1, 3, 1, 2}}, {.shape = {4, {4, 3, 5, 2}}}},
+    };
+    return view_cases(cases, sizeof cases / sizeof cases[0], index, out);
+}
+
 const quartic_op quartic_op_broadcast = {.name = "broadcast",
                                          .attrs_bytes = sizeof(view_attrs),
                                          .strided_inputs = 1,
                                          .infer = broadcast_infer,
                                          .view = broadcast_view,
-                                         .grad = broadcast_grad};
+                                         .grad = broadcast_grad,
+                                         .cases = broadcast_cases,
+                                         .tolerance_reason = "moves no data"};
 
 /* ---- diagonal ---- */
 
@@ -194,12 +258,24 @@ static quartic_status diagonal_grad(quartic_tape *tape) {
     return QUARTIC_OK;
 }
 
+static bool diagonal_cases(uint32_t index, quartic_op_case *out) {
+    static const view_case cases[] = {
+        {"of a matrix", {2, {5, 5}}, {.axis = 0}},
+        {"of edges", {4, {2, 5, 5, 3}}, {.axis = 1}},
+        {"one node", {3, {2, 1, 1}}, {.axis = 1}},
+        {"first axes", {3, {4, 4, 3}}, {.axis = 0}},
+    };
+    return view_cases(cases, sizeof cases / sizeof cases[0], index, out);
+}
+
 const quartic_op quartic_op_diagonal = {.name = "diagonal",
                                         .attrs_bytes = sizeof(view_attrs),
                                         .strided_inputs = 1,
                                         .infer = diagonal_infer,
                                         .view = diagonal_view,
-                                        .grad = diagonal_grad};
+                                        .grad = diagonal_grad,
+                                        .cases = diagonal_cases,
+                                        .tolerance_reason = "moves no data"};
 
 /* ---- builders ---- */
 

@@ -76,16 +76,18 @@ static bound_range range_of(const quartic_tensor *tensor) {
 static quartic_status refuse_overlap(const bound_range *a, const bound_range *b) {
     const bound_range *writer = a->written ? a : b, *other = a->written ? b : a;
     if (writer->name == NULL || other->name == NULL)
-        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
-                            "the workspace given lies over the memory that \"%s\" is bound to, by %llu bytes; "
-                            "give each its own memory",
-                            writer->name == NULL ? other->name : writer->name,
-                            (unsigned long long)((a->end < b->end ? a->end : b->end) - b->begin));
-    return quartic_fail(
-        QUARTIC_INVALID_ARGUMENT,
-        "\"%s\" and \"%s\" are bound to memory that overlaps by %llu bytes, and a run writes \"%s\"; give each "
-        "its own tensor",
-        a->name, b->name, (unsigned long long)((a->end < b->end ? a->end : b->end) - b->begin), writer->name);
+        return quartic_fail(
+            QUARTIC_INVALID_ARGUMENT,
+            "the workspace given lies over the memory that \"%s\" is bound to, by %llu bytes; "
+            "give each its own memory",
+            writer->name == NULL ? other->name : writer->name,
+            (unsigned long long)((a->end < b->end ? a->end : b->end) - b->begin));
+    return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                        "\"%s\" and \"%s\" are bound to memory that overlaps by %llu bytes, and a run writes "
+                        "\"%s\"; give each "
+                        "its own tensor",
+                        a->name, b->name,
+                        (unsigned long long)((a->end < b->end ? a->end : b->end) - b->begin), writer->name);
 }
 
 /* Sorts the ranges. Ranges that are only read may be the same memory. */
@@ -93,8 +95,8 @@ static quartic_status check_ranges(bound_range *ranges, uint32_t count) {
     qsort(ranges, count, sizeof *ranges, by_storage);
     for (uint32_t k = 1; k < count; ++k)
         if (ranges[k].name != NULL && ranges[k].storage == ranges[k - 1].storage)
-            return quartic_fail(QUARTIC_INVALID_ARGUMENT,
-                                "\"%s\" is bound twice; a name takes one tensor", ranges[k].name);
+            return quartic_fail(QUARTIC_INVALID_ARGUMENT, "\"%s\" is bound twice; a name takes one tensor",
+                                ranges[k].name);
     qsort(ranges, count, sizeof *ranges, by_begin);
     for (uint32_t k = 0; k < count; ++k)
         for (uint32_t next = k + 1; next < count && ranges[next].begin < ranges[k].end; ++next)
@@ -129,9 +131,10 @@ static quartic_status check_purpose(const quartic_graph *graph) {
     if (graph->update_count > 0) return QUARTIC_OK;
     for (uint32_t s = 0; s < graph->storage_count; ++s)
         if (graph->storages[s].kind == QUARTIC_STORAGE_OUTPUT) return QUARTIC_OK;
-    return quartic_fail(QUARTIC_INVALID_ARGUMENT,
-                        "the graph has no output and updates nothing in place, so a run would do nothing; name "
-                        "what is wanted with quartic_graph_output");
+    return quartic_fail(
+        QUARTIC_INVALID_ARGUMENT,
+        "the graph has no output and updates nothing in place, so a run would do nothing; name "
+        "what is wanted with quartic_graph_output");
 }
 
 /* Bytes of the named tensors that the caller did not bind. */

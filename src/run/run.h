@@ -65,7 +65,7 @@ struct quartic_program {
     bool *owns;               /* per storage: the tensor is the program's */
     quartic_tensor *workspace;
     bool owns_workspace, profile;
-    uint64_t jitter; /* not 0, on "reference64": every step's results are moved by a rounding (see run_cpu.c) */
+    uint64_t jitter; /* not 0, on "reference64": the seed by which all numbers read and written are moved */
     double *step_seconds; /* per step */
     void *compiled;
 };

@@ -3,14 +3,12 @@
  * Compiling resolves every operand to a pointer, so that a run is a loop over ready calls. On "reference64"
  * real numbers are held as double and only reference loops run.
  */
-#include <float.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/alloc.h"
 #include "fast/fast.h"
-#include "quartic/random.h"
 #include "run/run.h"
 
 typedef struct cpu_step {
@@ -143,28 +141,29 @@ static double now(void) {
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-/* Multiplies each real result of a step by 1 + or - the float32 epsilon, at random: what a rounding there does
- * to all that follows. */
-static void jitter(const cpu_step *step, uint64_t seed, uint32_t t) {
-    for (uint32_t o = 0; o < step->run.output_count; ++o) {
-        const quartic_operand *out = &step->run.outputs[o];
-        const uint64_t count = out->layout->dtype == QUARTIC_FLOAT32 ? quartic_layout_elements(out->layout) : 0;
-        for (uint64_t i = 0; i < count; ++i) {
-            const int64_t at = quartic_layout_at(out->layout, i) - out->layout->offset;
-            const uint32_t up = quartic_random_bits(seed, t * QUARTIC_OP_MAX_OUTPUTS + o, i) & 1u;
-            quartic_put(out, at, quartic_get(out, at) * (1.0 + (up ? 1.0 : -1.0) * (double)FLT_EPSILON));
-        }
+/* Makes every step with real results read and write moved numbers. What chooses (top_k) is left alone: it
+ * must read the same number each time. */
+static void start_jitter(quartic_program *program) {
+    cpu_step *steps = program->compiled;
+    for (uint32_t t = 0; t < program->plan.step_count; ++t) {
+        bool real = false;
+        for (uint32_t o = 0; o < steps[t].run.output_count; ++o)
+            real = real || steps[t].outputs[o].dtype == QUARTIC_FLOAT32;
+        for (uint32_t i = 0; real && i < steps[t].run.input_count; ++i)
+            steps[t].run.inputs[i].jitter = &program->jitter;
+        for (uint32_t o = 0; real && o < steps[t].run.output_count; ++o)
+            steps[t].run.outputs[o].jitter = &program->jitter;
     }
 }
 
 static quartic_status run(quartic_program *program) {
     const cpu_step *steps = program->compiled;
+    if (program->jitter != 0) start_jitter(program);
     for (uint32_t t = 0; t < program->plan.step_count; ++t) {
         if (steps[t].op->check != NULL) QUARTIC_TRY(steps[t].op->check(&steps[t].run));
         double start = program->profile ? now() : 0;
         steps[t].kernel(&steps[t].run);
         if (program->profile) program->step_seconds[t] = now() - start;
-        if (program->jitter != 0) jitter(&steps[t], program->jitter, t);
     }
     return QUARTIC_OK;
 }

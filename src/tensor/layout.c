@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The axes that may be walked: a rank beyond the most is the caller's mistake and must not lead out of range. */
+/* The axes that may be walked: a rank beyond the most is the caller's mistake and must not lead out of range.
+ */
 static uint32_t axes_of(const quartic_shape *shape) {
     return shape->rank <= QUARTIC_MAX_RANK ? shape->rank : QUARTIC_MAX_RANK;
 }

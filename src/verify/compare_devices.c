@@ -48,11 +48,12 @@ static double tolerance_of(const quartic_graph *graph, const quartic_node *node)
     return node->op->tolerance * sqrt(reduction);
 }
 
-/* Compares a result of a graph: float32 by the bound that costs nothing, then, if it is beyond, by what roundings
- * do to the result (spread.h); int32 must be equal. */
-static quartic_status compare_result(const quartic_graph *graph, const quartic_feed *feeds, uint32_t feed_count,
-                                     const quartic_fetch *got, const quartic_fetch *want, quartic_dtype dtype,
-                                     double tolerance, double largest_operand, quartic_comparison *out) {
+/* Compares a result of a graph: float32 by the bound that costs nothing, then, if it is beyond, by what
+ * roundings do to the result (spread.h); int32 must be equal. */
+static quartic_status compare_result(const quartic_graph *graph, const quartic_feed *feeds,
+                                     uint32_t feed_count, const quartic_fetch *got, const quartic_fetch *want,
+                                     quartic_dtype dtype, double tolerance, double largest_operand,
+                                     quartic_comparison *out) {
     if (dtype == QUARTIC_INT32) {
         quartic_compare_int(got->numbers, want->numbers, want->count, out);
         return QUARTIC_OK;
@@ -81,7 +82,8 @@ static quartic_status take_feeds(comparison_run *run) {
         const quartic_feed *feed = &run->feeds[f];
         const uint32_t s = quartic_graph_find_named(run->graph, feed->name);
         const quartic_storage *storage = s == QUARTIC_NONE ? NULL : &run->graph->storages[s];
-        if (storage == NULL || storage->kind == QUARTIC_STORAGE_OUTPUT || storage->elements * 4 != feed->bytes)
+        if (storage == NULL || storage->kind == QUARTIC_STORAGE_OUTPUT ||
+            storage->elements * 4 != feed->bytes)
             return quartic_fail(
                 QUARTIC_INVALID_ARGUMENT,
                 "\"%s\" of %zu bytes is no input, parameter or state of the graph of that size",
@@ -273,8 +275,9 @@ static quartic_status check_step(comparison_run *run, uint32_t index) {
 /* ---- the whole graph ---- */
 
 /* Outputs k of the arrays are of storage outputs[k]. */
-static quartic_status compare_outputs(comparison_run *run, const quartic_fetch *got, const quartic_fetch *want,
-                                      uint32_t count, const uint32_t *outputs, double tolerance) {
+static quartic_status compare_outputs(comparison_run *run, const quartic_fetch *got,
+                                      const quartic_fetch *want, uint32_t count, const uint32_t *outputs,
+                                      double tolerance) {
     for (uint32_t k = 0; k < count; ++k) {
         const quartic_storage *storage = &run->graph->storages[outputs[k]];
         quartic_comparison comparison;

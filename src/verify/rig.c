@@ -51,6 +51,7 @@ quartic_status quartic_rig_operand(quartic_rig *rig, const quartic_operand_reque
     quartic_free(numbers);
     char *name = rig->names[index];
     snprintf(name, QUARTIC_HARNESS_NAME, "operand %u", index);
+    rig->layouts[index] = placed.layout;
     rig->feeds[index] = (quartic_feed){name, base, base_count * sizeof *base};
     quartic_value whole = request->state
                               ? quartic_graph_state(rig->graph, name, request->dtype, &placed.base)

@@ -35,7 +35,8 @@ typedef struct quartic_rig {
     uint64_t seed;
     quartic_graph *graph;
     char names[QUARTIC_RIG_OPERANDS][QUARTIC_HARNESS_NAME];
-    quartic_feed feeds[QUARTIC_RIG_OPERANDS]; /* data is owned */
+    quartic_feed feeds[QUARTIC_RIG_OPERANDS];     /* data is owned */
+    quartic_layout layouts[QUARTIC_RIG_OPERANDS]; /* where the operand lies in its feed */
     quartic_value values[QUARTIC_RIG_OPERANDS];
     uint32_t operand_count;
     quartic_rig_output results[QUARTIC_RIG_RESULTS];

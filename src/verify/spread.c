@@ -6,11 +6,10 @@
 
 #include "base/alloc.h"
 #include "graph/graph.h"
-#include "quartic/random.h"
 #include "run/run.h"
 
 /* The largest of so many draws of one sum of random signs is hardly ever below its root mean square. */
-enum { DRAWS = 12, FEED_STREAM = 0x20000000 };
+enum { DRAWS = 12 };
 
 typedef struct spread_run {
     quartic_device *device;
@@ -22,36 +21,15 @@ typedef struct spread_run {
     double **clean, **moved; /* per name: its elements; NULL for int32 */
 } spread_run;
 
-/* A feed in double; with a seed, each number is moved by an epsilon. */
-static quartic_status write_feed(quartic_program *program, const quartic_feed *feed, uint64_t seed,
-                                 uint32_t stream) {
-    quartic_tensor *tensor = quartic_program_tensor(program, feed->name);
-    if (tensor == NULL) return QUARTIC_INVALID_ARGUMENT;
-    if (tensor->dtype != QUARTIC_FLOAT32) return quartic_tensor_write(tensor, feed->data, feed->bytes);
-    const uint64_t count = quartic_shape_elements(&tensor->shape);
-    if (feed->bytes != count * sizeof(float))
-        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "\"%s\" holds %llu numbers, not %zu bytes", feed->name,
-                            (unsigned long long)count, feed->bytes);
-    double *numbers = quartic_alloc(count, sizeof *numbers);
-    if (numbers == NULL) return QUARTIC_OUT_OF_MEMORY;
-    for (uint64_t i = 0; i < count; ++i) {
-        numbers[i] = (double)((const float *)feed->data)[i];
-        if (seed != 0)
-            numbers[i] *= 1.0 + (quartic_random_bits(seed, stream, i) & 1u ? 1.0 : -1.0) * (double)FLT_EPSILON;
-    }
-    quartic_status status =
-        tensor->device->backend->memory_write(tensor->device, tensor->memory, numbers, count * sizeof *numbers);
-    quartic_free(numbers);
-    return status;
-}
-
-static quartic_status read_result(const spread_run *run, quartic_program *program, uint32_t k, double **kept) {
+static quartic_status read_result(const spread_run *run, quartic_program *program, uint32_t k,
+                                  double **kept) {
     quartic_tensor *tensor = quartic_program_tensor(program, run->names[k]);
     if (tensor == NULL) return QUARTIC_INVALID_ARGUMENT;
     if (tensor->dtype != QUARTIC_FLOAT32) return QUARTIC_OK;
     if (kept[k] == NULL) kept[k] = quartic_alloc(quartic_shape_elements(&tensor->shape), sizeof(double));
     if (kept[k] == NULL) return QUARTIC_OUT_OF_MEMORY;
-    return tensor->device->backend->memory_read(tensor->device, tensor->memory, kept[k], tensor->device_bytes);
+    return tensor->device->backend->memory_read(tensor->device, tensor->memory, kept[k],
+                                                tensor->device_bytes);
 }
 
 /* Runs the graph once from the start, moved if seed is not 0, and reads its results. */
@@ -60,8 +38,11 @@ static quartic_status draw(const spread_run *run, uint64_t seed, double **kept) 
     QUARTIC_TRY(quartic_program_create(run->device, run->graph, NULL, &program));
     quartic_status status = QUARTIC_OK;
     program->jitter = seed;
-    for (uint32_t f = 0; status == QUARTIC_OK && f < run->feed_count; ++f)
-        status = write_feed(program, &run->feeds[f], seed, FEED_STREAM + f);
+    for (uint32_t f = 0; status == QUARTIC_OK && f < run->feed_count; ++f) {
+        quartic_tensor *tensor = quartic_program_tensor(program, run->feeds[f].name);
+        status = tensor == NULL ? QUARTIC_INVALID_ARGUMENT
+                                : quartic_tensor_write(tensor, run->feeds[f].data, run->feeds[f].bytes);
+    }
     if (status == QUARTIC_OK) status = quartic_program_run(program);
     for (uint32_t k = 0; status == QUARTIC_OK && k < run->count; ++k)
         status = read_result(run, program, k, kept);

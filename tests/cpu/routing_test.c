@@ -245,7 +245,8 @@ static void indices_need_no_order(void **state) {
                 assert_true(got[k][c] == rows[indices[k]][c]);
                 want[indices[k]] += (double)seeds[k][c];
             }
-            for (uint32_t row = 0; row < 6; ++row) assert_true(fabs((double)got[5 + row][c] - want[row]) < 1e-5);
+            for (uint32_t row = 0; row < 6; ++row)
+                assert_true(fabs((double)got[5 + row][c] - want[row]) < 1e-5);
         }
         rig_end(&r);
     }
@@ -256,8 +257,7 @@ static void wrong_indices_give_sentences(void **state) {
     static const struct {
         int32_t indices[3];
         const char *words;
-    } wrong[] = {{{0, 1, 6}, "index 6 at (0, 2) is none of the 6 rows"},
-                 {{-1, 1, 2}, "index -1 at (0, 0)"}};
+    } wrong[] = {{{0, 1, 6}, "index 6 at (0, 2) is none of the 6 rows"}, {{-1, 1, 2}, "index -1 at (0, 0)"}};
     for (size_t k = 0; k < sizeof wrong / sizeof wrong[0]; ++k)
         for (int scatter = 0; scatter < 2; ++scatter) {
             rig r = rig_begin();
