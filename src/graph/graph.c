@@ -386,7 +386,29 @@ quartic_op_call quartic_graph_call(const quartic_graph *graph, const quartic_nod
     return (quartic_op_call){node->attrs, node->input_count, node->output_count, inputs, outputs};
 }
 
-/* Checks the operands and makes those contiguous that must be. */
+static bool overlap(const quartic_graph_value *a, const quartic_graph_value *b) {
+    if (a->storage != b->storage) return false;
+    int64_t a_begin, a_end, b_begin, b_end;
+    quartic_layout_extent(&a->layout, &a_begin, &a_end);
+    quartic_layout_extent(&b->layout, &b_begin, &b_end);
+    return a_begin < b_end && b_begin < a_end;
+}
+
+/* Whether value id lies over an operand that the op updates in place; *out_other is that operand's number. */
+static bool lies_over_updated(const quartic_graph *graph, const quartic_op *op, const quartic_value *inputs,
+                              uint32_t count, uint32_t input, uint32_t *out_other) {
+    if (op->mutated_inputs == 0) return false;
+    for (uint32_t k = 0; k < count; ++k)
+        if (k != input && inputs[k].id != 0 && is_value(graph, inputs[k]) && op->mutated_inputs >> k & 1u &&
+            overlap(quartic_graph_get(graph, inputs[k].id), quartic_graph_get(graph, inputs[input].id))) {
+            *out_other = k;
+            return true;
+        }
+    return false;
+}
+
+/* Checks the operands and makes those contiguous that must be. An update in place reads its other operands as
+ * they were before it: from a copy where they lie over what it writes. */
 static quartic_status collect_inputs(quartic_graph *graph, const quartic_op *op, const quartic_value *inputs,
                                      uint32_t count, quartic_node *node) {
     if (count > QUARTIC_OP_MAX_INPUTS)
@@ -406,8 +428,15 @@ static quartic_status collect_inputs(quartic_graph *graph, const quartic_op *op,
                     "operand %u of %s is updated in place and must be a state, a parameter or a view of one",
                     i, op->name);
         }
-        if (value.id != 0 && !any_strides &&
-            !quartic_layout_is_contiguous(&quartic_graph_get(graph, value.id)->layout)) {
+        uint32_t other;
+        const bool over = value.id != 0 && lies_over_updated(graph, op, inputs, count, i, &other);
+        if (over && mutated)
+            return quartic_fail(
+                QUARTIC_INVALID_ARGUMENT,
+                "operands %u and %u of %s lie over the same memory, and both are updated in place",
+                other < i ? other : i, other < i ? i : other, op->name);
+        if (over || (value.id != 0 && !any_strides &&
+                     !quartic_layout_is_contiguous(&quartic_graph_get(graph, value.id)->layout))) {
             if (mutated)
                 return quartic_fail(QUARTIC_INVALID_ARGUMENT,
                                     "operand %u of %s is updated in place and must be contiguous", i,
@@ -439,14 +468,6 @@ static quartic_status note_update(quartic_graph *graph, const quartic_node *node
         if (node->inputs[i] != 0 && node->op->mutated_inputs >> i & 1u)
             graph->storages[quartic_graph_get(graph, node->inputs[i])->storage].updated = true;
     return QUARTIC_OK;
-}
-
-static bool overlap(const quartic_graph_value *a, const quartic_graph_value *b) {
-    if (a->storage != b->storage) return false;
-    int64_t a_begin, a_end, b_begin, b_end;
-    quartic_layout_extent(&a->layout, &a_begin, &a_end);
-    quartic_layout_extent(&b->layout, &b_begin, &b_end);
-    return a_begin < b_end && b_begin < a_end;
 }
 
 /* How many of the updates are of nodes before that one. */
