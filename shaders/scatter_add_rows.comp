@@ -22,15 +22,16 @@ void main() {
     if (args.descends.at[graph] == 0) {
         uint low = first, high = end; // where the first index >= row lies
         while (low < high) {
-            const uint middle = (low + high) / 2;
+            const uint middle = min((low + high) / 2, end - 1);
             if (args.indices.at[middle] < row)
                 low = middle + 1;
             else
                 high = middle;
         }
         for (; low < end; ++low) {
-            if (args.indices.at[low] != row) break;
-            sum += args.rows.at[low * args.width + column];
+            const uint at = min(low, end - 1);
+            if (args.indices.at[at] != row) break;
+            sum += args.rows.at[at * args.width + column];
         }
     } else {
         for (uint r = first; r < end; r += STRIDE) {

@@ -2,7 +2,8 @@
  *
  * Seed 1 is run with all cases by ops_validate. Here seeds 2 to 20 run over each op's cases of little work:
  * most cases of most ops, and of each op the two least. QUARTIC_TEST_SEEDS="1-200" in the environment runs
- * those seeds with all cases instead, which takes an hour or more.
+ * those seeds with all cases instead, which takes an hour or more; QUARTIC_TEST_WORK, a number of operations,
+ * leaves out the cases of more work then.
  */
 #ifndef QUARTIC_TESTS_VALIDATE_SEEDS_H
 #define QUARTIC_TESTS_VALIDATE_SEEDS_H
@@ -68,6 +69,8 @@ static inline void validate_seeds(const char *name, double most_work) {
     const char *given = getenv("QUARTIC_TEST_SEEDS");
     if (given != NULL && sscanf(given, "%llu-%llu", &first, &last) != 2)
         fail_msg("QUARTIC_TEST_SEEDS is \"%s\", not like 1-200", given);
+    if (given != NULL) most_work = 1e300;
+    if (getenv("QUARTIC_TEST_WORK") != NULL) most_work = strtod(getenv("QUARTIC_TEST_WORK"), NULL);
     quartic_device *device;
     if (quartic_device_create(name, &device) != QUARTIC_OK) fail_msg("%s", quartic_error_message());
     quartic_validate_config config = QUARTIC_VALIDATE_CONFIG_INIT;
@@ -78,7 +81,7 @@ static inline void validate_seeds(const char *name, double most_work) {
     for (uint32_t o = 0; o < quartic_op_count(); ++o) {
         const quartic_op *op = quartic_op_at(o);
         bool chosen[SEEDS_MOST_CASES];
-        const uint32_t cases = seeds_choose(op, given != NULL ? 1e300 : most_work, chosen);
+        const uint32_t cases = seeds_choose(op, most_work, chosen);
         uint32_t of_op = 0;
         config.op = op->name;
         for (uint32_t c = 0; c < cases; ++c)
