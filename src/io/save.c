@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/atomic_file.h"
 #include "base/status.h"
-#include "io/atomic_file.h"
 
 static int by_width_and_name(const void *a, const void *b) {
     const quartic_safetensors_tensor *left = *(const quartic_safetensors_tensor *const *)a;
@@ -112,7 +112,7 @@ static quartic_status write_header(quartic_atomic_file *file, const json_t *head
 static quartic_status write_file(const char *path, const json_t *header,
                                  const quartic_safetensors_tensor *const *tensors, uint32_t count) {
     quartic_atomic_file file;
-    QUARTIC_TRY(quartic_atomic_file_begin(path, &file));
+    QUARTIC_TRY(quartic_atomic_file_begin(path, true, &file));
     quartic_status status = write_header(&file, header);
     for (uint32_t t = 0; t < count && status == QUARTIC_OK; ++t) {
         uint64_t bytes = 0;
@@ -148,4 +148,11 @@ quartic_status quartic_safetensors_save(const char *path, const quartic_safetens
     quartic_free(sorted);
     quartic_free(texts);
     return status;
+}
+
+quartic_status quartic_file_save(const char *path, const void *bytes, size_t count) {
+    if (path == NULL || (bytes == NULL && count > 0))
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "quartic_file_save got NULL as its %s",
+                            path == NULL ? "path" : "bytes");
+    return quartic_atomic_file_save(path, true, bytes, count);
 }
