@@ -2,7 +2,9 @@
  *
  * A graph is append-only. Every builder takes values and returns a value; shapes are checked at once. The
  * first error sticks: later builders return no value, and quartic_graph_status (like every function that
- * takes the graph) reports that first error with its sentence. Gradients are more ops appended to the graph.
+ * takes the graph) reports that first error with its sentence. NULL as the graph, a shape, axes, parts or
+ * options (but for matmul's, and pair_mask's with a mask), a value of another graph and a scale or alpha of 0
+ * are errors of that kind. Gradients are more ops appended to the graph.
  * Outputs, parameters and inputs have names, by which a program finds them. A graph belongs to one thread.
  *
  * "Broadcasts" means: shapes are aligned at the last axis, and an axis of extent 1 (or missing) is repeated.
@@ -18,9 +20,11 @@ extern "C" {
 
 typedef struct quartic_graph quartic_graph;
 
-/* A value of a graph; id 0 is no value (an optional operand left out, or the result after an error). */
+/* A value of a graph; id 0 is no value (an optional operand left out, or the result after an error). A value
+ * knows its graph: given to another one, it is refused there. (quartic_value){0} is no value. */
 typedef struct quartic_value {
     uint32_t id;
+    uint32_t graph; /* the graph's number, different for every graph of a process; 0 in no value */
 } quartic_value;
 
 QUARTIC_API quartic_status quartic_graph_create(quartic_graph **out_graph);
@@ -40,7 +44,9 @@ QUARTIC_API quartic_value quartic_graph_input(quartic_graph *graph, const char *
 /* Like an input, but meant to be trained: it stays between runs. */
 QUARTIC_API quartic_value quartic_graph_parameter(quartic_graph *graph, const char *name,
                                                   const quartic_shape *shape);
-/* Stays between runs and may be updated in place by adamw, accumulate and fill. Starts as zeros. */
+/* Stays between runs and may be updated in place by adamw, accumulate and fill. Starts as zeros. Ops run in
+ * the order of building: one that reads the state, by whichever value or view, sees the updates built before
+ * it. */
 QUARTIC_API quartic_value quartic_graph_state(quartic_graph *graph, const char *name, quartic_dtype dtype,
                                               const quartic_shape *shape);
 /* Makes a value readable under this name after a run (contiguous). */
@@ -56,7 +62,11 @@ QUARTIC_API void quartic_graph_end_recompute(quartic_graph *graph);
 
 /* Appends the gradients of sum(value * cotangent) with respect to wrt[0..count). cotangent has value's shape,
  * or is no value for a cotangent of ones. out_gradients[k] has the shape of wrt[k]; where value does not
- * depend on wrt[k] it is no value. May be called once for several values by the _many form. */
+ * depend on wrt[k] it is no value. May be called once for several values by the _many form.
+ * Gradients come before updates: one that would read what adamw, accumulate or fill has overwritten since the
+ * value was built, or whose path leads through an update, is refused. Errors: INVALID_ARGUMENT (that; NULL; a
+ * count of 0; a value of another graph), SHAPE_MISMATCH (a cotangent), UNSUPPORTED (an op without a
+ * gradient), OUT_OF_MEMORY. */
 QUARTIC_API quartic_status quartic_graph_gradients(quartic_graph *graph, quartic_value value,
                                                    quartic_value cotangent, const quartic_value *wrt,
                                                    uint32_t count, quartic_value *out_gradients);
@@ -153,8 +163,8 @@ typedef struct quartic_matmul_options {
 } quartic_matmul_options;
 #define QUARTIC_MATMUL_OPTIONS_INIT                                                                          \
     {                                                                                                        \
-        0, 0, 1.0f, {0}, {                                                                                   \
-            0                                                                                                \
+        0, 0, 1.0f, {0, 0}, {                                                                                \
+            0, 0                                                                                             \
         }                                                                                                    \
     }
 
@@ -337,11 +347,13 @@ QUARTIC_API quartic_value quartic_coordinate_descent(quartic_graph *graph, quart
  * ascend too: int32 (b, g k). Not differentiable. k beyond m is an error. */
 QUARTIC_API quartic_value quartic_top_k(quartic_graph *graph, quartic_value scores, quartic_value mask,
                                         uint32_t k);
-/* Rows x[b, indices[b, r]]: x (b, m, D), indices int32 (b, k) to (b, k, D). Indices must ascend in each row b
- * and lie in 0 .. m - 1: others are an error of the run on the CPU devices; on Vulkan one out of range gives
- * zeros. */
+/* Rows x[b, indices[b, r]]: x (b, m, D), indices int32 (b, k) to (b, k, D). Indices stand in any order, also
+ * more than once; ascending ones, such as top_k's, make the gradient fastest on Vulkan. They lie in 0 .. m -
+ * 1: others are an error of the run on the CPU devices; on Vulkan one out of range gives zeros and has no
+ * part in the gradient. */
 QUARTIC_API quartic_value quartic_gather_rows(quartic_graph *graph, quartic_value x, quartic_value indices);
-/* base with rows[b, r] added at row indices[b, r]: base (b, m, D), rows (b, k, D), indices (b, k). */
+/* base with rows[b, r] added at row indices[b, r]: base (b, m, D), rows (b, k, D), indices (b, k) as in
+ * gather_rows; rows of one index are added in their order. */
 QUARTIC_API quartic_value quartic_scatter_add_rows(quartic_graph *graph, quartic_value base,
                                                    quartic_value rows, quartic_value indices);
 /* Ones of x's shape in the forward pass, x itself for the gradient (a straight-through estimator). */
@@ -381,7 +393,7 @@ QUARTIC_API quartic_value quartic_diversity_loss(quartic_graph *graph, quartic_v
 /* Sum of squares of all elements: a scalar. */
 QUARTIC_API quartic_value quartic_sum_squares(quartic_graph *graph, quartic_value x);
 /* target += factor * x, in place; target is a state, parameter or a view of one. Returns the updated target.
- */
+ * x may lie over target: it is read as it was. */
 QUARTIC_API quartic_value quartic_accumulate(quartic_graph *graph, quartic_value target, quartic_value x,
                                              float factor);
 /* Every element of target = number, in place. */

@@ -18,7 +18,10 @@ extern "C" {
 typedef struct quartic_program quartic_program;
 
 /* Binds the input, parameter, state or output of that name to a tensor of the caller's on the same device,
- * of the same dtype and element count; it must outlive the program. */
+ * of the same dtype and element count; it must outlive the program. A name is bound once. What a run writes
+ * (outputs, states and parameters updated in place, the workspace) must not lie over other memory that is
+ * bound, in whole or in part: INVALID_ARGUMENT. Tensors that are only read may share theirs. Two VkBuffers of
+ * the caller's over the same VkDeviceMemory are not seen to be one. */
 typedef struct quartic_binding {
     const char *name;
     quartic_tensor *tensor;
@@ -49,7 +52,8 @@ QUARTIC_API quartic_status quartic_program_measure(quartic_device *device, const
                                                    quartic_program_memory *out_memory);
 
 /* Compiles. The device must outlive the program; the graph may be destroyed afterwards. Errors: the graph's
- * own first error; OUT_OF_MEMORY or OUT_OF_DEVICE_MEMORY with the figures; UNSUPPORTED naming the op. */
+ * own first error; INVALID_ARGUMENT for a graph that has no output and updates nothing; OUT_OF_MEMORY or
+ * OUT_OF_DEVICE_MEMORY with the figures; UNSUPPORTED naming the op. */
 QUARTIC_API quartic_status quartic_program_create(quartic_device *device, const quartic_graph *graph,
                                                   const quartic_program_config *config,
                                                   quartic_program **out_program);

@@ -30,7 +30,8 @@ typedef struct quartic_shape {
 #define QUARTIC_SHAPE(...)                                                                                   \
     ((quartic_shape){(uint32_t)(sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t)), {__VA_ARGS__}})
 
-/* Number of elements: the product of the dimensions, 1 for a scalar. */
+/* Number of elements: the product of the dimensions, 1 for a scalar, UINT64_MAX where the product overflows;
+ * 0 for NULL and for a shape of more than QUARTIC_MAX_RANK axes, which no tensor has. */
 QUARTIC_API uint64_t quartic_shape_elements(const quartic_shape *shape);
 
 /* Bytes of one element, 0 for QUARTIC_NO_DTYPE. */

@@ -113,7 +113,12 @@ quartic_value quartic_relational_scores(quartic_graph *graph, quartic_value q, q
                                         quartic_value e, quartic_value q_weight, quartic_value k_weight,
                                         const quartic_relational_options *o) {
     const quartic_value none = {0};
+    const char *name = "relational_scores";
     relational_extents x, y;
+    if (!quartic_graph_expect(graph, name, (const quartic_value[]){q, k, e, q_weight, k_weight}, 5) ||
+        !quartic_graph_expect_pointer(graph, name, "options", o) ||
+        !quartic_graph_expect_factor(graph, name, "scale", o->scale))
+        return none;
     if (!extents_of(graph, "relational_scores (queries)", q, e, q_weight, &x) ||
         !extents_of(graph, "relational_scores (keys)", k, e, k_weight, &y))
         return none;
@@ -147,6 +152,9 @@ quartic_value quartic_relational_values(quartic_graph *graph, quartic_value atte
                                         quartic_value e, quartic_value v_weight) {
     const quartic_value none = {0};
     relational_extents x;
+    if (!quartic_graph_expect(graph, "relational_values", (const quartic_value[]){attention, v, e, v_weight},
+                              4))
+        return none;
     if (!extents_of(graph, "relational_values", v, e, v_weight, &x)) return none;
     const quartic_shape maps = quartic_graph_shape(graph, attention);
     if (!quartic_shape_equal(&maps, &QUARTIC_SHAPE(x.b, x.heads, x.n, x.n))) {

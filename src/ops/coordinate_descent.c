@@ -338,6 +338,11 @@ static double longest_sum(const quartic_op_call *call) {
     return quartic_routing_extents_of(&call->inputs[SCORES].shape).m;
 }
 
+/* Of the adjoint: the iterations' factors follow each other. */
+static double longest_walk(const quartic_op_call *call) {
+    return longest_sum(call) * ((const descent *)call->attrs)->iterations;
+}
+
 const quartic_op quartic_op_coordinate_descent = {
     .name = "coordinate_descent",
     .attrs_bytes = sizeof(descent),
@@ -364,12 +369,15 @@ const quartic_op quartic_op_coordinate_descent_grad = {
     .cases = fill_grad_case,
     .flops = descent_flops,
     .tolerance = 16,
-    .tolerance_reason = "as the forward op, in each iteration",
-    .reduction = longest_sum,
+    .tolerance_reason =
+        "as the forward op; each iteration multiplies by a sum of exps, with its own roundings",
+    .reduction = longest_walk,
 };
 
 quartic_value quartic_coordinate_descent(quartic_graph *graph, quartic_value scores, quartic_value mask,
                                          const quartic_coordinate_descent_options *options) {
     const quartic_value inputs[] = {scores, mask};
+    if (!quartic_graph_expect_pointer(graph, "coordinate_descent", "options", options))
+        return (quartic_value){0};
     return quartic_graph_append_one(graph, &quartic_op_coordinate_descent, options, inputs, 2);
 }

@@ -108,7 +108,9 @@ const quartic_op quartic_op_dropout = {
 
 quartic_value quartic_dropout(quartic_graph *graph, quartic_value x, quartic_value seed, float probability,
                               uint32_t stream) {
-    if (probability == 0.0f) return x;
+    if (!quartic_graph_expect(graph, "dropout", (const quartic_value[]){x, seed}, 2))
+        return (quartic_value){0};
+    if (probability == 0.0f && x.id != 0) return x;
     const quartic_dropout_attrs attrs = {probability, stream};
     const quartic_value inputs[] = {x, seed};
     return quartic_graph_append_one(graph, &quartic_op_dropout, &attrs, inputs, 2);

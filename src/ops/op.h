@@ -35,11 +35,14 @@ typedef struct quartic_op_call {
 } quartic_op_call;
 
 /* One operand of a running kernel; data points at the layout's first element (offset already applied).
- * wide: real numbers are stored as double. data is NULL for a left-out input. */
+ * wide: real numbers are stored as double. data is NULL for a left-out input. jitter: the state of a random
+ * generator by which each number that is read or written is moved up or down by one float32 epsilon, each
+ * time anew: so it shows what the roundings of a float32 kernel may do to its results (verify/spread.h). */
 typedef struct quartic_operand {
     void *data;
     const quartic_layout *layout;
     bool wide;
+    uint64_t *jitter; /* of wide numbers; NULL: none */
 } quartic_operand;
 
 typedef struct quartic_op_run {
@@ -52,13 +55,16 @@ typedef struct quartic_op_run {
 } quartic_op_run;
 
 /* Element access; position is relative to the operand's first element, in elements. */
+double quartic_jittered(uint64_t *state, double number); /* see quartic_operand */
 static inline double quartic_get(const quartic_operand *operand, int64_t position) {
-    return operand->wide ? ((const double *)operand->data)[position]
-                         : (double)((const float *)operand->data)[position];
+    if (!operand->wide) return (double)((const float *)operand->data)[position];
+    const double number = ((const double *)operand->data)[position];
+    return operand->jitter == NULL ? number : quartic_jittered(operand->jitter, number);
 }
 static inline void quartic_put(const quartic_operand *operand, int64_t position, double number) {
     if (operand->wide)
-        ((double *)operand->data)[position] = number;
+        ((double *)operand->data)[position] =
+            operand->jitter == NULL ? number : quartic_jittered(operand->jitter, number);
     else
         ((float *)operand->data)[position] = (float)number;
 }

@@ -415,6 +415,12 @@ const quartic_op quartic_op_gated_linear = {
 void quartic_norm_linear(quartic_graph *graph, quartic_value x, quartic_value scale,
                          const quartic_value *weights, uint32_t count,
                          const quartic_norm_linear_options *options, quartic_value *out_products) {
+    for (uint32_t part = 0; out_products != NULL && part < count; ++part) out_products[part] = nothing;
+    if (!quartic_graph_expect_pointer(graph, "norm_linear", "out_products", out_products) ||
+        !quartic_graph_expect_pointer(graph, "norm_linear", "options", options) ||
+        !quartic_graph_expect_pointer(graph, "norm_linear", "weights", weights) ||
+        !quartic_graph_expect_factor(graph, "norm_linear", "alpha", options->alpha))
+        return;
     const row_linear_attrs attrs = {.form = options->l2 ? QUARTIC_ROW_L2 : QUARTIC_ROW_RMS,
                                     .raw = options->raw,
                                     .eps = options->eps,
@@ -423,7 +429,6 @@ void quartic_norm_linear(quartic_graph *graph, quartic_value x, quartic_value sc
     quartic_value inputs[ROW_LINEAR_WEIGHTS + QUARTIC_ROW_PARTS + 1] = {x, scale};
     /* One too many stays one too many, for infer to refuse. */
     uint32_t given = count > QUARTIC_ROW_PARTS ? QUARTIC_ROW_PARTS + 1 : count;
-    for (uint32_t part = 0; part < count; ++part) out_products[part] = nothing;
     for (uint32_t part = 0; part < given; ++part) inputs[ROW_LINEAR_WEIGHTS + part] = weights[part];
     quartic_graph_append(graph, &quartic_op_norm_linear, &attrs, inputs, ROW_LINEAR_WEIGHTS + given,
                          out_products, given);

@@ -292,8 +292,9 @@ const quartic_op quartic_op_taylor_attention_grad = {
 quartic_value quartic_taylor_attention(quartic_graph *graph, quartic_value q, quartic_value k,
                                        quartic_value v, quartic_value mask,
                                        const quartic_taylor_options *options) {
-    const quartic_taylor_options none = {0}; /* refused by the shape rule: there is no default axis */
     const quartic_value inputs[] = {q, k, v, mask};
-    return quartic_graph_append_one(graph, &quartic_op_taylor_attention, options == NULL ? &none : options,
-                                    inputs, 4);
+    if (!quartic_graph_expect_pointer(graph, "taylor_attention", "options (there is no default axis)",
+                                      options))
+        return (quartic_value){0};
+    return quartic_graph_append_one(graph, &quartic_op_taylor_attention, options, inputs, 4);
 }

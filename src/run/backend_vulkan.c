@@ -15,6 +15,10 @@ static void memory_destroy(quartic_device *device, void *memory) {
     quartic_gpu_buffer_destroy(memory);
 }
 
+static uint64_t memory_address(const void *memory) {
+    return quartic_gpu_buffer_address(memory);
+}
+
 static quartic_status memory_write(quartic_device *device, void *memory, const void *data, uint64_t bytes) {
     (void)device;
     return quartic_gpu_buffer_write(memory, 0, data, bytes);
@@ -78,6 +82,7 @@ static void device_close(quartic_device *device) {
 
 const quartic_backend quartic_backend_vulkan = {.memory_create = memory_create,
                                                 .memory_destroy = memory_destroy,
+                                                .memory_address = memory_address,
                                                 .memory_write = memory_write,
                                                 .memory_read = memory_read,
                                                 .scratch = scratch,

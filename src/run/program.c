@@ -1,4 +1,5 @@
 /* program.c: compiling a graph for a device, binding its named tensors, running it. See program.h. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -10,17 +11,9 @@ static quartic_status plan_for(const quartic_device *device, const quartic_graph
     return quartic_plan_create(graph, device->real_bytes, device->backend->scratch, &context, out_plan);
 }
 
-static quartic_tensor *bound_tensor(const quartic_program_config *config, const char *name) {
-    for (uint32_t b = 0; config != NULL && b < config->binding_count; ++b)
-        if (strcmp(config->bindings[b].name, name) == 0) return config->bindings[b].tensor;
-    return NULL;
-}
-
 static const quartic_storage *find_named(const quartic_graph *graph, const char *name) {
-    for (uint32_t s = 0; s < graph->storage_count; ++s)
-        if (graph->storages[s].name != NULL && strcmp(graph->storages[s].name, name) == 0)
-            return &graph->storages[s];
-    return NULL;
+    const uint32_t storage = quartic_graph_find_named(graph, name);
+    return storage == QUARTIC_NONE ? NULL : &graph->storages[storage];
 }
 
 static quartic_status check_binding(const quartic_device *device, const quartic_graph *graph,
@@ -57,13 +50,101 @@ static quartic_status check_config(const quartic_device *device, const quartic_g
     return QUARTIC_OK;
 }
 
+/* Memory of the caller's that a program is to use. */
+typedef struct bound_range {
+    uint64_t begin, end; /* addresses */
+    const char *name;    /* NULL: the workspace */
+    uint32_t storage;
+    bool written;
+} bound_range;
+
+static int by_begin(const void *a, const void *b) {
+    const bound_range *x = a, *y = b;
+    return x->begin < y->begin ? -1 : x->begin > y->begin;
+}
+
+static int by_storage(const void *a, const void *b) {
+    const bound_range *x = a, *y = b;
+    return x->storage < y->storage ? -1 : x->storage > y->storage;
+}
+
+static bound_range range_of(const quartic_tensor *tensor) {
+    const uint64_t begin = tensor->device->backend->memory_address(tensor->memory);
+    return (bound_range){.begin = begin, .end = begin + tensor->device_bytes, .storage = QUARTIC_NONE};
+}
+
+static quartic_status refuse_overlap(const bound_range *a, const bound_range *b) {
+    const bound_range *writer = a->written ? a : b, *other = a->written ? b : a;
+    if (writer->name == NULL || other->name == NULL)
+        return quartic_fail(
+            QUARTIC_INVALID_ARGUMENT,
+            "the workspace given lies over the memory that \"%s\" is bound to, by %llu bytes; "
+            "give each its own memory",
+            writer->name == NULL ? other->name : writer->name,
+            (unsigned long long)((a->end < b->end ? a->end : b->end) - b->begin));
+    return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                        "\"%s\" and \"%s\" are bound to memory that overlaps by %llu bytes, and a run writes "
+                        "\"%s\"; give each "
+                        "its own tensor",
+                        a->name, b->name,
+                        (unsigned long long)((a->end < b->end ? a->end : b->end) - b->begin), writer->name);
+}
+
+/* Sorts the ranges. Ranges that are only read may be the same memory. */
+static quartic_status check_ranges(bound_range *ranges, uint32_t count) {
+    qsort(ranges, count, sizeof *ranges, by_storage);
+    for (uint32_t k = 1; k < count; ++k)
+        if (ranges[k].name != NULL && ranges[k].storage == ranges[k - 1].storage)
+            return quartic_fail(QUARTIC_INVALID_ARGUMENT, "\"%s\" is bound twice; a name takes one tensor",
+                                ranges[k].name);
+    qsort(ranges, count, sizeof *ranges, by_begin);
+    for (uint32_t k = 0; k < count; ++k)
+        for (uint32_t next = k + 1; next < count && ranges[next].begin < ranges[k].end; ++next)
+            if (ranges[k].written || ranges[next].written) return refuse_overlap(&ranges[k], &ranges[next]);
+    return QUARTIC_OK;
+}
+
+/* A name is bound once, and what a run writes is no other's memory. */
+static quartic_status check_memory(const quartic_graph *graph, const quartic_program_config *config) {
+    if (config == NULL || (config->binding_count == 0 && config->workspace == NULL)) return QUARTIC_OK;
+    bound_range *ranges = quartic_alloc((size_t)config->binding_count + 1, sizeof *ranges);
+    if (ranges == NULL) return QUARTIC_OUT_OF_MEMORY;
+    uint32_t count = 0;
+    for (; count < config->binding_count; ++count) {
+        const quartic_storage *storage = find_named(graph, config->bindings[count].name);
+        ranges[count] = range_of(config->bindings[count].tensor);
+        ranges[count].name = config->bindings[count].name;
+        ranges[count].storage = (uint32_t)(storage - graph->storages);
+        ranges[count].written = storage->kind == QUARTIC_STORAGE_OUTPUT || storage->updated;
+    }
+    if (config->workspace != NULL) {
+        ranges[count] = range_of(config->workspace);
+        ranges[count++].written = true;
+    }
+    const quartic_status status = check_ranges(ranges, count);
+    quartic_free(ranges);
+    return status;
+}
+
+/* A program that gives nothing and changes nothing is a graph whose outputs were forgotten. */
+static quartic_status check_purpose(const quartic_graph *graph) {
+    if (graph->update_count > 0) return QUARTIC_OK;
+    for (uint32_t s = 0; s < graph->storage_count; ++s)
+        if (graph->storages[s].kind == QUARTIC_STORAGE_OUTPUT) return QUARTIC_OK;
+    return quartic_fail(
+        QUARTIC_INVALID_ARGUMENT,
+        "the graph has no output and updates nothing in place, so a run would do nothing; name "
+        "what is wanted with quartic_graph_output");
+}
+
 /* Bytes of the named tensors that the caller did not bind. */
 static uint64_t own_tensor_bytes(const quartic_graph *graph, const quartic_plan *plan,
                                  const quartic_program_config *config) {
     uint64_t bytes = 0;
     for (uint32_t s = 0; s < graph->storage_count; ++s)
-        if (graph->storages[s].name != NULL && bound_tensor(config, graph->storages[s].name) == NULL)
-            bytes += plan->places[s].bytes;
+        if (graph->storages[s].name != NULL) bytes += plan->places[s].bytes;
+    for (uint32_t b = 0; config != NULL && b < config->binding_count; ++b)
+        bytes -= plan->places[find_named(graph, config->bindings[b].name) - graph->storages].bytes;
     return bytes;
 }
 
@@ -88,6 +169,8 @@ quartic_status quartic_program_measure(quartic_device *device, const quartic_gra
     *out_memory = (quartic_program_memory){0};
     QUARTIC_TRY(quartic_graph_status(graph));
     QUARTIC_TRY(check_config(device, graph, config));
+    QUARTIC_TRY(check_memory(graph, config));
+    QUARTIC_TRY(check_purpose(graph));
     quartic_plan plan;
     QUARTIC_TRY(plan_for(device, graph, &plan));
     out_memory->workspace_bytes = plan.workspace_bytes;
@@ -104,11 +187,12 @@ quartic_status quartic_program_measure(quartic_device *device, const quartic_gra
 }
 
 static quartic_status attach_tensors(quartic_program *program, const quartic_program_config *config) {
+    for (uint32_t b = 0; config != NULL && b < config->binding_count; ++b)
+        program->tensors[find_named(program->graph, config->bindings[b].name) - program->graph->storages] =
+            config->bindings[b].tensor;
     for (uint32_t s = 0; s < program->graph->storage_count; ++s) {
         const quartic_storage *storage = &program->graph->storages[s];
-        if (storage->name == NULL) continue;
-        program->tensors[s] = bound_tensor(config, storage->name);
-        if (program->tensors[s] != NULL) continue;
+        if (storage->name == NULL || program->tensors[s] != NULL) continue;
         QUARTIC_TRY(
             quartic_tensor_create(program->device, storage->dtype, &storage->shape, &program->tensors[s]));
         program->owns[s] = true;
@@ -168,6 +252,8 @@ quartic_status quartic_program_create(quartic_device *device, const quartic_grap
     *out_program = NULL;
     QUARTIC_TRY(quartic_graph_status(graph));
     QUARTIC_TRY(check_config(device, graph, config));
+    QUARTIC_TRY(check_memory(graph, config));
+    QUARTIC_TRY(check_purpose(graph));
     quartic_program *program = quartic_alloc(1, sizeof *program);
     if (program == NULL) return QUARTIC_OUT_OF_MEMORY;
     program->device = device;

@@ -17,6 +17,8 @@ typedef struct quartic_backend {
     /* Memory of a tensor: zeroed bytes on the device; *out_memory is the backend's own handle. */
     quartic_status (*memory_create)(quartic_device *device, uint64_t bytes, void **out_memory);
     void (*memory_destroy)(quartic_device *device, void *memory);
+    /* Where the memory begins, in the address space of the device: for finding memory that overlaps. */
+    uint64_t (*memory_address)(const void *memory);
     /* Blocking copies of bytes from the start; the numbers are in the device's own element size. */
     quartic_status (*memory_write)(quartic_device *device, void *memory, const void *data, uint64_t bytes);
     quartic_status (*memory_read)(quartic_device *device, const void *memory, void *out_data, uint64_t bytes);
@@ -63,6 +65,7 @@ struct quartic_program {
     bool *owns;               /* per storage: the tensor is the program's */
     quartic_tensor *workspace;
     bool owns_workspace, profile;
+    uint64_t jitter; /* not 0, on "reference64": the seed by which all numbers read and written are moved */
     double *step_seconds; /* per step */
     void *compiled;
 };

@@ -197,12 +197,27 @@ quartic_status quartic_check_gradients_of(const quartic_op *op, const quartic_va
     return status;
 }
 
+/* Whether any of its cases is differentiated. */
+static bool has_gradient(const quartic_op *op) {
+    quartic_op_case test;
+    bool any = false;
+    for (uint32_t c = 0; op->cases != NULL && op->cases(c, &test); ++c)
+        any = any || (quartic_rig_has_gradient(op, &test) && !test.no_finite_difference);
+    return any;
+}
+
 quartic_status quartic_check_gradients(const quartic_validate_config *config,
                                        quartic_check_totals *out_totals) {
     static const quartic_validate_config standard = QUARTIC_VALIDATE_CONFIG_INIT;
     if (config == NULL) config = &standard;
     quartic_reporter reporter = {.callback = config->callback, .context = config->context};
     QUARTIC_TRY(quartic_rig_expect_op(config->op));
+    if (config->op != NULL && !has_gradient(quartic_op_find(config->op)))
+        return quartic_fail(
+            QUARTIC_INVALID_ARGUMENT,
+            "%s has no gradient, so there is no rule of it to check; `quartic validate --op %s` "
+            "checks what it computes",
+            config->op, config->op);
     quartic_status status = QUARTIC_OK;
     for (uint32_t o = 0; status == QUARTIC_OK && o < quartic_op_count(); ++o) {
         const quartic_op *op = quartic_op_at(o);

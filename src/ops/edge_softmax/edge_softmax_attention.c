@@ -239,5 +239,7 @@ quartic_value quartic_edge_softmax_attention(quartic_graph *graph, quartic_value
                                              quartic_value v, quartic_value positions, quartic_value mask,
                                              const quartic_edge_softmax_options *options) {
     const quartic_value inputs[] = {q, k, v, positions, mask};
+    if (!quartic_graph_expect_pointer(graph, "edge_softmax_attention", "options", options))
+        return (quartic_value){0};
     return quartic_graph_append_one(graph, &quartic_op_edge_softmax_attention, options, inputs, 5);
 }

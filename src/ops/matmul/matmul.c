@@ -316,6 +316,10 @@ quartic_value quartic_matmul(quartic_graph *graph, quartic_value a, quartic_valu
                              const quartic_matmul_options *options) {
     const quartic_matmul_options plain = QUARTIC_MATMUL_OPTIONS_INIT;
     if (options == NULL) options = &plain;
+    if (!quartic_graph_expect(graph, "matmul", (const quartic_value[]){a, b, options->bias, options->addend},
+                              4) ||
+        !quartic_graph_expect_factor(graph, "matmul", "alpha", options->alpha))
+        return (quartic_value){0};
     const quartic_matmul_attrs attrs = {options->transpose_a != 0, options->transpose_b != 0, options->alpha,
                                         0};
     const quartic_value inputs[] = {a, b, options->bias, options->addend};
@@ -327,6 +331,8 @@ quartic_value quartic_linear(quartic_graph *graph, quartic_value x, quartic_valu
     quartic_matmul_options options = QUARTIC_MATMUL_OPTIONS_INIT;
     options.transpose_b = 1;
     options.bias = bias;
+    if (!quartic_graph_expect(graph, "linear", (const quartic_value[]){x, weight, bias}, 3))
+        return (quartic_value){0};
     quartic_shape shape = quartic_graph_shape(graph, x);
     if (shape.rank != 1) return quartic_matmul(graph, x, weight, &options);
     /* A single row: (K) to (1, K) and back. */

@@ -272,6 +272,9 @@ quartic_value quartic_triangle_attention(quartic_graph *graph, quartic_value q, 
                                          quartic_value v, quartic_value v2, quartic_value bias,
                                          quartic_value mask, const quartic_triangle_options *options) {
     const quartic_value inputs[] = {q, k, v, v2, bias, mask};
+    if (!quartic_graph_expect_pointer(graph, "triangle_attention", "options", options) ||
+        !quartic_graph_expect_factor(graph, "triangle_attention", "scale", options->scale))
+        return (quartic_value){0};
     return quartic_graph_append_one(graph, &quartic_op_triangle_attention, options, inputs,
                                     QUARTIC_TRIANGLE_OUT);
 }
