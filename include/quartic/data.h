@@ -47,9 +47,9 @@ QUARTIC_API const quartic_dataset_info *quartic_dataset_get_info(const quartic_d
 
 /* Sets the fields of a configuration that follow from the data: dim_node_features, dim_edge_features,
  * readout; and, where they are 0, num_tokens, num_edge_types, num_classes. A dataset without targets leaves
- * the last ones alone. */
-QUARTIC_API void quartic_dataset_configure(const quartic_dataset *dataset,
-                                           quartic_model_config *inout_config);
+ * the last ones alone. Errors: INVALID_ARGUMENT (a configuration without struct_size). */
+QUARTIC_API quartic_status quartic_dataset_configure(const quartic_dataset *dataset,
+                                                     quartic_model_config *inout_config);
 /* OK, or why a model of this configuration cannot learn from the dataset (INVALID_ARGUMENT): which of the
  * fields above differ, a range that is too small, graphs longer than max_seq_len. */
 QUARTIC_API quartic_status quartic_dataset_check(const quartic_dataset *dataset,

@@ -366,6 +366,7 @@ QUARTIC_API quartic_value quartic_model_append(const quartic_model *model, quart
 
 /* The same for all models. What the configuration asks for must be there, all else no value. */
 typedef struct quartic_model_inputs {
+    size_t struct_size;          /* as of options: see quartic_matmul_options */
     quartic_value tokens;        /* int32 (b, n) */
     quartic_value node_features; /* (b, n, dim_node_features) */
     quartic_value edge_types;    /* int32 (b, i, j) */
@@ -374,7 +375,7 @@ typedef struct quartic_model_inputs {
 } quartic_model_inputs;
 #define QUARTIC_MODEL_INPUTS_INIT                                                                            \
     {                                                                                                        \
-        {0}, {0}, {0}, {0}, {                                                                                \
+        sizeof(quartic_model_inputs), {0}, {0}, {0}, {0}, {                                                  \
             0                                                                                                \
         }                                                                                                    \
     }

@@ -5,6 +5,7 @@
  *   tensor.h  shapes and memory                io.h       safetensors files
  *   graph.h   computations from ops            verify.h   checking devices against the reference
  *   program.h compiled graphs                  vulkan.h   (not included here) your own VkDevice
+ *   version.h which release this is            host.h     where messages go, and memory
  *
  * Conventions, stated once: functions are quartic_<noun>_<verb>; handles are opaque, made by create and freed
  * by destroy (NULL is fine), and parents outlive children; results come last as out_*; config structs begin
@@ -19,6 +20,7 @@
 #include "quartic/data.h"
 #include "quartic/device.h"
 #include "quartic/graph.h"
+#include "quartic/host.h"
 #include "quartic/io.h"
 #include "quartic/model.h"
 #include "quartic/program.h"
@@ -27,5 +29,6 @@
 #include "quartic/tensor.h"
 #include "quartic/train.h"
 #include "quartic/verify.h"
+#include "quartic/version.h"
 
 #endif

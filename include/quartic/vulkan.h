@@ -22,7 +22,7 @@ extern "C" {
 #define QUARTIC_VULKAN_FEATURES_12(X) X(bufferDeviceAddress) X(timelineSemaphore)
 #define QUARTIC_VULKAN_FEATURES_13(X) X(synchronization2) X(maintenance4)
 
-/* Sets those members to VK_TRUE and leaves every other member alone. */
+/* Sets those members to VK_TRUE and leaves every other member alone. A struct that is NULL is left out. */
 QUARTIC_API void quartic_vulkan_enable_features(VkPhysicalDeviceVulkan12Features *features_12,
                                                 VkPhysicalDeviceVulkan13Features *features_13);
 

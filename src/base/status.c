@@ -1,13 +1,22 @@
-/* status.c: status names and the thread-local error sentence.
+/* status.c: status names, the thread-local error sentence, and the name of the public function in front of
+ * it.
  *
  * The sentence lives in a fixed buffer of each thread: reporting that memory ran out must not need memory.
  */
 #include "base/status.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
-static _Thread_local char error_sentence[1024];
+#include "base/call.h"
+
+enum { SENTENCE = 1024 };
+
+static _Thread_local char error_sentence[SENTENCE];
+static _Thread_local const char *error_function = ""; /* of error_sentence */
+static _Thread_local const char *called;              /* the public function that the caller is in, or NULL */
 
 const char *quartic_status_name(quartic_status status) {
     static const char *const names[] = {
@@ -23,10 +32,61 @@ const char *quartic_error_message(void) {
     return error_sentence;
 }
 
+const char *quartic_error_function(void) {
+    return error_function;
+}
+
+/* Whether a sentence has that name and a colon in front already: it is passed on. */
+static bool begins_with_name(const char *sentence, const char *name) {
+    const size_t length = strlen(name);
+    return strncmp(sentence, name, length) == 0 && sentence[length] == ':';
+}
+
 quartic_status quartic_fail(quartic_status status, const char *format, ...) {
+    /* The arguments may be parts of the sentence before. */
+    char sentence[SENTENCE];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(error_sentence, sizeof error_sentence, format, arguments);
+    vsnprintf(sentence, sizeof sentence, format, arguments);
     va_end(arguments);
+    error_function = called == NULL ? "" : called;
+    if (called == NULL || begins_with_name(sentence, called))
+        memcpy(error_sentence, sentence, sizeof sentence);
+    else
+        snprintf(error_sentence, sizeof error_sentence, "%s: %.*s", called, SENTENCE - 128, sentence);
     return status;
+}
+
+quartic_status quartic_fail_again(quartic_status status, const char *function, const char *sentence) {
+    char copy[SENTENCE];
+    snprintf(copy, sizeof copy, "%s", sentence);
+    memcpy(error_sentence, copy, sizeof copy);
+    error_function = function;
+    return status;
+}
+
+/* ---- the public function that is running ---- */
+
+const char *quartic_call_enter(const char *function) {
+    const char *before = called;
+    if (before == NULL) called = function;
+    return before;
+}
+
+void quartic_call_leave(const char *const *before) {
+    called = *before;
+}
+
+const char *quartic_call_suspend(void) {
+    const char *function = called;
+    called = NULL;
+    return function;
+}
+
+void quartic_call_resume(const char *function) {
+    called = function;
+}
+
+quartic_status quartic_fail_null(const char *argument) {
+    return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s is NULL, which this function does not take", argument);
 }

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/call.h"
 #include "base/half.h"
 #include "base/status.h"
 
@@ -58,6 +59,17 @@ static int64_t integer_at(const quartic_safetensors_tensor *tensor, uint64_t ind
     }
 }
 
+/* A tensor is mostly a file's own; a caller may have made one up. */
+static quartic_status check_tensor(const quartic_safetensors_tensor *tensor) {
+    if (tensor->name == NULL || tensor->shape.rank > QUARTIC_MAX_RANK ||
+        (tensor->data == NULL && quartic_shape_elements(&tensor->shape) != 0))
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                            "the tensor has no name or no data, or %u axes of at most %d; take one from "
+                            "quartic_safetensors_find or quartic_safetensors_at",
+                            tensor->shape.rank, QUARTIC_MAX_RANK);
+    return QUARTIC_OK;
+}
+
 static quartic_status expect(const quartic_safetensors *file, const quartic_safetensors_tensor *tensor,
                              bool real, uint64_t count) {
     char quoted[QUARTIC_SAFETENSORS_QUOTE_BYTES];
@@ -77,6 +89,11 @@ static quartic_status expect(const quartic_safetensors *file, const quartic_safe
 quartic_status quartic_safetensors_read_float32(const quartic_safetensors *file,
                                                 const quartic_safetensors_tensor *tensor, float *out_numbers,
                                                 uint64_t count) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(file);
+    QUARTIC_NEED(tensor);
+    if (count != 0) QUARTIC_NEED(out_numbers);
+    QUARTIC_TRY(check_tensor(tensor));
     QUARTIC_TRY(expect(file, tensor, true, count));
     for (uint64_t i = 0; i < count; ++i) out_numbers[i] = real_at(tensor, i);
     return QUARTIC_OK;
@@ -85,6 +102,11 @@ quartic_status quartic_safetensors_read_float32(const quartic_safetensors *file,
 quartic_status quartic_safetensors_read_int32(const quartic_safetensors *file,
                                               const quartic_safetensors_tensor *tensor, int32_t *out_numbers,
                                               uint64_t count) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(file);
+    QUARTIC_NEED(tensor);
+    if (count != 0) QUARTIC_NEED(out_numbers);
+    QUARTIC_TRY(check_tensor(tensor));
     QUARTIC_TRY(expect(file, tensor, false, count));
     bool boolean = tensor->dtype == QUARTIC_SAFETENSORS_BOOL;
     int64_t least = boolean ? 0 : INT32_MIN, most = boolean ? 1 : INT32_MAX;
@@ -105,6 +127,10 @@ quartic_status quartic_safetensors_read_int32(const quartic_safetensors *file,
 
 quartic_status quartic_safetensors_check_finite(const quartic_safetensors *file,
                                                 const quartic_safetensors_tensor *tensor) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(file);
+    QUARTIC_NEED(tensor);
+    QUARTIC_TRY(check_tensor(tensor));
     if (!is_real(tensor->dtype)) return QUARTIC_OK;
     uint64_t count = quartic_shape_elements(&tensor->shape);
     for (uint64_t i = 0; i < count; ++i) {

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/call.h"
 #include "model/model.h"
 #include "nn/edge_forms.h"
 
@@ -27,6 +28,8 @@ quartic_status quartic_model_check_size(const quartic_model *model, uint32_t bat
 }
 
 uint64_t quartic_model_logit_rows(const quartic_model *model, uint32_t batch, uint32_t length) {
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(model, 0);
     const uint64_t nodes = (uint64_t)batch * length;
     switch (model->config.readout) {
     case QUARTIC_READOUT_EDGE:
@@ -39,6 +42,10 @@ uint64_t quartic_model_logit_rows(const quartic_model *model, uint32_t batch, ui
 }
 
 /* ---- checks ---- */
+
+static const quartic_model_batch standard_batch = QUARTIC_MODEL_BATCH_INIT;
+const quartic_options_type quartic_model_batch_type = {"quartic_model_batch", "QUARTIC_MODEL_BATCH_INIT",
+                                                       sizeof standard_batch, 0, &standard_batch};
 
 /* Whether an input is there exactly if the configuration asks for it. */
 static quartic_status check_presence(const char *what, bool given, const char *field, uint32_t asked) {
@@ -128,10 +135,6 @@ static quartic_status check_real_nodes(const quartic_model_batch *in) {
 quartic_status quartic_model_check_batch(const quartic_model *model, const quartic_model_batch *in,
                                          bool with_targets) {
     const quartic_model_config *config = &model->config;
-    if (in->struct_size != sizeof *in)
-        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
-                            "the batch has struct_size %zu, not %zu; start from QUARTIC_MODEL_BATCH_INIT",
-                            in->struct_size, sizeof *in);
     QUARTIC_TRY(quartic_model_check_size(model, in->batch, in->length));
     if (config->dim_node_features == 0 && in->tokens == NULL)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT, "the tokens are NULL");

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/call.h"
 #include "run/run.h"
 #include "run/run_vulkan.h"
 
@@ -108,6 +109,8 @@ static quartic_status no_such_device(const char *name, const quartic_gpu_caps *c
 }
 
 quartic_status quartic_device_create(const char *name, quartic_device **out_device) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(out_device);
     *out_device = NULL;
     if (name == NULL || strcmp(name, "auto") == 0) name = getenv("QUARTIC_DEVICE");
     if (name == NULL || name[0] == 0) name = "auto";
@@ -138,6 +141,9 @@ void quartic_device_destroy(quartic_device *device) {
 }
 
 quartic_status quartic_device_get_info(const quartic_device *device, quartic_device_info *out_info) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(device);
+    QUARTIC_NEED(out_info);
     *out_info = device->info;
     return QUARTIC_OK;
 }
@@ -149,6 +155,12 @@ static void put_info(quartic_device_info *infos, uint32_t capacity, uint32_t *co
 }
 
 quartic_status quartic_device_list(quartic_device_info *out_infos, uint32_t capacity, uint32_t *out_count) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(out_count);
+    if (out_infos == NULL && capacity != 0)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                            "out_infos is NULL, but its capacity is %u; NULL goes with a capacity of 0",
+                            capacity);
     quartic_gpu_caps *caps = NULL;
     uint32_t gpus = 0;
     *out_count = 0;

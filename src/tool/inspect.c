@@ -187,7 +187,7 @@ static void show_form(const invocation *call, const quartic_model *model, uint32
         quartic_model_create(quartic_model_device(model), &config, &other) != QUARTIC_OK ||
         quartic_model_measure(other, settings->batch, length, 0, 0, &forward) != QUARTIC_OK ||
         quartic_model_measure(other, settings->batch, length, 0, 1, &training) != QUARTIC_OK) {
-        const char *why = quartic_error_message();
+        const char *why = tool_sentence();
         if (settings->json)
             json_array_append_new(rows, json_pack("{s:s, s:s}", "form", form_names[form], "why_not", why));
         else
@@ -290,7 +290,7 @@ static int inspect_file(const invocation *call, quartic_device *device, const ch
     if (quartic_model_open(device, path, &model) == QUARTIC_OK)
         code = show_model(call, model);
     else
-        code = show_file(call, file, quartic_error_message());
+        code = show_file(call, file, tool_sentence());
     quartic_model_destroy(model);
     quartic_safetensors_close(file);
     return code;

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 static void print_sentence(const command *command, const char *kind, const char *format, va_list arguments) {
@@ -23,8 +24,13 @@ int tool_fail(const command *command, const char *hint, const char *format, ...)
     return EXIT_FAILED;
 }
 
+const char *tool_sentence(void) {
+    const char *function = quartic_error_function(), *sentence = quartic_error_message();
+    return function[0] == 0 ? sentence : sentence + strlen(function) + 2;
+}
+
 int tool_fail_library(const command *command, const char *hint) {
-    return tool_fail(command, hint, "%s", quartic_error_message());
+    return tool_fail(command, hint, "%s", tool_sentence());
 }
 
 int tool_fail_usage(const command *command, const char *format, ...) {

@@ -28,6 +28,8 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 /* Prints the sentence (and the hint, unless NULL) and returns EXIT_FAILED. */
 int tool_fail(const command *command, const char *hint, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The last error sentence of the library, without the name of the function that failed. */
+const char *tool_sentence(void);
 /* The same with the library's last error sentence. */
 int tool_fail_library(const command *command, const char *hint);
 /* The same for a wrong command line: points to --help, returns EXIT_USAGE. */

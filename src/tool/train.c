@@ -300,7 +300,7 @@ static bool save(run_state *run, bool last) {
     if (last)
         tool_fail_library(run->call->command, "the checkpoint before it is still there, whole.");
     else
-        tool_warn(run->call->command, "%s; training goes on from memory", quartic_error_message());
+        tool_warn(run->call->command, "%s; training goes on from memory", tool_sentence());
     return false;
 }
 

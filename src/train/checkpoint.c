@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/call.h"
 #include "train/trainer.h"
 
 static const char *const prefixes[] = {"", QUARTIC_TRAINER_PREFIX "first_moment.",
@@ -48,6 +49,9 @@ static quartic_status write_file(const quartic_trainer *trainer, const char *pat
 }
 
 quartic_status quartic_trainer_save(const quartic_trainer *trainer, const char *path) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(trainer);
+    QUARTIC_NEED(path);
     const uint32_t count = trainer->model->set.count;
     float *storages[PARTS] = {NULL};
     quartic_safetensors_tensor *tensors = quartic_alloc((size_t)PARTS * count, sizeof tensors[0]);
@@ -100,6 +104,9 @@ static quartic_status read_settings(const quartic_safetensors *file, const char 
 }
 
 quartic_status quartic_trainer_config_read(const char *path, quartic_trainer_config *out_config) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(path);
+    QUARTIC_NEED(out_config);
     quartic_safetensors *file;
     quartic_trainer_config config;
     QUARTIC_TRY(quartic_safetensors_open(path, &file));
@@ -173,6 +180,9 @@ static quartic_status load_from(quartic_trainer *trainer, const quartic_safetens
 }
 
 quartic_status quartic_trainer_load(quartic_trainer *trainer, const char *path) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(trainer);
+    QUARTIC_NEED(path);
     quartic_safetensors *file;
     float *storages[PARTS] = {NULL};
     QUARTIC_TRY(quartic_safetensors_open(path, &file));

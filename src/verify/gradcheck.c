@@ -15,6 +15,8 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/call.h"
+#include "base/options.h"
 #include "verify/check.h"
 #include "verify/rig.h"
 
@@ -208,8 +210,10 @@ static bool has_gradient(const quartic_op *op) {
 
 quartic_status quartic_check_gradients(const quartic_validate_config *config,
                                        quartic_check_totals *out_totals) {
-    static const quartic_validate_config standard = QUARTIC_VALIDATE_CONFIG_INIT;
-    if (config == NULL) config = &standard;
+    QUARTIC_CALL();
+    quartic_validate_config whole;
+    QUARTIC_TRY(quartic_options_read(&quartic_validate_config_type, config, &whole));
+    config = &whole;
     quartic_reporter reporter = {.callback = config->callback, .context = config->context};
     QUARTIC_TRY(quartic_rig_expect_op(config->op));
     if (config->op != NULL && !has_gradient(quartic_op_find(config->op)))
