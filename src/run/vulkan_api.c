@@ -58,6 +58,7 @@ quartic_status quartic_vulkan_tensor_wrap(quartic_device *device, VkBuffer buffe
     *out_tensor = NULL;
     QUARTIC_NEED(device);
     QUARTIC_NEED(shape);
+    if (buffer == VK_NULL_HANDLE) return quartic_fail_null("buffer");
     QUARTIC_TRY(expect_vulkan(device));
     uint64_t elements = quartic_shape_elements(shape);
     char text[QUARTIC_SHAPE_TEXT];
@@ -104,8 +105,7 @@ quartic_status quartic_vulkan_tensor_buffer(const quartic_tensor *tensor, VkBuff
 quartic_status quartic_program_record(quartic_program *program, VkCommandBuffer command_buffer) {
     QUARTIC_CALL();
     QUARTIC_NEED(program);
+    QUARTIC_NEED(command_buffer);
     QUARTIC_TRY(expect_vulkan(program->device));
-    if (command_buffer == NULL)
-        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "the command buffer to record into is null");
     return quartic_run_vulkan_record(program->compiled, command_buffer);
 }
