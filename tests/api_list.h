@@ -23,7 +23,8 @@ typedef struct api_function {
     char name[API_NAME];
     char pointers[API_MOST_POINTERS][API_NAME];
     uint32_t pointer_count;
-    bool of_vulkan; /* declared in vulkan.h */
+    bool of_vulkan;  /* declared in vulkan.h */
+    bool is_builder; /* returns a value of a graph */
 } api_function;
 
 typedef struct api_list {
@@ -78,6 +79,8 @@ static inline void api_add(api_list *list, const char *text, size_t length, bool
     if (open == NULL || list->count == API_MOST_FUNCTIONS) return;
     api_function *function = &list->functions[list->count++];
     *function = (api_function){.of_vulkan = of_vulkan};
+    const char *value = strstr(text, "quartic_value ");
+    function->is_builder = value != NULL && value < open;
     api_last_word(text, (size_t)(open - text), function->name);
     const char *begin = open + 1, *end = text + length;
     for (const char *at = begin; at < end; ++at)

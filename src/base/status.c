@@ -6,7 +6,6 @@
 #include "base/status.h"
 
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -36,10 +35,13 @@ const char *quartic_error_function(void) {
     return error_function;
 }
 
-/* Whether a sentence has that name and a colon in front already: it is passed on. */
-static bool begins_with_name(const char *sentence, const char *name) {
+/* The sentence without the name that it begins with, be it passed on ("name: ..") or its subject ("name
+ * needs .."). */
+static const char *without_name(const char *sentence, const char *name) {
     const size_t length = strlen(name);
-    return strncmp(sentence, name, length) == 0 && sentence[length] == ':';
+    if (strncmp(sentence, name, length) != 0) return sentence;
+    if (strncmp(sentence + length, ": ", 2) == 0) return sentence + length + 2;
+    return sentence[length] == ' ' ? sentence + length + 1 : sentence;
 }
 
 quartic_status quartic_fail(quartic_status status, const char *format, ...) {
@@ -50,10 +52,11 @@ quartic_status quartic_fail(quartic_status status, const char *format, ...) {
     vsnprintf(sentence, sizeof sentence, format, arguments);
     va_end(arguments);
     error_function = called == NULL ? "" : called;
-    if (called == NULL || begins_with_name(sentence, called))
+    if (called == NULL)
         memcpy(error_sentence, sentence, sizeof sentence);
     else
-        snprintf(error_sentence, sizeof error_sentence, "%s: %.*s", called, SENTENCE - 128, sentence);
+        snprintf(error_sentence, sizeof error_sentence, "%s: %.*s", called, SENTENCE - 128,
+                 without_name(sentence, called));
     return status;
 }
 

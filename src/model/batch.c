@@ -16,6 +16,10 @@ quartic_status quartic_model_check_size(const quartic_model *model, uint32_t bat
             QUARTIC_INVALID_ARGUMENT,
             "%u tokens in a sequence, the model takes at most max_seq_len = %u; give shorter sequences",
             length, model->config.max_seq_len);
+    if ((uint64_t)batch * length >> 31 != 0)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                            "a batch of %u sequences of %u tokens has more than 2147483647; give fewer",
+                            batch, length);
     const quartic_model_config *config = &model->config;
     if (config->num_routed > (uint64_t)length * length &&
         quartic_nn_has_edge_form(config, QUARTIC_EDGE_ATTENTION_ROUTED))
@@ -72,6 +76,11 @@ static quartic_status check_tokens(const quartic_model *model, const quartic_mod
 static quartic_status check_edge_types(const quartic_model *model, const quartic_model_batch *in) {
     const uint64_t n = in->length, count = in->batch * n * n;
     const uint32_t limit = model->config.num_edge_types;
+    if (count >> 31 != 0)
+        return quartic_fail(
+            QUARTIC_INVALID_ARGUMENT,
+            "%u graphs of %u nodes have more than 2147483647 edges; give fewer or smaller ones", in->batch,
+            in->length);
     for (uint64_t e = 0; e < count; ++e)
         if (in->edge_types[e] >= 0 && (uint32_t)in->edge_types[e] >= limit)
             return quartic_fail(

@@ -135,11 +135,15 @@ static quartic_status check_input(const quartic_graph *graph, const char *name, 
     return QUARTIC_OK;
 }
 
-static quartic_status check_appended(const quartic_model *model, const quartic_graph *graph,
+static quartic_status check_appended(const quartic_model *model, quartic_graph *graph,
                                      quartic_value parameters, const quartic_model_inputs *inputs) {
     const quartic_model_config *config = &model->config;
     const uint32_t node_width = config->dim_node_features, edge_width = config->dim_edge_features;
     QUARTIC_TRY(quartic_graph_status(graph));
+    const quartic_value all[] = {parameters,         inputs->tokens,        inputs->node_features,
+                                 inputs->edge_types, inputs->edge_features, inputs->mask};
+    if (!quartic_graph_expect(graph, "model_append", all, sizeof all / sizeof all[0]))
+        return quartic_graph_status(graph);
     const quartic_shape flat = QUARTIC_SHAPE((uint32_t)model->set.elements);
     QUARTIC_TRY(check_input(graph, "the model's parameters", parameters, true, QUARTIC_FLOAT32, &flat));
     const quartic_value nodes = node_width == 0 ? inputs->tokens : inputs->node_features;

@@ -177,8 +177,9 @@ static quartic_status check_operand(const gradcheck *check, uint32_t moved) {
 
 static quartic_status check_op(gradcheck *check) {
     quartic_op_case *test = &check->test;
-    for (uint32_t c = 0; check->op->grad != NULL && check->op->cases != NULL && check->op->cases(c, test);
-         ++c) {
+    const bool has_cases = check->op->grad != NULL && check->op->cases != NULL;
+    uint32_t c = 0;
+    for (; has_cases && check->op->cases(c, test); ++c) {
         uint32_t operands[QUARTIC_OP_MAX_INPUTS];
         const quartic_rig rig = {.op = check->op, .test = test};
         if (test->no_finite_difference) continue;
@@ -187,6 +188,9 @@ static quartic_status check_op(gradcheck *check) {
         uint32_t count = quartic_rig_differentiable(&rig, operands);
         for (uint32_t k = 0; k < count; ++k) QUARTIC_TRY(check_operand(check, operands[k]));
     }
+    if (has_cases && check->config->case_index != QUARTIC_ALL_CASES && check->config->case_index >= c)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s has %u cases (from 0), so there is no case %u",
+                            check->op->name, c, check->config->case_index);
     return QUARTIC_OK;
 }
 

@@ -3,7 +3,8 @@
  * A table of calls, one a line. REFUSED and VALUE expect a sentence that names the function and the argument,
  * with INVALID_ARGUMENT or, where nothing can say that, no value; GETTER expects 0, NULL or an empty struct
  * beside the sentence; FINE is for NULL that is documented. The last tests compare the table with the headers
- * and the headers with the symbols of the built library: a function that is missing fails them.
+ * and the headers with the symbols of the built library: a function that is missing fails them. It is one
+ * table, which is why the file is long.
  */
 #include <setjmp.h>
 #include <stdarg.h>
