@@ -2,9 +2,10 @@
  *
  * A graph is append-only. Every builder takes values and returns a value; shapes are checked at once. The
  * first error sticks: later builders return no value, and quartic_graph_status (like every function that
- * takes the graph) reports that first error with its sentence. NULL as the graph, a shape, axes, parts or
- * options (but for matmul's, and pair_mask's with a mask), a value of another graph and a scale or alpha of 0
- * are errors of that kind. Gradients are more ops appended to the graph.
+ * takes the graph) reports that first error with its sentence, which names the builder that was called. NULL
+ * as a shape, axes or parts, a value of another graph and a scale or alpha of 0 are errors of that kind; NULL
+ * as options means their INIT macro. Without a graph (NULL) a builder returns no value and leaves the
+ * sentence. Gradients are more ops appended to the graph.
  * Outputs, parameters and inputs have names, by which a program finds them. A graph belongs to one thread.
  *
  * "Broadcasts" means: shapes are aligned at the last axis, and an axis of extent 1 (or missing) is repeated.
@@ -27,12 +28,15 @@ typedef struct quartic_value {
     uint32_t graph; /* the graph's number, different for every graph of a process; 0 in no value */
 } quartic_value;
 
+/* An empty graph, which the caller destroys. Errors: INVALID_ARGUMENT for NULL, OUT_OF_MEMORY. */
 QUARTIC_API quartic_status quartic_graph_create(quartic_graph **out_graph);
+/* NULL is fine. Programs compiled from the graph stay. */
 QUARTIC_API void quartic_graph_destroy(quartic_graph *graph);
 
 /* OK, or the graph's first error; then quartic_error_message() is its sentence. */
 QUARTIC_API quartic_status quartic_graph_status(const quartic_graph *graph);
 
+/* Of a value of this graph; else rank 0 and QUARTIC_NO_DTYPE. */
 QUARTIC_API quartic_shape quartic_graph_shape(const quartic_graph *graph, quartic_value value);
 QUARTIC_API quartic_dtype quartic_graph_dtype(const quartic_graph *graph, quartic_value value);
 
@@ -54,6 +58,7 @@ QUARTIC_API void quartic_graph_output(quartic_graph *graph, const char *name, qu
 
 /* Labels the steps built until the matching pop, for profiles and error sentences: "layers.0/attention". */
 QUARTIC_API void quartic_graph_push_scope(quartic_graph *graph, const char *name);
+/* Without a scope to end it does nothing. */
 QUARTIC_API void quartic_graph_pop_scope(quartic_graph *graph);
 
 /* Values built between begin and end are not kept for the backward pass but computed again there. */

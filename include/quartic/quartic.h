@@ -8,11 +8,12 @@
  *   version.h which release this is            host.h     where messages go, and memory
  *
  * Conventions, stated once: functions are quartic_<noun>_<verb>; handles are opaque, made by create and freed
- * by destroy (NULL is fine), and parents outlive children; results come last as out_*; config structs begin
- * with struct_size and start from QUARTIC_<X>_CONFIG_INIT; all calls block unless said otherwise; shapes are
- * row-major, last axis fastest; a failed call changes nothing and leaves a sentence in
- * quartic_error_message(). An object belongs to one thread at a time; objects on different devices are
- * independent.
+ * by destroy (NULL is fine), and parents outlive children; results come last as out_*; structs of options
+ * begin with struct_size and start from QUARTIC_<X>_INIT, and those of earlier headers are taken, with
+ * defaults for what they lack; all calls block unless said otherwise; shapes are row-major, last axis
+ * fastest; a failed call changes nothing and leaves a sentence in quartic_error_message() that names the
+ * function and, for NULL, the argument. An object belongs to one thread at a time; objects on different
+ * devices are independent.
  */
 #ifndef QUARTIC_QUARTIC_H
 #define QUARTIC_QUARTIC_H

@@ -31,7 +31,7 @@ extern "C" {
 #define QUARTIC_VERSION_STRING                                                                               \
     QUARTIC_VERSION_EXPAND_TEXT(QUARTIC_VERSION_MAJOR, QUARTIC_VERSION_MINOR, QUARTIC_VERSION_PATCH)
 
-/* QUARTIC_VERSION and QUARTIC_VERSION_STRING of the library that runs. */
+/* QUARTIC_VERSION and QUARTIC_VERSION_STRING of the library that runs. Static; nothing can fail. */
 QUARTIC_API uint32_t quartic_version(void);
 QUARTIC_API const char *quartic_version_string(void);
 

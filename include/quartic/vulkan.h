@@ -75,7 +75,8 @@ QUARTIC_API quartic_status quartic_vulkan_tensor_wrap(quartic_device *device, Vk
                                                       const quartic_shape *shape,
                                                       quartic_tensor **out_tensor);
 
-/* The buffer behind a tensor on a Vulkan device, its offset in it, and its device address. */
+/* The buffer behind a tensor on a Vulkan device, its offset in it, and its device address. The buffer stays
+ * the tensor's. Errors: INVALID_ARGUMENT for a tensor of a CPU device. */
 QUARTIC_API quartic_status quartic_vulkan_tensor_buffer(const quartic_tensor *tensor, VkBuffer *out_buffer,
                                                         VkDeviceSize *out_offset,
                                                         VkDeviceAddress *out_address);
