@@ -97,11 +97,18 @@ QUARTIC_API quartic_status quartic_safetensors_read_int32(const quartic_safetens
 QUARTIC_API quartic_status quartic_safetensors_check_finite(const quartic_safetensors *file,
                                                             const quartic_safetensors_tensor *tensor);
 
-/* Writes a file with exactly these tensors and this metadata: into a temporary file of the same folder,
- * synced, then renamed over path, and the folder synced. The order of tensors in the file depends on types
- * and names only, and data starts at a multiple of 8 bytes with every tensor aligned to its type, so equal
- * contents give equal bytes. Errors: INVALID_ARGUMENT (a name twice, not UTF-8, or __metadata__), IO with
- * path and the system's reason; then the file at path is untouched and the temporary one is gone. */
+/* Writes a file as a whole or not at all: into a temporary file of the same folder, synced, then renamed over
+ * path, and the folder synced. Symbolic links are followed; a file that is there keeps its permissions (a
+ * further hard link keeps the old contents); a character device or FIFO is written to, never replaced. All
+ * files that the library writes are written like this. Errors: IO with path and the system's reason; then the
+ * file at path is untouched and the temporary one is gone, unless the sentence says that the new contents are
+ * in place and only their folder could not be synced. */
+QUARTIC_API quartic_status quartic_file_save(const char *path, const void *bytes, size_t count);
+
+/* Writes a file with exactly these tensors and this metadata, as quartic_file_save does. The order of tensors
+ * in the file depends on types and names only, and data starts at a multiple of 8 bytes with every tensor
+ * aligned to its type, so equal contents give equal bytes. Errors: INVALID_ARGUMENT (a name twice, not UTF-8,
+ * or __metadata__), IO. */
 QUARTIC_API quartic_status quartic_safetensors_save(const char *path,
                                                     const quartic_safetensors_tensor *tensors,
                                                     uint32_t tensor_count,

@@ -206,6 +206,12 @@ QUARTIC_API quartic_status quartic_model_config_write_json(const quartic_model_c
                                                            size_t capacity, size_t *out_bytes);
 /* OK, or what is wrong with the configuration (INVALID_ARGUMENT). */
 QUARTIC_API quartic_status quartic_model_config_check(const quartic_model_config *config);
+/* OK if two configurations mean the same model, defaults and derived values filled in and every entry of
+ * lists compared. Errors: INVALID_ARGUMENT, as for the check, or naming the first key that differs with both
+ * values; name and other_name say where they come from, such as "run.json" and "the checkpoint". */
+QUARTIC_API quartic_status quartic_model_config_compare(const quartic_model_config *config, const char *name,
+                                                        const quartic_model_config *other,
+                                                        const char *other_name);
 /* Elements of the flat weight tensor, alignment included. Errors: as the check, OUT_OF_MEMORY. */
 QUARTIC_API quartic_status quartic_model_config_weights(const quartic_model_config *config,
                                                         uint64_t *out_elements);
@@ -269,7 +275,8 @@ QUARTIC_API quartic_tensor *quartic_model_weights(const quartic_model *model);
  * Errors, with the model untouched: IO, FORMAT (no safetensors, missing or extra tensors, wrong element
  * type), SHAPE_MISMATCH with both shapes, NON_FINITE. What a trainer saved beside the weights is skipped. */
 QUARTIC_API quartic_status quartic_model_load(quartic_model *model, const char *path);
-/* Weights and configuration to a safetensors file, replaced atomically. Errors: IO. */
+/* Weights and configuration to a safetensors file, replaced as quartic_file_save does. Errors, with the file
+ * untouched: IO; NON_FINITE, naming a weight that is infinite or NaN, for no such file could be loaded. */
 QUARTIC_API quartic_status quartic_model_save(const quartic_model *model, const char *path);
 
 /* ---- running ----------------------------------------------------------------------------------------- */
@@ -313,7 +320,9 @@ QUARTIC_API quartic_status quartic_model_loss(quartic_model *model, uint32_t bat
                                               const uint8_t *mask, float *out_loss);
 
 /* The same, and the gradients of the loss with respect to every weight, without dropout: read them by name
- * before the next call that runs the model. */
+ * before the next call that computes gradients. Errors also: NON_FINITE, naming a gradient that is infinite
+ * or NaN; after that, or a failure of the device, there are none to be read, but a call that is refused (a
+ * token out of range, no memory to compile) leaves those of the call before. */
 QUARTIC_API quartic_status quartic_model_gradients(quartic_model *model, uint32_t batch, uint32_t length,
                                                    const int32_t *tokens, const int32_t *targets,
                                                    const uint8_t *mask, float *out_loss);

@@ -37,7 +37,13 @@ extern "C" {
     X(DEVICE_LOST, "the device stopped responding")                                                          \
     X(INTERNAL, "a defect in the library")
 
-typedef enum quartic_status {
+#if defined(QUARTIC_CHECK_STATUSES) /* the project's own test that no call's status is dropped */
+#define QUARTIC_STATUS_ATTRIBUTE [[nodiscard]]
+#else
+#define QUARTIC_STATUS_ATTRIBUTE
+#endif
+
+typedef enum QUARTIC_STATUS_ATTRIBUTE quartic_status {
 #define QUARTIC_STATUS_ENUM(name, meaning) QUARTIC_##name,
     QUARTIC_STATUS_LIST(QUARTIC_STATUS_ENUM)
 #undef QUARTIC_STATUS_ENUM

@@ -1,8 +1,12 @@
 /* train.h: training with AdamW, and checkpoints that resume bit for bit.
  *
  * One step: for each of `accumulation` micro-batches, forward, loss and backward, gradients added into one
- * flat state; then one AdamW update, with the norm of the mean gradient clipped. Weights that the loss does
- * not depend on stay as they are, without decay. Learning rate: linear warm-up over warmup_steps, then a
+ * flat state; then one AdamW update, with the gradient's norm clipped. Loss and gradients are those of one
+ * batch of all accumulation * batch sequences or graphs, within rounding and but for dropout's choices: the
+ * cross entropy is the mean over all targets of the step that are not ignored, so a micro-batch counts by
+ * their number (whether they are of tokens, nodes, edges or graphs) and one without any counts nothing; the
+ * streams' diversity loss is the mean over all sequences. Weights that the loss does not depend on stay as
+ * they are, without decay. Learning rate: linear warm-up over warmup_steps, then a
  * cosine down to final_learning_rate at total_steps; constant if that is 0. Everything random (dropout,
  * batches) is a pure function of (seed, step), so that a resumed run repeats the uninterrupted one exactly.
  * All calls block. A trainer is used by the thread that uses its model.
@@ -30,7 +34,7 @@ extern "C" {
           "where the cosine ends; 0: the rate stays constant after the warm-up")                             \
     REAL(beta1, 0.9f, 0.0f, 0.9999999f, "decay of the first moment")                                         \
     REAL(beta2, 0.999f, 0.0f, 0.9999999f, "decay of the second moment")                                      \
-    REAL(eps, 1e-8f, 0.0f, 1.0f, "added to the root of the second moment")                                   \
+    REAL(eps, 1e-8f, 1e-18f, 1.0f, "added to the root of the second moment; the least keeps it from 0")      \
     REAL(weight_decay, 0.01f, 0.0f, 1e3f, "decoupled decay of every weight")                                 \
     REAL(clip, 1.0f, 0.0f, 1e9f, "greatest norm of the gradient; 0: no clipping")
 
@@ -59,8 +63,10 @@ typedef struct quartic_trainer_config {
 
 typedef struct quartic_trainer quartic_trainer;
 
-/* Compiles a trainer of the model's weights; the model must outlive it. Errors: INVALID_ARGUMENT,
- * OUT_OF_MEMORY, OUT_OF_DEVICE_MEMORY with the figures. */
+/* Compiles a trainer of the model's weights; the model must outlive it. Errors: INVALID_ARGUMENT for a
+ * setting outside its range (or NaN) and for settings that cannot work: an eps that vanishes beside the
+ * moments of the smallest gradients, a warm-up that ends after total_steps; OUT_OF_MEMORY,
+ * OUT_OF_DEVICE_MEMORY with the figures. */
 QUARTIC_API quartic_status quartic_trainer_create(quartic_model *model, const quartic_trainer_config *config,
                                                   quartic_trainer **out_trainer);
 /* NULL is fine. */
@@ -76,16 +82,17 @@ QUARTIC_API quartic_status quartic_trainer_measure(const quartic_model *model,
 
 typedef struct quartic_step_report {
     uint64_t step;       /* the step just done; the first is 1 */
-    float loss;          /* mean over the micro-batches, before the update */
-    float gradient_norm; /* of the mean gradient, before clipping */
+    float loss;          /* mean over the step's targets, before the update */
+    float gradient_norm; /* of its gradient, before clipping */
     float learning_rate;
 } quartic_step_report;
 
 /* One step on tokens (accumulation, batch, length), targets of the same shape (negative: ignored) and, if the
  * configuration says masked, a mask of bytes (1 = real), else NULL. out_report may be NULL. Errors: as
- * quartic_model_gradients; NON_FINITE if a loss or the gradient's norm is infinite or NaN: then *out_report
+ * quartic_model_gradients; NON_FINITE if the loss or the gradient's norm is infinite or NaN: then *out_report
  * tells which, the weights, moments and step are as before, and training may go on with other data or a
- * smaller rate. */
+ * smaller rate; NON_FINITE, too, naming it, if a weight is infinite or NaN after the update: then the weights
+ * are damaged, quartic_trainer_save refuses them, and quartic_trainer_load brings back good ones. */
 QUARTIC_API quartic_status quartic_trainer_step(quartic_trainer *trainer, const int32_t *tokens,
                                                 const int32_t *targets, const uint8_t *mask,
                                                 quartic_step_report *out_report);
@@ -101,11 +108,22 @@ QUARTIC_API quartic_status quartic_trainer_step_batch(quartic_trainer *trainer,
 QUARTIC_API quartic_status quartic_trainer_step_sampled(quartic_trainer *trainer, const int32_t *data,
                                                         uint64_t count, quartic_step_report *out_report);
 
+/* With 1, the steps to come are trials: loss and gradient are computed and checked, and nothing is updated
+ * nor counted, until 0 ends that. Weights may be finite and yet give no finite loss; a trial on the next
+ * batch shows that before a good checkpoint is replaced. NULL is fine. */
+QUARTIC_API void quartic_trainer_set_trial(quartic_trainer *trainer, uint32_t trial);
+
 /* Steps done so far. */
 QUARTIC_API uint64_t quartic_trainer_get_step(const quartic_trainer *trainer);
 /* A number of the caller's that checkpoints carry along, such as where in the data the next batch starts. */
 QUARTIC_API uint64_t quartic_trainer_get_position(const quartic_trainer *trainer);
 QUARTIC_API void quartic_trainer_set_position(quartic_trainer *trainer, uint64_t position);
+
+/* A text of the caller's that checkpoints carry along, such as settings of a program's own; "" at first. The
+ * trainer keeps a copy. quartic_trainer_load brings in that of the file, whose metadata call it "note".
+ * Errors: INVALID_ARGUMENT, OUT_OF_MEMORY. */
+QUARTIC_API quartic_status quartic_trainer_set_note(quartic_trainer *trainer, const char *note);
+QUARTIC_API const char *quartic_trainer_get_note(const quartic_trainer *trainer);
 
 /* The learning rate of a step (the first is 1); 0 for a configuration without struct_size. Pure. */
 QUARTIC_API float quartic_learning_rate(const quartic_trainer_config *config, uint64_t step);
@@ -117,12 +135,15 @@ QUARTIC_API quartic_status quartic_batch_sample(const int32_t *data, uint64_t co
                                                 uint64_t step, uint32_t rows, uint32_t length,
                                                 int32_t *out_tokens, int32_t *out_targets);
 
-/* Saves weights, moments, step, position and both configurations in one safetensors file, replaced
- * atomically. quartic_model_open reads the model out of it. Errors: IO. */
+/* Saves weights, moments, step, position, note and both configurations in one safetensors file, replaced as
+ * quartic_file_save does. quartic_model_open reads the model out of it. Errors, with the file untouched: IO;
+ * NON_FINITE if a weight or moment is infinite or NaN, so that a good checkpoint is never replaced by one
+ * that could not be loaded. */
 QUARTIC_API quartic_status quartic_trainer_save(const quartic_trainer *trainer, const char *path);
 /* Restores all of that, so that training goes on bit for bit. Errors, with nothing changed: as
  * quartic_model_load; FORMAT if the file is no checkpoint; INVALID_ARGUMENT if a setting that the run depends
- * on (seed, batch, length, accumulation, masked) differs from the trainer's, naming both values. */
+ * on (seed, batch, length, accumulation, masked) or any key or entry of the model's configuration differs
+ * from the trainer's, naming both values. */
 QUARTIC_API quartic_status quartic_trainer_load(quartic_trainer *trainer, const char *path);
 /* The settings saved in a checkpoint, for a tool that resumes. Errors: IO, FORMAT. */
 QUARTIC_API quartic_status quartic_trainer_config_read(const char *path, quartic_trainer_config *out_config);

@@ -24,7 +24,7 @@ const char *quartic_call_suspend(void);
 void quartic_call_resume(const char *function);
 
 /* INVALID_ARGUMENT, saying that an argument is NULL. */
-quartic_status quartic_fail_null(const char *argument);
+QUARTIC_RAISED quartic_fail_null(const char *argument);
 
 /* Returns from the public function if an argument that it needs is NULL; the second form returns a result
  * that is no status (or none: QUARTIC_NEED_OR(argument, )). */

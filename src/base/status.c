@@ -90,6 +90,6 @@ void quartic_call_resume(const char *function) {
     called = function;
 }
 
-quartic_status quartic_fail_null(const char *argument) {
+QUARTIC_RAISED quartic_fail_null(const char *argument) {
     return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s is NULL, which this function does not take", argument);
 }

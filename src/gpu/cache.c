@@ -1,19 +1,19 @@
 /* cache.c: the pipeline cache file, $XDG_CACHE_HOME/quartic/<driver's cache UUID>-<build>.pipelines (or below
  * ~/.cache).
  *
- * File: the header below, then what the driver gave. Written to a temporary name and renamed, so readers see
- * the old file or the new one. Wrong magic, UUID, build, length or checksum: as if there were no file.
+ * File: the header below, then what the driver gave. Replaced as a whole (base/atomic_file.h), so readers
+ * see the old file or the new one. Wrong magic, UUID, build, length or checksum: as if there were no file.
  * QUARTIC_DISABLE=cache switches it off.
  */
 #include "gpu/internal.h"
 
 #include "base/alloc.h"
+#include "base/atomic_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 typedef struct cache_header {
     char magic[8];
@@ -97,21 +97,24 @@ static void make_folders(char path[QUARTIC_GPU_PATH]) {
 }
 
 void quartic_gpu_cache_save(const quartic_gpu_caps *caps, const void *data, size_t bytes) {
-    char path[QUARTIC_GPU_PATH], temporary[QUARTIC_GPU_PATH + 16];
+    char path[QUARTIC_GPU_PATH];
     quartic_gpu_cache_path(caps, path);
     if (path[0] == 0 || bytes > most_bytes) return;
     make_folders(path);
-    snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
-    int descriptor = mkstemp(temporary);
-    if (descriptor < 0) return;
-    FILE *file = fdopen(descriptor, "wb");
-    if (file == NULL) {
-        close(descriptor);
-        remove(temporary);
-        return;
+    const cache_header header = make_header(caps, data, bytes);
+    quartic_atomic_file file;
+    /* A cache that cannot be written is no error, so the caller's last sentence stays. */
+    char sentence[1024];
+    snprintf(sentence, sizeof sentence, "%s", quartic_error_message());
+    /* Not durable: what a crash of the machine damages is no hit. */
+    quartic_status status = quartic_atomic_file_begin(path, false, &file);
+    if (status == QUARTIC_OK) {
+        status = quartic_atomic_file_write(&file, &header, sizeof header);
+        if (status == QUARTIC_OK) status = quartic_atomic_file_write(&file, data, bytes);
+        if (status == QUARTIC_OK)
+            status = quartic_atomic_file_commit(&file);
+        else
+            quartic_atomic_file_discard(&file);
     }
-    cache_header header = make_header(caps, data, bytes);
-    bool written = fwrite(&header, sizeof header, 1, file) == 1 && fwrite(data, 1, bytes, file) == bytes;
-    written &= fclose(file) == 0;
-    if (!written || rename(temporary, path) != 0) remove(temporary);
+    if (status != QUARTIC_OK) quartic_fail(status, "%s", sentence);
 }

@@ -82,7 +82,7 @@ uint32_t quartic_graph_find_named(const quartic_graph *graph, const char *name);
 uint32_t quartic_graph_last_update(const quartic_graph *graph, uint32_t id, uint32_t first, uint32_t last);
 
 /* Makes the first error stick; returns the status. A graph of NULL only hands the status on. */
-quartic_status quartic_graph_fail(quartic_graph *graph, quartic_status status);
+QUARTIC_RAISED quartic_graph_fail(quartic_graph *graph, quartic_status status);
 
 /* A deep copy, so that a program outlives the graph it was compiled from. */
 quartic_status quartic_graph_clone(const quartic_graph *graph, quartic_graph **out_graph);

@@ -10,9 +10,9 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/atomic_file.h"
 #include "base/call.h"
 #include "base/status.h"
-#include "io/atomic_file.h"
 
 static int by_width_and_name(const void *a, const void *b) {
     const quartic_safetensors_tensor *left = *(const quartic_safetensors_tensor *const *)a;
@@ -113,7 +113,7 @@ static quartic_status write_header(quartic_atomic_file *file, const json_t *head
 static quartic_status write_file(const char *path, const json_t *header,
                                  const quartic_safetensors_tensor *const *tensors, uint32_t count) {
     quartic_atomic_file file;
-    QUARTIC_TRY(quartic_atomic_file_begin(path, &file));
+    QUARTIC_TRY(quartic_atomic_file_begin(path, true, &file));
     quartic_status status = write_header(&file, header);
     for (uint32_t t = 0; t < count && status == QUARTIC_OK; ++t) {
         uint64_t bytes = 0;
@@ -174,4 +174,11 @@ quartic_status quartic_safetensors_save(const char *path, const quartic_safetens
     quartic_free(sorted);
     quartic_free(texts);
     return status;
+}
+
+quartic_status quartic_file_save(const char *path, const void *bytes, size_t count) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(path);
+    if (count != 0) QUARTIC_NEED(bytes);
+    return quartic_atomic_file_save(path, true, bytes, count);
 }

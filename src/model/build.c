@@ -37,7 +37,10 @@ static void append_gradients(const task_build *build, const quartic_nn *nn) {
         quartic_graph_fail(graph, QUARTIC_OUT_OF_MEMORY);
         return;
     }
-    quartic_graph_gradients(graph, build->loss, ones, nn->values, set->count, gradients);
+    if (quartic_graph_gradients(graph, build->loss, ones, nn->values, set->count, gradients) != QUARTIC_OK) {
+        quartic_free(gradients); /* the graph keeps the error */
+        return;
+    }
     if (build->task->clear) state = quartic_fill(graph, state, 0.0f);
     for (uint32_t k = 0; k < set->count; ++k) {
         /* A weight may have no influence, such as those of the last layer's edges. */
@@ -51,6 +54,13 @@ static void append_gradients(const task_build *build, const quartic_nn *nn) {
     }
     if (build->task->norm) quartic_graph_output(graph, "squared_norm", quartic_sum_squares(graph, state));
     quartic_free(gradients);
+}
+
+/* A term of the loss, times this batch's share of it. */
+static quartic_value share(const task_build *build, const char *name, quartic_value term) {
+    if (!build->task->weighted) return term;
+    return quartic_multiply(build->graph, term,
+                            quartic_graph_input(build->graph, name, QUARTIC_FLOAT32, &(quartic_shape){0}));
 }
 
 static void append_task(task_build *build) {
@@ -78,10 +88,12 @@ static void append_task(task_build *build) {
         quartic_value targets = quartic_graph_input(graph, "targets", QUARTIC_INT32, &QUARTIC_SHAPE(count));
         quartic_value rows =
             quartic_reshape(graph, build->logits, &QUARTIC_SHAPE(count, config->num_classes));
-        build->loss = quartic_cross_entropy(graph, rows, targets);
+        build->loss = share(build, "target_share", quartic_cross_entropy(graph, rows, targets));
         if (config->diversity_loss > 0.0f)
-            build->loss = quartic_add(graph, build->loss,
-                                      quartic_scale(graph, build->diversity, config->diversity_loss, 0.0f));
+            build->loss =
+                quartic_add(graph, build->loss,
+                            share(build, "batch_share",
+                                  quartic_scale(graph, build->diversity, config->diversity_loss, 0.0f)));
         quartic_graph_output(graph, "loss", build->loss);
     }
     if (task->gradients) append_gradients(build, &nn);

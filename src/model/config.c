@@ -182,3 +182,41 @@ quartic_status quartic_model_config_weights(const quartic_model_config *config, 
     quartic_parameter_set_destroy(&set);
     return QUARTIC_OK;
 }
+
+/* Derived, and with lists in the place of words that mean the same, so that meanings are compared. */
+static quartic_model_config spelled_out(const quartic_model_config *config) {
+    quartic_model_config out = *config; /* as the library has it, of full size */
+    quartic_model_config_derive(&out);
+    if (out.edge_attention_count == 0)
+        for (; out.edge_attention_count < out.depth && out.edge_attention_count < QUARTIC_MODEL_MOST_LAYERS;)
+            out.edge_attention_list[out.edge_attention_count++] = (uint8_t)out.edge_attention;
+    uint8_t *passes = out.triangle_directions_list;
+    if (out.triangle_directions_count == 0) {
+        out.triangle_directions_count = 1;
+        passes[0] = (uint8_t)out.triangle_directions;
+    }
+    if (passes[0] == QUARTIC_TRIANGLE_PASSES_ALL) {
+        out.triangle_directions_count = 3;
+        for (uint8_t k = 0; k < 3; ++k) passes[k] = (uint8_t)(QUARTIC_TRIANGLE_PASSES_ALL + 1 + k);
+    }
+    return out;
+}
+
+quartic_status quartic_model_config_compare(const quartic_model_config *config, const char *name,
+                                            const quartic_model_config *other, const char *other_name) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(config);
+    QUARTIC_NEED(name);
+    QUARTIC_NEED(other);
+    QUARTIC_NEED(other_name);
+    QUARTIC_TRY(quartic_model_config_check(config));
+    QUARTIC_TRY(quartic_model_config_check(other));
+    quartic_model_config left, right;
+    QUARTIC_TRY(quartic_options_read(&quartic_model_config_type, config, &left));
+    QUARTIC_TRY(quartic_options_read(&quartic_model_config_type, other, &right));
+    left = spelled_out(&left), right = spelled_out(&right);
+    quartic_field_difference difference;
+    if (!quartic_fields_differ(&quartic_model_field_table, &left, &right, &difference)) return QUARTIC_OK;
+    return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s is %s in %s, but %s in %s", difference.name,
+                        difference.left, name, difference.right, other_name);
+}

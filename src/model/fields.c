@@ -342,3 +342,69 @@ quartic_status quartic_fields_check(const quartic_field_table *table, const void
     }
     return QUARTIC_OK;
 }
+
+/* "12", "true", "\"axial\"" of a value, or of entry k of a list of choices. */
+static void value_text(const quartic_field *field, const void *of, uint32_t entry,
+                       char text[QUARTIC_FIELD_TEXT]) {
+    uint32_t number, count = 0;
+    float real;
+    memcpy(&number, (const char *)of + field->offset, sizeof number);
+    memcpy(&real, (const char *)of + field->offset, sizeof real);
+    if (field->kind == QUARTIC_FIELD_CHOICES)
+        memcpy(&count, (const char *)of + field->count_offset, sizeof count);
+    if (field->kind == QUARTIC_FIELD_REAL)
+        snprintf(text, QUARTIC_FIELD_TEXT, "%.9g", (double)real);
+    else if (field->kind == QUARTIC_FIELD_FLAG)
+        snprintf(text, QUARTIC_FIELD_TEXT, "%s", number != 0 ? "true" : "false");
+    else if (field->kind == QUARTIC_FIELD_COUNT)
+        snprintf(text, QUARTIC_FIELD_TEXT, "%u", number);
+    else if (count != 0 && entry == UINT32_MAX)
+        snprintf(text, QUARTIC_FIELD_TEXT, "a list of %u", count);
+    else
+        snprintf(text, QUARTIC_FIELD_TEXT, "\"%s\"",
+                 field->choices[count != 0 ? ((const uint8_t *)of + field->list_offset)[entry] : number]);
+}
+
+/* Whether two values of a field are the same; else *out_entry is the first entry of a list that differs, or
+ * UINT32_MAX. */
+static bool same_value(const quartic_field *field, const void *a, const void *b, uint32_t *out_entry) {
+    *out_entry = UINT32_MAX;
+    if (field->kind == QUARTIC_FIELD_CHOICES) {
+        uint32_t counts[2];
+        memcpy(&counts[0], (const char *)a + field->count_offset, sizeof counts[0]);
+        memcpy(&counts[1], (const char *)b + field->count_offset, sizeof counts[1]);
+        if (counts[0] != counts[1]) return false;
+        const uint8_t *left = (const uint8_t *)a + field->list_offset,
+                      *right = (const uint8_t *)b + field->list_offset;
+        for (uint32_t k = 0; k < counts[0]; ++k) {
+            if (left[k] == right[k]) continue;
+            *out_entry = k;
+            return false;
+        }
+        if (counts[0] != 0) return true; /* the single choice has no meaning */
+    }
+    if (field->kind == QUARTIC_FIELD_REAL) {
+        float left, right;
+        memcpy(&left, (const char *)a + field->offset, sizeof left);
+        memcpy(&right, (const char *)b + field->offset, sizeof right);
+        return left == right;
+    }
+    return memcmp((const char *)a + field->offset, (const char *)b + field->offset, sizeof(uint32_t)) == 0;
+}
+
+bool quartic_fields_differ(const quartic_field_table *table, const void *a, const void *b,
+                           quartic_field_difference *out) {
+    for (uint32_t k = 0; k < table->count; ++k) {
+        const quartic_field *field = &table->fields[k];
+        uint32_t entry;
+        if (same_value(field, a, b, &entry)) continue;
+        if (entry == UINT32_MAX)
+            snprintf(out->name, sizeof out->name, "\"%s\"", field->name);
+        else
+            snprintf(out->name, sizeof out->name, "\"%s\"[%u]", field->name, entry);
+        value_text(field, a, entry, out->left);
+        value_text(field, b, entry, out->right);
+        return true;
+    }
+    return false;
+}

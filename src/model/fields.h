@@ -50,6 +50,15 @@ quartic_status quartic_fields_write_json(const quartic_field_table *table, const
 /* All ranges. Errors: INVALID_ARGUMENT with the key and the allowed range. */
 quartic_status quartic_fields_check(const quartic_field_table *table, const void *of);
 
+/* The first field in which two structs of a table differ, all entries of lists counted: its name in quotes,
+ * with the place of the entry ("edge_attention"[1]), and both values for a sentence. */
+enum { QUARTIC_FIELD_TEXT = 64 };
+typedef struct quartic_field_difference {
+    char name[QUARTIC_FIELD_TEXT], left[QUARTIC_FIELD_TEXT], right[QUARTIC_FIELD_TEXT];
+} quartic_field_difference;
+bool quartic_fields_differ(const quartic_field_table *table, const void *a, const void *b,
+                           quartic_field_difference *out);
+
 /* The candidate most like a word (fewest edited letters), or NULL if none is close: at most a third of its
  * letters differ. candidate(context, k) gives the k-th, NULL past the last. */
 const char *quartic_nearest(const char *word, const char *(*candidate)(const void *context, uint32_t index),

@@ -2,7 +2,9 @@
  *
  * A model's graphs use these names: parameter "parameters" (P), inputs as of quartic_model_declare_inputs and
  * "targets" (rows of logits), "dropout_seed" (2), state "gradients" (P), outputs "logits", "loss",
- * "attention.<layer>", "edges.<layer>", "diversity".
+ * "attention.<layer>", "edges.<layer>", "diversity". A weighted task has scalar inputs, too: the cross
+ * entropy counts "target_share" times (this batch's part of all targets) and the diversity loss, a mean over
+ * sequences, "batch_share" times, so that the parts' losses and gradients add up to the larger batch's.
  */
 #ifndef QUARTIC_MODEL_MODEL_H
 #define QUARTIC_MODEL_MODEL_H
@@ -28,6 +30,7 @@ typedef struct quartic_model_task {
     bool gradients;                           /* adds the loss's gradients to the state "gradients" */
     bool clear;                               /* sets that state to zero first */
     bool norm;                                /* output "squared_norm": of that state afterwards */
+    bool weighted;                            /* loss and gradients are parts of a larger batch's */
     bool dropout;
 } quartic_model_task;
 
@@ -81,6 +84,11 @@ quartic_status quartic_model_stage(const quartic_model *model, const quartic_saf
 /* Refuses tensors that are neither weights nor start with a prefix that trainers use. */
 quartic_status quartic_model_refuse_extra(const quartic_model *model, const quartic_safetensors *file,
                                           const char *path);
+
+/* NON_FINITE, naming the first number in a flat storage (P) that is infinite or NaN and its weight; what:
+ * "weight" or "gradient of". Gaps between weights do not count. */
+quartic_status quartic_model_check_finite(const quartic_model *model, const char *what, const char *prefix,
+                                          const float *storage);
 
 /* Prefixes of what trainers save beside the weights. */
 #define QUARTIC_TRAINER_PREFIX "adamw."

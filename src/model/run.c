@@ -12,7 +12,9 @@
 static bool same_task(const quartic_model_task *a, const quartic_model_task *b) {
     return a->batch == b->batch && a->length == b->length && a->masked == b->masked &&
            a->logits == b->logits && a->attention == b->attention && a->edges == b->edges &&
-           a->diversity == b->diversity && a->loss == b->loss && a->gradients == b->gradients;
+           a->diversity == b->diversity && a->loss == b->loss && a->gradients == b->gradients &&
+           a->clear == b->clear && a->norm == b->norm && a->dropout == b->dropout &&
+           a->weighted == b->weighted;
 }
 
 static quartic_status compile(quartic_model *model, const quartic_model_task *task,
@@ -78,13 +80,14 @@ static quartic_status read_output(quartic_program *program, const char *name, fl
     return quartic_tensor_read(tensor, out, sizeof out[0] * quartic_shape_elements(&shape));
 }
 
-/* Checks a batch, finds its program, writes the inputs and runs. */
+/* Checks a batch, finds its program, writes the inputs and runs. What refuses the batch changes nothing. */
 static quartic_status run(quartic_model *model, const quartic_model_task *task, const quartic_model_batch *in,
                           quartic_model_program **out_program) {
     QUARTIC_TRY(quartic_model_check_batch(model, in, task->loss));
     QUARTIC_TRY(find_program(model, task, out_program));
     quartic_program *program = (*out_program)->program;
     QUARTIC_TRY(quartic_model_write_batch(model, program, in, (*out_program)->mask, task->loss));
+    if (task->gradients) model->has_gradients = false; /* from here on they are being overwritten */
     return quartic_program_run(program);
 }
 
@@ -171,6 +174,18 @@ quartic_status quartic_model_forward_batch(quartic_model *model, const quartic_m
     return quartic_model_inspect_batch(model, in, &readout);
 }
 
+/* The sum of squares tells quickly whether all gradients are finite; if it is not, it may only be too large,
+ * and they are looked at one by one. */
+static quartic_status check_gradients(const quartic_model *model, quartic_program *program) {
+    float squared, *storage;
+    QUARTIC_TRY(read_output(program, "squared_norm", &squared));
+    if (isfinite(squared)) return QUARTIC_OK;
+    QUARTIC_TRY(quartic_model_fetch(model, model->gradients, &storage));
+    const quartic_status status = quartic_model_check_finite(model, "gradient of", "", storage);
+    quartic_free(storage);
+    return status;
+}
+
 static quartic_status run_loss(quartic_model *model, const quartic_model_batch *in, bool gradients,
                                float *out_loss) {
     quartic_model_batch whole;
@@ -181,11 +196,16 @@ static quartic_status run_loss(quartic_model *model, const quartic_model_batch *
                                      .masked = in->mask != NULL,
                                      .loss = true,
                                      .gradients = gradients,
-                                     .clear = gradients};
+                                     .clear = gradients,
+                                     .norm = gradients};
     quartic_model_program *entry;
+    float loss;
     QUARTIC_TRY(run(model, &task, in, &entry));
-    QUARTIC_TRY(read_output(entry->program, "loss", out_loss));
-    return check_finite("loss", out_loss, 1);
+    QUARTIC_TRY(read_output(entry->program, "loss", &loss));
+    QUARTIC_TRY(check_finite("loss", &loss, 1));
+    if (gradients) QUARTIC_TRY(check_gradients(model, entry->program));
+    *out_loss = loss;
+    return QUARTIC_OK;
 }
 
 quartic_status quartic_model_loss_batch(quartic_model *model, const quartic_model_batch *in,
@@ -203,7 +223,6 @@ quartic_status quartic_model_gradients_batch(quartic_model *model, const quartic
     QUARTIC_NEED(model);
     if (in == NULL) return quartic_fail_null("batch");
     QUARTIC_NEED(out_loss);
-    model->has_gradients = false;
     if (model->gradients == NULL) {
         quartic_shape shape = QUARTIC_SHAPE((uint32_t)model->set.elements);
         QUARTIC_TRY(quartic_tensor_create(model->device, QUARTIC_FLOAT32, &shape, &model->gradients));
@@ -282,7 +301,8 @@ quartic_status quartic_model_measure(const quartic_model *model, uint32_t batch,
                                      .logits = !with_gradients,
                                      .loss = with_gradients != 0,
                                      .gradients = with_gradients != 0,
-                                     .clear = with_gradients != 0};
+                                     .clear = with_gradients != 0,
+                                     .norm = with_gradients != 0};
     const quartic_binding bindings[] = {{"parameters", model->weights}};
     quartic_program_config config = QUARTIC_PROGRAM_CONFIG_INIT;
     config.bindings = bindings;

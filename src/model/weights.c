@@ -1,8 +1,10 @@
 /* weights.c: a model's weights in safetensors files.
  *
  * Metadata: "config", the configuration as JSON; "format", "pt", which PyTorch's loaders ask for. Loading
- * reads everything into host memory and checks it before the first weight changes.
+ * reads everything into host memory and checks it before the first weight changes; saving checks that all
+ * weights are finite before it touches the file, since no file of others could be loaded again.
  */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,6 +41,19 @@ quartic_status quartic_model_stage(const quartic_model *model, const quartic_saf
                         "\"%s\" lacks %u of the model's %u weights, the first being \"%s%s\" of shape %s",
                         path, missing, set->count, prefix, set->specs[first_missing].name,
                         quartic_shape_text(&set->specs[first_missing].shape, text));
+}
+
+quartic_status quartic_model_check_finite(const quartic_model *model, const char *what, const char *prefix,
+                                          const float *storage) {
+    for (uint32_t k = 0; k < model->set.count; ++k) {
+        const quartic_parameter_spec *spec = &model->set.specs[k];
+        const float *numbers = storage + spec->offset;
+        for (uint64_t i = 0; i < spec->elements; ++i)
+            if (!isfinite(numbers[i]))
+                return quartic_fail(QUARTIC_NON_FINITE, "element %llu of the %s \"%s%s\" is %g",
+                                    (unsigned long long)i, what, prefix, spec->name, (double)numbers[i]);
+    }
+    return QUARTIC_OK;
 }
 
 quartic_status quartic_model_refuse_extra(const quartic_model *model, const quartic_safetensors *file,
@@ -145,6 +160,7 @@ quartic_status quartic_model_save(const quartic_model *model, const char *path) 
     if (status == QUARTIC_OK)
         status = quartic_fields_write_json(&quartic_model_field_table, &model->config, &config);
     if (status == QUARTIC_OK) status = quartic_model_fetch(model, model->weights, &storage);
+    if (status == QUARTIC_OK) status = quartic_model_check_finite(model, "weight", "", storage);
     if (status == QUARTIC_OK) status = quartic_model_describe(model, "", storage, tensors);
     if (status == QUARTIC_OK) {
         const quartic_safetensors_text metadata[] = {{"config", config}, {"format", "pt"}};

@@ -43,7 +43,7 @@ void quartic_tensor_destroy(quartic_tensor *tensor) {
 }
 
 /* Tensors that are NULL mostly come from quartic_program_tensor and a name mistyped. */
-static quartic_status no_tensor(void) {
+static QUARTIC_RAISED no_tensor(void) {
     const char *missed = quartic_program_missed_name();
     if (missed[0] == 0) return quartic_fail_null("tensor");
     return quartic_fail(

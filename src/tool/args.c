@@ -107,8 +107,9 @@ static args_outcome store(const arg_option *option, const char *text, void *sett
     double real = 0;
     if (!read_number(option, text, &whole, &real) || real < option->least || real > option->most) {
         char buffer[LONGEST_NAME];
-        snprintf(sentence, ARGS_SENTENCE_BYTES, "--%s is \"%.60s\"; expected a %snumber from %.10g to %.10g",
-                 dashed(option->name, buffer), text, option->kind == ARG_FLOAT ? "" : "whole ", option->least,
+        snprintf(sentence, ARGS_SENTENCE_BYTES, "--%s is \"%.60s\"; expected a %snumber from %.*g to %.*g",
+                 dashed(option->name, buffer), text, option->kind == ARG_FLOAT ? "" : "whole ",
+                 option->kind == ARG_FLOAT ? 7 : 10, option->least, option->kind == ARG_FLOAT ? 7 : 10,
                  option->most);
         return ARGS_WRONG;
     }

@@ -369,9 +369,10 @@ static quartic_status run_all(bench *bench) {
     return status;
 }
 
-static void report_start(const bench *bench) {
+static quartic_status report_start(const bench *bench) {
     quartic_device_info info;
-    quartic_device_get_info(bench->device, &info);
+    const quartic_status status = quartic_device_get_info(bench->device, &info);
+    if (status != QUARTIC_OK) return status;
     const bench_settings *settings = bench->settings;
     double parameters = (double)quartic_model_parameter_elements(bench->model);
     json_object_set_new(bench->report, "device", json_string(info.name));
@@ -383,6 +384,7 @@ static void report_start(const bench *bench) {
         printf("%s parameters, batch %u, length %u, on %s; least of %u runs\n",
                tool_count_text(parameters, count), settings->batch, settings->length, info.name,
                settings->repeat);
+    return QUARTIC_OK;
 }
 
 static quartic_model *make_model(const invocation *call, quartic_device *device) {
@@ -421,8 +423,7 @@ static int run(const invocation *call) {
     int code = EXIT_FAILED;
     if (bench.model != NULL && tool_expect_text_model(call->command, bench.model)) {
         bench.report = json_object();
-        report_start(&bench);
-        code = run_all(&bench) == QUARTIC_OK
+        code = report_start(&bench) == QUARTIC_OK && run_all(&bench) == QUARTIC_OK
                    ? EXIT_DONE
                    : tool_fail_library(call->command, "a smaller --batch or --length takes less.");
         if (code == EXIT_DONE && bench.settings->json) tool_print_json(json_incref(bench.report));

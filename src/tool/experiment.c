@@ -5,6 +5,7 @@
 #include "tool/experiment_attention.h"
 #include "tool/experiment_chart.h"
 #include "tool/experiment_report.h"
+#include "tool/run_lock.h"
 #include "tool/files.h"
 
 #include <string.h>
@@ -113,9 +114,11 @@ static int run_tasks(const invocation *call, quartic_device *device) {
     const experiment_settings *settings = call->settings;
     quartic_device_info info;
     experiment_report report;
+    run_lock lock = RUN_LOCK_INIT; /* until the program ends */
     bool fine = true, separated = false;
     if (quartic_device_get_info(device, &info) != QUARTIC_OK) return tool_fail_library(call->command, NULL);
     if (!tool_make_folder(call->command, settings->out) ||
+        !run_lock_take(call->command, settings->out, &lock) ||
         !experiment_report_open(call->command, settings->out, info.name, &report))
         return EXIT_FAILED;
     for (uint32_t k = 0; k < call->operand_count && fine; ++k)

@@ -13,6 +13,7 @@
 #include <cairo-svg.h>
 
 #include "tool/files.h"
+#include "tool/picture.h"
 
 enum {
     WIDTH = 1000,
@@ -32,9 +33,9 @@ static const double floor_accuracy = 0.4; /* where the axis begins */
 
 typedef void (*painter)(cairo_t *cairo, const void *what);
 
-/* Draws on the surface and, unless it is an image, that is the file; closes it. */
-static bool paint(const command *command, cairo_surface_t *surface, const char *png, painter draw,
-                  const void *what, int width, int height, const char *path) {
+/* Draws on the surface, closes it, and writes what it gave: an image as a PNG, else the surface's stream. */
+static bool paint(const command *command, cairo_surface_t *surface, bool image, picture_bytes *drawn,
+                  painter draw, const void *what, int width, int height, const char *path) {
     cairo_t *cairo = cairo_create(surface);
     cairo_set_source_rgb(cairo, 1, 1, 1);
     cairo_rectangle(cairo, 0, 0, width, height);
@@ -43,26 +44,26 @@ static bool paint(const command *command, cairo_surface_t *surface, const char *
     draw(cairo, what);
     cairo_destroy(cairo);
     cairo_surface_flush(surface);
-    cairo_status_t status = png != NULL ? cairo_surface_write_to_png(surface, png) : CAIRO_STATUS_SUCCESS;
+    cairo_status_t status =
+        image ? cairo_surface_write_to_png_stream(surface, picture_add_bytes, drawn) : CAIRO_STATUS_SUCCESS;
     cairo_surface_finish(surface);
     if (status == CAIRO_STATUS_SUCCESS) status = cairo_surface_status(surface);
     cairo_surface_destroy(surface);
-    if (status != CAIRO_STATUS_SUCCESS)
-        tool_fail(command, NULL, "cannot write the picture %s: %s", path, cairo_status_to_string(status));
-    return status == CAIRO_STATUS_SUCCESS;
+    return picture_write(command, status, drawn, path);
 }
 
 static bool save_both(const command *command, const char *folder, const char *name, painter draw,
                       const void *what, int width, int height) {
     char file[TOOL_PATH_BYTES], svg[TOOL_PATH_BYTES], png[TOOL_PATH_BYTES];
+    picture_bytes drawn = {0};
     snprintf(file, sizeof file, "%s.svg", name);
     if (!tool_join(command, folder, file, svg)) return false;
     snprintf(file, sizeof file, "%s.png", name);
     if (!tool_join(command, folder, file, png)) return false;
-    return paint(command, cairo_svg_surface_create(svg, width, height), NULL, draw, what, width, height,
-                 svg) &&
-           paint(command, cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height), png, draw, what,
-                 width, height, png);
+    return paint(command, cairo_svg_surface_create_for_stream(picture_add_bytes, &drawn, width, height),
+                 false, &drawn, draw, what, width, height, svg) &&
+           paint(command, cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height), true, &drawn, draw,
+                 what, width, height, png);
 }
 
 static void write_at(cairo_t *cairo, double x, double y, double size, const char *text) {

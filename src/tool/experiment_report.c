@@ -3,31 +3,47 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "tool/files.h"
+#include "quartic/io.h"
 
-static FILE *create(const command *command, const char *folder, const char *name) {
-    char path[TOOL_PATH_BYTES];
-    if (!tool_join(command, folder, name, path)) return NULL;
-    FILE *stream = fopen(path, "w");
-    if (stream == NULL) tool_fail(command, NULL, "cannot write %s: %s", path, strerror(errno));
-    return stream;
+static bool create(const command *command, const char *folder, const char *name, report_file *file) {
+    if (!tool_join(command, folder, name, file->path)) return false;
+    file->stream = open_memstream(&file->text, &file->bytes);
+    if (file->stream == NULL) tool_fail(command, NULL, "cannot write %s: %s", file->path, strerror(errno));
+    return file->stream != NULL;
+}
+
+/* All there is so far replaces the file. */
+static bool save(report_file *file) {
+    if (fflush(file->stream) == 0 && !ferror(file->stream))
+        return quartic_file_save(file->path, file->text, file->bytes) == QUARTIC_OK;
+    fprintf(stderr, "quartic: the host has no memory left for %s\n", file->path);
+    exit(EXIT_FAILED); /* as tool_alloc */
+}
+
+static void forget(report_file *file) {
+    if (file->stream != NULL) fclose(file->stream);
+    free(file->text);
 }
 
 bool experiment_report_open(const command *command, const char *folder, const char *device,
                             experiment_report *out_report) {
-    *out_report = (experiment_report){.csv = create(command, folder, "results.csv")};
-    if (out_report->csv != NULL) out_report->markdown = create(command, folder, "report.md");
-    if (out_report->markdown == NULL) {
-        if (out_report->csv != NULL) fclose(out_report->csv);
-        return false;
+    *out_report = (experiment_report){0};
+    bool fine = create(command, folder, "results.csv", &out_report->csv) &&
+                create(command, folder, "report.md", &out_report->markdown);
+    if (fine) {
+        fprintf(out_report->csv.stream,
+                "task,contestant,kind,form,identifiers,depth,dim,parameters,rate,seed,chosen,chance,"
+                "step,loss,accuracy,run_seconds\n");
+        fprintf(out_report->markdown.stream, "# Results\n\nDevice: %s.\n", device);
+        /* Hours of training begin only where their results can be written. */
+        fine = save(&out_report->csv) && save(&out_report->markdown);
+        if (!fine) tool_fail_library(command, NULL);
     }
-    fprintf(out_report->csv,
-            "task,contestant,kind,form,identifiers,depth,dim,parameters,rate,seed,chosen,chance,"
-            "step,loss,accuracy,run_seconds\n");
-    fprintf(out_report->markdown, "# Results\n\nDevice: %s.\n", device);
-    return true;
+    if (!fine) forget(&out_report->csv), forget(&out_report->markdown);
+    return fine;
 }
 
 static void add_points(FILE *stream, const contest *contest) {
@@ -79,28 +95,28 @@ void experiment_print_verdict(FILE *stream, const contest *contest) {
 }
 
 void experiment_report_add(experiment_report *report, const contest *contest, const char *map_name) {
+    FILE *markdown = report->markdown.stream;
     const contest_settings *settings = &contest->settings;
-    add_points(report->csv, contest);
+    add_points(report->csv.stream, contest);
     fprintf(
-        report->markdown,
+        markdown,
         "\n## %s\n\n%s? %u training graphs, %u test graphs, batch %u, %u steps (quadratic: see the table). "
         "The more frequent label has %.1f%% of the training labels and %.1f%% of the test's.\n\n",
         contest->task->name, contest->task->question, contest->train.graphs, contest->test.graphs,
         settings->batch, settings->steps, 100 * experiment_majority(&contest->train),
         100 * experiment_majority(&contest->test));
-    experiment_print_table(report->markdown, contest);
-    fputc('\n', report->markdown);
-    experiment_print_verdict(report->markdown, contest);
-    fprintf(report->markdown, "\n![accuracy against steps](%s.svg)\n", contest->task->name);
-    if (map_name != NULL) fprintf(report->markdown, "\n![a learnt edge attention](%s.svg)\n", map_name);
-    fflush(report->csv);
-    fflush(report->markdown);
+    experiment_print_table(markdown, contest);
+    fputc('\n', markdown);
+    experiment_print_verdict(markdown, contest);
+    fprintf(markdown, "\n![accuracy against steps](%s.svg)\n", contest->task->name);
+    if (map_name != NULL) fprintf(markdown, "\n![a learnt edge attention](%s.svg)\n", map_name);
+    if (!save(&report->csv) || !save(&report->markdown))
+        tool_warn(contest->command, "%s; it is tried again at the end", tool_sentence());
 }
 
 bool experiment_report_close(const command *command, experiment_report *report) {
-    const bool broken = ferror(report->csv) || ferror(report->markdown);
-    const bool closed = fclose(report->csv) == 0;
-    if (fclose(report->markdown) == 0 && closed && !broken) return true;
-    tool_fail(command, NULL, "results.csv or report.md could not be written whole: %s", strerror(errno));
-    return false;
+    const bool fine = save(&report->csv) && save(&report->markdown);
+    if (!fine) tool_fail_library(command, NULL);
+    forget(&report->csv), forget(&report->markdown);
+    return fine;
 }

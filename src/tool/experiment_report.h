@@ -5,9 +5,18 @@
 #include <stdio.h>
 
 #include "tool/experiment_contest.h"
+#include "tool/files.h"
+
+/* A file as it grows in memory: each state of it replaces the one before as a whole. */
+typedef struct report_file {
+    char path[TOOL_PATH_BYTES];
+    FILE *stream; /* into text */
+    char *text;
+    size_t bytes;
+} report_file;
 
 typedef struct experiment_report {
-    FILE *csv, *markdown;
+    report_file csv, markdown;
 } experiment_report;
 
 /* Creates FOLDER/results.csv and FOLDER/report.md. On failure prints why and returns false. */

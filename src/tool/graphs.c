@@ -41,7 +41,7 @@ static uint32_t add_bytes(uint32_t mark, const void *data, size_t count) {
     return mark;
 }
 
-uint32_t tool_graphs_mark(quartic_dataset *graphs) {
+quartic_status tool_graphs_mark(quartic_dataset *graphs, uint32_t *out_mark) {
     const quartic_dataset_info *info = quartic_dataset_get_info(graphs);
     const size_t n = info->length, pairs = n * n;
     const size_t targets = info->readout == QUARTIC_READOUT_GRAPH  ? 1
@@ -50,8 +50,8 @@ uint32_t tool_graphs_mark(quartic_dataset *graphs) {
     uint32_t mark = 2166136261u;
     quartic_model_batch one;
     for (uint32_t graph = 0; graph < info->graphs; ++graph) {
-        if (quartic_dataset_gather(graphs, &graph, 1, &one) != QUARTIC_OK)
-            continue; /* no memory: the next step says so */
+        const quartic_status status = quartic_dataset_gather(graphs, &graph, 1, &one);
+        if (status != QUARTIC_OK) return status;
         mark = add_bytes(mark, one.tokens, 4 * n);
         mark = add_bytes(mark, one.node_features, 4 * n * info->dim_node_features);
         mark = add_bytes(mark, one.edge_types, 4 * pairs);
@@ -59,7 +59,8 @@ uint32_t tool_graphs_mark(quartic_dataset *graphs) {
         mark = add_bytes(mark, one.mask, n);
         mark = add_bytes(mark, one.targets, 4 * targets);
     }
-    return mark;
+    *out_mark = mark;
+    return QUARTIC_OK;
 }
 
 const char *tool_graphs_text(const quartic_dataset *graphs, char text[TOOL_GRAPHS_TEXT]) {

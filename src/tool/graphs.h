@@ -19,8 +19,8 @@ quartic_dataset *tool_open_graphs(const command *command, const char *path);
 bool tool_graphs_config(const command *command, const quartic_dataset *graphs, const char *path,
                         quartic_model_config *out_config);
 
-/* A number that tells two datasets apart (32 bits, FNV-1a of all graphs). */
-uint32_t tool_graphs_mark(quartic_dataset *graphs);
+/* A number that tells two datasets apart (32 bits, FNV-1a of all graphs). Errors: OUT_OF_MEMORY. */
+quartic_status tool_graphs_mark(quartic_dataset *graphs, uint32_t *out_mark);
 
 /* "10 graphs of up to 7 nodes, 63 targets: 3 classes of nodes" */
 enum { TOOL_GRAPHS_TEXT = 160 };

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <cairo.h>
+#include "quartic/io.h"
 
 enum {
     MARGIN = 28,      /* around everything, in pixels */
@@ -182,20 +182,41 @@ static void draw_arcs(cairo_t *cairo, const picture_contents *contents, const la
     }
 }
 
-/* Writes beside the file and renames, so that an old picture stays if it fails. */
-static bool write_png(const command *command, cairo_surface_t *surface, const char *path) {
-    size_t bytes = strlen(path) + sizeof ".tmp";
-    char *aside = tool_alloc(bytes, 1);
-    snprintf(aside, bytes, "%s.tmp", path);
-    cairo_status_t status = cairo_surface_write_to_png(surface, aside);
-    bool fine = status == CAIRO_STATUS_SUCCESS && rename(aside, path) == 0;
-    if (!fine) {
-        tool_fail(command, NULL, "cannot write the picture %s: %s", path,
-                  status == CAIRO_STATUS_SUCCESS ? "renaming failed" : cairo_status_to_string(status));
-        remove(aside);
+cairo_status_t picture_add_bytes(void *closure, const unsigned char *data, unsigned int count) {
+    picture_bytes *to = closure;
+    if (to->capacity - to->count < count) {
+        const size_t capacity = 2 * to->capacity + count;
+        unsigned char *grown = tool_alloc(capacity, 1);
+        if (to->count > 0) memcpy(grown, to->bytes, to->count);
+        free(to->bytes);
+        to->bytes = grown, to->capacity = capacity;
     }
-    free(aside);
+    if (count > 0) memcpy(to->bytes + to->count, data, count);
+    to->count += count;
+    return CAIRO_STATUS_SUCCESS;
+}
+
+static const char cannot_write[] = "cannot write "; /* how sentences of the writer begin */
+
+bool picture_write(const command *command, cairo_status_t status, picture_bytes *drawn, const char *path) {
+    bool fine = false;
+    if (status != CAIRO_STATUS_SUCCESS)
+        tool_fail(command, NULL, "cannot draw the picture %s: %s", path, cairo_status_to_string(status));
+    else if (quartic_file_save(path, drawn->bytes, drawn->count) == QUARTIC_OK)
+        fine = true;
+    else if (strncmp(tool_sentence(), cannot_write, strlen(cannot_write)) == 0)
+        tool_fail(command, NULL, "%sthe picture %s", cannot_write, tool_sentence() + strlen(cannot_write));
+    else
+        tool_fail_library(command, NULL);
+    free(drawn->bytes);
+    *drawn = (picture_bytes){0};
     return fine;
+}
+
+static bool write_png(const command *command, cairo_surface_t *surface, const char *path) {
+    picture_bytes png = {0};
+    const cairo_status_t status = cairo_surface_write_to_png_stream(surface, picture_add_bytes, &png);
+    return picture_write(command, status, &png, path);
 }
 
 bool picture_save(const command *command, const char *path, const picture_contents *contents) {

@@ -3,6 +3,8 @@
 #ifndef QUARTIC_TOOL_PICTURE_H
 #define QUARTIC_TOOL_PICTURE_H
 
+#include <cairo.h>
+
 #include "tool/tool.h"
 
 typedef struct picture_contents {
@@ -13,7 +15,19 @@ typedef struct picture_contents {
     bool causal; /* edges to later bytes have no influence and are left blank */
 } picture_contents;
 
-/* Draws and writes the file (aside, then renamed). On failure prints why and returns false. */
+/* Draws and writes the file as a whole. On failure prints why and returns false. */
 bool picture_save(const command *command, const char *path, const picture_contents *contents);
+
+/* What cairo has drawn, in memory: pictures go through the project's one file writer, too. */
+typedef struct picture_bytes {
+    unsigned char *bytes;
+    size_t count, capacity;
+} picture_bytes;
+
+/* For cairo's streams; closure is the picture_bytes. */
+cairo_status_t picture_add_bytes(void *closure, const unsigned char *data, unsigned int count);
+/* Writes the file, unless the status says that drawing failed, and frees the bytes. On failure prints why and
+ * returns false. */
+bool picture_write(const command *command, cairo_status_t status, picture_bytes *drawn, const char *path);
 
 #endif

@@ -49,6 +49,13 @@ void tool_warn(const command *command, const char *format, ...) {
     va_end(arguments);
 }
 
+void tool_note(const command *command, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    print_sentence(command, "note: ", format, arguments);
+    va_end(arguments);
+}
+
 quartic_device *tool_open_device(const command *command, const char *name) {
     quartic_device *device = NULL;
     if (quartic_device_create(name, &device) == QUARTIC_OK) return device;

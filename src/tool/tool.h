@@ -35,6 +35,8 @@ int tool_fail_library(const command *command, const char *hint);
 /* The same for a wrong command line: points to --help, returns EXIT_USAGE. */
 int tool_fail_usage(const command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void tool_warn(const command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same for what went as asked but should be known. */
+void tool_note(const command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The option --device, common to all commands that run something. */
 #define TOOL_DEVICE_OPTION(settings)                                                                         \

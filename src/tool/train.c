@@ -3,12 +3,16 @@
  * A run's folder always holds a whole checkpoint from before the first step on. The checkpoint carries the
  * target number of steps and a mark of the data (in the trainer's position), so that --resume needs nothing
  * but the folder and the data, and goes on bit for bit. Lines of metrics.csv beyond the checkpoint are
- * dropped when resuming: those steps are made again.
+ * dropped when resuming: those steps are made again. The folder is locked as long as the run lasts. A
+ * checkpoint is replaced only by weights that are finite and, tried on the next batch, give a finite loss and
+ * gradient, so that a run that diverges can go on from before.
  */
 #include "tool/files.h"
 #include "tool/graphs.h"
 #include "tool/models.h"
 #include "tool/progress.h"
+#include "tool/resume.h"
+#include "tool/run_lock.h"
 
 #include <errno.h>
 #include <math.h>
@@ -16,8 +20,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "quartic/io.h"
 #include "quartic/train.h"
 
 enum { STANDARD_STEPS = 1000, STANDARD_BATCH = 8, STANDARD_LENGTH = 64 };
@@ -43,14 +49,17 @@ static const arg_option options[] = {
     {"out", "FOLDER", ARG_TEXT, offsetof(train_settings, out), 0, 0,
      "where checkpoint.safetensors and metrics.csv go; made if missing"},
     {"resume", NULL, ARG_FLAG, offsetof(train_settings, resume), 0, 0,
-     "go on from the folder's checkpoint, with its settings unless given anew"},
+     "go on from the folder's checkpoint, with its settings unless given anew; --config and --init must then "
+     "be those that the run began with"},
     {"init", "FILE", ARG_TEXT, offsetof(train_settings, init), 0, 0,
      "start from these weights (safetensors) instead of random ones"},
     TOOL_DEVICE_OPTION(train_settings),
     {"steps", "N", ARG_UINT32, offsetof(train_settings, steps), 1, UINT32_MAX,
-     "steps in all, those before --resume included (default 1000)"},
+     "steps in all, those before --resume included (default 1000); the cosine of the learning rate ends "
+     "there "
+     "unless --total-steps says where, and stays there when --resume goes on to a later step"},
     {"seconds", "N", ARG_UINT32, offsetof(train_settings, seconds), 1, UINT32_MAX,
-     "stop and save after that time, as Ctrl-C would"},
+     "stop and save after that time, as Ctrl-C would; --resume does not keep it"},
     {"save-every", "N", ARG_UINT32, offsetof(train_settings, save_every), 1, UINT32_MAX,
      "steps between checkpoints"},
     TOOL_SEED_OPTION(train_settings, trainer.seed, "of the first weights, the batches and dropout"),
@@ -73,6 +82,9 @@ typedef struct run_state {
     quartic_dataset *graphs; /* NULL: a text */
     FILE *metrics;
     uint64_t target; /* the last step */
+    run_lock lock;
+    run_note note;              /* of the run as it goes on from here */
+    quartic_trainer_config was; /* a resumed run's settings before */
 } run_state;
 
 static volatile sig_atomic_t stop_asked;
@@ -105,8 +117,10 @@ static bool resumed_settings(run_state *run) {
         return false;
     }
     train_settings settings = defaults;
-    if (quartic_trainer_config_read(run->checkpoint, &settings.trainer) != QUARTIC_OK)
-        return tool_fail_library(call->command, NULL), false;
+    if (!resume_read(call->command, run->checkpoint, &run->was, &run->note)) return false;
+    settings.trainer = run->was;
+    settings.device = run->note.device;
+    if (run->note.save_every != 0) settings.save_every = run->note.save_every;
     const char **operands = tool_alloc((size_t)call->argument_count + 1, sizeof *operands);
     char sentence[ARGS_SENTENCE_BYTES];
     uint32_t count;
@@ -114,7 +128,32 @@ static bool resumed_settings(run_state *run) {
     args_parse(call->command, call->argument_count, call->arguments, &settings, operands, &count, sentence);
     free(operands);
     run->settings = settings;
+    if (settings.device != NULL && run->note.device != NULL && strcmp(settings.device, run->note.device) != 0)
+        tool_note(call->command,
+                  "the device is \"%s\"; it was \"%s\", whose numbers may differ within rounding",
+                  settings.device, run->note.device);
+    if (run->note.save_every != 0 && settings.save_every != run->note.save_every)
+        tool_note(call->command, "a checkpoint is saved every %u steps; it was every %u", settings.save_every,
+                  run->note.save_every);
     return true;
+}
+
+/* Whether an option of whole numbers stands on the command line: what it sets does not depend on the default.
+ */
+static bool is_given(const invocation *call, size_t offset) {
+    uint32_t got[2];
+    for (uint32_t k = 0; k < 2; ++k) {
+        train_settings settings = defaults;
+        const char **operands = tool_alloc((size_t)call->argument_count + 1, sizeof *operands);
+        char sentence[ARGS_SENTENCE_BYTES];
+        uint32_t count;
+        memcpy((char *)&settings + offset, &k, sizeof k);
+        args_parse(call->command, call->argument_count, call->arguments, &settings, operands, &count,
+                   sentence);
+        free(operands);
+        memcpy(&got[k], (const char *)&settings + offset, sizeof got[k]);
+    }
+    return got[0] == got[1];
 }
 
 /* The folder, and whether it fits --resume. */
@@ -124,34 +163,59 @@ static bool prepare_folder(run_state *run) {
     if (!tool_join(command, folder, TOOL_CHECKPOINT_NAME, run->checkpoint) ||
         !tool_join(command, folder, TOOL_METRICS_NAME, run->metrics_path))
         return false;
-    if (run->settings.resume) return resumed_settings(run);
-    if (!tool_make_folder(command, folder)) return false;
+    struct stat facts;
+    if (run->settings.resume) /* without a folder there is no checkpoint, and that is the thing to say */
+        return (stat(folder, &facts) != 0 || run_lock_take(command, folder, &run->lock)) &&
+               resumed_settings(run);
+    if (!tool_make_folder(command, folder) || !run_lock_take(command, folder, &run->lock)) return false;
     if (access(run->checkpoint, F_OK) != 0) return true;
     tool_fail(command, "add --resume to go on with it, or choose another folder.",
               "%s holds a checkpoint already, which a new run would replace", folder);
     return false;
 }
 
+/* The configuration that --config means for this data. */
+static bool read_config(const run_state *run, quartic_model_config *out_config) {
+    const command *command = run->call->command;
+    const char *path = run->settings.config;
+    *out_config = (quartic_model_config)QUARTIC_MODEL_CONFIG_INIT;
+    if (run->graphs != NULL) return tool_graphs_config(command, run->graphs, path, out_config);
+    out_config->num_tokens = TOOL_BYTE_TOKENS;
+    out_config->causal = 1;
+    if (quartic_model_config_read_json_file(out_config, path) == QUARTIC_OK) return true;
+    return tool_fail_library(command, "`quartic inspect --keys` lists the keys of a configuration."), false;
+}
+
+/* The model of the checkpoint, which must be that of --config and have begun with --init, if they are given.
+ */
+static bool open_model(run_state *run) {
+    const command *command = run->call->command;
+    const train_settings *settings = &run->settings;
+    quartic_model_config config;
+    if (quartic_model_open(run->device, run->checkpoint, &run->model) != QUARTIC_OK)
+        return tool_fail_library(command, NULL), false;
+    if (settings->config != NULL) {
+        if (!read_config(run, &config)) return false;
+        if (quartic_model_config_compare(&config, settings->config, quartic_model_get_config(run->model),
+                                         "the run's model") != QUARTIC_OK)
+            return tool_fail_library(command,
+                                     "leave out --config to go on, or start a new run in another folder."),
+                   false;
+    }
+    return settings->init == NULL || resume_compare_weights(command, run->model, &run->note, settings->init);
+}
+
 static bool make_model(run_state *run) {
     const command *command = run->call->command;
     const train_settings *settings = &run->settings;
-    if (settings->resume) {
-        if (quartic_model_open(run->device, run->checkpoint, &run->model) == QUARTIC_OK) return true;
-        return tool_fail_library(command, NULL), false;
-    }
-    quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
-    config.num_tokens = TOOL_BYTE_TOKENS;
-    config.causal = 1;
-    if (run->graphs != NULL) {
-        if (!tool_graphs_config(command, run->graphs, settings->config, &config)) return false;
-    } else if (quartic_model_config_read_json_file(&config, settings->config) != QUARTIC_OK) {
-        return tool_fail_library(command, "`quartic inspect --keys` lists the keys of a configuration."),
-               false;
-    }
+    if (settings->resume) return open_model(run);
+    quartic_model_config config;
+    if (!read_config(run, &config)) return false;
     if (quartic_model_create(run->device, &config, &run->model) != QUARTIC_OK ||
         quartic_model_initialise(run->model, settings->trainer.seed) != QUARTIC_OK ||
         (settings->init != NULL && quartic_model_load(run->model, settings->init) != QUARTIC_OK))
         return tool_fail_library(command, NULL), false;
+    if (!resume_mark(command, run->model, &run->note)) return false;
     if (run->graphs == NULL && !config.causal)
         tool_warn(command,
                   "the configuration says causal: false, so the model sees the bytes that it is to predict; "
@@ -159,7 +223,7 @@ static bool make_model(run_state *run) {
     return true;
 }
 
-/* Fills in what was not given. A resumed run keeps its target and moves its schedule only with a new one. */
+/* Fills in what was not given. A resumed run keeps its target and its schedule. */
 static void settle_steps(run_state *run) {
     train_settings *settings = &run->settings;
     quartic_trainer_config *trainer = &settings->trainer;
@@ -174,9 +238,7 @@ static void settle_steps(run_state *run) {
     if (!settings->resume && settings->steps == 0) settings->steps = STANDARD_STEPS;
     if (settings->constant_rate)
         trainer->total_steps = 0;
-    else if (settings->steps != 0 && !settings->resume && trainer->total_steps == 0)
-        trainer->total_steps = settings->steps;
-    else if (settings->steps != 0 && settings->resume && trainer->total_steps != 0)
+    else if (!settings->resume && !is_given(run->call, offsetof(train_settings, trainer.total_steps)))
         trainer->total_steps = settings->steps;
     run->target = settings->steps;
 }
@@ -203,10 +265,16 @@ static bool make_trainer(run_state *run) {
     quartic_status status = quartic_trainer_create(run->model, &run->settings.trainer, &run->trainer);
     if (status != QUARTIC_OK)
         return tool_fail_library(command, status == QUARTIC_INVALID_ARGUMENT ? NULL : smaller), false;
-    uint32_t mark = run->graphs != NULL ? tool_graphs_mark(run->graphs) : tool_text_mark(&run->text);
+    uint32_t mark = 0;
+    if (run->graphs == NULL)
+        mark = tool_text_mark(&run->text);
+    else if (tool_graphs_mark(run->graphs, &mark) != QUARTIC_OK)
+        return tool_fail_library(command, NULL), false;
     if (run->settings.resume) {
         if (quartic_trainer_load(run->trainer, run->checkpoint) != QUARTIC_OK)
-            return tool_fail_library(command, NULL), false;
+            return tool_fail_library(command,
+                                     "leave that option out to go on, or start a new run with --init."),
+                   false;
         uint64_t position = quartic_trainer_get_position(run->trainer);
         if (position >> 32 != mark) {
             tool_fail(command, "to teach a model from other data, start a new run with --init.",
@@ -214,9 +282,24 @@ static bool make_trainer(run_state *run) {
             return false;
         }
         if (run->target == 0) run->target = position & UINT32_MAX;
+        resume_tell(command, &run->was, &run->settings.trainer, quartic_trainer_get_step(run->trainer));
     }
     quartic_trainer_set_position(run->trainer, (uint64_t)mark << 32 | run->target);
+    resume_settle(&run->note, &run->settings.device, run->settings.save_every);
     return true;
+}
+
+/* Steps beyond the schedule's end keep its last rate, which may be 0. */
+static void tell_schedule(const run_state *run) {
+    const quartic_trainer_config *trainer = &run->settings.trainer;
+    const uint64_t done = quartic_trainer_get_step(run->trainer);
+    if (trainer->total_steps == 0 || run->target <= trainer->total_steps || run->target <= done) return;
+    tool_warn(run->call->command,
+              "the schedule ends at step %u, so steps %llu to %llu have the learning rate %g; --total-steps "
+              "moves its end",
+              trainer->total_steps,
+              (unsigned long long)(done > trainer->total_steps ? done : trainer->total_steps) + 1,
+              (unsigned long long)run->target, (double)trainer->final_learning_rate);
 }
 
 /* ---- metrics.csv ------------------------------------------------------------------------------------------
@@ -234,20 +317,34 @@ static void copy_metrics(FILE *from, FILE *to, uint64_t last) {
     }
 }
 
-/* Opens metrics.csv for appending after the given step; through a second file, so that a crash loses none. */
+/* Opens metrics.csv for appending after the given step. Its start is written as a whole, so that a crash
+ * loses none. */
 static bool open_metrics(run_state *run, uint64_t done) {
-    char aside[TOOL_PATH_BYTES + 8];
-    snprintf(aside, sizeof aside, "%s.tmp", run->metrics_path);
-    FILE *old = run->settings.resume ? fopen(run->metrics_path, "r") : NULL;
-    run->metrics = fopen(aside, "w");
-    bool fine = run->metrics != NULL && fputs(METRICS_HEAD, run->metrics) >= 0;
-    if (fine && old != NULL) copy_metrics(old, run->metrics, done);
+    struct stat facts;
+    char *text = NULL;
+    size_t bytes = 0;
+    const bool there = run->settings.resume && stat(run->metrics_path, &facts) == 0 && S_ISREG(facts.st_mode);
+    FILE *old = there ? fopen(run->metrics_path, "r") : NULL, *start = open_memstream(&text, &bytes);
+    bool fine = start != NULL && (!there || old != NULL) && fputs(METRICS_HEAD, start) >= 0;
+    if (fine && old != NULL) {
+        copy_metrics(old, start, done);
+        fine = !ferror(old);
+    }
+    const int reason = errno;
     if (old != NULL) fclose(old);
-    fine = fine && fflush(run->metrics) == 0 && rename(aside, run->metrics_path) == 0;
-    if (fine) return true;
-    tool_fail(run->call->command, NULL, "cannot write %s: %s", run->metrics_path, strerror(errno));
-    if (run->metrics != NULL) remove(aside);
-    return false;
+    if (start != NULL) fine = fclose(start) == 0 && fine;
+    if (!fine) {
+        tool_fail(run->call->command, NULL, "cannot read or write %s: %s", run->metrics_path,
+                  strerror(reason));
+    } else if (quartic_file_save(run->metrics_path, text, bytes) != QUARTIC_OK) {
+        fine = false;
+        tool_fail_library(run->call->command, NULL);
+    } else if ((run->metrics = fopen(run->metrics_path, "a")) == NULL) {
+        fine = false;
+        tool_fail(run->call->command, NULL, "cannot write %s: %s", run->metrics_path, strerror(errno));
+    }
+    free(text);
+    return fine;
 }
 
 static void add_metrics(run_state *run, const quartic_step_report *report, double tokens_per_second) {
@@ -266,14 +363,15 @@ static void add_metrics(run_state *run, const quartic_step_report *report, doubl
 /* ---- the loop ---------------------------------------------------------------------------------------------
  */
 
-static void print_start(const run_state *run) {
-    if (run->settings.json) return;
+static quartic_status print_start(const run_state *run) {
+    if (run->settings.json) return QUARTIC_OK;
     const quartic_trainer_config *trainer = quartic_trainer_get_config(run->trainer);
     quartic_device_info info;
     char parameters[TOOL_NUMBER_BYTES], bytes[TOOL_NUMBER_BYTES];
-    quartic_device_get_info(run->device, &info);
-    quartic_program_memory memory = {0};
-    (void)quartic_trainer_measure(run->model, trainer, &memory);
+    quartic_program_memory memory;
+    quartic_status status = quartic_device_get_info(run->device, &info);
+    if (status == QUARTIC_OK) status = quartic_trainer_measure(run->model, trainer, &memory);
+    if (status != QUARTIC_OK) return status;
     printf("%s parameters on %s, %s beside the weights\n",
            tool_count_text((double)quartic_model_parameter_elements(run->model), parameters), info.name,
            tool_bytes_text((double)(memory.workspace_bytes + memory.own_tensor_bytes), bytes));
@@ -286,19 +384,63 @@ static void print_start(const run_state *run) {
     if (quartic_trainer_get_step(run->trainer) >= run->target) {
         printf("all %llu steps are done already; a larger --steps goes on\n",
                (unsigned long long)run->target);
-        return;
+        return QUARTIC_OK;
     }
     printf("steps %llu to %llu of %u x %u x %u %s\n",
            (unsigned long long)quartic_trainer_get_step(run->trainer) + 1, (unsigned long long)run->target,
            trainer->accumulation, trainer->batch, trainer->length, run->graphs != NULL ? "nodes" : "bytes");
     fflush(stdout);
+    return QUARTIC_OK;
 }
 
-/* Saves; a failure during the run is a warning, since the next save may succeed and the last one stands. */
-static bool save(run_state *run, bool last) {
-    if (quartic_trainer_save(run->trainer, run->checkpoint) == QUARTIC_OK) return true;
-    if (last)
-        tool_fail_library(run->call->command, "the checkpoint before it is still there, whole.");
+static quartic_status make_step(run_state *run, quartic_step_report *out_report) {
+    return run->graphs != NULL
+               ? quartic_trainer_step_dataset(run->trainer, run->graphs, out_report)
+               : quartic_trainer_step_sampled(run->trainer, run->text.tokens, run->text.count, out_report);
+}
+
+/* A checkpoint is good if the step after it is possible. */
+static quartic_status save_if_good(run_state *run) {
+    quartic_step_report report;
+    quartic_trainer_set_trial(run->trainer, 1);
+    quartic_status status = make_step(run, &report);
+    quartic_trainer_set_trial(run->trainer, 0);
+    if (status == QUARTIC_OK)
+        status =
+            resume_write(run->trainer, &run->note, quartic_trainer_get_step(run->trainer) >= run->target);
+    return status == QUARTIC_OK ? quartic_trainer_save(run->trainer, run->checkpoint) : status;
+}
+
+/* Prints why a step or save failed, and from where the run can go on. saved: the step of the checkpoint. */
+static int fail_run(const run_state *run, quartic_status status, bool any_saved, uint64_t saved) {
+    char hint[256];
+    if (!any_saved)
+        snprintf(hint, sizeof hint, "nothing was saved; look at the data, the configuration and --init.");
+    else if (status == QUARTIC_NON_FINITE)
+        snprintf(hint, sizeof hint,
+                 "the checkpoint of step %llu is kept; go on from it with --resume and a smaller "
+                 "--learning-rate.",
+                 (unsigned long long)saved);
+    else
+        snprintf(hint, sizeof hint, "go on with --resume once the cause is gone.");
+    return tool_fail_library(run->call->command, hint);
+}
+
+/* Saves. A failure to write during the run is a warning, since the next save may succeed and the last one
+ * stands; out of a run that has diverged nothing is saved. False: not saved, and *inout_code says whether the
+ * run must end. */
+static bool save(run_state *run, bool last, bool any_saved, uint64_t saved, int *inout_code) {
+    struct stat before, after;
+    const bool there = stat(run->checkpoint, &before) == 0;
+    const quartic_status status = save_if_good(run);
+    if (status == QUARTIC_OK) return true;
+    const bool kept = there && stat(run->checkpoint, &after) == 0 && before.st_dev == after.st_dev &&
+                      before.st_ino == after.st_ino;
+    if (status == QUARTIC_NON_FINITE)
+        *inout_code = fail_run(run, status, any_saved, saved);
+    else if (last)
+        *inout_code = tool_fail_library(run->call->command,
+                                        kept ? "the checkpoint before it is still there, whole." : NULL);
     else
         tool_warn(run->call->command, "%s; training goes on from memory", tool_sentence());
     return false;
@@ -306,34 +448,35 @@ static bool save(run_state *run, bool last) {
 
 /* The steps. The exit code; *out_loss is the mean of the last steps' losses. */
 static int train_steps(run_state *run, progress *progress) {
-    const command *command = run->call->command;
     const quartic_trainer_config *trainer = quartic_trainer_get_config(run->trainer);
     double tokens = (double)trainer->accumulation * trainer->batch * trainer->length;
     int code = EXIT_DONE;
+    bool diverged = false;
     uint64_t saved = quartic_trainer_get_step(run->trainer), step = saved;
     double start = tool_clock(), begin = start;
     double limit = run->settings.seconds == 0 ? 1e30 : (double)run->settings.seconds;
     while (step < run->target && !stop_asked && begin - start < limit) {
         quartic_step_report report;
-        quartic_status status =
-            run->graphs != NULL
-                ? quartic_trainer_step_dataset(run->trainer, run->graphs, &report)
-                : quartic_trainer_step_sampled(run->trainer, run->text.tokens, run->text.count, &report);
+        quartic_status status = make_step(run, &report);
         if (status != QUARTIC_OK) {
             progress_clear(progress);
-            code = tool_fail_library(command, status == QUARTIC_NON_FINITE
-                                                  ? "go on with --resume and a smaller --learning-rate."
-                                                  : "go on with --resume once the cause is gone.");
+            code = fail_run(run, status, true, saved);
+            diverged = status == QUARTIC_NON_FINITE;
             break;
         }
         step = report.step;
         add_metrics(run, &report, tokens / (tool_clock() - begin));
         progress_step(progress, &report, tool_clock() - begin);
-        if (step % run->settings.save_every == 0 && step < run->target && save(run, false)) saved = step;
+        if (step % run->settings.save_every == 0 && step < run->target) {
+            if (save(run, false, true, saved, &code)) saved = step;
+            diverged = code != EXIT_DONE;
+            if (diverged) break;
+        }
         begin = tool_clock();
     }
     progress_clear(progress);
-    if (saved != step && !save(run, true)) code = EXIT_FAILED;
+    /* What a diverged run has in memory is no better than its last checkpoint. */
+    if (saved != step && !diverged) save(run, true, true, saved, &code);
     return code;
 }
 
@@ -364,15 +507,18 @@ static int report_end(const run_state *run, const progress *progress, int code) 
 static int train(run_state *run) {
     uint64_t done = quartic_trainer_get_step(run->trainer);
     catch_signals();
-    if (!run->settings.resume && !save(run, true)) return EXIT_FAILED;
+    int code = EXIT_DONE;
+    if (!run->settings.resume && !save(run, true, false, 0, &code)) return code;
     if (!open_metrics(run, done)) return EXIT_FAILED;
-    print_start(run);
+    tell_schedule(run);
+    if (print_start(run) != QUARTIC_OK)
+        return tool_fail_library(run->call->command, "go on with --resume once the cause is gone.");
     const quartic_trainer_config *trainer = quartic_trainer_get_config(run->trainer);
     progress progress;
     progress_begin(&progress, done, run->target,
                    (double)trainer->accumulation * trainer->batch * trainer->length,
                    (double)run->settings.seconds, run->settings.json != 0);
-    int code = train_steps(run, &progress);
+    code = train_steps(run, &progress);
     return report_end(run, &progress, code);
 }
 
@@ -381,8 +527,14 @@ static int run(const invocation *call) {
     if (settings->out == NULL) return tool_fail_usage(call->command, "--out FOLDER is missing");
     if (settings->config == NULL && !settings->resume)
         return tool_fail_usage(call->command, "--config FILE is missing");
+    if (settings->constant_rate && (is_given(call, offsetof(train_settings, trainer.total_steps)) ||
+                                    is_given(call, offsetof(train_settings, trainer.final_learning_rate))))
+        return tool_fail_usage(call->command,
+                               "--constant-rate contradicts --total-steps and --final-learning-rate, which "
+                               "say where and at which rate the cosine ends");
     run_state *run = tool_alloc(1, sizeof *run);
     run->call = call;
+    run->lock = (run_lock)RUN_LOCK_INIT;
     run->settings = *settings;
     int code = EXIT_FAILED;
     const bool graphs = tool_is_graphs(call->operands[0]);
@@ -398,6 +550,8 @@ static int run(const invocation *call) {
     quartic_device_destroy(run->device);
     quartic_dataset_close(run->graphs);
     tool_free_text(&run->text);
+    resume_forget(&run->note);
+    run_lock_release(&run->lock);
     free(run);
     return code;
 }
@@ -412,7 +566,10 @@ const command command_train = {
         "speed "
         "and remaining time; writes FOLDER/checkpoint.safetensors, each time as a whole, and "
         "FOLDER/metrics.csv. Ctrl-C stops after the current step and saves. --resume goes on "
-        "bit for bit as if there had been no break. Batches are 8 windows of 64 bytes, or 8 graphs, unless "
+        "bit for bit as if there had been no break, with every setting that is not given anew; the folder is "
+        "locked "
+        "as long as a run lasts. A checkpoint is replaced only by numbers from which a step is possible. "
+        "Batches are 8 windows of 64 bytes, or 8 graphs, unless "
         "given.",
     .options = options,
     .option_count = sizeof options / sizeof options[0],

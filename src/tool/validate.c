@@ -32,7 +32,10 @@ static int run(const invocation *call) {
     if (!settings->gradients) {
         device = tool_open_device(call->command, settings->device);
         if (device == NULL) return EXIT_FAILED;
-        quartic_device_get_info(device, &info);
+        if (quartic_device_get_info(device, &info) != QUARTIC_OK) {
+            quartic_device_destroy(device);
+            return tool_fail_library(call->command, NULL);
+        }
     }
     checks_view view = {.failures_only = !settings->verbose, .list = settings->json ? json_array() : NULL};
     quartic_validate_config config = QUARTIC_VALIDATE_CONFIG_INIT;

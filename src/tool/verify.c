@@ -14,7 +14,10 @@ static int run(const invocation *call) {
     quartic_device *device = tool_open_device(call->command, settings->device);
     if (device == NULL) return EXIT_FAILED;
     quartic_device_info info;
-    quartic_device_get_info(device, &info);
+    if (quartic_device_get_info(device, &info) != QUARTIC_OK) {
+        quartic_device_destroy(device);
+        return tool_fail_library(call->command, NULL);
+    }
     checks_view view = {.strict = true, .list = settings->json ? json_array() : NULL};
     quartic_check_totals totals;
     quartic_status status =

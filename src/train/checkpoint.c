@@ -2,7 +2,8 @@
  *
  * Tensors: the weights under their names, and both moments of each as adamw.first_moment.<name> and
  * adamw.second_moment.<name>. Metadata: "config" (model) and "trainer" as JSON; "seed", "step", "position" in
- * decimal. Loading checks everything before anything changes.
+ * decimal; "note", if there is one. Loading checks everything before anything changes, and saving checks that
+ * all numbers are finite before it touches the file.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/call.h"
+#include "io/safetensors.h"
 #include "train/trainer.h"
 
 static const char *const prefixes[] = {"", QUARTIC_TRAINER_PREFIX "first_moment.",
@@ -37,11 +39,11 @@ static quartic_status write_file(const quartic_trainer *trainer, const char *pat
     if (status == QUARTIC_OK)
         status = quartic_fields_write_json(&quartic_trainer_field_table, &trainer->config, &trainer_text);
     if (status == QUARTIC_OK) {
-        const quartic_safetensors_text metadata[] = {{"config", model_text}, {"format", "pt"},
-                                                     {"position", position}, {"seed", seed},
-                                                     {"step", step},         {"trainer", trainer_text}};
-        status = quartic_safetensors_save(path, tensors, PARTS * trainer->model->set.count, metadata,
-                                          sizeof metadata / sizeof metadata[0]);
+        const quartic_safetensors_text metadata[] = {
+            {"config", model_text}, {"format", "pt"},          {"position", position}, {"seed", seed},
+            {"step", step},         {"trainer", trainer_text}, {"note", trainer->note}};
+        const uint32_t count = sizeof metadata / sizeof metadata[0] - (trainer->note == NULL);
+        status = quartic_safetensors_save(path, tensors, PARTS * trainer->model->set.count, metadata, count);
     }
     quartic_free(model_text);
     quartic_free(trainer_text);
@@ -59,6 +61,9 @@ quartic_status quartic_trainer_save(const quartic_trainer *trainer, const char *
     uint32_t described = 0;
     for (; described < PARTS && status == QUARTIC_OK; ++described) {
         status = quartic_model_fetch(trainer->model, part_of(trainer, described), &storages[described]);
+        if (status == QUARTIC_OK)
+            status = quartic_model_check_finite(trainer->model, described == 0 ? "weight" : "moment",
+                                                prefixes[described], storages[described]);
         if (status == QUARTIC_OK)
             status = quartic_model_describe(trainer->model, prefixes[described], storages[described],
                                             tensors + (size_t)described * count);
@@ -148,22 +153,65 @@ static quartic_status compare_models(const quartic_trainer *trainer, const quart
     quartic_model_config saved = QUARTIC_MODEL_CONFIG_INIT;
     QUARTIC_TRY(read_text(file, path, "config", &text));
     QUARTIC_TRY(quartic_model_config_read_json(&saved, text));
-    quartic_model_config_derive(&saved);
-    for (uint32_t k = 0; k < quartic_model_field_table.count; ++k) {
-        const quartic_field *field = &quartic_model_field_table.fields[k];
-        if (memcmp((const char *)&saved + field->offset,
-                   (const char *)&trainer->model->config + field->offset, sizeof(uint32_t)) != 0)
-            return quartic_fail(QUARTIC_INVALID_ARGUMENT,
-                                "the model in \"%s\" has another \"%s\" than the trainer's; create it with "
-                                "quartic_model_open",
-                                path, field->name);
-    }
+    char label[512];
+    snprintf(label, sizeof label, "\"%s\"", quartic_safetensors_path_end(path));
+    return quartic_model_config_compare(&saved, label, &trainer->model->config, "the trainer's model");
+}
+
+static quartic_status copy_text(const char *text, char **out_copy) {
+    *out_copy = NULL;
+    if (text == NULL || text[0] == 0) return QUARTIC_OK;
+    *out_copy = quartic_alloc(strlen(text) + 1, 1);
+    if (*out_copy == NULL) return QUARTIC_OUT_OF_MEMORY;
+    strcpy(*out_copy, text);
     return QUARTIC_OK;
+}
+
+quartic_status quartic_trainer_set_note(quartic_trainer *trainer, const char *note) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(trainer);
+    QUARTIC_NEED(note);
+    char *copy;
+    QUARTIC_TRY(copy_text(note, &copy));
+    quartic_free(trainer->note);
+    trainer->note = copy;
+    return QUARTIC_OK;
+}
+
+const char *quartic_trainer_get_note(const quartic_trainer *trainer) {
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(trainer, "");
+    return trainer->note == NULL ? "" : trainer->note;
+}
+
+/* Writes all parts, or, if a write fails, those that were there before. */
+static quartic_status write_parts(quartic_trainer *trainer, float *const storages[PARTS]) {
+    const size_t bytes = trainer->model->set.elements * sizeof(float);
+    float *before[PARTS] = {NULL};
+    quartic_status status = QUARTIC_OK;
+    for (uint32_t part = 0; part < PARTS && status == QUARTIC_OK; ++part)
+        status = quartic_model_fetch(trainer->model, part_of(trainer, part), &before[part]);
+    uint32_t written = 0;
+    for (; written < PARTS && status == QUARTIC_OK; ++written)
+        status = quartic_tensor_write(part_of(trainer, written), storages[written], bytes);
+    if (status != QUARTIC_OK && written > 0) {
+        char sentence[512];
+        snprintf(sentence, sizeof sentence, "%s", quartic_error_message());
+        quartic_status restored = QUARTIC_OK;
+        for (uint32_t part = 0; part < written && restored == QUARTIC_OK; ++part)
+            restored = quartic_tensor_write(part_of(trainer, part), before[part], bytes);
+        status = quartic_fail(
+            status, "%s%s", sentence,
+            restored == QUARTIC_OK ? "" : "; nor could what was there be restored: load a checkpoint again");
+    }
+    for (uint32_t part = 0; part < PARTS; ++part) quartic_free(before[part]);
+    return status;
 }
 
 static quartic_status load_from(quartic_trainer *trainer, const quartic_safetensors *file, const char *path,
                                 float *const storages[PARTS]) {
     uint64_t step, position;
+    char *note;
     QUARTIC_TRY(compare_settings(trainer, file, path));
     QUARTIC_TRY(compare_models(trainer, file, path));
     QUARTIC_TRY(read_number(file, path, "step", &step));
@@ -171,11 +219,16 @@ static quartic_status load_from(quartic_trainer *trainer, const quartic_safetens
     for (uint32_t part = 0; part < PARTS; ++part)
         QUARTIC_TRY(quartic_model_stage(trainer->model, file, path, prefixes[part], storages[part]));
     QUARTIC_TRY(quartic_model_refuse_extra(trainer->model, file, path));
-    for (uint32_t part = 0; part < PARTS; ++part)
-        QUARTIC_TRY(quartic_tensor_write(part_of(trainer, part), storages[part],
-                                         trainer->model->set.elements * sizeof(float)));
+    QUARTIC_TRY(copy_text(quartic_safetensors_metadata(file, "note"), &note));
+    const quartic_status status = write_parts(trainer, storages);
+    if (status != QUARTIC_OK) {
+        quartic_free(note);
+        return status;
+    }
     trainer->step = step;
     trainer->position = position;
+    quartic_free(trainer->note);
+    trainer->note = note;
     return QUARTIC_OK;
 }
 

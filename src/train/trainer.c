@@ -15,13 +15,16 @@ static quartic_model_task micro_task(const quartic_trainer_config *config) {
                                 .loss = true,
                                 .gradients = true,
                                 .norm = true,
+                                .weighted = config->accumulation > 1,
                                 .dropout = true};
 }
 
 /* Parameters, gradients and moments (P), hyper (8), squared_norm: AdamW over each run of neighbouring weights
- * that are trained (the others stay as they are, without decay, as in PyTorch), then gradients = 0. */
-static quartic_status build_apply(const quartic_model *model, const quartic_trainer_config *config,
-                                  const bool *trained, quartic_graph **out_graph) {
+ * that are trained (the others stay as they are, without decay, as in PyTorch), then gradients = 0. Output
+ * "squared_weights": the sum of squares of all weights after that, which is not finite if one of them is not.
+ */
+static quartic_status build_apply(const quartic_model *model, const bool *trained,
+                                  quartic_graph **out_graph) {
     quartic_graph *graph;
     const quartic_parameter_set *set = &model->set;
     const quartic_shape flat = QUARTIC_SHAPE((uint32_t)set->elements);
@@ -40,9 +43,10 @@ static quartic_status build_apply(const quartic_model *model, const quartic_trai
             k + 1 < set->count ? (uint32_t)set->specs[k + 1].offset : (uint32_t)set->elements;
         quartic_value run[4];
         for (uint32_t v = 0; v < 4; ++v) run[v] = quartic_slice(graph, all[v], 0, start, end - start);
-        quartic_adamw(graph, run[0], run[1], run[2], run[3], hyper, norm, 1.0f / (float)config->accumulation);
+        quartic_adamw(graph, run[0], run[1], run[2], run[3], hyper, norm, 1.0f);
     }
     quartic_fill(graph, all[1], 0.0f);
+    quartic_graph_output(graph, "squared_weights", quartic_sum_squares(graph, all[0]));
     quartic_status status = quartic_graph_status(graph);
     if (status == QUARTIC_OK)
         *out_graph = graph;
@@ -59,7 +63,7 @@ static quartic_status build_both(const quartic_model *model, const quartic_train
     if (trained == NULL) return QUARTIC_OUT_OF_MEMORY;
     quartic_status status = quartic_model_build(model, &task, trained, out_micro);
     if (status == QUARTIC_OK) {
-        status = build_apply(model, config, trained, out_apply);
+        status = build_apply(model, trained, out_apply);
         if (status != QUARTIC_OK) quartic_graph_destroy(*out_micro);
     }
     quartic_free(trained);
@@ -183,6 +187,7 @@ void quartic_trainer_destroy(quartic_trainer *trainer) {
     quartic_free(trainer->tokens);
     quartic_free(trainer->targets);
     quartic_free(trainer->mask);
+    quartic_free(trainer->note);
     quartic_free(trainer);
 }
 
@@ -210,15 +215,41 @@ void quartic_trainer_set_position(quartic_trainer *trainer, uint64_t position) {
     trainer->position = position;
 }
 
+void quartic_trainer_set_trial(quartic_trainer *trainer, uint32_t trial) {
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(trainer, );
+    trainer->trial = trial != 0;
+}
+
 /* ---- the step ---- */
 
-/* One micro-batch of the step to come; its loss. */
+/* Targets of a batch that are not ignored. */
+static uint64_t count_targets(const quartic_model *model, const quartic_model_batch *in) {
+    const uint64_t rows = quartic_model_logit_rows(model, in->batch, in->length);
+    uint64_t count = 0;
+    for (uint64_t r = 0; r < rows; ++r) count += in->targets[r] >= 0;
+    return count;
+}
+
+/* What a micro-batch counts in the step: its part of all targets, and of all sequences. */
+static quartic_status write_shares(quartic_trainer *trainer, const quartic_model_batch *part,
+                                   uint64_t all_targets) {
+    const uint64_t own = count_targets(trainer->model, part);
+    const float target_share = all_targets == 0 ? 0.0f : (float)((double)own / (double)all_targets),
+                batch_share = 1.0f / (float)trainer->config.accumulation;
+    QUARTIC_TRY(quartic_model_write_input(trainer->micro, "target_share", &target_share, 1));
+    if (trainer->model->config.diversity_loss == 0.0f) return QUARTIC_OK;
+    return quartic_model_write_input(trainer->micro, "batch_share", &batch_share, 1);
+}
+
+/* One micro-batch of the step to come; its part of the step's loss. */
 static quartic_status run_micro(quartic_trainer *trainer, uint32_t micro, const quartic_model_batch *in,
-                                float *out_loss) {
+                                uint64_t all_targets, float *out_loss) {
     const quartic_trainer_config *config = &trainer->config;
     const quartic_model_batch part =
         quartic_model_batch_part(trainer->model, in, micro * config->batch, config->batch);
     QUARTIC_TRY(quartic_model_write_batch(trainer->model, trainer->micro, &part, trainer->mask, true));
+    if (config->accumulation > 1) QUARTIC_TRY(write_shares(trainer, &part, all_targets));
     if (trainer->model->config.dropout > 0.0f) {
         uint64_t index = 2 * (trainer->step * config->accumulation + micro);
         uint32_t words[2];
@@ -246,31 +277,58 @@ static quartic_status run_apply(quartic_trainer *trainer, float learning_rate) {
     return quartic_program_run(trainer->apply);
 }
 
-/* What a step that will not be applied has left in the gradients. */
+/* NON_FINITE if the update left a weight that is no finite number. */
+static quartic_status check_weights(const quartic_trainer *trainer) {
+    quartic_tensor *sum = quartic_program_tensor(trainer->apply, "squared_weights");
+    float squared, *storage;
+    if (sum == NULL) return quartic_fail(QUARTIC_INTERNAL, "the update has no output \"squared_weights\"");
+    QUARTIC_TRY(quartic_tensor_read(sum, &squared, sizeof squared));
+    if (isfinite(squared)) return QUARTIC_OK; /* else the weights may only be too large for their squares */
+    QUARTIC_TRY(quartic_model_fetch(trainer->model, trainer->model->weights, &storage));
+    const quartic_status status = quartic_model_check_finite(trainer->model, "weight", "", storage);
+    quartic_free(storage);
+    if (status != QUARTIC_NON_FINITE) return status;
+    char sentence[512];
+    snprintf(sentence, sizeof sentence, "%s", quartic_error_message());
+    return quartic_fail(QUARTIC_NON_FINITE,
+                        "after the update of step %llu %s; these weights cannot be trained on: load a "
+                        "checkpoint from before",
+                        (unsigned long long)trainer->step + 1, sentence);
+}
+
+/* Removes what a step that was not applied has left in the gradients. */
 static quartic_status clear_gradients(quartic_trainer *trainer) {
     const size_t elements = trainer->model->set.elements;
     float *zeros = quartic_alloc(elements, sizeof zeros[0]);
     if (zeros == NULL) return QUARTIC_OUT_OF_MEMORY;
     quartic_status status = quartic_tensor_write(trainer->gradients, zeros, elements * sizeof zeros[0]);
     quartic_free(zeros);
+    if (status == QUARTIC_OK) trainer->gradients_used = false;
     return status;
 }
 
-/* All micro-batches: mean loss and norm of the mean gradient. */
+/* All micro-batches: the loss and the norm of its gradient, as of one batch of all. */
 static quartic_status accumulate(quartic_trainer *trainer, const quartic_model_batch *in,
                                  quartic_step_report *report) {
-    const uint32_t accumulation = trainer->config.accumulation;
+    const uint64_t all_targets = count_targets(trainer->model, in);
     double loss_sum = 0.0;
-    for (uint32_t micro = 0; micro < accumulation; ++micro) {
+    if (trainer->gradients_used) QUARTIC_TRY(clear_gradients(trainer));
+    trainer->gradients_used = true;
+    for (uint32_t micro = 0; micro < trainer->config.accumulation; ++micro) {
         float loss;
-        QUARTIC_TRY(run_micro(trainer, micro, in, &loss));
+        QUARTIC_TRY(run_micro(trainer, micro, in, all_targets, &loss));
         loss_sum += (double)loss;
     }
     float squared;
     QUARTIC_TRY(quartic_tensor_read(trainer->squared_norm, &squared, sizeof squared));
-    report->loss = (float)(loss_sum / accumulation);
-    report->gradient_norm = (float)(sqrt((double)squared) / accumulation);
+    report->loss = (float)loss_sum;
+    report->gradient_norm = (float)sqrt((double)squared);
     return QUARTIC_OK;
+}
+
+/* A NaN has a sign, which says nothing. */
+static double plain(float number) {
+    return isnan(number) ? fabs((double)number) : (double)number;
 }
 
 quartic_status quartic_trainer_step_batch(quartic_trainer *trainer, const quartic_model_batch *in,
@@ -293,23 +351,19 @@ quartic_status quartic_trainer_step_batch(quartic_trainer *trainer, const quarti
     QUARTIC_TRY(quartic_model_check_batch(trainer->model, in, true));
     quartic_step_report report = {.step = trainer->step + 1,
                                   .learning_rate = quartic_learning_rate(config, trainer->step + 1)};
-    quartic_status status = accumulate(trainer, in, &report);
-    if (status == QUARTIC_OK && out_report != NULL) *out_report = report;
-    if (status == QUARTIC_OK && !(isfinite(report.loss) && isfinite(report.gradient_norm)))
-        status = quartic_fail(
+    QUARTIC_TRY(accumulate(trainer, in, &report));
+    if (out_report != NULL) *out_report = report;
+    if (!(isfinite(report.loss) && isfinite(report.gradient_norm)))
+        return quartic_fail(
             QUARTIC_NON_FINITE,
             "at step %llu the loss is %g and the gradient's norm %g; nothing was updated: try a smaller "
             "learning rate (now %g), clipping, or look at this batch",
-            (unsigned long long)report.step, (double)report.loss, (double)report.gradient_norm,
+            (unsigned long long)report.step, plain(report.loss), plain(report.gradient_norm),
             (double)report.learning_rate);
-    if (status != QUARTIC_OK) {
-        /* The step's own error is the one to report. */
-        char sentence[512];
-        snprintf(sentence, sizeof sentence, "%s", quartic_error_message());
-        clear_gradients(trainer);
-        return quartic_fail(status, "%s", sentence);
-    }
+    if (trainer->trial) return QUARTIC_OK;
     QUARTIC_TRY(run_apply(trainer, report.learning_rate));
+    trainer->gradients_used = false; /* the update has set them to zero */
+    QUARTIC_TRY(check_weights(trainer));
     ++trainer->step;
     return QUARTIC_OK;
 }

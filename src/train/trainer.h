@@ -1,7 +1,8 @@
 /* trainer.h (internal): what the files of this room share.
  *
  * Two programs over the same flat tensors (P): micro = forward, loss, backward, gradients added, their sum of
- * squares; apply = AdamW, then gradients = 0. So the gradients are zero between steps.
+ * squares; apply = AdamW, then gradients = 0. So the gradients are zero between steps, unless gradients_used
+ * says that a step was not applied: the next one clears them first.
  */
 #ifndef QUARTIC_TRAIN_TRAINER_H
 #define QUARTIC_TRAIN_TRAINER_H
@@ -18,6 +19,8 @@ struct quartic_trainer {
     int32_t *mask;             /* (b, n), if masked */
     int32_t *tokens, *targets; /* (accumulation, b, n): sampled batches */
     uint64_t step, position;
+    char *note; /* the caller's text; NULL: none */
+    bool trial, gradients_used;
 };
 
 extern const quartic_field_table quartic_trainer_field_table;

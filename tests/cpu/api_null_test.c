@@ -460,6 +460,8 @@ static void files(void **state) {
             quartic_safetensors_read_float32(t.file, t.entry, NULL, LENGTH));
     REFUSED(quartic_safetensors_check_finite, file, quartic_safetensors_check_finite(NULL, t.entry));
     REFUSED(quartic_safetensors_check_finite, tensor, quartic_safetensors_check_finite(t.file, NULL));
+    REFUSED(quartic_file_save, path, quartic_file_save(NULL, "a", 1));
+    REFUSED(quartic_file_save, bytes, quartic_file_save("x", NULL, 1));
     REFUSED(quartic_safetensors_save, path, quartic_safetensors_save(NULL, NULL, 0, NULL, 0));
     REFUSED(quartic_safetensors_save, tensors, quartic_safetensors_save("x", NULL, 1, NULL, 0));
     REFUSED(quartic_safetensors_save, metadata, quartic_safetensors_save("x", t.entry, 1, NULL, 1));
@@ -498,6 +500,11 @@ static void models(void **state) {
     FINE(quartic_model_config_write_json, out_bytes,
          quartic_model_config_write_json(&config, text, sizeof text, NULL));
     REFUSED(quartic_model_config_check, config, quartic_model_config_check(NULL));
+    REFUSED(quartic_model_config_compare, config, quartic_model_config_compare(NULL, "a", &config, "b"));
+    REFUSED(quartic_model_config_compare, name, quartic_model_config_compare(&config, NULL, &config, "b"));
+    REFUSED(quartic_model_config_compare, other, quartic_model_config_compare(&config, "a", NULL, "b"));
+    REFUSED(quartic_model_config_compare, other_name,
+            quartic_model_config_compare(&config, "a", &config, NULL));
     REFUSED(quartic_model_config_weights, config, quartic_model_config_weights(NULL, &elements));
     REFUSED(quartic_model_config_weights, out_elements, quartic_model_config_weights(&config, NULL));
     REFUSED(quartic_model_create, device, quartic_model_create(NULL, &config, &model));
@@ -620,6 +627,10 @@ static void training_and_data(void **state) {
     FINE(quartic_trainer_step_sampled, out_report, quartic_trainer_step_sampled(t.trainer, text, 6, NULL));
     GETTER(quartic_trainer_get_step, trainer, quartic_trainer_get_step(NULL) == 0);
     GETTER(quartic_trainer_get_position, trainer, quartic_trainer_get_position(NULL) == 0);
+    NOTHING(quartic_trainer_set_trial, trainer, quartic_trainer_set_trial(NULL, 1));
+    REFUSED(quartic_trainer_set_note, trainer, quartic_trainer_set_note(NULL, "a"));
+    REFUSED(quartic_trainer_set_note, note, quartic_trainer_set_note(t.trainer, NULL));
+    GETTER(quartic_trainer_get_note, trainer, quartic_trainer_get_note(NULL)[0] == 0);
     NOTHING(quartic_trainer_set_position, trainer, quartic_trainer_set_position(NULL, 1));
     GETTER(quartic_learning_rate, config, quartic_learning_rate(NULL, 1) == 0.0f);
     REFUSED(quartic_batch_sample, data, quartic_batch_sample(NULL, 6, 0, 0, 1, 2, sampled, next));
@@ -665,7 +676,7 @@ static void checks_and_settings(void **state) {
     (void)state;
     quartic_check_totals totals;
     quartic_validate_config one = QUARTIC_VALIDATE_CONFIG_INIT;
-    one.op = "fill", one.case_index = 0;
+    one.op = "pad", one.case_index = 0;
     uint32_t heard = 0;
     const char *const paths[] = {data_path};
     const quartic_feed feed = {"x2", &(float[6]){0}, 24};

@@ -108,7 +108,7 @@ static quartic_status use_batch(const void *at) {
 
 static void fill_validate(void *at) {
     quartic_validate_config *config = at;
-    config->op = "fill", config->case_index = 0;
+    config->op = "pad", config->case_index = 0;
 }
 static quartic_status use_validate(const void *at) {
     quartic_check_totals totals;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -89,6 +90,27 @@ static void any_damage_is_a_miss(void **state) {
     quartic_free(data);
 }
 
+/* A file that cannot be written costs nothing but the cache: no error, no other sentence, nothing left. */
+static void what_cannot_be_written_is_no_error(void **state) {
+    (void)state;
+    char path[QUARTIC_GPU_PATH];
+    quartic_gpu_cache_path(&caps, path);
+    remove(path);
+    assert_int_equal(symlink("/dev/full", path), 0);
+    quartic_fail(QUARTIC_IO, "what was wrong before");
+    quartic_gpu_cache_save(&caps, "pipelines", 9);
+    assert_string_equal(quartic_error_message(), "what was wrong before");
+    struct stat facts;
+    assert_int_equal(lstat(path, &facts), 0);
+    assert_true(S_ISLNK(facts.st_mode));
+    remove(path);
+    quartic_gpu_cache_save(&caps, "pipelines", 9);
+    assert_int_equal(chmod(path, 0600), 0);
+    quartic_gpu_cache_save(&caps, "pipelines!", 10);
+    assert_int_equal(stat(path, &facts), 0);
+    assert_int_equal(facts.st_mode & 07777, 0600);
+}
+
 static void the_path_follows_the_environment(void **state) {
     (void)state;
     char path[QUARTIC_GPU_PATH], home[QUARTIC_GPU_PATH];
@@ -115,6 +137,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_saved_is_loaded),
         cmocka_unit_test(any_damage_is_a_miss),
+        cmocka_unit_test(what_cannot_be_written_is_no_error),
         cmocka_unit_test(the_path_follows_the_environment),
     };
     return cmocka_run_group_tests(tests, begin, end);

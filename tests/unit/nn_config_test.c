@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include <math.h>
+
 #include "base/alloc.h"
 #include "quartic/model.h"
 #include "quartic/train.h"
@@ -225,6 +227,48 @@ static void trainer_settings_have_ranges(void **state) {
     assert_says("2147483647");
 }
 
+/* Every real setting: NaN, infinities and what lies outside its range, by name. */
+static void settings_that_cannot_work_are_refused(void **state) {
+    (void)state;
+    static const struct {
+        const char *name;
+        size_t offset;
+        float values[6];
+    } cases[] = {
+        {"learning_rate", offsetof(quartic_trainer_config, learning_rate), {-1e-9f, 1001.0f}},
+        {"final_learning_rate", offsetof(quartic_trainer_config, final_learning_rate), {-1.0f, 1e30f}},
+        {"beta1", offsetof(quartic_trainer_config, beta1), {-0.1f, 1.0f, 2.0f}},
+        {"beta2", offsetof(quartic_trainer_config, beta2), {-0.1f, 1.0f, 2.0f}},
+        {"eps", offsetof(quartic_trainer_config, eps), {0.0f, -1e-8f, 1e-20f, 1e-40f, 1e-45f, 2.0f}},
+        {"weight_decay", offsetof(quartic_trainer_config, weight_decay), {-0.01f, 1e4f}},
+        {"clip", offsetof(quartic_trainer_config, clip), {-1.0f, 1e10f}},
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof cases[0]; ++c)
+        for (uint32_t k = 0; k < 9; ++k) {
+            static const float never[] = {NAN, INFINITY, -INFINITY};
+            const float value = k < 3 ? never[k] : cases[c].values[k - 3];
+            if (k > 3 && value == 0.0f) continue; /* no further value */
+            quartic_trainer_config config = QUARTIC_TRAINER_CONFIG_INIT, whole;
+            config.batch = 2, config.length = 8;
+            memcpy((char *)&config + cases[c].offset, &value, sizeof value);
+            if (quartic_trainer_config_take(&config, &whole) != QUARTIC_INVALID_ARGUMENT)
+                fail_msg("%s %g is taken", cases[c].name, (double)value);
+            assert_says(cases[c].name);
+        }
+    quartic_trainer_config config = QUARTIC_TRAINER_CONFIG_INIT, whole;
+    config.batch = 2, config.length = 8, config.eps = 1e-18f;
+    assert_int_equal(quartic_trainer_config_take(&config, &whole), QUARTIC_OK);
+    config.accumulation = 0;
+    assert_int_equal(quartic_trainer_config_take(&config, &whole), QUARTIC_INVALID_ARGUMENT);
+    assert_says("accumulation");
+    config.accumulation = 1, config.warmup_steps = 11, config.total_steps = 10;
+    assert_int_equal(quartic_trainer_config_take(&config, &whole), QUARTIC_INVALID_ARGUMENT);
+    assert_says("total_steps 10 ends before the warm-up of 11 steps");
+    config.masked = 2, config.warmup_steps = 0;
+    assert_int_equal(quartic_trainer_config_take(&config, &whole), QUARTIC_INVALID_ARGUMENT);
+    assert_says("masked");
+}
+
 static void rate_warms_up_and_falls(void **state) {
     (void)state;
     quartic_trainer_config config = QUARTIC_TRAINER_CONFIG_INIT;
@@ -295,6 +339,7 @@ int main(void) {
         cmocka_unit_test(json_comes_back),
         cmocka_unit_test(files_are_read_or_refused),
         cmocka_unit_test(trainer_settings_have_ranges),
+        cmocka_unit_test(settings_that_cannot_work_are_refused),
         cmocka_unit_test(rate_warms_up_and_falls),
         cmocka_unit_test(batches_are_windows_of_the_data),
         cmocka_unit_test(failed_allocations_leave_nothing),

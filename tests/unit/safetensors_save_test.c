@@ -21,7 +21,7 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
-#include "io/atomic_file.h"
+#include "base/atomic_file.h"
 #include "quartic/io.h"
 
 static char folder[] = "/tmp/quartic-save-XXXXXX";
@@ -197,7 +197,7 @@ static void impossible_paths_are_sentences(void **state) {
     unlink(path);
     assert_int_equal(mkdir(path, 0777), 0);
     assert_int_equal(save(), QUARTIC_IO); /* a folder is in the way */
-    assert_non_null(strstr(quartic_error_message(), "renaming failed: Is a directory"));
+    assert_non_null(strstr(quartic_error_message(), "it is a folder: Is a directory"));
     quartic_safetensors *file;
     assert_int_equal(quartic_safetensors_open(path, &file), QUARTIC_IO);
     assert_non_null(strstr(quartic_error_message(), "it is a folder, not a file"));
