@@ -513,12 +513,6 @@ static void null_arguments_are_refused(void **state) {
     EXPECT_NULL_REFUSED(quartic_norm_linear(graph, x, none, NULL, 1, &linear, out), "NULL");
     EXPECT_NULL_REFUSED(quartic_norm_linear(graph, x, none, &x, 1, &linear, NULL), "NULL");
     EXPECT_NULL_REFUSED(quartic_norm_linear(graph, x, none, &x, 0, &linear, out), "norm_linear");
-    EXPECT_NULL_REFUSED(quartic_taylor_attention(graph, x, x, x, none, NULL), "taylor_attention");
-    EXPECT_NULL_REFUSED(quartic_triangle_attention(graph, x, x, x, none, none, none, NULL),
-                        "triangle_attention");
-    EXPECT_NULL_REFUSED(quartic_relational_scores(graph, x, x, x, x, x, NULL), "relational_scores");
-    EXPECT_NULL_REFUSED(quartic_edge_softmax_attention(graph, x, x, x, none, none, NULL),
-                        "edge_softmax_attention");
     EXPECT_NULL_REFUSED(quartic_pair_mask(graph, none, NULL), "pair_mask");
     EXPECT_NULL_REFUSED(quartic_graph_gradients(graph, x, none, NULL, 1, out), "NULL as wrt");
     EXPECT_NULL_REFUSED(quartic_graph_gradients(graph, x, none, &x, 1, NULL), "NULL as out_gradients");
