@@ -42,21 +42,23 @@ typedef struct quartic_device_info {
     char why_not[256];     /* what it lacks, if not usable */
 } quartic_device_info;
 
-/* Opens a device by name (see above; NULL = "auto"). Errors: UNAVAILABLE with the list of what exists and why
- * there is no Vulkan device; INVALID_ARGUMENT (an empty name, one that several devices have, an unknown word
- * in QUARTIC_DISABLE); UNSUPPORTED with what the device lacks. A sentence about QUARTIC_DEVICE names it. */
+/* Opens a device by name (see above; NULL = "auto"); the caller destroys it. Errors: UNAVAILABLE with the
+ * list of what exists and why there is no Vulkan device; INVALID_ARGUMENT (an empty name, one that several
+ * devices have, an unknown word in QUARTIC_DISABLE); UNSUPPORTED with what the device lacks. A sentence about
+ * QUARTIC_DEVICE names it. */
 QUARTIC_API quartic_status quartic_device_create(const char *name, quartic_device **out_device);
 
 /* Closes the device; everything created on it must be gone. NULL is fine. */
 QUARTIC_API void quartic_device_destroy(quartic_device *device);
 
+/* What the list says of the device. Errors: INVALID_ARGUMENT for NULL. */
 QUARTIC_API quartic_status quartic_device_get_info(const quartic_device *device,
                                                    quartic_device_info *out_info);
 
 /* Lists what exists, best first by the order of "auto". Writes at most capacity entries to out_infos (which
- * may be NULL if capacity is 0) and the full count to *out_count. No Vulkan loader or driver is no error, nor
- * is a broken driver manifest: the CPU devices are always listed. Errors: OUT_OF_MEMORY; INVALID_ARGUMENT (an
- * unknown word in QUARTIC_DISABLE). */
+ * may be NULL if capacity is 0, else INVALID_ARGUMENT) and the full count to *out_count. No Vulkan loader or
+ * driver is no error, nor is a broken driver manifest: the CPU devices are always listed. Errors:
+ * OUT_OF_MEMORY; INVALID_ARGUMENT (an unknown word in QUARTIC_DISABLE). */
 QUARTIC_API quartic_status quartic_device_list(quartic_device_info *out_infos, uint32_t capacity,
                                                uint32_t *out_count);
 

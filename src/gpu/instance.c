@@ -5,6 +5,7 @@
 #include "gpu/internal.h"
 
 #include "base/alloc.h"
+#include "base/log.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -23,11 +24,12 @@ static VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlag
                                                  VkDebugUtilsMessageTypeFlagsEXT types,
                                                  const VkDebugUtilsMessengerCallbackDataEXT *data,
                                                  void *user) {
-    (void)severity;
     (void)types;
     (void)user;
     atomic_fetch_add(&validation_messages, 1);
-    fprintf(stderr, "validation: %s\n", data->pMessage);
+    quartic_tell(severity & VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT ? QUARTIC_LOG_ERROR
+                                                                          : QUARTIC_LOG_WARNING,
+                 "validation: %s", data->pMessage);
     return VK_FALSE;
 }
 

@@ -17,6 +17,7 @@
  */
 #include <math.h>
 
+#include "base/call.h"
 #include "ops/routing.h"
 #include "ops/tape.h"
 #include "shaders/coordinate_descent.args.h"
@@ -374,10 +375,17 @@ const quartic_op quartic_op_coordinate_descent_grad = {
     .reduction = longest_walk,
 };
 
+static const quartic_coordinate_descent_options standard_coordinate_descent =
+    QUARTIC_COORDINATE_DESCENT_OPTIONS_INIT;
+static const quartic_options_type coordinate_descent_type =
+    QUARTIC_BUILDER_OPTIONS_TYPE(quartic_coordinate_descent_options, QUARTIC_COORDINATE_DESCENT_OPTIONS_INIT,
+                                 &standard_coordinate_descent, eps_decay);
+
 quartic_value quartic_coordinate_descent(quartic_graph *graph, quartic_value scores, quartic_value mask,
                                          const quartic_coordinate_descent_options *options) {
+    QUARTIC_CALL();
     const quartic_value inputs[] = {scores, mask};
-    if (!quartic_graph_expect_pointer(graph, "coordinate_descent", "options", options))
-        return (quartic_value){0};
-    return quartic_graph_append_one(graph, &quartic_op_coordinate_descent, options, inputs, 2);
+    descent own;
+    if (!quartic_graph_options(graph, &coordinate_descent_type, options, &own)) return (quartic_value){0};
+    return quartic_graph_append_one(graph, &quartic_op_coordinate_descent, &own, inputs, 2);
 }

@@ -7,6 +7,7 @@
  * Vulkan they read zeros and add nothing. Where the indices of a graph ascend, as those of top_k do, the GPU
  * finds the rows that belong to an element by bisection; else it looks at all indices.
  */
+#include "base/call.h"
 #include "ops/routing.h"
 #include "ops/tape.h"
 #include "shaders/gather_rows.args.h"
@@ -308,11 +309,13 @@ const quartic_op quartic_op_scatter_add_rows = {
 };
 
 quartic_value quartic_gather_rows(quartic_graph *graph, quartic_value x, quartic_value indices) {
+    QUARTIC_CALL();
     const quartic_value inputs[] = {x, indices};
     return quartic_graph_append_one(graph, &quartic_op_gather_rows, NULL, inputs, 2);
 }
 
 quartic_value quartic_scatter_add_rows(quartic_graph *graph, quartic_value base, quartic_value rows,
                                        quartic_value indices) {
+    QUARTIC_CALL();
     return scatter(graph, base, rows, indices, 0);
 }

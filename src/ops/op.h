@@ -105,6 +105,9 @@ struct quartic_tape;
 
 typedef struct quartic_op {
     const char *name;
+    /* The builder that was called, where one op serves several; NULL: the op's name. See quartic_op_builder.
+     */
+    const char *(*builder)(const void *attrs);
     uint32_t attrs_bytes;
     uint32_t strided_inputs;  /* bit k: input k may have any strides */
     uint32_t in_place_inputs; /* bit k: output 0 may take the memory of input k (same size, contiguous) */
@@ -136,6 +139,9 @@ uint32_t quartic_op_count(void);
 const quartic_op *quartic_op_at(uint32_t index);
 const quartic_op *quartic_op_find(const char *name); /* NULL if there is none */
 uint32_t quartic_op_index(const quartic_op *op);
+
+/* The name for sentences: that of the builder without "quartic_". */
+const char *quartic_op_builder(const quartic_op *op, const void *attrs);
 
 /* Shared checks for infer: SHAPE_MISMATCH or INVALID_ARGUMENT with a sentence. */
 quartic_status quartic_op_expect_inputs(const char *op, const quartic_op_call *call, uint32_t least,

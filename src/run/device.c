@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/call.h"
 #include "run/device_name.h"
 #include "run/run.h"
 #include "run/run_vulkan.h"
@@ -111,10 +112,7 @@ static quartic_status list_infos(quartic_device_info **out_infos, uint32_t *out_
 
 /* The last sentence, to be part of another: without the function's name before it, if there is one. */
 static void keep_sentence(char why[WHY_BYTES]) {
-    const char *sentence = quartic_error_message(), *colon = strstr(sentence, ": ");
-    const size_t name = strspn(sentence, "abcdefghijklmnopqrstuvwxyz0123456789_");
-    if (strncmp(sentence, "quartic_", 8) == 0 && colon == sentence + name) sentence = colon + 2;
-    snprintf(why, WHY_BYTES, "%s", sentence);
+    snprintf(why, WHY_BYTES, "%s", quartic_error_sentence());
 }
 
 static quartic_status open_named(const char *name, quartic_device **out_device) {
@@ -142,6 +140,8 @@ static quartic_status open_named(const char *name, quartic_device **out_device) 
 }
 
 quartic_status quartic_device_create(const char *name, quartic_device **out_device) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(out_device);
     *out_device = NULL;
     const char *wanted = NULL;
     if (name == NULL || strcasecmp(name, "auto") == 0) wanted = getenv("QUARTIC_DEVICE");
@@ -160,11 +160,20 @@ void quartic_device_destroy(quartic_device *device) {
 }
 
 quartic_status quartic_device_get_info(const quartic_device *device, quartic_device_info *out_info) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(device);
+    QUARTIC_NEED(out_info);
     *out_info = device->info;
     return QUARTIC_OK;
 }
 
 quartic_status quartic_device_list(quartic_device_info *out_infos, uint32_t capacity, uint32_t *out_count) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(out_count);
+    if (out_infos == NULL && capacity != 0)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                            "out_infos is NULL, but its capacity is %u; NULL goes with a capacity of 0",
+                            capacity);
     quartic_device_info *infos;
     *out_count = 0;
     QUARTIC_TRY(quartic_gpu_check_switches());
@@ -176,6 +185,7 @@ quartic_status quartic_device_list(quartic_device_info *out_infos, uint32_t capa
 }
 
 quartic_status quartic_device_check_vulkan(void) {
+    QUARTIC_CALL();
     quartic_device_info *infos;
     uint32_t count;
     QUARTIC_TRY(quartic_gpu_check_switches());

@@ -76,6 +76,9 @@ extern const quartic_backend quartic_backend_cpu, quartic_backend_vulkan;
 quartic_status quartic_device_wrap_gpu(quartic_gpu_device *gpu, const quartic_device_info *info,
                                        quartic_device **out_device);
 
+/* The name that this thread's last call of quartic_program_tensor did not find; "" if it found its own. */
+const char *quartic_program_missed_name(void);
+
 /* Element size of a dtype on a device. */
 static inline uint32_t quartic_device_element_bytes(const quartic_device *device, quartic_dtype dtype) {
     return dtype == QUARTIC_FLOAT32 ? device->real_bytes : 4;
