@@ -510,7 +510,7 @@ static inline void files_are_checked(void **state) {
     quartic_model_config config = graph_config(&graph_kinds[0]);
     config.num_edge_types = 2;
     expect_refusal(quartic_dataset_check(dataset, &config), QUARTIC_INVALID_ARGUMENT,
-                   "num_edge_types of the model's configuration is 2, but");
+                   ": 2 at (0, 2, 1) is beyond num_edge_types = 2 of the model's");
     config.num_edge_types = 0;
     expect_refusal(quartic_dataset_check(dataset, &config), QUARTIC_INVALID_ARGUMENT, "has such data");
     config = graph_config(&graph_kinds[0]);

@@ -194,7 +194,7 @@ typedef struct quartic_model_config {
 /* Reads a JSON object's keys over the values already in *inout_config (so start from the INIT macro); null
  * leaves a value as it is. Errors, with *inout_config untouched: FORMAT for text that is no JSON object,
  * INVALID_ARGUMENT for an unknown key (the nearest known one is named), a wrong type or a number out of
- * range. */
+ * range, or a value that a caller's smaller struct has no member for. */
 QUARTIC_API quartic_status quartic_model_config_read_json(quartic_model_config *inout_config,
                                                           const char *text);
 /* The same from a file. Errors also: IO. */
@@ -204,7 +204,7 @@ QUARTIC_API quartic_status quartic_model_config_read_json_file(quartic_model_con
  * buffer (or NULL) gets nothing. Errors: INVALID_ARGUMENT if a buffer was given and is too small. */
 QUARTIC_API quartic_status quartic_model_config_write_json(const quartic_model_config *config, char *out_text,
                                                            size_t capacity, size_t *out_bytes);
-/* OK, or what is wrong with the configuration. */
+/* OK, or what is wrong with the configuration (INVALID_ARGUMENT). */
 QUARTIC_API quartic_status quartic_model_config_check(const quartic_model_config *config);
 /* OK if two configurations mean the same model, defaults and derived values filled in and every entry of
  * lists compared. Errors: INVALID_ARGUMENT, as for the check, or naming the first key that differs with both
@@ -212,7 +212,7 @@ QUARTIC_API quartic_status quartic_model_config_check(const quartic_model_config
 QUARTIC_API quartic_status quartic_model_config_compare(const quartic_model_config *config, const char *name,
                                                         const quartic_model_config *other,
                                                         const char *other_name);
-/* Elements of the flat weight tensor, alignment included. */
+/* Elements of the flat weight tensor, alignment included. Errors: as the check, OUT_OF_MEMORY. */
 QUARTIC_API quartic_status quartic_model_config_weights(const quartic_model_config *config,
                                                         uint64_t *out_elements);
 
@@ -221,7 +221,8 @@ QUARTIC_API quartic_status quartic_model_config_weights(const quartic_model_conf
 typedef struct quartic_model quartic_model;
 
 /* Makes a model. Its own weights start as quartic_model_initialise(model, 0) would set them; weights in the
- * caller's memory are left as they are. Errors: INVALID_ARGUMENT, OUT_OF_MEMORY, OUT_OF_DEVICE_MEMORY. */
+ * caller's memory are left as they are. Errors: INVALID_ARGUMENT (also weights on another device),
+ * SHAPE_MISMATCH (weights of another size), OUT_OF_MEMORY, OUT_OF_DEVICE_MEMORY. */
 QUARTIC_API quartic_status quartic_model_create(quartic_device *device, const quartic_model_config *config,
                                                 quartic_model **out_model);
 /* Makes a model from a safetensors file with a configuration in its metadata (model and trainer files have
@@ -233,10 +234,11 @@ QUARTIC_API void quartic_model_destroy(quartic_model *model);
 
 /* The configuration with derived values filled in (dim_edges). Owned by the model. */
 QUARTIC_API const quartic_model_config *quartic_model_get_config(const quartic_model *model);
+/* The device that it was created on, which is the caller's. */
 QUARTIC_API quartic_device *quartic_model_device(const quartic_model *model);
 
 /* Draws all weights as PyTorch's layers would be initialised, from the library's own counter-based generator:
- * the same seed gives the same bits on every device. */
+ * the same seed gives the same bits on every device. Errors: OUT_OF_MEMORY, DEVICE_LOST. */
 QUARTIC_API quartic_status quartic_model_initialise(quartic_model *model, uint64_t seed);
 
 /* ---- weights ----------------------------------------------------------------------------------------- */
@@ -248,6 +250,7 @@ typedef struct quartic_model_parameter {
     uint64_t offset; /* of its first element in the flat weight tensor; a multiple of 64 */
 } quartic_model_parameter;
 
+/* Number of weight tensors. */
 QUARTIC_API uint32_t quartic_model_parameter_count(const quartic_model *model);
 /* Numbers to be trained, alignment not counted. */
 QUARTIC_API uint64_t quartic_model_parameter_elements(const quartic_model *model);
@@ -258,8 +261,8 @@ QUARTIC_API quartic_status quartic_model_get_parameter(const quartic_model *mode
 QUARTIC_API quartic_status quartic_model_find_parameter(const quartic_model *model, const char *name,
                                                         quartic_model_parameter *out_parameter);
 
-/* Copies one weight tensor from or to host memory; elements must be its size. Writing refuses NaN and
- * infinity with NON_FINITE. */
+/* Copies one weight tensor from or to host memory. Errors: INVALID_ARGUMENT (unknown name), SHAPE_MISMATCH if
+ * elements is not its size; when writing also NON_FINITE for NaN and infinity. */
 QUARTIC_API quartic_status quartic_model_read_parameter(const quartic_model *model, const char *name,
                                                         float *out_numbers, uint64_t elements);
 QUARTIC_API quartic_status quartic_model_write_parameter(quartic_model *model, const char *name,
@@ -375,6 +378,7 @@ QUARTIC_API quartic_value quartic_model_append(const quartic_model *model, quart
 
 /* The same for all models. What the configuration asks for must be there, all else no value. */
 typedef struct quartic_model_inputs {
+    size_t struct_size;          /* as of options: see quartic_matmul_options */
     quartic_value tokens;        /* int32 (b, n) */
     quartic_value node_features; /* (b, n, dim_node_features) */
     quartic_value edge_types;    /* int32 (b, i, j) */
@@ -383,8 +387,8 @@ typedef struct quartic_model_inputs {
 } quartic_model_inputs;
 #define QUARTIC_MODEL_INPUTS_INIT                                                                            \
     {                                                                                                        \
-        {0}, {0}, {0}, {0}, {                                                                                \
-            0                                                                                                \
+        sizeof(quartic_model_inputs), {0, 0}, {0, 0}, {0, 0}, {0, 0}, {                                      \
+            0, 0                                                                                             \
         }                                                                                                    \
     }
 QUARTIC_API quartic_value quartic_model_append_inputs(const quartic_model *model, quartic_graph *graph,

@@ -7,7 +7,8 @@
  *   quartic_verify           recorded cases (safetensors files) of models, modules and training.
  * and quartic_compare_devices finds the first step at which two devices part on the caller's own graph.
  *
- * A check that fails is no error of the call: the status says whether the checks could be made.
+ * A check that fails is no error of the call: the status says whether the checks could be made. callback,
+ * context and out_totals may be NULL. A callback may call the library, but not for the device being checked.
  */
 #ifndef QUARTIC_VERIFY_H
 #define QUARTIC_VERIFY_H
@@ -55,20 +56,26 @@ typedef struct quartic_validate_config {
 #define QUARTIC_VALIDATE_CONFIG_INIT                                                                         \
     { sizeof(quartic_validate_config), 0, QUARTIC_ALL_CASES, 1, 0, 0 }
 
-/* Compares the device with the reference, op by op; config may be NULL. Bounds are each op's own: its
- * tolerance times the float32 epsilon times the root of its longest sum, times the largest expected element.
- * Errors: INVALID_ARGUMENT (no op of that name, with the nearest), OUT_OF_MEMORY, DEVICE_LOST. */
+/* Compares the device with the reference, op by op, and views with their definition; config may be NULL.
+ * Bounds are each op's own: its tolerance times the root of its longest sum, times how far a result moves
+ * when every number that is read or written is moved by one float32 epsilon. That is about epsilon times the
+ * root of the sum of its terms' squares, also where the terms cancel, so no seed gives a false alarm; where
+ * the result is within that share of its own largest element, which is never more, nothing is moved. Errors:
+ * INVALID_ARGUMENT (no op of that name, no such case), OUT_OF_MEMORY, DEVICE_LOST. */
 QUARTIC_API quartic_status quartic_validate(quartic_device *device, const quartic_validate_config *config,
                                             quartic_check_totals *out_totals);
 
-/* Compares each op's gradients with central finite differences along a random direction, in double. */
+/* Compares each op's gradients with central finite differences along a random direction, in double; config
+ * may be NULL. Errors: INVALID_ARGUMENT (no op of that name, no such case, or it has no gradient),
+ * OUT_OF_MEMORY. */
 QUARTIC_API quartic_status quartic_check_gradients(const quartic_validate_config *config,
                                                    quartic_check_totals *out_totals);
 
 /* Replays recorded cases on the device, one check a file; its text has the worst errors. Bounds: outputs,
  * losses and trained parameters 2e-5 * max(1, max |want|); gradients 1e-4 * max |want| + 1e-6. A file that
  * cannot be read is a failed check; one of a model or module that this library lacks is not supported. Files
- * of one module in one folder that record the sum of their weight gradients are recognised and summed. */
+ * of one module in one folder that record the sum of their weight gradients are recognised and summed.
+ * Errors: INVALID_ARGUMENT (no file, or NULL for one), OUT_OF_MEMORY. */
 QUARTIC_API quartic_status quartic_verify(quartic_device *device, const char *const *paths, uint32_t count,
                                           quartic_check_callback callback, void *context,
                                           quartic_check_totals *out_totals);
@@ -82,10 +89,11 @@ typedef struct quartic_feed {
 
 /* Finds where two devices part on a graph. Every step runs by itself on both devices, on operands from
  * `trusted` (so errors do not add up) and in graph order: subject is the op, index the node, label its scope,
- * the bound the op's own. Then the whole graph runs on both, with a check per named output whose bound is the
- * sum of the steps'. If only those fail, the fault lies between the steps: order, memory or barriers. What is
- * not fed is zero. Errors: as quartic_program_create; INVALID_ARGUMENT for a feed of an unknown name or a
- * wrong size. */
+ * the bound the op's own, as in quartic_validate. Then the whole graph runs on both, with a check per named
+ * output: the tolerance is the sum of the steps', int32 must be equal. If only those fail, the fault lies
+ * between the steps: order, memory or barriers. What is not fed is zero. Errors: as quartic_program_create;
+ * INVALID_ARGUMENT for a feed that is NULL, given twice, of a wrong size, or of no input, parameter or state.
+ */
 QUARTIC_API quartic_status quartic_compare_devices(quartic_device *device, quartic_device *trusted,
                                                    const quartic_graph *graph, const quartic_feed *feeds,
                                                    uint32_t feed_count, quartic_check_callback callback,

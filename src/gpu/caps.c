@@ -10,16 +10,56 @@
 #include "quartic/vulkan.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+/* The word at *at, without spaces around it, and its length; moves *at behind it and its comma. */
+static const char *next_word(const char **at, size_t *out_length) {
+    const char *word = *at + strspn(*at, " \t");
+    const char *end = word + strcspn(word, ",");
+    *at = *end == ',' ? end + 1 : end;
+    while (end > word && (end[-1] == ' ' || end[-1] == '\t')) --end;
+    *out_length = (size_t)(end - word);
+    return word;
+}
+
 bool quartic_gpu_disabled(const char *disabled, const char *word) {
-    size_t length = strlen(word);
-    for (const char *at = disabled; at != NULL && *at != 0;) {
-        size_t span = strcspn(at, ",");
-        if (span == length && strncmp(at, word, length) == 0) return true;
-        at += span + (at[span] == ',');
+    while (disabled != NULL && *disabled != 0) {
+        size_t length;
+        const char *listed = next_word(&disabled, &length);
+        if (length == strlen(word) && strncmp(listed, word, length) == 0) return true;
     }
     return false;
+}
+
+quartic_status quartic_gpu_expect_switches(const char *disabled) {
+    static const char *const known[] = {"float16",    "f16",     "coopmat", "shuffle",
+                                        "timestamps", "mapping", "cache"};
+    while (disabled != NULL && *disabled != 0) {
+        size_t length;
+        const char *word = next_word(&disabled, &length);
+        bool found = length == 0;
+        for (size_t k = 0; k < sizeof known / sizeof known[0]; ++k)
+            found |= strlen(known[k]) == length && strncmp(word, known[k], length) == 0;
+        if (!found)
+            return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                                "QUARTIC_DISABLE in the environment holds \"%.*s\"; it takes float16 (or "
+                                "f16), coopmat, shuffle, timestamps, mapping and cache, with commas between",
+                                length < 60 ? (int)length : 60, word);
+    }
+    return QUARTIC_OK;
+}
+
+quartic_status quartic_gpu_check_switches(void) {
+    const char *validation = getenv("QUARTIC_VALIDATION");
+    if (validation != NULL && validation[0] != 0 && strcmp(validation, "0") != 0 &&
+        strcmp(validation, "1") != 0)
+        return quartic_fail(
+            QUARTIC_INVALID_ARGUMENT,
+            "QUARTIC_VALIDATION in the environment is \"%.60s\"; 1 turns the validation layers "
+            "on, 0 leaves them off",
+            validation);
+    return quartic_gpu_expect_switches(getenv("QUARTIC_DISABLE"));
 }
 
 /* What depends on the kind of device alone. */

@@ -35,8 +35,11 @@ quartic_status quartic_gpu_facts_read(const quartic_vk_instance *vk, VkInstance 
 /* disabled may be NULL. */
 quartic_gpu_caps quartic_gpu_caps_from(const quartic_gpu_facts *facts, const char *disabled);
 
-/* True if the comma-separated list holds the word. */
+/* True if the comma-separated list holds the word; spaces around words do not count. */
 bool quartic_gpu_disabled(const char *disabled, const char *word);
+/* INVALID_ARGUMENT if the list holds a word that is no kill switch, naming it and those that there are: a
+ * misspelt one would leave on what was to be off. NULL is fine. */
+quartic_status quartic_gpu_expect_switches(const char *disabled);
 
 /* Orders caps best first and drops repeated UUIDs (an all-zero UUID is nobody's); order[k] is the index of
  * the k-th. Returns how many remain. A usable entry stands before an unusable one of the same UUID. */

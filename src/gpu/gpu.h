@@ -58,8 +58,13 @@ typedef struct quartic_gpu_caps {
 
 /* ---- devices ------------------------------------------------------------------------------------------- */
 
+/* Whether QUARTIC_DISABLE holds only words that mean something, and QUARTIC_VALIDATION 0 or 1 if anything;
+ * INVALID_ARGUMENT, naming the variable and the first other word. */
+quartic_status quartic_gpu_check_switches(void);
+
 /* Lists the physical devices, best first, one entry per UUID, usable or with the reason why not. *out_caps is
- * freed by quartic_free. UNAVAILABLE with a sentence if there is no Vulkan loader or no driver. */
+ * freed by quartic_free. UNAVAILABLE with a sentence, in the loader's words, if there is no Vulkan loader, no
+ * driver or a broken driver manifest. */
 quartic_status quartic_gpu_list(quartic_gpu_caps **out_caps, uint32_t *out_count);
 
 /* Opens the device of that index in the list. Errors: UNAVAILABLE, UNSUPPORTED with what it lacks. */
@@ -120,8 +125,8 @@ uint32_t quartic_gpu_commands_submit_count(const quartic_gpu_commands *commands)
 
 /* ---- for tests ----------------------------------------------------------------------------------------- */
 
-/* Messages of the validation layers (on if QUARTIC_VALIDATION=1) in this process so far. Each is also printed
- * to stderr. */
+/* Messages of the validation layers (on if QUARTIC_VALIDATION=1) in this process so far. Each also goes
+ * where quartic_log_set says. */
 uint64_t quartic_gpu_validation_messages(void);
 /* Makes the n-th creating or allocating Vulkan call from now fail (1 = the next), 0 switches that off. */
 void quartic_gpu_fail_at(uint64_t nth);

@@ -5,6 +5,7 @@
 #include "gpu/internal.h"
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "base/threads.h"
 
 #include <stdatomic.h>
@@ -24,11 +25,12 @@ static VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlag
                                                  VkDebugUtilsMessageTypeFlagsEXT types,
                                                  const VkDebugUtilsMessengerCallbackDataEXT *data,
                                                  void *user) {
-    (void)severity;
     (void)types;
     (void)user;
     atomic_fetch_add(&validation_messages, 1);
-    fprintf(stderr, "validation: %s\n", data->pMessage);
+    quartic_tell(severity & VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT ? QUARTIC_LOG_ERROR
+                                                                          : QUARTIC_LOG_WARNING,
+                 "validation: %s", data->pMessage);
     return VK_FALSE;
 }
 
@@ -77,15 +79,57 @@ static quartic_status expect_no_inheritance(void) {
             "this process was made by fork() from process %lld while that had Vulkan devices open, "
             "which Vulkan drivers do not survive; fork before opening any, or start a program by exec()",
             (long long)maker);
-    atomic_store(&live_instances, 0);
+    if (maker != 0) atomic_store(&live_instances, 0);
     atomic_store(&live_process, process);
     return QUARTIC_OK;
+}
+
+/* ---- why there is no instance ---- */
+
+enum { REASON_BYTES = 480 };
+
+/* Gathers what the loader says, each sentence once. */
+static VKAPI_ATTR VkBool32 VKAPI_CALL on_reason(VkDebugUtilsMessageSeverityFlagBitsEXT severity,
+                                                VkDebugUtilsMessageTypeFlagsEXT types,
+                                                const VkDebugUtilsMessengerCallbackDataEXT *data,
+                                                void *user) {
+    (void)severity;
+    (void)types;
+    char *reason = user;
+    const size_t used = strlen(reason);
+    if (data->pMessage == NULL || strstr(reason, data->pMessage) != NULL) return VK_FALSE;
+    snprintf(reason + used, REASON_BYTES - used, "%s%s", used == 0 ? "" : "; ", data->pMessage);
+    return VK_FALSE;
+}
+
+/* Asks once more for an instance, with nothing in it but a listener: the loader tells it which driver or
+ * manifest is at fault, which the result does not say. A manifest that is no JSON, even of one driver among
+ * several, ends as "out of host memory". */
+static quartic_status explain(PFN_vkGetInstanceProcAddr entry, PFN_vkCreateInstance create, VkResult result) {
+    static const char what[] = "creating the Vulkan instance";
+    char reason[REASON_BYTES] = "";
+    VkDebugUtilsMessengerCreateInfoEXT listener = messenger_info;
+    listener.messageType |= VK_DEBUG_UTILS_MESSAGE_TYPE_GENERAL_BIT_EXT;
+    listener.pfnUserCallback = on_reason;
+    listener.pUserData = reason;
+    const VkInstanceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO, .pNext = &listener};
+    VkInstance handle = NULL;
+    if (create(&info, NULL, &handle) == VK_SUCCESS) {
+        PFN_vkDestroyInstance destroy = (PFN_vkDestroyInstance)entry(handle, "vkDestroyInstance");
+        if (destroy != NULL) destroy(handle, NULL);
+        return quartic_vk_check(result, what);
+    }
+    if (reason[0] == 0) return quartic_vk_check(result, what);
+    return quartic_fail(QUARTIC_UNAVAILABLE,
+                        "%s failed: no Vulkan driver could be initialised (VkResult %d); the loader says: %s",
+                        what, (int)result, reason);
 }
 
 quartic_status quartic_gpu_instance_create(quartic_gpu_instance *out_instance) {
     *out_instance = (quartic_gpu_instance){0};
     QUARTIC_TRY(expect_no_inheritance());
     PFN_vkGetInstanceProcAddr entry;
+    QUARTIC_TRY(quartic_gpu_check_manifests());
     QUARTIC_TRY(quartic_vk_loader(&entry));
     PFN_vkCreateInstance create = (PFN_vkCreateInstance)entry(NULL, "vkCreateInstance");
     if (create == NULL || entry(NULL, "vkEnumerateInstanceVersion") == NULL)
@@ -134,8 +178,11 @@ quartic_status quartic_gpu_instance_create(quartic_gpu_instance *out_instance) {
                                        .enabledExtensionCount = extension_count,
                                        .ppEnabledExtensionNames = extensions};
     VkInstance handle;
-    QUARTIC_TRY(
-        quartic_vk_check(QUARTIC_VK_CREATE(create(&info, NULL, &handle)), "creating the Vulkan instance"));
+    const VkResult created = QUARTIC_VK_CREATE(create(&info, NULL, &handle));
+    if (created == VK_ERROR_OUT_OF_HOST_MEMORY || created == VK_ERROR_INCOMPATIBLE_DRIVER ||
+        created == VK_ERROR_INITIALIZATION_FAILED)
+        return explain(entry, create, created);
+    QUARTIC_TRY(quartic_vk_check(created, "creating the Vulkan instance"));
     out_instance->handle = handle;
     atomic_fetch_add(&live_instances, 1);
     quartic_status status = quartic_vk_load_instance(entry, handle, &out_instance->vk);

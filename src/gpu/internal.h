@@ -6,6 +6,14 @@
 #include "gpu/caps.h"
 #include "gpu/spirv.h"
 
+/* ---- manifest.c ---------------------------------------------------------------------------------------- */
+
+/* UNAVAILABLE, naming the file, if the environment names a driver manifest that would end the process inside
+ * the Vulkan loader. */
+quartic_status quartic_gpu_check_manifests(void);
+/* What is wrong with a manifest's text in that way; NULL: nothing. Pure. */
+const char *quartic_gpu_manifest_fault(const char *text);
+
 /* ---- instance.c ---------------------------------------------------------------------------------------- */
 
 typedef struct quartic_gpu_instance {

@@ -5,16 +5,22 @@
  * of slices are collected first and joined by concats where the slices are disjoint, else padded and
  * added. A value built inside a recompute scope is read through a copy of its node appended here, so that the
  * forward value need not live until its backward use.
+ *
+ * What a rule reads here must be what its node read: an operand that an update in place has overwritten since
+ * is refused, and so is a path that leads through an update (which has no gradient) into a value read through
+ * an older handle.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/call.h"
+#include "base/work.h"
 #include "graph/graph.h"
 #include "ops/view.h"
 
 typedef struct pending_slice {
-    uint32_t source; /* value id that was sliced */
+    uint32_t next; /* of the same source; QUARTIC_NONE: the last */
     quartic_view_attrs attrs;
     quartic_value gradient;
 } pending_slice;
@@ -26,8 +32,13 @@ struct quartic_tape {
     quartic_value *gradient; /* per value id */
     bool *depends;           /* per value id: on a wanted value */
     uint32_t *recomputed;    /* per value id: the value to read instead, 0 if not decided */
-    pending_slice *pending;
+    bool *update_depends;    /* per node that updates in place: on a wanted value */
+    pending_slice *pending;  /* gradients of slices, in lists by their source */
+    uint32_t *first_pending; /* per value id: the latest of its list, QUARTIC_NONE if it has none */
     uint32_t pending_count, pending_capacity;
+    pending_slice *parts; /* those of one value while they are joined */
+    uint32_t parts_capacity;
+    uint32_t node_index;
     quartic_node node; /* the node at hand, a copy since the table grows */
 };
 
@@ -51,6 +62,22 @@ quartic_layout quartic_tape_input_layout(const quartic_tape *tape, uint32_t inpu
     return id == 0 ? (quartic_layout){0} : quartic_graph_get(tape->graph, id)->layout;
 }
 
+/* Makes the graph fail if what `reader` read as value id has been updated in place since. */
+static void expect_unchanged(quartic_tape *tape, uint32_t reader, uint32_t id) {
+    quartic_graph *graph = tape->graph;
+    if (id == 0 || id > tape->value_count || graph->status != QUARTIC_OK) return;
+    const uint32_t update = quartic_graph_last_update(graph, id, reader + 1, graph->node_count);
+    if (update == QUARTIC_NONE) return;
+    quartic_graph_fail(
+        graph, quartic_fail(
+                   QUARTIC_INVALID_ARGUMENT,
+                   "the gradient of %s (step %u) needs \"%s\" as it was, but %s (step %u) has updated it in "
+                   "place since; ask for the gradients before the update, or compute from a quartic_copy",
+                   quartic_op_builder(graph->nodes[reader].op, graph->nodes[reader].attrs), reader,
+                   graph->storages[quartic_graph_get(graph, id)->storage].name,
+                   quartic_op_builder(graph->nodes[update].op, graph->nodes[update].attrs), update));
+}
+
 /* The value to read in the backward pass: a copy where its node is to be computed again, or is a view of
  * such. */
 static uint32_t backward_value(quartic_tape *tape, uint32_t id) {
@@ -64,10 +91,13 @@ static uint32_t backward_value(quartic_tape *tape, uint32_t id) {
     bool moved = node.recompute && node.op->view == NULL;
     quartic_value inputs[QUARTIC_OP_MAX_INPUTS];
     for (uint32_t i = 0; i < node.input_count; ++i) {
-        inputs[i].id = backward_value(tape, node.inputs[i]);
+        inputs[i] = quartic_graph_value_of(tape->graph, backward_value(tape, node.inputs[i]));
         moved = moved || inputs[i].id != node.inputs[i];
+        /* Views read nothing themselves: who reads them is asked. */
+        if (node.op->view == NULL && inputs[i].id == node.inputs[i])
+            expect_unchanged(tape, node_index, node.inputs[i]);
     }
-    if (!moved) return id;
+    if (!moved || tape->graph->status != QUARTIC_OK) return id;
     quartic_value outputs[QUARTIC_OP_MAX_OUTPUTS];
     uint32_t depth = tape->graph->recompute_depth;
     tape->graph->recompute_depth = 0;
@@ -80,11 +110,15 @@ static uint32_t backward_value(quartic_tape *tape, uint32_t id) {
 
 quartic_value quartic_tape_input(quartic_tape *tape, uint32_t input) {
     uint32_t id = input < tape->node.input_count ? tape->node.inputs[input] : 0;
-    return (quartic_value){backward_value(tape, id)};
+    uint32_t read = backward_value(tape, id);
+    expect_unchanged(tape, tape->node_index, read);
+    return quartic_graph_value_of(tape->graph, read);
 }
 
 quartic_value quartic_tape_output(quartic_tape *tape, uint32_t output) {
-    return (quartic_value){backward_value(tape, tape->node.outputs[output])};
+    uint32_t read = backward_value(tape, tape->node.outputs[output]);
+    expect_unchanged(tape, tape->node_index, read);
+    return quartic_graph_value_of(tape->graph, read);
 }
 
 quartic_value quartic_tape_gradient(quartic_tape *tape, uint32_t output) {
@@ -101,7 +135,8 @@ static void add_gradient(quartic_tape *tape, uint32_t id, quartic_value gradient
         quartic_graph_fail(
             graph, quartic_fail(QUARTIC_INTERNAL,
                                 "the gradient rule of %s gives shape %s for an operand of shape %s",
-                                tape->node.op == NULL ? "the start" : tape->node.op->name,
+                                tape->node.op == NULL ? "the start"
+                                                      : quartic_op_builder(tape->node.op, tape->node.attrs),
                                 quartic_shape_text(&got, got_text), quartic_shape_text(&want, want_text)));
         return;
     }
@@ -123,8 +158,10 @@ static quartic_status defer_slice(quartic_tape *tape) {
         tape->pending = grown;
         tape->pending_capacity = wider;
     }
-    pending_slice *slice = &tape->pending[tape->pending_count++];
-    slice->source = tape->node.inputs[0];
+    const uint32_t source = tape->node.inputs[0];
+    pending_slice *slice = &tape->pending[tape->pending_count];
+    slice->next = tape->first_pending[source];
+    tape->first_pending[source] = tape->pending_count++;
     memcpy(&slice->attrs, tape->node.attrs, sizeof slice->attrs);
     slice->gradient = quartic_tape_gradient(tape, 0);
     return QUARTIC_OK;
@@ -167,20 +204,33 @@ static bool join_slices(quartic_tape *tape, uint32_t id, pending_slice *parts, u
     return true;
 }
 
+/* Room for the slices of one value. */
+static bool has_parts(quartic_tape *tape, uint32_t count) {
+    if (count <= tape->parts_capacity) return true;
+    pending_slice *grown = quartic_realloc(tape->parts, tape->parts_capacity, count, sizeof *grown);
+    if (grown == NULL) {
+        quartic_graph_fail(tape->graph, QUARTIC_OUT_OF_MEMORY);
+        return false;
+    }
+    tape->parts = grown;
+    tape->parts_capacity = count;
+    return true;
+}
+
 /* Turns the collected slices of a value into its gradient. */
 static void settle_slices(quartic_tape *tape, uint32_t id) {
-    /* Those of this value move to the end of the list. */
-    uint32_t kept = 0;
-    for (uint32_t p = 0; p < tape->pending_count; ++p) {
-        if (tape->pending[p].source == id) continue;
-        pending_slice slice = tape->pending[p];
-        tape->pending[p] = tape->pending[kept];
-        tape->pending[kept++] = slice;
-    }
-    uint32_t count = tape->pending_count - kept;
-    pending_slice *parts = tape->pending + kept;
-    tape->pending_count = kept;
-    if (count == 0 || join_slices(tape, id, parts, count)) return;
+    uint32_t count = 0;
+    quartic_work(1);
+    if (id == 0) return;
+    for (uint32_t p = tape->first_pending[id]; p != QUARTIC_NONE; p = tape->pending[p].next) ++count;
+    quartic_work(count);
+    if (count == 0 || !has_parts(tape, count)) return;
+    pending_slice *parts = tape->parts;
+    uint32_t k = count; /* the list begins with the latest */
+    for (uint32_t p = tape->first_pending[id]; p != QUARTIC_NONE; p = tape->pending[p].next)
+        parts[--k] = tape->pending[p];
+    tape->first_pending[id] = QUARTIC_NONE;
+    if (join_slices(tape, id, parts, count)) return;
     for (uint32_t p = 0; p < count; ++p) {
         uint32_t axis = parts[p].attrs.axis;
         uint32_t extent = quartic_graph_get(tape->graph, id)->layout.shape.dims[axis];
@@ -191,31 +241,64 @@ static void settle_slices(quartic_tape *tape, uint32_t id) {
 
 /* ---- the walk ---- */
 
+/* Whether node n reads value id, which does not itself depend on a wanted value, after an update in place
+ * that does: then the path to the wanted value leads through the update. */
+static bool reads_hidden_update(const quartic_tape *tape, uint32_t n, uint32_t id) {
+    if (id == 0 || n == 0 || tape->depends[id] || tape->graph->nodes[n].op->view != NULL) return false;
+    for (uint32_t last = n - 1;;) {
+        const uint32_t update = quartic_graph_last_update(tape->graph, id, 0, last);
+        if (update == QUARTIC_NONE) return false;
+        if (tape->update_depends[update]) return true;
+        if (update == 0) return false;
+        last = update - 1;
+    }
+}
+
 static void mark_dependents(quartic_tape *tape, const quartic_value *wrt, uint32_t count) {
     for (uint32_t k = 0; k < count; ++k)
         if (wrt[k].id != 0) tape->depends[wrt[k].id] = true;
     for (uint32_t n = 0; n < tape->node_count; ++n) {
         const quartic_node *node = &tape->graph->nodes[n];
         bool depends = false;
-        for (uint32_t i = 0; i < node->input_count; ++i) depends = depends || tape->depends[node->inputs[i]];
+        for (uint32_t i = 0; i < node->input_count; ++i)
+            depends =
+                depends || tape->depends[node->inputs[i]] || reads_hidden_update(tape, n, node->inputs[i]);
+        if (node->op->mutated_inputs != 0) tape->update_depends[n] = depends;
         for (uint32_t o = 0; depends && o < node->output_count; ++o)
             if (quartic_graph_get(tape->graph, node->outputs[o])->layout.dtype == QUARTIC_FLOAT32)
                 tape->depends[node->outputs[o]] = true;
     }
 }
 
+static quartic_status refuse_hidden_update(const quartic_tape *tape, uint32_t id) {
+    return quartic_fail(
+        QUARTIC_INVALID_ARGUMENT,
+        "%s (step %u) reads \"%s\" after an update in place with values that depend on what the "
+        "gradient is asked for; updates have no gradient, so compute from a quartic_copy of what "
+        "was there before, or from the values themselves",
+        quartic_op_builder(tape->node.op, tape->node.attrs), tape->node_index,
+        tape->graph->storages[quartic_graph_get(tape->graph, id)->storage].name);
+}
+
 static quartic_status visit(quartic_tape *tape, uint32_t node_index) {
     quartic_graph *graph = tape->graph;
     tape->node = graph->nodes[node_index];
+    tape->node_index = node_index;
     const quartic_op *op = tape->node.op;
     bool wanted = false, reached = false;
-    for (uint32_t i = 0; i < tape->node.input_count; ++i) wanted = wanted || quartic_tape_wants(tape, i);
-    if (!wanted) return QUARTIC_OK;
+    uint32_t hidden = 0;
+    for (uint32_t i = 0; i < tape->node.input_count; ++i) {
+        wanted = wanted || quartic_tape_wants(tape, i);
+        if (hidden == 0 && reads_hidden_update(tape, node_index, tape->node.inputs[i]))
+            hidden = tape->node.inputs[i];
+    }
+    if (!wanted && hidden == 0) return QUARTIC_OK;
     for (uint32_t o = 0; o < tape->node.output_count; ++o) {
         settle_slices(tape, tape->node.outputs[o]);
         reached = reached || tape->gradient[tape->node.outputs[o]].id != 0;
     }
     if (!reached || graph->status != QUARTIC_OK) return graph->status;
+    if (hidden != 0) return refuse_hidden_update(tape, hidden);
     if (op == &quartic_op_slice) return defer_slice(tape);
     if (op->grad == NULL)
         return quartic_fail(QUARTIC_UNSUPPORTED, "%s has no gradient, but one is asked for through it",
@@ -245,34 +328,87 @@ static quartic_status walk(quartic_tape *tape, const quartic_value *values, cons
     return graph->status;
 }
 
+/* What one asks gradients of, for and with must be values of the graph, and cotangents of the values' shapes.
+ */
+static quartic_status check_request(const quartic_graph *graph, const quartic_value *values,
+                                    const quartic_value *cotangents, uint32_t value_count,
+                                    const quartic_value *wrt, uint32_t count) {
+    const char *function = "quartic_graph_gradients";
+    if (values == NULL || wrt == NULL)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s got NULL as %s", function,
+                            values == NULL ? "values" : "wrt");
+    if (value_count == 0 || count == 0)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                            "%s got %u values and %u values to differentiate for; give at least one of each",
+                            function, value_count, count);
+    for (uint32_t list = 0; list < 3; ++list) {
+        const quartic_value *given = list == 0 ? values : list == 1 ? wrt : cotangents;
+        for (uint32_t k = 0; given != NULL && k < (list == 1 ? count : value_count); ++k) {
+            if (list == 2 && given[k].id == 0) continue;
+            if (quartic_graph_dtype(graph, given[k]) == QUARTIC_NO_DTYPE)
+                return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s[%u] of %s is %s",
+                                    list == 0   ? "values"
+                                    : list == 1 ? "wrt"
+                                                : "cotangents",
+                                    k, function, given[k].id == 0 ? "no value" : "no value of this graph");
+            if (quartic_graph_dtype(graph, given[k]) != QUARTIC_FLOAT32)
+                return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                                    "%s[%u] of %s is int32; only float32 has gradients",
+                                    list == 0   ? "values"
+                                    : list == 1 ? "wrt"
+                                                : "cotangents",
+                                    k, function);
+            if (list != 2) continue;
+            const quartic_shape want = quartic_graph_shape(graph, values[k]),
+                                got = quartic_graph_shape(graph, given[k]);
+            char want_text[QUARTIC_SHAPE_TEXT], got_text[QUARTIC_SHAPE_TEXT];
+            if (!quartic_shape_equal(&want, &got))
+                return quartic_fail(
+                    QUARTIC_SHAPE_MISMATCH, "cotangents[%u] of %s must have the value's shape %s, not %s", k,
+                    function, quartic_shape_text(&want, want_text), quartic_shape_text(&got, got_text));
+        }
+    }
+    return QUARTIC_OK;
+}
+
+static bool allocate(quartic_tape *tape) {
+    const size_t ids = (size_t)tape->value_count + 1;
+    tape->gradient = quartic_alloc(ids, sizeof(quartic_value));
+    tape->depends = quartic_alloc(ids, sizeof(bool));
+    tape->recomputed = quartic_alloc(ids, sizeof(uint32_t));
+    tape->first_pending = quartic_alloc(ids, sizeof(uint32_t));
+    tape->update_depends = quartic_alloc(tape->node_count, sizeof(bool));
+    if (tape->gradient == NULL || tape->depends == NULL || tape->recomputed == NULL ||
+        tape->first_pending == NULL || tape->update_depends == NULL)
+        return false;
+    for (size_t id = 0; id < ids; ++id) tape->first_pending[id] = QUARTIC_NONE;
+    return true;
+}
+
 quartic_status quartic_graph_gradients_many(quartic_graph *graph, const quartic_value *values,
                                             const quartic_value *cotangents, uint32_t value_count,
                                             const quartic_value *wrt, uint32_t count,
                                             quartic_value *out_gradients) {
-    for (uint32_t k = 0; k < count; ++k) out_gradients[k] = (quartic_value){0};
-    if (graph->status != QUARTIC_OK) return quartic_graph_status(graph);
-    for (uint32_t k = 0; k < value_count + count; ++k) {
-        quartic_value value = k < value_count ? values[k] : wrt[k - value_count];
-        if (value.id == 0 || value.id > graph->value_count)
-            return quartic_graph_fail(
-                graph, quartic_fail(QUARTIC_INVALID_ARGUMENT,
-                                    "gradients were asked for something that is no value of this graph"));
+    QUARTIC_CALL();
+    for (uint32_t k = 0; out_gradients != NULL && k < count; ++k) out_gradients[k] = (quartic_value){0};
+    if (!quartic_graph_expect_pointer(graph, "quartic_graph_gradients", "out_gradients", out_gradients))
+        return graph == NULL ? QUARTIC_INVALID_ARGUMENT : quartic_graph_status(graph);
+    quartic_status status = check_request(graph, values, cotangents, value_count, wrt, count);
+    if (status == QUARTIC_OK) {
+        quartic_tape tape = {
+            .graph = graph, .value_count = graph->value_count, .node_count = graph->node_count};
+        status = allocate(&tape) ? walk(&tape, values, cotangents, value_count, wrt, count, out_gradients)
+                                 : QUARTIC_OUT_OF_MEMORY;
+        quartic_free(tape.gradient);
+        quartic_free(tape.depends);
+        quartic_free(tape.recomputed);
+        quartic_free(tape.first_pending);
+        quartic_free(tape.update_depends);
+        quartic_free(tape.pending);
+        quartic_free(tape.parts);
     }
-    size_t ids = (size_t)graph->value_count + 1;
-    quartic_tape tape = {.graph = graph,
-                         .value_count = graph->value_count,
-                         .node_count = graph->node_count,
-                         .gradient = quartic_alloc(ids, sizeof(quartic_value)),
-                         .depends = quartic_alloc(ids, sizeof(bool)),
-                         .recomputed = quartic_alloc(ids, sizeof(uint32_t))};
-    quartic_status status = QUARTIC_OUT_OF_MEMORY;
-    if (tape.gradient != NULL && tape.depends != NULL && tape.recomputed != NULL)
-        status = walk(&tape, values, cotangents, value_count, wrt, count, out_gradients);
-    quartic_free(tape.gradient);
-    quartic_free(tape.depends);
-    quartic_free(tape.recomputed);
-    quartic_free(tape.pending);
     if (status == QUARTIC_OK) return QUARTIC_OK;
+    for (uint32_t k = 0; k < count; ++k) out_gradients[k] = (quartic_value){0};
     quartic_graph_fail(graph, status);
     return quartic_graph_status(graph);
 }
@@ -280,5 +416,6 @@ quartic_status quartic_graph_gradients_many(quartic_graph *graph, const quartic_
 quartic_status quartic_graph_gradients(quartic_graph *graph, quartic_value value, quartic_value cotangent,
                                        const quartic_value *wrt, uint32_t count,
                                        quartic_value *out_gradients) {
+    QUARTIC_CALL();
     return quartic_graph_gradients_many(graph, &value, &cotangent, 1, wrt, count, out_gradients);
 }

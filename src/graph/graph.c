@@ -5,22 +5,28 @@
  */
 #include "graph/graph.h"
 
+#include <math.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/call.h"
 
 /* ---- growth and errors ---- */
 
 quartic_status quartic_graph_fail(quartic_graph *graph, quartic_status status) {
+    if (graph == NULL) return status;
     if (graph->status == QUARTIC_OK) {
         graph->status = status;
+        /* "function: in scope: what is wrong" */
+        const char *function = quartic_error_function(), *sentence = quartic_error_message();
+        if (function[0] != 0) sentence += strlen(function) + 2;
+        graph->error_function = function;
         const char *scope =
             graph->scope_count == 0 ? "" : graph->scopes[graph->scope_stack[graph->scope_depth]];
-        if (scope[0] == 0)
-            snprintf(graph->error, sizeof graph->error, "%s", quartic_error_message());
-        else
-            snprintf(graph->error, sizeof graph->error, "in %s: %s", scope, quartic_error_message());
+        snprintf(graph->error, sizeof graph->error, "%s%s%s%s%s%s", function, function[0] == 0 ? "" : ": ",
+                 scope[0] == 0 ? "" : "in ", scope, scope[0] == 0 ? "" : ": ", sentence);
     }
     return graph->status;
 }
@@ -54,10 +60,28 @@ static char *copy_text(const char *text) {
     return copy;
 }
 
+static quartic_status no_graph(const char *function) {
+    return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                        "%s got NULL as its graph; give one of quartic_graph_create", function);
+}
+
+/* Numbers of graphs count up; 0 is left to "no value". */
+static uint32_t next_number(void) {
+    static _Atomic uint32_t last;
+    uint32_t number;
+    do number = atomic_fetch_add(&last, 1) + 1;
+    while (number == 0);
+    return number;
+}
+
 quartic_status quartic_graph_create(quartic_graph **out_graph) {
+    QUARTIC_CALL();
+    if (out_graph == NULL)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "quartic_graph_create got NULL as out_graph");
     *out_graph = NULL;
     quartic_graph *graph = quartic_alloc(1, sizeof *graph);
     if (graph == NULL) return QUARTIC_OUT_OF_MEMORY;
+    graph->number = next_number();
     if (!HAS_ROOM(graph, scopes, scope_count, scope_capacity)) {
         quartic_free(graph);
         return QUARTIC_OUT_OF_MEMORY;
@@ -81,6 +105,8 @@ void quartic_graph_destroy(quartic_graph *graph) {
     quartic_free(graph->storages);
     quartic_free(graph->values);
     quartic_free(graph->nodes);
+    quartic_free(graph->updates);
+    quartic_names_destroy(&graph->names);
     quartic_free(graph);
 }
 
@@ -101,12 +127,18 @@ quartic_status quartic_graph_clone(const quartic_graph *graph, quartic_graph **o
     clone->values = copy_array(graph->values, graph->value_count, sizeof *graph->values);
     clone->storages = copy_array(graph->storages, graph->storage_count, sizeof *graph->storages);
     clone->scopes = quartic_alloc(graph->scope_count, sizeof *graph->scopes);
-    bool whole =
-        clone->nodes != NULL && clone->values != NULL && clone->storages != NULL && clone->scopes != NULL;
+    clone->update_capacity = clone->update_count;
+    clone->updates = copy_array(graph->updates, graph->update_count, sizeof *graph->updates);
+    clone->names = (quartic_names){0};
+    bool whole = clone->nodes != NULL && clone->values != NULL && clone->storages != NULL &&
+                 clone->scopes != NULL && clone->updates != NULL;
     for (uint32_t s = 0; clone->storages != NULL && s < graph->storage_count; ++s) {
         const char *name = graph->storages[s].name;
         clone->storages[s].name = name == NULL || !whole ? NULL : copy_text(name);
         whole = whole && (name == NULL || clone->storages[s].name != NULL);
+        if (!whole || name == NULL) continue;
+        whole = quartic_names_reserve(&clone->names);
+        if (whole) quartic_names_add(&clone->names, clone->storages[s].name, s);
     }
     for (uint32_t s = 0; clone->scopes != NULL && s < graph->scope_count; ++s) {
         clone->scopes[s] = whole ? copy_text(graph->scopes[s]) : NULL;
@@ -123,29 +155,83 @@ quartic_status quartic_graph_clone(const quartic_graph *graph, quartic_graph **o
 }
 
 quartic_status quartic_graph_status(const quartic_graph *graph) {
-    return graph->status == QUARTIC_OK ? QUARTIC_OK : quartic_fail(graph->status, "%s", graph->error);
+    QUARTIC_CALL();
+    if (graph == NULL) return no_graph("quartic_graph_status");
+    return graph->status == QUARTIC_OK
+               ? QUARTIC_OK
+               : quartic_fail_again(graph->status, graph->error_function, graph->error);
 }
 
 /* ---- values ---- */
 
 static bool is_value(const quartic_graph *graph, quartic_value value) {
-    return value.id != 0 && value.id <= graph->value_count;
+    return graph != NULL && value.id != 0 && value.id <= graph->value_count && value.graph == graph->number;
+}
+
+static const char *whose(const quartic_graph *graph, quartic_value value) {
+    return value.graph == graph->number ? "no value of this graph" : "a value of another graph";
+}
+
+bool quartic_graph_expect(quartic_graph *graph, const char *builder, const quartic_value *values,
+                          uint32_t count) {
+    if (graph == NULL) {
+        no_graph(builder);
+        return false;
+    }
+    for (uint32_t k = 0; graph->status == QUARTIC_OK && k < count; ++k)
+        if (values[k].id != 0 && !is_value(graph, values[k]))
+            quartic_graph_fail(graph, quartic_fail(QUARTIC_INVALID_ARGUMENT, "operand %u of %s is %s", k,
+                                                   builder, whose(graph, values[k])));
+    return graph->status == QUARTIC_OK;
+}
+
+bool quartic_graph_expect_pointer(quartic_graph *graph, const char *builder, const char *argument,
+                                  const void *pointer) {
+    if (!quartic_graph_expect(graph, builder, NULL, 0)) return false;
+    if (pointer != NULL) return true;
+    quartic_graph_fail(graph, quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s got NULL as %s", builder, argument));
+    return false;
+}
+
+bool quartic_graph_expect_shape(quartic_graph *graph, const char *builder, const quartic_shape *shape) {
+    if (!quartic_graph_expect_pointer(graph, builder, "its shape", shape)) return false;
+    if (shape->rank <= QUARTIC_MAX_RANK) return true;
+    quartic_graph_fail(graph,
+                       quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s got a shape of %u axes; the most is %d",
+                                    builder, shape->rank, QUARTIC_MAX_RANK));
+    return false;
+}
+
+bool quartic_graph_expect_factor(quartic_graph *graph, const char *builder, const char *argument,
+                                 float factor) {
+    if (!quartic_graph_expect(graph, builder, NULL, 0)) return false;
+    if (isfinite(factor) && factor != 0.0f) return true;
+    quartic_graph_fail(graph, quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                                           "%s got options with %s %g; it must be finite and not 0, and is 1 "
+                                           "where nothing is scaled",
+                                           builder, argument, (double)factor));
+    return false;
 }
 
 quartic_shape quartic_graph_shape(const quartic_graph *graph, quartic_value value) {
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(graph, (quartic_shape){0});
     return is_value(graph, value) ? quartic_graph_get(graph, value.id)->layout.shape : (quartic_shape){0};
 }
 
 quartic_dtype quartic_graph_dtype(const quartic_graph *graph, quartic_value value) {
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(graph, QUARTIC_NO_DTYPE);
     return is_value(graph, value) ? quartic_graph_get(graph, value.id)->layout.dtype : QUARTIC_NO_DTYPE;
 }
 
+/* The rank first: nothing may walk over a shape before it is known to have so many axes. */
 static quartic_status check_size(const char *what, const quartic_shape *shape) {
-    uint64_t elements = quartic_shape_elements(shape);
-    char text[QUARTIC_SHAPE_TEXT];
     if (shape->rank > QUARTIC_MAX_RANK)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s has %u axes; the most is %d", what, shape->rank,
                             QUARTIC_MAX_RANK);
+    uint64_t elements = quartic_shape_elements(shape);
+    char text[QUARTIC_SHAPE_TEXT];
     if (elements == 0)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s has shape %s, which holds no element", what,
                             quartic_shape_text(shape, text));
@@ -156,6 +242,24 @@ static quartic_status check_size(const char *what, const quartic_shape *shape) {
             "smaller batch or fewer tokens",
             what, quartic_shape_text(shape, text));
     return QUARTIC_OK;
+}
+
+/* ---- names ---- */
+
+uint32_t quartic_graph_find_named(const quartic_graph *graph, const char *name) {
+    return name == NULL ? QUARTIC_NONE : quartic_names_find(&graph->names, name);
+}
+
+static bool has_room_for_name(quartic_graph *graph) {
+    if (quartic_names_reserve(&graph->names)) return true;
+    quartic_graph_fail(graph, QUARTIC_OUT_OF_MEMORY);
+    return false;
+}
+
+/* Gives a storage its name, which is none yet; there must be room. */
+static void set_name(quartic_graph *graph, uint32_t storage, char *name) {
+    quartic_names_add(&graph->names, name, storage);
+    graph->storages[storage].name = name;
 }
 
 /* A new storage with a contiguous value over it; 0 after an error. */
@@ -171,21 +275,19 @@ static uint32_t new_value(quartic_graph *graph, quartic_storage_kind kind, const
     return graph->value_count;
 }
 
-static quartic_status check_name(const quartic_graph *graph, const char *name) {
+static quartic_status check_name(const quartic_graph *graph, const char *function, const char *name) {
     if (name == NULL || name[0] == 0)
-        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "an input, parameter, state or output needs a name");
-    for (uint32_t s = 0; s < graph->storage_count; ++s)
-        if (graph->storages[s].name != NULL && strcmp(graph->storages[s].name, name) == 0)
-            return quartic_fail(QUARTIC_INVALID_ARGUMENT, "the graph already has a tensor named \"%s\"",
-                                name);
-    return QUARTIC_OK;
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s needs a name, not %s", function,
+                            name == NULL ? "NULL" : "an empty one");
+    if (quartic_graph_find_named(graph, name) == QUARTIC_NONE) return QUARTIC_OK;
+    return quartic_fail(QUARTIC_INVALID_ARGUMENT, "the graph already has a tensor named \"%s\"", name);
 }
 
-static quartic_value named(quartic_graph *graph, const char *name, quartic_storage_kind kind,
-                           quartic_dtype dtype, const quartic_shape *shape) {
+static quartic_value named(quartic_graph *graph, const char *function, const char *name,
+                           quartic_storage_kind kind, quartic_dtype dtype, const quartic_shape *shape) {
     quartic_value none = {0};
-    if (graph->status != QUARTIC_OK) return none;
-    quartic_status status = check_name(graph, name);
+    if (!quartic_graph_expect_pointer(graph, function, "its shape", shape)) return none;
+    quartic_status status = check_name(graph, function, name);
     if (status == QUARTIC_OK) status = check_size(name, shape);
     if (status == QUARTIC_OK && dtype != QUARTIC_FLOAT32 && dtype != QUARTIC_INT32)
         status = quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s must be float32 or int32", name);
@@ -196,33 +298,38 @@ static quartic_value named(quartic_graph *graph, const char *name, quartic_stora
         return none;
     }
     quartic_layout layout = quartic_layout_contiguous(dtype, shape);
-    uint32_t id = new_value(graph, kind, &layout, QUARTIC_NONE);
+    uint32_t id = has_room_for_name(graph) ? new_value(graph, kind, &layout, QUARTIC_NONE) : 0;
     if (id == 0)
         quartic_free(copy);
     else
-        graph->storages[graph->storage_count - 1].name = copy;
-    return (quartic_value){id};
+        set_name(graph, graph->storage_count - 1, copy);
+    return quartic_graph_value_of(graph, id);
 }
 
 quartic_value quartic_graph_input(quartic_graph *graph, const char *name, quartic_dtype dtype,
                                   const quartic_shape *shape) {
-    return named(graph, name, QUARTIC_STORAGE_INPUT, dtype, shape);
+    QUARTIC_CALL();
+    return named(graph, "quartic_graph_input", name, QUARTIC_STORAGE_INPUT, dtype, shape);
 }
 
 quartic_value quartic_graph_parameter(quartic_graph *graph, const char *name, const quartic_shape *shape) {
-    return named(graph, name, QUARTIC_STORAGE_PARAMETER, QUARTIC_FLOAT32, shape);
+    QUARTIC_CALL();
+    return named(graph, "quartic_graph_parameter", name, QUARTIC_STORAGE_PARAMETER, QUARTIC_FLOAT32, shape);
 }
 
 quartic_value quartic_graph_state(quartic_graph *graph, const char *name, quartic_dtype dtype,
                                   const quartic_shape *shape) {
-    return named(graph, name, QUARTIC_STORAGE_STATE, dtype, shape);
+    QUARTIC_CALL();
+    return named(graph, "quartic_graph_state", name, QUARTIC_STORAGE_STATE, dtype, shape);
 }
 
 void quartic_graph_output(quartic_graph *graph, const char *name, quartic_value value) {
-    if (graph->status != QUARTIC_OK) return;
-    quartic_status status = check_name(graph, name);
+    QUARTIC_CALL();
+    if (!quartic_graph_expect(graph, "quartic_graph_output", NULL, 0)) return;
+    quartic_status status = check_name(graph, "quartic_graph_output", name);
     if (status == QUARTIC_OK && !is_value(graph, value))
-        status = quartic_fail(QUARTIC_INVALID_ARGUMENT, "output \"%s\" is no value of this graph", name);
+        status = quartic_fail(QUARTIC_INVALID_ARGUMENT, "output \"%s\" is %s", name,
+                              value.id == 0 ? "no value" : whose(graph, value));
     if (status != QUARTIC_OK) {
         quartic_graph_fail(graph, status);
         return;
@@ -233,7 +340,7 @@ void quartic_graph_output(quartic_graph *graph, const char *name, quartic_value 
                  quartic_layout_is_contiguous(&entry->layout) &&
                  storage->elements == quartic_layout_elements(&entry->layout);
     if (!whole) value = quartic_copy(graph, value);
-    if (graph->status != QUARTIC_OK) return;
+    if (graph->status != QUARTIC_OK || !has_room_for_name(graph)) return;
     char *copy = copy_text(name);
     if (copy == NULL) {
         quartic_graph_fail(graph, QUARTIC_OUT_OF_MEMORY);
@@ -242,14 +349,15 @@ void quartic_graph_output(quartic_graph *graph, const char *name, quartic_value 
     entry = quartic_graph_get(graph, value.id);
     quartic_storage *target = &graph->storages[entry->storage];
     target->kind = QUARTIC_STORAGE_OUTPUT;
-    target->name = copy;
     target->shape = entry->layout.shape;
+    set_name(graph, entry->storage, copy);
 }
 
 /* ---- scopes ---- */
 
 void quartic_graph_push_scope(quartic_graph *graph, const char *name) {
-    if (graph->status != QUARTIC_OK) return;
+    QUARTIC_CALL();
+    if (!quartic_graph_expect_pointer(graph, "quartic_graph_push_scope", "the scope's name", name)) return;
     if (graph->scope_depth + 1 == sizeof graph->scope_stack / sizeof graph->scope_stack[0]) {
         quartic_graph_fail(
             graph, quartic_fail(QUARTIC_INVALID_ARGUMENT, "scope \"%s\" is nested more than 15 deep", name));
@@ -268,18 +376,30 @@ void quartic_graph_push_scope(quartic_graph *graph, const char *name) {
 }
 
 void quartic_graph_pop_scope(quartic_graph *graph) {
-    if (graph->status == QUARTIC_OK && graph->scope_depth > 0) --graph->scope_depth;
+    QUARTIC_CALL();
+    if (!quartic_graph_expect(graph, "quartic_graph_pop_scope", NULL, 0)) return;
+    if (graph->scope_depth > 0) --graph->scope_depth;
 }
 
 void quartic_graph_begin_recompute(quartic_graph *graph) {
-    ++graph->recompute_depth;
+    QUARTIC_CALL();
+    if (quartic_graph_expect(graph, "quartic_graph_begin_recompute", NULL, 0)) ++graph->recompute_depth;
 }
 
 void quartic_graph_end_recompute(quartic_graph *graph) {
+    QUARTIC_CALL();
+    if (!quartic_graph_expect(graph, "quartic_graph_end_recompute", NULL, 0)) return;
     if (graph->recompute_depth > 0) --graph->recompute_depth;
 }
 
 /* ---- appending ops ---- */
+
+bool quartic_graph_options(quartic_graph *graph, const quartic_options_type *type, const void *given,
+                           void *out) {
+    const quartic_status status = quartic_options_read(type, given, out);
+    if (status != QUARTIC_OK) quartic_graph_fail(graph, status);
+    return status == QUARTIC_OK;
+}
 
 quartic_op_call quartic_graph_call(const quartic_graph *graph, const quartic_node *node,
                                    quartic_layout inputs[QUARTIC_OP_MAX_INPUTS],
@@ -292,17 +412,40 @@ quartic_op_call quartic_graph_call(const quartic_graph *graph, const quartic_nod
     return (quartic_op_call){node->attrs, node->input_count, node->output_count, inputs, outputs};
 }
 
-/* Checks the operands and makes those contiguous that must be. */
+static bool overlap(const quartic_graph_value *a, const quartic_graph_value *b) {
+    if (a->storage != b->storage) return false;
+    int64_t a_begin, a_end, b_begin, b_end;
+    quartic_layout_extent(&a->layout, &a_begin, &a_end);
+    quartic_layout_extent(&b->layout, &b_begin, &b_end);
+    return a_begin < b_end && b_begin < a_end;
+}
+
+/* Whether value id lies over an operand that the op updates in place; *out_other is that operand's number. */
+static bool lies_over_updated(const quartic_graph *graph, const quartic_op *op, const quartic_value *inputs,
+                              uint32_t count, uint32_t input, uint32_t *out_other) {
+    if (op->mutated_inputs == 0) return false;
+    for (uint32_t k = 0; k < count; ++k)
+        if (k != input && inputs[k].id != 0 && is_value(graph, inputs[k]) && op->mutated_inputs >> k & 1u &&
+            overlap(quartic_graph_get(graph, inputs[k].id), quartic_graph_get(graph, inputs[input].id))) {
+            *out_other = k;
+            return true;
+        }
+    return false;
+}
+
+/* Checks the operands and makes those contiguous that must be. An update in place reads its other operands as
+ * they were before it: from a copy where they lie over what it writes. */
 static quartic_status collect_inputs(quartic_graph *graph, const quartic_op *op, const quartic_value *inputs,
                                      uint32_t count, quartic_node *node) {
+    const char *name = quartic_op_builder(op, node->attrs);
     if (count > QUARTIC_OP_MAX_INPUTS)
-        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s takes at most %d operands, not %u", op->name,
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s takes at most %d operands, not %u", name,
                             QUARTIC_OP_MAX_INPUTS, count);
     for (uint32_t i = 0; i < count; ++i) {
         quartic_value value = inputs[i];
-        if (value.id > graph->value_count)
-            return quartic_fail(QUARTIC_INVALID_ARGUMENT, "operand %u of %s is no value of this graph", i,
-                                op->name);
+        if (value.id != 0 && !is_value(graph, value))
+            return quartic_fail(QUARTIC_INVALID_ARGUMENT, "operand %u of %s is %s", i, name,
+                                whose(graph, value));
         bool any_strides = op->strided_inputs >> i & 1u, mutated = op->mutated_inputs >> i & 1u;
         if (value.id != 0 && mutated) {
             quartic_storage_kind kind = graph->storages[quartic_graph_get(graph, value.id)->storage].kind;
@@ -310,14 +453,20 @@ static quartic_status collect_inputs(quartic_graph *graph, const quartic_op *op,
                 return quartic_fail(
                     QUARTIC_INVALID_ARGUMENT,
                     "operand %u of %s is updated in place and must be a state, a parameter or a view of one",
-                    i, op->name);
+                    i, name);
         }
-        if (value.id != 0 && !any_strides &&
-            !quartic_layout_is_contiguous(&quartic_graph_get(graph, value.id)->layout)) {
+        uint32_t other;
+        const bool over = value.id != 0 && lies_over_updated(graph, op, inputs, count, i, &other);
+        if (over && mutated)
+            return quartic_fail(
+                QUARTIC_INVALID_ARGUMENT,
+                "operands %u and %u of %s lie over the same memory, and both are updated in place",
+                other < i ? other : i, other < i ? i : other, name);
+        if (over || (value.id != 0 && !any_strides &&
+                     !quartic_layout_is_contiguous(&quartic_graph_get(graph, value.id)->layout))) {
             if (mutated)
                 return quartic_fail(QUARTIC_INVALID_ARGUMENT,
-                                    "operand %u of %s is updated in place and must be contiguous", i,
-                                    op->name);
+                                    "operand %u of %s is updated in place and must be contiguous", i, name);
             value = quartic_copy(graph, value);
             if (graph->status != QUARTIC_OK) return graph->status;
         }
@@ -335,6 +484,45 @@ static uint32_t shared_input(const quartic_op *op, uint32_t output) {
     return QUARTIC_NONE;
 }
 
+/* ---- updates in place ---- */
+
+/* The node to come updates storages in place; the list stays ascending. */
+static quartic_status note_update(quartic_graph *graph, const quartic_node *node) {
+    if (!HAS_ROOM(graph, updates, update_count, update_capacity)) return graph->status;
+    graph->updates[graph->update_count++] = graph->node_count;
+    for (uint32_t i = 0; i < node->input_count; ++i)
+        if (node->inputs[i] != 0 && node->op->mutated_inputs >> i & 1u)
+            graph->storages[quartic_graph_get(graph, node->inputs[i])->storage].updated = true;
+    return QUARTIC_OK;
+}
+
+/* How many of the updates are of nodes before that one. */
+static uint32_t updates_before(const quartic_graph *graph, uint32_t node) {
+    uint32_t low = 0, high = graph->update_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (graph->updates[middle] < node)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+uint32_t quartic_graph_last_update(const quartic_graph *graph, uint32_t id, uint32_t first, uint32_t last) {
+    const quartic_graph_value *value = quartic_graph_get(graph, id);
+    if (!graph->storages[value->storage].updated || first > last) return QUARTIC_NONE;
+    for (uint32_t k = updates_before(graph, last == QUARTIC_NONE ? last : last + 1); k-- > 0;) {
+        if (graph->updates[k] < first) break;
+        const quartic_node *node = &graph->nodes[graph->updates[k]];
+        for (uint32_t i = 0; i < node->input_count; ++i)
+            if (node->inputs[i] != 0 && node->op->mutated_inputs >> i & 1u &&
+                overlap(value, quartic_graph_get(graph, node->inputs[i])))
+                return graph->updates[k];
+    }
+    return QUARTIC_NONE;
+}
+
 static quartic_status append(quartic_graph *graph, const quartic_op *op, const void *attrs,
                              const quartic_value *inputs, uint32_t input_count, quartic_value *outputs,
                              uint32_t output_count) {
@@ -345,8 +533,10 @@ static quartic_status append(quartic_graph *graph, const quartic_op *op, const v
     quartic_layout in[QUARTIC_OP_MAX_INPUTS], out[QUARTIC_OP_MAX_OUTPUTS];
     quartic_op_call call = quartic_graph_call(graph, &node, in, out);
     QUARTIC_TRY(op->infer(&call, out, &node.output_count));
-    for (uint32_t o = 0; o < node.output_count; ++o) QUARTIC_TRY(check_size(op->name, &out[o].shape));
+    for (uint32_t o = 0; o < node.output_count; ++o)
+        QUARTIC_TRY(check_size(quartic_op_builder(op, node.attrs), &out[o].shape));
     if (!HAS_ROOM(graph, nodes, node_count, node_capacity)) return graph->status;
+    if (op->mutated_inputs != 0) QUARTIC_TRY(note_update(graph, &node));
     for (uint32_t o = 0; o < node.output_count; ++o) {
         uint32_t shared = shared_input(op, o);
         if (shared == QUARTIC_NONE) {
@@ -358,7 +548,7 @@ static quartic_status append(quartic_graph *graph, const quartic_op *op, const v
             node.outputs[o] = graph->value_count;
         }
         if (graph->status != QUARTIC_OK) return graph->status;
-        if (o < output_count) outputs[o] = (quartic_value){node.outputs[o]};
+        if (o < output_count) outputs[o] = quartic_graph_value_of(graph, node.outputs[o]);
     }
     graph->nodes[graph->node_count++] = node;
     return QUARTIC_OK;
@@ -368,6 +558,7 @@ quartic_status quartic_graph_append(quartic_graph *graph, const quartic_op *op, 
                                     const quartic_value *inputs, uint32_t input_count, quartic_value *outputs,
                                     uint32_t output_count) {
     for (uint32_t o = 0; o < output_count; ++o) outputs[o] = (quartic_value){0};
+    if (graph == NULL) return no_graph(quartic_op_builder(op, attrs));
     if (graph->status != QUARTIC_OK) return graph->status;
     quartic_status status = append(graph, op, attrs, inputs, input_count, outputs, output_count);
     if (status == QUARTIC_OK) return QUARTIC_OK;

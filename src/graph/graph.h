@@ -6,6 +6,7 @@
 #ifndef QUARTIC_GRAPH_GRAPH_H
 #define QUARTIC_GRAPH_GRAPH_H
 
+#include "base/names.h"
 #include "ops/tape.h"
 #include "quartic/graph.h"
 
@@ -25,6 +26,7 @@ typedef struct quartic_storage {
     uint64_t elements;
     quartic_shape shape; /* as declared, for named storages */
     char *name;          /* NULL for intermediates */
+    bool updated;        /* some node updates it in place */
 } quartic_storage;
 
 typedef struct quartic_node {
@@ -44,8 +46,10 @@ typedef struct quartic_graph_value {
 } quartic_graph_value;
 
 struct quartic_graph {
+    uint32_t number; /* in every value of the graph: another graph has another number */
     quartic_status status;
     char error[512];
+    const char *error_function; /* the public function that failed, "" for none */
     quartic_node *nodes;
     uint32_t node_count, node_capacity;
     quartic_graph_value *values;
@@ -56,13 +60,28 @@ struct quartic_graph {
     uint32_t scope_count, scope_capacity;
     uint32_t scope_stack[16], scope_depth;
     uint32_t recompute_depth;
+    uint32_t *updates; /* the nodes that update storages in place, ascending */
+    uint32_t update_count, update_capacity;
+    quartic_names names; /* of named storages */
 };
 
 static inline const quartic_graph_value *quartic_graph_get(const quartic_graph *graph, uint32_t id) {
     return &graph->values[id - 1];
 }
 
-/* Makes the first error stick; returns the status. */
+/* The value of that id as callers hold it; no value for id 0. */
+static inline quartic_value quartic_graph_value_of(const quartic_graph *graph, uint32_t id) {
+    return (quartic_value){id, id == 0 ? 0 : graph->number};
+}
+
+/* The storage of that name, or QUARTIC_NONE. */
+uint32_t quartic_graph_find_named(const quartic_graph *graph, const char *name);
+
+/* The last node from `first` to `last` that updates in place what value id reads (the same storage, in
+ * overlapping ranges), or QUARTIC_NONE. */
+uint32_t quartic_graph_last_update(const quartic_graph *graph, uint32_t id, uint32_t first, uint32_t last);
+
+/* Makes the first error stick; returns the status. A graph of NULL only hands the status on. */
 QUARTIC_RAISED quartic_graph_fail(quartic_graph *graph, quartic_status status);
 
 /* A deep copy, so that a program outlives the graph it was compiled from. */

@@ -5,15 +5,9 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "graph/place.h"
 
-enum { ALIGNMENT = 256 };
-
-/* The life of one block of workspace: a group of storages that share memory in place, or a step's scratch. */
-typedef struct block {
-    uint64_t bytes, offset;
-    uint32_t first, last;
-    bool placed;
-} block;
+enum { ALIGNMENT = QUARTIC_PLACE_ALIGNMENT };
 
 typedef struct sized {
     uint64_t bytes;
@@ -27,9 +21,8 @@ typedef struct planner {
     bool *needed;           /* per value id */
     uint32_t *first, *last; /* per storage: steps of definition and last use; first QUARTIC_NONE if unused */
     uint32_t *root;         /* per storage: the storage whose block it lives in */
-    block *blocks;          /* storages, then scratch of steps */
+    quartic_block *blocks;  /* groups of storages that share memory in place, then scratch of steps */
     sized *order;           /* blocks by size */
-    uint32_t *placed;       /* blocks by offset */
 } planner;
 
 static uint64_t align_up(uint64_t bytes) {
@@ -127,26 +120,17 @@ static int by_size(const void *a, const void *b) {
     return x->block < y->block ? -1 : 1;
 }
 
-/* Largest first, each at the lowest offset that is free during its life. placed[] is kept sorted by offset.
- */
-static uint64_t place_blocks(block *blocks, const sized *order, uint32_t count, uint32_t *placed) {
-    uint64_t total = 0;
-    for (uint32_t k = 0; k < count; ++k) {
-        block *b = &blocks[order[k].block];
-        uint64_t at = 0;
-        for (uint32_t m = 0; m < k; ++m) {
-            const block *other = &blocks[placed[m]];
-            if (other->last < b->first || other->first > b->last) continue;
-            if (at + b->bytes <= other->offset) break;
-            if (other->offset + other->bytes > at) at = align_up(other->offset + other->bytes);
-        }
-        b->offset = at;
-        if (at + b->bytes > total) total = at + b->bytes;
-        uint32_t slot = k;
-        for (; slot > 0 && blocks[placed[slot - 1]].offset > at; --slot) placed[slot] = placed[slot - 1];
-        placed[slot] = order[k].block;
-    }
-    return align_up(total);
+/* Largest first. */
+static quartic_status place_blocks(planner *p, uint32_t count) {
+    quartic_placer *placer;
+    QUARTIC_TRY(quartic_placer_create(p->plan->step_count, &placer));
+    quartic_status status = QUARTIC_OK;
+    qsort(p->order, count, sizeof p->order[0], by_size);
+    for (uint32_t k = 0; status == QUARTIC_OK && k < count; ++k)
+        status = quartic_placer_add(placer, &p->blocks[p->order[k].block]);
+    p->plan->workspace_bytes = quartic_placer_bytes(placer);
+    quartic_placer_destroy(placer);
+    return status;
 }
 
 static quartic_status find_scratch(planner *p, quartic_scratch_rule scratch, void *context) {
@@ -159,7 +143,7 @@ static quartic_status find_scratch(planner *p, quartic_scratch_rule scratch, voi
     return QUARTIC_OK;
 }
 
-static void assign(planner *p) {
+static quartic_status assign(planner *p) {
     quartic_plan *plan = p->plan;
     uint32_t storages = p->graph->storage_count, count = 0;
     for (uint32_t s = 0; s < storages; ++s) {
@@ -171,21 +155,23 @@ static void assign(planner *p) {
         if (!plan->places[s].in_workspace) continue;
         plan->unshared_bytes += align_up(plan->places[s].bytes);
         if (p->root[s] != s) continue;
-        p->blocks[s] = (block){.bytes = plan->places[s].bytes, .first = p->first[s], .last = p->last[s]};
+        p->blocks[s] =
+            (quartic_block){.bytes = plan->places[s].bytes, .first = p->first[s], .last = p->last[s]};
         p->order[count++] = (sized){p->blocks[s].bytes, s};
     }
     for (uint32_t t = 0; t < plan->step_count; ++t) {
         if (plan->steps[t].scratch_bytes == 0) continue;
-        p->blocks[storages + t] = (block){.bytes = plan->steps[t].scratch_bytes, .first = t, .last = t};
+        p->blocks[storages + t] =
+            (quartic_block){.bytes = plan->steps[t].scratch_bytes, .first = t, .last = t};
         p->order[count++] = (sized){p->blocks[storages + t].bytes, storages + t};
         plan->unshared_bytes += align_up(plan->steps[t].scratch_bytes);
     }
-    qsort(p->order, count, sizeof p->order[0], by_size);
-    plan->workspace_bytes = place_blocks(p->blocks, p->order, count, p->placed);
+    QUARTIC_TRY(place_blocks(p, count));
     for (uint32_t s = 0; s < storages; ++s)
         if (plan->places[s].in_workspace) plan->places[s].offset = p->blocks[p->root[s]].offset;
     for (uint32_t t = 0; t < plan->step_count; ++t)
         plan->steps[t].scratch_offset = p->blocks[storages + t].offset;
+    return QUARTIC_OK;
 }
 
 quartic_status quartic_plan_create(const quartic_graph *graph, uint32_t real_bytes,
@@ -202,19 +188,17 @@ quartic_status quartic_plan_create(const quartic_graph *graph, uint32_t real_byt
                  .first = quartic_alloc(storages, sizeof(uint32_t)),
                  .last = quartic_alloc(storages, sizeof(uint32_t)),
                  .root = quartic_alloc(storages, sizeof(uint32_t)),
-                 .blocks = quartic_alloc(storages + nodes, sizeof(block)),
-                 .order = quartic_alloc(storages + nodes, sizeof(sized)),
-                 .placed = quartic_alloc(storages + nodes, sizeof(uint32_t))};
+                 .blocks = quartic_alloc(storages + nodes, sizeof(quartic_block)),
+                 .order = quartic_alloc(storages + nodes, sizeof(sized))};
     bool *node_needed = quartic_alloc(nodes, sizeof(bool));
     quartic_status status = QUARTIC_OUT_OF_MEMORY;
     if (out_plan->steps != NULL && out_plan->places != NULL && p.needed != NULL && p.first != NULL &&
-        p.last != NULL && p.root != NULL && p.blocks != NULL && p.order != NULL && p.placed != NULL &&
-        node_needed != NULL) {
+        p.last != NULL && p.root != NULL && p.blocks != NULL && p.order != NULL && node_needed != NULL) {
         select_steps(&p, node_needed);
         find_lives(&p);
         share_in_place(&p);
         status = find_scratch(&p, scratch, context);
-        if (status == QUARTIC_OK) assign(&p);
+        if (status == QUARTIC_OK) status = assign(&p);
     }
     quartic_free(p.needed);
     quartic_free(p.first);
@@ -222,7 +206,6 @@ quartic_status quartic_plan_create(const quartic_graph *graph, uint32_t real_byt
     quartic_free(p.root);
     quartic_free(p.blocks);
     quartic_free(p.order);
-    quartic_free(p.placed);
     quartic_free(node_needed);
     if (status != QUARTIC_OK) quartic_plan_destroy(out_plan);
     return status;

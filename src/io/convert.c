@@ -7,8 +7,10 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/call.h"
 #include "base/half.h"
 #include "base/status.h"
+#include "tensor/layout.h"
 
 static uint64_t little_endian(const unsigned char *bytes, size_t count) {
     uint64_t word = 0;
@@ -58,6 +60,21 @@ static int64_t integer_at(const quartic_safetensors_tensor *tensor, uint64_t ind
     }
 }
 
+/* Whether a tensor is one of the file's, or a copy of its entry: nothing else says how much data there is. */
+static quartic_status check_tensor(const quartic_safetensors *file,
+                                   const quartic_safetensors_tensor *tensor) {
+    for (uint32_t t = 0; t < file->tensor_count; ++t) {
+        const quartic_safetensors_tensor *own = &file->tensors[t];
+        if (own->name == tensor->name && own->data == tensor->data && own->dtype == tensor->dtype &&
+            quartic_shape_equal(&own->shape, &tensor->shape))
+            return QUARTIC_OK;
+    }
+    return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                        "the tensor is none of %s; take one from quartic_safetensors_find or "
+                        "quartic_safetensors_at with the same file",
+                        file->label);
+}
+
 static quartic_status expect(const quartic_safetensors *file, const quartic_safetensors_tensor *tensor,
                              bool real, uint64_t count) {
     char quoted[QUARTIC_SAFETENSORS_QUOTE_BYTES];
@@ -77,6 +94,11 @@ static quartic_status expect(const quartic_safetensors *file, const quartic_safe
 quartic_status quartic_safetensors_read_float32(const quartic_safetensors *file,
                                                 const quartic_safetensors_tensor *tensor, float *out_numbers,
                                                 uint64_t count) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(file);
+    QUARTIC_NEED(tensor);
+    if (count != 0) QUARTIC_NEED(out_numbers);
+    QUARTIC_TRY(check_tensor(file, tensor));
     QUARTIC_TRY(expect(file, tensor, true, count));
     for (uint64_t i = 0; i < count; ++i) out_numbers[i] = real_at(tensor, i);
     return QUARTIC_OK;
@@ -85,6 +107,11 @@ quartic_status quartic_safetensors_read_float32(const quartic_safetensors *file,
 quartic_status quartic_safetensors_read_int32(const quartic_safetensors *file,
                                               const quartic_safetensors_tensor *tensor, int32_t *out_numbers,
                                               uint64_t count) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(file);
+    QUARTIC_NEED(tensor);
+    if (count != 0) QUARTIC_NEED(out_numbers);
+    QUARTIC_TRY(check_tensor(file, tensor));
     QUARTIC_TRY(expect(file, tensor, false, count));
     bool boolean = tensor->dtype == QUARTIC_SAFETENSORS_BOOL;
     int64_t least = boolean ? 0 : INT32_MIN, most = boolean ? 1 : INT32_MAX;
@@ -105,6 +132,10 @@ quartic_status quartic_safetensors_read_int32(const quartic_safetensors *file,
 
 quartic_status quartic_safetensors_check_finite(const quartic_safetensors *file,
                                                 const quartic_safetensors_tensor *tensor) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(file);
+    QUARTIC_NEED(tensor);
+    QUARTIC_TRY(check_tensor(file, tensor));
     if (!is_real(tensor->dtype)) return QUARTIC_OK;
     uint64_t count = quartic_shape_elements(&tensor->shape);
     for (uint64_t i = 0; i < count; ++i) {

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/floats.h"
 
 enum { LONGEST_WORD = 160, RANGE_TEXT = 320 };
 
@@ -222,7 +221,6 @@ static size_t struct_bytes(const quartic_field_table *table) {
 
 quartic_status quartic_fields_read_json(const quartic_field_table *table, const char *text,
                                         void *inout_struct) {
-    QUARTIC_STANDARD_FLOATS;
     json_error_t error;
     json_t *object = json_loads(text, JSON_REJECT_DUPLICATES, &error);
     if (object == NULL)
@@ -282,7 +280,6 @@ static json_t *write_value(const quartic_field *field, const void *from) {
 
 quartic_status quartic_fields_write_json(const quartic_field_table *table, const void *from,
                                          char **out_text) {
-    QUARTIC_STANDARD_FLOATS;
     *out_text = NULL;
     json_t *object = json_object();
     int failed = object == NULL;

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/floats.h"
+#include "base/call.h"
 #include "model/model.h"
 
 quartic_status quartic_model_stage(const quartic_model *model, const quartic_safetensors *file,
@@ -87,7 +87,9 @@ static quartic_status load_from(quartic_model *model, const quartic_safetensors 
 }
 
 quartic_status quartic_model_load(quartic_model *model, const char *path) {
-    QUARTIC_STANDARD_FLOATS;
+    QUARTIC_CALL();
+    QUARTIC_NEED(model);
+    QUARTIC_NEED(path);
     quartic_safetensors *file;
     QUARTIC_TRY(quartic_safetensors_open(path, &file));
     quartic_status status = load_from(model, file, path);
@@ -115,7 +117,10 @@ static quartic_status open_from(quartic_device *device, const quartic_safetensor
 }
 
 quartic_status quartic_model_open(quartic_device *device, const char *path, quartic_model **out_model) {
-    QUARTIC_STANDARD_FLOATS;
+    QUARTIC_CALL();
+    QUARTIC_NEED(device);
+    QUARTIC_NEED(path);
+    QUARTIC_NEED(out_model);
     quartic_safetensors *file;
     *out_model = NULL;
     QUARTIC_TRY(quartic_safetensors_open(path, &file));
@@ -144,6 +149,9 @@ quartic_status quartic_model_describe(const quartic_model *model, const char *pr
 }
 
 quartic_status quartic_model_save(const quartic_model *model, const char *path) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(model);
+    QUARTIC_NEED(path);
     uint32_t count = model->set.count;
     char *config = NULL;
     float *storage = NULL;

@@ -11,13 +11,12 @@
 void quartic_parameter_set_destroy(quartic_parameter_set *set) {
     for (uint32_t k = 0; k < set->count; ++k) quartic_free(set->specs[k].name);
     quartic_free(set->specs);
+    quartic_names_destroy(&set->names);
     *set = (quartic_parameter_set){0};
 }
 
 uint32_t quartic_parameter_set_find(const quartic_parameter_set *set, const char *name) {
-    for (uint32_t k = 0; k < set->count; ++k)
-        if (strcmp(set->specs[k].name, name) == 0) return k;
-    return QUARTIC_NONE;
+    return quartic_names_find(&set->names, name); /* QUARTIC_NO_NAME is QUARTIC_NONE */
 }
 
 static quartic_status add_spec(quartic_parameter_set *set, const char *name, quartic_shape shape,
@@ -30,10 +29,12 @@ static quartic_status add_spec(quartic_parameter_set *set, const char *name, qua
         set->specs = specs;
         set->capacity = capacity;
     }
+    if (!quartic_names_reserve(&set->names)) return QUARTIC_OUT_OF_MEMORY;
     size_t bytes = strlen(name) + 1;
     char *copy = quartic_alloc(bytes, 1);
     if (!copy) return QUARTIC_OUT_OF_MEMORY;
     memcpy(copy, name, bytes);
+    quartic_names_add(&set->names, copy, set->count);
     uint64_t elements = quartic_shape_elements(&shape);
     set->specs[set->count++] = (quartic_parameter_spec){copy, shape, elements, set->elements, init};
     set->trained_elements += elements;

@@ -45,6 +45,7 @@ typedef struct quartic_parameter_spec {
 typedef struct quartic_parameter_set {
     quartic_parameter_spec *specs; /* in the order of first use */
     uint32_t count, capacity;
+    quartic_names names;
     uint64_t elements;         /* of the flat storage, gaps included */
     uint64_t trained_elements; /* gaps not included */
 } quartic_parameter_set;

@@ -17,6 +17,7 @@
  */
 #include <math.h>
 
+#include "base/call.h"
 #include "ops/routing.h"
 #include "ops/tape.h"
 #include "shaders/coordinate_descent.args.h"
@@ -338,6 +339,11 @@ static double longest_sum(const quartic_op_call *call) {
     return quartic_routing_extents_of(&call->inputs[SCORES].shape).m;
 }
 
+/* Of the adjoint: the iterations' factors follow each other. */
+static double longest_walk(const quartic_op_call *call) {
+    return longest_sum(call) * ((const descent *)call->attrs)->iterations;
+}
+
 const quartic_op quartic_op_coordinate_descent = {
     .name = "coordinate_descent",
     .attrs_bytes = sizeof(descent),
@@ -364,12 +370,22 @@ const quartic_op quartic_op_coordinate_descent_grad = {
     .cases = fill_grad_case,
     .flops = descent_flops,
     .tolerance = 16,
-    .tolerance_reason = "as the forward op, in each iteration",
-    .reduction = longest_sum,
+    .tolerance_reason =
+        "as the forward op; each iteration multiplies by a sum of exps, with its own roundings",
+    .reduction = longest_walk,
 };
+
+static const quartic_coordinate_descent_options standard_coordinate_descent =
+    QUARTIC_COORDINATE_DESCENT_OPTIONS_INIT;
+static const quartic_options_type coordinate_descent_type =
+    QUARTIC_BUILDER_OPTIONS_TYPE(quartic_coordinate_descent_options, QUARTIC_COORDINATE_DESCENT_OPTIONS_INIT,
+                                 &standard_coordinate_descent, eps_decay);
 
 quartic_value quartic_coordinate_descent(quartic_graph *graph, quartic_value scores, quartic_value mask,
                                          const quartic_coordinate_descent_options *options) {
+    QUARTIC_CALL();
     const quartic_value inputs[] = {scores, mask};
-    return quartic_graph_append_one(graph, &quartic_op_coordinate_descent, options, inputs, 2);
+    descent own;
+    if (!quartic_graph_options(graph, &coordinate_descent_type, options, &own)) return (quartic_value){0};
+    return quartic_graph_append_one(graph, &quartic_op_coordinate_descent, &own, inputs, 2);
 }

@@ -2,6 +2,7 @@
  * kept triangle. Linear, so the gradient is the same op on the cotangent. Each element stays in its place, so
  * it may run in place.
  */
+#include "base/call.h"
 #include "ops/edge_keep.h"
 
 #include "ops/tape.h"
@@ -122,7 +123,9 @@ const quartic_op quartic_op_edge_keep = {
 
 quartic_value quartic_edge_keep(quartic_graph *graph, quartic_value x, quartic_value mask,
                                 quartic_edge_part part) {
-    if (mask.id == 0 && part == QUARTIC_EDGES_ALL) return x;
+    QUARTIC_CALL();
+    if (!quartic_graph_expect(graph, "edge_keep", &x, 1)) return (quartic_value){0};
+    if (mask.id == 0 && part == QUARTIC_EDGES_ALL && x.id != 0) return x;
     const edge_keep_attrs attrs = {.part = part};
     const quartic_value inputs[] = {x, mask};
     return quartic_graph_append_one(graph, &quartic_op_edge_keep, &attrs, inputs, 2);

@@ -3,14 +3,16 @@
  * gather_rows       x (b, m, D), indices int32 (b, k) to out (b, k, D): out[b, r] = x[b, indices[b, r]]
  * scatter_add_rows  base? (b, m, D), rows (b, k, D), indices (b, k) to out (b, m, D): base (or zeros), with
  *                   rows[b, r] added at indices[b, r]
- * Indices ascend within each graph and lie in 0 .. m - 1: so the GPU finds the rows that belong to an element
- * by bisection and adds them in their order. Others are refused on the CPU; on Vulkan those out of range read
- * zeros and add nothing, and the rows of a list that does not ascend may be missed.
+ * Indices stand in any order, also more than once, and lie in 0 .. m - 1. Others are refused on the CPU; on
+ * Vulkan they read zeros and add nothing. Where the indices of a graph ascend, as those of top_k do, the GPU
+ * finds the rows that belong to an element by bisection; else it looks at all indices.
  */
+#include "base/call.h"
 #include "ops/routing.h"
 #include "ops/tape.h"
 #include "shaders/gather_rows.args.h"
 #include "shaders/scatter_add_rows.args.h"
+#include "shaders/scatter_order.args.h"
 
 enum { X, INDICES };
 enum { BASE, ROWS, AT };
@@ -82,15 +84,10 @@ static quartic_status check_indices(const quartic_operand *indices, uint32_t row
         for (uint32_t r = 0; r < k; ++r) {
             const int64_t place = (int64_t)b * k + r;
             const int32_t index = quartic_get_int(indices, place);
-            const int32_t before = r == 0 ? 0 : quartic_get_int(indices, place - 1);
             if (index < 0 || (uint32_t)index >= rows)
                 return quartic_fail(QUARTIC_INVALID_ARGUMENT,
                                     "index %d at (%u, %u) is none of the %u rows of a graph", index, b, r,
                                     rows);
-            if (index < before)
-                return quartic_fail(QUARTIC_INVALID_ARGUMENT,
-                                    "index %d at (%u, %u) follows %d; the indices of a graph must ascend",
-                                    index, b, r, before);
         }
     return QUARTIC_OK;
 }
@@ -113,24 +110,25 @@ static void gather_rows_cpu(const quartic_op_run *run) {
     }
 }
 
-/* One output element at a time, so that the result may lie where base lies. */
+/* Scratch: the sums of one graph (m, D). The result may lie where base lies. */
+static size_t scatter_add_rows_scratch(const quartic_op_call *call) {
+    const uint32_t *out = call->outputs[0].shape.dims;
+    return (size_t)out[1] * out[2] * sizeof(double);
+}
+
 static void scatter_add_rows_cpu(const quartic_op_run *run) {
     const uint32_t *out = run->outputs[0].layout->shape.dims; // (b, m, D)
     const uint32_t k = run->inputs[AT].layout->shape.dims[1], width = out[2];
+    const int64_t graph = (int64_t)out[1] * width;
+    double *sums = run->scratch; // (m, D)
     for (uint32_t b = 0; b < out[0]; ++b) {
-        uint32_t next = 0; /* the indices before it belong to earlier rows */
-        for (uint32_t row = 0; row < out[1]; ++row) {
-            uint32_t end = next;
-            while (end < k && quartic_get_int(&run->inputs[AT], (int64_t)b * k + end) == (int32_t)row) ++end;
-            for (uint32_t c = 0; c < width; ++c) {
-                const int64_t place = ((int64_t)b * out[1] + row) * width + c;
-                double sum = run->inputs[BASE].data == NULL ? 0 : quartic_get(&run->inputs[BASE], place);
-                for (uint32_t r = next; r < end; ++r)
-                    sum += quartic_get(&run->inputs[ROWS], ((int64_t)b * k + r) * width + c);
-                quartic_put(&run->outputs[0], place, sum);
-            }
-            next = end;
+        for (int64_t i = 0; i < graph; ++i)
+            sums[i] = run->inputs[BASE].data == NULL ? 0 : quartic_get(&run->inputs[BASE], b * graph + i);
+        for (int64_t place = (int64_t)b * k; place < (int64_t)(b + 1) * k; ++place) {
+            double *row = sums + (int64_t)quartic_get_int(&run->inputs[AT], place) * width;
+            for (uint32_t c = 0; c < width; ++c) row[c] += quartic_get(&run->inputs[ROWS], place * width + c);
         }
+        for (int64_t i = 0; i < graph; ++i) quartic_put(&run->outputs[0], b * graph + i, sums[i]);
     }
 }
 
@@ -160,12 +158,24 @@ static quartic_status gather_rows_gpu(const quartic_op_call *call, const quartic
 
 static quartic_status scatter_add_rows_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
                                            quartic_dispatch_list *list) {
-    (void)limits;
+    enum { STRIDE = 8 }; /* indices that the shader looks at in a round where they do not ascend */
     const uint64_t count = quartic_layout_elements(&call->outputs[0]);
     const bool based = quartic_is_present(&call->inputs[BASE]);
+    const uint32_t graphs = call->inputs[AT].shape.dims[0], k = call->inputs[AT].shape.dims[1];
+    QUARTIC_TRY(quartic_gpu_expect_iterations("scatter_add_rows", limits, (double)k / STRIDE + 1));
+    const uint64_t flags = quartic_dispatch_reserve(list, sizeof(int32_t) * (uint64_t)graphs);
+    const quartic_scatter_order_args order_args = {.graphs = graphs, .k = k};
+    quartic_dispatch *order = quartic_dispatch_add(list, "scatter_order", &order_args, sizeof order_args);
+    if (order == NULL) return QUARTIC_INTERNAL;
+    quartic_dispatch_operand(order, offsetof(quartic_scatter_order_args, indices), QUARTIC_OPERAND_INPUT, AT,
+                             QUARTIC_READ);
+    quartic_dispatch_scratch(order, offsetof(quartic_scatter_order_args, descends), flags,
+                             sizeof(int32_t) * (uint64_t)graphs, QUARTIC_WRITE);
+    quartic_dispatch_groups(order, graphs);
+    order->flops = order->bytes = 4.0 * (double)graphs * (double)k;
     const quartic_scatter_add_rows_args args = {.count = (uint32_t)count,
                                                 .m = call->outputs[0].shape.dims[1],
-                                                .k = call->inputs[AT].shape.dims[1],
+                                                .k = k,
                                                 .width = call->outputs[0].shape.dims[2]};
     quartic_dispatch *dispatch = quartic_dispatch_add(list, "scatter_add_rows", &args, sizeof args);
     if (dispatch == NULL) return QUARTIC_INTERNAL;
@@ -176,11 +186,13 @@ static quartic_status scatter_add_rows_gpu(const quartic_op_call *call, const qu
                              ROWS, QUARTIC_READ);
     quartic_dispatch_operand(dispatch, offsetof(quartic_scatter_add_rows_args, indices),
                              QUARTIC_OPERAND_INPUT, AT, QUARTIC_READ);
+    quartic_dispatch_scratch(dispatch, offsetof(quartic_scatter_add_rows_args, descends), flags,
+                             sizeof(int32_t) * (uint64_t)graphs, QUARTIC_READ);
     quartic_dispatch_operand(dispatch, offsetof(quartic_scatter_add_rows_args, result),
                              QUARTIC_OPERAND_OUTPUT, 0, QUARTIC_WRITE);
     quartic_dispatch_spec(dispatch, based);
     quartic_dispatch_groups(dispatch, (count + 255) / 256);
-    dispatch->flops = 60.0 * (double)count; /* bisection */
+    dispatch->flops = 60.0 * (double)count; /* bisection, which is the rule */
     dispatch->bytes = 12.0 * (double)count;
     return QUARTIC_OK;
 }
@@ -218,19 +230,23 @@ static quartic_status scatter_add_rows_grad(quartic_tape *tape) {
 static const struct {
     const char *label;
     uint32_t b, m, k, width;
+    quartic_fill_kind fill;
 } shapes[] = {
-    {"the only row", 1, 1, 1, 1},
-    {"some rows", 3, 36, 10, 7},
-    {"single numbers", 2, 257, 65, 1},
-    {"all rows, wide", 2, 33, 33, 129},
-    {"more indices than rows", 2, 5, 19, 3},
+    {"the only row", 1, 1, 1, 1, QUARTIC_FILL_SORTED_INDEX},
+    {"some rows", 3, 36, 10, 7, QUARTIC_FILL_SORTED_INDEX},
+    {"single numbers", 2, 257, 65, 1, QUARTIC_FILL_SORTED_INDEX},
+    {"all rows, wide", 2, 33, 33, 129, QUARTIC_FILL_SORTED_INDEX},
+    {"more indices than rows", 2, 5, 19, 3, QUARTIC_FILL_SORTED_INDEX},
+    {"in any order, some often", 3, 17, 43, 5, QUARTIC_FILL_INDEX},
+    {"in any order, more than a workgroup", 1, 331, 523, 2, QUARTIC_FILL_INDEX},
+    {"the same row always", 2, 1, 9, 3, QUARTIC_FILL_INDEX},
 };
 enum { SHAPES = sizeof shapes / sizeof shapes[0] };
 
 static void fill_indices(quartic_op_case *out, uint32_t input, uint32_t index) {
     out->inputs[input].dtype = QUARTIC_INT32;
     out->inputs[input].shape = QUARTIC_SHAPE(shapes[index].b, shapes[index].k);
-    out->inputs[input].fill = QUARTIC_FILL_SORTED_INDEX;
+    out->inputs[input].fill = shapes[index].fill;
     out->inputs[input].limit = shapes[index].m;
     out->inputs[input].no_gradient = true;
 }
@@ -283,6 +299,7 @@ const quartic_op quartic_op_scatter_add_rows = {
     .infer = scatter_add_rows_infer,
     .check = scatter_add_rows_check,
     .cpu = scatter_add_rows_cpu,
+    .cpu_scratch = scatter_add_rows_scratch,
     .gpu = scatter_add_rows_gpu,
     .grad = scatter_add_rows_grad,
     .cases = scatter_add_rows_cases,
@@ -292,11 +309,13 @@ const quartic_op quartic_op_scatter_add_rows = {
 };
 
 quartic_value quartic_gather_rows(quartic_graph *graph, quartic_value x, quartic_value indices) {
+    QUARTIC_CALL();
     const quartic_value inputs[] = {x, indices};
     return quartic_graph_append_one(graph, &quartic_op_gather_rows, NULL, inputs, 2);
 }
 
 quartic_value quartic_scatter_add_rows(quartic_graph *graph, quartic_value base, quartic_value rows,
                                        quartic_value indices) {
+    QUARTIC_CALL();
     return scatter(graph, base, rows, indices, 0);
 }

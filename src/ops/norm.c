@@ -8,6 +8,7 @@
  * The three ops differ in attrs.kind only. An adjoint's outputs are the wanted ones of dx, dscale, dbias; the
  * parameter gradients are written after every row was read, so any output may take over an operand's memory.
  */
+#include "base/call.h"
 #include "ops/norm.h"
 
 #include <math.h>
@@ -476,6 +477,7 @@ NORM_DOORS(layer_norm)
 /* ---- builders ---- */
 
 quartic_value quartic_rms_norm(quartic_graph *graph, quartic_value x, quartic_value scale, float eps) {
+    QUARTIC_CALL();
     const norm_attrs attrs = {.kind = QUARTIC_NORM_RMS, .eps = eps};
     const quartic_value inputs[] = {x, scale};
     return quartic_graph_append_one(graph, &quartic_op_rms_norm, &attrs, inputs, 2);
@@ -483,6 +485,7 @@ quartic_value quartic_rms_norm(quartic_graph *graph, quartic_value x, quartic_va
 
 quartic_value quartic_l2_norm(quartic_graph *graph, quartic_value x, quartic_value gamma,
                               float gamma_offset) {
+    QUARTIC_CALL();
     const norm_attrs attrs = {.kind = QUARTIC_NORM_L2, .offset = gamma_offset};
     const quartic_value inputs[] = {x, gamma};
     return quartic_graph_append_one(graph, &quartic_op_l2_norm, &attrs, inputs, 2);
@@ -490,6 +493,7 @@ quartic_value quartic_l2_norm(quartic_graph *graph, quartic_value x, quartic_val
 
 quartic_value quartic_layer_norm(quartic_graph *graph, quartic_value x, quartic_value weight,
                                  quartic_value bias, float eps) {
+    QUARTIC_CALL();
     const norm_attrs attrs = {.kind = QUARTIC_NORM_LAYER, .eps = eps};
     const quartic_value inputs[] = {x, weight, bias};
     return quartic_graph_append_one(graph, &quartic_op_layer_norm, &attrs, inputs, 3);

@@ -35,11 +35,14 @@ typedef struct quartic_op_call {
 } quartic_op_call;
 
 /* One operand of a running kernel; data points at the layout's first element (offset already applied).
- * wide: real numbers are stored as double. data is NULL for a left-out input. */
+ * wide: real numbers are stored as double. data is NULL for a left-out input. jitter: the state of a random
+ * generator by which each number that is read or written is moved up or down by one float32 epsilon, each
+ * time anew: so it shows what the roundings of a float32 kernel may do to its results (verify/spread.h). */
 typedef struct quartic_operand {
     void *data;
     const quartic_layout *layout;
     bool wide;
+    uint64_t *jitter; /* of wide numbers; NULL: none */
 } quartic_operand;
 
 typedef struct quartic_op_run {
@@ -52,13 +55,16 @@ typedef struct quartic_op_run {
 } quartic_op_run;
 
 /* Element access; position is relative to the operand's first element, in elements. */
+double quartic_jittered(uint64_t *state, double number); /* see quartic_operand */
 static inline double quartic_get(const quartic_operand *operand, int64_t position) {
-    return operand->wide ? ((const double *)operand->data)[position]
-                         : (double)((const float *)operand->data)[position];
+    if (!operand->wide) return (double)((const float *)operand->data)[position];
+    const double number = ((const double *)operand->data)[position];
+    return operand->jitter == NULL ? number : quartic_jittered(operand->jitter, number);
 }
 static inline void quartic_put(const quartic_operand *operand, int64_t position, double number) {
     if (operand->wide)
-        ((double *)operand->data)[position] = number;
+        ((double *)operand->data)[position] =
+            operand->jitter == NULL ? number : quartic_jittered(operand->jitter, number);
     else
         ((float *)operand->data)[position] = (float)number;
 }
@@ -99,6 +105,9 @@ struct quartic_tape;
 
 typedef struct quartic_op {
     const char *name;
+    /* The builder that was called, where one op serves several; NULL: the op's name. See quartic_op_builder.
+     */
+    const char *(*builder)(const void *attrs);
     uint32_t attrs_bytes;
     uint32_t strided_inputs;  /* bit k: input k may have any strides */
     uint32_t in_place_inputs; /* bit k: output 0 may take the memory of input k (same size, contiguous) */
@@ -130,6 +139,9 @@ uint32_t quartic_op_count(void);
 const quartic_op *quartic_op_at(uint32_t index);
 const quartic_op *quartic_op_find(const char *name); /* NULL if there is none */
 uint32_t quartic_op_index(const quartic_op *op);
+
+/* The name for sentences: that of the builder without "quartic_". */
+const char *quartic_op_builder(const quartic_op *op, const void *attrs);
 
 /* Shared checks for infer: SHAPE_MISMATCH or INVALID_ARGUMENT with a sentence. */
 quartic_status quartic_op_expect_inputs(const char *op, const quartic_op_call *call, uint32_t least,

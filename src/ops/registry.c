@@ -1,4 +1,5 @@
 /* registry.c: the table of ops in the order of op_list.h, and the checks that infer rules share. */
+#include <float.h>
 #include <string.h>
 
 #include "ops/op.h"
@@ -27,6 +28,18 @@ uint32_t quartic_op_index(const quartic_op *op) {
     uint32_t i = 0;
     while (table[i] != op) ++i;
     return i;
+}
+
+/* The sign is a bit of splitmix64 (Steele, Lea and Flood 2014). */
+double quartic_jittered(uint64_t *state, double number) {
+    uint64_t bits = *state += 0x9e3779b97f4a7c15u;
+    bits = (bits ^ bits >> 30) * 0xbf58476d1ce4e5b9u;
+    bits = (bits ^ bits >> 27) * 0x94d049bb133111ebu;
+    return number * (bits >> 63 != 0 ? 1.0 + (double)FLT_EPSILON : 1.0 - (double)FLT_EPSILON);
+}
+
+const char *quartic_op_builder(const quartic_op *op, const void *attrs) {
+    return op->builder == NULL ? op->name : op->builder(attrs);
 }
 
 quartic_status quartic_op_expect_inputs(const char *op, const quartic_op_call *call, uint32_t least,

@@ -9,6 +9,7 @@
  * (sums over columns) so one pass over the columns gives all. Outputs of the adjoint: the wanted ones of dx,
  * (dscale, dW1, dW2).
  */
+#include "base/call.h"
 #include "ops/stream_feedforward.h"
 
 #include <math.h>
@@ -530,6 +531,7 @@ const quartic_op quartic_op_stream_feedforward_grad = {
 
 quartic_value quartic_stream_feedforward(quartic_graph *graph, quartic_value x, quartic_value scale,
                                          quartic_value w1, quartic_value w2, float eps) {
+    QUARTIC_CALL();
     const stream_feedforward_attrs attrs = {.eps = eps};
     const quartic_value inputs[] = {x, scale, w1, w2};
     return quartic_graph_append_one(graph, &quartic_op_stream_feedforward, &attrs, inputs, 4);

@@ -8,6 +8,7 @@
 #ifndef QUARTIC_OPS_TAPE_H
 #define QUARTIC_OPS_TAPE_H
 
+#include "base/options.h"
 #include "ops/op.h"
 #include "quartic/graph.h"
 
@@ -30,9 +31,27 @@ quartic_graph *quartic_tape_graph(quartic_tape *tape);
 quartic_status quartic_graph_append(quartic_graph *graph, const quartic_op *op, const void *attrs,
                                     const quartic_value *inputs, uint32_t input_count, quartic_value *outputs,
                                     uint32_t output_count);
-/* The same for one output. */
+/* A builder's options over their defaults into out; false with the graph's error. */
+bool quartic_graph_options(quartic_graph *graph, const quartic_options_type *type, const void *given,
+                           void *out);
+
+/* As quartic_graph_append, for one output. */
 quartic_value quartic_graph_append_one(quartic_graph *graph, const quartic_op *op, const void *attrs,
                                        const quartic_value *inputs, uint32_t input_count);
+
+/* For public builders, before they look at a value's shape or read through a pointer of the caller's. Each
+ * makes the graph fail with INVALID_ARGUMENT and yields false: NULL as the graph; a value of another graph
+ * (no value passes); NULL as the argument of that name. */
+bool quartic_graph_expect(quartic_graph *graph, const char *builder, const quartic_value *values,
+                          uint32_t count);
+bool quartic_graph_expect_pointer(quartic_graph *graph, const char *builder, const char *argument,
+                                  const void *pointer);
+/* The same for a shape: not NULL, and of at most QUARTIC_MAX_RANK axes. */
+bool quartic_graph_expect_shape(quartic_graph *graph, const char *builder, const quartic_shape *shape);
+/* The same for a factor of an options struct: finite, and not the 0 of a struct that was only zeroed, with
+ * which every result would be 0. */
+bool quartic_graph_expect_factor(quartic_graph *graph, const char *builder, const char *argument,
+                                 float factor);
 
 /* x summed down to a shape that broadcasts to x's: the adjoint of broadcasting. */
 quartic_value quartic_sum_to(quartic_graph *graph, quartic_value x, const quartic_shape *shape);

@@ -7,6 +7,7 @@
  */
 #include <math.h>
 
+#include "base/call.h"
 #include "ops/routing.h"
 #include "ops/tape.h"
 #include "shaders/top_k.args.h"
@@ -150,6 +151,7 @@ const quartic_op quartic_op_top_k = {
 };
 
 quartic_value quartic_top_k(quartic_graph *graph, quartic_value scores, quartic_value mask, uint32_t k) {
+    QUARTIC_CALL();
     const quartic_top_k_attrs attrs = {k};
     const quartic_value inputs[] = {scores, mask};
     return quartic_graph_append_one(graph, &quartic_op_top_k, &attrs, inputs, 2);

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "base/call.h"
 #include "ops/tape.h"
 #include "ops/view.h"
 
@@ -22,6 +23,8 @@ static quartic_status view_failure(const char *op, const quartic_layout *in, con
 static quartic_status infer_by_view(const quartic_op *op, const quartic_op_call *call, quartic_layout *out,
                                     uint32_t *out_count) {
     QUARTIC_TRY(quartic_op_expect_inputs(op->name, call, 1, 1));
+    if (!quartic_is_present(&call->inputs[0]))
+        return quartic_op_expect_dtype(op->name, call, 0, QUARTIC_FLOAT32);
     QUARTIC_TRY(op->view(call->attrs, &call->inputs[0], &out[0]));
     *out_count = 1;
     return QUARTIC_OK;
@@ -37,6 +40,23 @@ VIEW_INFER(permute)
 VIEW_INFER(slice)
 VIEW_INFER(broadcast)
 VIEW_INFER(diagonal)
+
+/* ---- cases ---- */
+
+typedef struct view_case {
+    const char *label;
+    quartic_shape x;
+    view_attrs attrs;
+} view_case;
+
+static bool view_cases(const view_case *cases, uint32_t count, uint32_t index, quartic_op_case *out) {
+    if (index >= count) return false;
+    *out = (quartic_op_case){.label = cases[index].label, .input_count = 1};
+    *(view_attrs *)out->attrs = cases[index].attrs;
+    out->inputs[0].dtype = QUARTIC_FLOAT32;
+    out->inputs[0].shape = cases[index].x;
+    return true;
+}
 
 /* ---- reshape ---- */
 
@@ -57,11 +77,22 @@ static quartic_status reshape_grad(quartic_tape *tape) {
     return QUARTIC_OK;
 }
 
+static bool reshape_cases(uint32_t index, quartic_op_case *out) {
+    static const view_case cases[] = {
+        {"axes cut anew", {2, {6, 20}}, {.shape = {3, {5, 4, 6}}}},
+        {"a scalar with axes", {0, {0}}, {.shape = {2, {1, 1}}}},
+        {"flat", {6, {2, 3, 1, 2, 5, 3}}, {.shape = {1, {180}}}},
+    };
+    return view_cases(cases, sizeof cases / sizeof cases[0], index, out);
+}
+
 const quartic_op quartic_op_reshape = {.name = "reshape",
                                        .attrs_bytes = sizeof(view_attrs),
                                        .infer = reshape_infer,
                                        .view = reshape_view,
-                                       .grad = reshape_grad};
+                                       .grad = reshape_grad,
+                                       .cases = reshape_cases,
+                                       .tolerance_reason = "moves no data"};
 
 /* ---- permute ---- */
 
@@ -89,12 +120,24 @@ static quartic_status permute_grad(quartic_tape *tape) {
     return QUARTIC_OK;
 }
 
+static bool permute_cases(uint32_t index, quartic_op_case *out) {
+    static const view_case cases[] = {
+        {"turned", {2, {7, 33}}, {.shape = {2, {1, 0}}}},
+        {"one round", {3, {2, 3, 5}}, {.shape = {3, {2, 0, 1}}}},
+        {"six axes reversed", {6, {2, 3, 1, 2, 5, 3}}, {.shape = {6, {5, 4, 3, 2, 1, 0}}}},
+        {"as it was", {2, {3, 5}}, {.shape = {2, {0, 1}}}},
+    };
+    return view_cases(cases, sizeof cases / sizeof cases[0], index, out);
+}
+
 const quartic_op quartic_op_permute = {.name = "permute",
                                        .attrs_bytes = sizeof(view_attrs),
                                        .strided_inputs = 1,
                                        .infer = permute_infer,
                                        .view = permute_view,
-                                       .grad = permute_grad};
+                                       .grad = permute_grad,
+                                       .cases = permute_cases,
+                                       .tolerance_reason = "moves no data"};
 
 /* ---- slice ---- */
 
@@ -118,12 +161,24 @@ static quartic_status slice_grad(quartic_tape *tape) {
     return QUARTIC_OK;
 }
 
+static bool slice_cases(uint32_t index, quartic_op_case *out) {
+    static const view_case cases[] = {
+        {"rows from the middle", {2, {5, 7}}, {.axis = 0, .start = 1, .length = 3}},
+        {"the last column", {2, {5, 7}}, {.axis = 1, .start = 6, .length = 1}},
+        {"all of it", {3, {2, 3, 4}}, {.axis = 2, .start = 0, .length = 4}},
+        {"an axis between", {4, {2, 9, 2, 3}}, {.axis = 1, .start = 4, .length = 4}},
+    };
+    return view_cases(cases, sizeof cases / sizeof cases[0], index, out);
+}
+
 const quartic_op quartic_op_slice = {.name = "slice",
                                      .attrs_bytes = sizeof(view_attrs),
                                      .strided_inputs = 1,
                                      .infer = slice_infer,
                                      .view = slice_view,
-                                     .grad = slice_grad};
+                                     .grad = slice_grad,
+                                     .cases = slice_cases,
+                                     .tolerance_reason = "moves no data"};
 
 /* ---- broadcast ---- */
 
@@ -146,12 +201,24 @@ static quartic_status broadcast_grad(quartic_tape *tape) {
     return QUARTIC_OK;
 }
 
+static bool broadcast_cases(uint32_t index, quartic_op_case *out) {
+    static const view_case cases[] = {
+        {"columns", {2, {3, 1}}, {.shape = {2, {3, 5}}}},
+        {"a scalar", {0, {0}}, {.shape = {1, {7}}}},
+        {"new axes before", {2, {3, 4}}, {.shape = {4, {2, 5, 3, 4}}}},
+        {"several axes", {4, {1, 3, 1, 2}}, {.shape = {4, {4, 3, 5, 2}}}},
+    };
+    return view_cases(cases, sizeof cases / sizeof cases[0], index, out);
+}
+
 const quartic_op quartic_op_broadcast = {.name = "broadcast",
                                          .attrs_bytes = sizeof(view_attrs),
                                          .strided_inputs = 1,
                                          .infer = broadcast_infer,
                                          .view = broadcast_view,
-                                         .grad = broadcast_grad};
+                                         .grad = broadcast_grad,
+                                         .cases = broadcast_cases,
+                                         .tolerance_reason = "moves no data"};
 
 /* ---- diagonal ---- */
 
@@ -192,21 +259,39 @@ static quartic_status diagonal_grad(quartic_tape *tape) {
     return QUARTIC_OK;
 }
 
+static bool diagonal_cases(uint32_t index, quartic_op_case *out) {
+    static const view_case cases[] = {
+        {"of a matrix", {2, {5, 5}}, {.axis = 0}},
+        {"of edges", {4, {2, 5, 5, 3}}, {.axis = 1}},
+        {"one node", {3, {2, 1, 1}}, {.axis = 1}},
+        {"first axes", {3, {4, 4, 3}}, {.axis = 0}},
+    };
+    return view_cases(cases, sizeof cases / sizeof cases[0], index, out);
+}
+
 const quartic_op quartic_op_diagonal = {.name = "diagonal",
                                         .attrs_bytes = sizeof(view_attrs),
                                         .strided_inputs = 1,
                                         .infer = diagonal_infer,
                                         .view = diagonal_view,
-                                        .grad = diagonal_grad};
+                                        .grad = diagonal_grad,
+                                        .cases = diagonal_cases,
+                                        .tolerance_reason = "moves no data"};
 
 /* ---- builders ---- */
 
 quartic_value quartic_reshape(quartic_graph *graph, quartic_value x, const quartic_shape *shape) {
+    QUARTIC_CALL();
+    if (!quartic_graph_expect_shape(graph, "reshape", shape)) return (quartic_value){0};
     view_attrs attrs = {.shape = *shape};
     return quartic_graph_append_one(graph, &quartic_op_reshape, &attrs, &x, 1);
 }
 
 quartic_value quartic_permute(quartic_graph *graph, quartic_value x, const uint32_t *axes) {
+    QUARTIC_CALL();
+    if (!quartic_graph_expect(graph, "permute", &x, 1) ||
+        !quartic_graph_expect_pointer(graph, "permute", "axes", axes))
+        return (quartic_value){0};
     view_attrs attrs = {.shape.rank = quartic_graph_shape(graph, x).rank};
     memcpy(attrs.shape.dims, axes, attrs.shape.rank * sizeof axes[0]);
     return quartic_graph_append_one(graph, &quartic_op_permute, &attrs, &x, 1);
@@ -214,16 +299,20 @@ quartic_value quartic_permute(quartic_graph *graph, quartic_value x, const uint3
 
 quartic_value quartic_slice(quartic_graph *graph, quartic_value x, uint32_t axis, uint32_t start,
                             uint32_t length) {
+    QUARTIC_CALL();
     view_attrs attrs = {.axis = axis, .start = start, .length = length};
     return quartic_graph_append_one(graph, &quartic_op_slice, &attrs, &x, 1);
 }
 
 quartic_value quartic_broadcast(quartic_graph *graph, quartic_value x, const quartic_shape *shape) {
+    QUARTIC_CALL();
+    if (!quartic_graph_expect_shape(graph, "broadcast", shape)) return (quartic_value){0};
     view_attrs attrs = {.shape = *shape};
     return quartic_graph_append_one(graph, &quartic_op_broadcast, &attrs, &x, 1);
 }
 
 quartic_value quartic_diagonal(quartic_graph *graph, quartic_value x, uint32_t axis) {
+    QUARTIC_CALL();
     view_attrs attrs = {.axis = axis};
     return quartic_graph_append_one(graph, &quartic_op_diagonal, &attrs, &x, 1);
 }

@@ -4,7 +4,6 @@
  * for threads that are not there: calls are refused, and what is destroyed is left to the end of the process.
  */
 #include "base/alloc.h"
-#include "base/floats.h"
 #include "base/threads.h"
 #include "run/run.h"
 #include "run/run_vulkan.h"
@@ -24,6 +23,10 @@ static quartic_status memory_create(quartic_device *device, uint64_t bytes, void
 
 static void memory_destroy(quartic_device *device, void *memory) {
     if (!is_inherited(device)) quartic_gpu_buffer_destroy(memory);
+}
+
+static uint64_t memory_address(const void *memory) {
+    return quartic_gpu_buffer_address(memory);
 }
 
 static quartic_status memory_write(quartic_device *device, void *memory, const void *data, uint64_t bytes) {
@@ -72,7 +75,6 @@ static void release(quartic_program *program) {
 }
 
 static quartic_status run(quartic_program *program) {
-    QUARTIC_STANDARD_FLOATS;
     QUARTIC_TRY(quartic_run_vulkan_run(program->compiled));
     for (uint32_t t = 0; program->profile && t < program->plan.step_count; ++t)
         program->step_seconds[t] = quartic_run_vulkan_seconds(program->compiled, t);
@@ -90,6 +92,7 @@ static void device_close(quartic_device *device) {
 
 const quartic_backend quartic_backend_vulkan = {.memory_create = memory_create,
                                                 .memory_destroy = memory_destroy,
+                                                .memory_address = memory_address,
                                                 .memory_write = memory_write,
                                                 .memory_read = memory_read,
                                                 .scratch = scratch,

@@ -1,17 +1,18 @@
 /* device.c: opening a device by name, and what devices exist. See device.h for names and order. */
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/floats.h"
+#include "base/call.h"
 #include "base/threads.h"
+#include "run/device_name.h"
 #include "run/run.h"
 #include "run/run_vulkan.h"
 
-/* The CPU devices: name, kind, bytes of a real number. */
+/* The CPU devices, in the order of their kinds: name, kind, bytes of a real number. */
 static const struct {
     const char *name;
     quartic_device_kind kind;
@@ -21,7 +22,7 @@ static const struct {
     {"reference", QUARTIC_DEVICE_REFERENCE, 4},
     {"reference64", QUARTIC_DEVICE_REFERENCE64, 8},
 };
-enum { CPU_DEVICES = sizeof cpu_devices / sizeof cpu_devices[0] };
+enum { CPU_DEVICES = sizeof cpu_devices / sizeof cpu_devices[0], WHY_BYTES = 900 };
 
 static quartic_device_info cpu_info(uint32_t index) {
     long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
@@ -58,14 +59,13 @@ static quartic_device_info vulkan_info(const quartic_gpu_caps *caps, uint32_t in
     return info;
 }
 
-static quartic_status open_vulkan(const quartic_gpu_caps *caps, uint32_t index, quartic_device **out_device) {
-    if (!caps->usable)
-        return quartic_fail(QUARTIC_UNSUPPORTED, "the Vulkan device %u (%s) cannot be used: %s", index,
-                            caps->name, caps->why_not);
+static quartic_status open_vulkan(const quartic_device_info *info, quartic_device **out_device) {
+    if (!info->usable)
+        return quartic_fail(QUARTIC_UNSUPPORTED, "the Vulkan device %u (%s) cannot be used: %s", info->index,
+                            info->name, info->why_not);
     quartic_gpu_device *gpu = NULL;
-    QUARTIC_TRY(quartic_gpu_device_create(index, &gpu));
-    quartic_device_info info = vulkan_info(caps, index);
-    return quartic_device_wrap_gpu(gpu, &info, out_device);
+    QUARTIC_TRY(quartic_gpu_device_create(info->index, &gpu));
+    return quartic_device_wrap_gpu(gpu, info, out_device);
 }
 
 quartic_status quartic_device_wrap_gpu(quartic_gpu_device *gpu, const quartic_device_info *info,
@@ -90,63 +90,83 @@ quartic_status quartic_device_expect_own_process(const quartic_device *device) {
     return quartic_fail(
         QUARTIC_UNSUPPORTED,
         "the device %s was opened in process %lld, and process %lld was made from that by fork(): threads "
-        "and a "
-        "driver's state do not survive it; open a device of its own in each process, after fork() or exec()",
+        "and a driver's state do not survive it; open a device of its own in each process, after fork() or "
+        "exec()",
         device->info.name, (long long)device->process, (long long)process);
 }
 
-static bool contains_ignoring_case(const char *text, const char *part) {
-    for (; *text != 0; ++text) {
-        size_t k = 0;
-        while (part[k] != 0 && tolower((unsigned char)text[k]) == tolower((unsigned char)part[k])) ++k;
-        if (part[k] == 0) return true;
+/* ---- the list ---- */
+
+/* Every device, best first, in memory to be freed. Where no Vulkan device can be had, the status tells why
+ * and *out_infos still holds the CPU devices; after other errors (no memory, an unknown switch) it is NULL.
+ */
+static quartic_status list_infos(quartic_device_info **out_infos, uint32_t *out_count) {
+    quartic_gpu_caps *caps = NULL;
+    uint32_t gpus = 0, count = 0;
+    *out_infos = NULL;
+    *out_count = 0;
+    const quartic_status listed = quartic_gpu_list(&caps, &gpus);
+    if (listed == QUARTIC_OUT_OF_MEMORY || listed == QUARTIC_INVALID_ARGUMENT) return listed;
+    quartic_device_info *infos = quartic_alloc(CPU_DEVICES + gpus, sizeof *infos);
+    if (infos == NULL) {
+        quartic_free(caps);
+        return QUARTIC_OUT_OF_MEMORY;
     }
-    return false;
+    /* The Vulkan devices are sorted by rank: "cpu" stands between real and software devices. */
+    uint32_t d = 0;
+    for (; d < gpus && caps[d].rank < QUARTIC_GPU_OTHER; ++d) infos[count++] = vulkan_info(&caps[d], d);
+    infos[count++] = cpu_info(0);
+    for (; d < gpus; ++d) infos[count++] = vulkan_info(&caps[d], d);
+    for (uint32_t c = 1; c < CPU_DEVICES; ++c) infos[count++] = cpu_info(c);
+    quartic_free(caps);
+    *out_infos = infos;
+    *out_count = count;
+    if (listed != QUARTIC_OK) return listed;
+    return gpus > 0 ? QUARTIC_OK
+                    : quartic_fail(QUARTIC_UNAVAILABLE, "no Vulkan driver of this machine has a device");
 }
 
-/* Whether the name asks for the Vulkan device of that index: "vulkan" takes the first usable one. */
-static bool is_meant(const char *name, const quartic_gpu_caps *caps, uint32_t index) {
-    char number[16];
-    snprintf(number, sizeof number, "%u", index);
-    if (strcmp(name, "vulkan") == 0) return caps->usable;
-    if (strcmp(name, "auto") == 0) return caps->usable && caps->rank < QUARTIC_GPU_OTHER;
-    return strcmp(name, number) == 0 || contains_ignoring_case(caps->name, name);
+/* The last sentence, to be part of another: without the function's name before it, if there is one. */
+static void keep_sentence(char why[WHY_BYTES]) {
+    snprintf(why, WHY_BYTES, "%s", quartic_error_sentence());
 }
 
-/* UNAVAILABLE, naming what there is. */
-static quartic_status no_such_device(const char *name, const quartic_gpu_caps *caps, uint32_t count) {
-    char found[600] = "";
-    size_t used = 0;
-    for (uint32_t d = 0; d < count && used < sizeof found; ++d)
-        used += (size_t)snprintf(found + used, sizeof found - used, ", %u (%s)", d, caps[d].name);
-    return quartic_fail(QUARTIC_UNAVAILABLE,
-                        "there is no device \"%s\"; there are cpu, reference, reference64%s%s", name, found,
-                        count == 0 ? " and no Vulkan device" : "");
+static quartic_status open_named(const char *name, quartic_device **out_device) {
+    QUARTIC_TRY(quartic_gpu_check_switches());
+    /* No driver is looked for where none is asked for. */
+    for (uint32_t c = 0; c < CPU_DEVICES; ++c)
+        if (strcmp(name, cpu_devices[c].name) == 0) return open_cpu(c, out_device);
+    quartic_device_info *infos;
+    uint32_t count, at;
+    char why[WHY_BYTES] = "";
+    const quartic_status listed = list_infos(&infos, &count);
+    if (infos == NULL) return listed;
+    if (listed != QUARTIC_OK) keep_sentence(why);
+    quartic_status status = quartic_device_match(name, infos, count, listed == QUARTIC_OK ? NULL : why, &at);
+    if (status == QUARTIC_UNAVAILABLE && listed != QUARTIC_OK && listed != QUARTIC_UNAVAILABLE) {
+        keep_sentence(why);
+        status = quartic_fail(listed, "%s", why); /* such as a driver out of memory */
+    }
+    if (status == QUARTIC_OK && infos[at].kind == QUARTIC_DEVICE_VULKAN)
+        status = open_vulkan(&infos[at], out_device);
+    else if (status == QUARTIC_OK)
+        status = open_cpu((uint32_t)infos[at].kind, out_device);
+    quartic_free(infos);
+    return status;
 }
 
 quartic_status quartic_device_create(const char *name, quartic_device **out_device) {
-    QUARTIC_STANDARD_FLOATS; /* a driver's threads take it over */
+    QUARTIC_CALL();
+    QUARTIC_NEED(out_device);
     *out_device = NULL;
-    if (name == NULL || strcmp(name, "auto") == 0) name = getenv("QUARTIC_DEVICE");
-    if (name == NULL || name[0] == 0) name = "auto";
-    for (uint32_t c = 0; c < CPU_DEVICES; ++c)
-        if (strcmp(name, cpu_devices[c].name) == 0) return open_cpu(c, out_device);
-    quartic_gpu_caps *caps = NULL;
-    uint32_t count = 0;
-    quartic_status listed = quartic_gpu_list(&caps, &count);
-    bool automatic = strcmp(name, "auto") == 0;
-    if (listed != QUARTIC_OK && !automatic) return listed;
-    uint32_t index = 0;
-    while (index < count && !is_meant(name, &caps[index], index)) ++index;
-    quartic_status status;
-    if (index < count)
-        status = open_vulkan(&caps[index], index, out_device);
-    else if (automatic)
-        status = open_cpu(0, out_device);
-    else
-        status = no_such_device(name, caps, count);
-    quartic_free(caps);
-    return status;
+    const char *wanted = NULL;
+    if (name == NULL || strcasecmp(name, "auto") == 0) wanted = getenv("QUARTIC_DEVICE");
+    if (wanted == NULL || wanted[0] == 0) return open_named(name == NULL ? "auto" : name, out_device);
+    const quartic_status status = open_named(wanted, out_device);
+    if (status == QUARTIC_OK) return QUARTIC_OK;
+    char why[WHY_BYTES];
+    keep_sentence(why);
+    return quartic_fail(status, "QUARTIC_DEVICE in the environment asks for \"%.60s\": %s", wanted, why);
 }
 
 void quartic_device_destroy(quartic_device *device) {
@@ -156,30 +176,36 @@ void quartic_device_destroy(quartic_device *device) {
 }
 
 quartic_status quartic_device_get_info(const quartic_device *device, quartic_device_info *out_info) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(device);
+    QUARTIC_NEED(out_info);
     *out_info = device->info;
     return QUARTIC_OK;
 }
 
-static void put_info(quartic_device_info *infos, uint32_t capacity, uint32_t *count,
-                     quartic_device_info info) {
-    if (*count < capacity) infos[*count] = info;
-    ++*count;
+quartic_status quartic_device_list(quartic_device_info *out_infos, uint32_t capacity, uint32_t *out_count) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(out_count);
+    if (out_infos == NULL && capacity != 0)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                            "out_infos is NULL, but its capacity is %u; NULL goes with a capacity of 0",
+                            capacity);
+    quartic_device_info *infos;
+    *out_count = 0;
+    QUARTIC_TRY(quartic_gpu_check_switches());
+    quartic_status status = list_infos(&infos, out_count);
+    if (infos == NULL) return status;
+    for (uint32_t d = 0; d < *out_count && d < capacity; ++d) out_infos[d] = infos[d];
+    quartic_free(infos);
+    return QUARTIC_OK;
 }
 
-quartic_status quartic_device_list(quartic_device_info *out_infos, uint32_t capacity, uint32_t *out_count) {
-    QUARTIC_STANDARD_FLOATS;
-    quartic_gpu_caps *caps = NULL;
-    uint32_t gpus = 0;
-    *out_count = 0;
-    quartic_status listed = quartic_gpu_list(&caps, &gpus);
-    if (listed == QUARTIC_OUT_OF_MEMORY) return listed;
-    /* The list is sorted by rank: "cpu" stands between real and software devices. */
-    uint32_t d = 0;
-    for (; d < gpus && caps[d].rank < QUARTIC_GPU_OTHER; ++d)
-        put_info(out_infos, capacity, out_count, vulkan_info(&caps[d], d));
-    put_info(out_infos, capacity, out_count, cpu_info(0));
-    for (; d < gpus; ++d) put_info(out_infos, capacity, out_count, vulkan_info(&caps[d], d));
-    for (uint32_t c = 1; c < CPU_DEVICES; ++c) put_info(out_infos, capacity, out_count, cpu_info(c));
-    quartic_free(caps);
-    return QUARTIC_OK;
+quartic_status quartic_device_check_vulkan(void) {
+    QUARTIC_CALL();
+    quartic_device_info *infos;
+    uint32_t count;
+    QUARTIC_TRY(quartic_gpu_check_switches());
+    quartic_status status = list_infos(&infos, &count);
+    quartic_free(infos);
+    return status;
 }

@@ -2,8 +2,11 @@
 #include "run/hazard.h"
 
 #include "base/alloc.h"
+#include "base/work.h"
 
 #include <string.h>
+
+enum { MOST_RANGES = 1024 };
 
 static bool conflict(const quartic_hazard_range *a, const quartic_hazard_range *b) {
     uint64_t begin = a->begin > b->begin ? a->begin : b->begin, end = a->end < b->end ? a->end : b->end;
@@ -12,9 +15,12 @@ static bool conflict(const quartic_hazard_range *a, const quartic_hazard_range *
 
 quartic_status quartic_hazards_add(quartic_hazards *hazards, const quartic_hazard_range *ranges,
                                    uint32_t count, bool *out_barrier) {
-    bool barrier = false;
+    /* Looking through ever more ranges would take time with the square of the dispatches; and after so many a
+     * barrier costs next to nothing. */
+    bool barrier = hazards->count + count > MOST_RANGES;
     for (uint32_t k = 0; k < hazards->count && !barrier; ++k)
         for (uint32_t r = 0; r < count; ++r) barrier |= conflict(&hazards->ranges[k], &ranges[r]);
+    quartic_work((uint64_t)hazards->count * count);
     if (barrier) hazards->count = 0;
     if (hazards->count + count > hazards->capacity) {
         uint32_t capacity = 2 * hazards->capacity + count + 64;

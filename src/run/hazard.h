@@ -2,7 +2,8 @@
  *
  * A tracker remembers the byte ranges read and written since the last barrier. A dispatch needs a barrier
  * before it if it reads what was written, or writes what was read or written, since then; the barrier is
- * between all compute and all compute, so it empties the memory. Ranges of one dispatch do not conflict with
+ * between all compute and all compute, so it empties the memory; so does one that is set after some thousand
+ * ranges, to keep the search short. Ranges of one dispatch do not conflict with
  * each other: in place updates are the shader's own business. Addresses are absolute, so aliases of any kind
  * are seen.
  */

@@ -10,6 +10,10 @@ quartic_status quartic_gpu_list(quartic_gpu_caps **out_caps, uint32_t *out_count
         "this library was built without Vulkan; configure with QUARTIC_VULKAN=ON for Vulkan devices");
 }
 
+quartic_status quartic_gpu_check_switches(void) {
+    return QUARTIC_OK; /* there is nothing to switch off */
+}
+
 quartic_status quartic_gpu_device_create(uint32_t index, quartic_gpu_device **out_device) {
     *out_device = NULL;
     return quartic_fail(QUARTIC_UNAVAILABLE,

@@ -1,8 +1,11 @@
 /* program.c: compiling a graph for a device, binding its named tensors, running it. See program.h. */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/floats.h"
+#include "base/call.h"
+#include "base/options.h"
 #include "run/run.h"
 
 static quartic_status plan_for(const quartic_device *device, const quartic_graph *graph,
@@ -11,29 +14,25 @@ static quartic_status plan_for(const quartic_device *device, const quartic_graph
     return quartic_plan_create(graph, device->real_bytes, device->backend->scratch, &context, out_plan);
 }
 
-static quartic_tensor *bound_tensor(const quartic_program_config *config, const char *name) {
-    for (uint32_t b = 0; config != NULL && b < config->binding_count; ++b)
-        if (strcmp(config->bindings[b].name, name) == 0) return config->bindings[b].tensor;
-    return NULL;
-}
-
 static const quartic_storage *find_named(const quartic_graph *graph, const char *name) {
-    for (uint32_t s = 0; s < graph->storage_count; ++s)
-        if (graph->storages[s].name != NULL && strcmp(graph->storages[s].name, name) == 0)
-            return &graph->storages[s];
-    return NULL;
+    const uint32_t storage = quartic_graph_find_named(graph, name);
+    return storage == QUARTIC_NONE ? NULL : &graph->storages[storage];
 }
 
 static quartic_status check_binding(const quartic_device *device, const quartic_graph *graph,
                                     const quartic_binding *binding) {
+    if (binding->name == NULL) return quartic_fail(QUARTIC_INVALID_ARGUMENT, "a binding has no name (NULL)");
     const quartic_storage *found = find_named(graph, binding->name);
     if (found == NULL)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT,
                             "the graph has no input, parameter, state or output named \"%s\" to bind",
                             binding->name);
-    if (binding->tensor == NULL || binding->tensor->device != device)
-        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "\"%s\" is bound to no tensor of the program's device",
-                            binding->name);
+    if (binding->tensor == NULL)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "\"%s\" is bound to no tensor (NULL)", binding->name);
+    if (binding->tensor->device != device)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                            "\"%s\" is bound to a tensor on another device (%s) than the program's (%s)",
+                            binding->name, binding->tensor->device->info.name, device->info.name);
     char want[QUARTIC_SHAPE_TEXT], got[QUARTIC_SHAPE_TEXT];
     if (binding->tensor->dtype == found->dtype &&
         quartic_shape_elements(&binding->tensor->shape) == found->elements)
@@ -45,17 +44,108 @@ static quartic_status check_binding(const quartic_device *device, const quartic_
         quartic_shape_text(&binding->tensor->shape, got));
 }
 
+static const quartic_program_config standard_config = QUARTIC_PROGRAM_CONFIG_INIT;
+static const quartic_options_type config_type = {"quartic_program_config", "QUARTIC_PROGRAM_CONFIG_INIT",
+                                                 sizeof standard_config, 0, &standard_config};
+
 static quartic_status check_config(const quartic_device *device, const quartic_graph *graph,
                                    const quartic_program_config *config) {
-    if (config == NULL) return QUARTIC_OK;
-    if (config->struct_size != sizeof *config)
-        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
-                            "quartic_program_config has struct_size %zu, the library expects %zu; start from "
-                            "QUARTIC_PROGRAM_CONFIG_INIT",
-                            config->struct_size, sizeof *config);
+    if (config->bindings == NULL && config->binding_count != 0)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "config->bindings is NULL, but binding_count is %u",
+                            config->binding_count);
     for (uint32_t b = 0; b < config->binding_count; ++b)
         QUARTIC_TRY(check_binding(device, graph, &config->bindings[b]));
+    if (config->workspace == NULL || config->workspace->device == device) return QUARTIC_OK;
+    return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                        "the workspace given is a tensor on another device (%s) than the program's (%s)",
+                        config->workspace->device->info.name, device->info.name);
+}
+
+/* Memory of the caller's that a program is to use. */
+typedef struct bound_range {
+    uint64_t begin, end; /* addresses */
+    const char *name;    /* NULL: the workspace */
+    uint32_t storage;
+    bool written;
+} bound_range;
+
+static int by_begin(const void *a, const void *b) {
+    const bound_range *x = a, *y = b;
+    return x->begin < y->begin ? -1 : x->begin > y->begin;
+}
+
+static int by_storage(const void *a, const void *b) {
+    const bound_range *x = a, *y = b;
+    return x->storage < y->storage ? -1 : x->storage > y->storage;
+}
+
+static bound_range range_of(const quartic_tensor *tensor) {
+    const uint64_t begin = tensor->device->backend->memory_address(tensor->memory);
+    return (bound_range){.begin = begin, .end = begin + tensor->device_bytes, .storage = QUARTIC_NONE};
+}
+
+static quartic_status refuse_overlap(const bound_range *a, const bound_range *b) {
+    const bound_range *writer = a->written ? a : b, *other = a->written ? b : a;
+    if (writer->name == NULL || other->name == NULL)
+        return quartic_fail(
+            QUARTIC_INVALID_ARGUMENT,
+            "the workspace given lies over the memory that \"%s\" is bound to, by %llu bytes; "
+            "give each its own memory",
+            writer->name == NULL ? other->name : writer->name,
+            (unsigned long long)((a->end < b->end ? a->end : b->end) - b->begin));
+    return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                        "\"%s\" and \"%s\" are bound to memory that overlaps by %llu bytes, and a run writes "
+                        "\"%s\"; give each "
+                        "its own tensor",
+                        a->name, b->name,
+                        (unsigned long long)((a->end < b->end ? a->end : b->end) - b->begin), writer->name);
+}
+
+/* Sorts the ranges. Ranges that are only read may be the same memory. */
+static quartic_status check_ranges(bound_range *ranges, uint32_t count) {
+    qsort(ranges, count, sizeof *ranges, by_storage);
+    for (uint32_t k = 1; k < count; ++k)
+        if (ranges[k].name != NULL && ranges[k].storage == ranges[k - 1].storage)
+            return quartic_fail(QUARTIC_INVALID_ARGUMENT, "\"%s\" is bound twice; a name takes one tensor",
+                                ranges[k].name);
+    qsort(ranges, count, sizeof *ranges, by_begin);
+    for (uint32_t k = 0; k < count; ++k)
+        for (uint32_t next = k + 1; next < count && ranges[next].begin < ranges[k].end; ++next)
+            if (ranges[k].written || ranges[next].written) return refuse_overlap(&ranges[k], &ranges[next]);
     return QUARTIC_OK;
+}
+
+/* A name is bound once, and what a run writes is no other's memory. */
+static quartic_status check_memory(const quartic_graph *graph, const quartic_program_config *config) {
+    if (config == NULL || (config->binding_count == 0 && config->workspace == NULL)) return QUARTIC_OK;
+    bound_range *ranges = quartic_alloc((size_t)config->binding_count + 1, sizeof *ranges);
+    if (ranges == NULL) return QUARTIC_OUT_OF_MEMORY;
+    uint32_t count = 0;
+    for (; count < config->binding_count; ++count) {
+        const quartic_storage *storage = find_named(graph, config->bindings[count].name);
+        ranges[count] = range_of(config->bindings[count].tensor);
+        ranges[count].name = config->bindings[count].name;
+        ranges[count].storage = (uint32_t)(storage - graph->storages);
+        ranges[count].written = storage->kind == QUARTIC_STORAGE_OUTPUT || storage->updated;
+    }
+    if (config->workspace != NULL) {
+        ranges[count] = range_of(config->workspace);
+        ranges[count++].written = true;
+    }
+    const quartic_status status = check_ranges(ranges, count);
+    quartic_free(ranges);
+    return status;
+}
+
+/* A program that gives nothing and changes nothing is a graph whose outputs were forgotten. */
+static quartic_status check_purpose(const quartic_graph *graph) {
+    if (graph->update_count > 0) return QUARTIC_OK;
+    for (uint32_t s = 0; s < graph->storage_count; ++s)
+        if (graph->storages[s].kind == QUARTIC_STORAGE_OUTPUT) return QUARTIC_OK;
+    return quartic_fail(
+        QUARTIC_INVALID_ARGUMENT,
+        "the graph has no output and updates nothing in place, so a run would do nothing; name "
+        "what is wanted with quartic_graph_output");
 }
 
 /* Bytes of the named tensors that the caller did not bind. */
@@ -63,8 +153,9 @@ static uint64_t own_tensor_bytes(const quartic_graph *graph, const quartic_plan 
                                  const quartic_program_config *config) {
     uint64_t bytes = 0;
     for (uint32_t s = 0; s < graph->storage_count; ++s)
-        if (graph->storages[s].name != NULL && bound_tensor(config, graph->storages[s].name) == NULL)
-            bytes += plan->places[s].bytes;
+        if (graph->storages[s].name != NULL) bytes += plan->places[s].bytes;
+    for (uint32_t b = 0; config != NULL && b < config->binding_count; ++b)
+        bytes -= plan->places[find_named(graph, config->bindings[b].name) - graph->storages].bytes;
     return bytes;
 }
 
@@ -86,9 +177,18 @@ static void step_cost(const quartic_graph *graph, const quartic_plan_step *step,
 quartic_status quartic_program_measure(quartic_device *device, const quartic_graph *graph,
                                        const quartic_program_config *config,
                                        quartic_program_memory *out_memory) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(device);
+    QUARTIC_NEED(graph);
+    QUARTIC_NEED(out_memory);
     *out_memory = (quartic_program_memory){0};
+    quartic_program_config whole;
+    QUARTIC_TRY(quartic_options_read(&config_type, config, &whole));
+    config = &whole;
     QUARTIC_TRY(quartic_graph_status(graph));
     QUARTIC_TRY(check_config(device, graph, config));
+    QUARTIC_TRY(check_memory(graph, config));
+    QUARTIC_TRY(check_purpose(graph));
     quartic_plan plan;
     QUARTIC_TRY(plan_for(device, graph, &plan));
     out_memory->workspace_bytes = plan.workspace_bytes;
@@ -105,11 +205,12 @@ quartic_status quartic_program_measure(quartic_device *device, const quartic_gra
 }
 
 static quartic_status attach_tensors(quartic_program *program, const quartic_program_config *config) {
+    for (uint32_t b = 0; config != NULL && b < config->binding_count; ++b)
+        program->tensors[find_named(program->graph, config->bindings[b].name) - program->graph->storages] =
+            config->bindings[b].tensor;
     for (uint32_t s = 0; s < program->graph->storage_count; ++s) {
         const quartic_storage *storage = &program->graph->storages[s];
-        if (storage->name == NULL) continue;
-        program->tensors[s] = bound_tensor(config, storage->name);
-        if (program->tensors[s] != NULL) continue;
+        if (storage->name == NULL || program->tensors[s] != NULL) continue;
         QUARTIC_TRY(
             quartic_tensor_create(program->device, storage->dtype, &storage->shape, &program->tensors[s]));
         program->owns[s] = true;
@@ -166,11 +267,19 @@ static quartic_status build(quartic_program *program, const quartic_graph *graph
 
 quartic_status quartic_program_create(quartic_device *device, const quartic_graph *graph,
                                       const quartic_program_config *config, quartic_program **out_program) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(out_program);
     *out_program = NULL;
-    QUARTIC_STANDARD_FLOATS;
+    QUARTIC_NEED(device);
+    QUARTIC_NEED(graph);
+    quartic_program_config whole;
+    QUARTIC_TRY(quartic_options_read(&config_type, config, &whole));
+    config = &whole;
     QUARTIC_TRY(quartic_graph_status(graph));
     QUARTIC_TRY(quartic_device_expect_own_process(device));
     QUARTIC_TRY(check_config(device, graph, config));
+    QUARTIC_TRY(check_memory(graph, config));
+    QUARTIC_TRY(check_purpose(graph));
     quartic_program *program = quartic_alloc(1, sizeof *program);
     if (program == NULL) return QUARTIC_OUT_OF_MEMORY;
     program->device = device;
@@ -197,25 +306,60 @@ void quartic_program_destroy(quartic_program *program) {
     quartic_free(program);
 }
 
+/* The name of the thread's last look-up if there was none such, else "": it is told to who then uses NULL. */
+static _Thread_local char missed_name[128];
+enum { MISSED_TEXT = 512 };
+
+const char *quartic_program_missed_name(void) {
+    return missed_name;
+}
+
+/* The names of a graph's tensors, as many as fit. */
+static const char *list_names(const quartic_graph *graph, char text[MISSED_TEXT]) {
+    size_t used = 0;
+    text[0] = 0;
+    for (uint32_t s = 0; s < graph->storage_count; ++s) {
+        const char *name = graph->storages[s].name;
+        if (name == NULL) continue;
+        if (used + strlen(name) + 8 > MISSED_TEXT) return strcat(text, ", ..");
+        used += (size_t)sprintf(text + used, "%s%s", used == 0 ? "" : ", ", name);
+    }
+    return text;
+}
+
 quartic_tensor *quartic_program_tensor(quartic_program *program, const char *name) {
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(program, NULL);
+    QUARTIC_NEED_OR(name, NULL);
     const quartic_storage *found = find_named(program->graph, name);
+    missed_name[0] = 0;
     if (found != NULL) return program->tensors[found - program->graph->storages];
+    char names[MISSED_TEXT];
+    snprintf(missed_name, sizeof missed_name, "%s", name);
     quartic_fail(QUARTIC_INVALID_ARGUMENT,
-                 "the program has no input, parameter, state or output named \"%s\"", name);
+                 "the program has no input, parameter, state or output named \"%s\"; its names are: %s", name,
+                 list_names(program->graph, names));
     return NULL;
 }
 
 quartic_status quartic_program_run(quartic_program *program) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(program);
     QUARTIC_TRY(quartic_device_expect_own_process(program->device));
     return program->device->backend->run(program);
 }
 
 uint32_t quartic_program_step_count(const quartic_program *program) {
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(program, 0);
     return program->plan.step_count;
 }
 
 quartic_status quartic_program_step(const quartic_program *program, uint32_t index,
                                     quartic_step_info *out_info) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(program);
+    QUARTIC_NEED(out_info);
     if (index >= program->plan.step_count)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT, "step %u was asked for; the program has %u steps",
                             index, program->plan.step_count);
@@ -231,6 +375,8 @@ quartic_status quartic_program_step(const quartic_program *program, uint32_t ind
 }
 
 quartic_replay_info quartic_program_replay_info(const quartic_program *program) {
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(program, (quartic_replay_info){0});
     quartic_replay_info info = {0};
     if (program->device->backend->replay_cost != NULL) program->device->backend->replay_cost(program, &info);
     return info;

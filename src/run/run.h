@@ -17,6 +17,8 @@ typedef struct quartic_backend {
     /* Memory of a tensor: zeroed bytes on the device; *out_memory is the backend's own handle. */
     quartic_status (*memory_create)(quartic_device *device, uint64_t bytes, void **out_memory);
     void (*memory_destroy)(quartic_device *device, void *memory);
+    /* Where the memory begins, in the address space of the device: for finding memory that overlaps. */
+    uint64_t (*memory_address)(const void *memory);
     /* Blocking copies of bytes from the start; the numbers are in the device's own element size. */
     quartic_status (*memory_write)(quartic_device *device, void *memory, const void *data, uint64_t bytes);
     quartic_status (*memory_read)(quartic_device *device, const void *memory, void *out_data, uint64_t bytes);
@@ -64,6 +66,7 @@ struct quartic_program {
     bool *owns;               /* per storage: the tensor is the program's */
     quartic_tensor *workspace;
     bool owns_workspace, profile;
+    uint64_t jitter; /* not 0, on "reference64": the seed by which all numbers read and written are moved */
     double *step_seconds; /* per step */
     void *compiled;
 };
@@ -76,6 +79,8 @@ quartic_status quartic_device_wrap_gpu(quartic_gpu_device *gpu, const quartic_de
 
 /* UNSUPPORTED with a sentence in a process that was made by fork() from the one that opened the device. */
 quartic_status quartic_device_expect_own_process(const quartic_device *device);
+/* The name that this thread's last call of quartic_program_tensor did not find; "" if it found its own. */
+const char *quartic_program_missed_name(void);
 
 /* Element size of a dtype on a device. */
 static inline uint32_t quartic_device_element_bytes(const quartic_device *device, quartic_dtype dtype) {

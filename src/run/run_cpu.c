@@ -58,6 +58,10 @@ static void memory_destroy(quartic_device *device, void *memory) {
     quartic_free(memory);
 }
 
+static uint64_t memory_address(const void *memory) {
+    return (uint64_t)(uintptr_t)memory;
+}
+
 static quartic_status memory_write(quartic_device *device, void *memory, const void *data, uint64_t bytes) {
     (void)device;
     memcpy(memory, data, bytes);
@@ -138,9 +142,25 @@ static double now(void) {
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
+/* Makes every step with real results read and write moved numbers. What chooses (top_k) is left alone: it
+ * must read the same number each time. */
+static void start_jitter(quartic_program *program) {
+    cpu_step *steps = program->compiled;
+    for (uint32_t t = 0; t < program->plan.step_count; ++t) {
+        bool real = false;
+        for (uint32_t o = 0; o < steps[t].run.output_count; ++o)
+            real = real || steps[t].outputs[o].dtype == QUARTIC_FLOAT32;
+        for (uint32_t i = 0; real && i < steps[t].run.input_count; ++i)
+            steps[t].run.inputs[i].jitter = &program->jitter;
+        for (uint32_t o = 0; real && o < steps[t].run.output_count; ++o)
+            steps[t].run.outputs[o].jitter = &program->jitter;
+    }
+}
+
 static quartic_status run_steps(void *context) {
     quartic_program *program = context;
     const cpu_step *steps = program->compiled;
+    if (program->jitter != 0) start_jitter(program);
     for (uint32_t t = 0; t < program->plan.step_count; ++t) {
         if (steps[t].op->check != NULL) QUARTIC_TRY(steps[t].op->check(&steps[t].run));
         double start = program->profile ? now() : 0;
@@ -161,6 +181,7 @@ static void device_close(quartic_device *device) {
 
 const quartic_backend quartic_backend_cpu = {.memory_create = memory_create,
                                              .memory_destroy = memory_destroy,
+                                             .memory_address = memory_address,
                                              .memory_write = memory_write,
                                              .memory_read = memory_read,
                                              .scratch = scratch,

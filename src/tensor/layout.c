@@ -4,13 +4,41 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/call.h"
+
+/* The axes that may be walked: a rank beyond the most is the caller's mistake and must not lead out of range.
+ */
+static uint32_t axes_of(const quartic_shape *shape) {
+    return shape->rank <= QUARTIC_MAX_RANK ? shape->rank : QUARTIC_MAX_RANK;
+}
+
+/* a * b, or the greatest number of its sign where that overflows. */
+static int64_t times(int64_t a, int64_t b) {
+    int64_t product;
+    if (!__builtin_mul_overflow(a, b, &product)) return product;
+    return (a < 0) == (b < 0) ? INT64_MAX : -INT64_MAX;
+}
+
+static int64_t plus(int64_t a, int64_t b) {
+    int64_t sum;
+    if (!__builtin_add_overflow(a, b, &sum)) return sum;
+    return a < 0 ? -INT64_MAX : INT64_MAX;
+}
+
 uint64_t quartic_shape_elements(const quartic_shape *shape) {
     uint64_t elements = 1;
-    for (uint32_t a = 0; a < shape->rank; ++a) {
-        if (shape->dims[a] != 0 && elements > UINT64_MAX / shape->dims[a]) return UINT64_MAX;
-        elements *= shape->dims[a];
+    bool overflows = false;
+    if (shape == NULL) {
+        QUARTIC_CALL();
+        quartic_fail_null("shape");
+        return 0;
     }
-    return elements;
+    if (shape->rank > QUARTIC_MAX_RANK) return 0;
+    for (uint32_t a = 0; a < shape->rank; ++a) {
+        if (shape->dims[a] == 0) return 0;
+        overflows = overflows || __builtin_mul_overflow(elements, (uint64_t)shape->dims[a], &elements);
+    }
+    return overflows ? UINT64_MAX : elements;
 }
 
 size_t quartic_dtype_size(quartic_dtype dtype) {
@@ -20,44 +48,45 @@ size_t quartic_dtype_size(quartic_dtype dtype) {
 quartic_layout quartic_layout_contiguous(quartic_dtype dtype, const quartic_shape *shape) {
     quartic_layout layout = {.dtype = dtype, .shape = *shape};
     int64_t stride = 1;
-    for (uint32_t a = shape->rank; a-- > 0;) {
+    for (uint32_t a = axes_of(shape); a-- > 0;) {
         layout.strides[a] = stride;
-        stride *= shape->dims[a];
+        stride = times(stride, shape->dims[a]);
     }
     return layout;
 }
 
 bool quartic_layout_is_contiguous(const quartic_layout *layout) {
     int64_t stride = 1;
-    for (uint32_t a = layout->shape.rank; a-- > 0;) {
+    for (uint32_t a = axes_of(&layout->shape); a-- > 0;) {
         if (layout->shape.dims[a] != 1 && layout->strides[a] != stride) return false;
-        stride *= layout->shape.dims[a];
+        stride = times(stride, layout->shape.dims[a]);
     }
     return true;
 }
 
 bool quartic_shape_equal(const quartic_shape *a, const quartic_shape *b) {
-    return a->rank == b->rank && memcmp(a->dims, b->dims, a->rank * sizeof a->dims[0]) == 0;
+    return a->rank == b->rank && memcmp(a->dims, b->dims, axes_of(a) * sizeof a->dims[0]) == 0;
 }
 
 void quartic_layout_extent(const quartic_layout *layout, int64_t *out_begin, int64_t *out_end) {
     int64_t low = layout->offset, high = layout->offset;
-    for (uint32_t a = 0; a < layout->shape.rank; ++a) {
+    for (uint32_t a = 0; a < axes_of(&layout->shape); ++a) {
         if (layout->shape.dims[a] == 0) {
             *out_begin = *out_end = layout->offset;
             return;
         }
-        int64_t reach = layout->strides[a] * (int64_t)(layout->shape.dims[a] - 1);
+        int64_t reach = times(layout->strides[a], (int64_t)layout->shape.dims[a] - 1);
         if (reach < 0)
-            low += reach;
+            low = plus(low, reach);
         else
-            high += reach;
+            high = plus(high, reach);
     }
     *out_begin = low;
-    *out_end = high + 1;
+    *out_end = plus(high, 1);
 }
 
 bool quartic_shape_broadcast(const quartic_shape *a, const quartic_shape *b, quartic_shape *out_shape) {
+    if (a->rank > QUARTIC_MAX_RANK || b->rank > QUARTIC_MAX_RANK) return false;
     quartic_shape shape = {.rank = a->rank > b->rank ? a->rank : b->rank};
     for (uint32_t k = 0; k < shape.rank; ++k) {
         uint32_t in_a = k < a->rank ? a->dims[a->rank - 1 - k] : 1;
@@ -105,8 +134,12 @@ void quartic_layouts_simplify(quartic_layout *const *layouts, uint32_t count) {
 
 const char *quartic_shape_text(const quartic_shape *shape, char *buffer) {
     size_t used = (size_t)snprintf(buffer, QUARTIC_SHAPE_TEXT, "(");
-    for (uint32_t a = 0; a < shape->rank; ++a)
+    for (uint32_t a = 0; a < axes_of(shape); ++a)
         used += (size_t)snprintf(buffer + used, QUARTIC_SHAPE_TEXT - used, a ? ", %u" : "%u", shape->dims[a]);
+    if (shape->rank > QUARTIC_MAX_RANK) {
+        snprintf(buffer, QUARTIC_SHAPE_TEXT, "of %u axes", shape->rank);
+        return buffer;
+    }
     snprintf(buffer + used, QUARTIC_SHAPE_TEXT - used, ")");
     return buffer;
 }

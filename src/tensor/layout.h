@@ -18,7 +18,8 @@ typedef struct quartic_layout {
     int64_t offset;
 } quartic_layout;
 
-/* Row-major strides, offset 0. */
+/* Row-major strides, offset 0. Strides that would overflow are the greatest int64: such a shape has more
+ * elements than any tensor may hold, and is refused where its elements are counted. */
 quartic_layout quartic_layout_contiguous(quartic_dtype dtype, const quartic_shape *shape);
 bool quartic_layout_is_contiguous(const quartic_layout *layout);
 bool quartic_shape_equal(const quartic_shape *a, const quartic_shape *b);
@@ -36,7 +37,8 @@ quartic_layout quartic_layout_broadcast(const quartic_layout *layout, const quar
  * Kernels use it to loop over as few axes as possible. At least one axis remains. */
 void quartic_layouts_simplify(quartic_layout *const *layouts, uint32_t count);
 
-/* "(2, 3, 5)" into a buffer of QUARTIC_SHAPE_TEXT bytes; returns the buffer. */
+/* "(2, 3, 5)" into a buffer of QUARTIC_SHAPE_TEXT bytes, "of 9 axes" for a rank beyond the most; returns the
+ * buffer. */
 enum { QUARTIC_SHAPE_TEXT = 80 };
 const char *quartic_shape_text(const quartic_shape *shape, char *buffer);
 

@@ -15,10 +15,14 @@
 #include "tool/bench.h"
 
 static const bench_settings defaults = {
-    .batch = 1, .length = 128, .repeat = 5, .longest = 256, .dim_edges = 32, .most_seconds = 20};
+    .batch = 1, .repeat = 5, .longest = 256, .dim_edges = 32, .most_seconds = 20};
 static const arg_option options[] = {
     TOOL_DEVICE_OPTION(bench_settings),
-    {"length", "N", ARG_UINT32, offsetof(bench_settings, length), 1, 65536, "tokens of a sequence"},
+    TOOL_CONFIG_OPTION(bench_settings),
+    {"length", "N", ARG_UINT32, offsetof(bench_settings, length), 1, 65536,
+     "tokens of a sequence or nodes of a graph (default: what the run was trained on, else 128 or the "
+     "model's "
+     "most)"},
     {"batch", "N", ARG_UINT32, offsetof(bench_settings, batch), 1, 65536, "sequences at once"},
     {"repeat", "N", ARG_UINT32, offsetof(bench_settings, repeat), 1, 1000,
      "timed runs, of which the least counts"},
@@ -130,10 +134,9 @@ static quartic_status measure_peaks(bench *bench) {
     if (status == QUARTIC_OK) status = bench_measure_product(bench);
     if (status != QUARTIC_OK) return status;
     if (bench->settings->json) {
-        json_object_set_new(bench->report, "peak_flops_per_second", json_real(bench->peak_flops));
-        json_object_set_new(bench->report, "peak_bytes_per_second", json_real(bench->peak_bytes));
-        json_object_set_new(bench->report, "matrix_product_flops_per_second",
-                            json_real(bench->product_flops));
+        tool_json_set(bench->report, "peak_flops_per_second", tool_json_real(bench->peak_flops));
+        tool_json_set(bench->report, "peak_bytes_per_second", tool_json_real(bench->peak_bytes));
+        tool_json_set(bench->report, "matrix_product_flops_per_second", tool_json_real(bench->product_flops));
     } else {
         printf(
             "peak      %.1f GFLOP/s (multiply-adds), %.1f GB/s (copies); a large matrix product reaches %.1f "
@@ -147,25 +150,15 @@ static quartic_status measure_peaks(bench *bench) {
 /* ---- whole passes -----------------------------------------------------------------------------------------
  */
 
-/* Tokens of no text in particular, the same in every run. */
-static int32_t *make_tokens(const bench *bench, size_t count) {
-    int32_t *tokens = tool_alloc(count, sizeof *tokens);
-    uint32_t state = 1;
-    for (size_t k = 0; k < count; ++k) {
-        state = state * 1664525u + 1013904223u;
-        tokens[k] = (int32_t)((state >> 8) % quartic_model_get_config(bench->model)->num_tokens);
-    }
-    return tokens;
-}
-
 static void report_pass(const bench *bench, const char *name, double seconds,
                         const quartic_program_memory *memory) {
     double resident = resident_bytes(), workspace = (double)memory->workspace_bytes;
     if (bench->settings->json) {
-        json_object_set_new(bench->report, name,
-                            json_pack("{s:f, s:f, s:f, s:f}", "seconds", seconds, "workspace_bytes",
-                                      workspace, "tensor_bytes", (double)memory->own_tensor_bytes,
-                                      "peak_resident_bytes", resident));
+        tool_json_set(bench->report, name,
+                      tool_json_object("seconds", tool_json_real(seconds), "workspace_bytes",
+                                       tool_json_count(memory->workspace_bytes), "tensor_bytes",
+                                       tool_json_count(memory->own_tensor_bytes), "peak_resident_bytes",
+                                       tool_json_real(resident), NULL));
         return;
     }
     char first[TOOL_NUMBER_BYTES], second[TOOL_NUMBER_BYTES], third[TOOL_NUMBER_BYTES];
@@ -176,21 +169,19 @@ static void report_pass(const bench *bench, const char *name, double seconds,
 }
 
 static quartic_status time_forward(bench *bench) {
-    uint32_t batch = bench->settings->batch, length = bench->settings->length;
-    size_t count = (size_t)batch * length;
-    int32_t *tokens = make_tokens(bench, count); // (b, n)
+    const uint64_t rows = quartic_model_logit_rows(bench->model, bench->batch, bench->length);
     float *logits =
-        tool_alloc(count * quartic_model_get_config(bench->model)->num_tokens, sizeof *logits); // (b, n, V)
+        tool_alloc(rows * quartic_model_get_config(bench->model)->num_classes, sizeof *logits); // (rows, V)
     quartic_program_memory memory = {0};
-    quartic_status status = quartic_model_measure(bench->model, batch, length, 0, 0, &memory);
+    quartic_status status =
+        quartic_model_measure(bench->model, bench->batch, bench->length, bench->masked, 0, &memory);
     double least = 1e30;
     for (uint32_t run = 0; run <= bench->settings->repeat && status == QUARTIC_OK; ++run) {
         double begin = tool_clock();
-        status = quartic_model_forward(bench->model, batch, length, tokens, NULL, logits);
+        status = quartic_model_forward_batch(bench->model, &bench->inputs->in, logits);
         double seconds = tool_clock() - begin;
         if (run > 0 && seconds < least) least = seconds;
     }
-    free(tokens);
     free(logits);
     bench->forward_seconds = least;
     if (status == QUARTIC_OK) report_pass(bench, "forward", least, &memory);
@@ -199,10 +190,9 @@ static quartic_status time_forward(bench *bench) {
 
 static quartic_status time_training(bench *bench) {
     quartic_trainer_config config = QUARTIC_TRAINER_CONFIG_INIT;
-    config.batch = bench->settings->batch;
-    config.length = bench->settings->length;
-    size_t count = (size_t)config.batch * config.length;
-    int32_t *tokens = make_tokens(bench, count); // (b, n)
+    config.batch = bench->batch;
+    config.length = bench->length;
+    config.masked = bench->masked;
     quartic_trainer *trainer = NULL;
     quartic_program_memory memory = {0};
     quartic_status status = quartic_trainer_measure(bench->model, &config, &memory);
@@ -210,12 +200,11 @@ static quartic_status time_training(bench *bench) {
     double least = 1e30;
     for (uint32_t run = 0; run <= bench->settings->repeat && status == QUARTIC_OK; ++run) {
         double begin = tool_clock();
-        status = quartic_trainer_step(trainer, tokens, tokens, NULL, NULL);
+        status = quartic_trainer_step_batch(trainer, &bench->inputs->in, NULL);
         double seconds = tool_clock() - begin;
         if (run > 0 && seconds < least) least = seconds;
     }
     quartic_trainer_destroy(trainer);
-    free(tokens);
     bench->training_seconds = least;
     if (status == QUARTIC_OK) report_pass(bench, "training", least, &memory);
     return status;
@@ -280,7 +269,7 @@ static double peak_share(const bench *bench, const op_row *row) {
 
 static void show_rows(const bench *bench, const char *name, const op_row *rows, uint32_t count) {
     op_row total = {.name = "all"};
-    json_t *list = json_array();
+    json_t *list = tool_json_list();
     for (uint32_t row = 0; row < count; ++row) {
         total.steps += rows[row].steps;
         total.seconds += rows[row].seconds;
@@ -292,17 +281,20 @@ static void show_rows(const bench *bench, const char *name, const op_row *rows, 
     for (uint32_t row = 0; row <= count; ++row) {
         const op_row *one = row < count ? &rows[row] : &total;
         if (bench->settings->json)
-            json_array_append_new(list,
-                                  json_pack("{s:s, s:i, s:f, s:f, s:f, s:f}", "op", one->name, "steps",
-                                            (int)one->steps, "seconds", one->seconds, "flops", one->flops,
-                                            "bytes", one->bytes, "share_of_peak", peak_share(bench, one)));
+            tool_json_add(
+                list, tool_json_object("op", tool_json_text(one->name), "steps", tool_json_count(one->steps),
+                                       "seconds", tool_json_real(one->seconds), "flops",
+                                       tool_json_real(one->flops), "bytes", tool_json_real(one->bytes),
+                                       "share_of_peak", tool_json_real(peak_share(bench, one)), NULL));
         else
             printf("%-24s %6u %10.3f %5.1f%% %10.1f %10.1f %7.1f%%\n", one->name, one->steps,
                    1e3 * one->seconds, total.seconds > 0 ? 100 * one->seconds / total.seconds : 0,
                    1e-6 * one->flops, 1e-6 * one->bytes, 100 * peak_share(bench, one));
     }
-    if (bench->settings->json) json_object_set(bench->report, name, list);
-    json_decref(list);
+    if (bench->settings->json)
+        tool_json_set(bench->report, name, list);
+    else
+        json_decref(list);
 }
 
 /* A whole pass in units of the time that its matrix products take. */
@@ -315,7 +307,7 @@ static void show_share_of_products(const bench *bench, bool with_gradients, cons
         if (bench->settings->json) {
             char key[64];
             snprintf(key, sizeof key, "%s_over_products", with_gradients ? "training" : "forward");
-            json_object_set_new(bench->report, key, json_real(times));
+            tool_json_set(bench->report, key, tool_json_real(times));
         } else {
             printf("matrix products alone: %.2f ms; the whole %s takes %.2f times that\n",
                    1e3 * rows[row].seconds, with_gradients ? "training step" : "forward pass", times);
@@ -331,9 +323,10 @@ static void show_replay(const bench *bench, const char *name, const quartic_prog
     if (bench->settings->json) {
         char key[64];
         snprintf(key, sizeof key, "%s_replay", name);
-        json_object_set_new(bench->report, key,
-                            json_pack("{s:i, s:i, s:f}", "dispatches", (int)info.dispatches, "submits",
-                                      (int)info.submits, "host_seconds", info.host_seconds));
+        tool_json_set(bench->report, key,
+                      tool_json_object("dispatches", tool_json_count(info.dispatches), "submits",
+                                       tool_json_count(info.submits), "host_seconds",
+                                       tool_json_real(info.host_seconds), NULL));
         return;
     }
     printf("replay: %u dispatches in %u submits, %.1f us of host time, %.1f us per 1000 dispatches\n",
@@ -342,7 +335,7 @@ static void show_replay(const bench *bench, const char *name, const quartic_prog
 
 static quartic_status show_profile(bench *bench, const char *name, bool with_gradients) {
     quartic_program *program = NULL;
-    quartic_status status = tool_compile(bench->model, bench->settings->batch, bench->settings->length,
+    quartic_status status = tool_compile(bench->model, bench->batch, bench->length, bench->masked,
                                          with_gradients, true, &program);
     if (status != QUARTIC_OK) return status;
     op_row *rows = tool_alloc(quartic_program_step_count(program), sizeof *rows);
@@ -375,22 +368,26 @@ static quartic_status report_start(const bench *bench) {
     if (status != QUARTIC_OK) return status;
     const bench_settings *settings = bench->settings;
     double parameters = (double)quartic_model_parameter_elements(bench->model);
-    json_object_set_new(bench->report, "device", json_string(info.name));
-    json_object_set_new(bench->report, "batch", json_integer((json_int_t)settings->batch));
-    json_object_set_new(bench->report, "length", json_integer((json_int_t)settings->length));
-    json_object_set_new(bench->report, "parameters", json_integer((json_int_t)parameters));
+    tool_json_set(bench->report, "device", tool_json_text(info.name));
+    tool_json_set(bench->report, "batch", tool_json_count(bench->batch));
+    tool_json_set(bench->report, "length", tool_json_count(bench->length));
+    tool_json_set(bench->report, "parameters",
+                  tool_json_count(quartic_model_parameter_elements(bench->model)));
     char count[TOOL_NUMBER_BYTES];
     if (!settings->json)
-        printf("%s parameters, batch %u, length %u, on %s; least of %u runs\n",
-               tool_count_text(parameters, count), settings->batch, settings->length, info.name,
-               settings->repeat);
+        printf("%s parameters, batch %u, length %u%s, on %s; least of %u runs\n",
+               tool_count_text(parameters, count), bench->batch, bench->length,
+               bench->masked ? ", masked" : "", info.name, settings->repeat);
     return QUARTIC_OK;
 }
 
 static quartic_model *make_model(const invocation *call, quartic_device *device) {
     if (call->operand_count > 0 && tool_is_config(call->operands[0]))
         return tool_make_model(call->command, device, call->operands[0]);
-    if (call->operand_count > 0) return tool_open_model(call->command, device, call->operands[0]);
+    if (call->operand_count > 0) {
+        const bench_settings *settings = call->settings;
+        return tool_open_model(call->command, device, call->operands[0], settings->config);
+    }
     /* The size that docs/performance.md speaks of. */
     quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
     config.num_tokens = 256;
@@ -404,7 +401,7 @@ static quartic_model *make_model(const invocation *call, quartic_device *device)
 
 /* `quartic bench edges` */
 static int run_edges(bench *bench) {
-    bench->report = json_object();
+    bench->report = tool_json_object(NULL, NULL);
     const int code = bench_edges(bench) == QUARTIC_OK
                          ? EXIT_DONE
                          : tool_fail_library(bench->call->command, "a smaller --longest takes less.");
@@ -416,18 +413,32 @@ static int run_edges(bench *bench) {
 
 static int run(const invocation *call) {
     bench bench = {.call = call, .settings = call->settings};
+    if (bench.settings->config != NULL && (call->operand_count == 0 || tool_is_config(call->operands[0]) ||
+                                           strcmp(call->operands[0], "edges") == 0))
+        return tool_fail_usage(call->command,
+                               "--config goes with a file of weights; a configuration alone is "
+                               "timed by `quartic bench FILE.json`");
     bench.device = tool_open_device(call->command, bench.settings->device);
     if (bench.device != NULL && call->operand_count > 0 && strcmp(call->operands[0], "edges") == 0)
         return run_edges(&bench);
     bench.model = bench.device == NULL ? NULL : make_model(call, bench.device);
     int code = EXIT_FAILED;
-    if (bench.model != NULL && tool_expect_text_model(call->command, bench.model)) {
-        bench.report = json_object();
+    if (bench.model != NULL) {
+        tool_run_shape shape =
+            tool_run_shape_of(bench.model, call->operand_count > 0 ? call->operands[0] : NULL);
+        bench.batch = bench.settings->batch;
+        bench.length = bench.settings->length != 0 ? bench.settings->length
+                       : shape.length != 0         ? shape.length
+                                                   : tool_standard_length(bench.model);
+        bench.masked = shape.masked;
+        bench.inputs = bench_inputs_create(bench.model, bench.batch, bench.length, bench.masked);
+        bench.report = tool_json_object(NULL, NULL);
         code = report_start(&bench) == QUARTIC_OK && run_all(&bench) == QUARTIC_OK
                    ? EXIT_DONE
                    : tool_fail_library(call->command, "a smaller --batch or --length takes less.");
         if (code == EXIT_DONE && bench.settings->json) tool_print_json(json_incref(bench.report));
         json_decref(bench.report);
+        bench_inputs_destroy(bench.inputs);
     }
     quartic_model_destroy(bench.model);
     quartic_device_destroy(bench.device);
@@ -440,7 +451,8 @@ const command command_bench = {
     .summary = "time a model and its ops, or the forms of edge attention",
     .details =
         "MODEL is a JSON configuration, a run's folder, a checkpoint or a model file; without it, a model of "
-        "vocabulary 256, dim 512, depth 2 and dim_edges 32. \"of peak\" is the time that an op would take at "
+        "vocabulary 256, dim 512, depth 2 and dim_edges 32. Models of graphs get made-up graphs. \"of peak\" "
+        "is the time that an op would take at "
         "the rate of multiply-adds in registers and of the fastest copy on this device, over the time that "
         "it took.\n"
         "`quartic bench edges` times every form of edge attention by itself, forward and backward, over the "

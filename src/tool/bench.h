@@ -5,17 +5,31 @@
 #include "tool/models.h"
 
 typedef struct bench_settings {
-    const char *device;
+    const char *device, *config;
     uint32_t batch, length, repeat, forward_only, json;
     uint32_t longest, dim_edges; /* of `bench edges` */
     float most_seconds;
 } bench_settings;
+
+/* Made-up inputs of a model, the same in every run: what its configuration asks for, and targets. */
+typedef struct bench_inputs {
+    int32_t *tokens, *edge_types, *targets;
+    float *node_features, *edge_features;
+    uint8_t *mask;
+    quartic_model_batch in;
+} bench_inputs;
+
+bench_inputs *bench_inputs_create(const quartic_model *model, uint32_t batch, uint32_t length, bool masked);
+void bench_inputs_destroy(bench_inputs *inputs);
 
 typedef struct bench {
     const invocation *call;
     const bench_settings *settings;
     quartic_device *device;
     quartic_model *model;
+    uint32_t batch, length; /* of the model's passes */
+    bool masked;
+    bench_inputs *inputs;
     double peak_flops, peak_bytes, product_flops; /* per second */
     double forward_seconds, training_seconds;
     json_t *report;

@@ -70,7 +70,7 @@ static bool is_core(const quartic_step_info *info) {
 static quartic_status count_forward(const bench *bench, quartic_model *model, uint32_t n,
                                     uint32_t *out_count) {
     quartic_program *program = NULL;
-    quartic_status status = tool_compile(model, bench->settings->batch, n, false, false, &program);
+    quartic_status status = tool_compile(model, bench->settings->batch, n, false, false, false, &program);
     if (status != QUARTIC_OK) return status;
     *out_count = 0;
     for (uint32_t step = 0; step < quartic_program_step_count(program) && status == QUARTIC_OK; ++step) {
@@ -88,7 +88,7 @@ static quartic_status time_form(const bench *bench, quartic_model *model, size_r
     uint32_t forward_steps, seen = 0;
     quartic_status status = count_forward(bench, model, row->n, &forward_steps);
     if (status == QUARTIC_OK)
-        status = tool_compile(model, bench->settings->batch, row->n, true, true, &program);
+        status = tool_compile(model, bench->settings->batch, row->n, false, true, true, &program);
     if (status != QUARTIC_OK) return status;
     const uint32_t steps = quartic_program_step_count(program);
     double *least = tool_alloc(steps, sizeof *least);
@@ -141,12 +141,14 @@ static quartic_status run_size(const bench *bench, quartic_model *model, const s
 }
 
 static json_t *pass_json(const bench *bench, const pass *part) {
-    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "seconds", part->seconds, "flops",
-                     part->flops, "bytes", part->bytes, "share_of_product",
-                     part->flops / part->seconds / bench->product_flops, "attention_seconds",
-                     part->core_seconds, "attention_flops", part->core_flops, "attention_share_of_product",
-                     part->core_flops / part->core_seconds / bench->product_flops, "attention_over_rest",
-                     part->core_seconds / (part->seconds - part->core_seconds));
+    return tool_json_object("seconds", tool_json_real(part->seconds), "flops", tool_json_real(part->flops),
+                            "bytes", tool_json_real(part->bytes), "share_of_product",
+                            tool_json_real(part->flops / part->seconds / bench->product_flops),
+                            "attention_seconds", tool_json_real(part->core_seconds), "attention_flops",
+                            tool_json_real(part->core_flops), "attention_share_of_product",
+                            tool_json_real(part->core_flops / part->core_seconds / bench->product_flops),
+                            "attention_over_rest",
+                            tool_json_real(part->core_seconds / (part->seconds - part->core_seconds)), NULL);
 }
 
 static void print_pass(const bench *bench, const pass *part) {
@@ -160,16 +162,17 @@ static void print_pass(const bench *bench, const pass *part) {
 static void show_row(const bench *bench, const size_row *row, json_t *sizes) {
     const bool ran = row->why_skipped[0] == 0;
     if (bench->settings->json) {
-        json_t *entry =
-            json_pack("{s:i, s:f, s:f}", "n", (int)row->n, "forward_workspace_bytes", row->forward.workspace,
-                      "training_workspace_bytes", row->backward.workspace);
-        if (ran)
-            json_object_update_new(entry, json_pack("{s:o, s:o}", "forward", pass_json(bench, &row->forward),
-                                                    "backward", pass_json(bench, &row->backward)));
-        else
-            json_object_update_new(entry, json_pack("{s:s, s:f}", "why_skipped", row->why_skipped,
-                                                    "estimated_seconds", row->estimate));
-        json_array_append_new(sizes, entry);
+        json_t *entry = tool_json_object("n", tool_json_count(row->n), "forward_workspace_bytes",
+                                         tool_json_real(row->forward.workspace), "training_workspace_bytes",
+                                         tool_json_real(row->backward.workspace), NULL);
+        if (ran) {
+            tool_json_set(entry, "forward", pass_json(bench, &row->forward));
+            tool_json_set(entry, "backward", pass_json(bench, &row->backward));
+        } else {
+            tool_json_set(entry, "why_skipped", tool_json_text(row->why_skipped));
+            tool_json_set(entry, "estimated_seconds", tool_json_real(row->estimate));
+        }
+        tool_json_add(sizes, entry);
         return;
     }
     if (!ran) {
@@ -198,16 +201,12 @@ static double exponent(const size_row *rows, uint32_t count, bool backward) {
     return spread > 0 ? (sums[0] * sums[4] - sums[1] * sums[2]) / spread : NAN;
 }
 
-static json_t *number_or_null(double number) {
-    return isfinite(number) ? json_real(number) : json_null();
-}
-
 static quartic_status run_form(bench *bench, quartic_edge_attention form, json_t *forms) {
     quartic_model *model = NULL;
     size_row rows[MOST_SIZES] = {0};
     uint32_t count = 0;
     const size_row *before = NULL;
-    json_t *sizes = json_array();
+    json_t *sizes = tool_json_list();
     if (!bench->settings->json) printf("%s\n", form_names[form]);
     quartic_status status = make_model(bench, form, &model);
     for (uint32_t n = SMALLEST; status == QUARTIC_OK && n <= bench->settings->longest; n *= 2) {
@@ -221,9 +220,9 @@ static quartic_status run_form(bench *bench, quartic_edge_attention form, json_t
     quartic_model_destroy(model);
     const double forward = exponent(rows, count, false), backward = exponent(rows, count, true);
     if (bench->settings->json)
-        json_array_append_new(forms, json_pack("{s:s, s:O, s:o, s:o}", "form", form_names[form], "sizes",
-                                               sizes, "forward_exponent", number_or_null(forward),
-                                               "backward_exponent", number_or_null(backward)));
+        tool_json_add(forms, tool_json_object("form", tool_json_text(form_names[form]), "sizes",
+                                              json_incref(sizes), "forward_exponent", tool_json_real(forward),
+                                              "backward_exponent", tool_json_real(backward), NULL));
     else if (isfinite(forward) && isfinite(backward))
         printf("  time grows as n^%.2f forward, n^%.2f backward\n", forward, backward);
     json_decref(sizes);
@@ -236,10 +235,10 @@ quartic_status bench_edges(bench *bench) {
     quartic_status status = quartic_device_get_info(bench->device, &info);
     if (status == QUARTIC_OK) status = bench_measure_product(bench);
     if (status != QUARTIC_OK) return status;
-    json_object_set_new(bench->report, "device", json_string(info.name));
-    json_object_set_new(bench->report, "batch", json_integer((json_int_t)settings->batch));
-    json_object_set_new(bench->report, "dim_edges", json_integer((json_int_t)settings->dim_edges));
-    json_object_set_new(bench->report, "matrix_product_flops_per_second", json_real(bench->product_flops));
+    tool_json_set(bench->report, "device", tool_json_text(info.name));
+    tool_json_set(bench->report, "batch", tool_json_count(settings->batch));
+    tool_json_set(bench->report, "dim_edges", tool_json_count(settings->dim_edges));
+    tool_json_set(bench->report, "matrix_product_flops_per_second", tool_json_real(bench->product_flops));
     if (!settings->json)
         printf("edge attention by form on %s: batch %u, dim_edges %u, default heads, least of %u runs;\n"
                "work: estimated operations; share: of a large matrix product's %.1f GFLOP/s; attention: "
@@ -250,10 +249,10 @@ quartic_status bench_edges(bench *bench) {
                info.name, settings->batch, settings->dim_edges, settings->repeat, 1e-9 * bench->product_flops,
                "n", "forward", "work", "share", "attention", "share", "x", "backward", "work", "share",
                "attention", "share", "x", "workspace", "training");
-    json_t *forms = json_array();
+    json_t *forms = tool_json_list();
     for (uint32_t form = QUARTIC_EDGE_ATTENTION_AXIAL;
          form < QUARTIC_EDGE_ATTENTION_NONE && status == QUARTIC_OK; ++form)
         status = run_form(bench, (quartic_edge_attention)form, forms);
-    json_object_set_new(bench->report, "forms", forms);
+    tool_json_set(bench->report, "forms", forms);
     return status;
 }

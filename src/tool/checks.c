@@ -1,7 +1,6 @@
 /* checks.c: lines, JSON and totals of checks. See checks.h. */
 #include "tool/checks.h"
 
-#include <math.h>
 #include <stdio.h>
 
 static const char *verdict_word(quartic_verdict verdict) {
@@ -16,42 +15,44 @@ static const char *verdict_word(quartic_verdict verdict) {
     return "?";
 }
 
-/* JSON has no infinity or NaN. */
-static json_t *number(double value) {
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
 void checks_show(void *context, const quartic_check *check) {
     checks_view *view = context;
-    if (view->failures_only && check->verdict == QUARTIC_PASSED) return;
     if (view->list != NULL) {
-        json_array_append_new(view->list, json_pack("{s:s, s:s, s:i, s:s, s:s, s:o, s:o, s:s}", "verdict",
-                                                    verdict_word(check->verdict), "subject", check->subject,
-                                                    "case", (int)check->index, "label", check->label, "check",
-                                                    check->check, "error", number(check->error), "bound",
-                                                    number(check->bound), "text", check->text));
+        tool_json_add(view->list,
+                      tool_json_object("verdict", tool_json_text(verdict_word(check->verdict)), "subject",
+                                       tool_json_text(check->subject), "case", tool_json_count(check->index),
+                                       "label", tool_json_text(check->label), "check",
+                                       tool_json_text(check->check), "error", tool_json_real(check->error),
+                                       "bound", tool_json_real(check->bound), "text",
+                                       tool_json_text(check->text), NULL));
         return;
     }
-    printf("%-11s %s", verdict_word(check->verdict), check->subject);
+    if (view->failures_only && check->verdict == QUARTIC_PASSED) return;
+    printf("%-11s ", verdict_word(check->verdict));
+    tool_put_text(stdout, check->subject);
     if (check->label[0] != 0) printf(" [%s]", check->label);
     if (check->check[0] != 0) printf(" %s", check->check);
-    printf(": %s\n", check->text);
+    printf(": ");
+    tool_put_text(stdout, check->text);
+    printf("\n");
     fflush(stdout);
 }
 
-int checks_finish(const invocation *call, checks_view *view, const char *device,
+int checks_finish(const invocation *call, checks_view *view, const char *device, quartic_status status,
                   const quartic_check_totals *totals) {
+    const char *error = status == QUARTIC_OK ? NULL : tool_sentence();
     if (view->list != NULL) {
-        tool_print_json(json_pack("{s:s, s:i, s:i, s:i, s:o, s:o}", "device", device, "passed",
-                                  (int)totals->passed, "failed", (int)totals->failed, "unsupported",
-                                  (int)totals->unsupported, "worst", number(totals->worst), "checks",
-                                  view->list));
+        tool_print_json(tool_json_object(
+            "device", tool_json_text(device), "passed", tool_json_count(totals->passed), "failed",
+            tool_json_count(totals->failed), "unsupported", tool_json_count(totals->unsupported), "worst",
+            tool_json_real(totals->worst), "error", tool_json_text(error), "checks", view->list, NULL));
         view->list = NULL;
-    } else {
+    } else if (error == NULL) {
         printf("%u passed, %u failed, %u unsupported on %s; the worst error among the passed is %.2g of its "
                "bound\n",
                totals->passed, totals->failed, totals->unsupported, device, totals->worst);
     }
+    if (error != NULL) return tool_fail_library(call->command, NULL);
     if (totals->failed > 0 || (view->strict && totals->unsupported > 0)) return EXIT_FAILED;
     if (totals->passed > 0) return EXIT_DONE;
     return tool_fail(call->command, NULL, "not one check passed, so nothing is shown to be right");

@@ -6,7 +6,7 @@
 #include "tool/tool.h"
 
 typedef struct checks_view {
-    bool failures_only; /* lines only for what did not pass */
+    bool failures_only; /* lines only for what did not pass; JSON always holds every check */
     bool strict;        /* what is not supported counts as failed: nothing is skipped in silence */
     json_t *list;       /* gathers objects instead of printing lines, unless NULL */
 } checks_view;
@@ -14,8 +14,9 @@ typedef struct checks_view {
 /* A quartic_check_callback; the context is a checks_view. */
 void checks_show(void *view, const quartic_check *check);
 
-/* Prints the totals; the exit code: failed if any check failed or none passed. */
-int checks_finish(const invocation *call, checks_view *view, const char *device,
+/* Prints the totals, and as JSON all that was checked, also before an error (status) that ended it. The exit
+ * code: failed after an error, if any check failed or none passed. */
+int checks_finish(const invocation *call, checks_view *view, const char *device, quartic_status status,
                   const quartic_check_totals *totals);
 
 #endif

@@ -18,45 +18,64 @@ static const char *handle(const quartic_device_info *info, char buffer[TOOL_NUMB
     return buffer;
 }
 
-static void print_json(const quartic_device_info *infos, uint32_t count) {
-    json_t *list = json_array();
+/* no_vulkan: why there is no Vulkan device, NULL if there is one; the device "vulkan" would be it. */
+static void print_json(const quartic_device_info *infos, uint32_t count, const char *no_vulkan) {
+    json_t *list = tool_json_list();
     for (uint32_t k = 0; k < count; ++k) {
         const quartic_device_info *info = &infos[k];
         char buffer[TOOL_NUMBER_BYTES];
-        json_array_append_new(list,
-                              json_pack("{s:s, s:s, s:s, s:s, s:I, s:b, s:s}", "device", handle(info, buffer),
-                                        "name", info->name, "type", info->type, "driver", info->driver,
-                                        "memory_bytes", (json_int_t)info->memory_bytes, "usable",
-                                        (int)info->usable, "why_not", info->why_not));
+        tool_json_add(list, tool_json_object("device", tool_json_text(handle(info, buffer)), "name",
+                                             tool_json_text(info->name), "type", tool_json_text(info->type),
+                                             "driver", tool_json_text(info->driver), "memory_bytes",
+                                             tool_json_count(info->memory_bytes), "usable",
+                                             tool_json_flag(info->usable), "why_not",
+                                             tool_json_text(info->why_not), NULL));
     }
+    if (no_vulkan != NULL)
+        tool_json_add(list,
+                      tool_json_object("device", tool_json_text("vulkan"), "name", tool_json_text(""), "type",
+                                       tool_json_text("none"), "driver", tool_json_text(""), "memory_bytes",
+                                       tool_json_count(0), "usable", tool_json_flag(false), "why_not",
+                                       tool_json_text(no_vulkan), NULL));
     tool_print_json(list);
 }
 
-static void print_table(const quartic_device_info *infos, uint32_t count) {
+static void print_table(const quartic_device_info *infos, uint32_t count, const char *no_vulkan) {
     printf("%-12s %-11s %10s  %s\n", "--device", "type", "memory", "name");
     for (uint32_t k = 0; k < count; ++k) {
         const quartic_device_info *info = &infos[k];
         char buffer[TOOL_NUMBER_BYTES], memory[TOOL_NUMBER_BYTES];
-        printf("%-12s %-11s %10s  %s%s%s%s\n", handle(info, buffer), info->type,
-               tool_bytes_text((double)info->memory_bytes, memory), info->name,
-               info->driver[0] == 0 ? "" : " (", info->driver, info->driver[0] == 0 ? "" : ")");
+        printf("%-12s %-11s %10s  ", handle(info, buffer), info->type,
+               tool_bytes_text((double)info->memory_bytes, memory));
+        tool_put_text(stdout, info->name);
+        if (info->driver[0] != 0) {
+            printf(" (");
+            tool_put_text(stdout, info->driver);
+            printf(")");
+        }
+        printf("\n");
         if (!info->usable) printf("%-12s not usable: %s\n", "", info->why_not);
     }
+    if (no_vulkan == NULL) return;
+    printf("there is no Vulkan device: ");
+    tool_put_text(stdout, no_vulkan);
+    printf("\n");
 }
 
 static int run(const invocation *call) {
     const devices_settings *settings = call->settings;
     uint32_t count = 0;
+    const char *no_vulkan = NULL;
     if (quartic_device_list(NULL, 0, &count) != QUARTIC_OK) return tool_fail_library(call->command, NULL);
     quartic_device_info *infos = tool_alloc(count, sizeof *infos);
     uint32_t found = 0;
     int code = EXIT_DONE;
-    if (quartic_device_list(infos, count, &found) != QUARTIC_OK)
+    if (quartic_device_list(infos, count, &found) != QUARTIC_OK) {
         code = tool_fail_library(call->command, NULL);
-    else if (settings->json)
-        print_json(infos, found < count ? found : count);
-    else
-        print_table(infos, found < count ? found : count);
+    } else {
+        if (quartic_device_check_vulkan() != QUARTIC_OK) no_vulkan = tool_sentence();
+        (settings->json ? print_json : print_table)(infos, found < count ? found : count, no_vulkan);
+    }
     free(infos);
     return code;
 }
@@ -66,9 +85,11 @@ const command command_devices = {
     .operands = "",
     .summary = "list the devices that there are, best first",
     .details =
-        "The first column is what --device takes. Also: auto (the first usable one), vulkan (the best Vulkan "
-        "device), and any part of a Vulkan device's name. The environment variable QUARTIC_DEVICE is what "
-        "auto means, if set.",
+        "The first column is what --device takes: digits alone are the index of a Vulkan device. Also: auto "
+        "(the "
+        "first usable one), vulkan (the best Vulkan device), a name in full and any part of a name that only "
+        "one device has. The environment variable QUARTIC_DEVICE is what auto means, if set. Where there is "
+        "no Vulkan device, the last line says why (JSON: an entry \"vulkan\" that is not usable).",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .defaults = &defaults,

@@ -13,15 +13,16 @@
 #include "tool/models.h"
 
 typedef struct eval_settings {
-    const char *device;
+    const char *device, *config;
     uint32_t batch, length, json;
 } eval_settings;
 
 static const eval_settings defaults = {.batch = 8};
 static const arg_option options[] = {
     TOOL_DEVICE_OPTION(eval_settings),
+    TOOL_CONFIG_OPTION(eval_settings),
     {"length", "N", ARG_UINT32, offsetof(eval_settings, length), 1, 65536,
-     "bytes of a window (default: what the model was trained on)"},
+     "bytes of a window (default: what the model was trained on); graphs have their own"},
     {"batch", "N", ARG_UINT32, offsetof(eval_settings, batch), 1, 65536, "windows or graphs at once"},
     TOOL_JSON_OPTION(eval_settings),
 };
@@ -92,9 +93,10 @@ static int report(const invocation *call, const tool_text *text, double loss, ui
     const eval_settings *settings = call->settings;
     double entropy = tool_unigram_entropy(text), bits = loss / log(2.0);
     if (settings->json) {
-        tool_print_json(json_pack("{s:f, s:f, s:f, s:f, s:I, s:f}", "loss", loss, "bits_per_byte", bits,
-                                  "perplexity", exp(loss), "unigram_entropy", entropy, "predictions",
-                                  (json_int_t)count, "bytes_per_second", (double)count / seconds));
+        tool_print_json(tool_json_object("loss", tool_json_real(loss), "bits_per_byte", tool_json_real(bits),
+                                         "perplexity", tool_json_real(exp(loss)), "unigram_entropy",
+                                         tool_json_real(entropy), "predictions", tool_json_count(count),
+                                         "bytes_per_second", tool_json_real((double)count / seconds), NULL));
         return EXIT_DONE;
     }
     char speed[TOOL_NUMBER_BYTES];
@@ -110,6 +112,10 @@ static int run_graphs(const invocation *call, quartic_model *model) {
     const eval_settings *settings = call->settings;
     quartic_dataset *graphs = tool_open_graphs(call->command, call->operands[1]);
     if (graphs == NULL) return EXIT_FAILED;
+    if (!tool_graphs_fit(call->command, graphs, settings->length)) {
+        quartic_dataset_close(graphs);
+        return EXIT_FAILED;
+    }
     quartic_evaluation result;
     const double begin = tool_clock();
     const quartic_status status = quartic_dataset_evaluate(graphs, model, settings->batch, &result);
@@ -119,8 +125,9 @@ static int run_graphs(const invocation *call, quartic_model *model) {
     if (status != QUARTIC_OK)
         code = tool_fail_library(call->command, NULL);
     else if (settings->json)
-        tool_print_json(json_pack("{s:f, s:f, s:I, s:f}", "loss", result.loss, "accuracy", result.accuracy,
-                                  "predictions", (json_int_t)result.targets, "graphs_per_second", speed));
+        tool_print_json(tool_json_object(
+            "loss", tool_json_real(result.loss), "accuracy", tool_json_real(result.accuracy), "predictions",
+            tool_json_count(result.targets), "graphs_per_second", tool_json_real(speed), NULL));
     else
         printf("loss %.4f nats per target, %.2f %% right; %s; %s graphs/s\n", result.loss,
                100 * result.accuracy, tool_graphs_text(graphs, text), tool_count_text(speed, number));
@@ -151,9 +158,30 @@ static int run_model(const invocation *call, quartic_model *model) {
     return code;
 }
 
+/* Weights without a configuration, to be measured on graphs: --config is filled in from the data, as in
+ * training. */
+static quartic_model *load_for_graphs(const invocation *call, quartic_device *device, const char *file) {
+    const eval_settings *settings = call->settings;
+    quartic_model_config config;
+    quartic_dataset *graphs = tool_open_graphs(call->command, call->operands[1]);
+    const bool fits = graphs != NULL && tool_graphs_config(call->command, graphs, settings->config, &config);
+    quartic_dataset_close(graphs);
+    return fits ? tool_load_model(call->command, device, file, &config) : NULL;
+}
+
 static int run(const invocation *call) {
     const eval_settings *settings = call->settings;
-    return tool_with_model(call, settings->device, run_model);
+    char file[TOOL_PATH_BYTES];
+    if (settings->config == NULL || !tool_is_graphs(call->operands[1]))
+        return tool_with_model(call, settings->device, settings->config, run_model);
+    if (!tool_model_path(call->command, call->operands[0], file)) return EXIT_FAILED;
+    if (tool_has_config(file)) return tool_with_model(call, settings->device, settings->config, run_model);
+    quartic_device *device = tool_open_device(call->command, settings->device);
+    quartic_model *model = device == NULL ? NULL : load_for_graphs(call, device, file);
+    const int code = model == NULL ? EXIT_FAILED : run_model(call, model);
+    quartic_model_destroy(model);
+    quartic_device_destroy(device);
+    return code;
 }
 
 const command command_eval = {

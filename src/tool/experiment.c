@@ -12,7 +12,7 @@
 
 typedef struct experiment_settings {
     const char *out, *device, *only;
-    uint32_t quick, steps, seeds, batch, graphs, limit, check, no_map, sizes, rates, evaluations;
+    uint32_t quick, steps, seeds, batch, graphs, limit, check, no_map, sizes, rates, evaluations, json;
     float rate;
     uint64_t seed;
 } experiment_settings;
@@ -56,6 +56,7 @@ static const arg_option options[] = {
      "exit with 1 unless in one of the tasks the best edge form reaches 99% and no baseline more than 90%"},
     {"no-map", NULL, ARG_FLAG, offsetof(experiment_settings, no_map), 0, 0,
      "leave out the picture of a learnt edge attention"},
+    TOOL_JSON_OPTION(experiment_settings),
 };
 
 static bool is_contestant(const char *name) {
@@ -69,7 +70,7 @@ static bool is_contestant(const char *name) {
 
 /* One task: trains, reports, draws. */
 static bool run_task(const invocation *call, const experiment_task *task, quartic_device *device,
-                     experiment_report *report, bool *inout_separated) {
+                     experiment_report *report, json_t *tasks, bool *inout_separated) {
     const experiment_settings *settings = call->settings;
     contest contest = {.command = call->command,
                        .task = task,
@@ -85,25 +86,29 @@ static bool run_task(const invocation *call, const experiment_task *task, quarti
                                     .rates = settings->quick ? 1 : settings->rates,
                                     .rate = settings->rate,
                                     .seed = settings->seed,
-                                    .only = settings->only}};
+                                    .only = settings->only,
+                                    .silent = settings->json != 0}};
     bool fine = contest_begin(&contest);
-    if (fine) {
+    if (fine && !settings->json) {
         printf("%s: %s? the more frequent label has %.1f%% of the training labels, %.1f%% of the test's\n",
                task->name, task->question, 100 * experiment_majority(&contest.train),
                100 * experiment_majority(&contest.test));
         fflush(stdout);
-        fine = contest_run_all(&contest);
     }
+    fine = fine && contest_run_all(&contest);
     const char *map = NULL;
     if (fine && !settings->no_map) fine = experiment_attention_draw(&contest, settings->out, &map);
     if (fine) fine = experiment_chart_curves(&contest, settings->out);
     if (fine) {
         experiment_report_add(report, &contest, map);
-        printf("\n");
-        experiment_print_table(stdout, &contest);
-        printf("\n");
-        experiment_print_verdict(stdout, &contest);
-        printf("\n");
+        tool_json_add(tasks, experiment_report_json(&contest));
+        if (!settings->json) {
+            printf("\n");
+            experiment_print_table(stdout, &contest);
+            printf("\n");
+            experiment_print_verdict(stdout, &contest);
+            printf("\n");
+        }
         *inout_separated = *inout_separated || contest_separates(&contest);
     }
     contest_end(&contest);
@@ -121,11 +126,18 @@ static int run_tasks(const invocation *call, quartic_device *device) {
         !run_lock_take(call->command, settings->out, &lock) ||
         !experiment_report_open(call->command, settings->out, info.name, &report))
         return EXIT_FAILED;
+    json_t *tasks = tool_json_list();
     for (uint32_t k = 0; k < call->operand_count && fine; ++k)
-        fine = run_task(call, experiment_task_named(call->operands[k]), device, &report, &separated);
+        fine = run_task(call, experiment_task_named(call->operands[k]), device, &report, tasks, &separated);
     fine = experiment_report_close(call->command, &report) && fine;
+    if (fine && settings->json)
+        tool_print_json(tool_json_object("device", tool_json_text(info.name), "folder",
+                                         tool_json_text(settings->out), "separated",
+                                         tool_json_flag(separated), "tasks", json_incref(tasks), NULL));
+    else if (fine)
+        printf("%s/results.csv and %s/report.md are written.\n", settings->out, settings->out);
+    json_decref(tasks);
     if (!fine) return EXIT_FAILED;
-    printf("%s/results.csv and %s/report.md are written.\n", settings->out, settings->out);
     if (settings->check && !separated)
         return tool_fail(
             call->command, NULL,
@@ -169,5 +181,6 @@ const command command_experiment = {
     .most_operands = 16,
     .defaults = &defaults,
     .settings_bytes = sizeof defaults,
+    .writes_files = 1,
     .run = run,
 };

@@ -298,7 +298,7 @@ bool contest_begin(contest *contest) {
 
 static bool run_once(contest *contest, const contestant *who, float rate, uint32_t seed, uint32_t *inout_done,
                      uint32_t all) {
-    const bool terminal = isatty(STDOUT_FILENO) == 1;
+    const bool terminal = !contest->settings.silent && isatty(STDOUT_FILENO) == 1;
     if (terminal) {
         printf("\r\033[K[%u/%u] %s: %s, rate %g, seed %u ..", *inout_done + 1, all, contest->task->name,
                who->name, (double)rate, seed);
@@ -312,6 +312,7 @@ static bool run_once(contest *contest, const contestant *who, float rate, uint32
     ++contest->run_count;
     ++*inout_done;
     contest->seconds += run->seconds;
+    if (contest->settings.silent) return true;
     char left[TOOL_NUMBER_BYTES];
     printf("%s[%u/%u] %-8s %-28s rate %-6g seed %u: %5.1f%% after %u steps, %.1f s%s; at most %s left\n",
            terminal ? "\r\033[K" : "", *inout_done, all, contest->task->name, who->name, (double)rate, seed,

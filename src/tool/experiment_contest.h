@@ -58,6 +58,7 @@ typedef struct contest_settings {
     uint32_t sizes, rates; /* of each baseline, 1 to CONTEST_MOST_SIZES and CONTEST_MOST_RATES */
     uint64_t seed;
     const char *only; /* the contestant of this form alone; NULL: all */
+    bool silent;      /* no lines while it runs */
 } contest_settings;
 
 typedef struct contest {

@@ -81,6 +81,34 @@ void experiment_print_table(FILE *stream, const contest *contest) {
     }
 }
 
+json_t *experiment_report_json(const contest *contest) {
+    json_t *contestants = tool_json_list();
+    for (uint32_t k = 0; k < contest->contestant_count; ++k) {
+        const contestant *who = &contest->contestants[k];
+        const contest_score score = contest_score_of(contest, who);
+        if (score.runs == 0) continue;
+        tool_json_add(
+            contestants,
+            tool_json_object(
+                "name", tool_json_text(who->name), "kind",
+                tool_json_text(who->baseline ? "quadratic" : "edges"), "form", tool_json_text(who->form),
+                "identifiers", tool_json_flag(who->identifiers), "parameters",
+                tool_json_count(who->parameters), "rate", tool_json_real((double)score.rate), "steps",
+                tool_json_count(who->steps), "cut_short", tool_json_flag(score.cut_short), "accuracy",
+                tool_json_real(score.mean), "least_accuracy", tool_json_real(score.least),
+                "greatest_accuracy", tool_json_real(score.most), "runs", tool_json_count(score.runs),
+                "solved_step", score.solved_step > 0 ? tool_json_count(score.solved_step) : tool_json_null(),
+                "seconds_of_a_run", tool_json_real(score.seconds / score.runs), NULL));
+    }
+    const contestant *form = contest_best(contest, false), *baseline = contest_best(contest, true);
+    return tool_json_object("task", tool_json_text(contest->task->name), "majority_of_training",
+                            tool_json_real(experiment_majority(&contest->train)), "majority_of_test",
+                            tool_json_real(experiment_majority(&contest->test)), "contestants", contestants,
+                            "best_form", tool_json_text(form == NULL ? NULL : form->name), "best_baseline",
+                            tool_json_text(baseline == NULL ? NULL : baseline->name), "separated",
+                            tool_json_flag(contest_separates(contest)), NULL);
+}
+
 void experiment_print_verdict(FILE *stream, const contest *contest) {
     const contestant *form = contest_best(contest, false), *baseline = contest_best(contest, true);
     if (form == NULL || baseline == NULL) {
@@ -111,7 +139,7 @@ void experiment_report_add(experiment_report *report, const contest *contest, co
     fprintf(markdown, "\n![accuracy against steps](%s.svg)\n", contest->task->name);
     if (map_name != NULL) fprintf(markdown, "\n![a learnt edge attention](%s.svg)\n", map_name);
     if (!save(&report->csv) || !save(&report->markdown))
-        tool_warn(contest->command, "%s; it is tried again at the end", quartic_error_message());
+        tool_warn(contest->command, "%s; it is tried again at the end", tool_sentence());
 }
 
 bool experiment_report_close(const command *command, experiment_report *report) {

@@ -26,6 +26,9 @@ void experiment_report_add(experiment_report *report, const contest *contest, co
 /* False, with a sentence, if something was not written. */
 bool experiment_report_close(const command *command, experiment_report *report);
 
+/* The table and the verdict of a contest as JSON. */
+json_t *experiment_report_json(const contest *contest);
+
 /* The table of a contest as Markdown. */
 void experiment_print_table(FILE *stream, const contest *contest);
 /* One sentence: the best form against the best baseline. */

@@ -27,11 +27,25 @@ bool tool_graphs_config(const command *command, const quartic_dataset *graphs, c
     }
     quartic_status status = quartic_model_config_read_json_file(out_config, path);
     if (status == QUARTIC_OK) {
-        quartic_dataset_configure(graphs, out_config);
-        status = quartic_dataset_check(graphs, out_config);
+        status = quartic_dataset_configure(graphs, out_config);
+        if (status == QUARTIC_OK) status = quartic_dataset_check(graphs, out_config);
     }
     if (status == QUARTIC_OK) return true;
     tool_fail_library(command, "`quartic inspect --keys` lists the keys of a configuration.");
+    return false;
+}
+
+bool tool_graphs_fit(const command *command, const quartic_dataset *graphs, uint32_t length) {
+    const uint32_t nodes = quartic_dataset_get_info(graphs)->length;
+    if (length == 0 || length == nodes) return true;
+    char hint[96];
+    snprintf(hint, sizeof hint, "leave --length out, or say --length %u: it follows from the graphs.", nodes);
+    if (length < nodes)
+        tool_fail(command, hint, "the graphs have %u nodes (padding included), which do not fit --length %u",
+                  nodes, length);
+    else
+        tool_fail(command, hint, "--length is %u, but the graphs have only %u nodes (padding included)",
+                  length, nodes);
     return false;
 }
 

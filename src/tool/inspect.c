@@ -14,14 +14,17 @@
 #include "tool/models.h"
 
 typedef struct inspect_settings {
-    const char *device;
+    const char *device, *config;
     uint32_t batch, length, tensors, keys, json;
 } inspect_settings;
 
 static const inspect_settings defaults = {.device = "cpu", .batch = 1};
 static const arg_option options[] = {
+    TOOL_CONFIG_OPTION(inspect_settings),
     {"length", "N", ARG_UINT32, offsetof(inspect_settings, length), 1, 65536,
-     "tokens of a sequence (default: 128, or what the model was trained on)"},
+     "tokens of a sequence or nodes of a graph (default: what the run was trained on, else 128 or the "
+     "model's "
+     "most)"},
     {"batch", "N", ARG_UINT32, offsetof(inspect_settings, batch), 1, 1048576, "sequences at once"},
     {"tensors", NULL, ARG_FLAG, offsetof(inspect_settings, tensors), 0, 0, "list every tensor"},
     {"keys", NULL, ARG_FLAG, offsetof(inspect_settings, keys), 0, 0,
@@ -30,7 +33,7 @@ static const arg_option options[] = {
     TOOL_JSON_OPTION(inspect_settings),
 };
 
-enum { STANDARD_LENGTH = 128, LONGEST_SEQUENCE = 65536 };
+enum { LONGEST_SEQUENCE = 65536 };
 
 /* ---- keys -------------------------------------------------------------------------------------------------
  */
@@ -47,6 +50,51 @@ static void print_keys(void) {
 #define REAL_ROW(name, standard, least, below, meaning)                                                      \
     printf("%-22s %s; number from %g to below %g\n", #name, meaning, (double)(least), (double)(below));
     QUARTIC_MODEL_FIELD_LIST(CHOICE_ROW, CHOICES_ROW, COUNT_ROW, FLAG_ROW, REAL_ROW)
+#undef CHOICE_WORD
+#undef CHOICE_ROW
+#undef CHOICES_ROW
+#undef COUNT_ROW
+#undef FLAG_ROW
+#undef REAL_ROW
+}
+
+static json_t *key_json(const char *kind, const char *meaning) {
+    return tool_json_object("kind", tool_json_text(kind), "meaning", tool_json_text(meaning), NULL);
+}
+
+static json_t *words_json(const char *const *words, size_t count) {
+    json_t *list = tool_json_list();
+    for (size_t k = 0; k < count; ++k) tool_json_add(list, tool_json_text(words[k]));
+    return list;
+}
+
+/* {name: {kind, meaning, and words, or least and most (real numbers: below)}} */
+static void print_keys_json(void) {
+    json_t *keys = tool_json_object(NULL, NULL), *key;
+#define CHOICE_TEXT(suffix, name) name,
+#define CHOICE_KEY(name, type, standard, list, meaning)                                                      \
+    {                                                                                                        \
+        static const char *const words[] = {list(CHOICE_TEXT)};                                              \
+        tool_json_set(keys, #name, key = key_json("choice", meaning));                                       \
+        tool_json_set(key, "words", words_json(words, sizeof words / sizeof words[0]));                      \
+    }
+#define CHOICES_KEY(name, type, standard, list, most, meaning)                                               \
+    {                                                                                                        \
+        static const char *const words[] = {list(CHOICE_TEXT)};                                              \
+        tool_json_set(keys, #name, key = key_json("choice or list of choices", meaning));                    \
+        tool_json_set(key, "words", words_json(words, sizeof words / sizeof words[0]));                      \
+    }
+#define COUNT_KEY(name, standard, lowest, highest, meaning)                                                  \
+    tool_json_set(keys, #name, key = key_json("whole number", meaning));                                     \
+    tool_json_set(key, "least", tool_json_count(lowest));                                                    \
+    tool_json_set(key, "most", tool_json_count(highest));
+#define FLAG_KEY(name, standard, meaning) tool_json_set(keys, #name, key_json("true or false", meaning));
+#define REAL_KEY(name, standard, lowest, bound, meaning)                                                     \
+    tool_json_set(keys, #name, key = key_json("number", meaning));                                           \
+    tool_json_set(key, "least", tool_json_real((double)(lowest)));                                           \
+    tool_json_set(key, "below", tool_json_real((double)(bound)));
+    QUARTIC_MODEL_FIELD_LIST(CHOICE_KEY, CHOICES_KEY, COUNT_KEY, FLAG_KEY, REAL_KEY)
+    tool_print_json(keys);
 }
 
 /* ---- a file's tensors -------------------------------------------------------------------------------------
@@ -61,45 +109,61 @@ static const char *shape_text(const quartic_shape *shape, char *buffer, size_t b
 }
 
 static json_t *shape_json(const quartic_shape *shape) {
-    json_t *list = json_array();
+    json_t *list = tool_json_list();
     for (uint32_t axis = 0; axis < shape->rank; ++axis)
-        json_array_append_new(list, json_integer((json_int_t)shape->dims[axis]));
+        tool_json_add(list, tool_json_count(shape->dims[axis]));
     return list;
 }
 
-/* A file that is no model: its tensors and metadata. */
-static int show_file(const invocation *call, const quartic_safetensors *file, const char *why_no_model) {
-    const inspect_settings *settings = call->settings;
-    json_t *tensors = json_array(), *metadata = json_object();
-    uint64_t bytes = 0;
+/* One row: element type (NULL: left out), shape, name. */
+static void print_tensor(const char *dtype, const quartic_shape *shape, const char *name) {
+    char text[96];
+    if (dtype != NULL) printf("%-5s ", dtype);
+    printf("%-20s ", shape_text(shape, text, sizeof text));
+    tool_put_text(stdout, name);
+    printf("\n");
+}
+
+static void print_file_json(const quartic_safetensors *file, const char *why_no_model) {
+    json_t *tensors = tool_json_list(), *metadata = tool_json_object(NULL, NULL);
     for (uint32_t t = 0; t < quartic_safetensors_count(file); ++t) {
         const quartic_safetensors_tensor *tensor = quartic_safetensors_at(file, t);
-        const char *dtype = quartic_safetensors_dtype_name(tensor->dtype);
-        char shape[96];
-        bytes += tensor->bytes;
-        if (settings->json)
-            json_array_append_new(tensors, json_pack("{s:s, s:s, s:o}", "name", tensor->name, "dtype", dtype,
-                                                     "shape", shape_json(&tensor->shape)));
-        else
-            printf("%-5s %-20s %s\n", dtype, shape_text(&tensor->shape, shape, sizeof shape), tensor->name);
+        tool_json_add(tensors, tool_json_object("name", tool_json_text(tensor->name), "dtype",
+                                                tool_json_text(quartic_safetensors_dtype_name(tensor->dtype)),
+                                                "shape", shape_json(&tensor->shape), NULL));
     }
     for (uint32_t m = 0; m < quartic_safetensors_metadata_count(file); ++m) {
         const quartic_safetensors_text *text = quartic_safetensors_metadata_at(file, m);
-        if (settings->json)
-            json_object_set_new(metadata, text->key, json_string(text->text));
-        else
-            printf("metadata %s: %s\n", text->key, text->text);
+        tool_json_set(metadata, text->key, tool_json_text(text->text));
     }
-    if (settings->json) {
-        tool_print_json(json_pack("{s:o, s:o, s:s}", "tensors", tensors, "metadata", metadata, "why_no_model",
-                                  why_no_model));
-        return EXIT_DONE;
+    tool_print_json(tool_json_object("tensors", tensors, "metadata", metadata, "why_no_model",
+                                     tool_json_text(why_no_model), NULL));
+}
+
+/* A file that is no model: its tensors and metadata. */
+static int show_file(const invocation *call, const quartic_safetensors *file, const char *why) {
+    const inspect_settings *settings = call->settings;
+    char why_no_model[1024], text[TOOL_NUMBER_BYTES];
+    snprintf(why_no_model, sizeof why_no_model, "%s", why);
+    if (settings->json) return print_file_json(file, why_no_model), EXIT_DONE;
+    uint64_t bytes = 0;
+    for (uint32_t t = 0; t < quartic_safetensors_count(file); ++t) {
+        const quartic_safetensors_tensor *tensor = quartic_safetensors_at(file, t);
+        bytes += tensor->bytes;
+        print_tensor(quartic_safetensors_dtype_name(tensor->dtype), &tensor->shape, tensor->name);
     }
-    json_decref(tensors);
-    json_decref(metadata);
-    char text[TOOL_NUMBER_BYTES];
-    printf("%u tensors, %s; not shown as a model: %s\n", quartic_safetensors_count(file),
-           tool_bytes_text((double)bytes, text), why_no_model);
+    for (uint32_t m = 0; m < quartic_safetensors_metadata_count(file); ++m) {
+        const quartic_safetensors_text *entry = quartic_safetensors_metadata_at(file, m);
+        printf("metadata ");
+        tool_put_text(stdout, entry->key);
+        printf(": ");
+        tool_put_text(stdout, entry->text);
+        printf("\n");
+    }
+    printf("%u tensors, %s; not shown as a model: ", quartic_safetensors_count(file),
+           tool_bytes_text((double)bytes, text));
+    tool_put_text(stdout, why_no_model);
+    printf("\n");
     return EXIT_DONE;
 }
 
@@ -107,10 +171,11 @@ static int show_file(const invocation *call, const quartic_safetensors *file, co
  */
 
 /* What one kind of run takes; false after an error, which is printed. */
-static bool measure(const invocation *call, quartic_model *model, uint32_t length, bool with_gradients,
-                    quartic_program_memory *out_cost) {
+static bool measure(const invocation *call, quartic_model *model, const tool_run_shape *shape,
+                    bool with_gradients, quartic_program_memory *out_cost) {
     const inspect_settings *settings = call->settings;
-    if (quartic_model_measure(model, settings->batch, length, 0, with_gradients, out_cost) == QUARTIC_OK)
+    if (quartic_model_measure(model, settings->batch, shape->length, shape->masked, with_gradients,
+                              out_cost) == QUARTIC_OK)
         return true;
     return tool_fail_library(call->command, NULL), false;
 }
@@ -146,10 +211,10 @@ static void print_cost(const char *kind, const quartic_program_memory *cost) {
 }
 
 static json_t *cost_json(const quartic_program_memory *cost) {
-    return json_pack("{s:I, s:I, s:I, s:f, s:f}", "workspace_bytes", (json_int_t)cost->workspace_bytes,
-                     "unshared_bytes", (json_int_t)cost->unshared_bytes, "tensor_bytes",
-                     (json_int_t)cost->own_tensor_bytes, "flops", cost->flops, "traffic_bytes",
-                     cost->traffic_bytes);
+    return tool_json_object("workspace_bytes", tool_json_count(cost->workspace_bytes), "unshared_bytes",
+                            tool_json_count(cost->unshared_bytes), "tensor_bytes",
+                            tool_json_count(cost->own_tensor_bytes), "flops", tool_json_real(cost->flops),
+                            "traffic_bytes", tool_json_real(cost->traffic_bytes), NULL);
 }
 
 /* ---- forms of edge attention ------------------------------------------------------------------------------
@@ -174,7 +239,7 @@ static void print_form(const char *name, double parameters, const quartic_progra
 
 /* The configuration with one form in all layers: a row, as JSON or on stdout; a sentence where the form
  * cannot be had. */
-static void show_form(const invocation *call, const quartic_model *model, uint32_t length,
+static void show_form(const invocation *call, const quartic_model *model, const tool_run_shape *shape,
                       quartic_edge_attention form, json_t *rows) {
     const inspect_settings *settings = call->settings;
     quartic_model_config config = *quartic_model_get_config(model);
@@ -185,59 +250,51 @@ static void show_form(const invocation *call, const quartic_model *model, uint32
     config.edge_attention_count = 0;
     if (quartic_model_config_check(&config) != QUARTIC_OK ||
         quartic_model_create(quartic_model_device(model), &config, &other) != QUARTIC_OK ||
-        quartic_model_measure(other, settings->batch, length, 0, 0, &forward) != QUARTIC_OK ||
-        quartic_model_measure(other, settings->batch, length, 0, 1, &training) != QUARTIC_OK) {
-        const char *why = quartic_error_message();
+        quartic_model_measure(other, settings->batch, shape->length, shape->masked, 0, &forward) !=
+            QUARTIC_OK ||
+        quartic_model_measure(other, settings->batch, shape->length, shape->masked, 1, &training) !=
+            QUARTIC_OK) {
+        const char *why = tool_sentence();
         if (settings->json)
-            json_array_append_new(rows, json_pack("{s:s, s:s}", "form", form_names[form], "why_not", why));
+            tool_json_add(rows, tool_json_object("form", tool_json_text(form_names[form]), "why_not",
+                                                 tool_json_text(why), NULL));
         else
             printf("  %-18s not here: %s\n", form_names[form], why);
     } else {
         const double parameters = (double)quartic_model_parameter_elements(other);
         if (settings->json)
-            json_array_append_new(rows, json_pack("{s:s, s:f, s:o, s:o}", "form", form_names[form],
-                                                  "parameters", parameters, "forward", cost_json(&forward),
-                                                  "training", cost_json(&training)));
+            tool_json_add(rows, tool_json_object("form", tool_json_text(form_names[form]), "parameters",
+                                                 tool_json_real(parameters), "forward", cost_json(&forward),
+                                                 "training", cost_json(&training), NULL));
         else
             print_form(form_names[form], parameters, &forward, &training);
     }
     quartic_model_destroy(other);
 }
 
-/* A row for each form; NULL (and nothing printed) for a family without edges. */
-static json_t *show_forms(const invocation *call, const quartic_model *model, uint32_t length) {
+/* A row for each form; null (and nothing printed) for a family without edges. */
+static json_t *show_forms(const invocation *call, const quartic_model *model, const tool_run_shape *shape) {
     const inspect_settings *settings = call->settings;
-    if (quartic_model_get_config(model)->model == QUARTIC_MODEL_MULTI_STREAM) return NULL;
-    json_t *rows = json_array();
+    if (quartic_model_get_config(model)->model == QUARTIC_MODEL_MULTI_STREAM) return tool_json_null();
+    json_t *rows = tool_json_list();
     if (!settings->json)
         printf("the model with each form of edge attention in all layers, batch %u, length %u:\n"
                "  %-18s %10s  %12s %10s %10s  %12s %10s %10s\n",
-               settings->batch, length, "form", "parameters", "forward", "traffic", "workspace", "training",
-               "traffic", "workspace");
+               settings->batch, shape->length, "form", "parameters", "forward", "traffic", "workspace",
+               "training", "traffic", "workspace");
     for (uint32_t form = QUARTIC_EDGE_ATTENTION_AXIAL; form < FORM_COUNT; ++form)
-        show_form(call, model, length, (quartic_edge_attention)form, rows);
+        show_form(call, model, shape, (quartic_edge_attention)form, rows);
     return rows;
 }
 
-/* The configuration as JSON text; to be freed. NULL after an error. */
-static char *config_text(const quartic_model_config *config) {
-    size_t bytes = 0;
-    if (quartic_model_config_write_json(config, NULL, 0, &bytes) != QUARTIC_OK) return NULL;
-    char *text = tool_alloc(bytes, 1);
-    if (quartic_model_config_write_json(config, text, bytes, NULL) == QUARTIC_OK) return text;
-    free(text);
-    return NULL;
-}
-
 static json_t *list_parameters(const quartic_model *model, bool print) {
-    json_t *list = json_array();
+    json_t *list = tool_json_list();
     for (uint32_t k = 0; k < quartic_model_parameter_count(model); ++k) {
         quartic_model_parameter parameter;
-        char shape[96];
         if (quartic_model_get_parameter(model, k, &parameter) != QUARTIC_OK) continue;
-        if (print) printf("%-20s %s\n", shape_text(&parameter.shape, shape, sizeof shape), parameter.name);
-        json_array_append_new(
-            list, json_pack("{s:s, s:o}", "name", parameter.name, "shape", shape_json(&parameter.shape)));
+        if (print) print_tensor(NULL, &parameter.shape, parameter.name);
+        tool_json_add(list, tool_json_object("name", tool_json_text(parameter.name), "shape",
+                                             shape_json(&parameter.shape), NULL));
     }
     return list;
 }
@@ -245,36 +302,37 @@ static json_t *list_parameters(const quartic_model *model, bool print) {
 static int show_model(const invocation *call, quartic_model *model) {
     const inspect_settings *settings = call->settings;
     const quartic_model_config *config = quartic_model_get_config(model);
-    uint32_t length = settings->length;
-    if (length == 0) length = tool_trained_length(model, call->operands[0]);
-    if (settings->length == 0 && length == config->max_seq_len && length > STANDARD_LENGTH)
-        length = STANDARD_LENGTH;
+    tool_run_shape shape = tool_run_shape_of(model, call->operands[0]);
+    if (settings->length != 0)
+        shape.length = settings->length;
+    else if (shape.length == 0)
+        shape.length = tool_standard_length(model);
     quartic_program_memory forward, training;
-    if (!measure(call, model, length, false, &forward) || !measure(call, model, length, true, &training))
+    if (!measure(call, model, &shape, false, &forward) || !measure(call, model, &shape, true, &training))
         return EXIT_FAILED;
-    char *text = config_text(config);
+    char *text = tool_config_text(config);
     if (text == NULL) return tool_fail_library(call->command, NULL);
-    double parameters = (double)quartic_model_parameter_elements(model);
-    const char *form = taylor_form(config, length);
+    const uint64_t parameters = quartic_model_parameter_elements(model);
+    const char *form = taylor_form(config, shape.length);
     json_t *list = list_parameters(model, settings->tensors && !settings->json);
     if (settings->json) {
-        tool_print_json(json_pack("{s:o, s:I, s:i, s:i, s:o, s:o, s:s, s:i, s:o?, s:o}", "config",
-                                  json_loads(text, 0, NULL), "parameters", (json_int_t)parameters, "batch",
-                                  (int)settings->batch, "length", (int)length, "forward", cost_json(&forward),
-                                  "training", cost_json(&training), "taylor_form", form, "linear_form_from",
-                                  (int)linear_form_from(config), "forms", show_forms(call, model, length),
-                                  "tensors", json_incref(list)));
+        tool_print_json(tool_json_object(
+            "config", json_loads(text, 0, NULL), "parameters", tool_json_count(parameters), "batch",
+            tool_json_count(settings->batch), "length", tool_json_count(shape.length), "forward",
+            cost_json(&forward), "training", cost_json(&training), "taylor_form", tool_json_text(form),
+            "linear_form_from", tool_json_count(linear_form_from(config)), "forms",
+            show_forms(call, model, &shape), "tensors", json_incref(list), NULL));
     } else {
         char count[TOOL_NUMBER_BYTES], bytes[TOOL_NUMBER_BYTES];
-        printf("%s parameters (%s) in %u tensors\n%s\n", tool_count_text(parameters, count),
-               tool_bytes_text(4 * parameters, bytes), quartic_model_parameter_count(model), text);
-        printf("batch %u, length %u:\n", settings->batch, length);
+        printf("%s parameters (%s) in %u tensors\n%s\n", tool_count_text((double)parameters, count),
+               tool_bytes_text(4 * (double)parameters, bytes), quartic_model_parameter_count(model), text);
+        printf("batch %u, length %u%s:\n", settings->batch, shape.length, shape.masked ? ", masked" : "");
         print_cost("forward", &forward);
         print_cost("training", &training);
         if (form != NULL)
             printf("  Taylor attention over rows and columns: %s form; linear from length %u on\n", form,
                    linear_form_from(config));
-        json_decref(show_forms(call, model, length));
+        json_decref(show_forms(call, model, &shape));
     }
     json_decref(list);
     free(text);
@@ -283,14 +341,21 @@ static int show_model(const invocation *call, quartic_model *model) {
 
 /* A safetensors file: as a model if it is one, else as its tensors. */
 static int inspect_file(const invocation *call, quartic_device *device, const char *path) {
+    const inspect_settings *settings = call->settings;
     quartic_safetensors *file;
-    if (quartic_safetensors_open(path, &file) != QUARTIC_OK) return tool_fail_library(call->command, NULL);
     quartic_model *model = NULL;
-    int code;
+    int code = EXIT_FAILED;
+    if (settings->config != NULL) {
+        model = tool_open_model(call->command, device, path, settings->config);
+        if (model != NULL) code = show_model(call, model);
+        quartic_model_destroy(model);
+        return code;
+    }
+    if (quartic_safetensors_open(path, &file) != QUARTIC_OK) return tool_fail_library(call->command, NULL);
     if (quartic_model_open(device, path, &model) == QUARTIC_OK)
         code = show_model(call, model);
     else
-        code = show_file(call, file, quartic_error_message());
+        code = show_file(call, file, tool_sentence());
     quartic_model_destroy(model);
     quartic_safetensors_close(file);
     return code;
@@ -298,8 +363,11 @@ static int inspect_file(const invocation *call, quartic_device *device, const ch
 
 static int run(const invocation *call) {
     const inspect_settings *settings = call->settings;
-    if (settings->keys) return print_keys(), EXIT_DONE;
+    if (settings->keys) return settings->json ? print_keys_json() : print_keys(), EXIT_DONE;
     if (call->operand_count == 0) return tool_fail_usage(call->command, "a FILE is missing");
+    if (settings->config != NULL && tool_is_config(call->operands[0]))
+        return tool_fail_usage(call->command, "--config goes with a file of weights, and %s is none",
+                               call->operands[0]);
     char path[TOOL_PATH_BYTES];
     if (!tool_model_path(call->command, call->operands[0], path)) return EXIT_FAILED;
     quartic_device *device = tool_open_device(call->command, settings->device);

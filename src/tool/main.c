@@ -46,6 +46,18 @@ static int unknown_command(const char *name) {
     return EXIT_USAGE;
 }
 
+/* Whether the settings, or a line that could not be read, ask for JSON. */
+static bool wants_json(const command *command, const void *settings, int count, char **arguments) {
+    for (uint32_t k = 0; k < command->option_count; ++k) {
+        const arg_option *option = &command->options[k];
+        if (option->kind != ARG_FLAG || strcmp(option->name, "json") != 0) continue;
+        if (*(const uint32_t *)((const char *)settings + option->offset)) return true;
+        for (int at = 0; at < count; ++at)
+            if (strcmp(arguments[at], "--json") == 0) return true;
+    }
+    return false;
+}
+
 static int run_command(const command *command, int count, char **arguments) {
     void *settings = tool_alloc(1, command->settings_bytes);
     const char **operands = tool_alloc((size_t)count + 1, sizeof *operands);
@@ -53,20 +65,23 @@ static int run_command(const command *command, int count, char **arguments) {
     invocation call = {command, settings, operands, 0, count, arguments};
     memcpy(settings, command->defaults, command->settings_bytes);
     int code = EXIT_DONE;
+    bool json = false, needs_stdout = true;
     switch (args_parse(command, count, arguments, settings, operands, &call.operand_count, sentence)) {
     case ARGS_OK:
+        json = wants_json(command, settings, 0, NULL);
+        needs_stdout = json || !command->writes_files;
         code = command->run(&call);
         break;
     case ARGS_HELP:
         args_print_help(stdout, command);
         break;
     case ARGS_WRONG:
+        json = wants_json(command, settings, count, arguments);
         code = tool_fail_usage(command, "%s", sentence);
         break;
     }
     /* Results that never reached their reader are a failure. */
-    if (fflush(stdout) != 0 && code == EXIT_DONE)
-        code = tool_fail(command, NULL, "the output could not be written");
+    code = tool_finish(command, code, json, needs_stdout);
     free(operands);
     free(settings);
     return code;
@@ -84,6 +99,7 @@ static void wait_briefly(char **arguments) {
 }
 
 int main(int count, char **arguments) {
+    tool_hold_streams();
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error to report, not a death */
     if (count < 2) {
         print_commands(stderr);
@@ -93,11 +109,11 @@ int main(int count, char **arguments) {
     bool wants_help = strcmp(first, "help") == 0;
     if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0 || (wants_help && count == 2)) {
         print_commands(stdout);
-        return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
+        return tool_finish(NULL, EXIT_DONE, false, true);
     }
     if (strcmp(first, "--version") == 0) {
         printf("quartic %s\n", QUARTIC_TOOL_VERSION);
-        return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
+        return tool_finish(NULL, EXIT_DONE, false, true);
     }
     const char *name = wants_help ? arguments[2] : first;
     const command *command = find_command(name);
@@ -107,5 +123,5 @@ int main(int count, char **arguments) {
         return run_command(command, count - 2, arguments + 2);
     }
     args_print_help(stdout, command);
-    return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
+    return tool_finish(NULL, EXIT_DONE, false, true);
 }

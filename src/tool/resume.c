@@ -84,12 +84,11 @@ bool resume_mark(const command *command, const quartic_model *model, run_note *n
 }
 
 quartic_status resume_write(quartic_trainer *trainer, const run_note *note, bool finished) {
-    json_t *json = json_pack("{s:s?, s:s?}", "device", note->device, "initial", note->initial);
-    if (!finished && json != NULL)
-        json_object_set_new(json, "save_every", json_integer((json_int_t)note->save_every));
+    json_t *json = tool_json_object("device", tool_json_text(note->device), "initial",
+                                    tool_json_text(note->initial), NULL);
+    if (!finished && json != NULL) tool_json_set(json, "save_every", tool_json_count(note->save_every));
     char *text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(json);
-    /* A device's name that is no UTF-8 cannot be kept; it can be given anew. */
     const quartic_status status = quartic_trainer_set_note(trainer, text == NULL ? "" : text);
     free(text);
     return status;

@@ -4,6 +4,7 @@
  * that few programs are compiled: causal models do not see the filling, others get a mask. Random numbers
  * come from splitmix64, so that a seed gives the same text wherever logits are the same.
  */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@
 #include "tool/picture.h"
 
 typedef struct sample_settings {
-    const char *device, *prompt, *attention;
+    const char *device, *config, *prompt, *attention;
     uint64_t seed;
     uint32_t tokens, context, top_k, json;
     float temperature;
@@ -23,6 +24,7 @@ typedef struct sample_settings {
 static const sample_settings defaults = {.prompt = "\n", .seed = 1, .tokens = 400, .temperature = 0.8f};
 static const arg_option options[] = {
     TOOL_DEVICE_OPTION(sample_settings),
+    TOOL_CONFIG_OPTION(sample_settings),
     {"prompt", "TEXT", ARG_TEXT, offsetof(sample_settings, prompt), 0, 0,
      "what to continue (default: a new line)"},
     {"tokens", "N", ARG_UINT32, offsetof(sample_settings, tokens), 0, 1e9, "bytes to add"},
@@ -125,12 +127,11 @@ static uint8_t choose(writer *writer, const float *logits, float temperature, ui
 }
 
 static int print_json_text(const writer *writer, double seconds, uint32_t added) {
-    json_t *tokens = json_array();
-    for (size_t k = 0; k < writer->count; ++k) json_array_append_new(tokens, json_integer(writer->text[k]));
-    /* Bytes that are no UTF-8 have no JSON text. */
-    json_t *text = json_stringn((const char *)writer->text, writer->count);
-    tool_print_json(json_pack("{s:o, s:o, s:f}", "text", text == NULL ? json_null() : text, "tokens", tokens,
-                              "tokens_per_second", seconds > 0 ? (double)added / seconds : 0.0));
+    json_t *tokens = tool_json_list();
+    for (size_t k = 0; k < writer->count; ++k) tool_json_add(tokens, tool_json_count(writer->text[k]));
+    tool_print_json(tool_json_object("text", tool_json_bytes(writer->text, writer->count), "tokens", tokens,
+                                     "tokens_per_second",
+                                     tool_json_real(seconds > 0 ? (double)added / seconds : 0.0), NULL));
     return EXIT_DONE;
 }
 
@@ -145,8 +146,9 @@ static int write_text(const invocation *call, writer *writer) {
         uint8_t byte = choose(writer, logits, settings->temperature, settings->top_k);
         writer->text[writer->count++] = byte;
         if (settings->json) continue;
-        fputc(byte, stdout);
-        fflush(stdout);
+        /* A text that nobody gets is not gone on with. */
+        if (fputc(byte, stdout) == EOF || fflush(stdout) != 0)
+            return tool_fail(call->command, NULL, "the output could not be written: %s", strerror(errno));
     }
     if (settings->json) return print_json_text(writer, tool_clock() - begin, settings->tokens);
     fputc('\n', stdout);
@@ -215,7 +217,7 @@ static int run_model(const invocation *call, quartic_model *model) {
 
 static int run(const invocation *call) {
     const sample_settings *settings = call->settings;
-    return tool_with_model(call, settings->device, run_model);
+    return tool_with_model(call, settings->device, settings->config, run_model);
 }
 
 const command command_sample = {

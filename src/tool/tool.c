@@ -1,38 +1,64 @@
 /* tool.c: error sentences, numbers for people, and the few services that all commands use. See tool.h. */
 #include "tool/tool.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
+
+enum { SENTENCE_BYTES = 2048 };
+
+/* The first failure, for a JSON document; and whether there is a document already. */
+static struct {
+    char sentence[SENTENCE_BYTES], hint[SENTENCE_BYTES];
+    bool printed;
+} outcome;
 
 static void print_sentence(const command *command, const char *kind, const char *format, va_list arguments) {
+    char sentence[SENTENCE_BYTES];
+    vsnprintf(sentence, sizeof sentence, format, arguments);
     fflush(stdout); /* so that errors stand after what was printed before them */
     fprintf(stderr, "quartic %s: %s", command->name, kind);
-    vfprintf(stderr, format, arguments);
+    tool_put_text(stderr, sentence);
     fputc('\n', stderr);
+    if (kind[0] == 0 && outcome.sentence[0] == 0) memcpy(outcome.sentence, sentence, sizeof sentence);
 }
 
 int tool_fail(const command *command, const char *hint, const char *format, ...) {
     va_list arguments;
+    const bool first = outcome.sentence[0] == 0;
     va_start(arguments, format);
     print_sentence(command, "", format, arguments);
     va_end(arguments);
-    if (hint != NULL) fprintf(stderr, "Hint: %s\n", hint);
+    if (hint == NULL) return EXIT_FAILED;
+    fprintf(stderr, "Hint: %s\n", hint);
+    if (first) snprintf(outcome.hint, sizeof outcome.hint, "%s", hint);
     return EXIT_FAILED;
 }
 
+const char *tool_sentence(void) {
+    const char *function = quartic_error_function(), *sentence = quartic_error_message();
+    return function[0] == 0 ? sentence : sentence + strlen(function) + 2;
+}
+
 int tool_fail_library(const command *command, const char *hint) {
-    return tool_fail(command, hint, "%s", quartic_error_message());
+    return tool_fail(command, hint, "%s", tool_sentence());
 }
 
 int tool_fail_usage(const command *command, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
+    const bool first = outcome.sentence[0] == 0;
     print_sentence(command, "", format, arguments);
     va_end(arguments);
     fprintf(stderr, "`quartic %s --help` lists its options.\n", command->name);
+    if (first)
+        snprintf(outcome.hint, sizeof outcome.hint, "`quartic %s --help` lists its options.", command->name);
     return EXIT_USAGE;
 }
 
@@ -52,8 +78,10 @@ void tool_note(const command *command, const char *format, ...) {
 
 quartic_device *tool_open_device(const command *command, const char *name) {
     quartic_device *device = NULL;
-    if (quartic_device_create(name, &device) == QUARTIC_OK) return device;
-    tool_fail_library(command, "`quartic devices` lists what there is.");
+    const quartic_status status = quartic_device_create(name, &device);
+    if (status == QUARTIC_OK) return device;
+    tool_fail_library(command,
+                      status == QUARTIC_UNAVAILABLE ? "`quartic devices` lists what there is." : NULL);
     return NULL;
 }
 
@@ -65,9 +93,48 @@ void *tool_alloc(size_t count, size_t size) {
 }
 
 void tool_print_json(json_t *value) {
-    json_dumpf(value, stdout, JSON_INDENT(2));
+    char *text = json_dumps(value, JSON_INDENT(2));
+    if (text == NULL) {
+        fprintf(stderr, "quartic: the host has no memory left for the output\n");
+        exit(EXIT_FAILED);
+    }
+    fputs(text, stdout);
     fputc('\n', stdout);
+    free(text);
     json_decref(value);
+    outcome.printed = true;
+}
+
+/* ---- the standard streams ---- */
+
+void tool_hold_streams(void) {
+    for (int stream = 0; stream <= 2; ++stream) {
+        if (fcntl(stream, F_GETFD) != -1 || errno != EBADF) continue;
+        /* Opened the wrong way round: reading from and writing to it are errors, as with a closed one. The
+         * lowest free number is this one. Without /dev the root folder does as well. */
+        if (open("/dev/null", stream == 0 ? O_WRONLY : O_RDONLY) == -1) (void)!open("/", O_RDONLY);
+    }
+}
+
+/* Whether stdout was closed when the program started. */
+static bool is_held(void) {
+    const int mode = fcntl(STDOUT_FILENO, F_GETFL);
+    return mode != -1 && (mode & O_ACCMODE) == O_RDONLY;
+}
+
+int tool_finish(const command *command, int code, bool json, bool needs_stdout) {
+    if (json && code != EXIT_DONE && !outcome.printed)
+        tool_print_json(tool_json_object(
+            "error", tool_json_text(outcome.sentence[0] != 0 ? outcome.sentence : "the command failed"),
+            "hint", tool_json_text(outcome.hint[0] != 0 ? outcome.hint : NULL), NULL));
+    const bool broken = ferror(stdout) != 0; /* of writes that were long ago */
+    errno = 0;
+    const bool lost = fflush(stdout) != 0 || broken;
+    if (!lost || code != EXIT_DONE || (is_held() && !needs_stdout)) return code;
+    const char *why = errno != 0 ? strerror(errno) : "an earlier write failed";
+    if (command != NULL) return tool_fail(command, NULL, "the output could not be written: %s", why);
+    fprintf(stderr, "quartic: the output could not be written: %s\n", why);
+    return EXIT_FAILED;
 }
 
 /* number / base^k with three digits and the k-th unit. */

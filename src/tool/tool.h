@@ -1,7 +1,8 @@
 /* tool.h: what the subcommands share: the list of them, error sentences, files, numbers for people.
  *
  * Exit codes: 0 done, 1 failed, 2 wrong usage. Results go to stdout, errors to stderr as
- * "quartic COMMAND: sentence", with a hint on the next line where there is one.
+ * "quartic COMMAND: sentence", with a hint on the next line where there is one. With --json stdout holds one
+ * JSON document, whatever happens: {"error": sentence, "hint": ...} where there is no result (see json.h).
  */
 #ifndef QUARTIC_TOOL_TOOL_H
 #define QUARTIC_TOOL_TOOL_H
@@ -10,10 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <jansson.h>
-
-#include "tool/args.h"
 #include "quartic/device.h"
+#include "tool/args.h"
+#include "tool/json.h"
 
 /* Every subcommand once, in the order of `quartic --help`: X(name) for command_<name> in <name>.c. */
 #define TOOL_COMMAND_LIST(X)                                                                                 \
@@ -28,6 +28,8 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 /* Prints the sentence (and the hint, unless NULL) and returns EXIT_FAILED. */
 int tool_fail(const command *command, const char *hint, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The last error sentence of the library, without the name of the function that failed. */
+const char *tool_sentence(void);
 /* The same with the library's last error sentence. */
 int tool_fail_library(const command *command, const char *hint);
 /* The same for a wrong command line: points to --help, returns EXIT_USAGE. */
@@ -40,13 +42,17 @@ void tool_note(const command *command, const char *format, ...) __attribute__((f
 #define TOOL_DEVICE_OPTION(settings)                                                                         \
     {                                                                                                        \
         "device", "NAME", ARG_TEXT, offsetof(settings, device), 0, 0,                                        \
-            "where to run: auto, cpu, reference, vulkan, or a Vulkan device by index or part of its name"    \
+            "where to run: auto, cpu, reference, vulkan, the index of a Vulkan device, or a name or part "   \
+            "of one"                                                                                         \
     }
 /* Any 64-bit number. */
 #define TOOL_SEED_OPTION(settings, member, meaning)                                                          \
     { "seed", "N", ARG_UINT64, offsetof(settings, member), 0, 1.8446744073709552e19, meaning }
 #define TOOL_JSON_OPTION(settings)                                                                           \
-    { "json", NULL, ARG_FLAG, offsetof(settings, json), 0, 0, "print JSON for programs" }
+    {                                                                                                        \
+        "json", NULL, ARG_FLAG, offsetof(settings, json), 0, 0,                                              \
+            "print one JSON document for programs; numbers that are not finite are null"                     \
+    }
 
 /* Opens the device; on failure prints why and returns NULL. */
 quartic_device *tool_open_device(const command *command, const char *name);
@@ -56,6 +62,15 @@ void *tool_alloc(size_t count, size_t size);
 
 /* Prints a JSON value, whose reference it takes, to stdout. */
 void tool_print_json(json_t *value);
+
+/* Where a standard stream is closed, the first file opened later would get its number, and what is printed
+ * would end up in that file: puts /dev/null there, opened so that printing still fails. */
+void tool_hold_streams(void);
+
+/* The end of every way through main: with json, a document if none was printed; then all of stdout reaches
+ * its reader, or the code becomes EXIT_FAILED, with a sentence. needs_stdout: whether a stdout that was
+ * closed from the start is a loss, too. command: NULL outside of commands. Returns the exit code. */
+int tool_finish(const command *command, int code, bool json, bool needs_stdout);
 
 /* "12.3 MiB", "4.56 G", "1:02:03" into a buffer of TOOL_NUMBER_BYTES; returns the buffer. */
 enum { TOOL_NUMBER_BYTES = 32 };

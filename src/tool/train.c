@@ -98,14 +98,16 @@ static void ask_to_stop(int number) {
     stop_asked = 1;
 }
 
-/* Ctrl-C (and being told to end) stops after the step under way; a second one ends the program at once. */
+/* Ctrl-C (and being told to end) stops after the step under way; a second one ends the program at once. What
+ * was ignored when the program started (nohup, a shell's background job) stays ignored. */
 static void catch_signals(void) {
-    struct sigaction action = {.sa_handler = ask_to_stop};
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = ask_to_stop}, before;
     sigemptyset(&action.sa_mask);
     action.sa_flags = (int)SA_RESETHAND | SA_RESTART;
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
+    for (size_t k = 0; k < sizeof numbers / sizeof numbers[0]; ++k)
+        if (sigaction(numbers[k], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+            sigaction(numbers[k], &action, NULL);
     signal(SIGPIPE, SIG_IGN); /* a reader of our lines that leaves must not end the training */
 }
 
@@ -446,7 +448,7 @@ static bool save(run_state *run, bool last, bool any_saved, uint64_t saved, int 
         *inout_code = tool_fail_library(run->call->command,
                                         kept ? "the checkpoint before it is still there, whole." : NULL);
     else
-        tool_warn(run->call->command, "%s; training goes on from memory", quartic_error_message());
+        tool_warn(run->call->command, "%s; training goes on from memory", tool_sentence());
     return false;
 }
 
@@ -495,13 +497,12 @@ static int report_end(const run_state *run, const progress *progress, int code) 
     const bool graphs = run->graphs != NULL;
     const double entropy = graphs ? 0 : tool_unigram_entropy(&run->text);
     if (run->settings.json) {
-        tool_print_json(
-            json_pack("{s:I, s:b, s:o, s:o, s:o, s:f, s:s}", "step", (json_int_t)step, "finished",
-                      step >= run->target, "reached_loss",
-                      run->settings.until_loss > 0 ? json_boolean(reached_loss(run, progress)) : json_null(),
-                      "loss", progress->known > 0 ? json_real(progress_loss(progress)) : json_null(),
-                      "unigram_entropy", graphs ? json_null() : json_real(entropy), "tokens_per_second",
-                      progress_speed(progress), "checkpoint", run->checkpoint));
+        tool_print_json(tool_json_object(
+            "step", tool_json_count(step), "finished", tool_json_flag(step >= run->target), "reached_loss",
+            run->settings.until_loss > 0 ? tool_json_flag(reached_loss(run, progress)) : tool_json_null(),
+            "loss", tool_json_real(progress->known > 0 ? progress_loss(progress) : (double)NAN),
+            "unigram_entropy", tool_json_real(graphs ? (double)NAN : entropy), "tokens_per_second",
+            tool_json_real(progress_speed(progress)), "checkpoint", tool_json_text(run->checkpoint), NULL));
         return code;
     }
     if (progress->known > 0 && graphs)
@@ -554,7 +555,13 @@ static int run(const invocation *call) {
     int code = EXIT_FAILED;
     const bool graphs = tool_is_graphs(call->operands[0]);
     if (graphs) run->graphs = tool_open_graphs(call->command, call->operands[0]);
-    if ((!graphs || run->graphs != NULL) && prepare_folder(run) &&
+    /* Before the folder is touched. */
+    quartic_model_config config;
+    const bool fits =
+        !graphs ||
+        (run->graphs != NULL && tool_graphs_fit(call->command, run->graphs, settings->trainer.length) &&
+         (settings->resume || tool_graphs_config(call->command, run->graphs, settings->config, &config)));
+    if (fits && prepare_folder(run) &&
         (run->device = tool_open_device(call->command, run->settings.device)) != NULL && make_model(run)) {
         settle_steps(run);
         if (make_trainer(run)) code = train(run);
@@ -592,5 +599,6 @@ const command command_train = {
     .most_operands = 1,
     .defaults = &defaults,
     .settings_bytes = sizeof defaults,
+    .writes_files = 1,
     .run = run,
 };

@@ -37,18 +37,18 @@ static int run(const invocation *call) {
             return tool_fail_library(call->command, NULL);
         }
     }
-    checks_view view = {.failures_only = !settings->verbose, .list = settings->json ? json_array() : NULL};
+    checks_view view = {.failures_only = !settings->verbose,
+                        .list = settings->json ? tool_json_list() : NULL};
     quartic_validate_config config = QUARTIC_VALIDATE_CONFIG_INIT;
     config.op = settings->op;
     config.case_index = settings->case_index;
     config.seed = settings->seed;
     config.callback = checks_show;
     config.context = &view;
-    quartic_check_totals totals;
+    quartic_check_totals totals = {0};
     quartic_status status = settings->gradients ? quartic_check_gradients(&config, &totals)
                                                 : quartic_validate(device, &config, &totals);
-    int code = status == QUARTIC_OK ? checks_finish(call, &view, info.name, &totals)
-                                    : tool_fail_library(call->command, NULL);
+    int code = checks_finish(call, &view, info.name, status, &totals);
     json_decref(view.list);
     quartic_device_destroy(device);
     return code;

@@ -18,12 +18,11 @@ static int run(const invocation *call) {
         quartic_device_destroy(device);
         return tool_fail_library(call->command, NULL);
     }
-    checks_view view = {.strict = true, .list = settings->json ? json_array() : NULL};
-    quartic_check_totals totals;
+    checks_view view = {.strict = true, .list = settings->json ? tool_json_list() : NULL};
+    quartic_check_totals totals = {0};
     quartic_status status =
         quartic_verify(device, call->operands, call->operand_count, checks_show, &view, &totals);
-    int code = status == QUARTIC_OK ? checks_finish(call, &view, info.name, &totals)
-                                    : tool_fail_library(call->command, NULL);
+    int code = checks_finish(call, &view, info.name, status, &totals);
     json_decref(view.list);
     quartic_device_destroy(device);
     return code;

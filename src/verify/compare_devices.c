@@ -12,9 +12,10 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/floats.h"
+#include "base/call.h"
 #include "graph/graph.h"
 #include "verify/harness.h"
+#include "verify/spread.h"
 
 typedef struct comparison_run {
     quartic_device *device, *trusted;
@@ -40,11 +41,32 @@ static void report(const comparison_run *run, quartic_verdict verdict, const cha
     quartic_report(run->reporter, &line);
 }
 
-static double factor_of(const quartic_graph *graph, const quartic_node *node) {
+/* tolerance * sqrt(reduction) */
+static double tolerance_of(const quartic_graph *graph, const quartic_node *node) {
     quartic_layout inputs[QUARTIC_OP_MAX_INPUTS], outputs[QUARTIC_OP_MAX_OUTPUTS];
     quartic_op_call call = quartic_graph_call(graph, node, inputs, outputs);
     double reduction = node->op->reduction == NULL ? 1.0 : node->op->reduction(&call);
-    return node->op->tolerance * sqrt(reduction) * (double)FLT_EPSILON;
+    return node->op->tolerance * sqrt(reduction);
+}
+
+/* Compares a result of a graph: float32 by the bound that costs nothing, then, if it is beyond, by what
+ * roundings do to the result (spread.h); int32 must be equal. */
+static quartic_status compare_result(const quartic_graph *graph, const quartic_feed *feeds,
+                                     uint32_t feed_count, const quartic_fetch *got, const quartic_fetch *want,
+                                     quartic_dtype dtype, double tolerance, double largest_operand,
+                                     quartic_comparison *out) {
+    if (dtype == QUARTIC_INT32) {
+        quartic_compare_int(got->numbers, want->numbers, want->count, out);
+        return QUARTIC_OK;
+    }
+    const double largest = quartic_largest(want->numbers, want->count);
+    const double cheap = tolerance * (double)FLT_EPSILON * quartic_error_scale(largest, largest_operand);
+    quartic_compare(got->numbers, want->numbers, want->count, cheap, out);
+    if (quartic_comparison_holds(out) || !isfinite(out->error)) return QUARTIC_OK;
+    double spread;
+    QUARTIC_TRY(quartic_spread(graph, feeds, feed_count, &want->name, 1, &spread));
+    out->bound = fmax(cheap, quartic_spread_bound(tolerance, spread, largest));
+    return QUARTIC_OK;
 }
 
 /* ---- what the trusted device computes ---- */
@@ -58,16 +80,19 @@ static const quartic_feed *find_feed(const comparison_run *run, const char *name
 /* Named storages start as they are fed, else as zeros. */
 static quartic_status take_feeds(comparison_run *run) {
     for (uint32_t f = 0; f < run->feed_count; ++f) {
-        uint32_t s = 0;
-        while (s < run->graph->storage_count &&
-               (run->graph->storages[s].name == NULL ||
-                strcmp(run->graph->storages[s].name, run->feeds[f].name) != 0))
-            ++s;
-        if (s == run->graph->storage_count || run->graph->storages[s].elements * 4 != run->feeds[f].bytes)
+        const quartic_feed *feed = &run->feeds[f];
+        const uint32_t s = quartic_graph_find_named(run->graph, feed->name);
+        const quartic_storage *storage = s == QUARTIC_NONE ? NULL : &run->graph->storages[s];
+        if (storage == NULL || storage->kind == QUARTIC_STORAGE_OUTPUT ||
+            storage->elements * 4 != feed->bytes)
             return quartic_fail(
                 QUARTIC_INVALID_ARGUMENT,
                 "\"%s\" of %zu bytes is no input, parameter or state of the graph of that size",
-                run->feeds[f].name, run->feeds[f].bytes);
+                feed->name == NULL ? "(NULL)" : feed->name, feed->bytes);
+        if (feed->data == NULL)
+            return quartic_fail(QUARTIC_INVALID_ARGUMENT, "the data fed to \"%s\" is NULL", feed->name);
+        if (find_feed(run, feed->name) != feed)
+            return quartic_fail(QUARTIC_INVALID_ARGUMENT, "\"%s\" is fed twice", feed->name);
     }
     for (uint32_t s = 0; s < run->graph->storage_count; ++s) {
         run->contents[s] = quartic_alloc(run->graph->storages[s].elements, 4);
@@ -90,7 +115,7 @@ static quartic_status keep_everything(comparison_run *run, quartic_graph *copy,
             uint32_t storage = quartic_graph_get(copy, node.outputs[o])->storage;
             if (copy->storages[storage].kind == QUARTIC_STORAGE_INTERMEDIATE) {
                 snprintf(names[storage], sizeof names[storage], "storage %u", storage);
-                quartic_graph_output(copy, names[storage], (quartic_value){node.outputs[o]});
+                quartic_graph_output(copy, names[storage], quartic_graph_value_of(copy, node.outputs[o]));
                 QUARTIC_TRY(quartic_graph_status(copy));
             }
             fetches[count++] = (quartic_fetch){copy->storages[storage].name, run->contents[storage],
@@ -191,26 +216,20 @@ static quartic_status build_step(lone_step *step, const comparison_run *run, con
     return quartic_graph_status(step->graph);
 }
 
-/* Compares result k; false if it is out of bounds, with the worst result so far kept in *worst and text. */
-static bool compare_result(const lone_step *step, uint32_t k, double factor, quartic_comparison *worst,
-                           char *text) {
-    quartic_comparison comparison;
-    uint64_t count = step->want[k].count;
-    if (step->dtypes[k] == QUARTIC_INT32)
-        quartic_compare_int(step->got[k].numbers, step->want[k].numbers, count, &comparison);
-    else
-        quartic_compare(step->got[k].numbers, step->want[k].numbers, count,
-                        factor *
-                            quartic_error_scale(quartic_largest(step->want[k].numbers, count), step->largest),
-                        &comparison);
-    bool holds = quartic_comparison_holds(&comparison);
-    if (k == 0 || (!holds && quartic_comparison_holds(worst))) {
+/* Compares all results of the step; the worst so far, a failed one first, is kept in *worst and text. */
+static quartic_status compare_step(const lone_step *step, double tolerance, quartic_comparison *worst,
+                                   char *text) {
+    for (uint32_t k = 0; k < step->fetch_count; ++k) {
+        quartic_comparison comparison;
+        QUARTIC_TRY(compare_result(step->graph, step->feeds, step->feed_count, &step->got[k], &step->want[k],
+                                   step->dtypes[k], tolerance, step->largest, &comparison));
+        if (k > 0 && (quartic_comparison_holds(&comparison) || !quartic_comparison_holds(worst))) continue;
         char element[QUARTIC_COMPARISON_TEXT];
         *worst = comparison;
         snprintf(text, QUARTIC_HARNESS_TEXT, "%s, %s", step->want[k].name,
                  quartic_comparison_text(&comparison, &step->shapes[k], element));
     }
-    return holds;
+    return QUARTIC_OK;
 }
 
 static quartic_status check_step(comparison_run *run, uint32_t index) {
@@ -226,7 +245,6 @@ static quartic_status check_step(comparison_run *run, uint32_t index) {
     lone_step *step = quartic_alloc(1, sizeof *step);
     if (step == NULL) return QUARTIC_OUT_OF_MEMORY;
     quartic_comparison worst = {0};
-    bool holds = true;
     quartic_status status = build_step(step, run, node);
     if (status == QUARTIC_OK)
         status = quartic_harness_run(run->trusted, step->graph, step->feeds, step->feed_count, step->want,
@@ -234,13 +252,12 @@ static quartic_status check_step(comparison_run *run, uint32_t index) {
     if (status == QUARTIC_OK)
         status = quartic_harness_run(run->device, step->graph, step->feeds, step->feed_count, step->got,
                                      step->fetch_count);
+    if (status == QUARTIC_OK) status = compare_step(step, tolerance_of(run->graph, node), &worst, text);
     if (status == QUARTIC_OK) {
-        for (uint32_t k = 0; k < step->fetch_count; ++k)
-            holds &= compare_result(step, k, factor_of(run->graph, node), &worst, text);
-        report(run, holds ? QUARTIC_PASSED : QUARTIC_FAILED, node->op->name, index, label, "step", &worst,
-               text);
+        report(run, quartic_comparison_holds(&worst) ? QUARTIC_PASSED : QUARTIC_FAILED, node->op->name, index,
+               label, "step", &worst, text);
     } else if (status == QUARTIC_INTERNAL || status == QUARTIC_UNSUPPORTED) {
-        snprintf(text, sizeof text, "%s", quartic_error_message());
+        snprintf(text, sizeof text, "%s", quartic_error_sentence());
         report(run, status == QUARTIC_INTERNAL ? QUARTIC_FAILED : QUARTIC_NOT_SUPPORTED, node->op->name,
                index, label, "step", NULL, text);
         status = QUARTIC_OK;
@@ -259,20 +276,23 @@ static quartic_status check_step(comparison_run *run, uint32_t index) {
 /* ---- the whole graph ---- */
 
 /* Outputs k of the arrays are of storage outputs[k]. */
-static void compare_outputs(comparison_run *run, const quartic_fetch *got, const quartic_fetch *want,
-                            uint32_t count, const uint32_t *outputs, double factor) {
+static quartic_status compare_outputs(comparison_run *run, const quartic_fetch *got,
+                                      const quartic_fetch *want, uint32_t count, const uint32_t *outputs,
+                                      double tolerance) {
     for (uint32_t k = 0; k < count; ++k) {
+        const quartic_storage *storage = &run->graph->storages[outputs[k]];
         quartic_comparison comparison;
         char text[QUARTIC_COMPARISON_TEXT];
-        quartic_compare(got[k].numbers, want[k].numbers, want[k].count,
-                        factor * quartic_largest(want[k].numbers, want[k].count), &comparison);
-        quartic_comparison_text(&comparison, &run->graph->storages[outputs[k]].shape, text);
+        QUARTIC_TRY(compare_result(run->graph, run->feeds, run->feed_count, &got[k], &want[k], storage->dtype,
+                                   tolerance, 0.0, &comparison));
+        quartic_comparison_text(&comparison, &storage->shape, text);
         report(run, quartic_comparison_holds(&comparison) ? QUARTIC_PASSED : QUARTIC_FAILED, want[k].name, 0,
                "", "whole graph", &comparison, text);
     }
+    return QUARTIC_OK;
 }
 
-static quartic_status check_outputs(comparison_run *run, double factor) {
+static quartic_status check_outputs(comparison_run *run, double tolerance) {
     uint32_t storages = run->graph->storage_count, count = 0;
     quartic_fetch *got = quartic_alloc(storages, sizeof *got), *want = quartic_alloc(storages, sizeof *want);
     uint32_t *outputs = quartic_alloc(storages, sizeof *outputs);
@@ -280,7 +300,7 @@ static quartic_status check_outputs(comparison_run *run, double factor) {
         got == NULL || want == NULL || outputs == NULL ? QUARTIC_OUT_OF_MEMORY : QUARTIC_OK;
     for (uint32_t s = 0; status == QUARTIC_OK && s < storages; ++s) {
         const quartic_storage *output = &run->graph->storages[s];
-        if (output->kind != QUARTIC_STORAGE_OUTPUT || output->dtype != QUARTIC_FLOAT32) continue;
+        if (output->kind != QUARTIC_STORAGE_OUTPUT) continue;
         got[count] =
             (quartic_fetch){output->name, quartic_alloc(output->elements, sizeof(float)), output->elements};
         want[count] =
@@ -292,7 +312,7 @@ static quartic_status check_outputs(comparison_run *run, double factor) {
         status = quartic_harness_run(run->trusted, run->graph, run->feeds, run->feed_count, want, count);
     if (status == QUARTIC_OK)
         status = quartic_harness_run(run->device, run->graph, run->feeds, run->feed_count, got, count);
-    if (status == QUARTIC_OK) compare_outputs(run, got, want, count, outputs, factor);
+    if (status == QUARTIC_OK) status = compare_outputs(run, got, want, count, outputs, tolerance);
     for (uint32_t k = 0; k < count; ++k) {
         quartic_free(got[k].numbers);
         quartic_free(want[k].numbers);
@@ -306,20 +326,29 @@ static quartic_status check_outputs(comparison_run *run, double factor) {
 static quartic_status compare_all(comparison_run *run) {
     QUARTIC_TRY(take_feeds(run));
     QUARTIC_TRY(run_trusted(run));
-    double factor = 0.0;
+    double tolerance = 0.0;
     for (uint32_t n = 0; n < run->graph->node_count; ++n) {
         if (run->graph->nodes[n].op->view != NULL) continue;
-        factor += factor_of(run->graph, &run->graph->nodes[n]);
+        tolerance += tolerance_of(run->graph, &run->graph->nodes[n]);
         QUARTIC_TRY(check_step(run, n));
     }
-    return check_outputs(run, factor);
+    return check_outputs(run, tolerance);
 }
 
 quartic_status quartic_compare_devices(quartic_device *device, quartic_device *trusted,
                                        const quartic_graph *graph, const quartic_feed *feeds,
                                        uint32_t feed_count, quartic_check_callback callback, void *context,
                                        quartic_check_totals *out_totals) {
-    QUARTIC_STANDARD_FLOATS;
+    QUARTIC_CALL();
+    QUARTIC_NEED(device);
+    QUARTIC_NEED(trusted);
+    QUARTIC_NEED(graph);
+    if (feeds == NULL && feed_count != 0)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "feeds is NULL, but feed_count is %u", feed_count);
+    for (uint32_t f = 0; f < feed_count; ++f)
+        if (feeds[f].name == NULL || feeds[f].data == NULL)
+            return quartic_fail(QUARTIC_INVALID_ARGUMENT, "feeds[%u] has no %s (NULL)", f,
+                                feeds[f].name == NULL ? "name" : "data");
     QUARTIC_TRY(quartic_graph_status(graph));
     quartic_reporter reporter = {.callback = callback, .context = context};
     comparison_run run = {.device = device,

@@ -361,7 +361,7 @@ static quartic_status add_weights(module *m) {
         const quartic_storage *storage = &m->graph->storages[value->storage];
         if (storage->kind != QUARTIC_STORAGE_PARAMETER || value->node != QUARTIC_NONE) continue;
         char from[192], recorded[QUARTIC_SHAPE_TEXT], wanted[QUARTIC_SHAPE_TEXT];
-        const quartic_shape shape = quartic_graph_shape(m->graph, (quartic_value){v + 1});
+        const quartic_shape shape = quartic_graph_shape(m->graph, quartic_graph_value_of(m->graph, v + 1));
         const quartic_safetensors_tensor *tensor;
         snprintf(from, sizeof from, "param.%s", storage->name);
         QUARTIC_TRY(quartic_recording_find(m->recording, "", from, &tensor));
@@ -371,7 +371,7 @@ static quartic_status add_weights(module *m) {
                                 m->recording->path, quartic_shape_text(&tensor->shape, recorded),
                                 quartic_shape_text(&shape, wanted));
         QUARTIC_TRY(feed(m, storage->name, from, QUARTIC_FLOAT32));
-        add_wrt(m, "param.", storage->name, (quartic_value){v + 1});
+        add_wrt(m, "param.", storage->name, quartic_graph_value_of(m->graph, v + 1));
     }
     return QUARTIC_OK;
 }

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "graph/graph.h"
+#include "verify/spread.h"
 
 quartic_status quartic_rig_begin(quartic_rig *rig, const quartic_op *op, const quartic_op_case *test,
                                  uint64_t seed) {
@@ -50,6 +51,7 @@ quartic_status quartic_rig_operand(quartic_rig *rig, const quartic_operand_reque
     quartic_free(numbers);
     char *name = rig->names[index];
     snprintf(name, QUARTIC_HARNESS_NAME, "operand %u", index);
+    rig->layouts[index] = placed.layout;
     rig->feeds[index] = (quartic_feed){name, base, base_count * sizeof *base};
     quartic_value whole = request->state
                               ? quartic_graph_state(rig->graph, name, request->dtype, &placed.base)
@@ -151,6 +153,12 @@ quartic_status quartic_rig_run(quartic_rig *rig, quartic_device *device, bool tr
     }
     return quartic_harness_run(device, rig->graph, rig->feeds, rig->operand_count, fetches,
                                rig->result_count);
+}
+
+quartic_status quartic_rig_spreads(const quartic_rig *rig, double *out_spreads) {
+    const char *names[QUARTIC_RIG_RESULTS];
+    for (uint32_t r = 0; r < rig->result_count; ++r) names[r] = rig->results[r].name;
+    return quartic_spread(rig->graph, rig->feeds, rig->operand_count, names, rig->result_count, out_spreads);
 }
 
 double quartic_rig_tolerance(const quartic_rig *rig) {

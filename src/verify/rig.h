@@ -35,7 +35,8 @@ typedef struct quartic_rig {
     uint64_t seed;
     quartic_graph *graph;
     char names[QUARTIC_RIG_OPERANDS][QUARTIC_HARNESS_NAME];
-    quartic_feed feeds[QUARTIC_RIG_OPERANDS]; /* data is owned */
+    quartic_feed feeds[QUARTIC_RIG_OPERANDS];     /* data is owned */
+    quartic_layout layouts[QUARTIC_RIG_OPERANDS]; /* where the operand lies in its feed */
     quartic_value values[QUARTIC_RIG_OPERANDS];
     uint32_t operand_count;
     quartic_rig_output results[QUARTIC_RIG_RESULTS];
@@ -68,6 +69,9 @@ quartic_status quartic_rig_gradients(quartic_rig *rig, const quartic_value *outp
 quartic_status quartic_rig_result(quartic_rig *rig, const char *name, quartic_value value);
 /* The same for a state operand. */
 quartic_status quartic_rig_state_result(quartic_rig *rig, quartic_value state);
+
+/* What roundings do to each result (see spread.h): out_spreads holds QUARTIC_RIG_RESULTS. */
+quartic_status quartic_rig_spreads(const quartic_rig *rig, double *out_spreads);
 
 /* Runs the graph and fills want (trusted) or got of the results. */
 quartic_status quartic_rig_run(quartic_rig *rig, quartic_device *device, bool trusted);

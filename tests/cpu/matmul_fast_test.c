@@ -179,11 +179,11 @@ static void check_product(const product *c) {
         int64_t begin, end;
         quartic_layout_extent(&inputs[i], &begin, &end);
         data[i] = random_floats((uint64_t)end, i);
-        run.inputs[i] = (quartic_operand){data[i], &inputs[i], false};
+        run.inputs[i] = (quartic_operand){data[i], &inputs[i], false, NULL};
     }
     float *want = quartic_alloc(results, sizeof *want), *first = quartic_alloc(results, sizeof *first);
     float *got = quartic_alloc(results, sizeof *got);
-    run.outputs[0] = (quartic_operand){want, &output, false};
+    run.outputs[0] = (quartic_operand){want, &output, false, NULL};
     quartic_op_matmul.cpu(&run);
     double length = quartic_op_matmul.reduction(&call), largest = 0;
     for (uint64_t i = 0; i < results; ++i) largest = fmax(largest, fabs(want[i]));

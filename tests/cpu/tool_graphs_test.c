@@ -10,7 +10,7 @@
 
 #include "quartic/io.h"
 
-enum { GRAPHS = 30, NODES = 5 };
+enum { GRAPHS = 30, NODES = 5, PATH_BYTES = 1024 };
 
 #define CONFIG                                                                                               \
     "echo '{\"model\": \"relational\", \"dim\": 16, \"depth\": 1, \"dim_edges\": 4, \"heads\": 2, "          \
@@ -36,7 +36,21 @@ static int write_graphs(void **state) {
     snprintf(path, sizeof path, "%s/graphs.safetensors", tool_folder);
     if (quartic_safetensors_save(path, tensors, 4, NULL, 0) != QUARTIC_OK) return -1;
     snprintf(path, sizeof path, "%s/bare.safetensors", tool_folder);
-    return quartic_safetensors_save(path, tensors, 1, NULL, 0) == QUARTIC_OK ? 0 : -1;
+    if (quartic_safetensors_save(path, tensors, 1, NULL, 0) != QUARTIC_OK) return -1;
+    /* Classes of graphs and of edges, features of both, no mask. */
+    static float features[GRAPHS * NODES * NODES * 2];
+    static int32_t labels[GRAPHS];
+    labels[7] = 4;
+    const quartic_safetensors_tensor of_graphs[] = {
+        {"node_features", QUARTIC_SAFETENSORS_F32, QUARTIC_SHAPE(GRAPHS, NODES, 3), features, 0},
+        {"edge_features", QUARTIC_SAFETENSORS_F32, QUARTIC_SHAPE(GRAPHS, NODES, NODES, 2), features, 0},
+        {"targets", QUARTIC_SAFETENSORS_I32, QUARTIC_SHAPE(GRAPHS), labels, 0}};
+    snprintf(path, sizeof path, "%s/whole.safetensors", tool_folder);
+    if (quartic_safetensors_save(path, of_graphs, 3, NULL, 0) != QUARTIC_OK) return -1;
+    const quartic_safetensors_tensor of_edges[] = {
+        tensors[0], {"targets", QUARTIC_SAFETENSORS_I32, QUARTIC_SHAPE(GRAPHS, NODES, NODES), types, 0}};
+    snprintf(path, sizeof path, "%s/pairs.safetensors", tool_folder);
+    return quartic_safetensors_save(path, of_edges, 2, NULL, 0) == QUARTIC_OK ? 0 : -1;
 }
 
 static void graphs_are_learnt_and_measured(void **state) {
@@ -73,12 +87,60 @@ static void bad_input_is_a_sentence(void **state) {
     tool_expect(
         "echo '{\"dim\": 8, \"depth\": 1, \"num_edge_types\": 2}' > few.json; " TRAIN
         "--config few.json --out few",
-        1, "num_edge_types of the model's configuration is 2, but graphs.safetensors goes up to number 2");
-    tool_expect(TRAIN "--config graphs.json --out long --length 9 --steps 1", 1,
-                "graphs (accumulation, batch) of 9");
+        1, "edge_types of graphs.safetensors: 2 at (0, 1, 2) is beyond num_edge_types = 2 of the model's");
     tool_expect("$Q sample run --prompt x --device cpu", 1, "this model takes graphs");
     tool_expect("$Q eval run $S/data/tales.txt --device cpu", 1, "this model takes graphs");
-    tool_expect("$Q bench run --device cpu", 1, "this model takes graphs");
+}
+
+static void numbers_beyond_the_configuration_are_told_with_their_place(void **state) {
+    (void)state;
+    static const char *const cases[][3] = {
+        {"graphs", "num_tokens", "tokens of graphs.safetensors: 2 at (2, 0) is beyond num_tokens = 2"},
+        {"graphs", "num_classes", "targets of graphs.safetensors: 2 at (2, 0) is beyond num_classes = 2"},
+        {"whole", "num_classes", "targets of whole.safetensors: 4 at (7) is beyond num_classes = 2"},
+        {"pairs", "num_classes", "targets of pairs.safetensors: 2 at (0, 0, 3) is beyond num_classes = 2"},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; ++k) {
+        char command[512];
+        snprintf(
+            command, sizeof command,
+            "echo '{\"dim\": 8, \"depth\": 1, \"%s\": 2}' > few.json; $Q train %s.safetensors --device cpu "
+            "--config few.json --out few%zu",
+            cases[k][1], cases[k][0], k);
+        tool_expect(command, 1, cases[k][2]);
+    }
+}
+
+static void a_length_that_does_not_fit_is_refused_first(void **state) {
+    (void)state;
+    tool_expect(CONFIG TRAIN "--config graphs.json --out long --length 9 --steps 1", 1,
+                "--length is 9, but the graphs have only 5 nodes (padding included)\n"
+                "Hint: leave --length out, or say --length 5: it follows from the graphs.");
+    tool_expect(TRAIN "--config graphs.json --out long --length 3 --steps 1", 1,
+                "the graphs have 5 nodes (padding included), which do not fit --length 3");
+    tool_expect("echo '{\"dim\": 8, \"depth\": 1, \"max_seq_len\": 4}' > short.json; " TRAIN
+                "--config short.json --out long --steps 1",
+                1, "the graphs of graphs.safetensors have 5 nodes, the model takes at most max_seq_len = 4");
+    tool_expect("test -e long || echo nothing", 0, "nothing");
+    tool_expect(TRAIN "--config graphs.json --out long --length 5 --steps 1", 0, "finished at step 1");
+    tool_expect("$Q eval run graphs.safetensors --device cpu --length 3", 1, "which do not fit --length 3");
+    tool_expect("$Q eval run graphs.safetensors --device cpu --length 5", 0, "30 graphs");
+}
+
+static void bench_and_inspect_take_a_run_of_graphs_with_its_length(void **state) {
+    (void)state;
+    tool_expect("$Q bench run --device cpu --repeat 1", 0, "batch 1, length 5, masked, on cpu");
+    tool_expect("$Q bench run --device cpu --repeat 1 --length 7 --batch 2 --forward-only", 0,
+                "batch 2, length 7, masked, on cpu");
+    tool_expect("$Q inspect run", 0, "batch 1, length 5, masked:\n  forward");
+    tool_expect("$Q inspect run --length 7", 0, "batch 1, length 7, masked:\n");
+    tool_expect(CONFIG "$Q train whole.safetensors --device cpu --config graphs.json --out plain --steps 1",
+                0, "finished at step 1");
+    tool_expect("$Q bench plain --device cpu --repeat 1", 0, "batch 1, length 5, on cpu");
+    tool_expect("$Q train pairs.safetensors --device cpu --config graphs.json --out edges --steps 1", 0,
+                "finished at step 1");
+    tool_expect("$Q bench edges/checkpoint.safetensors --device cpu --repeat 1", 0,
+                "batch 1, length 5, on cpu");
 }
 
 int main(void) {
@@ -86,6 +148,9 @@ int main(void) {
         cmocka_unit_test(graphs_are_learnt_and_measured),
         cmocka_unit_test(a_resumed_run_repeats_the_unbroken_one),
         cmocka_unit_test(bad_input_is_a_sentence),
+        cmocka_unit_test(numbers_beyond_the_configuration_are_told_with_their_place),
+        cmocka_unit_test(a_length_that_does_not_fit_is_refused_first),
+        cmocka_unit_test(bench_and_inspect_take_a_run_of_graphs_with_its_length),
     };
     return cmocka_run_group_tests(tests, write_graphs, tool_remove_test_folder);
 }

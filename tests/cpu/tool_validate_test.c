@@ -24,6 +24,22 @@ static void one_op_is_checked_and_counted(void **state) {
     json_decref(report);
 }
 
+static void views_have_checks_of_their_own(void **state) {
+    (void)state;
+    static const char *const views[] = {"reshape", "permute", "slice", "broadcast", "diagonal"};
+    static const char *const devices[] = {"cpu", "reference", "reference64"};
+    char command[128];
+    for (size_t v = 0; v < sizeof views / sizeof views[0]; ++v) {
+        for (size_t d = 0; d < sizeof devices / sizeof devices[0]; ++d) {
+            snprintf(command, sizeof command, "$Q validate --device %s --op %s", devices[d], views[v]);
+            tool_expect(command, 0, " passed, 0 failed, 0 unsupported");
+        }
+        snprintf(command, sizeof command, "$Q validate --gradients --op %s", views[v]);
+        tool_expect(command, 0, " passed, 0 failed, 0 unsupported");
+    }
+    tool_expect("$Q validate --gradients --op fill", 1, "fill has no gradient");
+}
+
 static void what_does_not_exist_is_a_sentence(void **state) {
     (void)state;
     tool_expect("$Q validate --device cpu --op ad", 1, "quartic validate: ");
@@ -34,6 +50,7 @@ static void what_does_not_exist_is_a_sentence(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_op_is_checked_and_counted),
+        cmocka_unit_test(views_have_checks_of_their_own),
         cmocka_unit_test(what_does_not_exist_is_a_sentence),
     };
     return cmocka_run_group_tests(tests, tool_make_test_folder, tool_remove_test_folder);

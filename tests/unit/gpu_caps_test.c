@@ -120,6 +120,26 @@ static void kill_switches_take_features_away(void **state) {
     assert_false(quartic_gpu_caps_from(&facts, "x,mapping").map_memory);
 }
 
+static void an_unknown_switch_is_told(void **state) {
+    (void)state;
+    assert_true(quartic_gpu_disabled(" shuffle , mapping", "shuffle"));
+    assert_true(quartic_gpu_disabled("shuffle, mapping ", "mapping"));
+    static const char *const right[] = {"",      " ",           ",",
+                                        "cache", "f16,float16", "coopmat, shuffle ,timestamps,mapping,"};
+    for (size_t k = 0; k < sizeof right / sizeof right[0]; ++k)
+        assert_int_equal(quartic_gpu_expect_switches(right[k]), QUARTIC_OK);
+    assert_int_equal(quartic_gpu_expect_switches(NULL), QUARTIC_OK);
+    static const char *const wrong[] = {"Float16", "cach", "cache,caches", "cache;shuffle",
+                                        "all",     "1",    "fp16"};
+    for (size_t k = 0; k < sizeof wrong / sizeof wrong[0]; ++k) {
+        assert_int_equal(quartic_gpu_expect_switches(wrong[k]), QUARTIC_INVALID_ARGUMENT);
+        assert_non_null(strstr(quartic_error_message(), "QUARTIC_DISABLE"));
+        assert_non_null(strstr(quartic_error_message(), "coopmat, shuffle, timestamps, mapping and cache"));
+    }
+    assert_int_equal(quartic_gpu_expect_switches("cache,caches"), QUARTIC_INVALID_ARGUMENT);
+    assert_non_null(strstr(quartic_error_message(), "\"caches\""));
+}
+
 static void float16_needs_arithmetic_and_storage(void **state) {
     (void)state;
     quartic_gpu_facts facts = good_device();
@@ -152,6 +172,7 @@ int main(void) {
         cmocka_unit_test(a_good_device_is_usable),
         cmocka_unit_test(every_lack_is_named),
         cmocka_unit_test(kill_switches_take_features_away),
+        cmocka_unit_test(an_unknown_switch_is_told),
         cmocka_unit_test(float16_needs_arithmetic_and_storage),
         cmocka_unit_test(devices_are_ordered_and_listed_once),
     };

@@ -54,7 +54,7 @@ static void names_sizes_and_foreign_values_are_refused(void **state) {
     assert_int_equal(quartic_graph_status(graph), QUARTIC_INVALID_ARGUMENT);
     quartic_graph_destroy(graph);
     graph = new_graph();
-    quartic_negate(graph, (quartic_value){77});
+    quartic_negate(graph, (quartic_value){.id = 77});
     assert_int_equal(quartic_graph_status(graph), QUARTIC_INVALID_ARGUMENT);
     quartic_graph_destroy(graph);
 }

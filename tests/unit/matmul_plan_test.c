@@ -67,13 +67,13 @@ static void make(product *p, quartic_shape a, quartic_shape b, quartic_matmul_at
         int64_t begin, end;
         quartic_layout_extent(&p->inputs[i], &begin, &end);
         p->data[i] = small_integers((uint64_t)end, i + 1);
-        run.inputs[i] = (quartic_operand){p->data[i] + p->inputs[i].offset, &p->inputs[i], false};
+        run.inputs[i] = (quartic_operand){p->data[i] + p->inputs[i].offset, &p->inputs[i], false, NULL};
     }
     uint64_t count = quartic_layout_elements(&p->output);
     p->result = quartic_alloc(count, sizeof(float));
     p->want = quartic_alloc(count, sizeof(float));
     for (uint64_t i = 0; i < count; ++i) p->result[i] = 12345.0f;
-    run.outputs[0] = (quartic_operand){p->want, &p->output, false};
+    run.outputs[0] = (quartic_operand){p->want, &p->output, false, NULL};
     quartic_op_matmul.cpu(&run);
 }
 

@@ -117,8 +117,9 @@ static inline void taylor_rig_destroy(taylor_rig *rig) {
 }
 
 static inline quartic_operand taylor_operand(const taylor_rig *rig, uint32_t k, bool wide) {
-    if (k == QUARTIC_TAYLOR_MASK) return (quartic_operand){rig->mask, &rig->layouts[k], false};
-    return (quartic_operand){wide ? (void *)rig->wide[k] : (void *)rig->narrow[k], &rig->layouts[k], wide};
+    if (k == QUARTIC_TAYLOR_MASK) return (quartic_operand){rig->mask, &rig->layouts[k], false, NULL};
+    return (quartic_operand){wide ? (void *)rig->wide[k] : (void *)rig->narrow[k], &rig->layouts[k], wide,
+                             NULL};
 }
 
 static inline void taylor_run_op(taylor_rig *rig, const quartic_op *op, taylor_backend backend,

@@ -1,6 +1,7 @@
 /* verify_test.c: the checks themselves: that they find what they are for. Defective ops are handed to them:
  * each doubles its operand, but one writes beyond its result, one into its operand, one beside it reads, one
- * leaves an element out, one has a wrong gradient. */
+ * leaves an element out, one has a wrong gradient. A sum of products has a wrong element, a dropped term, a
+ * swapped index, or is only rounded. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,6 +16,7 @@
 #include "ops/tape.h"
 #include "verify/check.h"
 #include "verify/fill.h"
+#include "verify/spread.h"
 
 /* ---- comparing ---- */
 
@@ -222,6 +224,124 @@ static void finite_differences_find_a_wrong_gradient(void **state) {
     assert_int_equal(reporter.totals.failed, 1);
 }
 
+/* ---- sums that cancel ---- */
+
+/* y = a b for a (R, K), b (K). Every second run that is not in double is the device's: it adds in float32
+ * from the last term on, and has the defect. */
+static enum { DOT_SOUND, DOT_ELEMENT, DOT_DROPS, DOT_SWAPS, DOT_DEFECTS } dot_defect;
+static uint32_t dot_runs, dot_rows, dot_terms;
+
+static quartic_status dot_infer(const quartic_op_call *call, quartic_layout *out, uint32_t *out_count) {
+    out[0] = quartic_layout_contiguous(QUARTIC_FLOAT32, &QUARTIC_SHAPE(call->inputs[0].shape.dims[0]));
+    *out_count = 1;
+    return QUARTIC_OK;
+}
+
+static void dot_cpu(const quartic_op_run *run) {
+    const uint32_t rows = run->inputs[0].layout->shape.dims[0], terms = run->inputs[0].layout->shape.dims[1];
+    const bool device = !run->inputs[0].wide && dot_runs++ % 2 == 1;
+    for (uint32_t r = 0; r < rows; ++r) {
+        double sum = 0;
+        float narrow = 0;
+        for (uint32_t t = terms; t-- > 0;) {
+            const bool hit = device && r == rows / 2;
+            uint32_t other = hit && dot_defect == DOT_SWAPS && t < 2 ? 1 - t : t;
+            const double product =
+                quartic_get(&run->inputs[0], (int64_t)r * terms + t) * quartic_get(&run->inputs[1], other);
+            if (hit && dot_defect == DOT_DROPS && t == 0) continue;
+            sum += product;
+            narrow += (float)product;
+        }
+        if (device && dot_defect == DOT_ELEMENT && r == rows / 2) narrow += 0.01f;
+        quartic_put(&run->outputs[0], r, device ? (double)narrow : sum);
+    }
+}
+
+static bool dot_cases(uint32_t index, quartic_op_case *out) {
+    *out = (quartic_op_case){.label = "the case", .input_count = 2};
+    for (uint32_t i = 0; i < 2; ++i) out->inputs[i].dtype = QUARTIC_FLOAT32;
+    out->inputs[0].shape = QUARTIC_SHAPE(dot_rows, dot_terms);
+    out->inputs[1].shape = QUARTIC_SHAPE(dot_terms);
+    return index == 0;
+}
+
+static double dot_reduction(const quartic_op_call *call) {
+    return call->inputs[0].shape.dims[1];
+}
+
+static const quartic_op dot = {.name = "dot",
+                               .infer = dot_infer,
+                               .cpu = dot_cpu,
+                               .cases = dot_cases,
+                               .tolerance = 2,
+                               .reduction = dot_reduction};
+
+/* Failed checks of dot over one seed. */
+static uint32_t dot_failures(quartic_device *device, uint64_t seed) {
+    quartic_validate_config config = QUARTIC_VALIDATE_CONFIG_INIT;
+    config.seed = seed;
+    quartic_reporter reporter = {0};
+    dot_runs = 0;
+    assert_int_equal(quartic_validate_one(device, &dot, &config, &reporter), QUARTIC_OK);
+    assert_int_equal(reporter.totals.passed + reporter.totals.failed, 2);
+    return reporter.totals.failed;
+}
+
+/* One result of two terms is often a thousand times smaller than they are, and no bound that is a share of
+ * the result holds then. */
+static void sums_that_cancel_are_no_false_alarm(void **state) {
+    (void)state;
+    quartic_device *device;
+    assert_int_equal(quartic_device_create("cpu", &device), QUARTIC_OK);
+    dot_defect = DOT_SOUND;
+    dot_rows = 1;
+    for (dot_terms = 2; dot_terms < 40; dot_terms += 9)
+        for (uint64_t seed = 1; seed <= 200; ++seed)
+            if (dot_failures(device, seed) != 0)
+                fail_msg("%u terms, seed %llu", dot_terms, (unsigned long long)seed);
+    quartic_device_destroy(device);
+}
+
+static void a_wrong_element_a_dropped_term_and_a_swapped_index_are_found(void **state) {
+    (void)state;
+    quartic_device *device;
+    assert_int_equal(quartic_device_create("cpu", &device), QUARTIC_OK);
+    dot_rows = 5;
+    dot_terms = 33;
+    for (dot_defect = DOT_ELEMENT; dot_defect < DOT_DEFECTS; ++dot_defect)
+        for (uint64_t seed = 1; seed <= 50; ++seed)
+            if (dot_failures(device, seed) != 2)
+                fail_msg("defect %d, seed %llu", (int)dot_defect, (unsigned long long)seed);
+    quartic_device_destroy(device);
+}
+
+/* a - b of neighbours: the result is of the size of an epsilon, its error of the operands'. */
+static void a_spread_is_that_of_the_terms(void **state) {
+    (void)state;
+    enum { COUNT = 64 };
+    quartic_graph *graph;
+    assert_int_equal(quartic_graph_create(&graph), QUARTIC_OK);
+    quartic_value a = quartic_graph_input(graph, "a", QUARTIC_FLOAT32, &QUARTIC_SHAPE(COUNT));
+    quartic_value b = quartic_graph_input(graph, "b", QUARTIC_FLOAT32, &QUARTIC_SHAPE(COUNT));
+    quartic_graph_output(graph, "difference", quartic_subtract(graph, a, b));
+    quartic_graph_output(graph, "copy", quartic_copy(graph, a));
+    float numbers[2][COUNT];
+    for (int i = 0; i < COUNT; ++i) {
+        numbers[0][i] = 3.0f;
+        numbers[1][i] = nextafterf(3.0f, 4.0f);
+    }
+    const quartic_feed feeds[] = {{"a", numbers[0], sizeof numbers[0]}, {"b", numbers[1], sizeof numbers[1]}};
+    const char *const names[] = {"difference", "copy"};
+    double spreads[2];
+    assert_int_equal(quartic_spread(graph, feeds, 2, names, 2, spreads), QUARTIC_OK);
+    const double eps = 0x1p-23;
+    assert_true(spreads[0] > 3 * eps && spreads[0] < 6.1 * eps);
+    assert_true(spreads[1] < 6.1 * eps);
+    assert_true(quartic_spread_bound(4.0, spreads[0], 0.0) == 4.0 * spreads[0]);
+    assert_true(quartic_spread_bound(4.0, 0.0, 2.0) == 8.0 * eps);
+    quartic_graph_destroy(graph);
+}
+
 /* ---- two devices ---- */
 
 typedef struct parting {
@@ -284,6 +404,37 @@ static void comparing_devices_names_the_step_where_they_part(void **state) {
     assert_int_equal(quartic_alloc_live(), live);
 }
 
+/* A graph that only updates a state can be compared, an output cannot be fed, and nothing is fed twice. */
+static void wrong_feeds_are_refused(void **state) {
+    (void)state;
+    quartic_graph *graph;
+    quartic_device *cpu;
+    assert_int_equal(quartic_device_create("cpu", &cpu), QUARTIC_OK);
+    assert_int_equal(quartic_graph_create(&graph), QUARTIC_OK);
+    quartic_value x = quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &QUARTIC_SHAPE(3));
+    quartic_graph_output(graph, "y", quartic_exp(graph, x));
+    const float numbers[3] = {1, 2, 3};
+    const quartic_feed wrong[][2] = {{{"y", numbers, sizeof numbers}},
+                                     {{"x", numbers, 8}},
+                                     {{"x", NULL, sizeof numbers}},
+                                     {{NULL, numbers, sizeof numbers}},
+                                     {{"x", numbers, sizeof numbers}, {"x", numbers, sizeof numbers}}};
+    for (size_t k = 0; k < sizeof wrong / sizeof wrong[0]; ++k)
+        assert_int_equal(quartic_compare_devices(cpu, cpu, graph, wrong[k], wrong[k][1].name == NULL ? 1 : 2,
+                                                 NULL, NULL, NULL),
+                         QUARTIC_INVALID_ARGUMENT);
+    quartic_graph_destroy(graph);
+    assert_int_equal(quartic_graph_create(&graph), QUARTIC_OK);
+    quartic_value s = quartic_graph_state(graph, "s", QUARTIC_FLOAT32, &QUARTIC_SHAPE(3));
+    quartic_accumulate(graph, s, quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &QUARTIC_SHAPE(3)), 1.0f);
+    const quartic_feed feed = {"x", numbers, sizeof numbers};
+    quartic_check_totals totals;
+    assert_int_equal(quartic_compare_devices(cpu, cpu, graph, &feed, 1, NULL, NULL, &totals), QUARTIC_OK);
+    assert_int_equal(totals.passed, 1);
+    quartic_graph_destroy(graph);
+    quartic_device_destroy(cpu);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(comparison_finds_the_worst_element),
@@ -292,6 +443,10 @@ int main(void) {
         cmocka_unit_test(placements_surround_the_operand_with_poison),
         cmocka_unit_test(validation_finds_each_defect),
         cmocka_unit_test(finite_differences_find_a_wrong_gradient),
+        cmocka_unit_test(sums_that_cancel_are_no_false_alarm),
+        cmocka_unit_test(a_wrong_element_a_dropped_term_and_a_swapped_index_are_found),
+        cmocka_unit_test(a_spread_is_that_of_the_terms),
+        cmocka_unit_test(wrong_feeds_are_refused),
         cmocka_unit_test(comparing_devices_names_the_step_where_they_part),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

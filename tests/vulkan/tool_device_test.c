@@ -64,6 +64,67 @@ static void a_machine_without_vulkan(void **state) {
                 "there is no device \"77\"; there are cpu, reference, reference64, 0 (");
 }
 
+/* Manifests that are empty, broken, foreign or of a driver that is not there: what can run is listed and
+ * runs, and the loader's words tell what is wrong. */
+static void broken_manifests_leave_the_processor(void **state) {
+    (void)state;
+    static const char *const manifests[][2] = {
+        {"", "Found no drivers"},
+        {"{ broken", "Failed to parse"},
+        {"{}", "icd.json"},
+        {"[1, 2]", "icd.json is broken, and the loader would not survive it: it is a list"},
+        {"{\"file_format_version\": 1, \"ICD\": {\"library_path\": 5, \"api_version\": 3}}",
+         "\"library_path\" is no text"},
+        {"{\"file_format_version\": \"1.0.0\"}", "icd.json"},
+        {"{\"file_format_version\": \"1.0.0\", \"ICD\": {\"library_path\": \"/none.so\", \"api_version\": "
+         "\"1.3.0\"}}",
+         "/none.so"},
+    };
+    for (size_t m = 0; m < sizeof manifests / sizeof manifests[0]; ++m) {
+        char command[1024];
+        const char *with = "I=$PWD/icd.json; export VK_DRIVER_FILES=$I VK_ICD_FILENAMES=$I; $Q";
+        snprintf(command, sizeof command, "printf '%%s' '%s' > icd.json; %s devices", manifests[m][0], with);
+        tool_expect(command, 0, "\nreference ");
+        tool_expect(command, 0, "\nthere is no Vulkan device: ");
+        tool_expect(command, 0, manifests[m][1]);
+        snprintf(command, sizeof command, "%s devices --json", with);
+        tool_expect(command, 0, "\"device\": \"vulkan\"");
+        static const char *const usable[] = {"cpu", "reference", "auto", "CPU"};
+        for (size_t k = 0; k < sizeof usable / sizeof usable[0]; ++k) {
+            snprintf(command, sizeof command, "%s validate --op copy --device %s", with, usable[k]);
+            tool_expect(command, 0, " passed, 0 failed");
+        }
+        snprintf(command, sizeof command, "%s validate --op copy --device vulkan", with);
+        tool_expect(
+            command, 1,
+            "there is no device \"vulkan\"; there are cpu, reference, reference64, and no Vulkan device: ");
+        tool_expect(command, 1, manifests[m][1]);
+        snprintf(command, sizeof command, "%s validate --op copy --device 0", with);
+        tool_expect(command, 1, manifests[m][1]);
+    }
+}
+
+static void names_and_switches_are_taken_as_written(void **state) {
+    (void)state;
+    /* The software device's name holds digits: they are no index. */
+    tool_expect("$Q validate --op copy --device 256", 1, "there is no device \"256\"");
+    tool_expect("$Q validate --op copy --device 99999999999999999999", 1, "there is no device");
+    tool_expect("$Q validate --op copy --device 0", 0, " passed, 0 failed");
+    tool_expect("QUARTIC_DEVICE=256 $Q validate --op copy", 1,
+                "QUARTIC_DEVICE in the environment asks for \"256\": there is no device \"256\"");
+    tool_expect("QUARTIC_DEVICE=256 $Q validate --op copy --device cpu", 0, " on cpu;");
+    tool_expect("QUARTIC_DEVICE=reference $Q validate --op copy", 0, " on reference;");
+    tool_expect("QUARTIC_DISABLE=cache,colours $Q validate --op copy --device vulkan", 1,
+                "QUARTIC_DISABLE in the environment holds \"colours\"; it takes float16");
+    tool_expect("QUARTIC_DISABLE=Cache $Q devices", 1, "QUARTIC_DISABLE in the environment holds \"Cache\"");
+    tool_expect("QUARTIC_DISABLE=nothing $Q devices --json > j || cat j", 0,
+                "{\n  \"error\": \"QUARTIC_DISABLE in the environment holds");
+    tool_expect("QUARTIC_VALIDATION=yes $Q validate --op copy --device vulkan", 1,
+                "QUARTIC_VALIDATION in the environment is \"yes\"; 1 turns the validation layers on");
+    tool_expect("QUARTIC_DISABLE=' cache, shuffle' $Q validate --op copy --device vulkan", 0,
+                " passed, 0 failed");
+}
+
 static void what_does_not_fit_is_refused_with_figures(void **state) {
     (void)state;
     tool_expect(
@@ -81,6 +142,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_lost_device_costs_no_checkpoint),
         cmocka_unit_test(a_machine_without_vulkan),
+        cmocka_unit_test(broken_manifests_leave_the_processor),
+        cmocka_unit_test(names_and_switches_are_taken_as_written),
         cmocka_unit_test(what_does_not_fit_is_refused_with_figures),
     };
     return cmocka_run_group_tests(tests, make_folder, end);

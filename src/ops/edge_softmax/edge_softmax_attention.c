@@ -6,6 +6,7 @@
  * though m may be n^2. Formulas: reference.c; who sees whom: problem.h. Every sum is owned by one invocation
  * or one thread, which walks it in a fixed order.
  */
+#include "base/call.h"
 #include "ops/edge_softmax/problem.h"
 #include "ops/tape.h"
 
@@ -157,7 +158,8 @@ static bool fill_case(uint32_t index, quartic_op_case *out) {
     const edge_case *from = &cases[index];
     const uint32_t tokens = from->tokens == 0 ? from->nodes * from->nodes : from->tokens;
     *out = (quartic_op_case){.label = from->label, .input_count = QUARTIC_EDGE_OUT};
-    *(quartic_edge_softmax_options *)out->attrs = (quartic_edge_softmax_options){from->nodes, from->causal};
+    *(quartic_edge_softmax_options *)out->attrs =
+        (quartic_edge_softmax_options){.nodes = from->nodes, .causal = from->causal};
     for (uint32_t input = QUARTIC_EDGE_Q; input <= QUARTIC_EDGE_V; ++input) {
         out->inputs[input].dtype = QUARTIC_FLOAT32;
         out->inputs[input].shape = QUARTIC_SHAPE(from->b, tokens, from->h, from->d);
@@ -235,9 +237,16 @@ const quartic_op quartic_op_edge_softmax_attention_grad = {
     .reduction = longest_sum,
 };
 
+static const quartic_edge_softmax_options standard_edge_softmax = QUARTIC_EDGE_SOFTMAX_OPTIONS_INIT;
+static const quartic_options_type edge_softmax_type = QUARTIC_BUILDER_OPTIONS_TYPE(
+    quartic_edge_softmax_options, QUARTIC_EDGE_SOFTMAX_OPTIONS_INIT, &standard_edge_softmax, causal);
+
 quartic_value quartic_edge_softmax_attention(quartic_graph *graph, quartic_value q, quartic_value k,
                                              quartic_value v, quartic_value positions, quartic_value mask,
                                              const quartic_edge_softmax_options *options) {
+    QUARTIC_CALL();
     const quartic_value inputs[] = {q, k, v, positions, mask};
-    return quartic_graph_append_one(graph, &quartic_op_edge_softmax_attention, options, inputs, 5);
+    quartic_edge_softmax_options own; /* without nodes refused by the shape rule */
+    if (!quartic_graph_options(graph, &edge_softmax_type, options, &own)) return (quartic_value){0};
+    return quartic_graph_append_one(graph, &quartic_op_edge_softmax_attention, &own, inputs, 5);
 }

@@ -1,0 +1,4 @@
+/* scatter_order.args.h: indices (graphs, k) to descends (graphs): 1 where an index is less than the one
+ * before it, else 0. */
+#include "lib/args.h"
+QUARTIC_ARGS(scatter_order, QUARTIC_INTS indices; QUARTIC_INTS descends; uint32_t graphs; uint32_t k;)
