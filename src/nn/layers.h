@@ -60,8 +60,9 @@ quartic_value quartic_nn_hyper_begin(quartic_nn *nn, quartic_value residuals, ui
                                      uint32_t index, bool mixes, quartic_hyper *out_hyper);
 /* The same for the first connection, whose S > 1 residual streams all equal x (b, n, D), around a branch that
  * starts with an rms norm: gives the branch's input divided by its root mean square. With A = sum_s alpha_s0,
- * M_0 = A x and rms(A x) = x sign(A) / sqrt(mean(x^2) + eps / A^2), from which the gradient of A, which is of
- * order eps, comes without cancellation. */
+ * M_0 = A x. Let x = r d with the root mean square r and the direction d; then rms(A x) = d a / sqrt(a^2 +
+ * eps) with a = A r, a norm of one element, from which the gradient of A, which is of order eps, comes
+ * without cancellation. */
 quartic_value quartic_nn_hyper_begin_equal(quartic_nn *nn, quartic_value x, uint32_t streams, uint32_t index,
                                            bool mixes, quartic_hyper *out_hyper);
 /* Pops the prefix; the new residual streams, from the branch's output (b, n, D) (with hyper->residual added).

@@ -81,9 +81,8 @@ quartic_value quartic_nn_hyper_begin(quartic_nn *nn, quartic_value residuals, ui
 
 quartic_value quartic_nn_hyper_begin_equal(quartic_nn *nn, quartic_value x, uint32_t streams, uint32_t index,
                                            bool mixes, quartic_hyper *out_hyper) {
-    /* The sign comes from a tanh so steep that its slope is exactly 0 where A is not tiny; A^2 has a floor,
-     * so that A = 0 gives 0 and finite gradients. */
-    static const float steep = 1e20f, floor_of_square = 1e-20f;
+    static const float least_eps = 1e-30f; /* so that x = 0 gives 0 */
+    const quartic_value none = {0};
     *out_hyper = (quartic_hyper){.streams = streams};
     quartic_graph *graph = nn->graph;
     quartic_shape shape = quartic_graph_shape(graph, x);
@@ -91,15 +90,14 @@ quartic_value quartic_nn_hyper_begin_equal(quartic_nn *nn, quartic_value x, uint
     quartic_value to_branch = connect(nn, quartic_nn_expand_streams(nn, x, streams), index, mixes, out_hyper);
     quartic_value total =
         quartic_reshape(graph, quartic_sum(graph, to_branch, 1u << 2, 0), &QUARTIC_SHAPE(b, n, 1)); // A
-    quartic_value squares = quartic_sum(graph, quartic_square(graph, x), 1u << 2, 1); // (b, n, 1)
-    quartic_value eps =
-        quartic_divide(graph, quartic_scale(graph, total, 0.0f, QUARTIC_NORM_EPS),
-                       quartic_scale(graph, quartic_square(graph, total), 1.0f, floor_of_square));
-    quartic_value size = quartic_sqrt(
-        graph, quartic_add(graph, quartic_scale(graph, squares, 1.0f / (float)dim, 0.0f), eps)); // (b, n, 1)
-    quartic_value sign = quartic_tanh(graph, quartic_scale(graph, total, steep, 0.0f));
+    quartic_value direction = quartic_rms_norm(graph, x, none, least_eps); // (b, n, D)
+    quartic_value size =
+        quartic_scale(graph, quartic_sum(graph, quartic_multiply(graph, x, direction), 1u << 2, 1),
+                      1.0f / (float)dim, 0.0f); // (b, n, 1)
+    quartic_value amount =
+        quartic_rms_norm(graph, quartic_multiply(graph, total, size), none, QUARTIC_NORM_EPS); // (b, n, 1)
     quartic_nn_push(nn, "branch");
-    return quartic_multiply(graph, x, quartic_divide(graph, sign, size));
+    return quartic_multiply(graph, direction, amount);
 }
 
 quartic_value quartic_nn_hyper_end(quartic_nn *nn, const quartic_hyper *hyper, quartic_value branch) {

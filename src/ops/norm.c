@@ -365,6 +365,9 @@ static const struct norm_case {
     {"a row over a whole workgroup", {2, {2, 1030}}, QUARTIC_FILL_NORMAL, true},
     {"partial sums of many rows", {2, {8200, 5}}, QUARTIC_FILL_NORMAL, true},
     {"zero vectors", {2, {4, 6}}, QUARTIC_FILL_ZERO, true},
+    {"huge numbers", {2, {9, 33}}, QUARTIC_FILL_HUGE, true},
+    {"tiny numbers", {2, {9, 33}}, QUARTIC_FILL_TINY, true},
+    {"huge numbers, one a row", {2, {5, 1}}, QUARTIC_FILL_HUGE, true},
 };
 enum { NORM_SHAPES = sizeof norm_shapes / sizeof norm_shapes[0] };
 

@@ -335,10 +335,15 @@ static bool norm_linear_cases(uint32_t index, quartic_op_case *out) {
         {"rows of two tiles", {2, {70, 130}}, QUARTIC_ROW_L2, 4, 3, {70, 8, 4}, false, 0},
         {"a hidden layer", {2, {30, 64}}, QUARTIC_ROW_RMS, 0, 1, {256}, false, 0},
         {"zero vectors", {2, {4, 6}}, QUARTIC_ROW_RMS, 0, 1, {5}, false, QUARTIC_FILL_ZERO},
+        {"huge numbers, rms", {2, {9, 33}}, QUARTIC_ROW_RMS, 0, 2, {5, 9}, false, QUARTIC_FILL_HUGE},
+        {"huge numbers, l2", {2, {9, 33}}, QUARTIC_ROW_L2, 2, 2, {5, 9}, false, QUARTIC_FILL_HUGE},
+        {"tiny numbers, l2", {2, {9, 33}}, QUARTIC_ROW_L2, 0, 1, {5}, false, QUARTIC_FILL_TINY},
     };
     if (index >= sizeof table / sizeof table[0]) return false;
     *out = (quartic_op_case){.label = table[index].label,
-                             .input_count = ROW_LINEAR_WEIGHTS + table[index].parts};
+                             .input_count = ROW_LINEAR_WEIGHTS + table[index].parts,
+                             .no_finite_difference = table[index].fill == QUARTIC_FILL_HUGE ||
+                                                     table[index].fill == QUARTIC_FILL_TINY};
     bool l2 = table[index].form == QUARTIC_ROW_L2;
     *(row_linear_attrs *)out->attrs = (row_linear_attrs){.form = table[index].form,
                                                          .raw = table[index].raw,
