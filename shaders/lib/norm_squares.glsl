@@ -12,6 +12,7 @@ vec2 both_squares(float x) {
 float factor_of_squares(vec2 sums, float width, float eps, bool l2) {
     if (!(sums.x < float(QUARTIC_NORM_GREATEST_SQUARES))) // eps and the least length are nothing beside it
         return inversesqrt(sums.y / width) * float(QUARTIC_NORM_SHRINK);
-    if (l2) return sqrt(width) / max(sqrt(sums.x), float(QUARTIC_NORM_LEAST_LENGTH));
+    const float length = sqrt(sums.x), least = float(QUARTIC_NORM_LEAST_LENGTH);
+    if (l2) return sqrt(width) / (length <= least ? least : length);
     return inversesqrt(sums.x / width + eps);
 }

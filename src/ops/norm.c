@@ -118,7 +118,7 @@ static row_measure measure(const norm_attrs *attrs, const quartic_operand *x, in
     }
     if (attrs->kind == QUARTIC_NORM_L2) {
         row.clamped = sqrt(row.squares) <= QUARTIC_NORM_LEAST_LENGTH;
-        row.factor = sqrt(width) / fmax(sqrt(row.squares), QUARTIC_NORM_LEAST_LENGTH);
+        row.factor = sqrt(width) / (row.clamped ? QUARTIC_NORM_LEAST_LENGTH : sqrt(row.squares));
     } else {
         row.factor = 1.0 / sqrt(row.squares / width + (double)attrs->eps);
     }

@@ -138,7 +138,8 @@ static row_linear_problem problem_of(const quartic_op_run *run) {
 static double norm_factor(const row_linear_attrs *attrs, const quartic_operand *x, int64_t base, uint32_t k) {
     double squares = 0;
     for (uint32_t d = 0; d < k; ++d) squares += quartic_get(x, base + d) * quartic_get(x, base + d);
-    if (attrs->form == QUARTIC_ROW_L2) return sqrt(k) / fmax(sqrt(squares), QUARTIC_NORM_LEAST_LENGTH);
+    const double length = sqrt(squares), least = QUARTIC_NORM_LEAST_LENGTH;
+    if (attrs->form == QUARTIC_ROW_L2) return sqrt(k) / (length <= least ? least : length);
     return 1.0 / sqrt(squares / k + (double)attrs->eps);
 }
 
