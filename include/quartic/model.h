@@ -229,7 +229,10 @@ QUARTIC_API quartic_status quartic_model_config_read_json_file(quartic_model_con
  * buffer (or NULL) gets nothing. Errors: INVALID_ARGUMENT if a buffer was given and is too small. */
 QUARTIC_API quartic_status quartic_model_config_write_json(const quartic_model_config *config, char *out_text,
                                                            size_t capacity, size_t *out_bytes);
-/* OK, or what is wrong with the configuration. */
+/* OK, or what is wrong with the configuration: a missing or impossible value, or a switch or choice that such
+ * a family would not read (parallel_streams of quartic) or that another makes void (ablate_edges with
+ * triangle). Sizes of parts that a model does not have (linear_heads, num_residual_streams, ..), and details
+ * of a form of edge attention that no layer has, are not looked at. */
 QUARTIC_API quartic_status quartic_model_config_check(const quartic_model_config *config);
 /* OK if two configurations mean the same model, defaults and derived values filled in and every entry of
  * lists compared. Errors: INVALID_ARGUMENT, as for the check, or naming the first key that differs with both
