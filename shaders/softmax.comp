@@ -31,6 +31,6 @@ void main() {
 
     for (uint j = lane; exists && j < args.keys; j += LANES) {
         bool visible = j < end && (HAS_MASK == 0 || args.mask.at[mask_base + j] != 0);
-        args.p.at[base + j] = visible ? exp(args.sim.at[base + j] - running.largest) * factor : 0.0;
+        args.p.at[base + j] = visible ? approx_exp(args.sim.at[base + j] - running.largest) * factor : 0.0;
     }
 }
