@@ -93,10 +93,11 @@ static quartic_status check_contents(const quartic_op_run *run) {
     const int32_t *positions = run->inputs[QUARTIC_EDGE_POSITIONS].data;
     if (positions == NULL) return QUARTIC_OK;
     for (uint64_t t = 0; t < (uint64_t)problem.batch * problem.tokens; ++t)
-        if (positions[t] >= 0 && (uint32_t)positions[t] >= problem.nodes * problem.nodes)
+        if (positions[t] != -1 &&
+            (positions[t] < 0 || (uint32_t)positions[t] >= problem.nodes * problem.nodes))
             return quartic_fail(
                 QUARTIC_INVALID_ARGUMENT,
-                "position %d of token %u of graph %u is none of the %u * %u edges (negative: no edge)",
+                "position %d of token %u of graph %u is none of the %u * %u edges (-1: no edge)",
                 positions[t], (uint32_t)(t % problem.tokens), (uint32_t)(t / problem.tokens), problem.nodes,
                 problem.nodes);
     return QUARTIC_OK;

@@ -44,7 +44,7 @@ quartic_edge_problem quartic_edge_problem_of_run(const quartic_op_run *run) {
                       in[QUARTIC_EDGE_MASK].data != NULL);
 }
 
-/* A negative position: the token sees nothing and nobody sees it. */
+/* Position -1: the token sees nothing and nobody sees it. */
 static bool is_left_out(const quartic_edge_problem *problem, const int32_t *positions, uint32_t b,
                         uint32_t token) {
     return positions != NULL && positions[(uint64_t)b * problem->tokens + token] < 0;
