@@ -326,11 +326,11 @@ QUARTIC_API uint32_t quartic_relational_form(uint32_t dim_edges, uint32_t dim_he
 
 /* Softmax attention among the edges of a graph of `nodes` nodes, every edge to every edge: q, k, v (b, m, h,
  * d) to (b, m, h, d); q comes scaled. Token t of a graph is edge (i, j) = (p / nodes, p % nodes) with p =
- * positions[b, t], int32 (b, m) in any order; without positions p = t and m = nodes^2.
- * out_t = sum_s softmax_s(q_t . k_s) v_s over the edges s that t sees. mask int32 (b, nodes) or no value:
- * edge (k, l) is seen only if mask[b, k] and mask[b, l]. causal: edge (i, j) sees (k, l) iff l <= k <= i, and
- * an edge with j > i sees none. Who sees none gets zeros. Memory is linear in m; nothing of size m x m
- * exists. */
+ * positions[b, t], int32 (b, m) in any order, and none (it sees and is seen by nobody) where that is
+ * -1; without positions p = t and m = nodes^2. out_t = sum_s softmax_s(q_t . k_s) v_s over the edges s
+ * that t sees. mask int32 (b, nodes) or no value: edge (k, l) is seen only if mask[b, k] and mask[b, l].
+ * causal: edge (i, j) sees (k, l) iff l <= k <= i, and an edge with j > i sees none. Who sees none gets
+ * zeros. Memory is linear in m; nothing of size m x m exists. */
 typedef struct quartic_edge_softmax_options {
     size_t struct_size;
     uint32_t nodes; /* has no default: it must be given */

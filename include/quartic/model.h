@@ -34,6 +34,11 @@ extern "C" {
 /* default: the equations as meant; reference: those of the published PyTorch package. */
 #define QUARTIC_COMPATIBILITY_LIST(X) X(DEFAULT, "default") X(REFERENCE, "reference")
 
+/* How hyper-connections carry the residual streams past a branch: mixed among each other, as meant, or each
+ * as it is. The latter is what releases 0.1.7 to 0.3.9 of the hyper-connections package compute, so weights
+ * that were trained in 2025 with the published PyTorch package need "unmixed". */
+#define QUARTIC_HYPER_CONNECTIONS_LIST(X) X(MIXED, "mixed") X(UNMIXED, "unmixed")
+
 /* What gets logits: every node, every directed edge (i, j), or each graph as a whole (the mean over its real
  * nodes). */
 #define QUARTIC_READOUT_LIST(X) X(NODE, "node") X(EDGE, "edge") X(GRAPH, "graph")
@@ -65,6 +70,7 @@ extern "C" {
 
 #define QUARTIC_MODEL_FAMILY_ENUM(suffix, name)         QUARTIC_MODEL_##suffix,
 #define QUARTIC_COMPATIBILITY_ENUM(suffix, name)        QUARTIC_COMPATIBILITY_##suffix,
+#define QUARTIC_HYPER_CONNECTIONS_ENUM(suffix, name)    QUARTIC_HYPER_CONNECTIONS_##suffix,
 #define QUARTIC_READOUT_ENUM(suffix, name)              QUARTIC_READOUT_##suffix,
 #define QUARTIC_EDGE_ATTENTION_ENUM(suffix, name)       QUARTIC_EDGE_ATTENTION_##suffix,
 #define QUARTIC_TRIANGLE_PASSES_ENUM(suffix, name)      QUARTIC_TRIANGLE_PASSES_##suffix,
@@ -75,6 +81,9 @@ typedef enum quartic_model_family {
 typedef enum quartic_compatibility {
     QUARTIC_COMPATIBILITY_LIST(QUARTIC_COMPATIBILITY_ENUM)
 } quartic_compatibility;
+typedef enum quartic_hyper_connections {
+    QUARTIC_HYPER_CONNECTIONS_LIST(QUARTIC_HYPER_CONNECTIONS_ENUM)
+} quartic_hyper_connections;
 typedef enum quartic_readout { QUARTIC_READOUT_LIST(QUARTIC_READOUT_ENUM) } quartic_readout;
 typedef enum quartic_edge_attention {
     QUARTIC_EDGE_ATTENTION_LIST(QUARTIC_EDGE_ATTENTION_ENUM)
@@ -89,6 +98,7 @@ typedef enum quartic_triangle_orientation {
 #undef QUARTIC_TRIANGLE_ORIENTATION_ENUM
 #undef QUARTIC_MODEL_FAMILY_ENUM
 #undef QUARTIC_COMPATIBILITY_ENUM
+#undef QUARTIC_HYPER_CONNECTIONS_ENUM
 #undef QUARTIC_READOUT_ENUM
 #undef QUARTIC_EDGE_ATTENTION_ENUM
 
@@ -100,8 +110,12 @@ typedef enum quartic_triangle_orientation {
  *     one choice or, if name_count is not 0, a list of 1 to `most` of them; in JSON a word or a list
  *   COUNT(name, default, least, most, meaning)      uint32_t
  *   FLAG(name, default, meaning)                    uint32_t, 0 or 1
- *   REAL(name, default, least, below, meaning)      float in [least, below) */
+ *   REAL(name, default, least, below, meaning)      float in [least, below)
+ * The struct has them in two parts, so that later ones come behind all members of earlier versions. */
 #define QUARTIC_MODEL_FIELD_LIST(CHOICE, CHOICES, COUNT, FLAG, REAL)                                         \
+    QUARTIC_MODEL_FIRST_FIELD_LIST(CHOICE, CHOICES, COUNT, FLAG, REAL)                                       \
+    QUARTIC_MODEL_LATER_FIELD_LIST(CHOICE, CHOICES, COUNT, FLAG, REAL)
+#define QUARTIC_MODEL_FIRST_FIELD_LIST(CHOICE, CHOICES, COUNT, FLAG, REAL)                                   \
     CHOICE(model, quartic_model_family, QUARTIC_MODEL_QUARTIC, QUARTIC_MODEL_FAMILY_LIST, "the family")      \
     CHOICE(compatibility, quartic_compatibility, QUARTIC_COMPATIBILITY_DEFAULT, QUARTIC_COMPATIBILITY_LIST,  \
            "whose equations")                                                                                \
@@ -152,6 +166,9 @@ typedef enum quartic_triangle_orientation {
     FLAG(residual_talking_heads, 0, "logits get those of the layer before, mixed over all heads")            \
     FLAG(ablate_cross_stream_talking_heads, 0, "heads exchange within their own stream only")                \
     REAL(diversity_loss, 0.0f, 0.0f, 1e6f, "factor of the streams' diversity loss in the loss; 0: none")
+#define QUARTIC_MODEL_LATER_FIELD_LIST(CHOICE, CHOICES, COUNT, FLAG, REAL)                                   \
+    CHOICE(hyper_connections, quartic_hyper_connections, QUARTIC_HYPER_CONNECTIONS_MIXED,                    \
+           QUARTIC_HYPER_CONNECTIONS_LIST, "residual streams past a branch; unmixed: weights of 2025")
 
 typedef struct quartic_model_config {
     size_t struct_size;
@@ -163,17 +180,22 @@ typedef struct quartic_model_config {
 #define QUARTIC_MODEL_COUNT_FIELD(name, standard, least, most, meaning) uint32_t name;
 #define QUARTIC_MODEL_FLAG_FIELD(name, standard, meaning)               uint32_t name;
 #define QUARTIC_MODEL_REAL_FIELD(name, standard, least, below, meaning) float name;
-    QUARTIC_MODEL_FIELD_LIST(QUARTIC_MODEL_CHOICE_FIELD, QUARTIC_MODEL_CHOICES_FIELD,
-                             QUARTIC_MODEL_COUNT_FIELD, QUARTIC_MODEL_FLAG_FIELD, QUARTIC_MODEL_REAL_FIELD)
+    QUARTIC_MODEL_FIRST_FIELD_LIST(QUARTIC_MODEL_CHOICE_FIELD, QUARTIC_MODEL_CHOICES_FIELD,
+                                   QUARTIC_MODEL_COUNT_FIELD, QUARTIC_MODEL_FLAG_FIELD,
+                                   QUARTIC_MODEL_REAL_FIELD)
+    /* Not in JSON: the caller's float32 memory for the weights, of quartic_model_config_weights elements,
+     * which must outlive the model; NULL: the model's own. */
+    quartic_tensor *weights;
+    uint32_t cached_programs; /* not in JSON: how many compiled programs are kept; 0: 4 */
+    uint32_t unused; /* keeps what follows out of the padding at the end of earlier versions' struct */
+    QUARTIC_MODEL_LATER_FIELD_LIST(QUARTIC_MODEL_CHOICE_FIELD, QUARTIC_MODEL_CHOICES_FIELD,
+                                   QUARTIC_MODEL_COUNT_FIELD, QUARTIC_MODEL_FLAG_FIELD,
+                                   QUARTIC_MODEL_REAL_FIELD)
 #undef QUARTIC_MODEL_CHOICE_FIELD
 #undef QUARTIC_MODEL_CHOICES_FIELD
 #undef QUARTIC_MODEL_COUNT_FIELD
 #undef QUARTIC_MODEL_FLAG_FIELD
 #undef QUARTIC_MODEL_REAL_FIELD
-    /* Not in JSON: the caller's float32 memory for the weights, of quartic_model_config_weights elements,
-     * which must outlive the model; NULL: the model's own. */
-    quartic_tensor *weights;
-    uint32_t cached_programs; /* not in JSON: how many compiled programs are kept; 0: 4 */
 } quartic_model_config;
 
 #define QUARTIC_MODEL_CHOICE_DEFAULT(name, type, standard, list, meaning)        standard,
@@ -185,10 +207,13 @@ typedef struct quartic_model_config {
 #define QUARTIC_MODEL_CONFIG_INIT                                                                            \
     {                                                                                                        \
         sizeof(quartic_model_config),                                                                        \
-            QUARTIC_MODEL_FIELD_LIST(QUARTIC_MODEL_CHOICE_DEFAULT, QUARTIC_MODEL_CHOICES_DEFAULT,            \
-                                     QUARTIC_MODEL_COUNT_DEFAULT, QUARTIC_MODEL_FLAG_DEFAULT,                \
-                                     QUARTIC_MODEL_REAL_DEFAULT) 0,                                          \
-            0                                                                                                \
+            QUARTIC_MODEL_FIRST_FIELD_LIST(QUARTIC_MODEL_CHOICE_DEFAULT, QUARTIC_MODEL_CHOICES_DEFAULT,      \
+                                           QUARTIC_MODEL_COUNT_DEFAULT, QUARTIC_MODEL_FLAG_DEFAULT,          \
+                                           QUARTIC_MODEL_REAL_DEFAULT) 0,                                    \
+            0, 0,                                                                                            \
+            QUARTIC_MODEL_LATER_FIELD_LIST(QUARTIC_MODEL_CHOICE_DEFAULT, QUARTIC_MODEL_CHOICES_DEFAULT,      \
+                                           QUARTIC_MODEL_COUNT_DEFAULT, QUARTIC_MODEL_FLAG_DEFAULT,          \
+                                           QUARTIC_MODEL_REAL_DEFAULT)                                       \
     }
 
 /* Reads a JSON object's keys over the values already in *inout_config (so start from the INIT macro); null
@@ -204,7 +229,10 @@ QUARTIC_API quartic_status quartic_model_config_read_json_file(quartic_model_con
  * buffer (or NULL) gets nothing. Errors: INVALID_ARGUMENT if a buffer was given and is too small. */
 QUARTIC_API quartic_status quartic_model_config_write_json(const quartic_model_config *config, char *out_text,
                                                            size_t capacity, size_t *out_bytes);
-/* OK, or what is wrong with the configuration (INVALID_ARGUMENT). */
+/* OK, or what is wrong with the configuration (INVALID_ARGUMENT): a missing or impossible value, or a switch
+ * or choice that such a family would not read (parallel_streams of quartic) or that another makes void
+ * (ablate_edges with triangle). Sizes of parts that a model does not have (linear_heads,
+ * num_residual_streams, ..), and details of a form of edge attention that no layer has, are not looked at. */
 QUARTIC_API quartic_status quartic_model_config_check(const quartic_model_config *config);
 /* OK if two configurations mean the same model, defaults and derived values filled in and every entry of
  * lists compared. Errors: INVALID_ARGUMENT, as for the check, or naming the first key that differs with both

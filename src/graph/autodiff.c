@@ -310,6 +310,13 @@ static quartic_status visit(quartic_tape *tape, uint32_t node_index) {
     return status == QUARTIC_OK ? graph->status : status;
 }
 
+/* The seed of a value. It is a constant: computed from the value it would be NaN where that is not finite. */
+static quartic_value ones_like(quartic_graph *graph, quartic_value value) {
+    const quartic_shape shape = quartic_graph_shape(graph, value), scalar = {0};
+    const quartic_value one = quartic_range(graph, 1, 1.0f, 0.0f); // (1)
+    return shape.rank == 0 ? quartic_reshape(graph, one, &scalar) : quartic_broadcast(graph, one, &shape);
+}
+
 static quartic_status walk(quartic_tape *tape, const quartic_value *values, const quartic_value *cotangents,
                            uint32_t value_count, const quartic_value *wrt, uint32_t count,
                            quartic_value *out_gradients) {
@@ -317,7 +324,7 @@ static quartic_status walk(quartic_tape *tape, const quartic_value *values, cons
     mark_dependents(tape, wrt, count);
     for (uint32_t k = 0; k < value_count; ++k) {
         quartic_value cotangent = cotangents == NULL ? (quartic_value){0} : cotangents[k];
-        if (cotangent.id == 0) cotangent = quartic_scale(graph, values[k], 0.0f, 1.0f);
+        if (cotangent.id == 0) cotangent = ones_like(graph, values[k]);
         add_gradient(tape, values[k].id, cotangent);
     }
     for (uint32_t n = tape->node_count; n-- > 0;) QUARTIC_TRY(visit(tape, n));

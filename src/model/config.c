@@ -129,10 +129,6 @@ static quartic_status check_inputs(const quartic_model_config *config) {
                             "\"diversity_loss\" %g for \"model\": \"%s\", which has no streams to compare; "
                             "it is for \"multi-stream\"",
                             (double)config->diversity_loss, model_choices[config->model]);
-    if (config->static_edges && config->model != QUARTIC_MODEL_QUARTIC)
-        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
-                            "\"static_edges\" true for \"model\": \"%s\"; it is for \"quartic\"",
-                            model_choices[config->model]);
     const bool graphs = features || config->num_edge_types != 0 || config->dim_edge_features != 0 ||
                         !config->positions || config->readout != QUARTIC_READOUT_NODE ||
                         config->num_classes != config->num_tokens;
@@ -165,6 +161,7 @@ quartic_status quartic_model_config_check(const quartic_model_config *config) {
     quartic_model_config_derive(&derived);
     QUARTIC_TRY(check_inputs(&derived));
     QUARTIC_TRY(check_layers(&derived));
+    QUARTIC_TRY(quartic_model_check_options(&derived));
     return quartic_model_family_of(&derived)->check(&derived);
 }
 

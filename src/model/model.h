@@ -21,6 +21,10 @@ extern const quartic_options_type quartic_model_config_type, quartic_model_batch
 /* Fills in the values that follow from others. */
 void quartic_model_config_derive(quartic_model_config *config);
 
+/* Refuses options that nothing in the model would read; the configuration has its derived values filled in.
+ */
+quartic_status quartic_model_check_options(const quartic_model_config *config);
+
 /* What a graph of a model computes. */
 typedef struct quartic_model_task {
     uint32_t batch, length;

@@ -119,7 +119,7 @@ static row_measure measure(const norm_attrs *attrs, const quartic_operand *x, in
     }
     if (attrs->kind == QUARTIC_NORM_L2) {
         row.clamped = sqrt(row.squares) <= QUARTIC_NORM_LEAST_LENGTH;
-        row.factor = sqrt(width) / fmax(sqrt(row.squares), QUARTIC_NORM_LEAST_LENGTH);
+        row.factor = sqrt(width) / (row.clamped ? QUARTIC_NORM_LEAST_LENGTH : sqrt(row.squares));
     } else {
         row.factor = 1.0 / sqrt(row.squares / width + (double)attrs->eps);
     }
@@ -366,6 +366,9 @@ static const struct norm_case {
     {"a row over a whole workgroup", {2, {2, 1030}}, QUARTIC_FILL_NORMAL, true},
     {"partial sums of many rows", {2, {8200, 5}}, QUARTIC_FILL_NORMAL, true},
     {"zero vectors", {2, {4, 6}}, QUARTIC_FILL_ZERO, true},
+    {"huge numbers", {2, {9, 33}}, QUARTIC_FILL_HUGE, true},
+    {"tiny numbers", {2, {9, 33}}, QUARTIC_FILL_TINY, true},
+    {"huge numbers, one a row", {2, {5, 1}}, QUARTIC_FILL_HUGE, true},
 };
 enum { NORM_SHAPES = sizeof norm_shapes / sizeof norm_shapes[0] };
 

@@ -84,7 +84,9 @@ typedef enum quartic_fill_kind {
     QUARTIC_FILL_SIGNED_INDEX, /* int32 uniform in [-1, limit) */
     QUARTIC_FILL_SORTED_INDEX, /* int32 in [0, limit), ascending along the last axis, a few repeated */
     QUARTIC_FILL_MASK,         /* int32 0 or 1, about a third zeros, sometimes a whole row */
-    QUARTIC_FILL_ZERO
+    QUARTIC_FILL_ZERO,
+    QUARTIC_FILL_HUGE, /* normal * 1e30: its squares are beyond float32 */
+    QUARTIC_FILL_TINY  /* normal * 1e-30: its squares are 0 in float32 */
 } quartic_fill_kind;
 
 typedef struct quartic_op_case {

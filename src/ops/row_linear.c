@@ -146,7 +146,8 @@ static row_linear_problem problem_of(const quartic_op_run *run) {
 static double norm_factor(const row_linear_attrs *attrs, const quartic_operand *x, int64_t base, uint32_t k) {
     double squares = 0;
     for (uint32_t d = 0; d < k; ++d) squares += quartic_get(x, base + d) * quartic_get(x, base + d);
-    if (attrs->form == QUARTIC_ROW_L2) return sqrt(k) / fmax(sqrt(squares), QUARTIC_NORM_LEAST_LENGTH);
+    const double length = sqrt(squares), least = QUARTIC_NORM_LEAST_LENGTH;
+    if (attrs->form == QUARTIC_ROW_L2) return sqrt(k) / (length <= least ? least : length);
     return 1.0 / sqrt(squares / k + (double)attrs->eps);
 }
 
@@ -343,10 +344,15 @@ static bool norm_linear_cases(uint32_t index, quartic_op_case *out) {
         {"rows of two tiles", {2, {70, 130}}, QUARTIC_ROW_L2, 4, 3, {70, 8, 4}, false, 0},
         {"a hidden layer", {2, {30, 64}}, QUARTIC_ROW_RMS, 0, 1, {256}, false, 0},
         {"zero vectors", {2, {4, 6}}, QUARTIC_ROW_RMS, 0, 1, {5}, false, QUARTIC_FILL_ZERO},
+        {"huge numbers, rms", {2, {9, 33}}, QUARTIC_ROW_RMS, 0, 2, {5, 9}, false, QUARTIC_FILL_HUGE},
+        {"huge numbers, l2", {2, {9, 33}}, QUARTIC_ROW_L2, 2, 2, {5, 9}, false, QUARTIC_FILL_HUGE},
+        {"tiny numbers, l2", {2, {9, 33}}, QUARTIC_ROW_L2, 0, 1, {5}, false, QUARTIC_FILL_TINY},
     };
     if (index >= sizeof table / sizeof table[0]) return false;
     *out = (quartic_op_case){.label = table[index].label,
-                             .input_count = ROW_LINEAR_WEIGHTS + table[index].parts};
+                             .input_count = ROW_LINEAR_WEIGHTS + table[index].parts,
+                             .no_finite_difference = table[index].fill == QUARTIC_FILL_HUGE ||
+                                                     table[index].fill == QUARTIC_FILL_TINY};
     bool l2 = table[index].form == QUARTIC_ROW_L2;
     *(row_linear_attrs *)out->attrs = (row_linear_attrs){.form = table[index].form,
                                                          .raw = table[index].raw,

@@ -61,7 +61,7 @@ static double evaluate(const quartic_unary_attrs *attrs, double x) {
     case QUARTIC_UNARY_square:
         return x * x;
     case QUARTIC_UNARY_relu:
-        return x > 0 ? x : 0;
+        return x <= 0 ? 0 : x; /* a NaN stays one */
     case QUARTIC_UNARY_sigmoid:
         return 1 / (1 + exp(-x));
     case QUARTIC_UNARY_tanh:
@@ -185,7 +185,7 @@ static double slope(quartic_unary_function function, double s) {
     case QUARTIC_UNARY_square:
         return 2 * s;
     case QUARTIC_UNARY_relu:
-        return s > 0 ? 1 : 0;
+        return s <= 0 ? 0 : 1;
     case QUARTIC_UNARY_sigmoid:
         return s * (1 - s);
     case QUARTIC_UNARY_tanh:

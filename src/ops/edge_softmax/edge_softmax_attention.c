@@ -94,11 +94,13 @@ static quartic_status check_contents(const quartic_op_run *run) {
     const int32_t *positions = run->inputs[QUARTIC_EDGE_POSITIONS].data;
     if (positions == NULL) return QUARTIC_OK;
     for (uint64_t t = 0; t < (uint64_t)problem.batch * problem.tokens; ++t)
-        if (positions[t] < 0 || (uint32_t)positions[t] >= problem.nodes * problem.nodes)
-            return quartic_fail(QUARTIC_INVALID_ARGUMENT,
-                                "position %d of token %u of graph %u is none of the %u * %u edges",
-                                positions[t], (uint32_t)(t % problem.tokens), (uint32_t)(t / problem.tokens),
-                                problem.nodes, problem.nodes);
+        if (positions[t] != -1 &&
+            (positions[t] < 0 || (uint32_t)positions[t] >= problem.nodes * problem.nodes))
+            return quartic_fail(
+                QUARTIC_INVALID_ARGUMENT,
+                "position %d of token %u of graph %u is none of the %u * %u edges (-1: no edge)",
+                positions[t], (uint32_t)(t % problem.tokens), (uint32_t)(t / problem.tokens), problem.nodes,
+                problem.nodes);
     return QUARTIC_OK;
 }
 
@@ -133,6 +135,7 @@ typedef struct edge_case {
     const char *label;
     uint32_t b, nodes, tokens, h, d; /* tokens 0: all edges, without positions */
     bool causal, masked;
+    bool left_out; /* some positions are negative */
 } edge_case;
 
 /* Sizes leave remainders in every tile; positions come in any order, also repeated. */
@@ -148,6 +151,9 @@ static const edge_case cases[] = {
     {"some edges, masked", .b = 3, .nodes = 9, .tokens = 33, .h = 1, .d = 16, .masked = true},
     {"some edges, causal, masked", .b = 2, .nodes = 12, .tokens = 77, .h = 2, .d = 16, .causal = true,
      .masked = true},
+    {"edges and none", .b = 3, .nodes = 3, .tokens = 37, .h = 2, .d = 5, .left_out = true},
+    {"edges and none, causal, masked", .b = 4, .nodes = 3, .tokens = 70, .h = 1, .d = 16, .causal = true,
+     .masked = true, .left_out = true},
     {"heads of 32", .b = 1, .nodes = 9, .h = 2, .d = 32, .masked = true},
     {"heads of 33", .b = 1, .nodes = 6, .h = 2, .d = 33, .causal = true},
     {"heads of 128", .b = 1, .nodes = 4, .h = 2, .d = 128},
@@ -171,7 +177,8 @@ static bool fill_case(uint32_t index, quartic_op_case *out) {
     if (from->tokens != 0) {
         out->inputs[QUARTIC_EDGE_POSITIONS].dtype = QUARTIC_INT32;
         out->inputs[QUARTIC_EDGE_POSITIONS].shape = QUARTIC_SHAPE(from->b, tokens);
-        out->inputs[QUARTIC_EDGE_POSITIONS].fill = QUARTIC_FILL_INDEX;
+        out->inputs[QUARTIC_EDGE_POSITIONS].fill =
+            from->left_out ? QUARTIC_FILL_SIGNED_INDEX : QUARTIC_FILL_INDEX;
         out->inputs[QUARTIC_EDGE_POSITIONS].limit = from->nodes * from->nodes;
         out->inputs[QUARTIC_EDGE_POSITIONS].no_gradient = true;
     }
