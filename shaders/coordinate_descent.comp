@@ -30,8 +30,9 @@ void keep_step(uint step, vec2 a) {
 }
 
 void main() {
-    const uint row = linear_group(), local = gl_LocalInvocationIndex, base = row * args.m;
-    if (row >= args.rows) return; // the whole group
+    uint row = linear_group();
+    if (!one_of(row, args.rows)) return; // the whole group
+    const uint local = gl_LocalInvocationIndex, base = row * args.m;
     float mine = -3.402823466e38, seen = 0;
     for (uint j = local; j < args.m; j += 256) {
         if (!is_visible(row, j)) continue;

@@ -12,7 +12,7 @@
 #include "lib/routing.glsl"
 
 layout(local_size_x = 256) in;
-layout(constant_id = 0) const uint ITERATIONS = 1;
+layout(constant_id = 1) const uint ITERATIONS = 1;
 
 shared float eps_of[ITERATIONS + 1]; // of each iteration, and of the result
 
@@ -21,8 +21,9 @@ vec2 step_at(uint step) {
 }
 
 void main() {
-    const uint row = linear_group(), local = gl_LocalInvocationIndex, base = row * args.m;
-    if (row >= args.rows) return; // the whole group
+    uint row = linear_group();
+    if (!one_of(row, args.rows)) return; // the whole group
+    const uint local = gl_LocalInvocationIndex, base = row * args.m;
     if (local == 0) {
         float eps = max(args.eps_init, args.eps);
         for (uint t = 0; t <= ITERATIONS; ++t) {

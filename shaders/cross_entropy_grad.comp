@@ -14,7 +14,7 @@ layout(constant_id = 0) const uint LANES = 256; // a power of two
 void main() {
     uint lane = gl_LocalInvocationIndex % LANES;
     uint row = linear_group() * (256u / LANES) + gl_LocalInvocationIndex / LANES;
-    bool exists = row < args.rows;
+    bool exists = one_of(row, args.rows);
     uint base = row * args.classes;
     int target = exists ? args.targets.at[row] : -1;
     bool counts = target >= 0 && uint(target) < args.classes;

@@ -15,7 +15,7 @@ layout(constant_id = 2) const uint LANES = 256;
 
 void main() {
     uint group = linear_group();
-    if (group >= args.rows * args.splits) return; // the whole workgroup
+    if (!one_of(group, args.rows * args.splits)) return; // the whole workgroup
     uint split = group / args.rows, row = group % args.rows;
     uint head_stride = args.queries * args.keys;
     uint base = (row / args.queries * (STREAMS * HEADS) * args.queries + row % args.queries) * args.keys;

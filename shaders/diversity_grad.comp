@@ -12,7 +12,7 @@ layout(constant_id = 1) const uint HEADS = 2; // of one stream
 
 void main() {
     uint index = linear_group() * 256u + gl_LocalInvocationID.x;
-    if (index >= args.elements) return;
+    if (!one_of(index, args.elements)) return;
     uint head_stride = args.queries * args.keys;
     uint place = index % head_stride, head = index / head_stride % (STREAMS * HEADS);
     uint batch = index / head_stride / (STREAMS * HEADS);

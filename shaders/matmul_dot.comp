@@ -53,6 +53,7 @@ void main() {
     }
     for (uint at = thread; at < TM * TN; at += THREADS) {
         uint row = place.row + at / TN, col = place.col + at % TN;
-        if (row < args.m && col < args.n) matmul_put(place.result, row, col, partial[at * THREADS], matmul_bias(col), WRITE);
+        if (row < args.m && col < args.n) 
+            matmul_put(place.result, row, col, partial[at * THREADS], matmul_bias(col, WRITE), WRITE);
     }
 }

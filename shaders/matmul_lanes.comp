@@ -48,7 +48,7 @@ void main() {
     }
     [[unroll]] for (uint j = 0; j < TN; ++j) {
         uint col = place.col + j * 8 + lane;
-        float bias = matmul_bias(col);
+        float bias = matmul_bias(col, WRITE);
         [[unroll]] for (uint i = 0; i < TM; ++i)
             if (place.row + i < args.m && col < args.n)
                 matmul_put(place.result, place.row + i, col, sums[i * TN + j], bias, WRITE);

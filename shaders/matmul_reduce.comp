@@ -11,7 +11,7 @@ layout(constant_id = 1) const uint WITH_ADDEND = 0;
 
 void main() {
     uint index = linear_group() * 64u + gl_LocalInvocationID.x;
-    if (index >= args.count) return;
+    if (!one_of(index, args.count)) return;
     float sum = 0.0;
     for (uint split = 0; split < args.splits; ++split) sum += args.partial.at[split * args.count + index];
     sum *= args.alpha;

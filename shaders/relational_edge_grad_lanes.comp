@@ -7,8 +7,9 @@
 #include "lib/relational_lanes.glsl"
 
 void main() {
-    const uint group = linear_group(), lane = gl_SubgroupInvocationID;
-    if (group >= args.groups) return; // the whole group
+    uint group = linear_group();
+    if (!one_of(group, args.groups)) return; // the whole group
+    const uint lane = gl_SubgroupInvocationID;
     const lanes_place at = place_of(group, lane);
     load_edges(at);
     for (uint first = 0; first < DIM; first += 8) {

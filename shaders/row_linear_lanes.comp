@@ -46,8 +46,9 @@ void main() {
     uint eights = 0;
     [[unroll]] for (uint part = 0; part < PARTS; ++part) eights += (args.n[part] + 7) / 8;
     const uint tiles = (eights + TN - 1) / TN, splits = (tiles + TILES - 1) / TILES;
-    const uint row0 = linear_group() / splits * TM, first = linear_group() % splits * TILES;
-    if (row0 >= args.rows) return;
+    uint row0 = linear_group() / splits * TM;
+    if (!one_of(row0, args.rows)) return;
+    const uint first = linear_group() % splits * TILES;
 
     // Rows beyond the last read the last one and are not stored; so do columns.
     uint own[TM / 8];

@@ -16,7 +16,7 @@ layout(constant_id = 2) const uint CAUSAL = 0;
 void main() {
     uint lane = gl_LocalInvocationIndex % LANES;
     uint row = linear_group() * (256u / LANES) + gl_LocalInvocationIndex / LANES;
-    bool exists = row < args.rows;
+    bool exists = one_of(row, args.rows);
     uint base = row * args.keys;
     uint mask_base = row / args.rows_per_mask * args.keys;
     // Keys from here on are hidden by causality.

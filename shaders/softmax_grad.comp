@@ -14,7 +14,7 @@ layout(constant_id = 1) const uint CAUSAL = 0;
 void main() {
     uint lane = gl_LocalInvocationIndex % LANES;
     uint row = linear_group() * (256u / LANES) + gl_LocalInvocationIndex / LANES;
-    bool exists = row < args.rows;
+    bool exists = one_of(row, args.rows);
     uint base = row * args.keys;
     uint end = CAUSAL != 0 ? min(row % args.queries + 1u, args.keys) : args.keys;
     if (!exists) end = 0;

@@ -9,7 +9,7 @@
 
 void main() {
     uint group = linear_group();
-    if (group >= args.groups) return; // the whole workgroup
+    if (!one_of(group, args.groups)) return; // the whole workgroup
     Place place = place_of(group, args.tiles, args.positions);
     load_normed(place);
     float sums[STEPS];

@@ -11,12 +11,12 @@ shared float dy_tile[HEADS * COLUMNS];
 
 void main() {
     uint group = linear_group();
-    if (group >= args.groups) return; // the whole workgroup
+    if (!one_of(group, args.groups)) return; // the whole workgroup
     Place place = place_of(group, args.tiles, args.positions);
     float dy_own[STEPS];
     [[unroll]] for (uint k = 0; k < STEPS; ++k) {
         uint head = own_head(k);
-        dy_own[k] = place.inside && head < HEADS ? args.dy.at[place.base + head * args.positions] : 0.0;
+        dy_own[k] = place.inside && head < HEADS ? args.dy.at[place.base + min(head, HEADS - 1u) * args.positions] : 0.0;
         if (head < HEADS) dy_tile[head * COLUMNS + own_column()] = dy_own[k];
     }
     float factor = load_normed(place);
@@ -53,7 +53,7 @@ void main() {
     // The tile now takes u xhat, to be added up over the column.
     [[unroll]] for (uint k = 0; k < STEPS; ++k) {
         uint head = own_head(k);
-        if (head >= HEADS) continue;
+        if (!one_of(head, HEADS)) continue;
         u[k] *= args.scale.at[head];
         tile[head * COLUMNS + own_column()] = u[k] * (x_own[k] * factor);
     }

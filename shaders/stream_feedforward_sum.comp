@@ -10,7 +10,7 @@ layout(local_size_x = 256) in;
 
 void main() {
     uint head = linear_group();
-    if (head >= args.heads) return; // the whole workgroup
+    if (!one_of(head, args.heads)) return; // the whole workgroup
     float mine = 0.0;
     for (uint m = gl_LocalInvocationIndex; m < args.hidden; m += 256u) {
         float z = 0.0, w2 = 0.0;

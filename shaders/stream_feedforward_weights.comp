@@ -26,8 +26,9 @@ void load_tile(uint tile) {
     uint base = tile / args.tiles * HEADS * args.positions, first = tile % args.tiles * COLUMNS;
     for (uint index = gl_LocalInvocationIndex; index < HEADS * COLUMNS; index += 256u) {
         uint column = index % COLUMNS, head = index / COLUMNS;
-        bool inside = first + column < args.positions;
-        uint at = base + head * args.positions + first + column;
+        uint position = first + column;
+        bool inside = one_of(position, args.positions);
+        uint at = base + head * args.positions + position;
         x_tile[head * PITCH + column] = inside ? args.x.at[at] : 0.0;
         dy_tile[head * PITCH + column] = inside ? args.dy.at[at] : 0.0;
     }
@@ -46,8 +47,9 @@ void load_tile(uint tile) {
 void compute_units(uint first_unit) {
     for (uint index = gl_LocalInvocationIndex; index < UNITS * COLUMNS; index += 256u) {
         uint column = index % COLUMNS, m = first_unit + index / COLUMNS;
+        bool is_unit = one_of(m, args.hidden);
         float s = 0.0, da = 0.0;
-        for (uint h = 0; h < HEADS && m < args.hidden; ++h) {
+        for (uint h = 0; h < HEADS && is_unit; ++h) {
             s += args.w1.at[m * HEADS + h] * args.scale.at[h] * x_tile[h * PITCH + column];
             da += args.w2.at[h * args.hidden + m] * dy_tile[h * PITCH + column];
         }
@@ -81,7 +83,7 @@ void add_pairs() {
 
 void main() {
     uint group = linear_group();
-    if (group >= args.groups) return; // the whole workgroup
+    if (!one_of(group, args.groups)) return; // the whole workgroup
     uint split = group / args.unit_groups, first_unit = group % args.unit_groups * UNITS;
     uint begin = split * args.tiles_of_one, end = min(begin + args.tiles_of_one, args.all_tiles);
     [[unroll]] for (uint k = 0; k < PAIRS; ++k) {

@@ -23,7 +23,8 @@ void main() {
     uint blocks = (args.outputs + OUTPUTS - 1u) / OUTPUTS;
     uint group = linear_group();
     uint split = group / blocks, index = group % blocks * OUTPUTS + within;
-    bool live = split < args.splits && index < args.outputs;
+    bool live = one_of(split, args.splits);
+    live = one_of(index, args.outputs) && live;
     float sum = 0.0;
     if (live) {
         int kept = position_kept(index);

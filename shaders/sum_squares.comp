@@ -11,7 +11,7 @@ layout(constant_id = 0) const uint SQUARE = 1;
 
 void main() {
     uint group = linear_group();
-    if (group >= args.groups) return; // the whole workgroup
+    if (!one_of(group, args.groups)) return; // the whole workgroup
     float sum = 0.0;
     for (uint i = group * 256u + gl_LocalInvocationIndex; i < args.count; i += args.groups * 256u) {
         float x = args.x.at[i];

@@ -25,8 +25,8 @@ void main() {
     const uint slices = (DV + 4 * V4 - 1) / (4 * V4);
     const uint spans = (args.tokens + args.span - 1) / args.span;
     const uint blocks = (args.span + THREADS * ROWS - 1) / (THREADS * ROWS); // of a span
-    const uint group = linear_group();
-    if (group >= args.unit_count * spans * blocks) return; // the whole group
+    uint group = linear_group();
+    if (!one_of(group, args.unit_count * spans * blocks)) return; // the whole group
     const uint span = group / blocks % spans, index_of_unit = group / blocks / spans;
     const Unit unit = unit_at(args.first_unit + index_of_unit);
     const uint begin = span * args.span + group % blocks * THREADS * ROWS;

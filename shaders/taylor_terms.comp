@@ -8,8 +8,8 @@
 layout(local_size_x = 256) in;
 
 void main() {
-    const uint row = linear_group() * 256u + gl_LocalInvocationID.x;
-    if (row >= args.count) return;
+    uint row = linear_group() * 256u + gl_LocalInvocationID.x;
+    if (!one_of(row, args.count)) return;
     const float z = args.z.at[row];
     float sum = 0;
     for (uint e = 0; e < args.width; ++e)

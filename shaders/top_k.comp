@@ -24,8 +24,9 @@ uint key_of(uint row, uint score) {
 }
 
 void main() {
-    const uint row = linear_group(), local = gl_LocalInvocationIndex;
-    if (row >= args.rows) return; // the whole group
+    uint row = linear_group();
+    if (!one_of(row, args.rows)) return; // the whole group
+    const uint local = gl_LocalInvocationIndex;
     uint prefix = 0, rest = args.k; // keys with a greater prefix are taken; of those that begin with it, `rest`
     for (uint shift = 32; shift > 0; shift -= 8) {
         histogram[local] = 0;

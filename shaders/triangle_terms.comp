@@ -8,8 +8,8 @@
 layout(local_size_x = 256) in;
 
 void main() {
-    const uint index = linear_group() * 256u + gl_LocalInvocationID.x;
-    if (index >= args.count) return;
+    uint index = linear_group() * 256u + gl_LocalInvocationID.x;
+    if (!one_of(index, args.count)) return;
     const uint second = index % args.n, first = index / args.n % args.n, unit = index / args.n / args.n;
     const uint i = args.turned != 0 ? second : first, j = args.turned != 0 ? first : second;
     const uint edge =

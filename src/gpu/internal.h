@@ -98,6 +98,7 @@ struct quartic_gpu_device {
     VkCommandPool pool;
 
     quartic_gpu_block *blocks;
+    quartic_gpu_buffer *absent; /* see quartic_gpu_device_absent */
     uint64_t allocated_bytes;
     VkCommandBuffer transfer; /* host copies and zeroing */
     VkBuffer staging;

@@ -265,6 +265,13 @@ uint64_t quartic_gpu_buffer_address(const quartic_gpu_buffer *buffer) {
     return buffer->block->address + buffer->offset;
 }
 
+quartic_status quartic_gpu_device_absent(quartic_gpu_device *device, uint64_t *out_address) {
+    if (device->absent == NULL)
+        QUARTIC_TRY(quartic_gpu_buffer_create(device, QUARTIC_GPU_ABSENT_BYTES, &device->absent));
+    *out_address = quartic_gpu_buffer_address(device->absent);
+    return QUARTIC_OK;
+}
+
 uint64_t quartic_gpu_buffer_bytes(const quartic_gpu_buffer *buffer) {
     return buffer->bytes;
 }
@@ -383,6 +390,7 @@ quartic_status quartic_gpu_memory_create(quartic_gpu_device *device) {
 }
 
 void quartic_gpu_memory_destroy(quartic_gpu_device *device) {
+    quartic_gpu_buffer_destroy(device->absent);
     device->vk.vkDestroyBuffer(device->handle, device->staging, NULL);
     device->vk.vkFreeMemory(device->handle, device->staging_memory, NULL);
 }

@@ -19,6 +19,11 @@ static const quartic_spirv *find_shader(const char *name) {
     return NULL;
 }
 
+uint32_t quartic_gpu_shader_pointers(const char *shader) {
+    const quartic_spirv *found = find_shader(shader);
+    return found == NULL ? 0 : found->pointers;
+}
+
 quartic_status quartic_gpu_pipelines_create(quartic_gpu_device *device) {
     const VkPushConstantRange range = {VK_SHADER_STAGE_COMPUTE_BIT, 0, QUARTIC_GPU_ARGS_BYTES};
     const VkPipelineLayoutCreateInfo layout = {.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,

@@ -248,6 +248,7 @@ static quartic_status coordinate_descent_gpu(const quartic_op_call *call, const 
                              QUARTIC_OPERAND_OUTPUT, 0, QUARTIC_WRITE);
     quartic_dispatch_operand(dispatch, offsetof(quartic_coordinate_descent_args, steps),
                              QUARTIC_OPERAND_OUTPUT, 1, QUARTIC_WRITE);
+    quartic_dispatch_spec(dispatch, args.extent != 0);
     finish(dispatch, call);
     return QUARTIC_OK;
 }
@@ -266,6 +267,7 @@ static quartic_status coordinate_descent_grad_gpu(const quartic_op_call *call,
     READS(quartic_coordinate_descent_grad_args, g, G);
     quartic_dispatch_operand(dispatch, offsetof(quartic_coordinate_descent_grad_args, result),
                              QUARTIC_OPERAND_OUTPUT, 0, QUARTIC_READ | QUARTIC_WRITE);
+    quartic_dispatch_spec(dispatch, args.extent != 0);
     quartic_dispatch_spec(dispatch, options->iterations);
     finish(dispatch, call);
     return QUARTIC_OK;
