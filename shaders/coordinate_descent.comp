@@ -36,7 +36,7 @@ void main() {
     float mine = -3.402823466e38, seen = 0;
     for (uint j = local; j < args.m; j += 256) {
         if (!is_visible(row, j)) continue;
-        mine = max(mine, args.scores.at[base + j]);
+        mine = max(mine, score_at(row, j));
         seen += 1;
     }
     const float largest = reduce_max(mine, 256);
@@ -50,7 +50,7 @@ void main() {
         const float top = capped(slack_of(largest, a), 0.0); // the greatest s + a + b
         float part = 0;
         for (uint j = local; j < args.m; j += 256)
-            if (is_visible(row, j)) part += approx_exp((capped(slack_of(args.scores.at[base + j], a), 0.0) - top) / eps);
+            if (is_visible(row, j)) part += approx_exp((capped(slack_of(score_at(row, j), a), 0.0) - top) / eps);
         const float sum = reduce_sum(part, 256);
         const float step = eps * approx_log(args.k / sum);
         if (count > 0.0) a = advanced(top < 0.0 ? vec2(-largest, 0.0) : a, step); // a - top is -largest if top < 0
@@ -60,5 +60,5 @@ void main() {
     eps = max(eps * args.eps_decay, args.eps);
     for (uint j = local; j < args.m; j += 256)
         args.result.at[base + j] =
-            is_visible(row, j) ? approx_exp(capped(slack_of(args.scores.at[base + j], a), 0.0) / eps) : 0.0;
+            is_visible(row, j) ? approx_exp(capped(slack_of(score_at(row, j), a), 0.0) / eps) : 0.0;
 }

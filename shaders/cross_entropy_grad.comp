@@ -20,14 +20,14 @@ void main() {
     bool counts = target >= 0 && uint(target) < args.classes;
 
     RunningSum running = RunningSum(LOWEST, 0.0);
-    for (uint c = lane; counts && c < args.classes; c += LANES) running_add(running, args.logits.at[base + c]);
+    for (uint c = lane; counts && c < args.classes; c += LANES) running_add(running, args.logits.at[base + min(c, args.classes - 1)]);
     running = running_reduce(running, LANES);
     float factor = args.factor.at[0];
 
     for (uint c = lane; exists && c < args.classes; c += LANES) {
         float d = 0.0;
         if (counts) {
-            float p = exp(args.logits.at[base + c] - running.largest) / running.sum;
+            float p = exp(args.logits.at[base + min(c, args.classes - 1)] - running.largest) / running.sum;
             d = (c == uint(target) ? p - 1.0 : p) * factor;
         }
         args.dlogits.at[base + c] = d;

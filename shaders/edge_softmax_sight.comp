@@ -22,7 +22,8 @@ void main() {
     if (!one_of(index, args.batches * tiles)) return;
     const uint batch = index / tiles, tile = index % tiles;
     int least = SIGHT_HIDDEN, greatest = -1;
-    for (uint token = tile * SIGHT_TILE; token < min((tile + 1) * SIGHT_TILE, args.tokens); ++token) {
+    for (uint next = tile * SIGHT_TILE; next < min((tile + 1) * SIGHT_TILE, args.tokens); ++next) {
+        const uint token = min(next, args.tokens - 1);
         uint position = token;
         if (HAS_POSITIONS != 0) position = uint(args.positions.at[batch * args.tokens + token]);
         int row = SIGHT_HIDDEN, limit = -1;

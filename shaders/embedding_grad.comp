@@ -36,8 +36,9 @@ void main() {
         barrier();
         if (has_column) {
             for (uint bits = hits[lane]; bits != 0u; bits &= bits - 1u) {
-                uint position = lane * 32u + uint(findLSB(bits));
-                sums[hit_rows[position] * 256u + thread] += args.g.at[(chunk + position) * args.width + column];
+                uint hit = lane * 32u + uint(max(findLSB(bits), 0));
+                sums[hit_rows[hit] * 256u + thread] +=
+                    args.g.at[min(chunk + hit, args.positions - 1) * args.width + column];
             }
         }
         barrier();

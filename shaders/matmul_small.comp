@@ -21,8 +21,10 @@ void main() {
     for (uint step = 0; step < steps; ++step) {
         matmul_step inner = matmul_step_at(step, BK);
         uint end = min(inner.k + BK, args.k);
-        for (uint k = inner.k; k < end; ++k)
-            sum += args.a.at[at.x + inner.a + int(k) * args.a_k] * args.b.at[at.y + inner.b + int(k) * args.b_k];
+        for (uint k = inner.k; k < end; ++k) {
+            const int inside = int(min(k, args.k - 1));
+            sum += args.a.at[at.x + inner.a + inside * args.a_k] * args.b.at[at.y + inner.b + inside * args.b_k];
+        }
     }
     matmul_put(batch * results, row, col, sum, matmul_bias(col, WRITE), WRITE);
 }

@@ -16,7 +16,7 @@ void main() {
     float sum = 0.0;
     if (exists)
         for (uint row = gl_LocalInvocationIndex / COLUMNS; row < args.count; row += 256u / COLUMNS)
-            sum += args.partial.at[row * args.stride + column];
+            sum += args.partial.at[min(row, args.count - 1) * args.stride + column];
     sum = fold_sum(sum, COLUMNS);
     if (gl_LocalInvocationIndex < COLUMNS && exists) args.result.at[column] = sum;
 }

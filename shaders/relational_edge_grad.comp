@@ -20,7 +20,8 @@ void main() {
 
     vec4 sums[4];
     [[unroll]] for (uint r = 0; r < 4; ++r) sums[r] = vec4(0);
-    for (uint head = 0; head < args.heads; ++head) {
+    for (uint next = 0; next < args.heads; ++next) {
+        const uint head = min(next, args.heads - 1);
         barrier(); // the last head's ds have been read
         for (uint row = local; row < ROWS; row += THREADS) {
             const uint edge = min(first + row, args.edges - 1);

@@ -16,7 +16,8 @@ void main() {
         const uint own = min(first + lane, DIM - 1);
         float gradients[8 * ROWS]; // (component, receiver)
         [[unroll]] for (uint index = 0; index < 8 * ROWS; ++index) gradients[index] = 0.0;
-        for (uint head = 0; head < args.heads; ++head) {
+        for (uint next = 0; next < args.heads; ++next) {
+            const uint head = min(next, args.heads - 1);
             const uint unit = at.batch * args.heads + head;
             float ds[ROWS], receivers[ROWS];
             [[unroll]] for (uint row = 0; row < ROWS; ++row) {

@@ -11,7 +11,8 @@ void main() {
     const uint lane = gl_SubgroupInvocationID;
     const lanes_place at = place_of(group, lane);
     load_edges(at);
-    for (uint head = 0; head < args.heads; ++head) {
+    for (uint next = 0; next < args.heads; ++next) {
+        const uint head = min(next, args.heads - 1);
         const uint unit = at.batch * args.heads + head;
         float scores[ROWS];
         [[unroll]] for (uint row = 0; row < ROWS; ++row) scores[row] = 0.0;

@@ -20,8 +20,10 @@ void main() {
     uint entries = args.n - i0 - j0;
     float sum = 0.0;
     if (inside)
-        for (uint k = lane; k < entries; k += 8u)
+        for (uint entry = lane; entry < entries; entry += 8u) {
+            const uint k = min(entry, entries - 1);
             sum += args.g.at[((i0 + k) * args.n + j0 + k) * args.width + column];
+        }
     sums[lane][within] = sum;
     barrier();
     if (inside && lane == 0u) {

@@ -106,7 +106,7 @@ void load_weights(uint tile, uint k0) {
             if (column.part == part) w = args.w[part];
         [[unroll]] for (uint r = 0; r < 4; ++r) {
             uint col = column.col + r;
-            if (one_of(col, args.n[column.part]))
+            if (one_of(col, args.n[min(column.part, PARTS - 1)]))
                 lines[r] = load_quad(w, col * args.k, k0 + k, (FLAGS & QUARTIC_ROW_W_QUADS) != 0);
         }
     }

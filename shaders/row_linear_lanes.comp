@@ -74,7 +74,8 @@ void main() {
         }
         float sums[TM * TN];
         [[unroll]] for (uint i = 0; i < TM * TN; ++i) sums[i] = 0.0;
-        for (uint k = 0; k < args.k; ++k) {
+        for (uint step = 0; step < args.k; ++step) {
+            const uint k = min(step, args.k - 1);
             float rows[TM / 8], cols[TN];
             float scale = 1.0;
             if (NORMS && (FLAGS & QUARTIC_ROW_HAS_SCALE) != 0) scale = args.side.at[k] + args.offset;

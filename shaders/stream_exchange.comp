@@ -26,8 +26,8 @@ void main() {
     for (uint h = 0; h < HEADS; ++h) {
         float x = tile[h * COLUMNS + own_column()];
         [[unroll]] for (uint k = 0; k < STEPS; ++k) {
-            uint o = min(own_head(k), HEADS - 1u);
-            sums[k] += args.weight.at[TRANSPOSE != 0 ? h * HEADS + o : o * HEADS + h] * x;
+            uint o = min(own_head(k), HEADS - 1u), from = min(h, HEADS - 1u);
+            sums[k] += args.weight.at[TRANSPOSE != 0 ? from * HEADS + o : o * HEADS + from] * x;
         }
     }
     [[unroll]] for (uint k = 0; k < STEPS; ++k)

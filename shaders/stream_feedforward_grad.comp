@@ -32,8 +32,9 @@ void main() {
             float t = tile[h * COLUMNS + own_column()], dy = dy_tile[h * COLUMNS + own_column()];
             [[unroll]] for (uint k = 0; k < CHUNK; ++k) {
                 uint m = min(first + chunk_place(k), args.hidden - 1u);
-                s[k] += args.w1.at[m * HEADS + h] * t;
-                da[k] += args.w2.at[h * args.hidden + m] * dy;
+                const uint head = min(h, HEADS - 1u);
+                s[k] += args.w1.at[m * HEADS + head] * t;
+                da[k] += args.w2.at[head * args.hidden + m] * dy;
             }
         }
         [[unroll]] for (uint k = 0; k < CHUNK; ++k) {
@@ -46,7 +47,7 @@ void main() {
         for (uint m = 0; m < units; ++m) {
             float d = hidden[m * COLUMNS + own_column()];
             [[unroll]] for (uint k = 0; k < STEPS; ++k)
-                u[k] += args.w1.at[(first + m) * HEADS + min(own_head(k), HEADS - 1u)] * d;
+                u[k] += args.w1.at[min(first + m, args.hidden - 1u) * HEADS + min(own_head(k), HEADS - 1u)] * d;
         }
         barrier(); // the chunk has been read
     }

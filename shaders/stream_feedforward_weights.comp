@@ -49,7 +49,8 @@ void compute_units(uint first_unit) {
         uint column = index % COLUMNS, m = first_unit + index / COLUMNS;
         bool is_unit = one_of(m, args.hidden);
         float s = 0.0, da = 0.0;
-        for (uint h = 0; h < HEADS && is_unit; ++h) {
+        for (uint next = 0; next < HEADS && is_unit; ++next) {
+            const uint h = min(next, HEADS - 1u);
             s += args.w1.at[m * HEADS + h] * args.scale.at[h] * x_tile[h * PITCH + column];
             da += args.w2.at[h * args.hidden + m] * dy_tile[h * PITCH + column];
         }
@@ -91,7 +92,7 @@ void main() {
         w2_sums[k] = 0.0;
     }
     for (uint tile = begin; tile < end; ++tile) {
-        load_tile(tile);
+        load_tile(min(tile, args.all_tiles - 1u));
         compute_units(first_unit);
         add_pairs();
     }

@@ -74,11 +74,11 @@ void main() {
             const uint count = min(TILE, F - first);
             barrier();
             for (uint index = local; index < count * V4; index += THREADS)
-                state_tile[index] = load4(args.state, int(state + (first + index / V4) * STATE_ROW), 1,
+                state_tile[index] = load4(args.state, int(state + min(first + index / V4, F - 1) * STATE_ROW), 1,
                                           (slice * V4 + index % V4) * 4, DV);
             for (uint index = local; index < count; index += THREADS) {
                 ones[index] = 0; // the last column counts once, in the first walk
-                if (slice == 0) ones[index] = args.state.at[state + (first + index) * STATE_ROW + DV];
+                if (slice == 0) ones[index] = args.state.at[state + min(first + index, F - 1) * STATE_ROW + DV];
             }
             barrier();
             for (uint f = 0; f < count; ++f) {

@@ -62,7 +62,8 @@ void main() {
     uint begin = part * args.firsts, end = min(args.n, begin + args.firsts);
     if (CAUSAL == 1) begin = edge < pivot + TILE ? max(begin, pivot) : end;
     if (CAUSAL == 2) end = pivot < edge + TILE ? min(end, pivot + TILE) : begin;
-    for (uint first = begin; first < end; ++first) {
+    for (uint next = begin; next < end; ++next) {
+        const uint first = min(next, args.n - 1);
         const uint sequence = unit * args.n + first;
         float scores[16], slopes[16];
         [[unroll]] for (uint k = 0; k < 16; ++k) scores[k] = slopes[k] = 0.0;

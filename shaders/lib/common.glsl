@@ -5,7 +5,8 @@
 //
 // A driver may load above the condition that guards a load, or load for lanes that are idle. So no address may be
 // null or leave its operand, whatever the conditions around say: whether an operand is there is a specialisation
-// constant, and an index beyond the last is clamped to it (one_of, or min) before it becomes an address.
+// constant, and an index beyond the last is clamped to it (one_of, or min) before it becomes an address. That holds
+// for the counter of a loop too: lavapipe loads once more where all lanes have left it.
 #extension GL_EXT_buffer_reference : require
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_EXT_scalar_block_layout : require

@@ -73,10 +73,10 @@ int limit_of_query(Unit unit, uint token) {
 }
 // Extremes of the sight tile that holds a token.
 int least_row(Unit unit, uint token) {
-    return args.sight.at[sight_least(batch_count(), args.tokens, unit.batch) + token / SIGHT_TILE];
+    return args.sight.at[sight_least(batch_count(), args.tokens, unit.batch) + min(token, args.tokens - 1) / SIGHT_TILE];
 }
 int greatest_limit(Unit unit, uint token) {
-    return args.sight.at[sight_greatest(batch_count(), args.tokens, unit.batch) + token / SIGHT_TILE];
+    return args.sight.at[sight_greatest(batch_count(), args.tokens, unit.batch) + min(token, args.tokens - 1) / SIGHT_TILE];
 }
 // The same over tokens first .. first + count - 1, at least.
 int least_row_of_block(Unit unit, uint first, uint count) {

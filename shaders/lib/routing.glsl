@@ -5,9 +5,14 @@ layout(constant_id = 0) const uint HAS_MASK = 0;
 
 bool is_visible(uint row, uint score) {
     if (HAS_MASK == 0) return true;
+    score = min(score, args.m - 1);
     const uint first = row * args.extent;
     if (args.extent == args.m) return args.mask.at[first + score] != 0;
     return args.mask.at[first + score / args.extent] != 0 && args.mask.at[first + score % args.extent] != 0;
+}
+
+float score_at(uint row, uint score) {
+    return args.scores.at[row * args.m + min(score, args.m - 1)];
 }
 
 // s + a, a being the sum of two floats: exact where they nearly cancel.

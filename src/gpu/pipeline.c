@@ -33,6 +33,7 @@ quartic_status quartic_gpu_pipelines_create(quartic_gpu_device *device) {
         device,
         QUARTIC_VK_CREATE(device->vk.vkCreatePipelineLayout(device->handle, &layout, NULL, &device->layout)),
         "creating the pipeline layout"));
+    if (device->foreign_cache) return QUARTIC_OK;
     VkPipelineCacheCreateInfo cache = {.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO};
     void *data = quartic_gpu_cache_load(&device->caps, &cache.initialDataSize);
     cache.pInitialData = data;
@@ -45,12 +46,13 @@ quartic_status quartic_gpu_pipelines_create(quartic_gpu_device *device) {
 
 static void save_cache(quartic_gpu_device *device) {
     size_t bytes = 0;
-    if (device->lost ||
+    if (device->lost || device->foreign_cache ||
         device->vk.vkGetPipelineCacheData(device->handle, device->cache, &bytes, NULL) != VK_SUCCESS)
         return;
     void *data = quartic_alloc(bytes, 1);
     if (data != NULL &&
-        device->vk.vkGetPipelineCacheData(device->handle, device->cache, &bytes, data) == VK_SUCCESS)
+        device->vk.vkGetPipelineCacheData(device->handle, device->cache, &bytes, data) == VK_SUCCESS &&
+        bytes >= QUARTIC_GPU_LEAST_CACHE)
         quartic_gpu_cache_save(&device->caps, data, bytes);
     quartic_free(data);
     device->unsaved_pipelines = 0;
@@ -61,7 +63,7 @@ void quartic_gpu_pipelines_destroy(quartic_gpu_device *device) {
     for (uint32_t p = 0; p < device->pipeline_count; ++p)
         device->vk.vkDestroyPipeline(device->handle, device->pipelines[p].handle, NULL);
     quartic_free(device->pipelines);
-    device->vk.vkDestroyPipelineCache(device->handle, device->cache, NULL);
+    if (!device->foreign_cache) device->vk.vkDestroyPipelineCache(device->handle, device->cache, NULL);
     device->vk.vkDestroyPipelineLayout(device->handle, device->layout, NULL);
 }
 
