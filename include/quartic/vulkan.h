@@ -11,10 +11,11 @@
  * _tensor_buffer and _device_handles, by quartic_program_measure and _record, or by any destroy. Vulkan asks
  * that a queue is used by one thread at a time, so no other thread may use it during a call that submits.
  *
- * Files: the library keeps the driver's compiled pipelines in $XDG_CACHE_HOME/quartic (else ~/.cache/quartic),
- * one file for each driver and build: read when a device is created or adopted, written when 32 new pipelines
- * have been compiled and when the device is destroyed. The word cache in the environment variable
- * QUARTIC_DISABLE, or pipeline_cache below, switches that off; nothing else is written by itself.
+ * Files: the library keeps the driver's compiled pipelines in $XDG_CACHE_HOME/quartic (else
+ * ~/.cache/quartic), one file for each driver and build: read when a device is created or adopted, written
+ * when 32 new pipelines have been compiled and when the device is destroyed. The word cache in the
+ * environment variable QUARTIC_DISABLE, or pipeline_cache below, switches that off; nothing else is written
+ * by itself.
  */
 #ifndef QUARTIC_VULKAN_H
 #define QUARTIC_VULKAN_H
@@ -56,8 +57,8 @@ typedef struct quartic_vulkan_config {
     /* What the device was created with, read during the call: then features that are not enabled are refused
      * by name. NULL: what is enabled is the application's promise, since Vulkan does not tell. */
     const VkDeviceCreateInfo *created_with;
-    /* The application's own cache, which outlives the library's device: pipelines are compiled with it, and no
-     * file is read or written. NULL: a cache of the library's, kept in a file. */
+    /* The application's own cache, which outlives the library's device: pipelines are compiled with it, and
+     * no file is read or written. NULL: a cache of the library's, kept in a file. */
     VkPipelineCache pipeline_cache;
 } quartic_vulkan_config;
 
@@ -67,7 +68,8 @@ typedef struct quartic_vulkan_config {
 /* Makes a device of the library on the application's. Destroy it by quartic_device_destroy before the
  * VkDevice. Errors: INVALID_ARGUMENT for a missing handle, a queue family without compute or unknown bits of
  * optional; OUT_OF_MEMORY, OUT_OF_DEVICE_MEMORY; UNSUPPORTED, with what is missing, where
- * - the physical device does not offer Vulkan 1.3, one of the features above, or what a bit of optional means;
+ * - the physical device does not offer Vulkan 1.3, one of the features above, or what a bit of optional
+ * means;
  * - the instance or the device does not give a function of Vulkan 1.1 to 1.3 that the library calls, which is
  *   how an instance created with an apiVersion below 1.3 is recognised;
  * - created_with does not enable one of the features above or what a bit of optional means.

@@ -1,8 +1,8 @@
 /* adopt.c: what can be found out about an application's VkDevice before the library works on it.
  *
- * Vulkan tells which functions a device has, which the versions of its instance and driver decide, and what its
- * hardware could do. It does not tell which features were enabled: those are read from the VkDeviceCreateInfo that
- * the application shows, or are its promise.
+ * Vulkan tells which functions a device has, which the versions of its instance and driver decide, and what
+ * its hardware could do. It does not tell which features were enabled: those are read from the
+ * VkDeviceCreateInfo that the application shows, or are its promise.
  */
 #include "gpu/internal.h"
 
@@ -25,19 +25,21 @@ quartic_status quartic_gpu_expect_functions(const struct VolkDeviceTable *table,
     if (table->vkCmdPipelineBarrier2 == NULL) miss(text, "vkCmdPipelineBarrier2 (Vulkan 1.3)");
     if (table->vkCmdWriteTimestamp2 == NULL) miss(text, "vkCmdWriteTimestamp2 (Vulkan 1.3)");
     if (text[0] == 0) return QUARTIC_OK;
-    return quartic_fail(QUARTIC_UNSUPPORTED,
-                        "the adopted device %s lacks %s; create its instance with apiVersion 1.3 or later, on a "
-                        "driver of Vulkan 1.3",
-                        name, text);
+    return quartic_fail(
+        QUARTIC_UNSUPPORTED,
+        "the adopted device %s lacks %s; create its instance with apiVersion 1.3 or later, on a "
+        "driver of Vulkan 1.3",
+        name, text);
 }
 
 quartic_status quartic_gpu_expect_optional(const quartic_gpu_facts *facts, uint32_t optional) {
     const uint32_t known =
         QUARTIC_VULKAN_FLOAT16 | QUARTIC_VULKAN_COOPERATIVE_MATRIX | QUARTIC_VULKAN_PORTABILITY_SUBSET;
     if ((optional & ~known) != 0)
-        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
-                            "optional of quartic_vulkan_config is 0x%x, but this version knows the bits 0x%x only",
-                            optional, known);
+        return quartic_fail(
+            QUARTIC_INVALID_ARGUMENT,
+            "optional of quartic_vulkan_config is 0x%x, but this version knows the bits 0x%x only", optional,
+            known);
     char text[MISSING_TEXT] = "";
     if (optional & QUARTIC_VULKAN_FLOAT16) {
         if (!facts->features_12.shaderFloat16) miss(text, "shaderFloat16");
@@ -51,10 +53,11 @@ quartic_status quartic_gpu_expect_optional(const quartic_gpu_facts *facts, uint3
     if ((optional & QUARTIC_VULKAN_PORTABILITY_SUBSET) && !facts->portability_subset)
         miss(text, "VK_KHR_portability_subset");
     if (text[0] == 0) return QUARTIC_OK;
-    return quartic_fail(QUARTIC_UNSUPPORTED,
-                        "optional of quartic_vulkan_config names what the device %s does not offer: %s; leave "
-                        "those bits out",
-                        facts->properties.deviceName, text);
+    return quartic_fail(
+        QUARTIC_UNSUPPORTED,
+        "optional of quartic_vulkan_config names what the device %s does not offer: %s; leave "
+        "those bits out",
+        facts->properties.deviceName, text);
 }
 
 /* What a VkDeviceCreateInfo enables of what the library asks for. */
@@ -97,7 +100,8 @@ static bool has_extension(const VkDeviceCreateInfo *info, const char *name) {
     return false;
 }
 
-quartic_status quartic_gpu_expect_enabled(const VkDeviceCreateInfo *info, uint32_t optional, const char *name) {
+quartic_status quartic_gpu_expect_enabled(const VkDeviceCreateInfo *info, uint32_t optional,
+                                          const char *name) {
     if (info == NULL) return QUARTIC_OK; /* the application's promise */
     const enabled e = read_chain(info->pNext);
     char text[MISSING_TEXT] = "";

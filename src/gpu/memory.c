@@ -236,11 +236,11 @@ quartic_status quartic_gpu_buffer_wrap(quartic_gpu_device *device, VkBuffer hand
     VkMemoryRequirements needs;
     device->vk.vkGetBufferMemoryRequirements(device->handle, handle, &needs);
     if (offset > needs.size || bytes > needs.size - offset)
-        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
-                            "the buffer to wrap has at most %llu bytes, but the tensor takes bytes %llu .. %llu; make "
-                            "the buffer larger or the tensor smaller",
-                            (unsigned long long)needs.size, (unsigned long long)offset,
-                            (unsigned long long)offset + bytes);
+        return quartic_fail(
+            QUARTIC_INVALID_ARGUMENT,
+            "the buffer to wrap has at most %llu bytes, but the tensor takes bytes %llu .. %llu; make "
+            "the buffer larger or the tensor smaller",
+            (unsigned long long)needs.size, (unsigned long long)offset, (unsigned long long)offset + bytes);
     quartic_gpu_block *block = quartic_alloc(1, sizeof *block);
     quartic_gpu_buffer *buffer = quartic_alloc(1, sizeof *buffer);
     if (block == NULL || buffer == NULL) {

@@ -1,10 +1,11 @@
 /* gpu_guard_test.c: no shader touches memory outside of its operands, not even for lanes that are idle.
  *
- * On a Vulkan device that runs on the CPU a device address is a pointer, so every operand, intermediate and scratch
- * can get pages of its own that end where its elements end, before a page that may not be touched. Every case of every
- * op runs so, forward and gradient, with the operands' tight layouts, and must give the same bits as in ordinary memory.
- * Drivers that load above the condition that guards a load (lavapipe 26) touch such pages; the handler of the fault
- * notes it and opens the page, so that all cases are told. On other devices the test is skipped.
+ * On a Vulkan device that runs on the CPU a device address is a pointer, so every operand, intermediate and
+ * scratch can get pages of its own that end where its elements end, before a page that may not be touched.
+ * Every case of every op runs so, forward and gradient, with the operands' tight layouts, and must give the
+ * same bits as in ordinary memory. Drivers that load above the condition that guards a load (lavapipe 26)
+ * touch such pages; the handler of the fault notes it and opens the page, so that all cases are told. On
+ * other devices the test is skipped.
  */
 #include "vulkan/vulkan_test.h"
 
@@ -34,7 +35,8 @@ static char at_hand[256];
 static volatile sig_atomic_t touched;
 
 static void say_and_exit(const char *words) {
-    if (write(STDERR_FILENO, at_hand, strlen(at_hand)) >= 0 && write(STDERR_FILENO, words, strlen(words)) >= 0)
+    if (write(STDERR_FILENO, at_hand, strlen(at_hand)) >= 0 &&
+        write(STDERR_FILENO, words, strlen(words)) >= 0)
         _exit(1);
     _exit(2);
 }
@@ -93,11 +95,11 @@ static void run_guarded(quartic_rig *rig, quartic_gpu_device *gpu, uint32_t **re
     /* Offsets of scratch count from address 0. Its parts are vec4 here and there. */
     for (uint32_t k = 0; k < plan.step_count; ++k)
         if (plan.steps[k].scratch_bytes != 0)
-            plan.steps[k].scratch_offset =
-                (uint64_t)(uintptr_t)add_piece(plan.steps[k].scratch_bytes, 16);
+            plan.steps[k].scratch_offset = (uint64_t)(uintptr_t)add_piece(plan.steps[k].scratch_bytes, 16);
     for (uint32_t f = 0; f < rig->operand_count; ++f) {
         const uint32_t s = storage_named(graph, rig->feeds[f].name);
-        if (plan.places[s].used) memcpy((void *)(uintptr_t)storages[s], rig->feeds[f].data, rig->feeds[f].bytes);
+        if (plan.places[s].used)
+            memcpy((void *)(uintptr_t)storages[s], rig->feeds[f].data, rig->feeds[f].bytes);
     }
     /* What stands for a left-out operand is as small as can be: a shader that reads it is at fault. */
     const quartic_run_vulkan_memory where = {storages, 0, (uint64_t)(uintptr_t)add_piece(4, 4)};
@@ -162,8 +164,8 @@ static void add_op(quartic_rig *rig, bool gradient) {
 }
 
 /* False if memory outside of the operands was touched. */
-static bool run_case(quartic_device *device, const quartic_op *op, const quartic_op_case *test, uint32_t number,
-                     bool gradient) {
+static bool run_case(quartic_device *device, const quartic_op *op, const quartic_op_case *test,
+                     uint32_t number, bool gradient) {
     touched = 0;
     snprintf(at_hand, sizeof at_hand, "%s, case %u (%s), %s", op->name, number, test->label,
              gradient ? "gradient" : "forward");
