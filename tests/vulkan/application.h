@@ -30,6 +30,7 @@ typedef struct application {
     uint64_t address;
 } application;
 
+enum { COUNT = 777 }; /* elements of x, out and y */
 enum { OUT_AT = 4096, Y_AT = 8192, BYTES = 12288 };
 
 static application app;
@@ -171,6 +172,29 @@ static inline quartic_vulkan_config good_config(void) {
     config.queue = app.queue;
     config.get_instance_proc_addr = app.instance.vk.GetInstanceProcAddr;
     return config;
+}
+
+static inline void barrier(VkAccessFlags2 from, VkPipelineStageFlags2 to_stage, VkAccessFlags2 to) {
+    const VkMemoryBarrier2 memory = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER_2,
+                                     .srcStageMask = VK_PIPELINE_STAGE_2_ALL_TRANSFER_BIT |
+                                                     VK_PIPELINE_STAGE_2_COMPUTE_SHADER_BIT,
+                                     .srcAccessMask = from,
+                                     .dstStageMask = to_stage,
+                                     .dstAccessMask = to};
+    const VkDependencyInfo info = {
+        .sType = VK_STRUCTURE_TYPE_DEPENDENCY_INFO, .memoryBarrierCount = 1, .pMemoryBarriers = &memory};
+    app.vk.vkCmdPipelineBarrier2(app.commands, &info);
+}
+
+static inline void submit_and_wait(void) {
+    const VkCommandBufferSubmitInfo buffer = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_SUBMIT_INFO,
+                                              .commandBuffer = app.commands};
+    const VkSubmitInfo2 submit = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO_2,
+                                  .commandBufferInfoCount = 1,
+                                  .pCommandBufferInfos = &buffer};
+    check(app.vk.vkQueueSubmit2(app.queue, 1, &submit, app.fence));
+    check(app.vk.vkWaitForFences(app.device, 1, &app.fence, VK_TRUE, UINT64_MAX));
+    check(app.vk.vkResetFences(app.device, 1, &app.fence));
 }
 
 #endif

@@ -4,8 +4,6 @@
 
 #include <unistd.h>
 
-enum { COUNT = 777 };
-
 /* out = x * x - x over tensors in the application's buffer. */
 static quartic_program *make_program(quartic_device *device, quartic_tensor **x, quartic_tensor **out) {
     quartic_shape shape = QUARTIC_SHAPE(COUNT);
@@ -25,18 +23,6 @@ static quartic_program *make_program(quartic_device *device, quartic_tensor **x,
     return program;
 }
 
-static void barrier(VkAccessFlags2 from, VkPipelineStageFlags2 to_stage, VkAccessFlags2 to) {
-    const VkMemoryBarrier2 memory = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER_2,
-                                     .srcStageMask = VK_PIPELINE_STAGE_2_ALL_TRANSFER_BIT |
-                                                     VK_PIPELINE_STAGE_2_COMPUTE_SHADER_BIT,
-                                     .srcAccessMask = from,
-                                     .dstStageMask = to_stage,
-                                     .dstAccessMask = to};
-    const VkDependencyInfo info = {
-        .sType = VK_STRUCTURE_TYPE_DEPENDENCY_INFO, .memoryBarrierCount = 1, .pMemoryBarriers = &memory};
-    app.vk.vkCmdPipelineBarrier2(app.commands, &info);
-}
-
 /* result = a + b by the application's own pipeline. */
 static void own_dispatch(uint64_t a, uint64_t b, uint64_t result) {
     const quartic_binary_args args = {.a = app.address + a,
@@ -50,17 +36,6 @@ static void own_dispatch(uint64_t a, uint64_t b, uint64_t result) {
     app.vk.vkCmdBindPipeline(app.commands, VK_PIPELINE_BIND_POINT_COMPUTE, app.doubler);
     app.vk.vkCmdPushConstants(app.commands, app.layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof args, &args);
     app.vk.vkCmdDispatch(app.commands, (COUNT + 255) / 256, 1, 1);
-}
-
-static void submit_and_wait(void) {
-    const VkCommandBufferSubmitInfo buffer = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_SUBMIT_INFO,
-                                              .commandBuffer = app.commands};
-    const VkSubmitInfo2 submit = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO_2,
-                                  .commandBufferInfoCount = 1,
-                                  .pCommandBufferInfos = &buffer};
-    check(app.vk.vkQueueSubmit2(app.queue, 1, &submit, app.fence));
-    check(app.vk.vkWaitForFences(app.device, 1, &app.fence, VK_TRUE, UINT64_MAX));
-    check(app.vk.vkResetFences(app.device, 1, &app.fence));
 }
 
 /* x = 1.5 (fill) + 1.5 (own dispatch), out = x x - x (the program), y = out + out (own dispatch). */
