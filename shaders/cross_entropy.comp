@@ -19,9 +19,12 @@ void main() {
     bool counts = target >= 0 && uint(target) < args.classes;
 
     RunningSum running = RunningSum(LOWEST, 0.0);
-    for (uint c = lane; counts && c < args.classes; c += LANES) running_add(running, args.logits.at[base + min(c, args.classes - 1)]);
+    for (uint c = lane; counts && c < args.classes; c += LANES)
+        running_add(running, args.logits.at[base + min(c, args.classes - 1)]);
     running = running_reduce(running, LANES);
     if (exists && lane == 0)
         args.row_losses.at[row] =
-            counts ? log(running.sum) + (running.largest - args.logits.at[base + uint(clamp(target, 0, int(args.classes) - 1))]) : 0.0;
+            counts ? log(running.sum) +
+                         (running.largest - args.logits.at[base + uint(clamp(target, 0, int(args.classes) - 1))])
+                   : 0.0;
 }

@@ -20,7 +20,8 @@ void main() {
     bool counts = target >= 0 && uint(target) < args.classes;
 
     RunningSum running = RunningSum(LOWEST, 0.0);
-    for (uint c = lane; counts && c < args.classes; c += LANES) running_add(running, args.logits.at[base + min(c, args.classes - 1)]);
+    for (uint c = lane; counts && c < args.classes; c += LANES)
+        running_add(running, args.logits.at[base + min(c, args.classes - 1)]);
     running = running_reduce(running, LANES);
     float factor = args.factor.at[0];
 

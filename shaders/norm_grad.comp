@@ -85,7 +85,8 @@ void main() {
         scale_sum[k] = 0.0;
         bias_sum[k] = 0.0;
     }
-    for (uint first = begin; first < end; first += ROWS) row_gradient(min(first + slot, args.rows - 1), lane, first + slot < end);
+    for (uint first = begin; first < end; first += ROWS)
+        row_gradient(min(first + slot, args.rows - 1), lane, first + slot < end);
 
     [[unroll]] for (uint k = 0; k < STEPS; ++k) {
         uint column = lane + k * LANES;

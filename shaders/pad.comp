@@ -17,7 +17,7 @@ void main() {
             // A place before the first wraps around to a large number.
             uint within = index % args.block - args.first;
             int number = 0;
-            if (within < args.width) number = args.x.at[position_of(index / args.block * args.width + min(within, args.width - 1u))];
+            if (one_of(within, args.width)) number = args.x.at[position_of(index / args.block * args.width + within)];
             args.result.at[index] = number;
         }
     }

@@ -25,7 +25,8 @@ void main() {
 
     RunningSum running = RunningSum(LOWEST, 0.0);
     for (uint j = lane; j < end; j += LANES)
-        if (HAS_MASK == 0 || args.mask.at[mask_base + min(j, args.keys - 1)] != 0) running_add(running, args.sim.at[base + min(j, args.keys - 1)]);
+        if (HAS_MASK == 0 || args.mask.at[mask_base + min(j, args.keys - 1)] != 0)
+            running_add(running, args.sim.at[base + min(j, args.keys - 1)]);
     running = running_reduce(running, LANES);
     float factor = running.sum > 0.0 ? 1.0 / running.sum : 0.0;
 

@@ -49,7 +49,8 @@ void main() {
         const uint token = index / D, component = index % D;
         float number = 0;
         if (x_rows[token * WIDTH] != 0)
-            number = args.x.at[place_of(unit, min(begin + token, args.tokens - 1), args.x_strides) + int(component) * X_COMPONENT];
+            number = args.x.at[place_of(unit, min(begin + token, args.tokens - 1), args.x_strides) +
+                               int(component) * X_COMPONENT];
         x_rows[token * WIDTH + 1 + component] = number;
     }
     const uint row = row_of(unit, min(position, args.tokens - 1));

@@ -37,7 +37,8 @@ void load_tile(Unit unit, uint first, uint end, uint slice) {
         const uint token = index / D, component = index % D;
         float number = 0;
         if (x_tile[token * WIDTH] != 0)
-            number = args.x.at[place_of(unit, min(first + token, args.tokens - 1), args.x_strides) + int(component) * X_COMPONENT];
+            number = args.x.at[place_of(unit, min(first + token, args.tokens - 1), args.x_strides) +
+                               int(component) * X_COMPONENT];
         x_tile[token * WIDTH + 1 + component] = number;
     }
     for (uint index = local; index < TILE * V4; index += THREADS) {

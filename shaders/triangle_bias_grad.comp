@@ -54,7 +54,8 @@ void main() {
         [[unroll]] for (uint c = 0; c < 4; ++c) {
             const uint p = edge + x + SIDE * c;
             sums[4 * r + c] = bias[4 * r + c] = 0.0;
-            if (l < args.n && p < args.n) bias[4 * r + c] = args.bias.at[(unit * args.n + min(l, args.n - 1)) * args.n + min(p, args.n - 1)];
+            if (l < args.n && p < args.n)
+                bias[4 * r + c] = args.bias.at[(unit * args.n + min(l, args.n - 1)) * args.n + min(p, args.n - 1)];
         }
     }
 
