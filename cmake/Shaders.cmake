@@ -66,7 +66,7 @@ function(quartic_add_shaders target)
   file(GENERATE OUTPUT ${folder}/list.txt CONTENT "${lines}\n")
   add_custom_command(OUTPUT ${table}
                      COMMAND ${CMAKE_COMMAND} -DLIST=${folder}/list.txt -DTABLE=${table}
-                             -P ${PROJECT_SOURCE_DIR}/cmake/EmbedShaders.cmake
+                             -DSHADERS=${PROJECT_SOURCE_DIR}/shaders -P ${PROJECT_SOURCE_DIR}/cmake/EmbedShaders.cmake
                      DEPENDS ${binaries} ${folder}/list.txt ${PROJECT_SOURCE_DIR}/cmake/EmbedShaders.cmake
                      COMMENT "SPIR-V table" VERBATIM)
   target_sources(${target} PRIVATE ${table})

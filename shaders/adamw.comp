@@ -10,7 +10,7 @@ layout(constant_id = 0) const uint HAS_NORM = 0;
 
 void main() {
     uint i = linear_group() * 256u + gl_LocalInvocationID.x;
-    if (i >= args.count) return;
+    if (!one_of(i, args.count)) return;
     float rate = args.hyper.at[QUARTIC_ADAMW_RATE];
     float beta1 = args.hyper.at[QUARTIC_ADAMW_BETA1];
     float beta2 = args.hyper.at[QUARTIC_ADAMW_BETA2];

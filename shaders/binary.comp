@@ -20,7 +20,7 @@ float evaluate(float a, float b) {
 
 void main() {
     uint index = linear_group() * 256u + gl_LocalInvocationID.x;
-    if (index >= args.count) return;
+    if (!one_of(index, args.count)) return;
     int at_a = int(index), at_b = int(index);
     if (CONTIGUOUS == 0) {
         at_a = 0;

@@ -12,7 +12,7 @@
 #include "lib/routing.glsl"
 
 layout(local_size_x = 256) in;
-layout(constant_id = 0) const uint HAS_WANTED = 0; // each graph has its own k
+layout(constant_id = 1) const uint HAS_WANTED = 0; // each graph has its own k
 
 // a + step.
 vec2 advanced(vec2 a, float step) {
@@ -31,14 +31,15 @@ void keep_step(uint step, vec2 a) {
 }
 
 void main() {
-    const uint row = linear_group(), local = gl_LocalInvocationIndex, base = row * args.m;
-    if (row >= args.rows) return; // the whole group
+    uint row = linear_group();
+    if (!one_of(row, args.rows)) return; // the whole group
+    const uint local = gl_LocalInvocationIndex, base = row * args.m;
     float k = args.k;
     if (HAS_WANTED != 0) k = args.wanted.at[row / args.groups];
     float mine = -3.402823466e38, seen = 0;
     for (uint j = local; j < args.m; j += 256) {
         if (!is_visible(row, j)) continue;
-        mine = max(mine, args.scores.at[base + j]);
+        mine = max(mine, score_at(row, j));
         seen += 1;
     }
     const float largest = reduce_max(mine, 256);
@@ -52,7 +53,7 @@ void main() {
         const float top = capped(slack_of(largest, a), 0.0); // the greatest s + a + b
         float part = 0;
         for (uint j = local; j < args.m; j += 256)
-            if (is_visible(row, j)) part += approx_exp((capped(slack_of(args.scores.at[base + j], a), 0.0) - top) / eps);
+            if (is_visible(row, j)) part += approx_exp((capped(slack_of(score_at(row, j), a), 0.0) - top) / eps);
         const float sum = reduce_sum(part, 256);
         const float step = eps * approx_log(k / sum);
         if (count > 0.0) a = advanced(top < 0.0 ? vec2(-largest, 0.0) : a, step); // a - top is -largest if top < 0
@@ -62,5 +63,5 @@ void main() {
     eps = max(eps * args.eps_decay, args.eps);
     for (uint j = local; j < args.m; j += 256)
         args.result.at[base + j] =
-            is_visible(row, j) ? approx_exp(capped(slack_of(args.scores.at[base + j], a), 0.0) / eps) : 0.0;
+            is_visible(row, j) ? approx_exp(capped(slack_of(score_at(row, j), a), 0.0) / eps) : 0.0;
 }

@@ -12,8 +12,8 @@
 #include "lib/routing.glsl"
 
 layout(local_size_x = 256) in;
-layout(constant_id = 0) const uint ITERATIONS = 1;
-layout(constant_id = 1) const uint HAS_WANTED = 0; // each graph has its own k
+layout(constant_id = 1) const uint ITERATIONS = 1;
+layout(constant_id = 2) const uint HAS_WANTED = 0; // each graph has its own k
 
 shared float eps_of[ITERATIONS + 1]; // of each iteration, and of the result
 
@@ -22,8 +22,9 @@ vec2 step_at(uint step) {
 }
 
 void main() {
-    const uint row = linear_group(), local = gl_LocalInvocationIndex, base = row * args.m;
-    if (row >= args.rows) return; // the whole group
+    uint row = linear_group();
+    if (!one_of(row, args.rows)) return; // the whole group
+    const uint local = gl_LocalInvocationIndex, base = row * args.m;
     if (local == 0) {
         float eps = max(args.eps_init, args.eps);
         for (uint t = 0; t <= ITERATIONS; ++t) {
@@ -38,21 +39,21 @@ void main() {
     vec2 a = step_at(row * ITERATIONS + ITERATIONS - 1);
     float part = 0;
     for (uint j = local; j < args.m; j += 256) {
-        const float u = slack_of(args.scores.at[base + j], a), eps = eps_of[ITERATIONS];
+        const float u = slack_of(score_at(row, j), a), eps = eps_of[ITERATIONS];
         float slope = 0;
-        if (is_visible(row, j) && !(u > 0.0)) slope = args.g.at[base + j] * approx_exp(u / eps) / eps;
+        if (is_visible(row, j) && !(u > 0.0)) slope = args.g.at[base + min(j, args.m - 1)] * approx_exp(u / eps) / eps;
         args.result.at[base + j] = slope;
         part += slope;
     }
     float da = reduce_sum(part, 256);
     for (uint t = ITERATIONS - 1; t > 0; --t) {
-        const vec2 before = step_at(row * ITERATIONS + t - 1);
+        const vec2 before = step_at(row * ITERATIONS + max(t, 1u) - 1);
         const float eps = eps_of[t];
         precise float gain = (a.x - before.x) + (a.y - before.y);
         part = 0;
         for (uint j = local; j < args.m; j += 256) {
             if (!is_visible(row, j)) continue;
-            const float slack = slack_of(args.scores.at[base + j], before);
+            const float slack = slack_of(score_at(row, j), before);
             const float p = approx_exp((capped(slack, 0.0) + gain) / eps) / k;
             if (slack > 0.0)
                 part += p;

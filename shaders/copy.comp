@@ -27,12 +27,12 @@ void copy_tile() {
     uint group = linear_group();
     uint row0 = group % row_tiles * 32u, column0 = group / row_tiles % column_tiles * 32u;
     uint batch = group / (row_tiles * column_tiles);
-    bool inside = batch < args.count / (rows * columns);
+    bool inside = one_of(batch, args.count / (rows * columns));
     uint fast = gl_LocalInvocationID.x % 32u, slow = gl_LocalInvocationID.x / 32u;
     int from = batch_in(batch), to = batch_out(batch);
     for (uint k = slow; k < 32u; k += 8u) {
         uint row = row0 + fast, column = column0 + k;
-        if (inside && row < rows && column < columns)
+        if (one_of(row, rows) && one_of(column, columns) && inside)
             tile[k][fast] = args.x.at[from + int(row) + int(column) * args.in_strides[column_axis]];
     }
     barrier();
@@ -51,6 +51,6 @@ void main() {
     uint first = linear_group() * 1024u + gl_LocalInvocationID.x;
     [[unroll]] for (uint k = 0; k < 4; ++k) {
         uint index = first + k * 256u;
-        if (index < args.count) args.result.at[position_out(index)] = args.x.at[position_in(index)];
+        if (one_of(index, args.count)) args.result.at[position_out(index)] = args.x.at[position_in(index)];
     }
 }

@@ -13,15 +13,18 @@ layout(constant_id = 0) const uint LANES = 256; // a power of two
 void main() {
     uint lane = gl_LocalInvocationIndex % LANES;
     uint row = linear_group() * (256u / LANES) + gl_LocalInvocationIndex / LANES;
-    bool exists = row < args.rows;
+    bool exists = one_of(row, args.rows);
     uint base = row * args.classes;
     int target = exists ? args.targets.at[row] : -1;
     bool counts = target >= 0 && uint(target) < args.classes;
 
     RunningSum running = RunningSum(LOWEST, 0.0);
-    for (uint c = lane; counts && c < args.classes; c += LANES) running_add(running, args.logits.at[base + c]);
+    for (uint c = lane; counts && c < args.classes; c += LANES)
+        running_add(running, args.logits.at[base + min(c, args.classes - 1)]);
     running = running_reduce(running, LANES);
     if (exists && lane == 0)
         args.row_losses.at[row] =
-            counts ? approx_log(running.sum) + (running.largest - args.logits.at[base + uint(target)]) : 0.0;
+            counts ? approx_log(running.sum) +
+                          (running.largest - args.logits.at[base + uint(clamp(target, 0, int(args.classes) - 1))])
+                    : 0.0;
 }

@@ -12,7 +12,8 @@ layout(constant_id = 0) const uint MEAN = 1;
 void main() {
     float sum = 0.0;
     uint count = 0;
-    for (uint row = gl_LocalInvocationIndex; row < args.rows; row += 256u) {
+    for (uint step = gl_LocalInvocationIndex; step < args.rows; step += 256u) {
+        const uint row = min(step, args.rows - 1);
         int target = args.targets.at[row];
         count += uint(target >= 0 && uint(target) < args.classes);
         if (MEAN != 0) sum += args.numerator.at[row];

@@ -13,7 +13,7 @@ void main() {
     uint start = linear_group() * 1024u + gl_LocalInvocationID.x;
     [[unroll]] for (uint k = 0; k < 4; ++k) {
         uint index = start + k * 256u;
-        if (index < args.count) {
+        if (one_of(index, args.count)) {
             uint row = index / args.width, node = row / args.n; // (.., i, j) and (.., i)
             bool diagonal = node % args.n == row % args.n;
             if (diagonal || !in_place) {

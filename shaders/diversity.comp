@@ -15,28 +15,30 @@ layout(constant_id = 2) const uint LANES = 256;
 
 void main() {
     uint group = linear_group();
-    if (group >= args.rows * args.splits) return; // the whole workgroup
+    if (!one_of(group, args.rows * args.splits)) return; // the whole workgroup
     uint split = group / args.rows, row = group % args.rows;
     uint head_stride = args.queries * args.keys;
     uint base = (row / args.queries * (STREAMS * HEADS) * args.queries + row % args.queries) * args.keys;
     uint begin = split * args.outer_of_one, end = min(begin + args.outer_of_one, args.outer);
     float total = 0.0;
-    for (uint j = gl_LocalInvocationIndex % LANES; j < args.keys; j += LANES)
+    for (uint key = gl_LocalInvocationIndex % LANES; key < args.keys; key += LANES) {
+        const uint j = min(key, args.keys - 1);
         for (uint outer = begin + gl_LocalInvocationIndex / LANES; outer < end; outer += 256u / LANES) {
             float rest = 0.0;
             uint digits = outer;
             for (uint s = STREAMS - 1u; s-- > 0u;) {
-                rest += args.p.at[base + (s * HEADS + digits % HEADS) * head_stride + j];
+                rest += args.p.at[base + (min(s, STREAMS - 1u) * HEADS + digits % HEADS) * head_stride + j];
                 digits /= HEADS;
             }
             float sum = 0.0;
             for (uint h = 0; h < HEADS; ++h) {
-                float p = args.p.at[base + ((STREAMS - 1u) * HEADS + h) * head_stride + j];
+                float p = args.p.at[base + ((STREAMS - 1u) * HEADS + min(h, HEADS - 1u)) * head_stride + j];
                 float m = (rest + p) * (1.0 / float(STREAMS));
                 sum += m * approx_log(max(m, 1e-20));
             }
             total += sum;
         }
+    }
     total = reduce_sum(total, 256u);
     if (gl_LocalInvocationIndex == 0u) args.result.at[group] = total * args.factor;
 }

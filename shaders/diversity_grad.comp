@@ -12,7 +12,7 @@ layout(constant_id = 1) const uint HEADS = 2; // of one stream
 
 void main() {
     uint index = linear_group() * 256u + gl_LocalInvocationID.x;
-    if (index >= args.elements) return;
+    if (!one_of(index, args.elements)) return;
     uint head_stride = args.queries * args.keys;
     uint place = index % head_stride, head = index / head_stride % (STREAMS * HEADS);
     uint batch = index / head_stride / (STREAMS * HEADS);
@@ -26,12 +26,12 @@ void main() {
         uint digits = outer;
         for (uint s = 0; s < STREAMS; ++s) {
             if (s == own || s == inner) continue;
-            rest += args.p.at[base + (s * HEADS + digits % HEADS) * head_stride];
+            rest += args.p.at[base + (min(s, STREAMS - 1u) * HEADS + digits % HEADS) * head_stride];
             digits /= HEADS;
         }
         float sum = 0.0;
         for (uint h = 0; h < (STREAMS > 1u ? HEADS : 1u); ++h) {
-            float p = STREAMS > 1u ? args.p.at[base + (inner * HEADS + h) * head_stride] : 0.0;
+            float p = STREAMS > 1u ? args.p.at[base + (inner * HEADS + min(h, HEADS - 1u)) * head_stride] : 0.0;
             float m = (rest + p) * (1.0 / float(STREAMS));
             sum += approx_log(max(m, 1e-20)) + (m > 1e-20 ? 1.0 : 0.0);
         }

@@ -13,7 +13,7 @@ void main() {
     vec4 uniforms = random_uniform4(seed, args.stream, block);
     [[unroll]] for (uint k = 0; k < 4; ++k) {
         uint index = block * 4u + k;
-        if (index < args.count)
+        if (one_of(index, args.count))
             args.result.at[index] = uniforms[k] < args.probability ? 0.0 : args.x.at[index] * args.factor;
     }
 }

@@ -10,8 +10,8 @@ layout(constant_id = 0) const uint HAS_MASK = 0;
 layout(constant_id = 1) const uint PART = 0; // 0 all, 1 j <= i, 2 j >= i
 
 void main() {
-    const uint index = linear_group() * 256u + gl_LocalInvocationID.x;
-    if (index >= args.count) return;
+    uint index = linear_group() * 256u + gl_LocalInvocationID.x;
+    if (!one_of(index, args.count)) return;
     const uint edge = index / args.width, j = edge % args.n, i = edge / args.n % args.n;
     bool kept = PART == 0 || (PART == 1 ? j <= i : j >= i);
     if (HAS_MASK != 0) {

@@ -25,8 +25,8 @@ void main() {
     const uint local = gl_LocalInvocationID.x, slice = local % SPLIT, lane = local / SPLIT,
                first_slice = local - slice;
     const uint blocks = (args.tokens + LANES * ROWS - 1) / (LANES * ROWS);
-    const uint group = linear_group();
-    if (group >= args.units * blocks) return; // the whole group
+    uint group = linear_group();
+    if (!one_of(group, args.units * blocks)) return; // the whole group
     const Unit unit = unit_at(group / blocks);
     const uint block = group % blocks * (LANES * ROWS);
     const int block_limit = greatest_limit_of_block(unit, block, LANES * ROWS);

@@ -31,9 +31,10 @@ void load_queries(Unit unit, uint first) {
         terms[index] = vec2(args.terms.at[2 * row], args.terms.at[2 * row + 1]);
     }
     for (uint index = local; index < TILE * SPLIT * D4; index += THREADS) {
-        const uint token = first + index / (SPLIT * D4), component = index % (SPLIT * D4) * 4;
+        const uint component = index % (SPLIT * D4) * 4;
+        uint token = first + index / (SPLIT * D4);
         x_tile[index] = y_tile[index] = vec4(0);
-        if (token < args.tokens) {
+        if (one_of(token, args.tokens)) {
             x_tile[index] = four_of(args.q, args.q_strides, unit, token, component);
             y_tile[index] = four_at(args.g, int(row_of(unit, token) * D), 1, component);
         }
@@ -45,8 +46,8 @@ void main() {
     const uint local = gl_LocalInvocationID.x, slice = local % SPLIT, lane = local / SPLIT,
                first_slice = local - slice;
     const uint blocks = (args.tokens + LANES - 1) / LANES;
-    const uint group = linear_group();
-    if (group >= args.units * blocks) return; // the whole group
+    uint group = linear_group();
+    if (!one_of(group, args.units * blocks)) return; // the whole group
     const Unit unit = unit_at(group / blocks);
     const uint block = group % blocks * LANES, token = block + lane, near = min(token, args.tokens - 1);
     const int key_row = row_of_key(unit, token), block_row = least_row_of_block(unit, block, LANES);

@@ -24,8 +24,8 @@ void main() {
     const uint local = gl_LocalInvocationID.x, slice = local % SPLIT, lane = local / SPLIT,
                first_slice = local - slice;
     const uint blocks = (args.tokens + LANES - 1) / LANES;
-    const uint group = linear_group();
-    if (group >= args.units * blocks) return; // the whole group
+    uint group = linear_group();
+    if (!one_of(group, args.units * blocks)) return; // the whole group
     const Unit unit = unit_at(group / blocks);
     const uint block = group % blocks * LANES, token = block + lane;
     const uint near = min(token, args.tokens - 1), row = row_of(unit, near); // surplus rows are not stored

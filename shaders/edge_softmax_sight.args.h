@@ -1,5 +1,4 @@
 /* edge_softmax_sight.args.h: positions (b, m) or 0, mask (b, n) or 0; sight: see lib/edge_sight.glsl. */
 #include "lib/args.h"
 QUARTIC_ARGS(edge_softmax_sight, QUARTIC_INTS positions; QUARTIC_INTS mask; QUARTIC_INTS sight;
-             uint32_t batches; uint32_t tokens; uint32_t nodes; uint32_t causal; uint32_t positioned;
-             uint32_t masked;)
+             uint32_t batches; uint32_t tokens; uint32_t nodes; uint32_t causal;)

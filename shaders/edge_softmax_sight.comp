@@ -9,6 +9,8 @@
 #include "lib/edge_sight.glsl"
 
 layout(local_size_x = 64) in;
+layout(constant_id = 0) const uint HAS_POSITIONS = 0;
+layout(constant_id = 1) const uint HAS_MASK = 0;
 
 bool is_real(uint batch, uint node) {
     return args.mask.at[batch * args.nodes + node] != 0;
@@ -16,19 +18,20 @@ bool is_real(uint batch, uint node) {
 
 void main() {
     const uint tiles = sight_tiles(args.tokens);
-    const uint index = linear_group() * 64 + gl_LocalInvocationID.x;
-    if (index >= args.batches * tiles) return;
+    uint index = linear_group() * 64 + gl_LocalInvocationID.x;
+    if (!one_of(index, args.batches * tiles)) return;
     const uint batch = index / tiles, tile = index % tiles;
     int least = SIGHT_HIDDEN, greatest = -1;
-    for (uint token = tile * SIGHT_TILE; token < min((tile + 1) * SIGHT_TILE, args.tokens); ++token) {
+    for (uint next = tile * SIGHT_TILE; next < min((tile + 1) * SIGHT_TILE, args.tokens); ++next) {
+        const uint token = min(next, args.tokens - 1);
         uint position = token;
-        if (args.positioned != 0) position = uint(args.positions.at[batch * args.tokens + token]);
+        if (HAS_POSITIONS != 0) position = uint(args.positions.at[batch * args.tokens + token]);
         int row = SIGHT_HIDDEN, limit = -1;
-        if (position < args.nodes * args.nodes) {
+        if (one_of(position, args.nodes * args.nodes)) { // a negative position is a large one
             const uint i = position / args.nodes, j = position % args.nodes;
             const bool ordered = args.causal == 0 || j <= i;
             bool visible = ordered;
-            if (args.masked != 0) visible = ordered && is_real(batch, i) && is_real(batch, j);
+            if (HAS_MASK != 0) visible = ordered && is_real(batch, i) && is_real(batch, j);
             if (visible) row = int(i);
             if (ordered) limit = args.causal != 0 ? int(i) : int(args.nodes);
         }

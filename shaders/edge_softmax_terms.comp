@@ -7,11 +7,13 @@
 layout(local_size_x = 256) in;
 
 void main() {
-    const uint row = linear_group() * 256 + gl_LocalInvocationID.x;
-    if (row >= args.count) return;
+    uint row = linear_group() * 256 + gl_LocalInvocationID.x;
+    if (!one_of(row, args.count)) return;
     float delta = 0;
-    for (uint a = 0; a < args.width; ++a)
-        delta += args.g.at[row * args.width + a] * args.result.at[row * args.width + a];
+    for (uint a = 0; a < args.width; ++a) {
+        const uint at = row * args.width + min(a, args.width - 1);
+        delta += args.g.at[at] * args.result.at[at];
+    }
     args.terms.at[2 * row] = args.lse.at[row];
     args.terms.at[2 * row + 1] = delta;
 }

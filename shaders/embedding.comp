@@ -10,10 +10,10 @@ void main() {
     uint start = linear_group() * 1024u + gl_LocalInvocationID.x;
     [[unroll]] for (uint k = 0; k < 4; ++k) {
         uint element = start + k * 256u; // (t, column)
-        if (element < args.count) {
+        if (one_of(element, args.count)) {
             uint row = uint(args.indices.at[element / args.width]); // a negative index becomes a large row
             float number = 0.0;
-            if (row < args.rows) number = args.table.at[row * args.width + element % args.width];
+            if (one_of(row, args.rows)) number = args.table.at[row * args.width + element % args.width];
             args.result.at[element] = number;
         }
     }

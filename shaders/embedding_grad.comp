@@ -19,12 +19,14 @@ void main() {
     uint group = linear_group();
     uint first_row = group / column_blocks * args.group_rows;
     uint column = group % column_blocks * 32u + thread % 32u;
+    bool has_column = one_of(column, args.width);
     for (uint row = 0; row < args.group_rows; ++row) sums[row * 256u + thread] = 0.0;
     for (uint chunk = 0; chunk < args.positions; chunk += 256u) {
         if (thread < 8u) hits[thread] = 0u;
         barrier();
-        if (chunk + thread < args.positions) {
-            uint index = uint(args.indices.at[chunk + thread]); // a negative index becomes a large one
+        uint position = chunk + thread;
+        if (one_of(position, args.positions)) {
+            uint index = uint(args.indices.at[position]); // a negative index becomes a large one
             uint row = index - first_row;                       // and so does one before the first row
             if (index < args.rows && row < args.group_rows) {
                 hit_rows[thread] = row;
@@ -32,10 +34,11 @@ void main() {
             }
         }
         barrier();
-        if (column < args.width) {
+        if (has_column) {
             for (uint bits = hits[lane]; bits != 0u; bits &= bits - 1u) {
-                uint position = lane * 32u + uint(findLSB(bits));
-                sums[hit_rows[position] * 256u + thread] += args.g.at[(chunk + position) * args.width + column];
+                uint hit = lane * 32u + uint(max(findLSB(bits), 0));
+                sums[hit_rows[hit] * 256u + thread] +=
+                    args.g.at[min(chunk + hit, args.positions - 1) * args.width + column];
             }
         }
         barrier();
@@ -44,7 +47,7 @@ void main() {
     for (uint row = lane; row < args.group_rows; row += 8u) {
         float sum = 0.0;
         for (uint l = 0; l < 8u; ++l) sum += sums[row * 256u + l * 32u + thread % 32u];
-        if (first_row + row < args.rows && column < args.width)
+        if (first_row + row < args.rows && has_column)
             args.result.at[(first_row + row) * args.width + column] = sum;
     }
 }

@@ -8,5 +8,5 @@ layout(local_size_x = 256) in;
 
 void main() {
     uint i = linear_group() * 256u + gl_LocalInvocationID.x;
-    if (i < args.count) args.target.at[i] = args.bits;
+    if (one_of(i, args.count)) args.target.at[i] = args.bits;
 }

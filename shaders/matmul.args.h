@@ -1,6 +1,6 @@
 /* matmul.args.h: result[b, i, j] = alpha * sum over s, k of a[b, s, i, k] * b[b, s, k, j] + bias[j] +
  * addend[b, i, j]. axes: first the batch axes, then the summed ones, fastest last; axis_counts = batch axes |
- * summed axes << 8 | (has a bias) << 16. A split of the contraction takes split_steps of its steps and writes
+ * summed axes << 8. A split of the contraction takes split_steps of its steps and writes
  * its part to (split, b, i, j) of result. See src/ops/matmul/problem.h. */
 #include "lib/args.h"
 QUARTIC_ARGS(matmul, QUARTIC_FLOATS a; QUARTIC_FLOATS b; QUARTIC_FLOATS bias; QUARTIC_FLOATS addend;

@@ -95,7 +95,8 @@ void main() {
 
     [[unroll]] for (uint q = 0; q < COL_QUADS; ++q) {
         uint col = place.col + (q * threads_n + tx) * 4;
-        vec4 bias = vec4(matmul_bias(col), matmul_bias(col + 1), matmul_bias(col + 2), matmul_bias(col + 3));
+        vec4 bias = vec4(matmul_bias(col, WRITE), matmul_bias(col + 1, WRITE), matmul_bias(col + 2, WRITE),
+                         matmul_bias(col + 3, WRITE));
         [[unroll]] for (uint i = 0; i < TM; ++i) {
             uint row = place.row + (i / 4 * threads_m + ty) * 4 + i % 4;
             if (row < args.m && col < args.n)

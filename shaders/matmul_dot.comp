@@ -33,7 +33,8 @@ void main() {
         matmul_step at = matmul_step_at(step, BK);
         uint end = min(at.k + BK, args.k);
         for (uint k = at.k + thread; k < end; k += THREADS) {
-            int a_k = at.a + int(k) * args.a_k, b_k = at.b + int(k) * args.b_k;
+            const int inside = int(min(k, args.k - 1));
+            int a_k = at.a + inside * args.a_k, b_k = at.b + inside * args.b_k;
             float rows[TM], cols[TN];
             [[unroll]] for (uint i = 0; i < TM; ++i) rows[i] = args.a.at[a_at[i] + a_k];
             [[unroll]] for (uint j = 0; j < TN; ++j) cols[j] = args.b.at[b_at[j] + b_k];
@@ -53,6 +54,7 @@ void main() {
     }
     for (uint at = thread; at < TM * TN; at += THREADS) {
         uint row = place.row + at / TN, col = place.col + at % TN;
-        if (row < args.m && col < args.n) matmul_put(place.result, row, col, partial[at * THREADS], matmul_bias(col), WRITE);
+        if (row < args.m && col < args.n) 
+            matmul_put(place.result, row, col, partial[at * THREADS], matmul_bias(col, WRITE), WRITE);
     }
 }

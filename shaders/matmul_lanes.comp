@@ -36,7 +36,8 @@ void main() {
         matmul_step at = matmul_step_at(step, BK);
         uint end = min(at.k + BK, args.k);
         for (uint k = at.k; k < end; ++k) {
-            int a_k = at.a + int(k) * args.a_k, b_k = at.b + int(k) * args.b_k;
+            const int inside = int(min(k, args.k - 1));
+            int a_k = at.a + inside * args.a_k, b_k = at.b + inside * args.b_k;
             float rows[TM / 8], cols[TN];
             [[unroll]] for (uint i = 0; i < TM / 8; ++i) rows[i] = args.a.at[a_at[i] + a_k];
             [[unroll]] for (uint j = 0; j < TN; ++j) cols[j] = args.b.at[b_at[j] + b_k];
@@ -48,7 +49,7 @@ void main() {
     }
     [[unroll]] for (uint j = 0; j < TN; ++j) {
         uint col = place.col + j * 8 + lane;
-        float bias = matmul_bias(col);
+        float bias = matmul_bias(col, WRITE);
         [[unroll]] for (uint i = 0; i < TM; ++i)
             if (place.row + i < args.m && col < args.n)
                 matmul_put(place.result, place.row + i, col, sums[i * TN + j], bias, WRITE);

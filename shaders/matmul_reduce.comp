@@ -11,9 +11,10 @@ layout(constant_id = 1) const uint WITH_ADDEND = 0;
 
 void main() {
     uint index = linear_group() * 64u + gl_LocalInvocationID.x;
-    if (index >= args.count) return;
+    if (!one_of(index, args.count)) return;
     float sum = 0.0;
-    for (uint split = 0; split < args.splits; ++split) sum += args.partial.at[split * args.count + index];
+    for (uint split = 0; split < args.splits; ++split) 
+        sum += args.partial.at[min(split, args.splits - 1) * args.count + index];
     sum *= args.alpha;
     if (WITH_BIAS != 0) sum += args.bias.at[index % args.n];
     if (WITH_ADDEND != 0) sum += args.addend.at[index];

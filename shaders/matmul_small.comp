@@ -13,7 +13,7 @@ layout(constant_id = 7) const uint WRITE = 0;
 void main() {
     uint index = linear_group() * 256u + gl_LocalInvocationID.x, results = args.m * args.n;
     uint batch = index / results, row = index % results / args.n, col = index % args.n;
-    if (batch >= matmul_batches()) return;
+    if (!one_of(batch, matmul_batches())) return;
     ivec2 at = matmul_axes_at(batch, 0, batch_axes());
     at += ivec2(row, col) * ivec2(args.a_row, args.b_col);
     uint steps = matmul_steps(BK);
@@ -21,8 +21,10 @@ void main() {
     for (uint step = 0; step < steps; ++step) {
         matmul_step inner = matmul_step_at(step, BK);
         uint end = min(inner.k + BK, args.k);
-        for (uint k = inner.k; k < end; ++k)
-            sum += args.a.at[at.x + inner.a + int(k) * args.a_k] * args.b.at[at.y + inner.b + int(k) * args.b_k];
+        for (uint k = inner.k; k < end; ++k) {
+            const int inside = int(min(k, args.k - 1));
+            sum += args.a.at[at.x + inner.a + inside * args.a_k] * args.b.at[at.y + inner.b + inside * args.b_k];
+        }
     }
-    matmul_put(batch * results, row, col, sum, matmul_bias(col), WRITE);
+    matmul_put(batch * results, row, col, sum, matmul_bias(col, WRITE), WRITE);
 }

@@ -13,8 +13,9 @@ void main() {
     const uint first = linear_group() * QUARTIC_MULTIPLY_ADD_GROUP * QUARTIC_MULTIPLY_ADD_CHAINS + gl_LocalInvocationID.x;
     float y[QUARTIC_MULTIPLY_ADD_CHAINS];
     [[unroll]] for (uint k = 0; k < QUARTIC_MULTIPLY_ADD_CHAINS; ++k) {
-        const uint i = first + k * QUARTIC_MULTIPLY_ADD_GROUP;
-        y[k] = i < args.elements ? args.x.at[i] : 0.0;
+        uint i = first + k * QUARTIC_MULTIPLY_ADD_GROUP;
+        y[k] = 0.0;
+        if (one_of(i, args.elements)) y[k] = args.x.at[i];
     }
     // Several rounds a turn, so that the loop itself costs little.
     uint round = 0;

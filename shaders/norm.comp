@@ -20,13 +20,14 @@ layout(constant_id = 3) const uint HAS_SCALE = 1;
 void main() {
     uint lane = gl_LocalInvocationIndex % LANES;
     uint row = linear_group() * (256u / LANES) + gl_LocalInvocationIndex / LANES;
-    bool exists = row < args.rows;
+    bool exists = one_of(row, args.rows);
     uint base = row * args.width;
 
     float centred[STEPS];
     [[unroll]] for (uint k = 0; k < STEPS; ++k) {
         uint column = lane + k * LANES;
-        centred[k] = exists && column < args.width ? args.x.at[base + column] : 0.0;
+        bool inside = one_of(column, args.width) && exists;
+        centred[k] = inside ? args.x.at[base + column] : 0.0;
     }
     if (KIND == QUARTIC_NORM_LAYER) {
         float mean = 0.0;
@@ -45,7 +46,7 @@ void main() {
 
     [[unroll]] for (uint k = 0; k < STEPS; ++k) {
         uint column = lane + k * LANES;
-        if (!exists || column >= args.width) continue;
+        if (!one_of(column, args.width) || !exists) continue;
         float y = centred[k] * factor;
         if (HAS_SCALE != 0) y *= args.scale.at[column] + args.offset;
         if (KIND == QUARTIC_NORM_LAYER) y += args.bias.at[column];

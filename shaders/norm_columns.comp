@@ -12,10 +12,11 @@ layout(constant_id = 0) const uint COLUMNS = 32; // a power of two
 void main() {
     uint within = gl_LocalInvocationIndex % COLUMNS;
     uint column = linear_group() * COLUMNS + within;
+    const bool exists = one_of(column, args.width);
     float sum = 0.0;
-    if (column < args.width)
+    if (exists)
         for (uint row = gl_LocalInvocationIndex / COLUMNS; row < args.count; row += 256u / COLUMNS)
-            sum += args.partial.at[row * args.stride + column];
+            sum += args.partial.at[min(row, args.count - 1) * args.stride + column];
     sum = fold_sum(sum, COLUMNS);
-    if (gl_LocalInvocationIndex < COLUMNS && column < args.width) args.result.at[column] = sum;
+    if (gl_LocalInvocationIndex < COLUMNS && exists) args.result.at[column] = sum;
 }

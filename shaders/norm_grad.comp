@@ -33,7 +33,7 @@ void row_gradient(uint row, uint lane, bool exists) {
     vec2 sums = vec2(0.0); // of c and h
     [[unroll]] for (uint k = 0; k < STEPS; ++k) {
         uint column = lane + k * LANES;
-        bool inside = exists && column < args.width;
+        bool inside = one_of(column, args.width) && exists;
         centred[k] = inside ? args.x.at[base + column] : 0.0;
         float dy = inside ? args.dy.at[base + column] : 0.0;
         if ((WANTS & QUARTIC_NORM_WANT_BIAS) != 0) bias_sum[k] += dy;
@@ -62,7 +62,7 @@ void row_gradient(uint row, uint lane, bool exists) {
     if ((WANTS & QUARTIC_NORM_WANT_SCALE) != 0)
         [[unroll]] for (uint k = 0; k < STEPS; ++k) {
             uint column = lane + k * LANES;
-            if (exists && column < args.width) scale_sum[k] += args.dy.at[base + column] * (centred[k] * factor);
+            if (one_of(column, args.width) && exists) scale_sum[k] += args.dy.at[base + column] * (centred[k] * factor);
         }
     if ((WANTS & QUARTIC_NORM_WANT_X) == 0) return;
     // 1 = S * part + eps * factor^2 with S the sum of squares. Written so, the terms of the element itself drop
@@ -71,7 +71,7 @@ void row_gradient(uint row, uint lane, bool exists) {
     float rest = KIND == QUARTIC_NORM_L2 ? 0.0 : eps * factor * factor;
     [[unroll]] for (uint k = 0; k < STEPS; ++k) {
         uint column = lane + k * LANES;
-        if (!exists || column >= args.width) continue;
+        if (!one_of(column, args.width) || !exists) continue;
         precise float own_square = centred[k] * centred[k];
         precise float own_product = centred[k] * h[k];
         precise float other_squares = sums.x - own_square;
@@ -85,13 +85,14 @@ void main() {
     uint slot = gl_LocalInvocationIndex / LANES, lane = gl_LocalInvocationIndex % LANES;
     uint group = linear_group();
     uint begin = group * args.rows_per_group;
-    if (begin >= args.rows) return; // the whole workgroup
+    if (!one_of(begin, args.rows)) return; // the whole workgroup
     uint end = min(begin + args.rows_per_group, args.rows);
     [[unroll]] for (uint k = 0; k < STEPS; ++k) {
         scale_sum[k] = 0.0;
         bias_sum[k] = 0.0;
     }
-    for (uint first = begin; first < end; first += ROWS) row_gradient(first + slot, lane, first + slot < end);
+    for (uint first = begin; first < end; first += ROWS)
+        row_gradient(min(first + slot, args.rows - 1), lane, first + slot < end);
 
     [[unroll]] for (uint k = 0; k < STEPS; ++k) {
         uint column = lane + k * LANES;

@@ -13,11 +13,11 @@ void main() {
     uint start = linear_group() * 1024u + gl_LocalInvocationID.x;
     [[unroll]] for (uint k = 0; k < 4; ++k) {
         uint index = start + k * 256u;
-        if (index < args.count) {
+        if (one_of(index, args.count)) {
             // A place before the first wraps around to a large number.
             uint within = index % args.block - args.first;
             int number = 0;
-            if (within < args.width) number = args.x.at[position_of(index / args.block * args.width + within)];
+            if (one_of(within, args.width)) number = args.x.at[position_of(index / args.block * args.width + within)];
             args.result.at[index] = number;
         }
     }

@@ -9,8 +9,8 @@ layout(constant_id = 0) const uint HAS_MASK = 0;
 layout(constant_id = 1) const uint CAUSAL = 0;
 
 void main() {
-    const uint element = linear_group() * 256 + gl_LocalInvocationID.x; // (b, i, j)
-    if (element >= args.count) return;
+    uint element = linear_group() * 256 + gl_LocalInvocationID.x; // (b, i, j)
+    if (!one_of(element, args.count)) return;
     const uint j = element % args.nodes, i = element / args.nodes % args.nodes;
     const uint first = element / args.nodes / args.nodes * args.nodes;
     bool seen = CAUSAL == 0 || j <= i;

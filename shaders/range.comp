@@ -8,6 +8,6 @@ layout(local_size_x = 256) in;
 
 void main() {
     uint index = linear_group() * 256u + gl_LocalInvocationID.x;
-    if (index >= args.count) return;
+    if (!one_of(index, args.count)) return;
     args.result.at[index] = args.start + float(index) * args.step;
 }

@@ -11,8 +11,8 @@ shared float row_ds[ROWS]; // of one head
 
 void main() {
     const uint local = gl_LocalInvocationID.x, x = local % 16, y = local / 16;
-    const uint group = linear_group();
-    if (group >= args.groups) return; // the whole group
+    uint group = linear_group();
+    if (!one_of(group, args.groups)) return; // the whole group
     const uint slices = (DIM + COLUMNS - 1) / COLUMNS;
     const uint column = group % slices * COLUMNS, first = group / slices * ROWS;
     edge_nodes nodes[4];
@@ -20,7 +20,8 @@ void main() {
 
     vec4 sums[4];
     [[unroll]] for (uint r = 0; r < 4; ++r) sums[r] = vec4(0);
-    for (uint head = 0; head < args.heads; ++head) {
+    for (uint next = 0; next < args.heads; ++next) {
+        const uint head = min(next, args.heads - 1);
         barrier(); // the last head's ds have been read
         for (uint row = local; row < ROWS; row += THREADS) {
             const uint edge = min(first + row, args.edges - 1);
@@ -32,23 +33,25 @@ void main() {
                 const uint k = index % DEPTH, row = index / DEPTH;
                 const bool inside = depth + k < DIM && first + row < args.edges;
                 row_tile[k * ROW_PITCH + row] =
-                    inside ? row_ds[row] * args.e.at[(first + row) * DIM + depth + k] : 0.0;
+                    inside ? row_ds[row] * args.e.at[min(first + row, args.edges - 1) * DIM + min(depth + k, DIM - 1)]
+                           : 0.0;
             }
             for (uint index = local; index < COLUMNS * DEPTH; index += THREADS) {
                 const uint k = index % DEPTH, c = index / DEPTH;
-                const bool inside = depth + k < DIM && column + c < DIM;
-                column_tile[k * COLUMN_PITCH + c] =
-                    inside ? args.form.at[(head * DIM + column + c) * DIM + depth + k] +
-                                 args.form.at[(head * DIM + depth + k) * DIM + column + c]
-                           : 0.0;
+                uint row = depth + k, own = column + c;
+                bool inside = one_of(row, DIM);
+                inside = one_of(own, DIM) && inside;
+                column_tile[k * COLUMN_PITCH + c] = inside ? args.form.at[(head * DIM + own) * DIM + row] +
+                                                                 args.form.at[(head * DIM + row) * DIM + own]
+                                                           : 0.0;
             }
             barrier();
             multiply_tiles(x, y, sums);
             barrier(); // the tiles have been read
         }
         for (uint c = 0; c < 4; ++c) {
-            const uint component = column + y + COLUMN_STEP * c;
-            if (component >= DIM) break;
+            uint component = column + y + COLUMN_STEP * c;
+            if (!one_of(component, DIM)) break;
             [[unroll]] for (uint r = 0; r < 4; ++r)
                 sums[r][c] += row_ds[x + 16 * r] *
                               node_terms(nodes[r].batch * args.heads + head, nodes[r], component);

@@ -7,15 +7,17 @@
 #include "lib/relational_lanes.glsl"
 
 void main() {
-    const uint group = linear_group(), lane = gl_SubgroupInvocationID;
-    if (group >= args.groups) return; // the whole group
+    uint group = linear_group();
+    if (!one_of(group, args.groups)) return; // the whole group
+    const uint lane = gl_SubgroupInvocationID;
     const lanes_place at = place_of(group, lane);
     load_edges(at);
     for (uint first = 0; first < DIM; first += 8) {
         const uint own = min(first + lane, DIM - 1);
         float gradients[8 * ROWS]; // (component, receiver)
         [[unroll]] for (uint index = 0; index < 8 * ROWS; ++index) gradients[index] = 0.0;
-        for (uint head = 0; head < args.heads; ++head) {
+        for (uint next = 0; next < args.heads; ++next) {
+            const uint head = min(next, args.heads - 1);
             const uint unit = at.batch * args.heads + head;
             float ds[ROWS], receivers[ROWS];
             [[unroll]] for (uint row = 0; row < ROWS; ++row) {

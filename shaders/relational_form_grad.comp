@@ -20,8 +20,8 @@ shared float right[DEPTH * TILE]; // e
 
 void main() {
     const uint local = gl_LocalInvocationID.x, x = local % STEP, y = local / STEP;
-    const uint group = linear_group();
-    if (group >= args.groups) return; // the whole group
+    uint group = linear_group();
+    if (!one_of(group, args.groups)) return; // the whole group
     const uint tiles = (DIM + TILE - 1) / TILE;
     const uint column = group % tiles * TILE, row = group / tiles % tiles * TILE;
     const uint head = group / tiles / tiles % args.heads, split = group / tiles / tiles / args.heads;
@@ -32,13 +32,14 @@ void main() {
     for (uint first = begin; first < end; first += DEPTH) {
         barrier(); // the tiles have been read
         for (uint index = local; index < TILE * DEPTH; index += THREADS) {
-            const uint c = index % TILE, edge = first + index / TILE;
+            const uint c = index % TILE;
+            const uint edge = min(first + index / TILE, args.edges - 1);
             float scaled = 0.0, plain = 0.0;
-            if (edge < end) {
+            if (first + index / TILE < end) {
                 const uint pair =
                     (edge / args.pairs * args.heads + head) * args.pairs + edge % args.pairs; // in (b, h, i j)
-                if (row + c < DIM) scaled = args.ds.at[pair] * args.e.at[edge * DIM + row + c];
-                if (column + c < DIM) plain = args.e.at[edge * DIM + column + c];
+                if (row + c < DIM) scaled = args.ds.at[pair] * args.e.at[edge * DIM + min(row + c, DIM - 1)];
+                if (column + c < DIM) plain = args.e.at[edge * DIM + min(column + c, DIM - 1)];
             }
             left[index] = scaled;
             right[index] = plain;

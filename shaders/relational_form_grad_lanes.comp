@@ -17,8 +17,9 @@ layout(constant_id = 1) const uint TILE = 8;
 const uint EIGHTS = TILE / 8;
 
 void main() {
-    const uint group = linear_group(), lane = gl_SubgroupInvocationID;
-    if (group >= args.groups) return; // the whole group
+    uint group = linear_group();
+    if (!one_of(group, args.groups)) return; // the whole group
+    const uint lane = gl_SubgroupInvocationID;
     const uint tiles = (DIM + TILE - 1) / TILE;
     const uint column = group % tiles * TILE, row = group / tiles % tiles * TILE;
     const uint head = group / tiles / tiles % args.heads, split = group / tiles / tiles / args.heads;

@@ -12,8 +12,8 @@ shared float parts[COLUMN_STEP * ROWS];
 
 void main() {
     const uint local = gl_LocalInvocationID.x, x = local % 16, y = local / 16;
-    const uint group = linear_group();
-    if (group >= args.groups) return; // the whole group
+    uint group = linear_group();
+    if (!one_of(group, args.groups)) return; // the whole group
     const uint head = group % args.heads, first = group / args.heads * ROWS;
     uint edge[4];
     edge_nodes nodes[4];
@@ -31,20 +31,21 @@ void main() {
             for (uint index = local; index < ROWS * DEPTH; index += THREADS) {
                 const uint k = index % DEPTH, row = index / DEPTH;
                 const bool inside = depth + k < DIM && first + row < args.edges;
-                row_tile[k * ROW_PITCH + row] = inside ? args.e.at[(first + row) * DIM + depth + k] : 0.0;
+                row_tile[k * ROW_PITCH + row] =
+                    inside ? args.e.at[min(first + row, args.edges - 1) * DIM + min(depth + k, DIM - 1)] : 0.0;
             }
             for (uint index = local; index < COLUMNS * DEPTH; index += THREADS) {
                 const uint k = index % DEPTH, c = index / DEPTH;
                 const bool inside = depth + k < DIM && column + c < DIM;
                 column_tile[k * COLUMN_PITCH + c] =
-                    inside ? args.form.at[(head * DIM + column + c) * DIM + depth + k] : 0.0;
+                    inside ? args.form.at[(head * DIM + min(column + c, DIM - 1)) * DIM + min(depth + k, DIM - 1)] : 0.0;
             }
             barrier();
             multiply_tiles(x, y, sums);
         }
         for (uint c = 0; c < 4; ++c) {
-            const uint component = column + y + COLUMN_STEP * c;
-            if (component >= DIM) break;
+            uint component = column + y + COLUMN_STEP * c;
+            if (!one_of(component, DIM)) break;
             [[unroll]] for (uint r = 0; r < 4; ++r)
                 score[r] += args.e.at[edge[r] * DIM + component] *
                             (sums[r][c] + node_terms(nodes[r].batch * args.heads + head, nodes[r], component));
@@ -53,12 +54,13 @@ void main() {
     [[unroll]] for (uint r = 0; r < 4; ++r) parts[y * ROWS + x + 16 * r] = score[r];
     barrier();
     for (uint row = local; row < ROWS; row += THREADS) {
-        if (first + row >= args.edges) continue;
+        uint edge = first + row;
+        if (!one_of(edge, args.edges)) continue;
         float sum = 0.0;
         for (uint part = 0; part < COLUMN_STEP; ++part) sum += parts[part * ROWS + row];
-        const edge_nodes at = nodes_of(first + row);
+        const edge_nodes at = nodes_of(edge);
         const int place = int(at.batch) * args.base_strides[0] + int(head) * args.base_strides[1] +
                           int(at.i) * args.base_strides[2] + int(at.j) * args.base_strides[3];
-        args.scores.at[pair_of(first + row, at.batch, head)] = args.base.at[place] + sum;
+        args.scores.at[pair_of(edge, at.batch, head)] = args.base.at[place] + sum;
     }
 }

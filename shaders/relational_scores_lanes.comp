@@ -6,11 +6,13 @@
 #include "lib/relational_lanes.glsl"
 
 void main() {
-    const uint group = linear_group(), lane = gl_SubgroupInvocationID;
-    if (group >= args.groups) return; // the whole group
+    uint group = linear_group();
+    if (!one_of(group, args.groups)) return; // the whole group
+    const uint lane = gl_SubgroupInvocationID;
     const lanes_place at = place_of(group, lane);
     load_edges(at);
-    for (uint head = 0; head < args.heads; ++head) {
+    for (uint next = 0; next < args.heads; ++next) {
+        const uint head = min(next, args.heads - 1);
         const uint unit = at.batch * args.heads + head;
         float scores[ROWS];
         [[unroll]] for (uint row = 0; row < ROWS; ++row) scores[row] = 0.0;
@@ -41,8 +43,8 @@ void main() {
             }
         }
         [[unroll]] for (uint row = 0; row < ROWS; ++row) {
-            const uint i = at.i + row;
-            if (i >= args.n || !at.is_edge) continue;
+            uint i = at.i + row;
+            if (!one_of(i, args.n) || !at.is_edge) continue;
             const int place = int(at.batch) * args.base_strides[0] + int(head) * args.base_strides[1] +
                               int(i) * args.base_strides[2] + int(at.j) * args.base_strides[3];
             args.scores.at[(unit * args.n + i) * args.n + at.j] = args.base.at[place] + scores[row];

@@ -10,7 +10,7 @@ void main() {
     uint start = linear_group() * 1024u + gl_LocalInvocationID.x;
     [[unroll]] for (uint k = 0; k < 4; ++k) {
         uint element = start + k * 256u; // (i, j, column)
-        if (element < args.count) {
+        if (one_of(element, args.count)) {
             uint pair = element / args.width;
             uint row = pair / args.n + args.n - 1u - pair % args.n;
             args.result.at[element] = args.table.at[row * args.width + element % args.width];

@@ -56,10 +56,10 @@ Column column_of(uint quad) {
 
 // Elements k .. k + 3 of a row that starts at `base`, zeros beyond the last.
 vec4 load_quad(Floats from, uint base, uint k, bool whole) {
-    if (whole) return k < args.k ? Vec4s(from).at[(base + k) >> 2] : vec4(0.0);
+    if (whole) return k < args.k ? Vec4s(from).at[(base + min(k, args.k - 4)) >> 2] : vec4(0.0);
     vec4 quad = vec4(0.0);
     [[unroll]] for (uint c = 0; c < 4; ++c)
-        if (k + c < args.k) quad[c] = from.at[base + k + c];
+        if (k + c < args.k) quad[c] = from.at[base + min(k + c, args.k - 1)];
     return quad;
 }
 
@@ -85,7 +85,7 @@ void load_rows(uint row0, uint k0) {
         mat4 lines = mat4(0.0); // column r is row m + r
         [[unroll]] for (uint r = 0; r < 4; ++r) {
             uint row = row0 + m + r;
-            if (row < args.rows)
+            if (one_of(row, args.rows))
                 lines[r] = prepare(load_quad(args.x, row * args.k, k0 + k, (FLAGS & QUARTIC_ROW_X_QUADS) != 0), row,
                                    k0 + k);
         }
@@ -104,15 +104,17 @@ void load_weights(uint tile, uint k0) {
         Floats w = args.w[0];
         [[unroll]] for (uint part = 1; part < PARTS; ++part)
             if (column.part == part) w = args.w[part];
-        [[unroll]] for (uint r = 0; r < 4; ++r)
-            if (column.col + r < args.n[column.part])
-                lines[r] = load_quad(w, (column.col + r) * args.k, k0 + k, (FLAGS & QUARTIC_ROW_W_QUADS) != 0);
+        [[unroll]] for (uint r = 0; r < 4; ++r) {
+            uint col = column.col + r;
+            if (one_of(col, args.n[min(column.part, PARTS - 1)]))
+                lines[r] = load_quad(w, col * args.k, k0 + k, (FLAGS & QUARTIC_ROW_W_QUADS) != 0);
+        }
     }
     lines = transpose(lines);
     [[unroll]] for (uint c = 0; c < 4; ++c) {
         vec4 four = lines[c];
         if (NORMS && (FLAGS & QUARTIC_ROW_HAS_SCALE) != 0 && k0 + k + c < args.k && (RAW >> column.part & 1u) == 0)
-            four *= args.side.at[k0 + k + c] + args.offset;
+            four *= args.side.at[min(k0 + k + c, args.k - 1)] + args.offset;
         b_tile[(k + c) * B_PITCH + quad] = four;
     }
 }
@@ -135,7 +137,7 @@ void write(Column column, uint row, vec4 y) {
     }
     [[unroll]] for (uint c = 0; c < 4; ++c) {
         if (column.col + c >= n) continue;
-        if ((FLAGS & QUARTIC_ROW_HAS_ADDEND) != 0) y[c] += args.addend.at[at + c];
+        if ((FLAGS & QUARTIC_ROW_HAS_ADDEND) != 0) y[c] += args.addend.at[row * n + min(column.col + c, n - 1)];
         to.at[at + c] = y[c];
     }
 }
@@ -146,8 +148,9 @@ void main() {
     uint quads = 0;
     [[unroll]] for (uint part = 0; part < PARTS; ++part) quads += (args.n[part] + 3) / 4;
     const uint tiles = (quads + BN / 4 - 1) / (BN / 4), splits = (tiles + TILES - 1) / TILES;
-    const uint row0 = linear_group() / splits * BM, first = linear_group() % splits * TILES;
-    if (row0 >= args.rows) return; // the whole group
+    uint row0 = linear_group() / splits * BM;
+    if (!one_of(row0, args.rows)) return; // the whole group
+    const uint first = linear_group() % splits * TILES;
 
     vec2 own_squares = vec2(0.0); // of row local % BM
     for (uint tile = first; tile < min(first + TILES, tiles); ++tile) {

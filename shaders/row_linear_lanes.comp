@@ -41,8 +41,9 @@ void main() {
     uint eights = 0;
     [[unroll]] for (uint part = 0; part < PARTS; ++part) eights += (args.n[part] + 7) / 8;
     const uint tiles = (eights + TN - 1) / TN, splits = (tiles + TILES - 1) / TILES;
-    const uint row0 = linear_group() / splits * TM, first = linear_group() % splits * TILES;
-    if (row0 >= args.rows) return;
+    uint row0 = linear_group() / splits * TM;
+    if (!one_of(row0, args.rows)) return;
+    const uint first = linear_group() % splits * TILES;
 
     // Rows beyond the last read the last one and are not stored; so do columns.
     uint own[TM / 8];
@@ -69,7 +70,8 @@ void main() {
         }
         float sums[TM * TN];
         [[unroll]] for (uint i = 0; i < TM * TN; ++i) sums[i] = 0.0;
-        for (uint k = 0; k < args.k; ++k) {
+        for (uint step = 0; step < args.k; ++step) {
+            const uint k = min(step, args.k - 1);
             float rows[TM / 8], cols[TN];
             float scale = 1.0;
             if (NORMS && (FLAGS & QUARTIC_ROW_HAS_SCALE) != 0) scale = args.side.at[k] + args.offset;

@@ -12,8 +12,8 @@ layout(constant_id = 0) const uint HAS_BASE = 1;
 const uint STRIDE = 8;
 
 void main() {
-    const uint element = linear_group() * 256 + gl_LocalInvocationID.x; // (b, m, column)
-    if (element >= args.count) return;
+    uint element = linear_group() * 256 + gl_LocalInvocationID.x; // (b, m, column)
+    if (!one_of(element, args.count)) return;
     const uint place = element / args.width, graph = place / args.m, column = element % args.width;
     const uint first = graph * args.k, end = first + args.k;
     const int row = int(place % args.m);

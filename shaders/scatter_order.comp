@@ -14,8 +14,10 @@ void main() {
     if (gl_LocalInvocationID.x == 0) found = 0;
     barrier();
     bool descends = false;
-    for (uint r = 1 + gl_LocalInvocationID.x; r < args.k; r += 256)
-        descends = descends || args.indices.at[first + r] < args.indices.at[first + r - 1];
+    for (uint r = 1 + gl_LocalInvocationID.x; r < args.k; r += 256) {
+        const uint at = min(r, args.k - 1), before = max(at, 1u) - 1;
+        descends = descends || args.indices.at[first + at] < args.indices.at[first + before];
+    }
     if (descends) atomicOr(found, 1u);
     barrier();
     if (gl_LocalInvocationID.x == 0) args.descends.at[graph] = int(found);

@@ -16,7 +16,7 @@ layout(constant_id = 2) const uint CAUSAL = 0;
 void main() {
     uint lane = gl_LocalInvocationIndex % LANES;
     uint row = linear_group() * (256u / LANES) + gl_LocalInvocationIndex / LANES;
-    bool exists = row < args.rows;
+    bool exists = one_of(row, args.rows);
     uint base = row * args.keys;
     uint mask_base = row / args.rows_per_mask * args.keys;
     // Keys from here on are hidden by causality.
@@ -25,12 +25,14 @@ void main() {
 
     RunningSum running = RunningSum(LOWEST, 0.0);
     for (uint j = lane; j < end; j += LANES)
-        if (HAS_MASK == 0 || args.mask.at[mask_base + j] != 0) running_add(running, args.sim.at[base + j]);
+        if (HAS_MASK == 0 || args.mask.at[mask_base + min(j, args.keys - 1)] != 0)
+            running_add(running, args.sim.at[base + min(j, args.keys - 1)]);
     running = running_reduce(running, LANES);
     float factor = running.sum == 0.0 ? 0.0 : 1.0 / running.sum; // a NaN stays one
 
     for (uint j = lane; exists && j < args.keys; j += LANES) {
-        bool visible = j < end && (HAS_MASK == 0 || args.mask.at[mask_base + j] != 0);
-        args.p.at[base + j] = visible ? approx_exp(args.sim.at[base + j] - running.largest) * factor : 0.0;
+        bool visible = j < end && (HAS_MASK == 0 || args.mask.at[mask_base + min(j, args.keys - 1)] != 0);
+        args.p.at[base + j] =
+            visible ? approx_exp(args.sim.at[base + min(j, args.keys - 1)] - running.largest) * factor : 0.0;
     }
 }

@@ -14,22 +14,28 @@ layout(constant_id = 1) const uint CAUSAL = 0;
 void main() {
     uint lane = gl_LocalInvocationIndex % LANES;
     uint row = linear_group() * (256u / LANES) + gl_LocalInvocationIndex / LANES;
-    bool exists = row < args.rows;
+    bool exists = one_of(row, args.rows);
     uint base = row * args.keys;
     uint end = CAUSAL != 0 ? min(row % args.queries + 1u, args.keys) : args.keys;
     if (!exists) end = 0;
 
     vec2 sums = vec2(0.0); // of p, of dp p
     for (uint j = lane; j < end; j += LANES) {
-        float p = args.p.at[base + j];
-        sums += vec2(p, args.dp.at[base + j] * p);
+        const uint at = base + min(j, args.keys - 1);
+        float p = args.p.at[at];
+        sums += vec2(p, args.dp.at[at] * p);
     }
     sums = reduce_sum(sums, LANES);
     float factor = sums.x != 0.0 ? 1.0 / sums.x : 0.0;
     float mean = sums.y * factor, rest = 0.0;
-    for (uint j = lane; j < end; j += LANES) rest += (args.dp.at[base + j] - mean) * args.p.at[base + j];
+    for (uint j = lane; j < end; j += LANES) {
+        const uint at = base + min(j, args.keys - 1);
+        rest += (args.dp.at[at] - mean) * args.p.at[at];
+    }
     rest = reduce_sum(rest, LANES) * factor;
 
-    for (uint j = lane; exists && j < args.keys; j += LANES)
-        args.dsim.at[base + j] = j < end ? args.p.at[base + j] * ((args.dp.at[base + j] - mean) - rest) : 0.0;
+    for (uint j = lane; exists && j < args.keys; j += LANES) {
+        const uint at = base + min(j, args.keys - 1);
+        args.dsim.at[at] = j < end ? args.p.at[at] * ((args.dp.at[at] - mean) - rest) : 0.0;
+    }
 }

@@ -12,12 +12,13 @@ shared float tile[HEADS * COLUMNS];
 
 void main() {
     uint group = linear_group();
-    if (group >= args.groups) return; // the whole workgroup
+    if (!one_of(group, args.groups)) return; // the whole workgroup
     Place place = place_of(group, args.tiles, args.positions);
     [[unroll]] for (uint k = 0; k < STEPS; ++k) {
         uint head = own_head(k);
         if (head < HEADS)
-            tile[head * COLUMNS + own_column()] = place.inside ? args.x.at[place.base + head * args.positions] : 0.0;
+            tile[head * COLUMNS + own_column()] =
+                place.inside ? args.x.at[place.base + min(head, HEADS - 1u) * args.positions] : 0.0;
     }
     barrier();
     float sums[STEPS];
@@ -25,8 +26,8 @@ void main() {
     for (uint h = 0; h < HEADS; ++h) {
         float x = tile[h * COLUMNS + own_column()];
         [[unroll]] for (uint k = 0; k < STEPS; ++k) {
-            uint o = min(own_head(k), HEADS - 1u);
-            sums[k] += args.weight.at[TRANSPOSE != 0 ? h * HEADS + o : o * HEADS + h] * x;
+            uint o = min(own_head(k), HEADS - 1u), from = min(h, HEADS - 1u);
+            sums[k] += args.weight.at[TRANSPOSE != 0 ? from * HEADS + o : o * HEADS + from] * x;
         }
     }
     [[unroll]] for (uint k = 0; k < STEPS; ++k)

@@ -9,7 +9,7 @@
 
 void main() {
     uint group = linear_group();
-    if (group >= args.groups) return; // the whole workgroup
+    if (!one_of(group, args.groups)) return; // the whole workgroup
     Place place = place_of(group, args.tiles, args.positions);
     load_normed(place);
     float sums[STEPS];
@@ -20,7 +20,7 @@ void main() {
         for (uint h = 0; h < HEADS; ++h) {
             float t = tile[h * COLUMNS + own_column()];
             [[unroll]] for (uint k = 0; k < CHUNK; ++k)
-                s[k] += args.w1.at[min(first + chunk_place(k), args.hidden - 1u) * HEADS + h] * t;
+                s[k] += args.w1.at[min(first + chunk_place(k), args.hidden - 1u) * HEADS + min(h, HEADS - 1u)] * t;
         }
         [[unroll]] for (uint k = 0; k < CHUNK; ++k)
             hidden[chunk_place(k) * COLUMNS + own_column()] = s[k] * approx_normal_cdf(s[k], approx_normal_bell(s[k]));
@@ -29,7 +29,7 @@ void main() {
         for (uint m = 0; m < units; ++m) {
             float a = hidden[m * COLUMNS + own_column()];
             [[unroll]] for (uint k = 0; k < STEPS; ++k)
-                sums[k] += args.w2.at[min(own_head(k), HEADS - 1u) * args.hidden + first + m] * a;
+                sums[k] += args.w2.at[min(own_head(k), HEADS - 1u) * args.hidden + min(first + m, args.hidden - 1u)] * a;
         }
         barrier(); // the chunk has been read
     }

@@ -11,12 +11,12 @@ shared float dy_tile[HEADS * COLUMNS];
 
 void main() {
     uint group = linear_group();
-    if (group >= args.groups) return; // the whole workgroup
+    if (!one_of(group, args.groups)) return; // the whole workgroup
     Place place = place_of(group, args.tiles, args.positions);
     float dy_own[STEPS];
     [[unroll]] for (uint k = 0; k < STEPS; ++k) {
         uint head = own_head(k);
-        dy_own[k] = place.inside && head < HEADS ? args.dy.at[place.base + head * args.positions] : 0.0;
+        dy_own[k] = place.inside && head < HEADS ? args.dy.at[place.base + min(head, HEADS - 1u) * args.positions] : 0.0;
         if (head < HEADS) dy_tile[head * COLUMNS + own_column()] = dy_own[k];
     }
     float factor = load_normed(place);
@@ -32,8 +32,9 @@ void main() {
             float t = tile[h * COLUMNS + own_column()], dy = dy_tile[h * COLUMNS + own_column()];
             [[unroll]] for (uint k = 0; k < CHUNK; ++k) {
                 uint m = min(first + chunk_place(k), args.hidden - 1u);
-                s[k] += args.w1.at[m * HEADS + h] * t;
-                da[k] += args.w2.at[h * args.hidden + m] * dy;
+                const uint head = min(h, HEADS - 1u);
+                s[k] += args.w1.at[m * HEADS + head] * t;
+                da[k] += args.w2.at[head * args.hidden + m] * dy;
             }
         }
         [[unroll]] for (uint k = 0; k < CHUNK; ++k) {
@@ -46,14 +47,14 @@ void main() {
         for (uint m = 0; m < units; ++m) {
             float d = hidden[m * COLUMNS + own_column()];
             [[unroll]] for (uint k = 0; k < STEPS; ++k)
-                u[k] += args.w1.at[(first + m) * HEADS + min(own_head(k), HEADS - 1u)] * d;
+                u[k] += args.w1.at[min(first + m, args.hidden - 1u) * HEADS + min(own_head(k), HEADS - 1u)] * d;
         }
         barrier(); // the chunk has been read
     }
     // The tile now takes u xhat, to be added up over the column.
     [[unroll]] for (uint k = 0; k < STEPS; ++k) {
         uint head = own_head(k);
-        if (head >= HEADS) continue;
+        if (!one_of(head, HEADS)) continue;
         u[k] *= args.scale.at[head];
         tile[head * COLUMNS + own_column()] = u[k] * (x_own[k] * factor);
     }

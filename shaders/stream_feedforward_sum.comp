@@ -10,12 +10,13 @@ layout(local_size_x = 256) in;
 
 void main() {
     uint head = linear_group();
-    if (head >= args.heads) return; // the whole workgroup
+    if (!one_of(head, args.heads)) return; // the whole workgroup
     float mine = 0.0;
-    for (uint m = gl_LocalInvocationIndex; m < args.hidden; m += 256u) {
+    for (uint unit = gl_LocalInvocationIndex; unit < args.hidden; unit += 256u) {
+        const uint m = min(unit, args.hidden - 1u);
         float z = 0.0, w2 = 0.0;
         for (uint split = 0; split < args.splits; ++split) {
-            uint at = (split * 2u * args.heads + head) * args.hidden + m;
+            uint at = (min(split, args.splits - 1u) * 2u * args.heads + head) * args.hidden + m;
             z += args.partial.at[at];
             w2 += args.partial.at[at + args.heads * args.hidden];
         }

@@ -27,8 +27,9 @@ void load_tile(uint tile) {
     uint base = tile / args.tiles * HEADS * args.positions, first = tile % args.tiles * COLUMNS;
     for (uint index = gl_LocalInvocationIndex; index < HEADS * COLUMNS; index += 256u) {
         uint column = index % COLUMNS, head = index / COLUMNS;
-        bool inside = first + column < args.positions;
-        uint at = base + head * args.positions + first + column;
+        uint position = first + column;
+        bool inside = one_of(position, args.positions);
+        uint at = base + head * args.positions + position;
         x_tile[head * PITCH + column] = inside ? args.x.at[at] : 0.0;
         dy_tile[head * PITCH + column] = inside ? args.dy.at[at] : 0.0;
     }
@@ -44,8 +45,10 @@ void load_tile(uint tile) {
 void compute_units(uint first_unit) {
     for (uint index = gl_LocalInvocationIndex; index < UNITS * COLUMNS; index += 256u) {
         uint column = index % COLUMNS, m = first_unit + index / COLUMNS;
+        bool is_unit = one_of(m, args.hidden);
         float s = 0.0, da = 0.0;
-        for (uint h = 0; h < HEADS && m < args.hidden; ++h) {
+        for (uint next = 0; next < HEADS && is_unit; ++next) {
+            const uint h = min(next, HEADS - 1u);
             s += args.w1.at[m * HEADS + h] * args.scale.at[h] * (x_tile[h * PITCH + column] * factors[column]);
             da += args.w2.at[h * args.hidden + m] * dy_tile[h * PITCH + column];
         }
@@ -78,7 +81,7 @@ void add_pairs() {
 
 void main() {
     uint group = linear_group();
-    if (group >= args.groups) return; // the whole workgroup
+    if (!one_of(group, args.groups)) return; // the whole workgroup
     uint split = group / args.unit_groups, first_unit = group % args.unit_groups * UNITS;
     uint begin = split * args.tiles_of_one, end = min(begin + args.tiles_of_one, args.all_tiles);
     [[unroll]] for (uint k = 0; k < PAIRS; ++k) {
@@ -86,7 +89,7 @@ void main() {
         w2_sums[k] = 0.0;
     }
     for (uint tile = begin; tile < end; ++tile) {
-        load_tile(tile);
+        load_tile(min(tile, args.all_tiles - 1u));
         compute_units(first_unit);
         add_pairs();
     }

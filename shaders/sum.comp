@@ -23,12 +23,14 @@ void main() {
     uint blocks = (args.outputs + OUTPUTS - 1u) / OUTPUTS;
     uint group = linear_group();
     uint split = group / blocks, index = group % blocks * OUTPUTS + within;
-    bool live = split < args.splits && index < args.outputs;
+    bool live = one_of(split, args.splits);
+    live = one_of(index, args.outputs) && live;
     float sum = 0.0;
     if (live) {
         int kept = position_kept(index);
         uint end = min((split + 1u) * args.chunk, args.reduced);
-        for (uint r = split * args.chunk + lane; r < end; r += LANES) sum += args.x.at[kept + position_reduced(r)];
+        for (uint r = split * args.chunk + lane; r < end; r += LANES) 
+            sum += args.x.at[kept + position_reduced(min(r, args.reduced - 1u))];
     }
     uint slot = lane * OUTPUTS + within;
     partial[slot] = sum;

@@ -11,10 +11,10 @@ layout(constant_id = 0) const uint SQUARE = 1;
 
 void main() {
     uint group = linear_group();
-    if (group >= args.groups) return; // the whole workgroup
+    if (!one_of(group, args.groups)) return; // the whole workgroup
     float sum = 0.0;
     for (uint i = group * 256u + gl_LocalInvocationIndex; i < args.count; i += args.groups * 256u) {
-        float x = args.x.at[i];
+        float x = args.x.at[min(i, args.count - 1u)];
         sum += SQUARE != 0 ? x * x : x;
     }
     sum = reduce_sum(sum, 256u);

@@ -25,8 +25,8 @@ void main() {
     const uint slices = (DV + 4 * V4 - 1) / (4 * V4);
     const uint spans = (args.tokens + args.span - 1) / args.span;
     const uint blocks = (args.span + THREADS * ROWS - 1) / (THREADS * ROWS); // of a span
-    const uint group = linear_group();
-    if (group >= args.unit_count * spans * blocks) return; // the whole group
+    uint group = linear_group();
+    if (!one_of(group, args.unit_count * spans * blocks)) return; // the whole group
     const uint span = group / blocks % spans, index_of_unit = group / blocks / spans;
     const Unit unit = unit_at(args.first_unit + index_of_unit);
     const uint begin = span * args.span + group % blocks * THREADS * ROWS;
@@ -38,7 +38,7 @@ void main() {
         x_rows[index] = 1;
         if (component > 0)
             x_rows[index] = args.q.at[place_of(unit, min(position, args.tokens - 1), args.q_strides) +
-                                      int(component - 1) * Q_COMPONENT];
+                                      int(max(component, 1u) - 1) * Q_COMPONENT];
     }
 
     for (uint slice = 0; slice < slices; ++slice) {
@@ -53,10 +53,10 @@ void main() {
             const uint count = min(TILE, F - first);
             barrier();
             for (uint index = local; index < count * V4; index += THREADS)
-                state_tile[index] = load4(args.state, int(state + (first + index / V4) * STATE_ROW), 1,
+                state_tile[index] = load4(args.state, int(state + min(first + index / V4, F - 1) * STATE_ROW), 1,
                                           (slice * V4 + index % V4) * 4, DV);
             for (uint index = local; index < count; index += THREADS)
-                ones[index] = args.state.at[state + (first + index) * STATE_ROW + DV];
+                ones[index] = args.state.at[state + min(first + index, F - 1) * STATE_ROW + DV];
             barrier();
             for (uint f = 0; f < count; ++f) {
                 float feature[ROWS];

@@ -29,8 +29,8 @@ void main() {
     const uint slices = (DV + 4 * V4 - 1) / (4 * V4);
     const uint spans = (args.tokens + args.span - 1) / args.span;
     const uint blocks = (args.span + THREADS - 1) / THREADS; // of a span
-    const uint group = linear_group();
-    if (group >= args.unit_count * spans * blocks) return; // the whole group
+    uint group = linear_group();
+    if (!one_of(group, args.unit_count * spans * blocks)) return; // the whole group
     const uint span = group / blocks % spans, index_of_unit = group / blocks / spans;
     const Unit unit = unit_at(args.first_unit + index_of_unit);
     const uint begin = span * args.span + group % blocks * THREADS, position = begin + local;
@@ -40,7 +40,7 @@ void main() {
     bool seen = position < end;
     if (SIDE == KEYS) {
         seen = position < min(end, key_end_of(unit));
-        if (seen) seen = is_visible(unit, position);
+        if (seen) seen = is_visible(unit, min(position, args.tokens - 1));
     }
     x_rows[local * WIDTH] = seen ? 1.0 : 0.0;
     for (uint component = 0; component < WIDTH; ++component) dx_rows[local * WIDTH + component] = 0;
@@ -49,7 +49,8 @@ void main() {
         const uint token = index / D, component = index % D;
         float number = 0;
         if (x_rows[token * WIDTH] != 0)
-            number = args.x.at[place_of(unit, begin + token, args.x_strides) + int(component) * X_COMPONENT];
+            number = args.x.at[place_of(unit, min(begin + token, args.tokens - 1), args.x_strides) +
+                               int(component) * X_COMPONENT];
         x_rows[token * WIDTH + 1 + component] = number;
     }
     const uint row = row_of(unit, min(position, args.tokens - 1));
@@ -65,7 +66,7 @@ void main() {
         [[unroll]] for (uint e = 0; e < V4; ++e) {
             y[e] = vec4(0);
             if (seen)
-                y[e] = scale * load4(args.y, place_of(unit, position, args.y_strides), Y_COMPONENT,
+                y[e] = scale * load4(args.y, place_of(unit, min(position, args.tokens - 1), args.y_strides), Y_COMPONENT,
                                      (slice * V4 + e) * 4, DV);
             dy[e] = vec4(0);
         }
@@ -74,11 +75,11 @@ void main() {
             const uint count = min(TILE, F - first);
             barrier();
             for (uint index = local; index < count * V4; index += THREADS)
-                state_tile[index] = load4(args.state, int(state + (first + index / V4) * STATE_ROW), 1,
+                state_tile[index] = load4(args.state, int(state + min(first + index / V4, F - 1) * STATE_ROW), 1,
                                           (slice * V4 + index % V4) * 4, DV);
             for (uint index = local; index < count; index += THREADS) {
                 ones[index] = 0; // the last column counts once, in the first walk
-                if (slice == 0) ones[index] = args.state.at[state + (first + index) * STATE_ROW + DV];
+                if (slice == 0) ones[index] = args.state.at[state + min(first + index, F - 1) * STATE_ROW + DV];
             }
             barrier();
             for (uint f = 0; f < count; ++f) {

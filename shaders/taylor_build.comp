@@ -25,9 +25,9 @@ shared float last[TILE];
 void load_tile(Unit unit, uint first, uint end, uint slice) {
     const uint local = gl_LocalInvocationID.x;
     for (uint index = local; index < TILE; index += THREADS) {
-        const uint position = first + index;
+        const uint position = min(first + index, args.tokens - 1);
         bool seen = false;
-        if (position < end) seen = SIDE == QUERIES || is_visible(unit, position);
+        if (first + index < end) seen = SIDE == QUERIES || is_visible(unit, position);
         x_tile[index * WIDTH] = seen ? 1.0 : 0.0;
         last[index] = seen ? 1.0 : 0.0;
         if (SIDE == QUERIES && seen) last[index] = -args.terms.at[2 * row_of(unit, position) + 1];
@@ -37,16 +37,17 @@ void load_tile(Unit unit, uint first, uint end, uint slice) {
         const uint token = index / D, component = index % D;
         float number = 0;
         if (x_tile[token * WIDTH] != 0)
-            number = args.x.at[place_of(unit, first + token, args.x_strides) + int(component) * X_COMPONENT];
+            number = args.x.at[place_of(unit, min(first + token, args.tokens - 1), args.x_strides) +
+                               int(component) * X_COMPONENT];
         x_tile[token * WIDTH + 1 + component] = number;
     }
     for (uint index = local; index < TILE * V4; index += THREADS) {
-        const uint token = index / V4;
+        const uint token = index / V4, position = min(first + token, args.tokens - 1);
         y_tile[index] = vec4(0);
         if (x_tile[token * WIDTH] != 0) {
-            y_tile[index] = load4(args.y, place_of(unit, first + token, args.y_strides), Y_COMPONENT,
+            y_tile[index] = load4(args.y, place_of(unit, position, args.y_strides), Y_COMPONENT,
                                   (slice * V4 + index % V4) * 4, DV);
-            if (SIDE == QUERIES) y_tile[index] *= args.terms.at[2 * row_of(unit, first + token)];
+            if (SIDE == QUERIES) y_tile[index] *= args.terms.at[2 * row_of(unit, position)];
         }
     }
     barrier();
@@ -55,8 +56,8 @@ void load_tile(Unit unit, uint first, uint end, uint slice) {
 void main() {
     const uint local = gl_LocalInvocationID.x;
     const uint slices = (DV + 4 * V4 - 1) / (4 * V4), blocks = (F + THREADS * ROWS - 1) / (THREADS * ROWS);
-    const uint group = linear_group();
-    if (group >= args.unit_count * args.parts * blocks * slices) return; // the whole group
+    uint group = linear_group();
+    if (!one_of(group, args.unit_count * args.parts * blocks * slices)) return; // the whole group
     const uint slice = group % slices, block = group / slices % blocks, piece = group / slices / blocks;
     const Unit unit = unit_at(args.first_unit + piece / args.parts);
     const uint begin = piece % args.parts * args.part_tokens;

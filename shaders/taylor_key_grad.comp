@@ -17,19 +17,20 @@ void load_queries(Unit unit, uint first) {
     const uint local = gl_LocalInvocationID.x;
     for (uint index = local; index < TILE; index += THREADS) {
         delta[index] = 0;
-        if (first + index < args.tokens) delta[index] = args.terms.at[2 * row_of(unit, first + index) + 1];
+        uint position = first + index;
+        if (one_of(position, args.tokens)) delta[index] = args.terms.at[2 * row_of(unit, position) + 1];
     }
     for (uint index = local; index < TILE * SPLIT * Q4; index += THREADS) {
-        const uint position = first + index / (SPLIT * Q4);
+        uint position = first + index / (SPLIT * Q4);
         x_tile[index] = vec4(0);
-        if (position < args.tokens)
+        if (one_of(position, args.tokens))
             x_tile[index] = load4(args.q, place_of(unit, position, args.q_strides), Q_COMPONENT,
                                   index % (SPLIT * Q4) * 4, D);
     }
     for (uint index = local; index < TILE * SPLIT * V4; index += THREADS) {
-        const uint position = first + index / (SPLIT * V4);
+        uint position = first + index / (SPLIT * V4);
         y_tile[index] = vec4(0);
-        if (position < args.tokens) {
+        if (one_of(position, args.tokens)) {
             const uint row = row_of(unit, position);
             y_tile[index] = args.terms.at[2 * row] * load4(args.g, int(row * DV), 1, index % (SPLIT * V4) * 4, DV);
         }
@@ -40,27 +41,28 @@ void load_queries(Unit unit, uint first) {
 void main() {
     const uint local = gl_LocalInvocationID.x, slice = local % SPLIT, lane = local / SPLIT;
     const uint blocks = (args.tokens + LANES - 1) / LANES;
-    const uint group = linear_group();
-    if (group >= args.units * blocks) return; // the whole group
+    uint group = linear_group();
+    if (!one_of(group, args.units * blocks)) return; // the whole group
     const Unit unit = unit_at(group / blocks);
     const uint block = group % blocks * LANES, position = block + lane;
     const uint key_end = key_end_of(unit);
     const uint query_end = block < key_end ? args.tokens : 0; // a block of hidden keys sums over no query
     const uint begin = block_begin(position); // of the queries that see this key
     bool visible = false;
-    if (position < key_end) visible = is_visible(unit, position);
+    const uint near = min(position, args.tokens - 1);
+    if (position < key_end) visible = is_visible(unit, near);
 
     vec4 k[Q4], dk[Q4], v[V4], dv[V4];
     [[unroll]] for (uint c = 0; c < Q4; ++c) {
         k[c] = vec4(0);
         if (visible)
-            k[c] = load4(args.k, place_of(unit, position, args.k_strides), K_COMPONENT, (slice * Q4 + c) * 4, D);
+            k[c] = load4(args.k, place_of(unit, near, args.k_strides), K_COMPONENT, (slice * Q4 + c) * 4, D);
         dk[c] = vec4(0);
     }
     [[unroll]] for (uint e = 0; e < V4; ++e) {
         v[e] = vec4(0);
         if (visible)
-            v[e] = load4(args.v, place_of(unit, position, args.v_strides), V_COMPONENT, (slice * V4 + e) * 4, DV);
+            v[e] = load4(args.v, place_of(unit, near, args.v_strides), V_COMPONENT, (slice * V4 + e) * 4, DV);
         dv[e] = vec4(0);
     }
 

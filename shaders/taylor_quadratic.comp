@@ -16,8 +16,8 @@ shared float parts[SPLIT == 1 ? 1 : THREADS * TILE];
 void main() {
     const uint local = gl_LocalInvocationID.x, slice = local % SPLIT, lane = local / SPLIT;
     const uint blocks = (args.tokens + LANES * ROWS - 1) / (LANES * ROWS);
-    const uint group = linear_group();
-    if (group >= args.units * blocks) return; // the whole group
+    uint group = linear_group();
+    if (!one_of(group, args.units * blocks)) return; // the whole group
     const Unit unit = unit_at(group / blocks);
     const uint begin = group % blocks * (LANES * ROWS) + lane;
     const uint last = min(group % blocks * (LANES * ROWS) + LANES * ROWS, args.tokens) - 1;

@@ -14,8 +14,8 @@ shared vec2 parts[SPLIT == 1 ? 1 : THREADS * TILE]; // of s and of a . v
 void main() {
     const uint local = gl_LocalInvocationID.x, slice = local % SPLIT, lane = local / SPLIT;
     const uint blocks = (args.tokens + LANES - 1) / LANES;
-    const uint group = linear_group();
-    if (group >= args.units * blocks) return; // the whole group
+    uint group = linear_group();
+    if (!one_of(group, args.units * blocks)) return; // the whole group
     const Unit unit = unit_at(group / blocks);
     const uint position = group % blocks * LANES + lane;
     const uint row = row_of(unit, min(position, args.tokens - 1)); // surplus rows are computed, not stored

@@ -8,11 +8,12 @@
 layout(local_size_x = 256) in;
 
 void main() {
-    const uint index = linear_group() * 256u + gl_LocalInvocationID.x;
-    if (index >= args.count) return;
+    uint index = linear_group() * 256u + gl_LocalInvocationID.x;
+    if (!one_of(index, args.count)) return;
     const uint first = index / args.size * args.size * args.parts + index % args.size;
     float sum = 0;
-    for (uint part = 0; part < args.parts; ++part) {
+    for (uint next = 0; next < args.parts; ++next) {
+        const uint part = min(next, args.parts - 1);
         const uint at = first + (args.back != 0 ? args.parts - 1 - part : part) * args.size;
         sum += args.state.at[at];
         args.state.at[at] = sum;

@@ -7,10 +7,11 @@
 layout(local_size_x = 256) in;
 
 void main() {
-    const uint index = linear_group() * 256u + gl_LocalInvocationID.x;
-    if (index >= args.count) return;
+    uint index = linear_group() * 256u + gl_LocalInvocationID.x;
+    if (!one_of(index, args.count)) return;
     const uint first = index / args.size * args.size * args.parts + index % args.size;
     float sum = args.state.at[first];
-    for (uint part = 1; part < args.parts; ++part) sum += args.state.at[first + part * args.size];
+    for (uint part = 1; part < args.parts; ++part) 
+        sum += args.state.at[first + min(part, args.parts - 1) * args.size];
     args.state.at[first] = sum;
 }

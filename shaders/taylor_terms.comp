@@ -8,12 +8,14 @@
 layout(local_size_x = 256) in;
 
 void main() {
-    const uint row = linear_group() * 256u + gl_LocalInvocationID.x;
-    if (row >= args.count) return;
+    uint row = linear_group() * 256u + gl_LocalInvocationID.x;
+    if (!one_of(row, args.count)) return;
     const float z = args.z.at[row];
     float sum = 0;
-    for (uint e = 0; e < args.width; ++e)
-        sum += args.g.at[row * args.width + e] * args.result.at[row * args.width + e];
+    for (uint e = 0; e < args.width; ++e) {
+        const uint at = row * args.width + min(e, args.width - 1);
+        sum += args.g.at[at] * args.result.at[at];
+    }
     args.terms.at[2 * row] = 1 / z;
     args.terms.at[2 * row + 1] = z > 1e-5 ? sum / z : 0.0;
 }

@@ -4,14 +4,15 @@
 // A workgroup owns a row. Scores become unsigned keys of the same order. Four passes over 8 bits each find the k-th
 // greatest key and how many of its equals are wanted; then every invocation counts what it takes from its own run of
 // scores, and writes it behind what those before it take. Where a graph's count leaves places over, the first scores
-// that are not taken fill them: their number follows from the place in the row. The counters are integers, so their order does not matter.
+// that are not taken fill them: their number follows from the place in the row. The counters are integers, so their
+// order does not matter.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "top_k.args.h"
 #include "lib/routing.glsl"
 
 layout(local_size_x = 256) in;
-layout(constant_id = 0) const uint COUNTED = 0;
+layout(constant_id = 1) const uint COUNTED = 0;
 
 shared uint histogram[256];
 shared uint chosen_prefix, chosen_rest;
@@ -19,15 +20,16 @@ shared uvec2 taken[256]; // of each invocation: keys above the k-th, keys equal 
 
 // Hidden scores and NaN come last; -0 equals 0.
 uint key_of(uint row, uint score) {
-    const float s = args.scores.at[row * args.m + score];
+    const float s = score_at(row, score);
     if (!is_visible(row, score) || isnan(s)) return 0;
     const uint bits = floatBitsToUint(s == 0.0 ? 0.0 : s);
     return (bits & 0x80000000u) != 0 ? ~bits : bits | 0x80000000u;
 }
 
 void main() {
-    const uint row = linear_group(), local = gl_LocalInvocationIndex;
-    if (row >= args.rows) return; // the whole group
+    uint row = linear_group();
+    if (!one_of(row, args.rows)) return; // the whole group
+    const uint local = gl_LocalInvocationIndex;
     uint wanted = args.k;
     if (COUNTED != 0) wanted = uint(clamp(args.counts.at[row / args.groups], 0, int(args.k)));
     uint prefix = 0, rest = wanted; // keys with a greater prefix are taken; of those that begin with it, `rest`
@@ -65,7 +67,7 @@ void main() {
         const bool chosen = key > prefix || (key == prefix && before.y < rest);
         const uint ahead = before.x + min(before.y, rest), left = j - ahead; // before j: chosen ones, others
         if (chosen || left < args.k - wanted) {
-            const uint place = row * args.k + ahead + min(left, args.k - wanted);
+            const uint place = row * args.k + min(ahead + min(left, args.k - wanted), args.k - 1);
             const int index = int(row % args.groups * args.m + j);
             args.result.at[place] = index;
             if (COUNTED != 0) args.positions.at[place] = chosen ? index : -1;

@@ -21,15 +21,16 @@ shared vec4 q_tile[TILE * PITCH], g_tile[TILE * PITCH]; // (p, quad)
 void load(uint sequence, uint pivot, uint edge, uint chunk) {
     for (uint index = gl_LocalInvocationIndex; index < TILE * CHUNK; index += 64u) {
         const uint quad = index % CHUNK, row = index / CHUNK, to = row * PITCH + quad;
-        const uint component = chunk * CHUNK + quad;
+        uint component = chunk * CHUNK + quad, l = pivot + row, p = edge + row;
+        const bool inside = one_of(component, QUADS);
         k_tile[to] = v_tile[to] = q_tile[to] = g_tile[to] = vec4(0);
-        if (component < QUADS && pivot + row < args.n) {
-            const uint at = (sequence * args.n + pivot + row) * QUADS + component;
+        if (one_of(l, args.n) && inside) {
+            const uint at = (sequence * args.n + l) * QUADS + component;
             k_tile[to] = Quads(args.k).at[at];
             v_tile[to] = Quads(args.v).at[at];
         }
-        if (component < QUADS && edge + row < args.n) {
-            const uint at = (sequence * args.n + edge + row) * QUADS + component;
+        if (one_of(p, args.n) && inside) {
+            const uint at = (sequence * args.n + p) * QUADS + component;
             q_tile[to] = Quads(args.q).at[at];
             g_tile[to] = Quads(args.g).at[at];
         }
@@ -39,8 +40,9 @@ void load(uint sequence, uint pivot, uint edge, uint chunk) {
 
 void main() {
     const uint local = gl_LocalInvocationIndex, y = local / SIDE, x = local % SIDE;
-    const uint tiles = (args.n + TILE - 1) / TILE, group = linear_group();
-    if (group >= args.units * tiles * tiles * args.splits) return; // the whole group
+    const uint tiles = (args.n + TILE - 1) / TILE;
+    uint group = linear_group();
+    if (!one_of(group, args.units * tiles * tiles * args.splits)) return; // the whole group
     const uint edge = group % tiles * TILE, pivot = group / tiles % tiles * TILE;
     const uint part = group / (tiles * tiles) % args.splits, unit = group / (tiles * tiles * args.splits);
 
@@ -52,7 +54,8 @@ void main() {
         [[unroll]] for (uint c = 0; c < 4; ++c) {
             const uint p = edge + x + SIDE * c;
             sums[4 * r + c] = bias[4 * r + c] = 0.0;
-            if (l < args.n && p < args.n) bias[4 * r + c] = args.bias.at[(unit * args.n + l) * args.n + p];
+            if (l < args.n && p < args.n)
+                bias[4 * r + c] = args.bias.at[(unit * args.n + min(l, args.n - 1)) * args.n + min(p, args.n - 1)];
         }
     }
 
@@ -60,7 +63,8 @@ void main() {
     uint begin = part * args.firsts, end = min(args.n, begin + args.firsts);
     if (CAUSAL == 1) begin = edge < pivot + TILE ? max(begin, pivot) : end;
     if (CAUSAL == 2) end = pivot < edge + TILE ? min(end, pivot + TILE) : begin;
-    for (uint first = begin; first < end; ++first) {
+    for (uint next = begin; next < end; ++next) {
+        const uint first = min(next, args.n - 1);
         const uint sequence = unit * args.n + first;
         float scores[16], slopes[16];
         [[unroll]] for (uint k = 0; k < 16; ++k) scores[k] = slopes[k] = 0.0;

@@ -30,22 +30,25 @@ shared float factors[TILE * TILE];          // (i, j): what the sums so far shri
 void load(Quads x, Quads y, uint unit, uint first, uint second, uint pivot, uint chunk) {
     for (uint index = gl_LocalInvocationIndex; index < PIVOTS * TILE * CHUNK; index += 256u) {
         const uint quad = index % CHUNK, l = index / CHUNK % PIVOTS, row = index / (CHUNK * PIVOTS);
-        const uint component = chunk * CHUNK + quad, to = (l * TILE + row) * PITCH + quad;
-        const bool inside = pivot + l < args.n && component < QUADS;
+        const uint to = (l * TILE + row) * PITCH + quad;
+        uint component = chunk * CHUNK + quad, at = pivot + l, at_x = first + row, at_y = second + row;
+        bool inside = one_of(at, args.n);
+        inside = one_of(component, QUADS) && inside;
         x_tile[to] = vec4(0);
         y_tile[to] = vec4(0);
-        if (inside && first + row < args.n)
-            x_tile[to] = x.at[((unit * args.n + first + row) * args.n + pivot + l) * QUADS + component];
-        if (inside && second + row < args.n)
-            y_tile[to] = y.at[((unit * args.n + second + row) * args.n + pivot + l) * QUADS + component];
+        if (one_of(at_x, args.n) && inside)
+            x_tile[to] = x.at[((unit * args.n + at_x) * args.n + at) * QUADS + component];
+        if (one_of(at_y, args.n) && inside)
+            y_tile[to] = y.at[((unit * args.n + at_y) * args.n + at) * QUADS + component];
     }
     barrier();
 }
 
 void main() {
     const uint local = gl_LocalInvocationIndex;
-    const uint tiles = (args.n + TILE - 1) / TILE, group = linear_group();
-    if (group >= args.units * SLICES * tiles * tiles) return; // the whole group
+    const uint tiles = (args.n + TILE - 1) / TILE;
+    uint group = linear_group();
+    if (!one_of(group, args.units * SLICES * tiles * tiles)) return; // the whole group
     const uint unit = group / (SLICES * tiles * tiles), slice = group / (tiles * tiles) % SLICES;
     const uint first = group / tiles % tiles * TILE, second = group % tiles * TILE;
     // For scores `part` is a pivot, for values a quarter of the components.

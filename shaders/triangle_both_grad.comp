@@ -34,24 +34,28 @@ uint block_row(uint unit, uint node, uint l) {
 void load(uint unit, uint own, uint other, uint pivot, uint chunk, bool with_x) {
     for (uint index = gl_LocalInvocationIndex; index < TILE * TILE * CHUNK; index += 128u) {
         const uint quad = index % CHUNK, column = index / CHUNK % TILE, row = index / (CHUNK * TILE);
-        const uint component = chunk * CHUNK + quad;
+        uint component = chunk * CHUNK + quad;
+        uint own_row = own + row, other_row = other + row, other_column = other + column, l = pivot + column;
         const uint turned = (column * TILE + row) * PITCH + quad, straight = (row * TILE + column) * PITCH + quad;
-        const bool inside = component < QUADS;
+        const bool inside = one_of(component, QUADS), has_own = one_of(own_row, args.n) && inside;
+        const bool has_other = one_of(other_row, args.n) && inside, has_pivot = one_of(l, args.n);
+        const bool has_g = one_of(other_column, args.n) && has_own;
         vec4 from_x = vec4(0), from_xv = vec4(0), from_y = vec4(0), from_yv = vec4(0), from_g = vec4(0);
-        if (inside && other + row < args.n && pivot + column < args.n) {
-            const uint at = block_row(unit, other + row, pivot + column) * QUADS + component;
+        if (has_other && has_pivot) {
+            const uint at = block_row(unit, other_row, l) * QUADS + component;
             from_y = Quads(args.y).at[at];
             from_yv = Quads(args.yv).at[at];
         }
-        if (inside && own + row < args.n && other + column < args.n)
-            from_g = Quads(args.g).at[(unit * args.n * args.n + (own + row) * args.g_own +
-                                       (other + column) * args.g_other) * QUADS + component];
+        if (has_g)
+            from_g = Quads(args.g).at[(unit * args.n * args.n + own_row * args.g_own + other_column * args.g_other) *
+                                          QUADS +
+                                      component];
         y_tile[turned] = from_y;
         yv_tile[turned] = from_yv;
         g_tile[straight] = from_g;
         if (with_x) {
-            if (inside && own + row < args.n && pivot + column < args.n) {
-                const uint at = block_row(unit, own + row, pivot + column) * QUADS + component;
+            if (has_own && has_pivot) {
+                const uint at = block_row(unit, own_row, l) * QUADS + component;
                 from_x = Quads(args.x).at[at];
                 from_xv = Quads(args.xv).at[at];
             }
@@ -64,7 +68,8 @@ void load(uint unit, uint own, uint other, uint pivot, uint chunk, bool with_x) 
 
 // A and ds of one triangle from its score and its dA.
 vec2 weigh(uint unit, uint own, uint other, uint pivot, float score, float slope) {
-    if (own >= args.n || other >= args.n || !shown(unit, pivot) || !follows(own, pivot, other)) return vec2(0);
+    if (!one_of(own, args.n) || !one_of(other, args.n) || !shown(unit, pivot) || !follows(own, pivot, other))
+        return vec2(0);
     const vec2 terms =
         Pairs(args.terms).at[unit * args.n * args.n + own * args.g_own + other * args.g_other];
     const float weight = exp(score - terms.x);
@@ -73,8 +78,9 @@ vec2 weigh(uint unit, uint own, uint other, uint pivot, float score, float slope
 
 void main() {
     const uint local = gl_LocalInvocationIndex;
-    const uint tiles = (args.n + TILE - 1) / TILE, group = linear_group();
-    if (group >= args.units * SLICES * tiles * tiles) return; // the whole group
+    const uint tiles = (args.n + TILE - 1) / TILE;
+    uint group = linear_group();
+    if (!one_of(group, args.units * SLICES * tiles * tiles)) return; // the whole group
     const uint unit = group / (SLICES * tiles * tiles), slice = group / (tiles * tiles) % SLICES;
     const uint own = group / tiles % tiles * TILE, pivot = group % tiles * TILE;
     // For scores: pivot l, own a, a + 1, other c, c + 1. For sums: pivot sum_l, own sum_a, sum_a + 1, one quad.

@@ -41,8 +41,8 @@ void main() {
             barrier();
         }
         for (uint row = 0; row < TILE; ++row) {
-            const uint p = begin + row;
-            if (p >= args.n || !visible || !follows(at.first, l, p)) continue;
+            uint p = begin + row;
+            if (!one_of(p, args.n) || !visible || !follows(at.first, l, p)) continue;
             const vec2 terms = Pairs(args.terms).at[at.sequence * args.n + p];
             vec2 sum = vec2(0);
             if (HAS_BIAS != 0) sum.x = args.bias.at[(at.unit * args.n + p) * args.n + column];

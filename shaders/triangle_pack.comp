@@ -8,12 +8,13 @@
 layout(local_size_x = 256) in;
 
 void main() {
-    const uint index = linear_group() * 256u + gl_LocalInvocationID.x;
-    if (index >= args.count) return;
-    const uint lane = index % args.lanes, row = index / args.lanes;
+    uint index = linear_group() * 256u + gl_LocalInvocationID.x;
+    if (!one_of(index, args.count)) return;
+    const uint row = index / args.lanes;
+    uint lane = index % args.lanes;
     const uint second = row % args.n, first = row / args.n % args.n, unit = row / args.n / args.n;
     float number = 0.0;
-    if (lane < args.width)
+    if (one_of(lane, args.width))
         number = args.factor * args.x.at[int(unit / args.heads) * args.strides[0] + int(first) * args.strides[1] +
                                          int(second) * args.strides[2] + int(unit % args.heads) * args.strides[3] +
                                          int(lane) * args.strides[4]];

@@ -40,7 +40,7 @@ void main() {
             const uint l = begin + row;
             if (!shown(at.unit, l) || !follows(at.first, l, p)) continue;
             vec2 sum = vec2(0);
-            if (HAS_BIAS != 0) sum.x = args.bias.at[(at.unit * args.n + l) * args.n + column];
+            if (HAS_BIAS != 0) sum.x = args.bias.at[(at.unit * args.n + min(l, args.n - 1)) * args.n + column];
             if (SPLIT == 1) {
                 [[unroll]] for (uint k = 0; k < SLICE; ++k)
                     sum += vec2(dot(q[k], x_tile[row * WIDTH + k]), dot(g[k], y_tile[row * WIDTH + k]));

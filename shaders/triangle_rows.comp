@@ -42,7 +42,7 @@ void main() {
                 s[r] = LOWEST;
                 if (shown(at.unit, l) && follows(at.first, l, p)) {
                     s[r] = 0.0;
-                    if (HAS_BIAS != 0) s[r] = args.bias.at[(at.unit * args.n + l) * args.n + column];
+                    if (HAS_BIAS != 0) s[r] = args.bias.at[(at.unit * args.n + min(l, args.n - 1)) * args.n + column];
                     if (SPLIT == 1) {
                         [[unroll]] for (uint k = 0; k < SLICE; ++k) s[r] += dot(q[k], x_tile[row * WIDTH + k]);
                     } else {

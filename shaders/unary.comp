@@ -34,7 +34,7 @@ void main() {
     uint first = linear_group() * 1024u + gl_LocalInvocationID.x;
     [[unroll]] for (uint k = 0; k < 4; ++k) {
         uint index = first + k * 256u;
-        if (index < args.count)
+        if (one_of(index, args.count))
             args.result.at[index] = evaluate(args.x.at[CONTIGUOUS != 0 ? int(index) : position_of(index)]);
     }
 }

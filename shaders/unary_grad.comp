@@ -40,7 +40,7 @@ void main() {
     uint first = linear_group() * 1024u + gl_LocalInvocationID.x;
     [[unroll]] for (uint k = 0; k < 4; ++k) {
         uint index = first + k * 256u;
-        if (index < args.count) {
+        if (one_of(index, args.count)) {
             int at_g = CONTIGUOUS != 0 ? int(index) : position_in_g(index);
             int at_s = CONTIGUOUS != 0 ? int(index) : position_in_s(index);
             args.result.at[index] = evaluate(args.g.at[at_g], args.s.at[at_s]);

@@ -1,10 +1,21 @@
 /* vulkan.h: the library inside an application's own Vulkan: its device, its buffers, its command buffers.
  *
  * The only public header that includes Vulkan. An adopted device and its queue stay the application's: the
- * library creates objects on the device, submits to the queue where a function says so, and never destroys
- * either. Vulkan asks that a queue is used by one thread at a time, so no other thread may use the queue
- * during a call that submits. Recorded work changes the bound compute pipeline and the push constants of the
- * command buffer, and no other state: there are no descriptor sets.
+ * library creates objects on the device, submits to the queue where this header says so, and never destroys
+ * either. Recorded work changes the bound compute pipeline and the push constants of the command buffer, and
+ * no other state: there are no descriptor sets.
+ *
+ * The queue: these functions submit to it, and each waits for what it submitted before it returns:
+ * quartic_tensor_create, _write and _read, quartic_program_create and _run, and the functions of model.h and
+ * train.h, which do these things. Nothing is submitted by quartic_vulkan_device_adopt, _tensor_wrap,
+ * _tensor_buffer and _device_handles, by quartic_program_measure and _record, or by any destroy. Vulkan asks
+ * that a queue is used by one thread at a time, so no other thread may use it during a call that submits.
+ *
+ * Files: the library keeps the driver's compiled pipelines in $XDG_CACHE_HOME/quartic (else
+ * ~/.cache/quartic), one file for each driver and build: read when a device is created or adopted, written
+ * when 32 new pipelines have been compiled and when the device is destroyed. The word cache in the
+ * environment variable QUARTIC_DISABLE, or pipeline_cache below, switches that off; nothing else is written
+ * by itself.
  */
 #ifndef QUARTIC_VULKAN_H
 #define QUARTIC_VULKAN_H
@@ -43,14 +54,27 @@ typedef struct quartic_vulkan_config {
     VkQueue queue;
     PFN_vkGetInstanceProcAddr get_instance_proc_addr;
     uint32_t optional; /* QUARTIC_VULKAN_.. bits */
+    /* What the device was created with, read during the call: then features that are not enabled are refused
+     * by name. NULL: what is enabled is the application's promise, since Vulkan does not tell. */
+    const VkDeviceCreateInfo *created_with;
+    /* The application's own cache, which outlives the library's device: pipelines are compiled with it, and
+     * no file is read or written. NULL: a cache of the library's, kept in a file. */
+    VkPipelineCache pipeline_cache;
 } quartic_vulkan_config;
 
 #define QUARTIC_VULKAN_CONFIG_INIT                                                                           \
-    { sizeof(quartic_vulkan_config), 0, 0, 0, 0, 0, 0, 0 }
+    { sizeof(quartic_vulkan_config), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* Makes a device of the library on the application's. Destroy it by quartic_device_destroy before the
- * VkDevice. Errors: INVALID_ARGUMENT for a missing handle or a queue family without compute; UNSUPPORTED with
- * what the device lacks; OUT_OF_MEMORY, OUT_OF_DEVICE_MEMORY. */
+ * VkDevice. Errors: INVALID_ARGUMENT for a missing handle, a queue family without compute or unknown bits of
+ * optional; OUT_OF_MEMORY, OUT_OF_DEVICE_MEMORY; UNSUPPORTED, with what is missing, where
+ * - the physical device does not offer Vulkan 1.3, one of the features above, or what a bit of optional
+ * means;
+ * - the instance or the device does not give a function of Vulkan 1.1 to 1.3 that the library calls, which is
+ *   how an instance created with an apiVersion below 1.3 is recognised;
+ * - created_with does not enable one of the features above or what a bit of optional means.
+ * Not checked, and the application's promise: that handles are valid and belong together, that the device has
+ * the queue, and, without created_with, that the features are enabled. */
 QUARTIC_API quartic_status quartic_vulkan_device_adopt(const quartic_vulkan_config *config,
                                                        quartic_device **out_device);
 
@@ -69,7 +93,8 @@ QUARTIC_API quartic_status quartic_vulkan_device_handles(const quartic_device *d
 /* A tensor over bytes offset .. of the application's buffer, which must outlive it and must have been created
  * with SHADER_DEVICE_ADDRESS, STORAGE_BUFFER, TRANSFER_SRC and TRANSFER_DST usage on memory allocated with
  * VK_MEMORY_ALLOCATE_DEVICE_ADDRESS_BIT. offset is a multiple of 16. The contents stay as they are. Errors:
- * INVALID_ARGUMENT. */
+ * INVALID_ARGUMENT, also for a tensor that ends beyond the memory that the buffer needs
+ * (vkGetBufferMemoryRequirements: the buffer's size, which drivers may round up to their alignment). */
 QUARTIC_API quartic_status quartic_vulkan_tensor_wrap(quartic_device *device, VkBuffer buffer,
                                                       VkDeviceSize offset, quartic_dtype dtype,
                                                       const quartic_shape *shape,

@@ -64,19 +64,19 @@ uint at_tile(uint token, uint slice) {
 
 // Row as a key and limit as a query of a token; beyond the last token nobody sees or is seen.
 int row_of_key(Unit unit, uint token) {
-    if (token >= args.tokens) return SIGHT_HIDDEN;
+    if (!one_of(token, args.tokens)) return SIGHT_HIDDEN;
     return args.sight.at[sight_rows(batch_count(), args.tokens, unit.batch) + token];
 }
 int limit_of_query(Unit unit, uint token) {
-    if (token >= args.tokens) return -1;
+    if (!one_of(token, args.tokens)) return -1;
     return args.sight.at[sight_limits(batch_count(), args.tokens, unit.batch) + token];
 }
 // Extremes of the sight tile that holds a token.
 int least_row(Unit unit, uint token) {
-    return args.sight.at[sight_least(batch_count(), args.tokens, unit.batch) + token / SIGHT_TILE];
+    return args.sight.at[sight_least(batch_count(), args.tokens, unit.batch) + min(token, args.tokens - 1) / SIGHT_TILE];
 }
 int greatest_limit(Unit unit, uint token) {
-    return args.sight.at[sight_greatest(batch_count(), args.tokens, unit.batch) + token / SIGHT_TILE];
+    return args.sight.at[sight_greatest(batch_count(), args.tokens, unit.batch) + min(token, args.tokens - 1) / SIGHT_TILE];
 }
 // The same over tokens first .. first + count - 1, at least.
 int least_row_of_block(Unit unit, uint first, uint count) {
@@ -97,9 +97,10 @@ void load_keys(Unit unit, uint first) {
     const uint local = gl_LocalInvocationID.x;
     for (uint index = local; index < TILE; index += THREADS) sight_tile[index] = row_of_key(unit, first + index);
     for (uint index = local; index < TILE * SPLIT * D4; index += THREADS) {
-        const uint token = first + index / (SPLIT * D4), component = index % (SPLIT * D4) * 4;
+        const uint component = index % (SPLIT * D4) * 4;
+        uint token = first + index / (SPLIT * D4);
         x_tile[index] = y_tile[index] = vec4(0);
-        if (token < args.tokens) {
+        if (one_of(token, args.tokens)) {
             x_tile[index] = four_of(args.k, args.k_strides, unit, token, component);
             y_tile[index] = four_of(args.v, args.v_strides, unit, token, component);
         }

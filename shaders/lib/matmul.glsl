@@ -7,8 +7,8 @@ layout(buffer_reference, std430, buffer_reference_align = 16) buffer Vec4s {
 
 // How an operand is read: (4 elements at once) | (densely along k).
 const uint READ_QUADS = 1u, READ_ALONG_K = 2u;
-// How results are written: (add the addend) | (4 elements at once).
-const uint WITH_ADDEND = 1u, WRITE_QUADS = 2u;
+// How results are written: (add the addend) | (4 elements at once) | (add the bias).
+const uint WITH_ADDEND = 1u, WRITE_QUADS = 2u, WITH_BIAS = 4u;
 
 struct matmul_place {
     uint row, col;             // first of the tile
@@ -26,7 +26,7 @@ uint batch_axes() {
     return args.axis_counts & 255u;
 }
 uint summed_axes() {
-    return args.axis_counts >> 8 & 255u;
+    return args.axis_counts >> 8;
 }
 
 // Offsets of a and b at a position of axes [first, first + count).
@@ -71,13 +71,14 @@ bool matmul_place_of(uint group, uint tile_m, uint tile_n, uint step_k, out matm
     place.row = group % tiles_m * tile_m;
     group /= tiles_m;
     uint split = group % splits, batch = group / splits;
+    bool exists = one_of(batch, batches);
     ivec2 at = matmul_axes_at(batch, 0, batch_axes());
     place.a = at.x;
     place.b = at.y;
     place.result = (split * batches + batch) * args.m * args.n;
     place.first_step = split * args.split_steps;
     place.end_step = min(place.first_step + args.split_steps, steps);
-    return batch < batches;
+    return exists;
 }
 
 // Position (m or n, k) of a 4 x 4 block in a tile; neighbouring invocations go along the dense axis.
@@ -95,10 +96,10 @@ mat4 matmul_fetch(Floats from, int offset, uint row, uint k, uint rows, int row_
         Vec4s quads = Vec4s(from);
         [[unroll]] for (uint line = 0; line < 4; ++line) {
             if (along_k) {
-                int at = offset + int(row + line) * row_stride + int(k);
+                int at = offset + int(min(row + line, rows - 1)) * row_stride + int(min(k, args.k - 4));
                 if (row + line < rows && k < args.k) block[line] = quads.at[at >> 2];
             } else {
-                int at = offset + int(k + line) * k_stride + int(row);
+                int at = offset + int(min(k + line, args.k - 1)) * k_stride + int(min(row, rows - 4));
                 if (row < rows && k + line < args.k) block[line] = quads.at[at >> 2];
             }
         }
@@ -107,13 +108,15 @@ mat4 matmul_fetch(Floats from, int offset, uint row, uint k, uint rows, int row_
     [[unroll]] for (uint c = 0; c < 4; ++c)
         [[unroll]] for (uint r = 0; r < 4; ++r)
             if (row + r < rows && k + c < args.k)
-                block[c][r] = from.at[offset + int(row + r) * row_stride + int(k + c) * k_stride];
+                block[c][r] = from.at[offset + int(min(row + r, rows - 1)) * row_stride +
+                                      int(min(k + c, args.k - 1)) * k_stride];
     return block;
 }
 
-// bias[col], or 0 without a bias.
-float matmul_bias(uint col) {
-    return (args.axis_counts >> 16) != 0 && col < args.n ? args.bias.at[col] : 0.0;
+// bias[col], of the last column beyond it; 0 without a bias.
+float matmul_bias(uint col, uint write) {
+    if ((write & WITH_BIAS) == 0) return 0.0;
+    return args.bias.at[min(col, args.n - 1)];
 }
 
 void matmul_put(uint result, uint row, uint col, float sum, float bias, uint write) {

@@ -4,7 +4,7 @@
 vec4 load4(Floats source, int place, int component, uint first, uint width) {
     vec4 four = vec4(0);
     [[unroll]] for (uint k = 0; k < 4; ++k)
-        if (first + k < width) four[k] = source.at[place + int(first + k) * component];
+        if (first + k < width) four[k] = source.at[place + int(min(first + k, width - 1)) * component];
     return four;
 }
 

@@ -18,11 +18,12 @@ uint own_head(uint step) {
 
 // Where a group's tile lies: of batch group / tiles.
 struct Place {
-    uint base;   // of the own column's first head
+    uint base;   // of the own column's first head, or of the last column's
     bool inside; // whether that column exists
 };
 
 Place place_of(uint group, uint tiles, uint positions) {
     uint position = group % tiles * COLUMNS + own_column();
-    return Place(group / tiles * HEADS * positions + position, position < positions);
+    bool inside = one_of(position, positions);
+    return Place(group / tiles * HEADS * positions + position, inside);
 }

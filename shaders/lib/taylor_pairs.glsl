@@ -39,23 +39,24 @@ uint block_begin(uint position) {
 void load_keys(Unit unit, uint first, uint key_end) {
     const uint local = gl_LocalInvocationID.x;
     for (uint index = local; index < TILE; index += THREADS) {
+        const uint position = min(first + index, args.tokens - 1);
         one[index] = 0;
         if (first + index < key_end)
-            if (is_visible(unit, first + index)) one[index] = 1;
+            if (is_visible(unit, position)) one[index] = 1;
     }
     barrier();
     for (uint index = local; index < TILE * SPLIT * Q4; index += THREADS) {
         const uint key = index / (SPLIT * Q4);
         x_tile[index] = vec4(0);
         if (one[key] != 0)
-            x_tile[index] = load4(args.k, place_of(unit, first + key, args.k_strides), K_COMPONENT,
+            x_tile[index] = load4(args.k, place_of(unit, min(first + key, args.tokens - 1), args.k_strides), K_COMPONENT,
                                   index % (SPLIT * Q4) * 4, D);
     }
     for (uint index = local; index < TILE * SPLIT * V4; index += THREADS) {
         const uint key = index / (SPLIT * V4);
         y_tile[index] = vec4(0);
         if (one[key] != 0)
-            y_tile[index] = load4(args.v, place_of(unit, first + key, args.v_strides), V_COMPONENT,
+            y_tile[index] = load4(args.v, place_of(unit, min(first + key, args.tokens - 1), args.v_strides), V_COMPONENT,
                                   index % (SPLIT * V4) * 4, DV);
     }
     barrier();

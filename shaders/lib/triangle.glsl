@@ -32,7 +32,7 @@ uvec2 pivots_of(uint first_begin, uint first_end, uint second_begin, uint second
 
 // Whether pivot l exists and no mask hides it.
 bool shown(uint unit, uint l) {
-    if (l >= args.n) return false;
+    if (!one_of(l, args.n)) return false;
     if (HAS_MASK == 0) return true;
     return args.mask.at[unit / args.heads * args.n + l] != 0;
 }

@@ -22,10 +22,10 @@ shared vec4 y_tile[TILE * WIDTH];
 // more; the caller's barrier ends it.
 void load_rows(Floats x, Floats y, uint sequence, uint begin) {
     for (uint index = gl_LocalInvocationIndex; index < TILE * WIDTH; index += THREADS) {
-        const uint quad = index % WIDTH, row = begin + index / WIDTH;
+        uint quad = index % WIDTH, row = begin + index / WIDTH;
         x_tile[index] = vec4(0);
         y_tile[index] = vec4(0);
-        if (quad < QUADS && row < args.n) {
+        if (one_of(row, args.n) && one_of(quad, QUADS)) {
             const uint at = (sequence * args.n + row) * QUADS + quad;
             x_tile[index] = Quads(x).at[at];
             y_tile[index] = Quads(y).at[at];
@@ -35,7 +35,7 @@ void load_rows(Floats x, Floats y, uint sequence, uint begin) {
 
 // Quad k of the slice of a row that is held; zeros beyond the last row or quad.
 vec4 held(Floats x, uint sequence, uint row, uint quad) {
-    if (quad >= QUADS || row >= args.n) return vec4(0);
+    if (!one_of(row, args.n) || !one_of(quad, QUADS)) return vec4(0);
     return Quads(x).at[(sequence * args.n + row) * QUADS + quad];
 }
 
@@ -45,10 +45,12 @@ struct Place {
 };
 
 bool place_of_group(out Place place) {
-    const uint blocks = (args.n + LANES - 1) / LANES, group = linear_group();
+    const uint blocks = (args.n + LANES - 1) / LANES;
+    uint group = linear_group();
+    const bool exists = one_of(group, args.units * args.n * blocks);
     place.sequence = group / blocks;
     place.unit = place.sequence / args.n;
     place.first = place.sequence % args.n;
     place.begin = group % blocks * LANES;
-    return place.unit < args.units;
+    return exists;
 }

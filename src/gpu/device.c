@@ -133,6 +133,12 @@ static quartic_status adopt_device(quartic_gpu_device *device, const quartic_vul
     quartic_status status =
         quartic_gpu_facts_read(&device->instance.vk, config->instance, config->physical_device, facts);
     device->caps = quartic_gpu_caps_from(facts, getenv("QUARTIC_DISABLE"));
+    quartic_vk_load_device(&device->instance.vk, config->device, &device->vk);
+    /* Below an instance of an older version the driver hides its features: that is told first. */
+    if (status == QUARTIC_OK && facts->properties.apiVersion >= VK_API_VERSION_1_3)
+        status = quartic_gpu_expect_functions(&device->vk, device->caps.name);
+    if (status == QUARTIC_OK && device->caps.usable)
+        status = quartic_gpu_expect_optional(facts, config->optional);
     bool computes = config->queue_family < facts->family_count &&
                     (facts->families[config->queue_family].queueFlags & VK_QUEUE_COMPUTE_BIT) != 0;
     uint32_t timestamp_bits = computes ? facts->families[config->queue_family].timestampValidBits : 0;
@@ -154,9 +160,13 @@ static quartic_status adopt_device(quartic_gpu_device *device, const quartic_vul
     device->caps.float16 = device->caps.float16 && (config->optional & QUARTIC_VULKAN_FLOAT16) != 0;
     device->caps.cooperative_matrix = device->caps.cooperative_matrix && device->caps.float16 &&
                                       (config->optional & QUARTIC_VULKAN_COOPERATIVE_MATRIX) != 0;
+    QUARTIC_TRY(quartic_gpu_expect_enabled(config->created_with, config->optional, device->caps.name));
     device->handle = config->device;
     device->queue = config->queue;
-    quartic_vk_load_device(&device->instance.vk, device->handle, &device->vk);
+    if (config->pipeline_cache != VK_NULL_HANDLE) {
+        device->cache = config->pipeline_cache;
+        device->foreign_cache = true;
+    }
     return create_objects(device);
 }
 

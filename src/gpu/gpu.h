@@ -86,6 +86,10 @@ quartic_status quartic_gpu_buffer_create(quartic_gpu_device *device, uint64_t by
 void quartic_gpu_buffer_destroy(quartic_gpu_buffer *buffer); /* NULL is fine */
 uint64_t quartic_gpu_buffer_address(const quartic_gpu_buffer *buffer);
 uint64_t quartic_gpu_buffer_bytes(const quartic_gpu_buffer *buffer);
+/* The address of readable zeros that stays as long as the device: what stands for an operand that a dispatch
+ * leaves out, so that no shader holds a null address. The first call makes the block. */
+enum { QUARTIC_GPU_ABSENT_BYTES = 1 << 16 };
+quartic_status quartic_gpu_device_absent(quartic_gpu_device *device, uint64_t *out_address);
 /* Copy to or from the host and wait. Everything submitted before is seen. Errors: INVALID_ARGUMENT outside
  * the buffer, DEVICE_LOST. */
 quartic_status quartic_gpu_buffer_write(quartic_gpu_buffer *buffer, uint64_t offset, const void *data,
@@ -107,6 +111,9 @@ typedef struct quartic_gpu_command {
     uint32_t step;       /* non-decreasing; times are reported per step */
     bool barrier;        /* wait for all earlier dispatches of the list */
 } quartic_gpu_command;
+
+/* How many addresses the arguments of a shader begin with; 0 if this build has no shader of that name. */
+uint32_t quartic_gpu_shader_pointers(const char *shader);
 
 /* Builds the missing pipelines in parallel and records the list, split into submits that stay short on this
  * device. profile: measure the time of every step, which puts a barrier between steps. */

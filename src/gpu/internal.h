@@ -56,6 +56,19 @@ struct quartic_gpu_buffer {
 quartic_status quartic_gpu_memory_create(quartic_gpu_device *device);
 void quartic_gpu_memory_destroy(quartic_gpu_device *device);
 
+/* ---- adopt.c: each UNSUPPORTED with what is missing
+ * -------------------------------------------------------- */
+
+/* The functions of Vulkan 1.1 to 1.3 that the library calls. name: of the device, for the sentence. */
+quartic_status quartic_gpu_expect_functions(const struct VolkDeviceTable *table, const char *name);
+/* INVALID_ARGUMENT for unknown bits of quartic_vulkan_config.optional; whether the device offers the others.
+ */
+quartic_status quartic_gpu_expect_optional(const quartic_gpu_facts *facts, uint32_t optional);
+/* What the library needs, and what `optional` says, among what the device was created with; NULL: not known.
+ */
+quartic_status quartic_gpu_expect_enabled(const VkDeviceCreateInfo *info, uint32_t optional,
+                                          const char *name);
+
 /* ---- pipeline.c, cache.c ------------------------------------------------------------------------------- */
 
 typedef struct quartic_gpu_pipeline {
@@ -76,6 +89,9 @@ quartic_status quartic_gpu_pipelines_prepare(quartic_gpu_device *device, const q
 void *quartic_gpu_cache_load(const quartic_gpu_caps *caps, size_t *out_bytes);
 /* Replaces the file atomically; failures are silent, since the next start just compiles again. */
 void quartic_gpu_cache_save(const quartic_gpu_caps *caps, const void *data, size_t bytes);
+/* The header that Vulkan puts in front of every cache. lavapipe 26 announces it and gives less, of which
+ * nothing can be made at the next start. */
+enum { QUARTIC_GPU_LEAST_CACHE = 32 };
 /* The file's path, "" if the environment gives no place for it. */
 enum { QUARTIC_GPU_PATH = 1024 };
 void quartic_gpu_cache_path(const quartic_gpu_caps *caps, char path[QUARTIC_GPU_PATH]);
@@ -98,6 +114,7 @@ struct quartic_gpu_device {
     VkCommandPool pool;
 
     quartic_gpu_block *blocks;
+    quartic_gpu_buffer *absent; /* see quartic_gpu_device_absent */
     uint64_t allocated_bytes;
     VkCommandBuffer transfer; /* host copies and zeroing */
     VkBuffer staging;
@@ -106,6 +123,7 @@ struct quartic_gpu_device {
 
     VkPipelineLayout layout;
     VkPipelineCache cache;
+    bool foreign_cache; /* the application's: no file */
     quartic_gpu_pipeline *pipelines;
     uint32_t pipeline_count, unsaved_pipelines;
 };

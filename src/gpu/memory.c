@@ -232,6 +232,15 @@ quartic_status quartic_gpu_buffer_create(quartic_gpu_device *device, uint64_t by
 quartic_status quartic_gpu_buffer_wrap(quartic_gpu_device *device, VkBuffer handle, uint64_t offset,
                                        uint64_t bytes, quartic_gpu_buffer **out_buffer) {
     *out_buffer = NULL;
+    /* Vulkan does not tell a buffer's size, but memory needs at least that much. */
+    VkMemoryRequirements needs;
+    device->vk.vkGetBufferMemoryRequirements(device->handle, handle, &needs);
+    if (offset > needs.size || bytes > needs.size - offset)
+        return quartic_fail(
+            QUARTIC_INVALID_ARGUMENT,
+            "the buffer to wrap has at most %llu bytes, but the tensor takes bytes %llu .. %llu; make "
+            "the buffer larger or the tensor smaller",
+            (unsigned long long)needs.size, (unsigned long long)offset, (unsigned long long)offset + bytes);
     quartic_gpu_block *block = quartic_alloc(1, sizeof *block);
     quartic_gpu_buffer *buffer = quartic_alloc(1, sizeof *buffer);
     if (block == NULL || buffer == NULL) {
@@ -263,6 +272,13 @@ void quartic_gpu_buffer_destroy(quartic_gpu_buffer *buffer) {
 
 uint64_t quartic_gpu_buffer_address(const quartic_gpu_buffer *buffer) {
     return buffer->block->address + buffer->offset;
+}
+
+quartic_status quartic_gpu_device_absent(quartic_gpu_device *device, uint64_t *out_address) {
+    if (device->absent == NULL)
+        QUARTIC_TRY(quartic_gpu_buffer_create(device, QUARTIC_GPU_ABSENT_BYTES, &device->absent));
+    *out_address = quartic_gpu_buffer_address(device->absent);
+    return QUARTIC_OK;
 }
 
 uint64_t quartic_gpu_buffer_bytes(const quartic_gpu_buffer *buffer) {
@@ -383,6 +399,7 @@ quartic_status quartic_gpu_memory_create(quartic_gpu_device *device) {
 }
 
 void quartic_gpu_memory_destroy(quartic_gpu_device *device) {
+    quartic_gpu_buffer_destroy(device->absent);
     device->vk.vkDestroyBuffer(device->handle, device->staging, NULL);
     device->vk.vkFreeMemory(device->handle, device->staging_memory, NULL);
 }

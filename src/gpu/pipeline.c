@@ -20,6 +20,11 @@ static const quartic_spirv *find_shader(const char *name) {
     return NULL;
 }
 
+uint32_t quartic_gpu_shader_pointers(const char *shader) {
+    const quartic_spirv *found = find_shader(shader);
+    return found == NULL ? 0 : found->pointers;
+}
+
 quartic_status quartic_gpu_pipelines_create(quartic_gpu_device *device) {
     const VkPushConstantRange range = {VK_SHADER_STAGE_COMPUTE_BIT, 0, QUARTIC_GPU_ARGS_BYTES};
     const VkPipelineLayoutCreateInfo layout = {.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
@@ -29,6 +34,7 @@ quartic_status quartic_gpu_pipelines_create(quartic_gpu_device *device) {
         device,
         QUARTIC_VK_CREATE(device->vk.vkCreatePipelineLayout(device->handle, &layout, NULL, &device->layout)),
         "creating the pipeline layout"));
+    if (device->foreign_cache) return QUARTIC_OK;
     VkPipelineCacheCreateInfo cache = {.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO};
     void *data = quartic_gpu_cache_load(&device->caps, &cache.initialDataSize);
     cache.pInitialData = data;
@@ -41,12 +47,13 @@ quartic_status quartic_gpu_pipelines_create(quartic_gpu_device *device) {
 
 static void save_cache(quartic_gpu_device *device) {
     size_t bytes = 0;
-    if (device->lost ||
+    if (device->lost || device->foreign_cache ||
         device->vk.vkGetPipelineCacheData(device->handle, device->cache, &bytes, NULL) != VK_SUCCESS)
         return;
     void *data = quartic_alloc(bytes, 1);
     if (data != NULL &&
-        device->vk.vkGetPipelineCacheData(device->handle, device->cache, &bytes, data) == VK_SUCCESS)
+        device->vk.vkGetPipelineCacheData(device->handle, device->cache, &bytes, data) == VK_SUCCESS &&
+        bytes >= QUARTIC_GPU_LEAST_CACHE)
         quartic_gpu_cache_save(&device->caps, data, bytes);
     quartic_free(data);
     device->unsaved_pipelines = 0;
@@ -57,7 +64,7 @@ void quartic_gpu_pipelines_destroy(quartic_gpu_device *device) {
     for (uint32_t p = 0; p < device->pipeline_count; ++p)
         device->vk.vkDestroyPipeline(device->handle, device->pipelines[p].handle, NULL);
     quartic_free(device->pipelines);
-    device->vk.vkDestroyPipelineCache(device->handle, device->cache, NULL);
+    if (!device->foreign_cache) device->vk.vkDestroyPipelineCache(device->handle, device->cache, NULL);
     device->vk.vkDestroyPipelineLayout(device->handle, device->layout, NULL);
 }
 

@@ -258,11 +258,12 @@ static quartic_status coordinate_descent_gpu(const quartic_op_call *call, const 
     READS(quartic_coordinate_descent_args, scores, SCORES);
     if (args.extent != 0) READS(quartic_coordinate_descent_args, mask, MASK);
     if (quartic_is_present(&call->inputs[WANTED])) READS(quartic_coordinate_descent_args, wanted, WANTED);
-    quartic_dispatch_spec(dispatch, quartic_is_present(&call->inputs[WANTED]));
     quartic_dispatch_operand(dispatch, offsetof(quartic_coordinate_descent_args, result),
                              QUARTIC_OPERAND_OUTPUT, 0, QUARTIC_WRITE);
     quartic_dispatch_operand(dispatch, offsetof(quartic_coordinate_descent_args, steps),
                              QUARTIC_OPERAND_OUTPUT, 1, QUARTIC_WRITE);
+    quartic_dispatch_spec(dispatch, args.extent != 0);
+    quartic_dispatch_spec(dispatch, quartic_is_present(&call->inputs[WANTED]));
     finish(dispatch, call);
     return QUARTIC_OK;
 }
@@ -283,6 +284,7 @@ static quartic_status coordinate_descent_grad_gpu(const quartic_op_call *call,
     READS(quartic_coordinate_descent_grad_args, g, G);
     quartic_dispatch_operand(dispatch, offsetof(quartic_coordinate_descent_grad_args, result),
                              QUARTIC_OPERAND_OUTPUT, 0, QUARTIC_READ | QUARTIC_WRITE);
+    quartic_dispatch_spec(dispatch, args.extent != 0);
     quartic_dispatch_spec(dispatch, options->iterations);
     quartic_dispatch_spec(dispatch, quartic_is_present(&call->inputs[WANTED]));
     finish(dispatch, call);

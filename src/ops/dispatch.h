@@ -83,7 +83,10 @@ typedef struct quartic_dispatch_list {
 /* Appends a dispatch with a copy of args; NULL with an error sentence if the list or args are full. */
 quartic_dispatch *quartic_dispatch_add(quartic_dispatch_list *list, const char *shader, const void *args,
                                        size_t args_bytes);
-/* Says that the address of an operand goes to args + args_offset. A left-out input gets address 0. */
+/* Says that the address of an operand goes to args + args_offset. Addresses that no call names, and those of
+ * left-out inputs, become that of a block of zeros, never null: drivers may load what a condition guards.
+ * Still a shader decides by a specialisation constant whether it reads such an operand, so that it holds no
+ * load of it. */
 void quartic_dispatch_operand(quartic_dispatch *dispatch, size_t args_offset, quartic_operand_kind kind,
                               uint32_t index, uint32_t access);
 /* The same for bytes of scratch starting at byte_offset. */

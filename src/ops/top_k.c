@@ -111,8 +111,9 @@ static quartic_status top_k_gpu(const quartic_op_call *call, const quartic_gpu_l
         quartic_dispatch_operand(dispatch, offsetof(quartic_top_k_args, positions), QUARTIC_OPERAND_OUTPUT, 1,
                                  QUARTIC_WRITE);
     }
-    quartic_dispatch_spec(dispatch, counted);
     const double scores = (double)extents.rows * extents.m;
+    quartic_dispatch_spec(dispatch, args.extent != 0);
+    quartic_dispatch_spec(dispatch, counted);
     quartic_dispatch_groups(dispatch, extents.rows);
     dispatch->flops = 60.0 * scores; /* six walks */
     dispatch->bytes = 24.0 * scores;

@@ -1,7 +1,8 @@
 /* run_vulkan.c: from a planned graph to recorded commands. See run_vulkan.h.
  *
  * Address of an operand = storage + 4 * layout offset + the pointer's byte offset; scratch lies in the
- * workspace at the step's scratch offset. Only the extent that a layout spans counts for hazards.
+ * workspace at the step's scratch offset. Only the extent that a layout spans counts for hazards. Every
+ * address of a shader's arguments is set here and none may be null: a left-out operand gets a block of zeros.
  */
 #include "run/run_vulkan.h"
 
@@ -61,8 +62,7 @@ quartic_status quartic_run_vulkan_scratch(void *rule, const quartic_node *node, 
 typedef struct builder {
     const quartic_graph *graph;
     const quartic_plan *plan;
-    const uint64_t *storages;
-    uint64_t workspace;
+    quartic_run_vulkan_memory memory;
     quartic_gpu_limits limits;
     quartic_dispatch_list *list; /* of the step at hand */
     quartic_gpu_command *commands;
@@ -74,7 +74,8 @@ typedef struct builder {
 static uint64_t value_address(const builder *b, uint32_t id, uint64_t *out_begin, uint64_t *out_end) {
     const quartic_graph_value *value = quartic_graph_get(b->graph, id);
     const quartic_plan_place *place = &b->plan->places[value->storage];
-    uint64_t storage = place->in_workspace ? b->workspace + place->offset : b->storages[value->storage];
+    uint64_t storage =
+        place->in_workspace ? b->memory.workspace + place->offset : b->memory.storages[value->storage];
     int64_t begin, end;
     quartic_layout_extent(&value->layout, &begin, &end);
     *out_begin = storage + 4 * (uint64_t)begin;
@@ -82,31 +83,51 @@ static uint64_t value_address(const builder *b, uint32_t id, uint64_t *out_begin
     return storage + 4 * (uint64_t)value->layout.offset;
 }
 
-/* Puts one address into the arguments and gives the range that it touches; false for a left-out operand. */
+/* Puts one address into the arguments and gives the range that it touches; false for a left-out operand,
+ * which keeps the address of zeros. */
 static bool resolve(const builder *b, const quartic_node *node, const quartic_plan_step *step,
                     const quartic_dispatch_pointer *pointer, uint8_t *args, quartic_hazard_range *out_range) {
     uint64_t address = 0, begin = 0, end = 0;
     if (pointer->kind == QUARTIC_OPERAND_SCRATCH) {
-        begin = b->workspace + step->scratch_offset;
+        begin = b->memory.workspace + step->scratch_offset;
         end = begin + step->scratch_bytes;
         address = begin;
     } else {
         uint32_t id = pointer->kind == QUARTIC_OPERAND_INPUT ? node->inputs[pointer->index]
                                                              : node->outputs[pointer->index];
-        if (id != 0) address = value_address(b, id, &begin, &end);
+        if (id == 0) return false;
+        address = value_address(b, id, &begin, &end);
     }
-    bool present = address != 0;
-    if (present) {
-        address += pointer->byte_offset;
-        if (pointer->byte_offset != 0) begin = address;
-        if (pointer->bytes != 0) {
-            begin = address;
-            end = address + pointer->bytes;
-        }
+    address += pointer->byte_offset;
+    if (pointer->byte_offset != 0) begin = address;
+    if (pointer->bytes != 0) {
+        begin = address;
+        end = address + pointer->bytes;
     }
     memcpy(args + pointer->args_offset, &address, sizeof address);
     *out_range = (quartic_hazard_range){begin, end, pointer->access};
-    return present;
+    return true;
+}
+
+/* The only way into a command: all addresses that the shader's arguments begin with. */
+static quartic_status resolve_all(const builder *b, const quartic_node *node, const quartic_plan_step *step,
+                                  const quartic_dispatch *dispatch, uint8_t *args,
+                                  quartic_hazard_range *ranges, uint32_t *out_count) {
+    uint32_t count = quartic_gpu_shader_pointers(dispatch->shader);
+    for (uint32_t p = 0; p < count; ++p)
+        memcpy(args + p * sizeof b->memory.absent, &b->memory.absent, sizeof b->memory.absent);
+    *out_count = 0;
+    for (uint32_t p = 0; p < dispatch->pointer_count; ++p)
+        *out_count += resolve(b, node, step, &dispatch->pointers[p], args, &ranges[*out_count]);
+    for (uint32_t p = 0; p < count; ++p) {
+        uint64_t address;
+        memcpy(&address, args + p * sizeof address, sizeof address);
+        if (address == 0)
+            return quartic_fail(QUARTIC_INTERNAL,
+                                "address %u of the shader %s (op %s, in \"%s\") would be null", p,
+                                dispatch->shader, node->op->name, b->graph->scopes[node->scope]);
+    }
+    return QUARTIC_OK;
 }
 
 static quartic_status add_dispatch(builder *b, const quartic_node *node, uint32_t step,
@@ -130,10 +151,8 @@ static quartic_status add_dispatch(builder *b, const quartic_node *node, uint32_
     memcpy(command->spec, dispatch->spec, sizeof command->spec);
     memcpy(command->args, dispatch->args, sizeof command->args);
     quartic_hazard_range ranges[QUARTIC_DISPATCH_MAX_POINTERS];
-    uint32_t range_count = 0;
-    for (uint32_t p = 0; p < dispatch->pointer_count; ++p)
-        range_count += resolve(b, node, &b->plan->steps[step], &dispatch->pointers[p], command->args,
-                               &ranges[range_count]);
+    uint32_t range_count;
+    QUARTIC_TRY(resolve_all(b, node, &b->plan->steps[step], dispatch, command->args, ranges, &range_count));
     return quartic_hazards_add(&b->hazards, ranges, range_count, &command->barrier);
 }
 
@@ -155,11 +174,10 @@ static quartic_status add_steps(builder *b) {
 }
 
 quartic_status quartic_run_vulkan_lower(const quartic_graph *graph, const quartic_plan *plan,
-                                        const quartic_gpu_limits *limits, const uint64_t *storages,
-                                        uint64_t workspace, quartic_gpu_command **out_commands,
-                                        uint32_t *out_count) {
-    builder b = {
-        .graph = graph, .plan = plan, .storages = storages, .workspace = workspace, .limits = *limits};
+                                        const quartic_gpu_limits *limits,
+                                        const quartic_run_vulkan_memory *memory,
+                                        quartic_gpu_command **out_commands, uint32_t *out_count) {
+    builder b = {.graph = graph, .plan = plan, .memory = *memory, .limits = *limits};
     quartic_status status = add_steps(&b);
     quartic_free(b.list);
     quartic_hazards_destroy(&b.hazards);
@@ -179,7 +197,9 @@ quartic_status quartic_run_vulkan_create(quartic_gpu_device *device, const quart
     quartic_gpu_limits limits = quartic_run_vulkan_limits(device);
     quartic_gpu_command *list;
     uint32_t count;
-    QUARTIC_TRY(quartic_run_vulkan_lower(graph, plan, &limits, storages, workspace, &list, &count));
+    quartic_run_vulkan_memory memory = {.storages = storages, .workspace = workspace};
+    QUARTIC_TRY(quartic_gpu_device_absent(device, &memory.absent));
+    QUARTIC_TRY(quartic_run_vulkan_lower(graph, plan, &limits, &memory, &list, &count));
     quartic_run_vulkan *run = quartic_alloc(1, sizeof *run);
     quartic_status status = run == NULL ? QUARTIC_OUT_OF_MEMORY : QUARTIC_OK;
     if (status == QUARTIC_OK)

@@ -31,12 +31,17 @@ quartic_status quartic_run_vulkan_scratch(void *rule, const quartic_node *node, 
 /* The steps of a plan as dispatches with every address and barrier in place. Pure: needs no device.
  * storages[k] is the device address of storage k of the graph (start of the storage, layout offset not
  * applied), for every storage that the plan uses and does not place in the workspace; others are ignored.
- * workspace may be 0 if plan->workspace_bytes is. *out_commands is freed by quartic_free. Errors: UNSUPPORTED
- * naming the op and its scope, OUT_OF_MEMORY. */
+ * workspace may be 0 if plan->workspace_bytes is; absent is the address for operands that are left out
+ * (quartic_gpu_device_absent). *out_commands is freed by quartic_free. Errors: UNSUPPORTED naming the op and
+ * its scope, OUT_OF_MEMORY; INTERNAL if a shader would be given a null address. */
+typedef struct quartic_run_vulkan_memory {
+    const uint64_t *storages;
+    uint64_t workspace, absent;
+} quartic_run_vulkan_memory;
 quartic_status quartic_run_vulkan_lower(const quartic_graph *graph, const quartic_plan *plan,
-                                        const quartic_gpu_limits *limits, const uint64_t *storages,
-                                        uint64_t workspace, quartic_gpu_command **out_commands,
-                                        uint32_t *out_count);
+                                        const quartic_gpu_limits *limits,
+                                        const quartic_run_vulkan_memory *memory,
+                                        quartic_gpu_command **out_commands, uint32_t *out_count);
 
 /* Lowers and records on a device. graph and plan are only read during the call. Errors also:
  * OUT_OF_DEVICE_MEMORY. */

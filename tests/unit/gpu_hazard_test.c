@@ -82,12 +82,11 @@ static void a_graph_is_lowered_with_addresses_and_barriers(void **state) {
     uint64_t storages[8] = {0}; /* x, y, p, q, out and any copies */
     assert_true(graph->storage_count <= 8);
     for (uint32_t s = 0; s < graph->storage_count; ++s) storages[s] = 0x10000 * (s + 1);
-    const uint64_t workspace = 0x1000000;
+    const quartic_run_vulkan_memory memory = {storages, 0x1000000, 0x2000000};
     quartic_gpu_command *commands;
     uint32_t count;
-    assert_int_equal(
-        quartic_run_vulkan_lower(graph, &plan, &rule.limits, storages, workspace, &commands, &count),
-        QUARTIC_OK);
+    assert_int_equal(quartic_run_vulkan_lower(graph, &plan, &rule.limits, &memory, &commands, &count),
+                     QUARTIC_OK);
     assert_true(count >= 3);
     quartic_binary_args first, second, third;
     memcpy(&first, commands[0].args, sizeof first);

@@ -107,14 +107,14 @@ static void axes_at(const quartic_matmul_args *args, uint64_t index, uint32_t fi
     }
 }
 
-/* Group by group; the addend only where the constants say so. Returns the number of parts. */
+/* Group by group; addend and bias only where the constants say so. Returns the number of parts. */
 static uint64_t run_product(const product *p, const quartic_dispatch *dispatch, float *scratch,
                             uint64_t scratch_floats) {
     quartic_matmul_args args;
     memcpy(&args, dispatch->args, sizeof args);
     bool small = strcmp(dispatch->shader, "matmul_small") == 0;
     uint32_t tile_m = dispatch->spec[0], tile_n = dispatch->spec[1], step_k = dispatch->spec[2];
-    uint32_t batch_axes = args.axis_counts & 255, summed_axes = args.axis_counts >> 8 & 255;
+    uint32_t batch_axes = args.axis_counts & 255, summed_axes = args.axis_counts >> 8;
     uint64_t batches = 1, steps = (args.k + step_k - 1) / step_k, inner = steps;
     for (uint32_t axis = 0; axis < batch_axes; ++axis) batches *= args.extents[axis];
     for (uint32_t axis = batch_axes; axis < batch_axes + summed_axes; ++axis) steps *= args.extents[axis];
@@ -152,7 +152,7 @@ static uint64_t run_product(const product *p, const quartic_dispatch *dispatch, 
                 }
                 uint64_t at = ((part * batches + batch) * args.m + i) * args.n + j;
                 sum *= args.alpha;
-                if (args.axis_counts >> 16) sum += p->data[2][j];
+                if (dispatch->spec[7] & 4) sum += p->data[2][j];
                 if (dispatch->spec[7] & 1) sum += p->data[3][at];
                 result[at] = sum;
             }

@@ -1,176 +1,8 @@
 /* gpu_adopt_test.c: the library as a guest in an application's Vulkan: its device and queue, its buffers as
  * tensors, a program recorded between its own dispatches in its own command buffer. */
-#include "vulkan/vulkan_test.h"
+#include "vulkan/application.h"
 
-#include <string.h>
-
-#include "gpu/internal.h"
-#include "quartic/vulkan.h"
-#include "shaders/binary.args.h"
-
-enum { COUNT = 777 };
-
-/* The application: all of this is its own, made without the library's device. */
-typedef struct application {
-    quartic_gpu_instance instance; /* only for its validation messenger */
-    VkPhysicalDevice physical;
-    VkDevice device;
-    VkQueue queue;
-    uint32_t family;
-    struct VolkDeviceTable vk;
-    VkCommandPool pool;
-    VkCommandBuffer commands;
-    VkFence fence;
-    VkPipelineLayout layout;
-    VkPipeline doubler; /* result = a + b */
-    VkBuffer buffer;    /* mapped: the tensors x at 0 and out at OUT_AT, and y at Y_AT */
-    VkDeviceMemory memory;
-    float *mapped;
-    uint64_t address;
-} application;
-
-enum { OUT_AT = 4096, Y_AT = 8192, BYTES = 12288 };
-
-static application app;
-
-static void check(VkResult result) {
-    assert_int_equal(result, VK_SUCCESS);
-}
-
-static void make_pipeline(void) {
-    const VkPushConstantRange range = {VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof(quartic_binary_args)};
-    const VkPipelineLayoutCreateInfo layout = {.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
-                                               .pushConstantRangeCount = 1,
-                                               .pPushConstantRanges = &range};
-    check(app.vk.vkCreatePipelineLayout(app.device, &layout, NULL, &app.layout));
-    uint32_t k = 0;
-    while (strcmp(quartic_spirv_table[k].name, "binary") != 0) ++k;
-    const VkShaderModuleCreateInfo module_info = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
-                                                  .codeSize = quartic_spirv_table[k].bytes,
-                                                  .pCode = quartic_spirv_table[k].words};
-    VkShaderModule module;
-    check(app.vk.vkCreateShaderModule(app.device, &module_info, NULL, &module));
-    const uint32_t numbers[2] = {0, 1}; /* add, contiguous */
-    const VkSpecializationMapEntry entries[2] = {{0, 0, 4}, {1, 4, 4}};
-    const VkSpecializationInfo constants = {2, entries, sizeof numbers, numbers};
-    const VkComputePipelineCreateInfo info = {
-        .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
-        .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
-                  .stage = VK_SHADER_STAGE_COMPUTE_BIT,
-                  .module = module,
-                  .pName = "main",
-                  .pSpecializationInfo = &constants},
-        .layout = app.layout};
-    check(app.vk.vkCreateComputePipelines(app.device, VK_NULL_HANDLE, 1, &info, NULL, &app.doubler));
-    app.vk.vkDestroyShaderModule(app.device, module, NULL);
-}
-
-static void make_buffer(void) {
-    const VkBufferCreateInfo info = {
-        .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
-        .size = BYTES,
-        .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT |
-                 VK_BUFFER_USAGE_TRANSFER_DST_BIT | VK_BUFFER_USAGE_SHADER_DEVICE_ADDRESS_BIT};
-    check(app.vk.vkCreateBuffer(app.device, &info, NULL, &app.buffer));
-    VkMemoryRequirements needs;
-    app.vk.vkGetBufferMemoryRequirements(app.device, app.buffer, &needs);
-    VkPhysicalDeviceMemoryProperties2 memory = {.sType =
-                                                    VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2};
-    app.instance.vk.GetPhysicalDeviceMemoryProperties2(app.physical, &memory);
-    const VkMemoryPropertyFlags wanted =
-        VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
-    uint32_t type = 0;
-    while ((needs.memoryTypeBits >> type & 1) == 0 ||
-           (memory.memoryProperties.memoryTypes[type].propertyFlags & wanted) != wanted)
-        ++type;
-    const VkMemoryAllocateFlagsInfo flags = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_FLAGS_INFO,
-                                             .flags = VK_MEMORY_ALLOCATE_DEVICE_ADDRESS_BIT};
-    const VkMemoryAllocateInfo allocate = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
-                                           .pNext = &flags,
-                                           .allocationSize = needs.size,
-                                           .memoryTypeIndex = type};
-    check(app.vk.vkAllocateMemory(app.device, &allocate, NULL, &app.memory));
-    check(app.vk.vkBindBufferMemory(app.device, app.buffer, app.memory, 0));
-    void *mapped;
-    check(app.vk.vkMapMemory(app.device, app.memory, 0, VK_WHOLE_SIZE, 0, &mapped));
-    app.mapped = mapped;
-    const VkBufferDeviceAddressInfo where = {.sType = VK_STRUCTURE_TYPE_BUFFER_DEVICE_ADDRESS_INFO,
-                                             .buffer = app.buffer};
-    app.address = app.vk.vkGetBufferDeviceAddress(app.device, &where);
-}
-
-static void make_device(void) {
-    expect_ok(quartic_gpu_instance_create(&app.instance));
-    quartic_gpu_found *found;
-    uint32_t count;
-    expect_ok(quartic_gpu_instance_devices(&app.instance, &found, &count));
-    assert_true(count > 0);
-    app.physical = found[0].physical;
-    app.family = found[0].caps.queue_family;
-    quartic_free(found);
-    VkPhysicalDeviceVulkan13Features features_13 = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES};
-    VkPhysicalDeviceVulkan12Features features_12 = {.sType =
-                                                        VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
-                                                    .pNext = &features_13,
-                                                    .hostQueryReset = VK_TRUE};
-    quartic_vulkan_enable_features(&features_12, &features_13);
-    assert_true(features_12.hostQueryReset && features_12.bufferDeviceAddress &&
-                features_13.synchronization2);
-    const float priority = 1.0f;
-    const VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
-                                           .queueFamilyIndex = app.family,
-                                           .queueCount = 1,
-                                           .pQueuePriorities = &priority};
-    const VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
-                                     .pNext = &features_12,
-                                     .queueCreateInfoCount = 1,
-                                     .pQueueCreateInfos = &queue};
-    check(app.instance.vk.CreateDevice(app.physical, &info, NULL, &app.device));
-    quartic_vk_load_device(&app.instance.vk, app.device, &app.vk);
-    app.vk.vkGetDeviceQueue(app.device, app.family, 0, &app.queue);
-}
-
-static int begin(void **state) {
-    vulkan_test_begin(state);
-    make_device();
-    const VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
-                                          .flags = VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT,
-                                          .queueFamilyIndex = app.family};
-    check(app.vk.vkCreateCommandPool(app.device, &pool, NULL, &app.pool));
-    const VkCommandBufferAllocateInfo commands = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
-                                                  .commandPool = app.pool,
-                                                  .commandBufferCount = 1};
-    check(app.vk.vkAllocateCommandBuffers(app.device, &commands, &app.commands));
-    const VkFenceCreateInfo fence = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
-    check(app.vk.vkCreateFence(app.device, &fence, NULL, &app.fence));
-    make_pipeline();
-    make_buffer();
-    return 0;
-}
-
-static int end(void **state) {
-    app.vk.vkDestroyBuffer(app.device, app.buffer, NULL);
-    app.vk.vkFreeMemory(app.device, app.memory, NULL);
-    app.vk.vkDestroyPipeline(app.device, app.doubler, NULL);
-    app.vk.vkDestroyPipelineLayout(app.device, app.layout, NULL);
-    app.vk.vkDestroyFence(app.device, app.fence, NULL);
-    app.vk.vkDestroyCommandPool(app.device, app.pool, NULL);
-    app.vk.vkDestroyDevice(app.device, NULL); /* complains of whatever the library left on it */
-    quartic_gpu_instance_destroy(&app.instance);
-    return vulkan_test_end(state);
-}
-
-static quartic_vulkan_config good_config(void) {
-    quartic_vulkan_config config = QUARTIC_VULKAN_CONFIG_INIT;
-    config.instance = app.instance.handle;
-    config.physical_device = app.physical;
-    config.device = app.device;
-    config.queue_family = app.family;
-    config.queue = app.queue;
-    config.get_instance_proc_addr = app.instance.vk.GetInstanceProcAddr;
-    return config;
-}
+#include <unistd.h>
 
 /* out = x * x - x over tensors in the application's buffer. */
 static quartic_program *make_program(quartic_device *device, quartic_tensor **x, quartic_tensor **out) {
@@ -191,18 +23,6 @@ static quartic_program *make_program(quartic_device *device, quartic_tensor **x,
     return program;
 }
 
-static void barrier(VkAccessFlags2 from, VkPipelineStageFlags2 to_stage, VkAccessFlags2 to) {
-    const VkMemoryBarrier2 memory = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER_2,
-                                     .srcStageMask = VK_PIPELINE_STAGE_2_ALL_TRANSFER_BIT |
-                                                     VK_PIPELINE_STAGE_2_COMPUTE_SHADER_BIT,
-                                     .srcAccessMask = from,
-                                     .dstStageMask = to_stage,
-                                     .dstAccessMask = to};
-    const VkDependencyInfo info = {
-        .sType = VK_STRUCTURE_TYPE_DEPENDENCY_INFO, .memoryBarrierCount = 1, .pMemoryBarriers = &memory};
-    app.vk.vkCmdPipelineBarrier2(app.commands, &info);
-}
-
 /* result = a + b by the application's own pipeline. */
 static void own_dispatch(uint64_t a, uint64_t b, uint64_t result) {
     const quartic_binary_args args = {.a = app.address + a,
@@ -216,17 +36,6 @@ static void own_dispatch(uint64_t a, uint64_t b, uint64_t result) {
     app.vk.vkCmdBindPipeline(app.commands, VK_PIPELINE_BIND_POINT_COMPUTE, app.doubler);
     app.vk.vkCmdPushConstants(app.commands, app.layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof args, &args);
     app.vk.vkCmdDispatch(app.commands, (COUNT + 255) / 256, 1, 1);
-}
-
-static void submit_and_wait(void) {
-    const VkCommandBufferSubmitInfo buffer = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_SUBMIT_INFO,
-                                              .commandBuffer = app.commands};
-    const VkSubmitInfo2 submit = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO_2,
-                                  .commandBufferInfoCount = 1,
-                                  .pCommandBufferInfos = &buffer};
-    check(app.vk.vkQueueSubmit2(app.queue, 1, &submit, app.fence));
-    check(app.vk.vkWaitForFences(app.device, 1, &app.fence, VK_TRUE, UINT64_MAX));
-    check(app.vk.vkResetFences(app.device, 1, &app.fence));
 }
 
 /* x = 1.5 (fill) + 1.5 (own dispatch), out = x x - x (the program), y = out + out (own dispatch). */
@@ -335,6 +144,204 @@ static void cpu_devices_and_bad_buffers_are_refused(void **state) {
     quartic_device_destroy(device);
 }
 
+/* The last element beyond the buffer; and so far beyond that sums of bytes would overflow. */
+static void a_buffer_too_small_is_refused(void **state) {
+    (void)state;
+    const quartic_vulkan_config config = good_config();
+    quartic_device *device;
+    expect_ok(quartic_vulkan_device_adopt(&config, &device));
+    quartic_tensor *tensor;
+    quartic_shape fits = QUARTIC_SHAPE((BYTES - Y_AT) / 4), one_more = QUARTIC_SHAPE((BYTES - Y_AT) / 4 + 1),
+                  huge = QUARTIC_SHAPE(0x7fffffff);
+    expect_ok(quartic_vulkan_tensor_wrap(device, app.buffer, Y_AT, QUARTIC_FLOAT32, &fits, &tensor));
+    quartic_tensor_destroy(tensor);
+    const quartic_shape *too_large[] = {&one_more, &huge};
+    for (int k = 0; k < 2; ++k) {
+        assert_int_equal(
+            quartic_vulkan_tensor_wrap(device, app.buffer, Y_AT, QUARTIC_FLOAT32, too_large[k], &tensor),
+            QUARTIC_INVALID_ARGUMENT);
+        assert_null(tensor);
+        assert_non_null(strstr(quartic_error_message(), "has at most 12288 bytes"));
+    }
+    const VkDeviceSize beyond[] = {BYTES, UINT64_MAX - 15};
+    for (int k = 0; k < 2; ++k) {
+        assert_int_equal(
+            quartic_vulkan_tensor_wrap(device, app.buffer, beyond[k], QUARTIC_INT32, &fits, &tensor),
+            QUARTIC_INVALID_ARGUMENT);
+        assert_null(tensor);
+    }
+    quartic_device_destroy(device);
+}
+
+static void expect_refused(const quartic_vulkan_config *config, quartic_status status, const char *words) {
+    quartic_device *device = (quartic_device *)(uintptr_t)1;
+    assert_int_equal(quartic_vulkan_device_adopt(config, &device), status);
+    assert_null(device);
+    if (strstr(quartic_error_message(), words) == NULL)
+        fail_msg("\"%s\" does not tell \"%s\"", quartic_error_message(), words);
+}
+
+static void bits_of_optional_are_checked(void **state) {
+    (void)state;
+    quartic_vulkan_config config = good_config();
+    for (uint32_t bit = 8; bit != 0; bit *= 2) {
+        config.optional = bit | QUARTIC_VULKAN_PORTABILITY_SUBSET;
+        expect_refused(&config, QUARTIC_INVALID_ARGUMENT, "knows the bits 0x7 only");
+    }
+    /* What the device lacks, whatever device that is. */
+    quartic_gpu_facts *facts = quartic_alloc(1, sizeof *facts);
+    expect_ok(quartic_gpu_facts_read(&app.instance.vk, app.instance.handle, app.physical, facts));
+    const struct {
+        uint32_t bit;
+        bool offered;
+        const char *words;
+    } bits[] = {{QUARTIC_VULKAN_FLOAT16,
+                 facts->features_12.shaderFloat16 && facts->features_11.storageBuffer16BitAccess,
+                 facts->features_12.shaderFloat16 ? "storageBuffer16BitAccess" : "shaderFloat16"},
+                {QUARTIC_VULKAN_COOPERATIVE_MATRIX,
+                 facts->cooperative_matrix && facts->features_12.vulkanMemoryModel,
+                 facts->cooperative_matrix ? "vulkanMemoryModel" : "cooperativeMatrix"},
+                {QUARTIC_VULKAN_PORTABILITY_SUBSET, facts->portability_subset, "VK_KHR_portability_subset"}};
+    int refused = 0;
+    for (size_t k = 0; k < sizeof bits / sizeof bits[0]; ++k) {
+        if (bits[k].offered) continue;
+        config.optional = bits[k].bit;
+        expect_refused(&config, QUARTIC_UNSUPPORTED, bits[k].words);
+        ++refused;
+    }
+    assert_true(refused > 0);
+    quartic_free(facts);
+}
+
+static VkInstance make_instance(uint32_t version) {
+    const VkApplicationInfo application = {.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
+                                           .apiVersion = version};
+    const VkInstanceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
+                                       .pApplicationInfo = &application};
+    PFN_vkCreateInstance create =
+        (PFN_vkCreateInstance)app.instance.vk.GetInstanceProcAddr(NULL, "vkCreateInstance");
+    VkInstance instance;
+    check(create(&info, NULL, &instance));
+    return instance;
+}
+
+/* The device of an application that asked for less than Vulkan 1.3. */
+static void an_instance_of_an_older_version_is_refused(void **state) {
+    (void)state;
+    const uint32_t versions[] = {VK_API_VERSION_1_0, VK_API_VERSION_1_1, VK_API_VERSION_1_2};
+    const char *const words[] = {"apiVersion 1.3", "vkGetBufferDeviceAddress", "vkQueueSubmit2"};
+    for (int k = 0; k < 3; ++k) {
+        const VkInstance instance = make_instance(versions[k]);
+        const PFN_vkGetInstanceProcAddr entry = app.instance.vk.GetInstanceProcAddr;
+#define FUNCTION(name) const PFN_vk##name name = (PFN_vk##name)entry(instance, "vk" #name)
+        FUNCTION(EnumeratePhysicalDevices);
+        FUNCTION(CreateDevice);
+        FUNCTION(GetDeviceQueue);
+        FUNCTION(DestroyDevice);
+        FUNCTION(DestroyInstance);
+#undef FUNCTION
+        uint32_t count = 1;
+        VkPhysicalDevice physical;
+        assert_true(EnumeratePhysicalDevices(instance, &count, &physical) >= 0);
+        const float priority = 1.0f;
+        const VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
+                                               .queueFamilyIndex = app.family,
+                                               .queueCount = 1,
+                                               .pQueuePriorities = &priority};
+        const VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
+                                         .queueCreateInfoCount = 1,
+                                         .pQueueCreateInfos = &queue};
+        quartic_vulkan_config config = good_config();
+        config.instance = instance;
+        config.physical_device = physical;
+        check(CreateDevice(physical, &info, NULL, &config.device));
+        GetDeviceQueue(config.device, app.family, 0, &config.queue);
+        expect_refused(&config, QUARTIC_UNSUPPORTED, words[k]);
+        DestroyDevice(config.device, NULL);
+        DestroyInstance(instance, NULL);
+    }
+}
+
+/* What an application says it created its device with, each needed feature left out in turn. */
+static void features_that_are_not_enabled_are_refused_by_name(void **state) {
+    (void)state;
+    VkPhysicalDeviceVulkan13Features features_13 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES};
+    VkPhysicalDeviceVulkan12Features features_12 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES, .pNext = &features_13};
+    VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO, .pNext = &features_12};
+    quartic_vulkan_enable_features(&features_12, &features_13);
+    quartic_vulkan_config config = good_config();
+    config.created_with = &info;
+    quartic_device *device;
+    expect_ok(quartic_vulkan_device_adopt(&config, &device));
+    quartic_device_destroy(device);
+#define LEFT_OUT(features, member)                                                                           \
+    features.member = VK_FALSE;                                                                              \
+    expect_refused(&config, QUARTIC_UNSUPPORTED, "without " #member ";");                                    \
+    features.member = VK_TRUE;
+#define LEFT_OUT_12(member) LEFT_OUT(features_12, member)
+#define LEFT_OUT_13(member) LEFT_OUT(features_13, member)
+    QUARTIC_VULKAN_FEATURES_12(LEFT_OUT_12)
+    QUARTIC_VULKAN_FEATURES_13(LEFT_OUT_13)
+#undef LEFT_OUT_12
+#undef LEFT_OUT_13
+#undef LEFT_OUT
+    /* The same features, each in a structure of its own. */
+    VkPhysicalDeviceMaintenance4Features maintenance = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_4_FEATURES, .maintenance4 = VK_TRUE};
+    VkPhysicalDeviceSynchronization2Features synchronization = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SYNCHRONIZATION_2_FEATURES,
+        .pNext = &maintenance,
+        .synchronization2 = VK_TRUE};
+    VkPhysicalDeviceTimelineSemaphoreFeatures timeline = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_TIMELINE_SEMAPHORE_FEATURES,
+        .pNext = &synchronization,
+        .timelineSemaphore = VK_TRUE};
+    VkPhysicalDeviceBufferDeviceAddressFeatures address = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_BUFFER_DEVICE_ADDRESS_FEATURES,
+        .pNext = &timeline,
+        .bufferDeviceAddress = VK_TRUE};
+    info.pNext = &address;
+    expect_ok(quartic_vulkan_device_adopt(&config, &device));
+    quartic_device_destroy(device);
+    info.pNext = &synchronization;
+    expect_refused(&config, QUARTIC_UNSUPPORTED, "without bufferDeviceAddress, timelineSemaphore;");
+    info.pNext = NULL;
+    expect_refused(&config, QUARTIC_UNSUPPORTED, "synchronization2, maintenance4;");
+}
+
+/* Adoption with a cache of the application's: pipelines get into it, it stays, and no file is written. */
+static void the_applications_pipeline_cache_is_used(void **state) {
+    (void)state;
+    char folder[] = "/tmp/quartic-no-cache-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    setenv("XDG_CACHE_HOME", folder, 1);
+    setenv("MESA_SHADER_CACHE_DISABLE", "true", 1); /* Mesa would write there too */
+    unsetenv("QUARTIC_DISABLE");
+    const VkPipelineCacheCreateInfo info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO};
+    quartic_vulkan_config config = good_config();
+    check(app.vk.vkCreatePipelineCache(app.device, &info, NULL, &config.pipeline_cache));
+    size_t before = 0, after = 0;
+    check(app.vk.vkGetPipelineCacheData(app.device, config.pipeline_cache, &before, NULL));
+    quartic_device *device;
+    expect_ok(quartic_vulkan_device_adopt(&config, &device));
+    quartic_tensor *x, *out;
+    quartic_program *program = make_program(device, &x, &out);
+    expect_ok(quartic_program_run(program));
+    quartic_program_destroy(program);
+    quartic_tensor_destroy(x);
+    quartic_tensor_destroy(out);
+    quartic_device_destroy(device);
+    check(app.vk.vkGetPipelineCacheData(app.device, config.pipeline_cache, &after,
+                                        NULL)); /* it is still there */
+    assert_true(after >= before);
+    app.vk.vkDestroyPipelineCache(app.device, config.pipeline_cache, NULL);
+    assert_int_equal(rmdir(folder), 0); /* empty */
+    setenv("QUARTIC_DISABLE", "cache", 1);
+    unsetenv("XDG_CACHE_HOME");
+}
+
 /* Adoption fails at every Vulkan call and every allocation in turn; the application's objects stay usable. */
 static void a_failed_adoption_leaves_nothing(void **state) {
     (void)state;
@@ -362,7 +369,12 @@ int main(void) {
         cmocka_unit_test(an_adopted_device_runs_by_itself_too),
         cmocka_unit_test(a_bad_config_is_refused),
         cmocka_unit_test(cpu_devices_and_bad_buffers_are_refused),
+        cmocka_unit_test(a_buffer_too_small_is_refused),
+        cmocka_unit_test(bits_of_optional_are_checked),
+        cmocka_unit_test(an_instance_of_an_older_version_is_refused),
+        cmocka_unit_test(features_that_are_not_enabled_are_refused_by_name),
+        cmocka_unit_test(the_applications_pipeline_cache_is_used),
         cmocka_unit_test(a_failed_adoption_leaves_nothing),
     };
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, application_begin, application_end);
 }

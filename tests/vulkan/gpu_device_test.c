@@ -105,13 +105,21 @@ static void a_missing_driver_is_unavailable(void **state) {
     unsetenv("VK_ICD_FILENAMES");
 }
 
-/* Compiles one pipeline, so that there is something to cache. */
-static void use_a_pipeline(void) {
+/* Compiles one pipeline, so that there is something to cache; the bytes of the driver's cache then. */
+static size_t use_a_pipeline(void) {
     quartic_gpu_device *device = vulkan_test_gpu();
     const quartic_gpu_command command = {.shader = "binary", .groups = {1, 1, 1}, .args_bytes = 4};
     VkPipeline pipeline;
     expect_ok(quartic_gpu_pipelines_prepare(device, &command, 1, &pipeline));
+    size_t bytes = 0;
+    assert_int_equal(device->vk.vkGetPipelineCacheData(device->handle, device->cache, &bytes, NULL),
+                     VK_SUCCESS);
+    void *data = quartic_alloc(bytes, 1);
+    assert_int_equal(device->vk.vkGetPipelineCacheData(device->handle, device->cache, &bytes, data),
+                     VK_SUCCESS);
+    quartic_free(data);
     quartic_gpu_device_destroy(device);
+    return bytes;
 }
 
 static void the_pipeline_cache_survives_damage(void **state) {
@@ -125,9 +133,18 @@ static void the_pipeline_cache_survives_damage(void **state) {
     uint32_t count;
     expect_ok(quartic_gpu_list(&caps, &count));
     quartic_gpu_cache_path(&caps[0], path);
-    use_a_pipeline();
+    const size_t given = use_a_pipeline();
     size_t bytes = 0;
     void *data = quartic_gpu_cache_load(&caps[0], &bytes);
+    if (given < QUARTIC_GPU_LEAST_CACHE) {
+        /* A driver whose caches hold nothing (lavapipe 26): no file, and nothing to damage. */
+        assert_null(data);
+        assert_int_equal(access(path, F_OK), -1);
+        quartic_free(caps);
+        rmdir(folder);
+        setenv("QUARTIC_DISABLE", "cache", 1);
+        return;
+    }
     assert_non_null(data);
     assert_true(bytes >= 32); /* the header that Vulkan itself puts in front */
     quartic_free(data);

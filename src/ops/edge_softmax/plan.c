@@ -84,15 +84,15 @@ static quartic_status plan_sight(const quartic_edge_problem *problem, quartic_di
     const quartic_edge_softmax_sight_args args = {.batches = problem->batch,
                                                   .tokens = problem->tokens,
                                                   .nodes = problem->nodes,
-                                                  .causal = problem->causal,
-                                                  .positioned = problem->positioned,
-                                                  .masked = problem->masked};
+                                                  .causal = problem->causal};
     quartic_dispatch *dispatch = quartic_dispatch_add(list, "edge_softmax_sight", &args, sizeof args);
     if (dispatch == NULL) return QUARTIC_INTERNAL;
     if (problem->positioned) READS(quartic_edge_softmax_sight_args, positions, QUARTIC_EDGE_POSITIONS);
     if (problem->masked) READS(quartic_edge_softmax_sight_args, mask, QUARTIC_EDGE_MASK);
     quartic_dispatch_scratch(dispatch, offsetof(quartic_edge_softmax_sight_args, sight), out_sight->offset,
                              out_sight->bytes, QUARTIC_WRITE);
+    quartic_dispatch_spec(dispatch, problem->positioned);
+    quartic_dispatch_spec(dispatch, problem->masked);
     quartic_dispatch_groups(dispatch, divide_up((uint64_t)problem->batch * tile_count, 64));
     dispatch->flops = 10.0 * (double)tokens;
     dispatch->bytes = 20.0 * (double)tokens;

@@ -24,7 +24,7 @@ enum {
 };
 
 /* In how matmul.comp reads operands and writes results; see shaders/lib/matmul.glsl. */
-enum { READ_QUADS = 1, READ_ALONG_K = 2, WITH_ADDEND = 1, WRITE_QUADS = 2 };
+enum { READ_QUADS = 1, READ_ALONG_K = 2, WITH_ADDEND = 1, WRITE_QUADS = 2, WITH_BIAS = 4 };
 
 typedef struct tile_shape {
     uint32_t tile_m, tile_n, step_k, thread_m, thread_n;
@@ -257,8 +257,7 @@ static quartic_status add_product(const quartic_op_call *call, const quartic_mat
                                 .a_k = (int32_t)p->a_k,
                                 .b_k = (int32_t)p->b_k,
                                 .b_col = (int32_t)p->b_col,
-                                .axis_counts = p->batch_axes | p->summed_axes << 8 |
-                                               (whole && p->has_bias ? 1u << 16 : 0u),
+                                .axis_counts = p->batch_axes | p->summed_axes << 8,
                                 .split_steps = plan->split_steps};
     for (uint32_t axis = 0; axis < p->batch_axes + p->summed_axes; ++axis) {
         args.extents[axis] = p->axes[axis].extent;
@@ -294,8 +293,9 @@ static quartic_status add_product(const quartic_op_call *call, const quartic_mat
             b_offset = call->inputs[QUARTIC_MATMUL_B].offset;
     quartic_dispatch_spec(dispatch, tiles ? read_mode(p, p->m, p->a_row, p->a_k, true, a_offset) : 0);
     quartic_dispatch_spec(dispatch, tiles ? read_mode(p, p->n, p->b_col, p->b_k, false, b_offset) : 0);
-    quartic_dispatch_spec(dispatch,
-                          (with_addend ? WITH_ADDEND : 0u) | (tiles && write_quads ? WRITE_QUADS : 0u));
+    quartic_dispatch_spec(dispatch, (with_addend ? WITH_ADDEND : 0u) |
+                                        (tiles && write_quads ? WRITE_QUADS : 0u) |
+                                        (whole && p->has_bias ? WITH_BIAS : 0u));
     quartic_dispatch_spec(dispatch, plan->threads);
     quartic_dispatch_groups(dispatch, plan->groups);
     dispatch->flops = quartic_matmul_flops(p);
