@@ -14,7 +14,8 @@ void main() {
     if (!one_of(batch, args.batches)) return; // the whole group
     const uint local = gl_LocalInvocationIndex;
     float seen = 0;
-    for (uint i = local; i < args.nodes; i += 256) seen += args.mask.at[batch * args.nodes + min(i, args.nodes - 1)] != 0 ? 1.0 : 0.0;
+    for (uint i = local; i < args.nodes; i += 256)
+        seen += args.mask.at[batch * args.nodes + min(i, args.nodes - 1)] != 0 ? 1.0 : 0.0;
     const uint real = uint(reduce_sum(seen, 256));
     if (local != 0) return;
     uint m = real, k = args.routed != 0 ? args.routed : real;

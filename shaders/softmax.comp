@@ -31,8 +31,8 @@ void main() {
     float factor = running.sum == 0.0 ? 0.0 : 1.0 / running.sum; // a NaN stays one
 
     for (uint j = lane; exists && j < args.keys; j += LANES) {
-        bool visible = j < end && (HAS_MASK == 0 || args.mask.at[mask_base + min(j, args.keys - 1)] != 0);
-        args.p.at[base + j] =
-            visible ? approx_exp(args.sim.at[base + min(j, args.keys - 1)] - running.largest) * factor : 0.0;
+        const uint at = min(j, args.keys - 1);
+        bool visible = j < end && (HAS_MASK == 0 || args.mask.at[mask_base + at] != 0);
+        args.p.at[base + at] = visible ? approx_exp(args.sim.at[base + at] - running.largest) * factor : 0.0;
     }
 }

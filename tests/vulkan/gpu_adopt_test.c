@@ -1,5 +1,6 @@
 /* gpu_adopt_test.c: the library as a guest in an application's Vulkan: its device and queue, its buffers as
  * tensors, a program recorded between its own dispatches in its own command buffer. */
+#include "folder.h"
 #include "vulkan/application.h"
 
 #include <unistd.h>
@@ -314,8 +315,8 @@ static void features_that_are_not_enabled_are_refused_by_name(void **state) {
 /* Adoption with a cache of the application's: pipelines get into it, it stays, and no file is written. */
 static void the_applications_pipeline_cache_is_used(void **state) {
     (void)state;
-    char folder[] = "/tmp/quartic-no-cache-XXXXXX";
-    assert_non_null(mkdtemp(folder));
+    char folder[TEST_FOLDER_BYTES];
+    assert_true(test_folder_make("no-cache", folder));
     setenv("XDG_CACHE_HOME", folder, 1);
     setenv("MESA_SHADER_CACHE_DISABLE", "true", 1); /* Mesa would write there too */
     unsetenv("QUARTIC_DISABLE");
