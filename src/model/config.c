@@ -48,6 +48,7 @@ quartic_status quartic_model_config_read_json(quartic_model_config *inout_config
 
 quartic_status quartic_model_config_read_json_file(quartic_model_config *inout_config, const char *path) {
     enum { MOST_BYTES = 1 << 20 }; /* a configuration is a few hundred bytes; a weight file is not one */
+    QUARTIC_TRY(check_struct(inout_config));
     FILE *file = fopen(path, "rb");
     if (file == NULL) return quartic_fail(QUARTIC_IO, "cannot open \"%s\": %s", path, strerror(errno));
     char *text = quartic_alloc(MOST_BYTES + 1, 1);
@@ -61,7 +62,7 @@ quartic_status quartic_model_config_read_json_file(quartic_model_config *inout_c
         status = quartic_fail(QUARTIC_FORMAT, "\"%s\" has more than %d bytes and is no configuration", path,
                               MOST_BYTES);
     else
-        status = quartic_model_config_read_json(inout_config, text);
+        status = quartic_fields_read_json_bytes(&quartic_model_field_table, text, bytes, inout_config);
     fclose(file);
     quartic_free(text);
     return status;
