@@ -25,7 +25,7 @@ esac
 cmake --build "$build" --target quartic_tool > /dev/null
 mkdir -p "$out"
 rm -rf "${out:?}"/{cycles,foaf,foaf24,compose,set,set-none,set-static,vulkan,cpu}{,.log}
-export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+export OMP_NUM_THREADS=1
 
 if [ $quick = 1 ]; then
   runs="foaf compose cycles set"

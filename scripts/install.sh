@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what a bare Debian 12 lacks for building and testing. Needs root or sudo only if something is missing.
 set -euo pipefail
-packages=(build-essential cmake ninja-build pkg-config libcmocka-dev libjansson-dev libopenblas-dev libvulkan-dev
+packages=(build-essential cmake ninja-build pkg-config libcmocka-dev libjansson-dev libvulkan-dev
     libvulkan-volk-dev libvulkan1 glslc glslang-tools spirv-tools vulkan-validationlayers mesa-vulkan-drivers
     libcairo2-dev python3-minimal clang-format)
 missing=()

@@ -4,28 +4,27 @@
  * thread:
  *
  * DOT     few results of dense rows: dot products.
- * TILE    small or narrow products: register tiles, B's columns packed unless they already are neighbours.
- * BLAS    large products that CBLAS can express, on one of its threads.
+ * TILE    register tiles; B's columns are packed unless they already are neighbours that are used few times,
+ *         and so are A's rows where they are not dense.
  *
  * Batches that lie side by side, element by element, go to matmul_channels.c instead.
  *
- * The contraction is cut into parts by its length alone, and DOT and TILE add the products of a result in one
- * order however rows and columns are cut, so their bits do not depend on the number of threads. BLAS runs on
- * one thread per block; its bits may depend on where blocks end.
+ * The contraction is cut into parts by its length alone, and both paths add the products of a result in one
+ * order however rows and columns are cut, so the bits do not depend on the number of threads. No BLAS is
+ * called: docs/rejected.md tells why.
  */
-#include <cblas.h>
 #include <omp.h>
-#include <pthread.h>
 #include <string.h>
 
 #include "fast/matmul_channels.h"
 #include "fast/matmul_kernel.h"
 #include "fast/parts.h"
+#include "fast/transpose.h"
 #include "ops/matmul/problem.h"
 
 enum {
     STEP_TILE = 256, /* k of one pass: STEP_TILE x PACK_COLUMNS floats of B stay in the second-level cache */
-    PACK_COLUMNS = 256,
+    PACK_COLUMNS = 512,
     STEP_DOT = 2048,   /* k of one pass over the dot tiles: their rows stay in the cache between tiles */
     ROW_BLOCK = 8,     /* times the kernels' height: rows of A that stay in the first-level cache */
     MAX_PARTS = 16,    /* of the contraction */
@@ -36,7 +35,7 @@ enum {
  * then come as close to the exact result as numbers stored in float32 can. */
 #define IN_DOUBLE_BELOW 1e6
 
-typedef enum matmul_path { PATH_DOT, PATH_TILE, PATH_BLAS, PATH_CHANNELS } matmul_path;
+typedef enum matmul_path { PATH_DOT, PATH_TILE, PATH_CHANNELS } matmul_path;
 
 typedef struct matmul_work {
     quartic_matmul_problem p;
@@ -46,7 +45,7 @@ typedef struct matmul_work {
     uint32_t parts;                   /* of the contraction */
     bool by_rows;                     /* blocks cut rows, else columns */
     uint32_t block, blocks;           /* rows or columns of a block */
-    bool packs;
+    bool packs, packs_rows;           /* B's columns; A's rows */
     uint64_t units;
     uint32_t threads;
 } matmul_work;
@@ -63,30 +62,6 @@ typedef struct matmul_piece {
 } matmul_piece;
 
 /* ---- planning ---- */
-
-/* Whether BLAS can walk a rows x columns matrix of these strides; leading gets its leading dimension. */
-static bool blas_can(uint32_t rows, uint32_t columns, int64_t row, int64_t column, bool *out_transposed,
-                     int *out_leading) {
-    if (column == 1 && row >= (int64_t)columns && row <= INT32_MAX) {
-        *out_transposed = false;
-        *out_leading = (int)row;
-        return true;
-    }
-    if (row == 1 && column >= (int64_t)rows && column <= INT32_MAX) {
-        *out_transposed = true;
-        *out_leading = (int)column;
-        return true;
-    }
-    return false;
-}
-
-static bool worth_blas(const quartic_matmul_problem *p) {
-    bool transposed;
-    int leading;
-    return p->m >= 96 && p->n >= 96 && p->k >= 96 &&
-           blas_can(p->m, p->k, p->a_row, p->a_k, &transposed, &leading) &&
-           blas_can(p->k, p->n, p->b_k, p->b_col, &transposed, &leading);
-}
 
 /* Cycles, about: half a cycle per vector of products, twelve to add up a vector's lanes, two to pack an
  * element. */
@@ -116,8 +91,10 @@ static matmul_work plan(const quartic_op_call *call, uint32_t threads) {
     bool neighbours = p->b_col == 1 || p->n == 1;
     /* Rows far apart share few cache sets, so columns that are used often are packed all the same. */
     work.packs = !neighbours || (p->b_k > 2 * work.kernels->width && p->m >= 4 * work.kernels->height);
-    work.path = worth_blas(p) ? PATH_BLAS : worth_dot(p, work.kernels, work.packs) ? PATH_DOT : PATH_TILE;
-    work.step = work.path == PATH_DOT ? STEP_DOT : work.path == PATH_TILE ? STEP_TILE : p->k;
+    /* Rows that are not dense take a cache line for a few floats, again for every vector of columns. */
+    work.packs_rows = p->a_k != 1 && p->m >= work.kernels->height && p->n > 2 * work.kernels->width;
+    work.path = worth_dot(p, work.kernels, work.packs) ? PATH_DOT : PATH_TILE;
+    work.step = work.path == PATH_DOT ? STEP_DOT : STEP_TILE;
     if (work.step > p->k) work.step = p->k;
     work.steps_of_k = divide_up(p->k, work.step);
     work.steps = p->sums * work.steps_of_k;
@@ -128,7 +105,7 @@ static matmul_work plan(const quartic_op_call *call, uint32_t threads) {
            cheap = ((double)p->m + p->n) * contraction / (8.0 * p->m * p->n);
     if (most > cheap) most = cheap;
     if (most > MAX_PARTS) most = MAX_PARTS;
-    if (results > 1e6 || work.path == PATH_BLAS) most = 1;
+    if (results > 1e6) most = 1;
     if (most > (double)work.steps) most = (double)work.steps;
     work.parts = most < 2 ? 1 : (uint32_t)most;
 
@@ -146,8 +123,22 @@ static matmul_work plan(const quartic_op_call *call, uint32_t threads) {
     return work;
 }
 
+/* Floats of `extent` rows or columns, at most `most`, packed over a step in panels of `width`. */
+static size_t panel_floats(const matmul_work *work, uint64_t extent, uint64_t most, uint64_t width) {
+    uint64_t whole = divide_up(extent, width) * width;
+    return (size_t)(work->step * (whole < most ? whole : most));
+}
+
+static size_t column_floats(const matmul_work *work) {
+    if (work->path != PATH_TILE || !work->packs) return 0;
+    return panel_floats(work, work->p.n, PACK_COLUMNS, (uint64_t)work->kernels->width);
+}
+
+/* Packed columns, and behind them packed rows. */
 static size_t pack_floats(const matmul_work *work) {
-    return work->path == PATH_TILE && work->packs ? (size_t)STEP_TILE * PACK_COLUMNS : 0;
+    uint64_t height = (uint64_t)work->kernels->height;
+    bool rows = work->path == PATH_TILE && work->packs_rows;
+    return column_floats(work) + (rows ? panel_floats(work, work->p.m, ROW_BLOCK * height, height) : 0);
 }
 
 static uint64_t part_floats(const matmul_work *work) {
@@ -212,13 +203,46 @@ static void pack_columns(const matmul_work *work, const float *b, int64_t k, int
     for (int64_t col = 0; col < columns; col += width) {
         int64_t here = columns - col < width ? columns - col : width;
         float *panel = pack + col * k;
-        if (b_col == 1) {
+        if (b_col == 1)
             for (int64_t i = 0; i < k; ++i)
                 memcpy(panel + i * width, b + i * b_k + col, (size_t)here * sizeof(float));
-        } else {
+        else if (b_k == 1)
+            quartic_transpose(b + col * b_col, b_col, STEP_TILE, panel, width, k, here);
+        else
             for (int64_t j = 0; j < here; ++j)
                 for (int64_t i = 0; i < k; ++i) panel[i * width + j] = b[i * b_k + (col + j) * b_col];
-        }
+    }
+}
+
+/* Rows [0, rows) of A over k as panels of the kernels' height, the rows of a panel side by side. */
+static void pack_rows(const matmul_work *work, const float *a, int64_t k, int64_t rows, float *pack) {
+    int64_t height = work->kernels->height, a_row = work->p.a_row, a_k = work->p.a_k;
+    for (int64_t row = 0; row < rows; row += height) {
+        int64_t here = rows - row < height ? rows - row : height;
+        float *panel = pack + row * k;
+        for (int64_t i = 0; i < k; ++i)
+            if (a_row == 1)
+                memcpy(panel + i * height, a + i * a_k + row, (size_t)here * sizeof(float));
+            else
+                for (int64_t j = 0; j < here; ++j) panel[i * height + j] = a[i * a_k + (row + j) * a_row];
+    }
+}
+
+/* The tiles of one vector of columns; packed rows are tiles of their own. */
+static void run_tiles(const matmul_work *work, quartic_matmul_tile tile, const float *packed_rows) {
+    if (packed_rows == NULL) {
+        work->kernels->tile(&tile);
+        return;
+    }
+    int64_t rows = tile.rows, height = work->kernels->height;
+    tile.a_row = 1;
+    tile.a_k = height;
+    for (int64_t row = 0; row < rows; row += height) {
+        tile.rows = rows - row < height ? rows - row : height;
+        tile.a = packed_rows + row * tile.k;
+        work->kernels->tile(&tile);
+        tile.c += height * tile.result_row;
+        if (tile.add != NULL) tile.add += height * tile.result_row;
     }
 }
 
@@ -235,6 +259,8 @@ static void run_tile(const matmul_work *work, const matmul_piece *piece) {
             if (work->packs) pack_columns(work, b, k, right - left, piece->pack);
             for (int64_t row = piece->row; row < piece->end_row; row += row_block) {
                 int64_t rows = piece->end_row - row < row_block ? piece->end_row - row : row_block;
+                float *packed_rows = work->packs_rows ? piece->pack + column_floats(work) : NULL;
+                if (packed_rows != NULL) pack_rows(work, a + row * p->a_row, k, rows, packed_rows);
                 for (int64_t col = left; col < right; col += width) {
                     int64_t at = row * p->n + col;
                     const quartic_matmul_tile tile = {
@@ -253,71 +279,14 @@ static void run_tile(const matmul_work *work, const matmul_piece *piece) {
                                                        : NULL,
                         .c = piece->c + at,
                         .result_row = p->n};
-                    work->kernels->tile(&tile);
+                    run_tiles(work, tile, packed_rows);
                 }
             }
         }
     }
 }
 
-static void run_blas(const matmul_work *work, const matmul_piece *piece) {
-    const quartic_matmul_problem *p = &work->p;
-    int64_t rows = piece->end_row - piece->row, columns = piece->end_col - piece->col;
-    bool a_transposed = false, b_transposed = false;
-    int a_leading = 0, b_leading = 0;
-    blas_can(p->m, p->k, p->a_row, p->a_k, &a_transposed, &a_leading);
-    blas_can(p->k, p->n, p->b_k, p->b_col, &b_transposed, &b_leading);
-    float *c = piece->c + piece->row * p->n + piece->col;
-    bool starts = piece->bias != NULL || piece->addend != NULL;
-    for (int64_t i = 0; i < rows && starts; ++i) {
-        float *y = c + i * p->n;
-        const float *addend = piece->addend == NULL ? NULL : piece->addend + (y - piece->c);
-        if (addend == NULL)
-            memcpy(y, piece->bias + piece->col, (size_t)columns * sizeof(float));
-        else if (piece->bias == NULL && addend != y)
-            memcpy(y, addend, (size_t)columns * sizeof(float));
-        else if (piece->bias != NULL)
-            for (int64_t j = 0; j < columns; ++j) y[j] = addend[j] + piece->bias[piece->col + j];
-    }
-    for (uint64_t step = piece->first_step; step < piece->end_step; ++step) {
-        const float *a, *b;
-        int64_t k = step_of(work, piece, step, &a, &b);
-        cblas_sgemm(CblasRowMajor, a_transposed ? CblasTrans : CblasNoTrans,
-                    b_transposed ? CblasTrans : CblasNoTrans, (int)rows, (int)columns, (int)k, piece->alpha,
-                    a + piece->row * p->a_row, a_leading, b + piece->col * p->b_col, b_leading,
-                    starts || step != piece->first_step ? 1.0f : 0.0f, c, (int)p->n);
-    }
-}
-
 /* ---- running ---- */
-
-/* OpenBLAS is told to use the calling thread only, as blocks already have a thread each, and gets its number
- * of threads back after the last product that runs at the same time. */
-#if defined(OPENBLAS_VERSION)
-static pthread_mutex_t blas_mutex = PTHREAD_MUTEX_INITIALIZER;
-static uint32_t blas_users;
-static int blas_threads;
-
-static void enter_blas(void) {
-    pthread_mutex_lock(&blas_mutex);
-    if (blas_users++ == 0) {
-        blas_threads = openblas_get_num_threads();
-        if (blas_threads != 1) openblas_set_num_threads(1);
-    }
-    pthread_mutex_unlock(&blas_mutex);
-}
-
-static void leave_blas(void) {
-    pthread_mutex_lock(&blas_mutex);
-    if (--blas_users == 0 && blas_threads != 1) openblas_set_num_threads(blas_threads);
-    pthread_mutex_unlock(&blas_mutex);
-}
-#else
-static void enter_blas(void) {
-}
-static void leave_blas(void) {
-}
-#endif
 
 /* The sum of the parts, in order, and what was left out of them. */
 static void add_parts(const matmul_work *work, const float *parts, const float *bias, const float *addend,
@@ -353,7 +322,6 @@ static void matmul_run(const quartic_op_run *run) {
     bool whole = work.parts == 1;
     float *packs = pack_floats(&work) == 0 ? NULL : run->scratch;
     float *parts = whole ? NULL : (float *)run->scratch + pack_floats(&work) * work.threads;
-    if (work.path == PATH_BLAS) enter_blas();
 #pragma omp parallel for num_threads(work.threads) schedule(static)
     for (int64_t unit = 0; unit < (int64_t)work.units; ++unit) {
         uint64_t batch = (uint64_t)unit;
@@ -384,12 +352,9 @@ static void matmul_run(const quartic_op_run *run) {
             .pack = packs == NULL ? NULL : packs + pack_floats(&work) * (size_t)omp_get_thread_num()};
         if (work.path == PATH_DOT)
             run_dot(&work, &piece);
-        else if (work.path == PATH_TILE)
-            run_tile(&work, &piece);
         else
-            run_blas(&work, &piece);
+            run_tile(&work, &piece);
     }
-    if (work.path == PATH_BLAS) leave_blas();
     if (!whole) add_parts(&work, parts, bias, addend, c);
 }
 

@@ -248,12 +248,16 @@ static void every_path_matches_the_reference(void **state) {
         {"wide rows of b", {2, {61, 300}}, {2, {300, 517}}, 0, 0, 0, 0, true},
         {"strided operands", {2, {131, 127}}, {2, {127, 129}}, 0, 0, 0, 7, true},
         {"strided transposed operands", {3, {2, 127, 131}}, {3, {2, 129, 127}}, 1, 1, 0, 4, true},
-        {"large", {2, {161, 150}}, {2, {150, 203}}, 0, 0, 0, 0, false},
-        {"large with bias", {2, {161, 150}}, {2, {203, 150}}, 0, 1, 0, 1, false},
-        {"large with addend", {2, {150, 161}}, {2, {150, 203}}, 1, 0, 0, 2, false},
-        {"large in place with bias", {2, {150, 161}}, {2, {203, 150}}, 1, 1, 0, 11, false},
-        {"large batches contracted", {4, {3, 2, 101, 99}}, {4, {3, 1, 101, 97}}, 1, 0, 3, 3, false},
-        {"large batches contracted, no bias", {4, {3, 2, 101, 99}}, {4, {3, 1, 101, 97}}, 1, 0, 3, 0, false},
+        {"large", {2, {161, 150}}, {2, {150, 203}}, 0, 0, 0, 0, true},
+        {"large with bias", {2, {161, 150}}, {2, {203, 150}}, 0, 1, 0, 1, true},
+        {"large with addend", {2, {150, 161}}, {2, {150, 203}}, 1, 0, 0, 2, true},
+        {"large in place with bias", {2, {150, 161}}, {2, {203, 150}}, 1, 1, 0, 11, true},
+        {"large batches contracted", {4, {3, 2, 101, 99}}, {4, {3, 1, 101, 97}}, 1, 0, 3, 3, true},
+        {"large batches contracted, no bias", {4, {3, 2, 101, 99}}, {4, {3, 1, 101, 97}}, 1, 0, 3, 0, true},
+        {"more columns than a pack", {2, {40, 300}}, {2, {300, 1030}}, 0, 0, 0, 3, true},
+        {"more columns than a pack, all turned", {2, {300, 207}}, {2, {1030, 300}}, 1, 1, 0, 3, true},
+        {"rows turned and strided", {2, {520, 131}}, {2, {520, 611}}, 1, 0, 0, 5, true},
+        {"weights of long batches", {3, {2, 1300, 70}}, {3, {2, 1300, 90}}, 1, 0, 1, 3, true},
     };
     for (size_t i = 0; i < sizeof products / sizeof products[0]; ++i) check_product(&products[i]);
 }
