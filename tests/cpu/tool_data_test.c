@@ -262,6 +262,20 @@ static void configurations_are_utf8_with_any_line_ends(void **state) {
         1, "the text begins with a byte-order mark");
 }
 
+/* The least configuration that README gives, and the keys that it leaves out. */
+static void the_least_configuration_of_the_readme_works(void **state) {
+    (void)state;
+    tool_expect(
+        "sed -n '/^## A least configuration/,/^## In C/p' $S/README.md | sed -n '/^```json/,/^```/p' | "
+        "grep -v '```' > least.json; $Q inspect least.json",
+        0, "parameters");
+    tool_expect("$Q train $S/data/tales.txt --config least.json --steps 1 --batch 1 --length 8 --device cpu "
+                "--out least",
+                0, "finished at step 1");
+    tool_expect("echo '{\"num_tokens\": 256, \"dim\": 64}' > less.json; $Q inspect less.json", 1,
+                "must say \"depth\"");
+}
+
 /* ---- prefixes ---- */
 
 /* Writes the run's weights again with a prefix before every name, or (all: false) before all but the last. */
@@ -330,6 +344,7 @@ int main(void) {
         cmocka_unit_test(anything_may_stand_in_padding),
         cmocka_unit_test(endings_may_be_in_capitals),
         cmocka_unit_test(configurations_are_utf8_with_any_line_ends),
+        cmocka_unit_test(the_least_configuration_of_the_readme_works),
         cmocka_unit_test(a_prefix_of_all_names_is_left_out_and_told),
     };
     return cmocka_run_group_tests(tests, tool_make_test_folder, tool_remove_test_folder);
