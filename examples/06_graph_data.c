@@ -87,7 +87,8 @@ int main(int argc, char **argv) {
     config.dim_edges = 8;
     config.heads = 4;
     config.dim_head = 8;
-    quartic_dataset_configure(families, &config); /* num_tokens, num_edge_types, num_classes, readout */
+    check(
+        quartic_dataset_configure(families, &config)); /* num_tokens, num_edge_types, num_classes, readout */
     check(quartic_dataset_check(others, &config));
     quartic_model *model = NULL;
     check(quartic_model_create(device, &config, &model));

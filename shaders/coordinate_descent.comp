@@ -12,6 +12,7 @@
 #include "lib/routing.glsl"
 
 layout(local_size_x = 256) in;
+layout(constant_id = 0) const uint HAS_WANTED = 0; // each graph has its own k
 
 // a + step.
 vec2 advanced(vec2 a, float step) {
@@ -32,6 +33,8 @@ void keep_step(uint step, vec2 a) {
 void main() {
     const uint row = linear_group(), local = gl_LocalInvocationIndex, base = row * args.m;
     if (row >= args.rows) return; // the whole group
+    float k = args.k;
+    if (HAS_WANTED != 0) k = args.wanted.at[row / args.groups];
     float mine = -3.402823466e38, seen = 0;
     for (uint j = local; j < args.m; j += 256) {
         if (!is_visible(row, j)) continue;
@@ -42,7 +45,7 @@ void main() {
     const float count = reduce_sum(seen, 256);
 
     float eps = max(args.eps_init, args.eps);
-    vec2 a = vec2(count > 0.0 ? eps * approx_log(args.k / count) : 0.0, 0.0); // all s + b are 0 at first
+    vec2 a = vec2(count > 0.0 ? eps * approx_log(k / count) : 0.0, 0.0); // all s + b are 0 at first
     if (local == 0) keep_step(row * args.iterations, a);
     for (uint t = 1; t < args.iterations; ++t) {
         eps = max(eps * args.eps_decay, args.eps);
@@ -51,7 +54,7 @@ void main() {
         for (uint j = local; j < args.m; j += 256)
             if (is_visible(row, j)) part += approx_exp((capped(slack_of(args.scores.at[base + j], a), 0.0) - top) / eps);
         const float sum = reduce_sum(part, 256);
-        const float step = eps * approx_log(args.k / sum);
+        const float step = eps * approx_log(k / sum);
         if (count > 0.0) a = advanced(top < 0.0 ? vec2(-largest, 0.0) : a, step); // a - top is -largest if top < 0
         if (local == 0) keep_step(row * args.iterations + t, a);
     }

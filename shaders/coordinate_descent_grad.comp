@@ -13,6 +13,7 @@
 
 layout(local_size_x = 256) in;
 layout(constant_id = 0) const uint ITERATIONS = 1;
+layout(constant_id = 1) const uint HAS_WANTED = 0; // each graph has its own k
 
 shared float eps_of[ITERATIONS + 1]; // of each iteration, and of the result
 
@@ -32,6 +33,8 @@ void main() {
     }
     barrier();
 
+    float k = args.k;
+    if (HAS_WANTED != 0) k = args.wanted.at[row / args.groups];
     vec2 a = step_at(row * ITERATIONS + ITERATIONS - 1);
     float part = 0;
     for (uint j = local; j < args.m; j += 256) {
@@ -50,7 +53,7 @@ void main() {
         for (uint j = local; j < args.m; j += 256) {
             if (!is_visible(row, j)) continue;
             const float slack = slack_of(args.scores.at[base + j], before);
-            const float p = approx_exp((capped(slack, 0.0) + gain) / eps) / args.k;
+            const float p = approx_exp((capped(slack, 0.0) + gain) / eps) / k;
             if (slack > 0.0)
                 part += p;
             else

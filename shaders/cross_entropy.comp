@@ -23,5 +23,5 @@ void main() {
     running = running_reduce(running, LANES);
     if (exists && lane == 0)
         args.row_losses.at[row] =
-            counts ? log(running.sum) + (running.largest - args.logits.at[base + uint(target)]) : 0.0;
+            counts ? approx_log(running.sum) + (running.largest - args.logits.at[base + uint(target)]) : 0.0;
 }

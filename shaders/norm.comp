@@ -2,7 +2,8 @@
 // norm.comp: rms, l2 and layer norm over the last axis: y = (x - mean) * factor * (scale + offset) + bias.
 //
 // LANES invocations share a row, 256 / LANES rows a workgroup; a row is read once and kept in registers, STEPS
-// elements a lane. The squares of a layer norm are summed around the mean, so a large mean costs no digits.
+// elements a lane. The squares of a layer norm are summed around the mean, so a large mean costs no digits; numbers
+// whose squares would overflow are scaled first.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "norm.args.h"
@@ -23,20 +24,24 @@ void main() {
     uint base = row * args.width;
 
     float centred[STEPS];
-    float mean = 0.0;
     [[unroll]] for (uint k = 0; k < STEPS; ++k) {
         uint column = lane + k * LANES;
         centred[k] = exists && column < args.width ? args.x.at[base + column] : 0.0;
-        mean += centred[k];
     }
     if (KIND == QUARTIC_NORM_LAYER) {
-        mean = reduce_sum(mean, LANES) / float(args.width);
+        float mean = 0.0;
+        [[unroll]] for (uint k = 0; k < STEPS; ++k) mean += centred[k] / ROOM;
+        mean = reduce_sum(mean, LANES) / float(args.width) * ROOM;
         [[unroll]] for (uint k = 0; k < STEPS; ++k)
             centred[k] = lane + k * LANES < args.width ? centred[k] - mean : 0.0;
     }
+    float largest = 0.0;
+    [[unroll]] for (uint k = 0; k < STEPS; ++k) largest = max(largest, abs(centred[k]));
+    const float scale = row_scale(reduce_max(largest, LANES), args.eps);
+    [[unroll]] for (uint k = 0; k < STEPS; ++k) centred[k] *= scale;
     float squares = 0.0;
     [[unroll]] for (uint k = 0; k < STEPS; ++k) squares += centred[k] * centred[k];
-    float factor = row_factor(reduce_sum(squares, LANES), args.width, args.eps);
+    float factor = row_factor(reduce_sum(squares, LANES), args.width, args.eps * scale * scale);
 
     [[unroll]] for (uint k = 0; k < STEPS; ++k) {
         uint column = lane + k * LANES;

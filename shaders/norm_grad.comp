@@ -2,6 +2,7 @@
 // norm_grad.comp: the adjoint of norm.comp. With c = x - mean, xhat = c * factor and h = dy * (scale + offset):
 //   dx = factor * (h - xhat * mean(h * xhat)), where a layer norm takes h - mean(h) for h,
 //   or factor * h for an l2 row at the clamp.
+// A row whose squares would overflow is scaled first; then dx is the scale times that of the scaled row.
 //
 // A workgroup walks rows_per_group rows, 256 / LANES at a time, and keeps the sums over rows of dy * xhat and dy
 // of its columns in registers; norm_columns.comp adds the workgroups' sums. A row is read once.
@@ -37,20 +38,25 @@ void row_gradient(uint row, uint lane, bool exists) {
         float dy = inside ? args.dy.at[base + column] : 0.0;
         if ((WANTS & QUARTIC_NORM_WANT_BIAS) != 0) bias_sum[k] += dy;
         h[k] = inside && HAS_SCALE != 0 ? dy * (args.scale.at[column] + args.offset) : dy;
-        sums += vec2(centred[k], h[k]);
+        sums += vec2(centred[k] / ROOM, h[k]);
     }
     if (KIND == QUARTIC_NORM_LAYER) {
         sums = reduce_sum(sums, LANES) / width;
+        sums.x *= ROOM;
         [[unroll]] for (uint k = 0; k < STEPS; ++k) {
             bool inside = lane + k * LANES < args.width;
             centred[k] = inside ? centred[k] - sums.x : 0.0;
             h[k] = inside ? h[k] - sums.y : 0.0;
         }
     }
+    float largest = 0.0;
+    [[unroll]] for (uint k = 0; k < STEPS; ++k) largest = max(largest, abs(centred[k]));
+    const float scale = row_scale(reduce_max(largest, LANES), args.eps), eps = args.eps * scale * scale;
+    [[unroll]] for (uint k = 0; k < STEPS; ++k) centred[k] *= scale;
     sums = vec2(0.0); // of c * c and c * h
     [[unroll]] for (uint k = 0; k < STEPS; ++k) sums += centred[k] * vec2(centred[k], h[k]);
     sums = reduce_sum(sums, LANES);
-    float factor = row_factor(sums.x, args.width, args.eps);
+    float factor = row_factor(sums.x, args.width, eps);
     bool clamped = KIND == QUARTIC_NORM_L2 && sqrt(sums.x) <= float(QUARTIC_NORM_LEAST_LENGTH);
 
     if ((WANTS & QUARTIC_NORM_WANT_SCALE) != 0)
@@ -62,7 +68,7 @@ void row_gradient(uint row, uint lane, bool exists) {
     // 1 = S * part + eps * factor^2 with S the sum of squares. Written so, the terms of the element itself drop
     // out exactly: a row of one element gets its tiny gradient with all digits.
     float part = factor * factor / width;
-    float rest = KIND == QUARTIC_NORM_L2 ? 0.0 : args.eps * factor * factor;
+    float rest = KIND == QUARTIC_NORM_L2 ? 0.0 : eps * factor * factor;
     [[unroll]] for (uint k = 0; k < STEPS; ++k) {
         uint column = lane + k * LANES;
         if (!exists || column >= args.width) continue;
@@ -71,7 +77,7 @@ void row_gradient(uint row, uint lane, bool exists) {
         precise float other_squares = sums.x - own_square;
         precise float other_products = sums.y - own_product;
         float d = h[k] * (other_squares * part) - centred[k] * (other_products * part) + h[k] * rest;
-        args.dx.at[base + column] = factor * (clamped ? h[k] : d);
+        args.dx.at[base + column] = scale * (factor * (clamped ? h[k] : d));
     }
 }
 

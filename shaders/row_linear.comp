@@ -13,7 +13,7 @@
 #include "lib/common.glsl"
 #include "row_linear.args.h"
 #include "lib/functions.h"
-#include "lib/norm.h"
+#include "lib/norm_squares.glsl"
 #include "lib/row_linear.h"
 
 layout(local_size_x_id = 2) in;
@@ -38,7 +38,7 @@ const bool NORMS = FORM == QUARTIC_ROW_RMS || FORM == QUARTIC_ROW_L2;
 
 shared vec4 a_tile[CHUNK * A_PITCH]; // (k, m / 4)
 shared vec4 b_tile[BK * B_PITCH];    // (k, n / 4)
-shared float squares[THREADS];       // (segment, m)
+shared vec2 squares[THREADS];        // (segment, m): both_squares
 
 struct Column {
     uint part, col; // part = PARTS beyond the last
@@ -118,10 +118,9 @@ void load_weights(uint tile, uint k0) {
 }
 
 float norm_factor(uint m) {
-    float sum = 0.0;
+    vec2 sum = vec2(0.0);
     [[unroll]] for (uint segment = 0; segment < SEGMENTS; ++segment) sum += squares[segment * BM + m];
-    if (FORM == QUARTIC_ROW_L2) return sqrt(float(args.k)) / max(sqrt(sum), float(QUARTIC_NORM_LEAST_LENGTH));
-    return inversesqrt(sum / float(args.k) + args.eps);
+    return factor_of_squares(sum, float(args.k), args.eps, FORM == QUARTIC_ROW_L2);
 }
 
 void write(Column column, uint row, vec4 y) {
@@ -150,7 +149,7 @@ void main() {
     const uint row0 = linear_group() / splits * BM, first = linear_group() % splits * TILES;
     if (row0 >= args.rows) return; // the whole group
 
-    float own_squares = 0.0; // of row local % BM
+    vec2 own_squares = vec2(0.0); // of row local % BM
     for (uint tile = first; tile < min(first + TILES, tiles); ++tile) {
         vec4 sums[TM];
         [[unroll]] for (uint i = 0; i < TM; ++i) sums[i] = vec4(0.0);
@@ -163,7 +162,7 @@ void main() {
             if (NORMS && tile == first)
                 for (uint k = local / BM; k < count; k += SEGMENTS) {
                     float x = a_tile[(within + k) * A_PITCH + local % BM / 4][local % 4];
-                    own_squares += x * x;
+                    own_squares += both_squares(x);
                 }
             for (uint k = 0; k < count; ++k) {
                 vec4 columns = b_tile[k * B_PITCH + tx];

@@ -12,7 +12,7 @@
 #include "lib/common.glsl"
 #include "row_linear.args.h"
 #include "lib/functions.h"
-#include "lib/norm.h"
+#include "lib/norm_squares.glsl"
 #include "lib/row_linear.h"
 
 layout(local_size_x = 8) in;
@@ -36,11 +36,6 @@ uvec2 column_of(uint eight) {
     return uvec2(PARTS, 0);
 }
 
-float norm_factor(float sum) {
-    if (FORM == QUARTIC_ROW_L2) return sqrt(float(args.k)) / max(sqrt(sum), float(QUARTIC_NORM_LEAST_LENGTH));
-    return inversesqrt(sum / float(args.k) + args.eps);
-}
-
 void main() {
     const uint lane = gl_SubgroupInvocationID;
     uint eights = 0;
@@ -51,10 +46,11 @@ void main() {
 
     // Rows beyond the last read the last one and are not stored; so do columns.
     uint own[TM / 8];
-    float squares[TM / 8], gates[TM / 8];
+    vec2 squares[TM / 8];
+    float gates[TM / 8];
     [[unroll]] for (uint i = 0; i < TM / 8; ++i) {
         own[i] = min(row0 + i * 8 + lane, args.rows - 1);
-        squares[i] = 0.0;
+        squares[i] = vec2(0.0);
         gates[i] = 1.0;
     }
     const uint head = args.k / args.heads;
@@ -82,7 +78,7 @@ void main() {
                     gates[i] = approx_sigmoid(args.side.at[own[i] * args.heads + k / head]);
             [[unroll]] for (uint i = 0; i < TM / 8; ++i) {
                 float x = args.x.at[own[i] * args.k + k];
-                if (NORMS && tile == first) squares[i] += x * x;
+                if (NORMS && tile == first) squares[i] += both_squares(x);
                 if (FORM == QUARTIC_ROW_GATE) x *= gates[i];
                 if (FORM == QUARTIC_ROW_GELU) x *= approx_normal_cdf(x, approx_normal_bell(x));
                 rows[i] = x;
@@ -97,7 +93,10 @@ void main() {
             }
         }
         float factors[TM / 8];
-        [[unroll]] for (uint i = 0; i < TM / 8; ++i) factors[i] = NORMS ? norm_factor(squares[i]) : 1.0;
+        [[unroll]] for (uint i = 0; i < TM / 8; ++i) {
+            factors[i] = 1.0;
+            if (NORMS) factors[i] = factor_of_squares(squares[i], float(args.k), args.eps, FORM == QUARTIC_ROW_L2);
+        }
         [[unroll]] for (uint i = 0; i < TM; ++i) {
             float factor = NORMS ? subgroupShuffle(factors[i / 8], i % 8) : 1.0;
             [[unroll]] for (uint j = 0; j < TN; ++j) {

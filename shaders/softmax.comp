@@ -27,10 +27,10 @@ void main() {
     for (uint j = lane; j < end; j += LANES)
         if (HAS_MASK == 0 || args.mask.at[mask_base + j] != 0) running_add(running, args.sim.at[base + j]);
     running = running_reduce(running, LANES);
-    float factor = running.sum > 0.0 ? 1.0 / running.sum : 0.0;
+    float factor = running.sum == 0.0 ? 0.0 : 1.0 / running.sum; // a NaN stays one
 
     for (uint j = lane; exists && j < args.keys; j += LANES) {
         bool visible = j < end && (HAS_MASK == 0 || args.mask.at[mask_base + j] != 0);
-        args.p.at[base + j] = visible ? exp(args.sim.at[base + j] - running.largest) * factor : 0.0;
+        args.p.at[base + j] = visible ? approx_exp(args.sim.at[base + j] - running.largest) * factor : 0.0;
     }
 }

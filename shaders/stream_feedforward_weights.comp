@@ -6,6 +6,7 @@
 #include "lib/common.glsl"
 #include "stream_feedforward_weights.args.h"
 #include "lib/functions.h"
+#include "lib/norm_squares.glsl"
 
 layout(local_size_x = 256) in;
 layout(constant_id = 0) const uint HEADS = 1;
@@ -33,12 +34,9 @@ void load_tile(uint tile) {
     }
     barrier();
     if (gl_LocalInvocationIndex < COLUMNS) {
-        float squares = 0.0;
-        for (uint h = 0; h < HEADS; ++h) {
-            float x = x_tile[h * PITCH + gl_LocalInvocationIndex];
-            squares += x * x;
-        }
-        factors[gl_LocalInvocationIndex] = inversesqrt(squares / float(HEADS) + args.eps);
+        vec2 squares = vec2(0.0);
+        for (uint h = 0; h < HEADS; ++h) squares += both_squares(x_tile[h * PITCH + gl_LocalInvocationIndex]);
+        factors[gl_LocalInvocationIndex] = factor_of_squares(squares, float(HEADS), args.eps, false);
     }
     barrier();
 }
@@ -48,10 +46,9 @@ void compute_units(uint first_unit) {
         uint column = index % COLUMNS, m = first_unit + index / COLUMNS;
         float s = 0.0, da = 0.0;
         for (uint h = 0; h < HEADS && m < args.hidden; ++h) {
-            s += args.w1.at[m * HEADS + h] * args.scale.at[h] * x_tile[h * PITCH + column];
+            s += args.w1.at[m * HEADS + h] * args.scale.at[h] * (x_tile[h * PITCH + column] * factors[column]);
             da += args.w2.at[h * args.hidden + m] * dy_tile[h * PITCH + column];
         }
-        s *= factors[column];
         float bell = approx_normal_bell(s), cdf = approx_normal_cdf(s, bell);
         a_tile[index / COLUMNS * PITCH + column] = s * cdf;
         d_tile[index / COLUMNS * PITCH + column] = da * (cdf + s * (bell * 0.39894228)) * factors[column];

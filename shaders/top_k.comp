@@ -3,13 +3,15 @@
 //
 // A workgroup owns a row. Scores become unsigned keys of the same order. Four passes over 8 bits each find the k-th
 // greatest key and how many of its equals are wanted; then every invocation counts what it takes from its own run of
-// scores, and writes it behind what those before it take. The counters are integers, so their order does not matter.
+// scores, and writes it behind what those before it take. Where a graph's count leaves places over, the first scores
+// that are not taken fill them: their number follows from the place in the row. The counters are integers, so their order does not matter.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "top_k.args.h"
 #include "lib/routing.glsl"
 
 layout(local_size_x = 256) in;
+layout(constant_id = 0) const uint COUNTED = 0;
 
 shared uint histogram[256];
 shared uint chosen_prefix, chosen_rest;
@@ -26,7 +28,9 @@ uint key_of(uint row, uint score) {
 void main() {
     const uint row = linear_group(), local = gl_LocalInvocationIndex;
     if (row >= args.rows) return; // the whole group
-    uint prefix = 0, rest = args.k; // keys with a greater prefix are taken; of those that begin with it, `rest`
+    uint wanted = args.k;
+    if (COUNTED != 0) wanted = uint(clamp(args.counts.at[row / args.groups], 0, int(args.k)));
+    uint prefix = 0, rest = wanted; // keys with a greater prefix are taken; of those that begin with it, `rest`
     for (uint shift = 32; shift > 0; shift -= 8) {
         histogram[local] = 0;
         barrier();
@@ -58,8 +62,14 @@ void main() {
     for (uint other = 0; other < local; ++other) before += taken[other];
     for (uint j = begin; j < end; ++j) {
         const uint key = key_of(row, j);
-        if (key > prefix || (key == prefix && before.y < rest))
-            args.result.at[row * args.k + before.x + min(before.y, rest)] = int(row % args.groups * args.m + j);
+        const bool chosen = key > prefix || (key == prefix && before.y < rest);
+        const uint ahead = before.x + min(before.y, rest), left = j - ahead; // before j: chosen ones, others
+        if (chosen || left < args.k - wanted) {
+            const uint place = row * args.k + ahead + min(left, args.k - wanted);
+            const int index = int(row % args.groups * args.m + j);
+            args.result.at[place] = index;
+            if (COUNTED != 0) args.positions.at[place] = chosen ? index : -1;
+        }
         before += uvec2(key > prefix ? 1u : 0u, key == prefix ? 1u : 0u);
     }
 }

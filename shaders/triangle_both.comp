@@ -85,7 +85,7 @@ void main() {
         const float factor = exp(largest - top);
         total *= factor;
         [[unroll]] for (uint l = 0; l < PIVOTS; ++l) {
-            const float weight = s[l] > LOWEST ? exp(s[l] - top) : 0.0;
+            const float weight = s[l] == LOWEST ? 0.0 : exp(s[l] - top);
             weights[l * TILE * TILE + local] = weight;
             total += weight;
         }
@@ -122,10 +122,10 @@ void main() {
         }
     }
 
-    factors[local] = total > 0.0 ? 1.0 / total : 0.0;
+    factors[local] = total == 0.0 ? 0.0 : 1.0 / total; // a NaN stays one
     if (slice == 0 && own_first < args.n && own_second < args.n)
         args.lse.at[place_of(unit, own_first, args.n * args.heads, own_second, args.heads, 1)] =
-            total > 0.0 ? largest + log(total) : 0.0;
+            total == 0.0 ? 0.0 : largest + log(total);
     barrier();
     [[unroll]] for (uint k = 0; k < 4; ++k) {
         const uint row = a + k / 2, column = c + k % 2;

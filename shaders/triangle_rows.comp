@@ -57,7 +57,7 @@ void main() {
             total *= factor;
             [[unroll]] for (uint k = 0; k < SLICE; ++k) sums[k] *= factor;
             [[unroll]] for (uint r = 0; r < STEP; ++r) {
-                const float weight = s[r] > LOWEST ? exp(s[r] - top) : 0.0;
+                const float weight = s[r] == LOWEST ? 0.0 : exp(s[r] - top);
                 total += weight;
                 [[unroll]] for (uint k = 0; k < SLICE; ++k)
                     sums[k] += weight * y_tile[(step + r) * WIDTH + slice * SLICE + k];
@@ -67,11 +67,11 @@ void main() {
     }
 
     if (p < args.n) {
-        const float factor = total > 0.0 ? 1.0 / total : 0.0;
+        const float factor = total == 0.0 ? 0.0 : 1.0 / total; // a NaN stays one
         const uint heads = args.heads, row = heads * args.width;
         if (slice == 0)
             args.lse.at[place_of(at.unit, at.first, args.edge_first * heads, p, args.edge_second * heads, 1)] =
-                total > 0.0 ? largest + log(total) : 0.0;
+                total == 0.0 ? 0.0 : largest + log(total);
         const uint place = place_of(at.unit, at.first, args.edge_first * row, p, args.edge_second * row, args.width);
         [[unroll]] for (uint k = 0; k < SLICE; ++k)
             store_quad(args.result, place, slice * SLICE + k, args.width, factor * sums[k]);

@@ -21,7 +21,7 @@ float evaluate(float x) {
     case UNARY_LOG: return approx_log(x);
     case UNARY_SQRT: return sqrt(x);
     case UNARY_SQUARE: return x * x;
-    case UNARY_RELU: return x > 0.0 ? x : 0.0;
+    case UNARY_RELU: return x <= 0.0 ? 0.0 : x;
     case UNARY_SIGMOID: return approx_sigmoid(x);
     case UNARY_TANH: return approx_tanh(x);
     case UNARY_SILU: return x * approx_sigmoid(x);

@@ -22,7 +22,7 @@ float evaluate(float g, float s) {
     case UNARY_LOG: return g / s;
     case UNARY_SQRT: return 0.5 * g / s;
     case UNARY_SQUARE: return 2.0 * g * s;
-    case UNARY_RELU: return s > 0.0 ? g : 0.0;
+    case UNARY_RELU: return s <= 0.0 ? 0.0 : g;
     case UNARY_SIGMOID: return g * s * (1.0 - s);
     case UNARY_TANH: return g * (1.0 - s * s);
     case UNARY_SILU: {

@@ -309,7 +309,8 @@ static inline void models_refuse_what_they_lack(void **state) {
                      QUARTIC_UNSUPPORTED);
     assert_sentence("asks for edges, which this family has not");
     quartic_model_destroy(model);
-    config.model = QUARTIC_MODEL_QUARTIC;
+    config = (quartic_model_config)QUARTIC_MODEL_CONFIG_INIT;
+    config.num_tokens = V, config.dim = D, config.depth = LAYERS, config.max_seq_len = N;
     assert_ok(quartic_model_create(device, &config, &model));
     readout.edges = NULL, readout.diversity = numbers;
     assert_int_equal(quartic_model_inspect(model, B, N, multi_stream_tokens, NULL, &readout),

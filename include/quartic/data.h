@@ -48,21 +48,22 @@ QUARTIC_API const quartic_dataset_info *quartic_dataset_get_info(const quartic_d
 
 /* Sets the fields of a configuration that follow from the data: dim_node_features, dim_edge_features,
  * readout; and, where they are 0, num_tokens, num_edge_types, num_classes. A dataset without targets leaves
- * the last ones alone. */
-QUARTIC_API void quartic_dataset_configure(const quartic_dataset *dataset,
-                                           quartic_model_config *inout_config);
+ * the last ones alone. Errors: INVALID_ARGUMENT (a configuration without struct_size). */
+QUARTIC_API quartic_status quartic_dataset_configure(const quartic_dataset *dataset,
+                                                     quartic_model_config *inout_config);
 /* OK, or why a model of this configuration cannot learn from the dataset (INVALID_ARGUMENT): which of the
  * fields above differ, a range that is too small (with the file and the first number beyond it, and where
  * that stands), graphs longer than max_seq_len. */
 QUARTIC_API quartic_status quartic_dataset_check(const quartic_dataset *dataset,
                                                  const quartic_model_config *config);
 
-/* The graphs of these numbers (each below info.graphs) as a batch, valid until the next call with this
- * dataset. Errors: INVALID_ARGUMENT, OUT_OF_MEMORY. */
+/* The graphs of these count >= 1 numbers (each below info.graphs) as a batch, valid until the next call with
+ * this dataset. Errors: INVALID_ARGUMENT, OUT_OF_MEMORY. */
 QUARTIC_API quartic_status quartic_dataset_gather(quartic_dataset *dataset, const uint32_t *graphs,
                                                   uint32_t count, quartic_model_batch *out_batch);
 /* The graph that comes at a position of an endless reading: every `count` positions are one epoch, in which
- * every graph comes once, in an order that depends on seed and epoch. Pure. */
+ * every graph comes once, in an order that depends on seed and epoch; 0, with a sentence, for a count of 0.
+ * Pure. */
 QUARTIC_API uint32_t quartic_dataset_shuffled(uint32_t count, uint64_t seed, uint64_t position);
 
 /* One step on the next accumulation * batch graphs of that reading with the trainer's seed and step. The

@@ -9,6 +9,28 @@
  * Vulkan devices off: float16, coopmat, shuffle, timestamps, mapping, cache, with commas between; other words
  * in it are an error of every call that looks for a device. A device may be used by one thread at a time; two
  * threads may each drive their own device.
+ *
+ * The process belongs to the host.
+ *
+ * After fork() what a parent opened cannot compute in its child, since threads and Vulkan drivers do not
+ * survive: such calls return UNSUPPORTED with a sentence. Allowed in the child on what it inherited: reading
+ * and writing tensors of CPU devices, saving a model that is on one, and destroying anything (objects of a
+ * Vulkan device are then left to the end of the process). A device that the child opens itself works: CPU
+ * devices always (each program run then makes its threads anew, some tens of microseconds), Vulkan devices if
+ * the library had none open in the parent at the moment of fork(), else UNAVAILABLE. A Vulkan driver's own
+ * exit handlers may wait for threads of the parent, so a child that inherited Vulkan devices ends by _exit()
+ * or exec(). exec() is always fine.
+ *
+ * Every call computes with rounding to nearest, without traps, with subnormal numbers, and gives the calling
+ * thread's settings and flags back as they were; so it does for that thread's OpenMP threads where its own
+ * settings are not the standard ones. (Settings of OpenMP threads alone are not looked for.)
+ *
+ * "cpu" computes on the calling thread and OpenMP's threads, as many as omp_get_max_threads() says when the
+ * device is opened (OMP_NUM_THREADS). They stay until the calling thread ends. Where they cannot be made
+ * (ulimit -v, -u), a run returns OUT_OF_MEMORY.
+ *
+ * Nothing else of the process is changed: no signal handlers, locale, environment variables, umask or numbers
+ * of threads. Files are written where a function says so, and the pipeline cache (quartic/vulkan.h).
  */
 #ifndef QUARTIC_DEVICE_H
 #define QUARTIC_DEVICE_H
@@ -42,21 +64,23 @@ typedef struct quartic_device_info {
     char why_not[256];     /* what it lacks, if not usable */
 } quartic_device_info;
 
-/* Opens a device by name (see above; NULL = "auto"). Errors: UNAVAILABLE with the list of what exists and why
- * there is no Vulkan device; INVALID_ARGUMENT (an empty name, one that several devices have, an unknown word
- * in QUARTIC_DISABLE); UNSUPPORTED with what the device lacks. A sentence about QUARTIC_DEVICE names it. */
+/* Opens a device by name (see above; NULL = "auto"); the caller destroys it. Errors: UNAVAILABLE with the
+ * list of what exists and why there is no Vulkan device; INVALID_ARGUMENT (an empty name, one that several
+ * devices have, an unknown word in QUARTIC_DISABLE); UNSUPPORTED with what the device lacks. A sentence about
+ * QUARTIC_DEVICE names it. */
 QUARTIC_API quartic_status quartic_device_create(const char *name, quartic_device **out_device);
 
 /* Closes the device; everything created on it must be gone. NULL is fine. */
 QUARTIC_API void quartic_device_destroy(quartic_device *device);
 
+/* What the list says of the device. Errors: INVALID_ARGUMENT for NULL. */
 QUARTIC_API quartic_status quartic_device_get_info(const quartic_device *device,
                                                    quartic_device_info *out_info);
 
 /* Lists what exists, best first by the order of "auto". Writes at most capacity entries to out_infos (which
- * may be NULL if capacity is 0) and the full count to *out_count. No Vulkan loader or driver is no error, nor
- * is a broken driver manifest: the CPU devices are always listed. Errors: OUT_OF_MEMORY; INVALID_ARGUMENT (an
- * unknown word in QUARTIC_DISABLE). */
+ * may be NULL if capacity is 0, else INVALID_ARGUMENT) and the full count to *out_count. No Vulkan loader or
+ * driver is no error, nor is a broken driver manifest: the CPU devices are always listed. Errors:
+ * OUT_OF_MEMORY; INVALID_ARGUMENT (an unknown word in QUARTIC_DISABLE). */
 QUARTIC_API quartic_status quartic_device_list(quartic_device_info *out_infos, uint32_t capacity,
                                                uint32_t *out_count);
 

@@ -2,9 +2,10 @@
  *
  * A graph is append-only. Every builder takes values and returns a value; shapes are checked at once. The
  * first error sticks: later builders return no value, and quartic_graph_status (like every function that
- * takes the graph) reports that first error with its sentence. NULL as the graph, a shape, axes, parts or
- * options (but for matmul's, and pair_mask's with a mask), a value of another graph and a scale or alpha of 0
- * are errors of that kind. Gradients are more ops appended to the graph.
+ * takes the graph) reports that first error with its sentence, which names the builder that was called. NULL
+ * as a shape, axes or parts, a value of another graph and a scale or alpha of 0 are errors of that kind; NULL
+ * as options means their INIT macro. Without a graph (NULL) a builder returns no value and leaves the
+ * sentence. Gradients are more ops appended to the graph.
  * Outputs, parameters and inputs have names, by which a program finds them. A graph belongs to one thread.
  *
  * "Broadcasts" means: shapes are aligned at the last axis, and an axis of extent 1 (or missing) is repeated.
@@ -27,12 +28,15 @@ typedef struct quartic_value {
     uint32_t graph; /* the graph's number, different for every graph of a process; 0 in no value */
 } quartic_value;
 
+/* An empty graph, which the caller destroys. Errors: INVALID_ARGUMENT for NULL, OUT_OF_MEMORY. */
 QUARTIC_API quartic_status quartic_graph_create(quartic_graph **out_graph);
+/* NULL is fine. Programs compiled from the graph stay. */
 QUARTIC_API void quartic_graph_destroy(quartic_graph *graph);
 
 /* OK, or the graph's first error; then quartic_error_message() is its sentence. */
 QUARTIC_API quartic_status quartic_graph_status(const quartic_graph *graph);
 
+/* Of a value of this graph; else rank 0 and QUARTIC_NO_DTYPE. */
 QUARTIC_API quartic_shape quartic_graph_shape(const quartic_graph *graph, quartic_value value);
 QUARTIC_API quartic_dtype quartic_graph_dtype(const quartic_graph *graph, quartic_value value);
 
@@ -54,6 +58,7 @@ QUARTIC_API void quartic_graph_output(quartic_graph *graph, const char *name, qu
 
 /* Labels the steps built until the matching pop, for profiles and error sentences: "layers.0/attention". */
 QUARTIC_API void quartic_graph_push_scope(quartic_graph *graph, const char *name);
+/* Without a scope to end it does nothing. */
 QUARTIC_API void quartic_graph_pop_scope(quartic_graph *graph);
 
 /* Values built between begin and end are not kept for the backward pass but computed again there. */
@@ -153,17 +158,22 @@ QUARTIC_API quartic_value quartic_dropout(quartic_graph *graph, quartic_value x,
 /* ---- matrix products -------------------------------------------------------------------------------------
  */
 
+/* Structs of options begin with struct_size and start from their INIT macro; NULL means the macro's values.
+ * One written without the macro, as {.member = ..}, has a struct_size of 0 and is read as it stands, as far
+ * as release 0.1.0 knew it. A factor of 0 (alpha, scale), which would make the result nothing, is refused. */
+
 /* op(a) op(b) over the last two axes, the leading axes broadcast: (.., M, K) x (.., K, N) to (.., M, N).
  * transpose_a: a is (.., K, M); transpose_b: b is (.., N, K). result = alpha * product + bias + addend, where
  * bias (N) is optional and addend (the result's shape) is optional. */
 typedef struct quartic_matmul_options {
+    size_t struct_size;
     uint32_t transpose_a, transpose_b;
     float alpha;
     quartic_value bias, addend;
 } quartic_matmul_options;
 #define QUARTIC_MATMUL_OPTIONS_INIT                                                                          \
     {                                                                                                        \
-        0, 0, 1.0f, {0, 0}, {                                                                                \
+        sizeof(quartic_matmul_options), 0, 0, 1.0f, {0, 0}, {                                                \
             0, 0                                                                                             \
         }                                                                                                    \
     }
@@ -194,9 +204,13 @@ QUARTIC_API quartic_value quartic_layer_norm(quartic_graph *graph, quartic_value
  * out_products[0].
  */
 typedef struct quartic_norm_linear_options {
+    size_t struct_size;
     uint32_t l2, raw;
     float eps, scale_offset, alpha;
 } quartic_norm_linear_options;
+#define QUARTIC_NORM_LINEAR_OPTIONS_INIT                                                                     \
+    { sizeof(quartic_norm_linear_options), 0, 0, 1e-5f, 0.0f, 1.0f }
+/* options may be NULL. */
 QUARTIC_API void quartic_norm_linear(quartic_graph *graph, quartic_value x, quartic_value scale,
                                      const quartic_value *weights, uint32_t count,
                                      const quartic_norm_linear_options *options, quartic_value *out_products);
@@ -227,8 +241,12 @@ QUARTIC_API quartic_value quartic_softmax(quartic_graph *graph, quartic_value si
  * shows edge (i, j) the edges (k, l) with k <= i. The linear form keeps one state, ((d + 1)(d + 2) / 2, dv +
  * 1), for each block of a head on a GPU, one for each thread on a CPU. */
 typedef struct quartic_taylor_options {
-    uint32_t axis, pair_mask, causal, form, block;
+    size_t struct_size;
+    uint32_t axis; /* has no default: 1 or 2 must be given */
+    uint32_t pair_mask, causal, form, block;
 } quartic_taylor_options;
+#define QUARTIC_TAYLOR_OPTIONS_INIT                                                                          \
+    { sizeof(quartic_taylor_options), 0, 0, 0, 0, 0 }
 QUARTIC_API quartic_value quartic_taylor_attention(quartic_graph *graph, quartic_value q, quartic_value k,
                                                    quartic_value v, quartic_value mask,
                                                    const quartic_taylor_options *options);
@@ -255,10 +273,14 @@ typedef enum quartic_triangle_kind {
     QUARTIC_TRIANGLE_END = 2
 } quartic_triangle_kind;
 typedef struct quartic_triangle_options {
+    size_t struct_size;
     uint32_t kind; /* quartic_triangle_kind */
     uint32_t causal;
-    float scale;
+    float scale; /* usually 1 / sqrt(d); the macro's 1 is for queries that come scaled */
 } quartic_triangle_options;
+#define QUARTIC_TRIANGLE_OPTIONS_INIT                                                                        \
+    { sizeof(quartic_triangle_options), QUARTIC_TRIANGLE_BOTH, 0, 1.0f }
+/* options may be NULL. */
 QUARTIC_API quartic_value quartic_triangle_attention(quartic_graph *graph, quartic_value q, quartic_value k,
                                                      quartic_value v, quartic_value v2, quartic_value bias,
                                                      quartic_value mask,
@@ -281,12 +303,15 @@ QUARTIC_API quartic_value quartic_edge_keep(quartic_graph *graph, quartic_value 
  * as in the published PyTorch package. form: 0 chosen by cost (quartic_relational_form), 1 expanded, 2 per
  * edge. */
 typedef struct quartic_relational_options {
-    float scale;
+    size_t struct_size;
+    float scale; /* usually 1 / sqrt(d); the macro's 1 is for queries that come scaled */
     uint32_t query_from_sender, form;
 } quartic_relational_options;
+#define QUARTIC_RELATIONAL_OPTIONS_INIT                                                                      \
+    { sizeof(quartic_relational_options), 1.0f, 0, 0 }
 enum { QUARTIC_RELATIONAL_EXPANDED = 1, QUARTIC_RELATIONAL_PER_EDGE = 2 };
 
-/* scale * query . key, to (b, h, i, j); a softmax comes next. */
+/* scale * query . key, to (b, h, i, j); a softmax comes next. options may be NULL. */
 QUARTIC_API quartic_value quartic_relational_scores(quartic_graph *graph, quartic_value q, quartic_value k,
                                                     quartic_value e, quartic_value q_weight,
                                                     quartic_value k_weight,
@@ -301,14 +326,18 @@ QUARTIC_API uint32_t quartic_relational_form(uint32_t dim_edges, uint32_t dim_he
 
 /* Softmax attention among the edges of a graph of `nodes` nodes, every edge to every edge: q, k, v (b, m, h,
  * d) to (b, m, h, d); q comes scaled. Token t of a graph is edge (i, j) = (p / nodes, p % nodes) with p =
- * positions[b, t], int32 (b, m) in any order; without positions p = t and m = nodes^2.
- * out_t = sum_s softmax_s(q_t . k_s) v_s over the edges s that t sees. mask int32 (b, nodes) or no value:
- * edge (k, l) is seen only if mask[b, k] and mask[b, l]. causal: edge (i, j) sees (k, l) iff l <= k <= i, and
- * an edge with j > i sees none. Who sees none gets zeros. Memory is linear in m; nothing of size m x m
- * exists. */
+ * positions[b, t], int32 (b, m) in any order, and none (it sees and is seen by nobody) where that is
+ * -1; without positions p = t and m = nodes^2. out_t = sum_s softmax_s(q_t . k_s) v_s over the edges s
+ * that t sees. mask int32 (b, nodes) or no value: edge (k, l) is seen only if mask[b, k] and mask[b, l].
+ * causal: edge (i, j) sees (k, l) iff l <= k <= i, and an edge with j > i sees none. Who sees none gets
+ * zeros. Memory is linear in m; nothing of size m x m exists. */
 typedef struct quartic_edge_softmax_options {
-    uint32_t nodes, causal;
+    size_t struct_size;
+    uint32_t nodes; /* has no default: it must be given */
+    uint32_t causal;
 } quartic_edge_softmax_options;
+#define QUARTIC_EDGE_SOFTMAX_OPTIONS_INIT                                                                    \
+    { sizeof(quartic_edge_softmax_options), 0, 0 }
 QUARTIC_API quartic_value quartic_edge_softmax_attention(quartic_graph *graph, quartic_value q,
                                                          quartic_value k, quartic_value v,
                                                          quartic_value positions, quartic_value mask,
@@ -324,8 +353,11 @@ QUARTIC_API quartic_value quartic_edge_softmax_attention(quartic_graph *graph, q
  * causal, j <= i. mask int32 (batch, nodes) or no value: all nodes are real. batch and nodes are needed only
  * without a mask; with one they are 0 or the mask's. options may be NULL where there is a mask. */
 typedef struct quartic_pair_mask_options {
+    size_t struct_size;
     uint32_t causal, batch, nodes;
 } quartic_pair_mask_options;
+#define QUARTIC_PAIR_MASK_OPTIONS_INIT                                                                       \
+    { sizeof(quartic_pair_mask_options), 0, 0, 0 }
 QUARTIC_API quartic_value quartic_pair_mask(quartic_graph *graph, quartic_value mask,
                                             const quartic_pair_mask_options *options);
 /* Soft top-k weights c of scores s, both (b, m) or (b, g, m), by coordinate descent (Wright
@@ -333,12 +365,14 @@ QUARTIC_API quartic_value quartic_pair_mask(quartic_graph *graph, quartic_value 
  * -relu(s + a). Then c = exp((s + a + b) / eps). eps starts at max(eps_init, eps) and is multiplied by
  * eps_decay after each iteration, down to eps. Hidden scores take no part and have c = 0. */
 typedef struct quartic_coordinate_descent_options {
+    size_t struct_size;
     float k;
     uint32_t iterations;
     float eps, eps_init, eps_decay; /* eps_init 0: eps throughout */
 } quartic_coordinate_descent_options;
 #define QUARTIC_COORDINATE_DESCENT_OPTIONS_INIT                                                              \
-    { 1.0f, 20, 0.1f, 0.0f, 1.0f }
+    { sizeof(quartic_coordinate_descent_options), 1.0f, 20, 0.1f, 0.0f, 1.0f }
+/* options may be NULL. */
 QUARTIC_API quartic_value quartic_coordinate_descent(quartic_graph *graph, quartic_value scores,
                                                      quartic_value mask,
                                                      const quartic_coordinate_descent_options *options);

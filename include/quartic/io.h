@@ -63,10 +63,10 @@ QUARTIC_API quartic_status quartic_safetensors_open(const char *path, quartic_sa
 QUARTIC_API quartic_status quartic_safetensors_open_memory(const void *bytes, size_t byte_count,
                                                            const char *label, quartic_safetensors **out_file);
 
-/* NULL is fine. */
+/* NULL is fine. What the functions below gave of the file is gone with it. */
 QUARTIC_API void quartic_safetensors_close(quartic_safetensors *file);
 
-/* Tensors in the order of their names (bytewise); index < count, else NULL. */
+/* Tensors in the order of their names (bytewise); index < count, else NULL (no error is set). */
 QUARTIC_API uint32_t quartic_safetensors_count(const quartic_safetensors *file);
 QUARTIC_API const quartic_safetensors_tensor *quartic_safetensors_at(const quartic_safetensors *file,
                                                                      uint32_t index);
@@ -75,14 +75,16 @@ QUARTIC_API const quartic_safetensors_tensor *quartic_safetensors_at(const quart
 QUARTIC_API const quartic_safetensors_tensor *quartic_safetensors_find(const quartic_safetensors *file,
                                                                        const char *name);
 
-/* The text under that key of __metadata__, NULL if there is none. */
+/* The text under that key of __metadata__, NULL if there is none; all keys in the file's order. The file owns
+ * them. */
 QUARTIC_API const char *quartic_safetensors_metadata(const quartic_safetensors *file, const char *key);
 QUARTIC_API uint32_t quartic_safetensors_metadata_count(const quartic_safetensors *file);
 QUARTIC_API const quartic_safetensors_text *quartic_safetensors_metadata_at(const quartic_safetensors *file,
                                                                             uint32_t index);
 
-/* Copies a tensor's count elements as float32: from F32, F64 (rounded), F16 or BF16 (exact). Errors: FORMAT
- * for integer types, SHAPE_MISMATCH if count is not the number of elements. */
+/* Copies a tensor's count elements as float32: from F32, F64 (rounded), F16 or BF16 (exact). out_numbers may
+ * be NULL if count is 0. Errors: INVALID_ARGUMENT for a tensor that is none of the file's, FORMAT for integer
+ * types, SHAPE_MISMATCH if count is not the number of elements. */
 QUARTIC_API quartic_status quartic_safetensors_read_float32(const quartic_safetensors *file,
                                                             const quartic_safetensors_tensor *tensor,
                                                             float *out_numbers, uint64_t count);
@@ -93,7 +95,8 @@ QUARTIC_API quartic_status quartic_safetensors_read_int32(const quartic_safetens
                                                           const quartic_safetensors_tensor *tensor,
                                                           int32_t *out_numbers, uint64_t count);
 
-/* NON_FINITE, naming the tensor and its first infinite or NaN element (as float32), if there is one. */
+/* NON_FINITE, naming the tensor and its first infinite or NaN element (as float32), if there is one; OK for
+ * integers. Errors also: INVALID_ARGUMENT for a tensor that is none of the file's. */
 QUARTIC_API quartic_status quartic_safetensors_check_finite(const quartic_safetensors *file,
                                                             const quartic_safetensors_tensor *tensor);
 

@@ -34,6 +34,11 @@ extern "C" {
 /* default: the equations as meant; reference: those of the published PyTorch package. */
 #define QUARTIC_COMPATIBILITY_LIST(X) X(DEFAULT, "default") X(REFERENCE, "reference")
 
+/* How hyper-connections carry the residual streams past a branch: mixed among each other, as meant, or each
+ * as it is. The latter is what releases 0.1.7 to 0.3.9 of the hyper-connections package compute, so weights
+ * that were trained in 2025 with the published PyTorch package need "unmixed". */
+#define QUARTIC_HYPER_CONNECTIONS_LIST(X) X(MIXED, "mixed") X(UNMIXED, "unmixed")
+
 /* What gets logits: every node, every directed edge (i, j), or each graph as a whole (the mean over its real
  * nodes). */
 #define QUARTIC_READOUT_LIST(X) X(NODE, "node") X(EDGE, "edge") X(GRAPH, "graph")
@@ -65,6 +70,7 @@ extern "C" {
 
 #define QUARTIC_MODEL_FAMILY_ENUM(suffix, name)         QUARTIC_MODEL_##suffix,
 #define QUARTIC_COMPATIBILITY_ENUM(suffix, name)        QUARTIC_COMPATIBILITY_##suffix,
+#define QUARTIC_HYPER_CONNECTIONS_ENUM(suffix, name)    QUARTIC_HYPER_CONNECTIONS_##suffix,
 #define QUARTIC_READOUT_ENUM(suffix, name)              QUARTIC_READOUT_##suffix,
 #define QUARTIC_EDGE_ATTENTION_ENUM(suffix, name)       QUARTIC_EDGE_ATTENTION_##suffix,
 #define QUARTIC_TRIANGLE_PASSES_ENUM(suffix, name)      QUARTIC_TRIANGLE_PASSES_##suffix,
@@ -75,6 +81,9 @@ typedef enum quartic_model_family {
 typedef enum quartic_compatibility {
     QUARTIC_COMPATIBILITY_LIST(QUARTIC_COMPATIBILITY_ENUM)
 } quartic_compatibility;
+typedef enum quartic_hyper_connections {
+    QUARTIC_HYPER_CONNECTIONS_LIST(QUARTIC_HYPER_CONNECTIONS_ENUM)
+} quartic_hyper_connections;
 typedef enum quartic_readout { QUARTIC_READOUT_LIST(QUARTIC_READOUT_ENUM) } quartic_readout;
 typedef enum quartic_edge_attention {
     QUARTIC_EDGE_ATTENTION_LIST(QUARTIC_EDGE_ATTENTION_ENUM)
@@ -89,6 +98,7 @@ typedef enum quartic_triangle_orientation {
 #undef QUARTIC_TRIANGLE_ORIENTATION_ENUM
 #undef QUARTIC_MODEL_FAMILY_ENUM
 #undef QUARTIC_COMPATIBILITY_ENUM
+#undef QUARTIC_HYPER_CONNECTIONS_ENUM
 #undef QUARTIC_READOUT_ENUM
 #undef QUARTIC_EDGE_ATTENTION_ENUM
 
@@ -100,8 +110,12 @@ typedef enum quartic_triangle_orientation {
  *     one choice or, if name_count is not 0, a list of 1 to `most` of them; in JSON a word or a list
  *   COUNT(name, default, least, most, meaning)      uint32_t
  *   FLAG(name, default, meaning)                    uint32_t, 0 or 1
- *   REAL(name, default, least, below, meaning)      float in [least, below) */
+ *   REAL(name, default, least, below, meaning)      float in [least, below)
+ * The struct has them in two parts, so that later ones come behind all members of earlier versions. */
 #define QUARTIC_MODEL_FIELD_LIST(CHOICE, CHOICES, COUNT, FLAG, REAL)                                         \
+    QUARTIC_MODEL_FIRST_FIELD_LIST(CHOICE, CHOICES, COUNT, FLAG, REAL)                                       \
+    QUARTIC_MODEL_LATER_FIELD_LIST(CHOICE, CHOICES, COUNT, FLAG, REAL)
+#define QUARTIC_MODEL_FIRST_FIELD_LIST(CHOICE, CHOICES, COUNT, FLAG, REAL)                                   \
     CHOICE(model, quartic_model_family, QUARTIC_MODEL_QUARTIC, QUARTIC_MODEL_FAMILY_LIST, "the family")      \
     CHOICE(compatibility, quartic_compatibility, QUARTIC_COMPATIBILITY_DEFAULT, QUARTIC_COMPATIBILITY_LIST,  \
            "whose equations")                                                                                \
@@ -152,6 +166,9 @@ typedef enum quartic_triangle_orientation {
     FLAG(residual_talking_heads, 0, "logits get those of the layer before, mixed over all heads")            \
     FLAG(ablate_cross_stream_talking_heads, 0, "heads exchange within their own stream only")                \
     REAL(diversity_loss, 0.0f, 0.0f, 1e6f, "factor of the streams' diversity loss in the loss; 0: none")
+#define QUARTIC_MODEL_LATER_FIELD_LIST(CHOICE, CHOICES, COUNT, FLAG, REAL)                                   \
+    CHOICE(hyper_connections, quartic_hyper_connections, QUARTIC_HYPER_CONNECTIONS_MIXED,                    \
+           QUARTIC_HYPER_CONNECTIONS_LIST, "residual streams past a branch; unmixed: weights of 2025")
 
 typedef struct quartic_model_config {
     size_t struct_size;
@@ -163,17 +180,22 @@ typedef struct quartic_model_config {
 #define QUARTIC_MODEL_COUNT_FIELD(name, standard, least, most, meaning) uint32_t name;
 #define QUARTIC_MODEL_FLAG_FIELD(name, standard, meaning)               uint32_t name;
 #define QUARTIC_MODEL_REAL_FIELD(name, standard, least, below, meaning) float name;
-    QUARTIC_MODEL_FIELD_LIST(QUARTIC_MODEL_CHOICE_FIELD, QUARTIC_MODEL_CHOICES_FIELD,
-                             QUARTIC_MODEL_COUNT_FIELD, QUARTIC_MODEL_FLAG_FIELD, QUARTIC_MODEL_REAL_FIELD)
+    QUARTIC_MODEL_FIRST_FIELD_LIST(QUARTIC_MODEL_CHOICE_FIELD, QUARTIC_MODEL_CHOICES_FIELD,
+                                   QUARTIC_MODEL_COUNT_FIELD, QUARTIC_MODEL_FLAG_FIELD,
+                                   QUARTIC_MODEL_REAL_FIELD)
+    /* Not in JSON: the caller's float32 memory for the weights, of quartic_model_config_weights elements,
+     * which must outlive the model; NULL: the model's own. */
+    quartic_tensor *weights;
+    uint32_t cached_programs; /* not in JSON: how many compiled programs are kept; 0: 4 */
+    uint32_t unused; /* keeps what follows out of the padding at the end of earlier versions' struct */
+    QUARTIC_MODEL_LATER_FIELD_LIST(QUARTIC_MODEL_CHOICE_FIELD, QUARTIC_MODEL_CHOICES_FIELD,
+                                   QUARTIC_MODEL_COUNT_FIELD, QUARTIC_MODEL_FLAG_FIELD,
+                                   QUARTIC_MODEL_REAL_FIELD)
 #undef QUARTIC_MODEL_CHOICE_FIELD
 #undef QUARTIC_MODEL_CHOICES_FIELD
 #undef QUARTIC_MODEL_COUNT_FIELD
 #undef QUARTIC_MODEL_FLAG_FIELD
 #undef QUARTIC_MODEL_REAL_FIELD
-    /* Not in JSON: the caller's float32 memory for the weights, of quartic_model_config_weights elements,
-     * which must outlive the model; NULL: the model's own. */
-    quartic_tensor *weights;
-    uint32_t cached_programs; /* not in JSON: how many compiled programs are kept; 0: 4 */
 } quartic_model_config;
 
 #define QUARTIC_MODEL_CHOICE_DEFAULT(name, type, standard, list, meaning)        standard,
@@ -185,16 +207,20 @@ typedef struct quartic_model_config {
 #define QUARTIC_MODEL_CONFIG_INIT                                                                            \
     {                                                                                                        \
         sizeof(quartic_model_config),                                                                        \
-            QUARTIC_MODEL_FIELD_LIST(QUARTIC_MODEL_CHOICE_DEFAULT, QUARTIC_MODEL_CHOICES_DEFAULT,            \
-                                     QUARTIC_MODEL_COUNT_DEFAULT, QUARTIC_MODEL_FLAG_DEFAULT,                \
-                                     QUARTIC_MODEL_REAL_DEFAULT) 0,                                          \
-            0                                                                                                \
+            QUARTIC_MODEL_FIRST_FIELD_LIST(QUARTIC_MODEL_CHOICE_DEFAULT, QUARTIC_MODEL_CHOICES_DEFAULT,      \
+                                           QUARTIC_MODEL_COUNT_DEFAULT, QUARTIC_MODEL_FLAG_DEFAULT,          \
+                                           QUARTIC_MODEL_REAL_DEFAULT) 0,                                    \
+            0, 0,                                                                                            \
+            QUARTIC_MODEL_LATER_FIELD_LIST(QUARTIC_MODEL_CHOICE_DEFAULT, QUARTIC_MODEL_CHOICES_DEFAULT,      \
+                                           QUARTIC_MODEL_COUNT_DEFAULT, QUARTIC_MODEL_FLAG_DEFAULT,          \
+                                           QUARTIC_MODEL_REAL_DEFAULT)                                       \
     }
 
 /* Reads a JSON object's keys over the values already in *inout_config (so start from the INIT macro); null
  * leaves a value as it is. Errors, with *inout_config untouched: FORMAT for text that is no JSON object,
  * INVALID_ARGUMENT for an unknown key (the nearest known one is named), a wrong type or a number out of
- * range, a key that stands twice, a zero byte. UTF-8, a byte-order mark before it is fine. */
+ * range, a key that stands twice, a zero byte, or a value that a caller's smaller struct has no member for.
+ * UTF-8; a byte-order mark before it is fine. */
 QUARTIC_API quartic_status quartic_model_config_read_json(quartic_model_config *inout_config,
                                                           const char *text);
 /* The same from a file. Errors also: IO. */
@@ -204,7 +230,10 @@ QUARTIC_API quartic_status quartic_model_config_read_json_file(quartic_model_con
  * buffer (or NULL) gets nothing. Errors: INVALID_ARGUMENT if a buffer was given and is too small. */
 QUARTIC_API quartic_status quartic_model_config_write_json(const quartic_model_config *config, char *out_text,
                                                            size_t capacity, size_t *out_bytes);
-/* OK, or what is wrong with the configuration. */
+/* OK, or what is wrong with the configuration (INVALID_ARGUMENT): a missing or impossible value, or a switch
+ * or choice that such a family would not read (parallel_streams of quartic) or that another makes void
+ * (ablate_edges with triangle). Sizes of parts that a model does not have (linear_heads,
+ * num_residual_streams, ..), and details of a form of edge attention that no layer has, are not looked at. */
 QUARTIC_API quartic_status quartic_model_config_check(const quartic_model_config *config);
 /* OK if two configurations mean the same model, defaults and derived values filled in and every entry of
  * lists compared. Errors: INVALID_ARGUMENT, as for the check, or naming the first key that differs with both
@@ -212,7 +241,7 @@ QUARTIC_API quartic_status quartic_model_config_check(const quartic_model_config
 QUARTIC_API quartic_status quartic_model_config_compare(const quartic_model_config *config, const char *name,
                                                         const quartic_model_config *other,
                                                         const char *other_name);
-/* Elements of the flat weight tensor, alignment included. */
+/* Elements of the flat weight tensor, alignment included. Errors: as the check, OUT_OF_MEMORY. */
 QUARTIC_API quartic_status quartic_model_config_weights(const quartic_model_config *config,
                                                         uint64_t *out_elements);
 
@@ -221,7 +250,8 @@ QUARTIC_API quartic_status quartic_model_config_weights(const quartic_model_conf
 typedef struct quartic_model quartic_model;
 
 /* Makes a model. Its own weights start as quartic_model_initialise(model, 0) would set them; weights in the
- * caller's memory are left as they are. Errors: INVALID_ARGUMENT, OUT_OF_MEMORY, OUT_OF_DEVICE_MEMORY. */
+ * caller's memory are left as they are. Errors: INVALID_ARGUMENT (also weights on another device),
+ * SHAPE_MISMATCH (weights of another size), OUT_OF_MEMORY, OUT_OF_DEVICE_MEMORY. */
 QUARTIC_API quartic_status quartic_model_create(quartic_device *device, const quartic_model_config *config,
                                                 quartic_model **out_model);
 /* Makes a model from a safetensors file with a configuration in its metadata (model and trainer files have
@@ -233,10 +263,11 @@ QUARTIC_API void quartic_model_destroy(quartic_model *model);
 
 /* The configuration with derived values filled in (dim_edges). Owned by the model. */
 QUARTIC_API const quartic_model_config *quartic_model_get_config(const quartic_model *model);
+/* The device that it was created on, which is the caller's. */
 QUARTIC_API quartic_device *quartic_model_device(const quartic_model *model);
 
 /* Draws all weights as PyTorch's layers would be initialised, from the library's own counter-based generator:
- * the same seed gives the same bits on every device. */
+ * the same seed gives the same bits on every device. Errors: OUT_OF_MEMORY, DEVICE_LOST. */
 QUARTIC_API quartic_status quartic_model_initialise(quartic_model *model, uint64_t seed);
 
 /* ---- weights ----------------------------------------------------------------------------------------- */
@@ -248,6 +279,7 @@ typedef struct quartic_model_parameter {
     uint64_t offset; /* of its first element in the flat weight tensor; a multiple of 64 */
 } quartic_model_parameter;
 
+/* Number of weight tensors. */
 QUARTIC_API uint32_t quartic_model_parameter_count(const quartic_model *model);
 /* Numbers to be trained, alignment not counted. */
 QUARTIC_API uint64_t quartic_model_parameter_elements(const quartic_model *model);
@@ -258,8 +290,8 @@ QUARTIC_API quartic_status quartic_model_get_parameter(const quartic_model *mode
 QUARTIC_API quartic_status quartic_model_find_parameter(const quartic_model *model, const char *name,
                                                         quartic_model_parameter *out_parameter);
 
-/* Copies one weight tensor from or to host memory; elements must be its size. Writing refuses NaN and
- * infinity with NON_FINITE. */
+/* Copies one weight tensor from or to host memory. Errors: INVALID_ARGUMENT (unknown name), SHAPE_MISMATCH if
+ * elements is not its size; when writing also NON_FINITE for NaN and infinity. */
 QUARTIC_API quartic_status quartic_model_read_parameter(const quartic_model *model, const char *name,
                                                         float *out_numbers, uint64_t elements);
 QUARTIC_API quartic_status quartic_model_write_parameter(quartic_model *model, const char *name,
@@ -381,6 +413,7 @@ QUARTIC_API quartic_value quartic_model_append(const quartic_model *model, quart
 
 /* The same for all models. What the configuration asks for must be there, all else no value. */
 typedef struct quartic_model_inputs {
+    size_t struct_size;          /* as of options: see quartic_matmul_options */
     quartic_value tokens;        /* int32 (b, n) */
     quartic_value node_features; /* (b, n, dim_node_features) */
     quartic_value edge_types;    /* int32 (b, i, j) */
@@ -389,8 +422,8 @@ typedef struct quartic_model_inputs {
 } quartic_model_inputs;
 #define QUARTIC_MODEL_INPUTS_INIT                                                                            \
     {                                                                                                        \
-        {0}, {0}, {0}, {0}, {                                                                                \
-            0                                                                                                \
+        sizeof(quartic_model_inputs), {0, 0}, {0, 0}, {0, 0}, {0, 0}, {                                      \
+            0, 0                                                                                             \
         }                                                                                                    \
     }
 QUARTIC_API quartic_value quartic_model_append_inputs(const quartic_model *model, quartic_graph *graph,

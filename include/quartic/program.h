@@ -52,15 +52,18 @@ QUARTIC_API quartic_status quartic_program_measure(quartic_device *device, const
                                                    quartic_program_memory *out_memory);
 
 /* Compiles. The device must outlive the program; the graph may be destroyed afterwards. Errors: the graph's
- * own first error; INVALID_ARGUMENT for a graph that has no output and updates nothing; OUT_OF_MEMORY or
- * OUT_OF_DEVICE_MEMORY with the figures; UNSUPPORTED naming the op. */
+ * own first error; INVALID_ARGUMENT for a graph that has no output and updates nothing; INVALID_ARGUMENT or
+ * SHAPE_MISMATCH for a binding or workspace that does not fit, such as a tensor on another device;
+ * OUT_OF_MEMORY or OUT_OF_DEVICE_MEMORY with the figures; UNSUPPORTED naming the op. The caller destroys the
+ * program; config may be NULL. */
 QUARTIC_API quartic_status quartic_program_create(quartic_device *device, const quartic_graph *graph,
                                                   const quartic_program_config *config,
                                                   quartic_program **out_program);
+/* NULL is fine. The program's own tensors are gone with it; those that were bound stay. */
 QUARTIC_API void quartic_program_destroy(quartic_program *program);
 
-/* The tensor of that name, owned by the program (or the caller, if bound); NULL with an error sentence if
- * there is none. */
+/* The tensor of that name, owned by the program (or the caller, if bound); NULL if there is none, with a
+ * sentence that lists the names. Using that NULL as a tensor is INVALID_ARGUMENT and tells the name. */
 QUARTIC_API quartic_tensor *quartic_program_tensor(quartic_program *program, const char *name);
 
 /* Runs all steps once and waits. Errors: DEVICE_LOST; on the CPU devices INVALID_ARGUMENT for an index
@@ -77,6 +80,7 @@ typedef struct quartic_step_info {
     double bytes; /* compulsory traffic: every operand once */
 } quartic_step_info;
 
+/* How many steps a run has, and one of them. Errors: INVALID_ARGUMENT for an index beyond the last. */
 QUARTIC_API uint32_t quartic_program_step_count(const quartic_program *program);
 QUARTIC_API quartic_status quartic_program_step(const quartic_program *program, uint32_t index,
                                                 quartic_step_info *out_info);

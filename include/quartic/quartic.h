@@ -5,13 +5,15 @@
  *   tensor.h  shapes and memory                io.h       safetensors files
  *   graph.h   computations from ops            verify.h   checking devices against the reference
  *   program.h compiled graphs                  vulkan.h   (not included here) your own VkDevice
+ *   version.h which release this is            host.h     where messages go, and memory
  *
  * Conventions, stated once: functions are quartic_<noun>_<verb>; handles are opaque, made by create and freed
- * by destroy (NULL is fine), and parents outlive children; results come last as out_*; config structs begin
- * with struct_size and start from QUARTIC_<X>_CONFIG_INIT; all calls block unless said otherwise; shapes are
- * row-major, last axis fastest; a failed call changes nothing and leaves a sentence in
- * quartic_error_message(). An object belongs to one thread at a time; objects on different devices are
- * independent.
+ * by destroy (NULL is fine), and parents outlive children; results come last as out_*; structs of options
+ * begin with struct_size and start from QUARTIC_<X>_INIT, and those of earlier headers are taken, with
+ * defaults for what they lack; all calls block unless said otherwise; shapes are row-major, last axis
+ * fastest; a failed call changes nothing and leaves a sentence in quartic_error_message() that names the
+ * function and, for NULL, the argument. An object belongs to one thread at a time; objects on different
+ * devices are independent.
  */
 #ifndef QUARTIC_QUARTIC_H
 #define QUARTIC_QUARTIC_H
@@ -19,6 +21,7 @@
 #include "quartic/data.h"
 #include "quartic/device.h"
 #include "quartic/graph.h"
+#include "quartic/host.h"
 #include "quartic/io.h"
 #include "quartic/model.h"
 #include "quartic/program.h"
@@ -27,5 +30,6 @@
 #include "quartic/tensor.h"
 #include "quartic/train.h"
 #include "quartic/verify.h"
+#include "quartic/version.h"
 
 #endif

@@ -1,8 +1,13 @@
 /* status.h: how every call of the library reports success or failure.
  *
  * A function that can fail returns a quartic_status. On anything but QUARTIC_OK the calling thread's
- * quartic_error_message() holds one sentence: what was wrong, with the values and shapes, and what to do.
- * The sentence stays until the thread's next failing call; a success does not clear it.
+ * quartic_error_message() holds one sentence: the function that was called, what was wrong, with the values
+ * and shapes, and what to do. The sentence stays until the thread's next failing call; a success does not
+ * clear it.
+ *
+ * NULL is taken where a function's comment says so; else it is INVALID_ARGUMENT, with a sentence that names
+ * the function and the argument. Functions that return something else than a status then return 0, NULL, an
+ * empty struct or no value, and leave the same sentence.
  */
 #ifndef QUARTIC_STATUS_H
 #define QUARTIC_STATUS_H
@@ -48,8 +53,12 @@ typedef enum QUARTIC_STATUS_ATTRIBUTE quartic_status {
 QUARTIC_API const char *quartic_status_name(quartic_status status);
 
 /* The calling thread's last error sentence, "" before the first. Owned by the library, valid until the
- * thread's next failing call. */
+ * thread's next failing call. It begins with the name of the function that was called and ": ". */
 QUARTIC_API const char *quartic_error_message(void);
+
+/* That name, "" before the first error: for programs that show the sentence to people who did not write the
+ * call, and leave the name out. Static. */
+QUARTIC_API const char *quartic_error_function(void);
 
 #ifdef __cplusplus
 }

@@ -48,11 +48,12 @@ QUARTIC_API quartic_status quartic_tensor_create(quartic_device *device, quartic
 /* Frees the tensor; NULL is fine. No program that binds it may be running. */
 QUARTIC_API void quartic_tensor_destroy(quartic_tensor *tensor);
 
+/* As it was created. */
 QUARTIC_API quartic_dtype quartic_tensor_dtype(const quartic_tensor *tensor);
 QUARTIC_API quartic_shape quartic_tensor_shape(const quartic_tensor *tensor);
 
-/* Copies the whole tensor from or to host memory and waits. bytes must be the tensor's size: 4 per element.
- */
+/* Copies the whole tensor from or to host memory and waits. Errors: SHAPE_MISMATCH if bytes is not the
+ * tensor's size, 4 per element; OUT_OF_MEMORY, DEVICE_LOST. */
 QUARTIC_API quartic_status quartic_tensor_write(quartic_tensor *tensor, const void *data, size_t bytes);
 QUARTIC_API quartic_status quartic_tensor_read(const quartic_tensor *tensor, void *out_data, size_t bytes);
 

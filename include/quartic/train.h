@@ -71,6 +71,7 @@ QUARTIC_API quartic_status quartic_trainer_create(quartic_model *model, const qu
                                                   quartic_trainer **out_trainer);
 /* NULL is fine. */
 QUARTIC_API void quartic_trainer_destroy(quartic_trainer *trainer);
+/* The configuration that it was created with. Owned by the trainer. */
 QUARTIC_API const quartic_trainer_config *quartic_trainer_get_config(const quartic_trainer *trainer);
 
 /* What the trainer of this model and configuration needs besides the weights, before anything is compiled:
@@ -124,11 +125,12 @@ QUARTIC_API void quartic_trainer_set_position(quartic_trainer *trainer, uint64_t
 QUARTIC_API quartic_status quartic_trainer_set_note(quartic_trainer *trainer, const char *note);
 QUARTIC_API const char *quartic_trainer_get_note(const quartic_trainer *trainer);
 
-/* The learning rate of a step (the first is 1). Pure. */
+/* The learning rate of a step (the first is 1); 0 for a configuration without struct_size. Pure. */
 QUARTIC_API float quartic_learning_rate(const quartic_trainer_config *config, uint64_t step);
 
 /* Draws rows windows of length + 1 consecutive tokens, uniformly, as a pure function of (seed, step): tokens
- * (rows, length) and, one further, targets (rows, length). Errors: INVALID_ARGUMENT if count < length + 1. */
+ * (rows, length) and, one further, targets (rows, length). Errors: INVALID_ARGUMENT if count < length + 1, or
+ * rows or length is 0. */
 QUARTIC_API quartic_status quartic_batch_sample(const int32_t *data, uint64_t count, uint64_t seed,
                                                 uint64_t step, uint32_t rows, uint32_t length,
                                                 int32_t *out_tokens, int32_t *out_targets);

@@ -7,7 +7,8 @@
  *   quartic_verify           recorded cases (safetensors files) of models, modules and training.
  * and quartic_compare_devices finds the first step at which two devices part on the caller's own graph.
  *
- * A check that fails is no error of the call: the status says whether the checks could be made.
+ * A check that fails is no error of the call: the status says whether the checks could be made. callback,
+ * context and out_totals may be NULL. A callback may call the library, but not for the device being checked.
  */
 #ifndef QUARTIC_VERIFY_H
 #define QUARTIC_VERIFY_H
@@ -60,19 +61,21 @@ typedef struct quartic_validate_config {
  * when every number that is read or written is moved by one float32 epsilon. That is about epsilon times the
  * root of the sum of its terms' squares, also where the terms cancel, so no seed gives a false alarm; where
  * the result is within that share of its own largest element, which is never more, nothing is moved. Errors:
- * INVALID_ARGUMENT (no op of that name, with the nearest), OUT_OF_MEMORY, DEVICE_LOST. */
+ * INVALID_ARGUMENT (no op of that name, no such case), OUT_OF_MEMORY, DEVICE_LOST. */
 QUARTIC_API quartic_status quartic_validate(quartic_device *device, const quartic_validate_config *config,
                                             quartic_check_totals *out_totals);
 
-/* Compares each op's gradients with central finite differences along a random direction, in double. Errors:
- * INVALID_ARGUMENT (no op of that name, or it has no gradient), OUT_OF_MEMORY. */
+/* Compares each op's gradients with central finite differences along a random direction, in double; config
+ * may be NULL. Errors: INVALID_ARGUMENT (no op of that name, no such case, or it has no gradient),
+ * OUT_OF_MEMORY. */
 QUARTIC_API quartic_status quartic_check_gradients(const quartic_validate_config *config,
                                                    quartic_check_totals *out_totals);
 
 /* Replays recorded cases on the device, one check a file; its text has the worst errors. Bounds: outputs,
  * losses and trained parameters 2e-5 * max(1, max |want|); gradients 1e-4 * max |want| + 1e-6. A file that
  * cannot be read is a failed check; one of a model or module that this library lacks is not supported. Files
- * of one module in one folder that record the sum of their weight gradients are recognised and summed. */
+ * of one module in one folder that record the sum of their weight gradients are recognised and summed.
+ * Errors: INVALID_ARGUMENT (no file, or NULL for one), OUT_OF_MEMORY. */
 QUARTIC_API quartic_status quartic_verify(quartic_device *device, const char *const *paths, uint32_t count,
                                           quartic_check_callback callback, void *context,
                                           quartic_check_totals *out_totals);

@@ -22,7 +22,7 @@ extern "C" {
 #define QUARTIC_VULKAN_FEATURES_12(X) X(bufferDeviceAddress) X(timelineSemaphore)
 #define QUARTIC_VULKAN_FEATURES_13(X) X(synchronization2) X(maintenance4)
 
-/* Sets those members to VK_TRUE and leaves every other member alone. */
+/* Sets those members to VK_TRUE and leaves every other member alone. A struct that is NULL is left out. */
 QUARTIC_API void quartic_vulkan_enable_features(VkPhysicalDeviceVulkan12Features *features_12,
                                                 VkPhysicalDeviceVulkan13Features *features_13);
 
@@ -75,7 +75,8 @@ QUARTIC_API quartic_status quartic_vulkan_tensor_wrap(quartic_device *device, Vk
                                                       const quartic_shape *shape,
                                                       quartic_tensor **out_tensor);
 
-/* The buffer behind a tensor on a Vulkan device, its offset in it, and its device address. */
+/* The buffer behind a tensor on a Vulkan device, its offset in it, and its device address. The buffer stays
+ * the tensor's. Errors: INVALID_ARGUMENT for a tensor of a CPU device. */
 QUARTIC_API quartic_status quartic_vulkan_tensor_buffer(const quartic_tensor *tensor, VkBuffer *out_buffer,
                                                         VkDeviceSize *out_offset,
                                                         VkDeviceAddress *out_address);

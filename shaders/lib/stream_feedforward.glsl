@@ -2,6 +2,7 @@
 // computed UNITS at a time, CHUNK by each lane, and lie in shared memory as (UNITS, COLUMNS) until all lanes of the
 // column have added them up.
 #include "lib/functions.h"
+#include "lib/norm_squares.glsl"
 
 const uint CHUNK = 4u;
 const uint UNITS = CHUNK * LANES;
@@ -19,12 +20,11 @@ float load_normed(Place place) {
         if (head < HEADS) tile[head * COLUMNS + own_column()] = x_own[k];
     }
     barrier();
-    float squares = 0.0;
+    vec2 squares = vec2(0.0);
     for (uint h = 0; h < HEADS; ++h) {
-        float x = tile[h * COLUMNS + own_column()];
-        squares += x * x;
+        squares += both_squares(tile[h * COLUMNS + own_column()]);
     }
-    float factor = inversesqrt(squares / float(HEADS) + args.eps);
+    float factor = factor_of_squares(squares, float(HEADS), args.eps, false);
     barrier(); // every lane has the sum
     [[unroll]] for (uint k = 0; k < STEPS; ++k) {
         uint head = own_head(k);

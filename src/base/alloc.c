@@ -1,12 +1,33 @@
-/* alloc.c: zeroed, 64-byte aligned, counted allocations with an injectable failure. See alloc.h. */
+/* alloc.c: zeroed, 64-byte aligned, counted allocations with an injectable failure, from the C library or
+ * from the program's allocator. See alloc.h and quartic/host.h.
+ *
+ * In front of each block lie ALIGNMENT bytes with its size, which allocators are told at the end.
+ */
 #include "base/alloc.h"
-#include "base/status.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/call.h"
+#include "base/options.h"
+#include "quartic/host.h"
+
 enum { ALIGNMENT = 64 };
+
+static void *standard_allocate(void *context, size_t bytes, size_t alignment) {
+    (void)context;
+    return aligned_alloc(alignment, bytes); /* bytes are a multiple of alignment */
+}
+
+static void standard_release(void *context, void *memory, size_t bytes) {
+    (void)context;
+    (void)bytes;
+    free(memory);
+}
+
+static const quartic_allocator standard = {sizeof standard, standard_allocate, standard_release, NULL};
+static quartic_allocator allocator = {sizeof standard, standard_allocate, standard_release, NULL};
 
 static _Atomic int64_t live_blocks;
 static _Atomic int64_t allocations_until_failure; /* 0 = never */
@@ -24,24 +45,47 @@ static int injected_failure(void) {
     return atomic_fetch_sub(&allocations_until_failure, 1) == 1;
 }
 
+quartic_status quartic_allocator_set(const quartic_allocator *given) {
+    static const quartic_allocator none = QUARTIC_ALLOCATOR_INIT;
+    static const quartic_options_type type = {"quartic_allocator", "QUARTIC_ALLOCATOR_INIT", sizeof none, 0,
+                                              &none};
+    QUARTIC_CALL();
+    quartic_allocator chosen = standard;
+    if (given != NULL) QUARTIC_TRY(quartic_options_read(&type, given, &chosen));
+    if (chosen.allocate == NULL || chosen.release == NULL)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                            "allocator->%s is NULL; an allocator has both functions",
+                            chosen.allocate == NULL ? "allocate" : "release");
+    const int64_t live = quartic_alloc_live();
+    if (live != 0)
+        return quartic_fail(
+            QUARTIC_INVALID_ARGUMENT,
+            "the library holds %lld blocks of memory from the allocator before; set an allocator "
+            "before the first object is made, or destroy all objects first",
+            (long long)live);
+    allocator = chosen;
+    return QUARTIC_OK;
+}
+
 void *quartic_alloc(size_t count, size_t size) {
-    if (size != 0 && count > (SIZE_MAX - ALIGNMENT) / size) {
+    if (size != 0 && count > (SIZE_MAX - 2 * ALIGNMENT) / size) {
         quartic_fail(QUARTIC_OUT_OF_MEMORY, "an allocation of %zu elements of %zu bytes overflows", count,
                      size);
         return NULL;
     }
-    size_t bytes = count * size;
-    size_t rounded = (bytes == 0 ? 1 : bytes) + ALIGNMENT - 1;
-    rounded -= rounded % ALIGNMENT;
-    void *memory = injected_failure() ? NULL : aligned_alloc(ALIGNMENT, rounded);
-    if (memory == NULL) {
+    const size_t bytes = count * size;
+    size_t whole = ALIGNMENT + (bytes == 0 ? 1 : bytes) + ALIGNMENT - 1;
+    whole -= whole % ALIGNMENT;
+    char *block = injected_failure() ? NULL : allocator.allocate(allocator.context, whole, ALIGNMENT);
+    if (block == NULL) {
         quartic_fail(QUARTIC_OUT_OF_MEMORY, "the host has no memory left for an allocation of %zu bytes",
                      bytes);
         return NULL;
     }
-    memset(memory, 0, rounded);
+    memset(block, 0, whole);
+    memcpy(block, &whole, sizeof whole);
     atomic_fetch_add(&live_blocks, 1);
-    return memory;
+    return block + ALIGNMENT;
 }
 
 void *quartic_realloc(void *memory, size_t old_count, size_t new_count, size_t size) {
@@ -56,6 +100,9 @@ void *quartic_realloc(void *memory, size_t old_count, size_t new_count, size_t s
 
 void quartic_free(void *memory) {
     if (memory == NULL) return;
-    free(memory);
+    char *block = (char *)memory - ALIGNMENT;
+    size_t whole;
+    memcpy(&whole, block, sizeof whole);
+    allocator.release(allocator.context, block, whole);
     atomic_fetch_sub(&live_blocks, 1);
 }

@@ -1,4 +1,4 @@
-/* alloc.h: the only door to the heap.
+/* alloc.h: the only door to the heap, or to the program's allocator (quartic_allocator_set).
  *
  * All memory is zeroed. quartic_alloc_fail_at(n) makes the n-th allocation from now fail (1 = the next one),
  * 0 switches that off: tests walk n upward to prove that every failure path leaves nothing behind.

@@ -2,6 +2,7 @@
  *
  * quartic_fail formats the thread's error sentence and returns the status, so a check is one line:
  *     if (n == 0) return quartic_fail(QUARTIC_INVALID_ARGUMENT, "n is 0; give at least one token");
+ * The name of the public function that was called comes in front by itself (see call.h).
  */
 #ifndef QUARTIC_BASE_STATUS_H
 #define QUARTIC_BASE_STATUS_H
@@ -18,6 +19,13 @@
 
 QUARTIC_RAISED quartic_fail(quartic_status status, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* The thread's error sentence without the function's name in front: to be part of another sentence. */
+const char *quartic_error_sentence(void);
+
+/* Raises an error that was kept: function (static; "" for none) and sentence as quartic_error_function and
+ * quartic_error_message gave them. */
+QUARTIC_RAISED quartic_fail_again(quartic_status status, const char *function, const char *sentence);
 
 /* Returns from the calling function when an expression yields anything but QUARTIC_OK. */
 #define QUARTIC_TRY(expression)                                                                              \

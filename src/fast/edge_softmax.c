@@ -330,6 +330,14 @@ static float *own_scratch(const job *job) {
     return job->threads + (size_t)omp_get_thread_num() * job->thread_floats;
 }
 
+/* Whether every token is a query, or a key, that writes its part of an output. */
+static bool all_see(const quartic_edge_problem *problem) {
+    return !problem->causal && !problem->positioned; /* a negative position is no edge */
+}
+static bool all_are_seen(const quartic_edge_problem *problem) {
+    return all_see(problem) && !problem->masked;
+}
+
 /* Clears what no query or key writes: all of an output, unless every token has a part in it. */
 static void clear(const quartic_operand *output, bool complete) {
     if (!complete) memset(output->data, 0, quartic_layout_elements(output->layout) * sizeof(float));
@@ -342,8 +350,8 @@ static void forward_run(const quartic_op_run *run) {
     const int64_t blocks = (int64_t)query_blocks(problem->tokens);
     const uint32_t threads =
         quartic_parts((uint64_t)(quartic_edge_flops(problem, false) / (double)FLOPS_OF_THREAD), run->threads);
-    clear(&run->outputs[0], !problem->causal);
-    clear(&run->outputs[1], !problem->causal);
+    clear(&run->outputs[0], all_see(problem));
+    clear(&run->outputs[1], all_see(problem));
 #pragma omp parallel num_threads(threads) if (threads > 1)
     {
 #pragma omp for schedule(static)
@@ -374,9 +382,9 @@ static void backward_run(const quartic_op_run *run) {
     const int64_t units = (int64_t)quartic_edge_units(problem), parts = job.parts;
     const uint32_t threads =
         quartic_parts((uint64_t)(quartic_edge_flops(problem, true) / (double)FLOPS_OF_THREAD), run->threads);
-    clear(&run->outputs[0], !problem->causal);
-    clear(&run->outputs[1], !problem->causal && !problem->masked);
-    clear(&run->outputs[2], !problem->causal && !problem->masked);
+    clear(&run->outputs[0], all_see(problem));
+    clear(&run->outputs[1], all_are_seen(problem));
+    clear(&run->outputs[2], all_are_seen(problem));
 #pragma omp parallel num_threads(threads) if (threads > 1)
     {
 #pragma omp for schedule(static)

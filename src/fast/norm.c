@@ -1,13 +1,16 @@
 /* norm.c (fast): rms_norm, l2_norm and layer_norm and their adjoints, by rows; formulas in src/ops/norm.c.
  *
  * Threads share the rows. The adjoint keeps the column sums of each part of rows in scratch and adds the
- * parts up in order at the end.
+ * parts up in order at the end. A row whose squares leave the range of floats is computed again in double.
  */
 #include <math.h>
 #include <string.h>
 
 #include "fast/norm_fast.h"
 #include "fast/parts.h"
+
+/* Sums of squares below may have lost numbers to underflow. */
+#define LEAST_SQUARES 1e-25f
 
 /* All rows share these; weights is scale + offset, or ones. */
 typedef struct norm_job {
@@ -26,6 +29,59 @@ QUARTIC_INLINE float row_factor(const norm_job *job, float squares, bool *out_cl
     float length = sqrtf(squares);
     *out_clamped = length <= least;
     return sqrtf(width) / (*out_clamped ? least : length);
+}
+
+/* Whether a sum of squares neither overflowed nor lost what eps does not make up for. */
+QUARTIC_INLINE bool is_safe(const norm_job *job, float squares) {
+    const bool eps_holds =
+        job->attrs.kind == QUARTIC_NORM_L2 || job->attrs.eps > (float)QUARTIC_NORM_LEAST_EPS;
+    return squares < (float)QUARTIC_NORM_GREATEST_SQUARES && (eps_holds || squares > LEAST_SQUARES);
+}
+
+/* A row in double: its mean, the squares around it and the factor. */
+typedef struct wide_row {
+    double mean, squares, factor;
+} wide_row;
+
+static wide_row measure_wide(const norm_job *job, const float *x) {
+    wide_row row = {0};
+    const uint32_t width = job->width;
+    for (uint32_t d = 0; d < width && job->attrs.kind == QUARTIC_NORM_LAYER; ++d)
+        row.mean += (double)x[d] / width;
+    for (uint32_t d = 0; d < width; ++d) row.squares += ((double)x[d] - row.mean) * ((double)x[d] - row.mean);
+    row.factor = job->attrs.kind == QUARTIC_NORM_L2 ? sqrt(width / row.squares)
+                                                    : 1 / sqrt(row.squares / width + (double)job->attrs.eps);
+    return row;
+}
+
+static void forward_wide(const norm_job *job, const float *x, float *y) {
+    const wide_row row = measure_wide(job, x);
+    for (uint32_t d = 0; d < job->width; ++d) {
+        const double normed = ((double)x[d] - row.mean) * row.factor * (double)job->weights[d];
+        y[d] = (float)(normed + (job->bias == NULL ? 0 : (double)job->bias[d]));
+    }
+}
+
+static void adjoint_wide(const norm_job *job, const float *x, const float *dy, float *dx, float *scale_sums,
+                         float *bias_sums) {
+    const wide_row row = measure_wide(job, x);
+    const uint32_t width = job->width;
+    const bool layer = job->attrs.kind == QUARTIC_NORM_LAYER;
+    double mean_h = 0, product = 0;
+    for (uint32_t d = 0; d < width && layer; ++d) mean_h += (double)dy[d] * (double)job->weights[d] / width;
+    for (uint32_t d = 0; d < width; ++d)
+        product += ((double)x[d] - row.mean) * ((double)dy[d] * (double)job->weights[d] - mean_h);
+    const double part = row.factor * row.factor / width;
+    const double rest =
+        job->attrs.kind == QUARTIC_NORM_L2 ? 0 : (double)job->attrs.eps * row.factor * row.factor;
+    for (uint32_t d = 0; d < width; ++d) {
+        const double c = (double)x[d] - row.mean, h = (double)dy[d] * (double)job->weights[d] - mean_h;
+        scale_sums[d] += (float)((double)dy[d] * (c * row.factor));
+        if (layer) bias_sums[d] += dy[d];
+        if (dx == NULL) continue;
+        dx[d] = (float)(row.factor *
+                        (h * ((row.squares - c * c) * part) - c * ((product - c * h) * part) + h * rest));
+    }
 }
 
 QUARTIC_INLINE float mean_of(const float *x, uint32_t width) {
@@ -47,7 +103,9 @@ static void forward_rows(const norm_job *job, uint64_t begin, uint64_t end) {
 #pragma omp simd reduction(+ : squares)
         for (uint32_t d = 0; d < width; ++d) squares += (x[d] - mean) * (x[d] - mean);
         float factor = row_factor(job, squares, &clamped);
-        if (bias == NULL) {
+        if (!is_safe(job, squares)) {
+            forward_wide(job, x, y);
+        } else if (bias == NULL) {
 #pragma omp simd
             for (uint32_t d = 0; d < width; ++d) y[d] = x[d] * factor * weights[d];
         } else {
@@ -75,6 +133,10 @@ QUARTIC_INLINE void adjoint_row(const norm_job *job, bool layer, const float *x,
         float c = x[d] - mean;
         squares += c * c;
         product += c * (dy[d] * weights[d] - mean_h);
+    }
+    if (!is_safe(job, squares)) {
+        adjoint_wide(job, x, dy, dx, scale_sums, bias_sums);
+        return;
     }
     bool clamped;
     float factor = row_factor(job, squares, &clamped);

@@ -38,6 +38,12 @@ static quartic_routing_extents rows_of(const quartic_op_run *run) {
     return quartic_routing_extents_of(&run->inputs[0].layout->shape);
 }
 
+/* Of row b: that of its graph, if each has its own. */
+static float k_of(const quartic_op_run *run, uint32_t b) {
+    const float *wanted = run->inputs[2].data;
+    return wanted != NULL ? wanted[b / rows_of(run).groups] : ((const descent *)run->attrs)->k;
+}
+
 static row row_of(const quartic_op_run *run, uint32_t b, float *scratch) {
     row at = {.mask = run->inputs[1].data, .m = rows_of(run).m, .b = b};
     if (at.mask != NULL) at.extent = quartic_routing_mask_extent(run->inputs[1].layout);
@@ -85,7 +91,7 @@ QUARTIC_CLONES static void exp_capped(float *s, uint32_t padded, float high, flo
 static void forward_row(const quartic_op_run *run, uint32_t b, float *scratch) {
     const descent *options = run->attrs;
     const row at = row_of(run, b, scratch);
-    const double log_k = log((double)options->k), largest = at.count > 0 ? (double)largest_of(&at) : 0;
+    const double log_k = log((double)k_of(run, b)), largest = at.count > 0 ? (double)largest_of(&at) : 0;
     float *steps = (float *)run->outputs[1].data + (size_t)b * options->iterations * 2;
     float eps = first_eps(options), high = 0, low = 0;
     for (uint32_t t = 0; t < options->iterations; ++t, eps = next_eps(options, eps)) {
@@ -129,8 +135,8 @@ QUARTIC_CLONES static float step_back(const float *s, float *ds, uint32_t padded
 static void backward_row(const quartic_op_run *run, uint32_t b, float *scratch) {
     const descent *options = run->attrs;
     const row at = row_of(run, b, scratch);
-    const float *steps = (const float *)run->inputs[2].data + (size_t)b * options->iterations * 2;
-    const float *g = (const float *)run->inputs[3].data + (size_t)b * at.m;
+    const float *steps = (const float *)run->inputs[3].data + (size_t)b * options->iterations * 2;
+    const float *g = (const float *)run->inputs[4].data + (size_t)b * at.m;
     float *ds = scratch + at.padded; // (padded)
     float *eps = ds + at.padded;     // (T + 1)
     eps[0] = first_eps(options);
@@ -148,7 +154,7 @@ static void backward_row(const quartic_op_run *run, uint32_t b, float *scratch) 
     float da = (float)total;
     for (uint32_t t = options->iterations - 1; t > 0; --t) {
         const float *before = a - 2, gain = (a[0] - before[0]) + (a[1] - before[1]);
-        da *= step_back(at.visible, ds, at.padded, before[0], before[1], gain, 1 / eps[t], options->k, da);
+        da *= step_back(at.visible, ds, at.padded, before[0], before[1], gain, 1 / eps[t], k_of(run, b), da);
         a = before;
     }
     spread(&at, ds, (float *)run->outputs[0].data + (size_t)b * at.m);
@@ -213,18 +219,23 @@ static void top_k_run(const quartic_op_run *run) {
     const int32_t *mask = run->inputs[1].data;
     const uint32_t extent = mask == NULL ? 0 : quartic_routing_mask_extent(run->inputs[1].layout);
     const float *scores = run->inputs[0].data;
+    const int32_t *counts = run->inputs[2].data;
     uint32_t *keys = run->scratch; // (m)
-    int32_t *indices = run->outputs[0].data;
+    int32_t *indices = run->outputs[0].data, *positions = run->outputs[1].data;
     for (uint32_t row = 0; row < extents.rows; ++row, scores += m) {
         const uint32_t first = row % extents.groups * m;
         for (uint32_t j = 0; j < m; ++j)
             keys[j] = quartic_routing_visible(mask, extent, m, row, j) ? key_of(scores[j]) : 0;
-        uint32_t rest;
-        const uint32_t kth = find_kth(keys, m, attrs->k, &rest);
+        const uint32_t k = quartic_top_k_count(counts, row / extents.groups, attrs->k);
+        uint32_t rest, fill = attrs->k - k;
+        const uint32_t kth = find_kth(keys, m, k, &rest);
         for (uint32_t j = 0; j < m; ++j) {
-            if (keys[j] < kth || (keys[j] == kth && rest == 0)) continue;
-            rest -= keys[j] == kth;
+            const bool chosen = keys[j] > kth || (keys[j] == kth && rest > 0);
+            if (!chosen && fill == 0) continue;
+            rest -= chosen && keys[j] == kth;
+            fill -= !chosen;
             *indices++ = (int32_t)(first + j);
+            if (counts != NULL) *positions++ = chosen ? (int32_t)(first + j) : -1;
         }
     }
 }

@@ -89,6 +89,9 @@ QUARTIC_INLINE void forward_row(const float *s, const int32_t *mask, uint32_t en
     float factor = sum != 0.0f ? 1.0f / sum : 0.0f; /* a NaN stays one */
 #pragma omp simd
     for (uint32_t j = 0; j < walked; ++j) p[j] *= factor;
+    for (uint32_t j = 0; factor != factor && mask != NULL && j < end;
+         ++j) /* hidden keys stay 0 in a NaN row */
+        p[j] = mask[j] != 0 ? p[j] : 0.0f;
     memset(p + end, 0, (keys - end) * sizeof *p);
 }
 

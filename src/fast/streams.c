@@ -6,6 +6,7 @@
  * Sums over positions are dot products of a tile, added up in double, thread after thread: the same bits for
  * the same number of threads.
  */
+#include <math.h>
 #include <string.h>
 
 #include "fast/matmul_kernel.h"
@@ -14,6 +15,9 @@
 #include "ops/stream_feedforward.h"
 
 enum { TILE = 128 };
+
+/* Of a norm: where it is smaller, the squares that it comes from are near the end of the range of floats. */
+#define LEAST_FACTOR 1e-17f
 
 /* Operations below which sums are in double, as in matmul.c: small models then come as close to the exact
  * result as float32 can. */
@@ -165,6 +169,12 @@ static void normalise(const buffers *b, size_t heads, const float *scale, float 
     }
 #pragma omp simd
     for (size_t c = 0; c < TILE; ++c) factors[c] = 1.0f / sqrtf(factors[c] / (float)heads + eps);
+    for (size_t c = 0; c < TILE; ++c) {
+        if (factors[c] > LEAST_FACTOR) continue; /* its squares are about to overflow, or have */
+        double squares = 0;
+        for (size_t h = 0; h < heads; ++h) squares += (double)b->x[h * TILE + c] * (double)b->x[h * TILE + c];
+        factors[c] = (float)(1 / sqrt(squares / (double)heads + (double)eps));
+    }
     for (size_t h = 0; h < heads; ++h) {
         const float *x = b->x + h * TILE, gain = scale[h];
         float *t = b->t + h * TILE;

@@ -105,6 +105,7 @@ void quartic_gpu_cache_save(const quartic_gpu_caps *caps, const void *data, size
     quartic_atomic_file file;
     /* A cache that cannot be written is no error, so the caller's last sentence stays. */
     char sentence[1024];
+    const char *function = quartic_error_function();
     snprintf(sentence, sizeof sentence, "%s", quartic_error_message());
     /* Not durable: what a crash of the machine damages is no hit. */
     quartic_status status = quartic_atomic_file_begin(path, false, &file);
@@ -116,5 +117,5 @@ void quartic_gpu_cache_save(const quartic_gpu_caps *caps, const void *data, size
         else
             quartic_atomic_file_discard(&file);
     }
-    if (status != QUARTIC_OK) quartic_fail(status, "%s", sentence);
+    if (status != QUARTIC_OK) quartic_fail_again(status, function, sentence);
 }

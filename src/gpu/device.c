@@ -11,8 +11,10 @@
 
 void quartic_vulkan_enable_features(VkPhysicalDeviceVulkan12Features *features_12,
                                     VkPhysicalDeviceVulkan13Features *features_13) {
-#define ENABLE_12(member) features_12->member = VK_TRUE;
-#define ENABLE_13(member) features_13->member = VK_TRUE;
+#define ENABLE_12(member)                                                                                    \
+    if (features_12 != NULL) features_12->member = VK_TRUE;
+#define ENABLE_13(member)                                                                                    \
+    if (features_13 != NULL) features_13->member = VK_TRUE;
     QUARTIC_VULKAN_FEATURES_12(ENABLE_12)
     QUARTIC_VULKAN_FEATURES_13(ENABLE_13)
 #undef ENABLE_12

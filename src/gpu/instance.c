@@ -5,6 +5,8 @@
 #include "gpu/internal.h"
 
 #include "base/alloc.h"
+#include "base/log.h"
+#include "base/threads.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -23,11 +25,12 @@ static VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlag
                                                  VkDebugUtilsMessageTypeFlagsEXT types,
                                                  const VkDebugUtilsMessengerCallbackDataEXT *data,
                                                  void *user) {
-    (void)severity;
     (void)types;
     (void)user;
     atomic_fetch_add(&validation_messages, 1);
-    fprintf(stderr, "validation: %s\n", data->pMessage);
+    quartic_tell(severity & VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT ? QUARTIC_LOG_ERROR
+                                                                          : QUARTIC_LOG_WARNING,
+                 "validation: %s", data->pMessage);
     return VK_FALSE;
 }
 
@@ -59,6 +62,25 @@ static quartic_status lists_extension(PFN_vkGetInstanceProcAddr entry, const cha
     if (enumerate(layer, &count, listed) >= 0)
         for (uint32_t e = 0; e < count; ++e) *out_found |= strcmp(listed[e].extensionName, name) == 0;
     quartic_free(listed);
+    return QUARTIC_OK;
+}
+
+/* Instances that are alive, and the process that made them. */
+static _Atomic int64_t live_instances, live_process;
+
+/* Drivers keep threads and locks, which fork() does not take along: a child whose parent had some at that
+ * moment would wait for them for ever. */
+static quartic_status expect_no_inheritance(void) {
+    const int64_t process = quartic_process(), maker = atomic_load(&live_process);
+    if (maker == process) return QUARTIC_OK;
+    if (maker != 0 && atomic_load(&live_instances) > 0)
+        return quartic_fail(
+            QUARTIC_UNAVAILABLE,
+            "this process was made by fork() from process %lld while that had Vulkan devices open, "
+            "which Vulkan drivers do not survive; fork before opening any, or start a program by exec()",
+            (long long)maker);
+    if (maker != 0) atomic_store(&live_instances, 0);
+    atomic_store(&live_process, process);
     return QUARTIC_OK;
 }
 
@@ -105,6 +127,7 @@ static quartic_status explain(PFN_vkGetInstanceProcAddr entry, PFN_vkCreateInsta
 
 quartic_status quartic_gpu_instance_create(quartic_gpu_instance *out_instance) {
     *out_instance = (quartic_gpu_instance){0};
+    QUARTIC_TRY(expect_no_inheritance());
     PFN_vkGetInstanceProcAddr entry;
     QUARTIC_TRY(quartic_gpu_check_manifests());
     QUARTIC_TRY(quartic_vk_loader(&entry));
@@ -161,6 +184,7 @@ quartic_status quartic_gpu_instance_create(quartic_gpu_instance *out_instance) {
         return explain(entry, create, created);
     QUARTIC_TRY(quartic_vk_check(created, "creating the Vulkan instance"));
     out_instance->handle = handle;
+    atomic_fetch_add(&live_instances, 1);
     quartic_status status = quartic_vk_load_instance(entry, handle, &out_instance->vk);
     if (status == QUARTIC_OK && validate)
         status = quartic_vk_check(QUARTIC_VK_CREATE(out_instance->vk.CreateDebugUtilsMessengerEXT(
@@ -172,6 +196,7 @@ quartic_status quartic_gpu_instance_create(quartic_gpu_instance *out_instance) {
 
 void quartic_gpu_instance_destroy(quartic_gpu_instance *instance) {
     if (instance->handle == NULL) return;
+    atomic_fetch_sub(&live_instances, 1);
     if (instance->messenger != VK_NULL_HANDLE)
         instance->vk.DestroyDebugUtilsMessengerEXT(instance->handle, instance->messenger, NULL);
     if (instance->vk.DestroyInstance != NULL) instance->vk.DestroyInstance(instance->handle, NULL);

@@ -7,6 +7,7 @@
 #include "gpu/internal.h"
 
 #include "base/alloc.h"
+#include "base/threads.h"
 
 #include <string.h>
 
@@ -121,14 +122,28 @@ static quartic_status find_or_append(quartic_gpu_device *device, const quartic_g
     return QUARTIC_OK;
 }
 
+typedef struct compilation {
+    quartic_gpu_device *device;
+    uint32_t first;
+    int count;
+    VkResult *results; /* VK_SUCCESS before it begins */
+} compilation;
+
+static quartic_status compile_all(void *context) {
+    const compilation *all = context;
+    quartic_gpu_pipeline *pipelines = all->device->pipelines + all->first;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(quartic_threads_default())
+    for (int p = 0; p < all->count; ++p) all->results[p] = compile(all->device, &pipelines[p]);
+    return QUARTIC_OK;
+}
+
 /* Compiles pipelines[first..]; the first failure in their order is reported. */
 static quartic_status compile_from(quartic_gpu_device *device, uint32_t first) {
     int count = (int)(device->pipeline_count - first);
     VkResult *results = quartic_alloc((size_t)count, sizeof *results);
     if (results == NULL) return QUARTIC_OUT_OF_MEMORY;
-#pragma omp parallel for schedule(dynamic, 1)
-    for (int p = 0; p < count; ++p) results[p] = compile(device, &device->pipelines[first + (uint32_t)p]);
-    quartic_status status = QUARTIC_OK;
+    compilation all = {device, first, count, results};
+    quartic_status status = quartic_threads_call(quartic_threads_default(), compile_all, &all);
     for (int p = 0; p < count && status == QUARTIC_OK; ++p) {
         char what[128] = "compiling the shader ";
         strncat(what, device->pipelines[first + (uint32_t)p].shader->name, sizeof what - strlen(what) - 1);

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/call.h"
 #include "base/work.h"
 #include "graph/graph.h"
 #include "ops/view.h"
@@ -72,9 +73,9 @@ static void expect_unchanged(quartic_tape *tape, uint32_t reader, uint32_t id) {
                    QUARTIC_INVALID_ARGUMENT,
                    "the gradient of %s (step %u) needs \"%s\" as it was, but %s (step %u) has updated it in "
                    "place since; ask for the gradients before the update, or compute from a quartic_copy",
-                   graph->nodes[reader].op->name, reader,
-                   graph->storages[quartic_graph_get(graph, id)->storage].name, graph->nodes[update].op->name,
-                   update));
+                   quartic_op_builder(graph->nodes[reader].op, graph->nodes[reader].attrs), reader,
+                   graph->storages[quartic_graph_get(graph, id)->storage].name,
+                   quartic_op_builder(graph->nodes[update].op, graph->nodes[update].attrs), update));
 }
 
 /* The value to read in the backward pass: a copy where its node is to be computed again, or is a view of
@@ -134,7 +135,8 @@ static void add_gradient(quartic_tape *tape, uint32_t id, quartic_value gradient
         quartic_graph_fail(
             graph, quartic_fail(QUARTIC_INTERNAL,
                                 "the gradient rule of %s gives shape %s for an operand of shape %s",
-                                tape->node.op == NULL ? "the start" : tape->node.op->name,
+                                tape->node.op == NULL ? "the start"
+                                                      : quartic_op_builder(tape->node.op, tape->node.attrs),
                                 quartic_shape_text(&got, got_text), quartic_shape_text(&want, want_text)));
         return;
     }
@@ -274,7 +276,7 @@ static quartic_status refuse_hidden_update(const quartic_tape *tape, uint32_t id
         "%s (step %u) reads \"%s\" after an update in place with values that depend on what the "
         "gradient is asked for; updates have no gradient, so compute from a quartic_copy of what "
         "was there before, or from the values themselves",
-        tape->node.op->name, tape->node_index,
+        quartic_op_builder(tape->node.op, tape->node.attrs), tape->node_index,
         tape->graph->storages[quartic_graph_get(tape->graph, id)->storage].name);
 }
 
@@ -308,6 +310,13 @@ static quartic_status visit(quartic_tape *tape, uint32_t node_index) {
     return status == QUARTIC_OK ? graph->status : status;
 }
 
+/* The seed of a value. It is a constant: computed from the value it would be NaN where that is not finite. */
+static quartic_value ones_like(quartic_graph *graph, quartic_value value) {
+    const quartic_shape shape = quartic_graph_shape(graph, value), scalar = {0};
+    const quartic_value one = quartic_range(graph, 1, 1.0f, 0.0f); // (1)
+    return shape.rank == 0 ? quartic_reshape(graph, one, &scalar) : quartic_broadcast(graph, one, &shape);
+}
+
 static quartic_status walk(quartic_tape *tape, const quartic_value *values, const quartic_value *cotangents,
                            uint32_t value_count, const quartic_value *wrt, uint32_t count,
                            quartic_value *out_gradients) {
@@ -315,7 +324,7 @@ static quartic_status walk(quartic_tape *tape, const quartic_value *values, cons
     mark_dependents(tape, wrt, count);
     for (uint32_t k = 0; k < value_count; ++k) {
         quartic_value cotangent = cotangents == NULL ? (quartic_value){0} : cotangents[k];
-        if (cotangent.id == 0) cotangent = quartic_scale(graph, values[k], 0.0f, 1.0f);
+        if (cotangent.id == 0) cotangent = ones_like(graph, values[k]);
         add_gradient(tape, values[k].id, cotangent);
     }
     for (uint32_t n = tape->node_count; n-- > 0;) QUARTIC_TRY(visit(tape, n));
@@ -387,6 +396,7 @@ quartic_status quartic_graph_gradients_many(quartic_graph *graph, const quartic_
                                             const quartic_value *cotangents, uint32_t value_count,
                                             const quartic_value *wrt, uint32_t count,
                                             quartic_value *out_gradients) {
+    QUARTIC_CALL();
     for (uint32_t k = 0; out_gradients != NULL && k < count; ++k) out_gradients[k] = (quartic_value){0};
     if (!quartic_graph_expect_pointer(graph, "quartic_graph_gradients", "out_gradients", out_gradients))
         return graph == NULL ? QUARTIC_INVALID_ARGUMENT : quartic_graph_status(graph);
@@ -413,5 +423,6 @@ quartic_status quartic_graph_gradients_many(quartic_graph *graph, const quartic_
 quartic_status quartic_graph_gradients(quartic_graph *graph, quartic_value value, quartic_value cotangent,
                                        const quartic_value *wrt, uint32_t count,
                                        quartic_value *out_gradients) {
+    QUARTIC_CALL();
     return quartic_graph_gradients_many(graph, &value, &cotangent, 1, wrt, count, out_gradients);
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/call.h"
 
 /* ---- growth and errors ---- */
 
@@ -18,12 +19,14 @@ quartic_status quartic_graph_fail(quartic_graph *graph, quartic_status status) {
     if (graph == NULL) return status;
     if (graph->status == QUARTIC_OK) {
         graph->status = status;
+        /* "function: in scope: what is wrong" */
+        const char *function = quartic_error_function(), *sentence = quartic_error_message();
+        if (function[0] != 0) sentence += strlen(function) + 2;
+        graph->error_function = function;
         const char *scope =
             graph->scope_count == 0 ? "" : graph->scopes[graph->scope_stack[graph->scope_depth]];
-        if (scope[0] == 0)
-            snprintf(graph->error, sizeof graph->error, "%s", quartic_error_message());
-        else
-            snprintf(graph->error, sizeof graph->error, "in %s: %s", scope, quartic_error_message());
+        snprintf(graph->error, sizeof graph->error, "%s%s%s%s%s%s", function, function[0] == 0 ? "" : ": ",
+                 scope[0] == 0 ? "" : "in ", scope, scope[0] == 0 ? "" : ": ", sentence);
     }
     return graph->status;
 }
@@ -72,6 +75,7 @@ static uint32_t next_number(void) {
 }
 
 quartic_status quartic_graph_create(quartic_graph **out_graph) {
+    QUARTIC_CALL();
     if (out_graph == NULL)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT, "quartic_graph_create got NULL as out_graph");
     *out_graph = NULL;
@@ -151,8 +155,11 @@ quartic_status quartic_graph_clone(const quartic_graph *graph, quartic_graph **o
 }
 
 quartic_status quartic_graph_status(const quartic_graph *graph) {
+    QUARTIC_CALL();
     if (graph == NULL) return no_graph("quartic_graph_status");
-    return graph->status == QUARTIC_OK ? QUARTIC_OK : quartic_fail(graph->status, "%s", graph->error);
+    return graph->status == QUARTIC_OK
+               ? QUARTIC_OK
+               : quartic_fail_again(graph->status, graph->error_function, graph->error);
 }
 
 /* ---- values ---- */
@@ -207,10 +214,14 @@ bool quartic_graph_expect_factor(quartic_graph *graph, const char *builder, cons
 }
 
 quartic_shape quartic_graph_shape(const quartic_graph *graph, quartic_value value) {
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(graph, (quartic_shape){0});
     return is_value(graph, value) ? quartic_graph_get(graph, value.id)->layout.shape : (quartic_shape){0};
 }
 
 quartic_dtype quartic_graph_dtype(const quartic_graph *graph, quartic_value value) {
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(graph, QUARTIC_NO_DTYPE);
     return is_value(graph, value) ? quartic_graph_get(graph, value.id)->layout.dtype : QUARTIC_NO_DTYPE;
 }
 
@@ -297,19 +308,23 @@ static quartic_value named(quartic_graph *graph, const char *function, const cha
 
 quartic_value quartic_graph_input(quartic_graph *graph, const char *name, quartic_dtype dtype,
                                   const quartic_shape *shape) {
+    QUARTIC_CALL();
     return named(graph, "quartic_graph_input", name, QUARTIC_STORAGE_INPUT, dtype, shape);
 }
 
 quartic_value quartic_graph_parameter(quartic_graph *graph, const char *name, const quartic_shape *shape) {
+    QUARTIC_CALL();
     return named(graph, "quartic_graph_parameter", name, QUARTIC_STORAGE_PARAMETER, QUARTIC_FLOAT32, shape);
 }
 
 quartic_value quartic_graph_state(quartic_graph *graph, const char *name, quartic_dtype dtype,
                                   const quartic_shape *shape) {
+    QUARTIC_CALL();
     return named(graph, "quartic_graph_state", name, QUARTIC_STORAGE_STATE, dtype, shape);
 }
 
 void quartic_graph_output(quartic_graph *graph, const char *name, quartic_value value) {
+    QUARTIC_CALL();
     if (!quartic_graph_expect(graph, "quartic_graph_output", NULL, 0)) return;
     quartic_status status = check_name(graph, "quartic_graph_output", name);
     if (status == QUARTIC_OK && !is_value(graph, value))
@@ -341,6 +356,7 @@ void quartic_graph_output(quartic_graph *graph, const char *name, quartic_value 
 /* ---- scopes ---- */
 
 void quartic_graph_push_scope(quartic_graph *graph, const char *name) {
+    QUARTIC_CALL();
     if (!quartic_graph_expect_pointer(graph, "quartic_graph_push_scope", "the scope's name", name)) return;
     if (graph->scope_depth + 1 == sizeof graph->scope_stack / sizeof graph->scope_stack[0]) {
         quartic_graph_fail(
@@ -360,20 +376,30 @@ void quartic_graph_push_scope(quartic_graph *graph, const char *name) {
 }
 
 void quartic_graph_pop_scope(quartic_graph *graph) {
+    QUARTIC_CALL();
     if (!quartic_graph_expect(graph, "quartic_graph_pop_scope", NULL, 0)) return;
     if (graph->scope_depth > 0) --graph->scope_depth;
 }
 
 void quartic_graph_begin_recompute(quartic_graph *graph) {
+    QUARTIC_CALL();
     if (quartic_graph_expect(graph, "quartic_graph_begin_recompute", NULL, 0)) ++graph->recompute_depth;
 }
 
 void quartic_graph_end_recompute(quartic_graph *graph) {
+    QUARTIC_CALL();
     if (!quartic_graph_expect(graph, "quartic_graph_end_recompute", NULL, 0)) return;
     if (graph->recompute_depth > 0) --graph->recompute_depth;
 }
 
 /* ---- appending ops ---- */
+
+bool quartic_graph_options(quartic_graph *graph, const quartic_options_type *type, const void *given,
+                           void *out) {
+    const quartic_status status = quartic_options_read(type, given, out);
+    if (status != QUARTIC_OK) quartic_graph_fail(graph, status);
+    return status == QUARTIC_OK;
+}
 
 quartic_op_call quartic_graph_call(const quartic_graph *graph, const quartic_node *node,
                                    quartic_layout inputs[QUARTIC_OP_MAX_INPUTS],
@@ -411,13 +437,14 @@ static bool lies_over_updated(const quartic_graph *graph, const quartic_op *op, 
  * they were before it: from a copy where they lie over what it writes. */
 static quartic_status collect_inputs(quartic_graph *graph, const quartic_op *op, const quartic_value *inputs,
                                      uint32_t count, quartic_node *node) {
+    const char *name = quartic_op_builder(op, node->attrs);
     if (count > QUARTIC_OP_MAX_INPUTS)
-        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s takes at most %d operands, not %u", op->name,
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s takes at most %d operands, not %u", name,
                             QUARTIC_OP_MAX_INPUTS, count);
     for (uint32_t i = 0; i < count; ++i) {
         quartic_value value = inputs[i];
         if (value.id != 0 && !is_value(graph, value))
-            return quartic_fail(QUARTIC_INVALID_ARGUMENT, "operand %u of %s is %s", i, op->name,
+            return quartic_fail(QUARTIC_INVALID_ARGUMENT, "operand %u of %s is %s", i, name,
                                 whose(graph, value));
         bool any_strides = op->strided_inputs >> i & 1u, mutated = op->mutated_inputs >> i & 1u;
         if (value.id != 0 && mutated) {
@@ -426,7 +453,7 @@ static quartic_status collect_inputs(quartic_graph *graph, const quartic_op *op,
                 return quartic_fail(
                     QUARTIC_INVALID_ARGUMENT,
                     "operand %u of %s is updated in place and must be a state, a parameter or a view of one",
-                    i, op->name);
+                    i, name);
         }
         uint32_t other;
         const bool over = value.id != 0 && lies_over_updated(graph, op, inputs, count, i, &other);
@@ -434,13 +461,12 @@ static quartic_status collect_inputs(quartic_graph *graph, const quartic_op *op,
             return quartic_fail(
                 QUARTIC_INVALID_ARGUMENT,
                 "operands %u and %u of %s lie over the same memory, and both are updated in place",
-                other < i ? other : i, other < i ? i : other, op->name);
+                other < i ? other : i, other < i ? i : other, name);
         if (over || (value.id != 0 && !any_strides &&
                      !quartic_layout_is_contiguous(&quartic_graph_get(graph, value.id)->layout))) {
             if (mutated)
                 return quartic_fail(QUARTIC_INVALID_ARGUMENT,
-                                    "operand %u of %s is updated in place and must be contiguous", i,
-                                    op->name);
+                                    "operand %u of %s is updated in place and must be contiguous", i, name);
             value = quartic_copy(graph, value);
             if (graph->status != QUARTIC_OK) return graph->status;
         }
@@ -507,7 +533,8 @@ static quartic_status append(quartic_graph *graph, const quartic_op *op, const v
     quartic_layout in[QUARTIC_OP_MAX_INPUTS], out[QUARTIC_OP_MAX_OUTPUTS];
     quartic_op_call call = quartic_graph_call(graph, &node, in, out);
     QUARTIC_TRY(op->infer(&call, out, &node.output_count));
-    for (uint32_t o = 0; o < node.output_count; ++o) QUARTIC_TRY(check_size(op->name, &out[o].shape));
+    for (uint32_t o = 0; o < node.output_count; ++o)
+        QUARTIC_TRY(check_size(quartic_op_builder(op, node.attrs), &out[o].shape));
     if (!HAS_ROOM(graph, nodes, node_count, node_capacity)) return graph->status;
     if (op->mutated_inputs != 0) QUARTIC_TRY(note_update(graph, &node));
     for (uint32_t o = 0; o < node.output_count; ++o) {
@@ -531,7 +558,7 @@ quartic_status quartic_graph_append(quartic_graph *graph, const quartic_op *op, 
                                     const quartic_value *inputs, uint32_t input_count, quartic_value *outputs,
                                     uint32_t output_count) {
     for (uint32_t o = 0; o < output_count; ++o) outputs[o] = (quartic_value){0};
-    if (graph == NULL) return no_graph(op->name);
+    if (graph == NULL) return no_graph(quartic_op_builder(op, attrs));
     if (graph->status != QUARTIC_OK) return graph->status;
     quartic_status status = append(graph, op, attrs, inputs, input_count, outputs, output_count);
     if (status == QUARTIC_OK) return QUARTIC_OK;

@@ -49,6 +49,7 @@ struct quartic_graph {
     uint32_t number; /* in every value of the graph: another graph has another number */
     quartic_status status;
     char error[512];
+    const char *error_function; /* the public function that failed, "" for none */
     quartic_node *nodes;
     uint32_t node_count, node_capacity;
     quartic_graph_value *values;

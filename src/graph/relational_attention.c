@@ -10,6 +10,7 @@
  * Invariant: no value has the size of (b, h, n, n, d); the largest beside the maps (b, h, n, n) is smaller
  * than e.
  */
+#include "base/call.h"
 #include "graph/graph.h"
 
 typedef struct relational_extents {
@@ -109,16 +110,30 @@ static quartic_value all_edge_products(quartic_graph *graph, quartic_value e, qu
     return quartic_concat(graph, parts, held, 1);
 }
 
+static const quartic_relational_options standard_relational = QUARTIC_RELATIONAL_OPTIONS_INIT;
+static const quartic_options_type relational_type = QUARTIC_BUILDER_OPTIONS_TYPE(
+    quartic_relational_options, QUARTIC_RELATIONAL_OPTIONS_INIT, &standard_relational, form);
+
 quartic_value quartic_relational_scores(quartic_graph *graph, quartic_value q, quartic_value k,
                                         quartic_value e, quartic_value q_weight, quartic_value k_weight,
-                                        const quartic_relational_options *o) {
+                                        const quartic_relational_options *options) {
+    QUARTIC_CALL();
     const quartic_value none = {0};
     const char *name = "relational_scores";
-    relational_extents x, y;
+    quartic_relational_options own, *const o = &own;
     if (!quartic_graph_expect(graph, name, (const quartic_value[]){q, k, e, q_weight, k_weight}, 5) ||
-        !quartic_graph_expect_pointer(graph, name, "options", o) ||
-        !quartic_graph_expect_factor(graph, name, "scale", o->scale))
+        !quartic_graph_options(graph, &relational_type, options, &own) ||
+        !quartic_graph_expect_factor(graph, name, "scale", own.scale))
         return none;
+    if (own.form > QUARTIC_RELATIONAL_PER_EDGE) {
+        quartic_graph_fail(
+            graph, quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                                "the form of relational_scores is 0 (by cost), 1 (expanded) or 2 (per "
+                                "edge), not %u",
+                                own.form));
+        return none;
+    }
+    relational_extents x, y;
     if (!extents_of(graph, "relational_scores (queries)", q, e, q_weight, &x) ||
         !extents_of(graph, "relational_scores (keys)", k, e, k_weight, &y))
         return none;
@@ -129,18 +144,18 @@ quartic_value quartic_relational_scores(quartic_graph *graph, quartic_value q, q
         sender = sender_term(graph, qs, k_weight, o->scale, sender);
         base = sender_scores(graph, q, k, o->scale, &x);
     } else {
-        quartic_matmul_options options = QUARTIC_MATMUL_OPTIONS_INIT;
-        options.alpha = o->scale;
-        receiver = quartic_matmul(graph, qs, k_weight, &options); // (b, h, i, De)
-        options.transpose_b = 1;
-        base = quartic_matmul(graph, qs, ks, &options); // (b, h, i, j)
+        quartic_matmul_options product = QUARTIC_MATMUL_OPTIONS_INIT;
+        product.alpha = o->scale;
+        receiver = quartic_matmul(graph, qs, k_weight, &product); // (b, h, i, De)
+        product.transpose_b = 1;
+        base = quartic_matmul(graph, qs, ks, &product); // (b, h, i, j)
     }
     const uint32_t chosen = o->form != 0 ? o->form : quartic_relational_form(x.dim, x.d);
     if (chosen == QUARTIC_RELATIONAL_EXPANDED) {
-        quartic_matmul_options options = QUARTIC_MATMUL_OPTIONS_INIT;
-        options.alpha = o->scale;
-        options.transpose_a = 1;
-        form = quartic_matmul(graph, q_weight, k_weight, &options); // (h, De, De)
+        quartic_matmul_options product = QUARTIC_MATMUL_OPTIONS_INIT;
+        product.alpha = o->scale;
+        product.transpose_a = 1;
+        form = quartic_matmul(graph, q_weight, k_weight, &product); // (h, De, De)
     } else {
         base = quartic_add(graph, base, all_edge_products(graph, e, q_weight, k_weight, o->scale, &x));
     }
@@ -150,6 +165,7 @@ quartic_value quartic_relational_scores(quartic_graph *graph, quartic_value q, q
 
 quartic_value quartic_relational_values(quartic_graph *graph, quartic_value attention, quartic_value v,
                                         quartic_value e, quartic_value v_weight) {
+    QUARTIC_CALL();
     const quartic_value none = {0};
     relational_extents x;
     if (!quartic_graph_expect(graph, "relational_values", (const quartic_value[]){attention, v, e, v_weight},

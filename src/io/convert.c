@@ -8,8 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/call.h"
 #include "base/half.h"
 #include "base/status.h"
+#include "tensor/layout.h"
 
 static uint64_t little_endian(const unsigned char *bytes, size_t count) {
     uint64_t word = 0;
@@ -113,6 +115,21 @@ quartic_status quartic_safetensors_refuse_integer(const quartic_safetensors *fil
                         (unsigned long long)magnitude, boolean ? 0 : INT32_MIN, boolean ? 1 : INT32_MAX);
 }
 
+/* Whether a tensor is one of the file's, or a copy of its entry: nothing else says how much data there is. */
+static quartic_status check_tensor(const quartic_safetensors *file,
+                                   const quartic_safetensors_tensor *tensor) {
+    for (uint32_t t = 0; t < file->tensor_count; ++t) {
+        const quartic_safetensors_tensor *own = &file->tensors[t];
+        if (own->name == tensor->name && own->data == tensor->data && own->dtype == tensor->dtype &&
+            quartic_shape_equal(&own->shape, &tensor->shape))
+            return QUARTIC_OK;
+    }
+    return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                        "the tensor is none of %s; take one from quartic_safetensors_find or "
+                        "quartic_safetensors_at with the same file",
+                        file->label);
+}
+
 quartic_status quartic_safetensors_expect(const quartic_safetensors *file,
                                           const quartic_safetensors_tensor *tensor, bool integer,
                                           uint64_t count) {
@@ -133,6 +150,11 @@ quartic_status quartic_safetensors_expect(const quartic_safetensors *file,
 quartic_status quartic_safetensors_read_float32(const quartic_safetensors *file,
                                                 const quartic_safetensors_tensor *tensor, float *out_numbers,
                                                 uint64_t count) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(file);
+    QUARTIC_NEED(tensor);
+    if (count != 0) QUARTIC_NEED(out_numbers);
+    QUARTIC_TRY(check_tensor(file, tensor));
     QUARTIC_TRY(quartic_safetensors_expect(file, tensor, false, count));
     for (uint64_t i = 0; i < count; ++i) out_numbers[i] = quartic_safetensors_float32_at(tensor, i);
     return QUARTIC_OK;
@@ -141,6 +163,11 @@ quartic_status quartic_safetensors_read_float32(const quartic_safetensors *file,
 quartic_status quartic_safetensors_read_int32(const quartic_safetensors *file,
                                               const quartic_safetensors_tensor *tensor, int32_t *out_numbers,
                                               uint64_t count) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(file);
+    QUARTIC_NEED(tensor);
+    if (count != 0) QUARTIC_NEED(out_numbers);
+    QUARTIC_TRY(check_tensor(file, tensor));
     QUARTIC_TRY(quartic_safetensors_expect(file, tensor, true, count));
     for (uint64_t i = 0; i < count; ++i)
         if (quartic_safetensors_int32_at(tensor, i, &out_numbers[i]) != 0)
@@ -150,6 +177,10 @@ quartic_status quartic_safetensors_read_int32(const quartic_safetensors *file,
 
 quartic_status quartic_safetensors_check_finite(const quartic_safetensors *file,
                                                 const quartic_safetensors_tensor *tensor) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(file);
+    QUARTIC_NEED(tensor);
+    QUARTIC_TRY(check_tensor(file, tensor));
     if (quartic_safetensors_is_integer(tensor->dtype)) return QUARTIC_OK;
     uint64_t count = quartic_shape_elements(&tensor->shape);
     for (uint64_t i = 0; i < count; ++i) {

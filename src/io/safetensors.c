@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/call.h"
 #include "base/json.h"
 #include "base/status.h"
 
@@ -356,7 +357,10 @@ static quartic_status open_bytes(const unsigned char *bytes, uint64_t count, uns
 }
 
 quartic_status quartic_safetensors_open(const char *path, quartic_safetensors **out_file) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(out_file);
     *out_file = NULL;
+    QUARTIC_NEED(path);
     const char *label = quartic_safetensors_path_end(path);
     /* Not blocking: opening a pipe must not wait for its other end. */
     int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -370,7 +374,11 @@ quartic_status quartic_safetensors_open(const char *path, quartic_safetensors **
 
 quartic_status quartic_safetensors_open_memory(const void *bytes, size_t byte_count, const char *label,
                                                quartic_safetensors **out_file) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(out_file);
     *out_file = NULL;
+    QUARTIC_NEED(bytes);
+    QUARTIC_NEED(label);
     return open_bytes(bytes, byte_count, NULL, label, out_file);
 }
 
@@ -388,30 +396,44 @@ void quartic_safetensors_close(quartic_safetensors *file) {
  * -------------------------------------------------------------------------------------------- */
 
 uint32_t quartic_safetensors_count(const quartic_safetensors *file) {
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(file, 0);
     return file->tensor_count;
 }
 
 const quartic_safetensors_tensor *quartic_safetensors_at(const quartic_safetensors *file, uint32_t index) {
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(file, NULL);
     return index < file->tensor_count ? &file->tensors[index] : NULL;
 }
 
 const quartic_safetensors_tensor *quartic_safetensors_find(const quartic_safetensors *file,
                                                            const char *name) {
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(file, NULL);
+    QUARTIC_NEED_OR(name, NULL);
     const quartic_safetensors_tensor key = {.name = name};
     return bsearch(&key, file->tensors, file->tensor_count, sizeof file->tensors[0], by_name);
 }
 
 const char *quartic_safetensors_metadata(const quartic_safetensors *file, const char *key) {
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(file, NULL);
+    QUARTIC_NEED_OR(key, NULL);
     for (uint32_t m = 0; m < file->metadata_count; ++m)
         if (strcmp(file->metadata[m].key, key) == 0) return file->metadata[m].text;
     return NULL;
 }
 
 uint32_t quartic_safetensors_metadata_count(const quartic_safetensors *file) {
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(file, 0);
     return file->metadata_count;
 }
 
 const quartic_safetensors_text *quartic_safetensors_metadata_at(const quartic_safetensors *file,
                                                                 uint32_t index) {
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(file, NULL);
     return index < file->metadata_count ? &file->metadata[index] : NULL;
 }

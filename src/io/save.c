@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/atomic_file.h"
+#include "base/call.h"
 #include "base/json.h"
 #include "base/status.h"
 
@@ -148,9 +149,34 @@ static quartic_status describe(const quartic_safetensors_tensor **sorted, uint32
     return header->status;
 }
 
+/* No NULL where something must be. */
+static quartic_status check_arrays(const quartic_safetensors_tensor *tensors, uint32_t tensor_count,
+                                   const quartic_safetensors_text *metadata, uint32_t metadata_count) {
+    if ((tensors == NULL && tensor_count != 0) || (metadata == NULL && metadata_count != 0))
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                            "%s is NULL, but its count is %u; NULL goes with a count of 0",
+                            tensors == NULL && tensor_count != 0 ? "tensors" : "metadata",
+                            tensors == NULL && tensor_count != 0 ? tensor_count : metadata_count);
+    for (uint32_t t = 0; t < tensor_count; ++t) {
+        const bool empty =
+            tensors[t].shape.rank <= QUARTIC_MAX_RANK && quartic_shape_elements(&tensors[t].shape) == 0;
+        if (tensors[t].name == NULL || (tensors[t].data == NULL && !empty))
+            return quartic_fail(QUARTIC_INVALID_ARGUMENT, "tensors[%u] has no %s (NULL)", t,
+                                tensors[t].name == NULL ? "name" : "data");
+    }
+    for (uint32_t m = 0; m < metadata_count; ++m)
+        if (metadata[m].key == NULL || metadata[m].text == NULL)
+            return quartic_fail(QUARTIC_INVALID_ARGUMENT, "metadata[%u] has no %s (NULL)", m,
+                                metadata[m].key == NULL ? "key" : "text");
+    return QUARTIC_OK;
+}
+
 quartic_status quartic_safetensors_save(const char *path, const quartic_safetensors_tensor *tensors,
                                         uint32_t tensor_count, const quartic_safetensors_text *metadata,
                                         uint32_t metadata_count) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(path);
+    QUARTIC_TRY(check_arrays(tensors, tensor_count, metadata, metadata_count));
     const quartic_safetensors_tensor **sorted = quartic_alloc(tensor_count, sizeof *sorted);
     const quartic_safetensors_text **texts = quartic_alloc(metadata_count, sizeof *texts);
     quartic_json_writer header = {.bytes = NULL};
@@ -168,8 +194,8 @@ quartic_status quartic_safetensors_save(const char *path, const quartic_safetens
 }
 
 quartic_status quartic_file_save(const char *path, const void *bytes, size_t count) {
-    if (path == NULL || (bytes == NULL && count > 0))
-        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "quartic_file_save got NULL as its %s",
-                            path == NULL ? "path" : "bytes");
+    QUARTIC_CALL();
+    QUARTIC_NEED(path);
+    if (count != 0) QUARTIC_NEED(bytes);
     return quartic_atomic_file_save(path, true, bytes, count);
 }

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/call.h"
 #include "model/model.h"
 #include "nn/edge_forms.h"
 
@@ -15,6 +16,10 @@ quartic_status quartic_model_check_size(const quartic_model *model, uint32_t bat
             QUARTIC_INVALID_ARGUMENT,
             "%u tokens in a sequence, the model takes at most max_seq_len = %u; give shorter sequences",
             length, model->config.max_seq_len);
+    if ((uint64_t)batch * length >> 31 != 0)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                            "a batch of %u sequences of %u tokens has more than 2147483647; give fewer",
+                            batch, length);
     const quartic_model_config *config = &model->config;
     if (config->num_routed > (uint64_t)length * length &&
         quartic_nn_has_edge_form(config, QUARTIC_EDGE_ATTENTION_ROUTED))
@@ -27,6 +32,8 @@ quartic_status quartic_model_check_size(const quartic_model *model, uint32_t bat
 }
 
 uint64_t quartic_model_logit_rows(const quartic_model *model, uint32_t batch, uint32_t length) {
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(model, 0);
     const uint64_t nodes = (uint64_t)batch * length;
     switch (model->config.readout) {
     case QUARTIC_READOUT_EDGE:
@@ -39,6 +46,10 @@ uint64_t quartic_model_logit_rows(const quartic_model *model, uint32_t batch, ui
 }
 
 /* ---- checks ---- */
+
+static const quartic_model_batch standard_batch = QUARTIC_MODEL_BATCH_INIT;
+const quartic_options_type quartic_model_batch_type = {"quartic_model_batch", "QUARTIC_MODEL_BATCH_INIT",
+                                                       sizeof standard_batch, 0, &standard_batch};
 
 /* Whether an input is there exactly if the configuration asks for it. */
 static quartic_status check_presence(const char *what, bool given, const char *field, uint32_t asked) {
@@ -65,6 +76,11 @@ static quartic_status check_tokens(const quartic_model *model, const quartic_mod
 static quartic_status check_edge_types(const quartic_model *model, const quartic_model_batch *in) {
     const uint64_t n = in->length, count = in->batch * n * n;
     const uint32_t limit = model->config.num_edge_types;
+    if (count >> 31 != 0)
+        return quartic_fail(
+            QUARTIC_INVALID_ARGUMENT,
+            "%u graphs of %u nodes have more than 2147483647 edges; give fewer or smaller ones", in->batch,
+            in->length);
     for (uint64_t e = 0; e < count; ++e)
         if (in->edge_types[e] >= 0 && (uint32_t)in->edge_types[e] >= limit)
             return quartic_fail(
@@ -128,10 +144,6 @@ static quartic_status check_real_nodes(const quartic_model_batch *in) {
 quartic_status quartic_model_check_batch(const quartic_model *model, const quartic_model_batch *in,
                                          bool with_targets) {
     const quartic_model_config *config = &model->config;
-    if (in->struct_size != sizeof *in)
-        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
-                            "the batch has struct_size %zu, not %zu; start from QUARTIC_MODEL_BATCH_INIT",
-                            in->struct_size, sizeof *in);
     QUARTIC_TRY(quartic_model_check_size(model, in->batch, in->length));
     if (config->dim_node_features == 0 && in->tokens == NULL)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT, "the tokens are NULL");

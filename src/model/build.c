@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "base/call.h"
 #include "model/model.h"
 
 /* The values of a task's graph while it is built. */
@@ -146,11 +147,15 @@ static quartic_status check_input(const quartic_graph *graph, const char *name, 
     return QUARTIC_OK;
 }
 
-static quartic_status check_appended(const quartic_model *model, const quartic_graph *graph,
+static quartic_status check_appended(const quartic_model *model, quartic_graph *graph,
                                      quartic_value parameters, const quartic_model_inputs *inputs) {
     const quartic_model_config *config = &model->config;
     const uint32_t node_width = config->dim_node_features, edge_width = config->dim_edge_features;
     QUARTIC_TRY(quartic_graph_status(graph));
+    const quartic_value all[] = {parameters,         inputs->tokens,        inputs->node_features,
+                                 inputs->edge_types, inputs->edge_features, inputs->mask};
+    if (!quartic_graph_expect(graph, "model_append", all, sizeof all / sizeof all[0]))
+        return quartic_graph_status(graph);
     const quartic_shape flat = QUARTIC_SHAPE((uint32_t)model->set.elements);
     QUARTIC_TRY(check_input(graph, "the model's parameters", parameters, true, QUARTIC_FLOAT32, &flat));
     const quartic_value nodes = node_width == 0 ? inputs->tokens : inputs->node_features;
@@ -169,9 +174,20 @@ static quartic_status check_appended(const quartic_model *model, const quartic_g
                        &QUARTIC_SHAPE(b, n));
 }
 
+static const quartic_model_inputs standard_inputs = QUARTIC_MODEL_INPUTS_INIT;
+static const quartic_options_type inputs_type =
+    QUARTIC_BUILDER_OPTIONS_TYPE(quartic_model_inputs, QUARTIC_MODEL_INPUTS_INIT, &standard_inputs, mask);
+
 quartic_value quartic_model_append_inputs(const quartic_model *model, quartic_graph *graph,
                                           quartic_value parameters, const quartic_model_inputs *inputs) {
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(model, (quartic_value){0});
+    QUARTIC_NEED_OR(graph, (quartic_value){0});
+    QUARTIC_NEED_OR(inputs, (quartic_value){0});
     const quartic_value none = {0};
+    quartic_model_inputs own;
+    if (!quartic_graph_options(graph, &inputs_type, inputs, &own)) return none;
+    inputs = &own;
     quartic_status status = check_appended(model, graph, parameters, inputs);
     if (status != QUARTIC_OK) {
         quartic_graph_fail(graph, status);
@@ -185,6 +201,9 @@ quartic_value quartic_model_append_inputs(const quartic_model *model, quartic_gr
 
 quartic_value quartic_model_append(const quartic_model *model, quartic_graph *graph, quartic_value parameters,
                                    quartic_value tokens, quartic_value mask) {
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(model, (quartic_value){0});
+    QUARTIC_NEED_OR(graph, (quartic_value){0});
     const quartic_model_inputs inputs = {.tokens = tokens, .mask = mask};
     return quartic_model_append_inputs(model, graph, parameters, &inputs);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/call.h"
 #include "model/model.h"
 
 #define CHOICE_NAME(suffix, name) name,
@@ -33,22 +34,29 @@ static const quartic_field model_fields[] = {
 const quartic_field_table quartic_model_field_table = {"the model's configuration", model_fields,
                                                        sizeof model_fields / sizeof model_fields[0]};
 
-static quartic_status check_struct(const quartic_model_config *config) {
-    if (config->struct_size == sizeof *config) return QUARTIC_OK;
-    return quartic_fail(QUARTIC_INVALID_ARGUMENT,
-                        "the model's configuration has struct_size %zu, this library expects %zu; start from "
-                        "QUARTIC_MODEL_CONFIG_INIT and compile against this library's headers",
-                        config->struct_size, sizeof *config);
+static const quartic_model_config standard_config = QUARTIC_MODEL_CONFIG_INIT;
+const quartic_options_type quartic_model_config_type = {"quartic_model_config", "QUARTIC_MODEL_CONFIG_INIT",
+                                                        sizeof standard_config, 0, &standard_config};
+
+static quartic_status read_bytes(quartic_model_config *inout_config, const char *bytes, size_t count) {
+    quartic_model_config config;
+    QUARTIC_TRY(quartic_options_read(&quartic_model_config_type, inout_config, &config));
+    QUARTIC_TRY(quartic_fields_read_json_bytes(&quartic_model_field_table, bytes, count, &config));
+    return quartic_options_write(&quartic_model_config_type, &config, inout_config);
 }
 
 quartic_status quartic_model_config_read_json(quartic_model_config *inout_config, const char *text) {
-    QUARTIC_TRY(check_struct(inout_config));
-    return quartic_fields_read_json(&quartic_model_field_table, text, inout_config);
+    QUARTIC_CALL();
+    QUARTIC_NEED(inout_config);
+    QUARTIC_NEED(text);
+    return read_bytes(inout_config, text, strlen(text));
 }
 
 quartic_status quartic_model_config_read_json_file(quartic_model_config *inout_config, const char *path) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(inout_config);
+    QUARTIC_NEED(path);
     enum { MOST_BYTES = 1 << 20 }; /* a configuration is a few hundred bytes; a weight file is not one */
-    QUARTIC_TRY(check_struct(inout_config));
     FILE *file = fopen(path, "rb");
     if (file == NULL) return quartic_fail(QUARTIC_IO, "cannot open \"%s\": %s", path, strerror(errno));
     char *text = quartic_alloc(MOST_BYTES + 1, 1);
@@ -62,7 +70,7 @@ quartic_status quartic_model_config_read_json_file(quartic_model_config *inout_c
         status = quartic_fail(QUARTIC_FORMAT, "\"%s\" has more than %d bytes and is no configuration", path,
                               MOST_BYTES);
     else
-        status = quartic_fields_read_json_bytes(&quartic_model_field_table, text, bytes, inout_config);
+        status = read_bytes(inout_config, text, bytes);
     fclose(file);
     quartic_free(text);
     return status;
@@ -70,10 +78,13 @@ quartic_status quartic_model_config_read_json_file(quartic_model_config *inout_c
 
 quartic_status quartic_model_config_write_json(const quartic_model_config *config, char *out_text,
                                                size_t capacity, size_t *out_bytes) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(config);
     char *text = NULL;
-    QUARTIC_TRY(check_struct(config));
-    QUARTIC_TRY(quartic_fields_check(&quartic_model_field_table, config));
-    QUARTIC_TRY(quartic_fields_write_json(&quartic_model_field_table, config, &text));
+    quartic_model_config whole;
+    QUARTIC_TRY(quartic_options_read(&quartic_model_config_type, config, &whole));
+    QUARTIC_TRY(quartic_fields_check(&quartic_model_field_table, &whole));
+    QUARTIC_TRY(quartic_fields_write_json(&quartic_model_field_table, &whole, &text));
     size_t bytes = strlen(text) + 1;
     if (out_bytes != NULL) *out_bytes = bytes;
     quartic_status status = QUARTIC_OK;
@@ -122,10 +133,6 @@ static quartic_status check_inputs(const quartic_model_config *config) {
                             "\"diversity_loss\" %g for \"model\": \"%s\", which has no streams to compare; "
                             "it is for \"multi-stream\"",
                             (double)config->diversity_loss, model_choices[config->model]);
-    if (config->static_edges && config->model != QUARTIC_MODEL_QUARTIC)
-        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
-                            "\"static_edges\" true for \"model\": \"%s\"; it is for \"quartic\"",
-                            model_choices[config->model]);
     const bool graphs = features || config->num_edge_types != 0 || config->dim_edge_features != 0 ||
                         !config->positions || config->readout != QUARTIC_READOUT_NODE ||
                         config->num_classes != config->num_tokens;
@@ -150,18 +157,25 @@ static quartic_status check_layers(const quartic_model_config *config) {
 }
 
 quartic_status quartic_model_config_check(const quartic_model_config *config) {
-    QUARTIC_TRY(check_struct(config));
-    QUARTIC_TRY(quartic_fields_check(&quartic_model_field_table, config));
-    quartic_model_config derived = *config;
+    QUARTIC_CALL();
+    QUARTIC_NEED(config);
+    quartic_model_config derived;
+    QUARTIC_TRY(quartic_options_read(&quartic_model_config_type, config, &derived));
+    QUARTIC_TRY(quartic_fields_check(&quartic_model_field_table, &derived));
     quartic_model_config_derive(&derived);
     QUARTIC_TRY(check_inputs(&derived));
     QUARTIC_TRY(check_layers(&derived));
+    QUARTIC_TRY(quartic_model_check_options(&derived));
     return quartic_model_family_of(&derived)->check(&derived);
 }
 
 quartic_status quartic_model_config_weights(const quartic_model_config *config, uint64_t *out_elements) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(config);
+    QUARTIC_NEED(out_elements);
     QUARTIC_TRY(quartic_model_config_check(config));
-    quartic_model_config derived = *config;
+    quartic_model_config derived;
+    QUARTIC_TRY(quartic_options_read(&quartic_model_config_type, config, &derived));
     quartic_model_config_derive(&derived);
     quartic_parameter_set set;
     QUARTIC_TRY(quartic_model_collect(&derived, &set));
@@ -172,7 +186,7 @@ quartic_status quartic_model_config_weights(const quartic_model_config *config, 
 
 /* Derived, and with lists in the place of words that mean the same, so that meanings are compared. */
 static quartic_model_config spelled_out(const quartic_model_config *config) {
-    quartic_model_config out = *config;
+    quartic_model_config out = *config; /* as the library has it, of full size */
     quartic_model_config_derive(&out);
     if (out.edge_attention_count == 0)
         for (; out.edge_attention_count < out.depth && out.edge_attention_count < QUARTIC_MODEL_MOST_LAYERS;)
@@ -191,15 +205,17 @@ static quartic_model_config spelled_out(const quartic_model_config *config) {
 
 quartic_status quartic_model_config_compare(const quartic_model_config *config, const char *name,
                                             const quartic_model_config *other, const char *other_name) {
-    if (config == NULL || name == NULL || other == NULL || other_name == NULL)
-        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "quartic_model_config_compare got NULL as its %s",
-                            config == NULL  ? "config"
-                            : name == NULL  ? "name"
-                            : other == NULL ? "other"
-                                            : "other_name");
+    QUARTIC_CALL();
+    QUARTIC_NEED(config);
+    QUARTIC_NEED(name);
+    QUARTIC_NEED(other);
+    QUARTIC_NEED(other_name);
     QUARTIC_TRY(quartic_model_config_check(config));
     QUARTIC_TRY(quartic_model_config_check(other));
-    const quartic_model_config left = spelled_out(config), right = spelled_out(other);
+    quartic_model_config left, right;
+    QUARTIC_TRY(quartic_options_read(&quartic_model_config_type, config, &left));
+    QUARTIC_TRY(quartic_options_read(&quartic_model_config_type, other, &right));
+    left = spelled_out(&left), right = spelled_out(&right);
     quartic_field_difference difference;
     if (!quartic_fields_differ(&quartic_model_field_table, &left, &right, &difference)) return QUARTIC_OK;
     return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s is %s in %s, but %s in %s", difference.name,

@@ -4,7 +4,10 @@
 #include <math.h>
 #include <string.h>
 
+#include "run/run.h"
+
 #include "base/alloc.h"
+#include "base/call.h"
 
 enum { DEFAULT_CACHED_PROGRAMS = 4 };
 
@@ -20,6 +23,12 @@ static quartic_status bind_weights(quartic_model *model) {
         model->owns_weights = true;
         return quartic_model_initialise(model, 0);
     }
+    if (weights->device != model->device)
+        return quartic_fail(
+            QUARTIC_INVALID_ARGUMENT,
+            "the weights given to the model (config.weights) are a tensor on another device (%s) "
+            "than the model's (%s); create it on the model's",
+            weights->device->info.name, model->device->info.name);
     quartic_shape shape = quartic_tensor_shape(weights);
     if (quartic_tensor_dtype(weights) != QUARTIC_FLOAT32 ||
         quartic_shape_elements(&shape) != model->set.elements) {
@@ -38,7 +47,7 @@ static quartic_status bind_weights(quartic_model *model) {
 static quartic_status fill_model(quartic_model *model, quartic_device *device,
                                  const quartic_model_config *config) {
     model->device = device;
-    model->config = *config;
+    QUARTIC_TRY(quartic_options_read(&quartic_model_config_type, config, &model->config));
     quartic_model_config_derive(&model->config);
     if (model->config.cached_programs == 0) model->config.cached_programs = DEFAULT_CACHED_PROGRAMS;
     QUARTIC_TRY(quartic_model_collect(&model->config, &model->set));
@@ -55,7 +64,11 @@ static quartic_status fill_model(quartic_model *model, quartic_device *device,
 
 quartic_status quartic_model_create(quartic_device *device, const quartic_model_config *config,
                                     quartic_model **out_model) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(out_model);
     *out_model = NULL;
+    QUARTIC_NEED(device);
+    QUARTIC_NEED(config);
     QUARTIC_TRY(quartic_model_config_check(config));
     quartic_model *model = quartic_alloc(1, sizeof *model);
     if (model == NULL) return QUARTIC_OUT_OF_MEMORY;
@@ -81,23 +94,33 @@ void quartic_model_destroy(quartic_model *model) {
 }
 
 const quartic_model_config *quartic_model_get_config(const quartic_model *model) {
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(model, NULL);
     return &model->config;
 }
 
 quartic_device *quartic_model_device(const quartic_model *model) {
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(model, NULL);
     return model->device;
 }
 
 quartic_tensor *quartic_model_weights(const quartic_model *model) {
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(model, NULL);
     return model->weights;
 }
 
 uint32_t quartic_model_attention_heads(const quartic_model *model) {
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(model, 0);
     const quartic_model_config *config = &model->config;
     return config->model == QUARTIC_MODEL_MULTI_STREAM ? config->num_streams * config->heads : config->heads;
 }
 
 quartic_status quartic_model_initialise(quartic_model *model, uint64_t seed) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(model);
     float *storage = quartic_alloc(model->set.elements, sizeof storage[0]);
     if (storage == NULL) return QUARTIC_OUT_OF_MEMORY;
     quartic_parameter_set_initialise(&model->set, seed, storage);
@@ -110,15 +133,22 @@ quartic_status quartic_model_initialise(quartic_model *model, uint64_t seed) {
 /* ---- single weights ---- */
 
 uint32_t quartic_model_parameter_count(const quartic_model *model) {
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(model, 0);
     return model->set.count;
 }
 
 uint64_t quartic_model_parameter_elements(const quartic_model *model) {
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(model, 0);
     return model->set.trained_elements;
 }
 
 quartic_status quartic_model_get_parameter(const quartic_model *model, uint32_t index,
                                            quartic_model_parameter *out_parameter) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(model);
+    QUARTIC_NEED(out_parameter);
     if (index >= model->set.count)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT, "weight %u of a model that has %u", index,
                             model->set.count);
@@ -134,6 +164,10 @@ static const char *weight_name(const void *context, uint32_t index) {
 
 quartic_status quartic_model_find_parameter(const quartic_model *model, const char *name,
                                             quartic_model_parameter *out_parameter) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(model);
+    QUARTIC_NEED(name);
+    QUARTIC_NEED(out_parameter);
     uint32_t index = quartic_parameter_set_find(&model->set, name);
     if (index != QUARTIC_NONE) return quartic_model_get_parameter(model, index, out_parameter);
     const char *near = quartic_nearest(name, weight_name, &model->set);
@@ -177,11 +211,19 @@ static quartic_status read_slice(const quartic_model *model, const quartic_tenso
 
 quartic_status quartic_model_read_parameter(const quartic_model *model, const char *name, float *out_numbers,
                                             uint64_t elements) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(model);
+    QUARTIC_NEED(name);
+    QUARTIC_NEED(out_numbers);
     return read_slice(model, model->weights, name, out_numbers, elements);
 }
 
 quartic_status quartic_model_read_gradient(const quartic_model *model, const char *name, float *out_numbers,
                                            uint64_t elements) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(model);
+    QUARTIC_NEED(name);
+    QUARTIC_NEED(out_numbers);
     if (!model->has_gradients)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT, "no gradients yet; call quartic_model_gradients first");
     return read_slice(model, model->gradients, name, out_numbers, elements);
@@ -189,6 +231,10 @@ quartic_status quartic_model_read_gradient(const quartic_model *model, const cha
 
 quartic_status quartic_model_write_parameter(quartic_model *model, const char *name, const float *numbers,
                                              uint64_t elements) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(model);
+    QUARTIC_NEED(name);
+    QUARTIC_NEED(numbers);
     quartic_model_parameter parameter;
     float *storage;
     QUARTIC_TRY(find_sized(model, name, elements, &parameter));

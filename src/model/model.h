@@ -9,15 +9,21 @@
 #ifndef QUARTIC_MODEL_MODEL_H
 #define QUARTIC_MODEL_MODEL_H
 
+#include "base/options.h"
 #include "model/fields.h"
 #include "nn/models.h"
 #include "quartic/io.h"
 #include "quartic/model.h"
 
 extern const quartic_field_table quartic_model_field_table;
+extern const quartic_options_type quartic_model_config_type, quartic_model_batch_type;
 
 /* Fills in the values that follow from others. */
 void quartic_model_config_derive(quartic_model_config *config);
+
+/* Refuses options that nothing in the model would read; the configuration has its derived values filled in.
+ */
+quartic_status quartic_model_check_options(const quartic_model_config *config);
 
 /* What a graph of a model computes. */
 typedef struct quartic_model_task {
@@ -61,8 +67,8 @@ quartic_status quartic_model_build(const quartic_model *model, const quartic_mod
 
 /* Refuses sizes that the model cannot take. */
 quartic_status quartic_model_check_size(const quartic_model *model, uint32_t batch, uint32_t length);
-/* Refuses a batch that the model cannot take: sizes, what is missing or not asked for, what is out of range.
- */
+/* Refuses a batch (as read by quartic_options_read) that the model cannot take: sizes, what is missing or not
+ * asked for, what is out of range. */
 quartic_status quartic_model_check_batch(const quartic_model *model, const quartic_model_batch *in,
                                          bool with_targets);
 /* Graphs first .. first + count - 1 of a batch. */

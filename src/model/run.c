@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/call.h"
 #include "model/model.h"
 
 /* ---- the cache ---- */
@@ -113,13 +114,22 @@ static quartic_status read_layers(const quartic_model *model, quartic_program *p
     return QUARTIC_OK;
 }
 
+static const quartic_model_readout standard_readout = QUARTIC_MODEL_READOUT_INIT;
+static const quartic_options_type readout_type = {"quartic_model_readout", "QUARTIC_MODEL_READOUT_INIT",
+                                                  sizeof standard_readout, 0, &standard_readout};
+
 quartic_status quartic_model_inspect_batch(quartic_model *model, const quartic_model_batch *in,
                                            const quartic_model_readout *readout) {
-    if (readout->struct_size != sizeof *readout)
-        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
-                            "the readout has struct_size %zu, not %zu; start from "
-                            "QUARTIC_MODEL_READOUT_INIT",
-                            readout->struct_size, sizeof *readout);
+    QUARTIC_CALL();
+    QUARTIC_NEED(model);
+    if (in == NULL) return quartic_fail_null("batch");
+    QUARTIC_NEED(readout);
+    quartic_model_batch whole_batch;
+    quartic_model_readout whole_readout;
+    QUARTIC_TRY(quartic_options_read(&quartic_model_batch_type, in, &whole_batch));
+    QUARTIC_TRY(quartic_options_read(&readout_type, readout, &whole_readout));
+    in = &whole_batch;
+    readout = &whole_readout;
     const quartic_family *family = quartic_model_family_of(&model->config);
     if (readout->logits == NULL && readout->attention == NULL && readout->edges == NULL &&
         readout->diversity == NULL)
@@ -155,6 +165,10 @@ quartic_status quartic_model_inspect_batch(quartic_model *model, const quartic_m
 
 quartic_status quartic_model_forward_batch(quartic_model *model, const quartic_model_batch *in,
                                            float *out_logits) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(model);
+    if (in == NULL) return quartic_fail_null("batch");
+    QUARTIC_NEED(out_logits);
     quartic_model_readout readout = QUARTIC_MODEL_READOUT_INIT;
     readout.logits = out_logits;
     return quartic_model_inspect_batch(model, in, &readout);
@@ -174,6 +188,9 @@ static quartic_status check_gradients(const quartic_model *model, quartic_progra
 
 static quartic_status run_loss(quartic_model *model, const quartic_model_batch *in, bool gradients,
                                float *out_loss) {
+    quartic_model_batch whole;
+    QUARTIC_TRY(quartic_options_read(&quartic_model_batch_type, in, &whole));
+    in = &whole;
     const quartic_model_task task = {.batch = in->batch,
                                      .length = in->length,
                                      .masked = in->mask != NULL,
@@ -193,11 +210,19 @@ static quartic_status run_loss(quartic_model *model, const quartic_model_batch *
 
 quartic_status quartic_model_loss_batch(quartic_model *model, const quartic_model_batch *in,
                                         float *out_loss) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(model);
+    if (in == NULL) return quartic_fail_null("batch");
+    QUARTIC_NEED(out_loss);
     return run_loss(model, in, false, out_loss);
 }
 
 quartic_status quartic_model_gradients_batch(quartic_model *model, const quartic_model_batch *in,
                                              float *out_loss) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(model);
+    if (in == NULL) return quartic_fail_null("batch");
+    QUARTIC_NEED(out_loss);
     if (model->gradients == NULL) {
         quartic_shape shape = QUARTIC_SHAPE((uint32_t)model->set.elements);
         QUARTIC_TRY(quartic_tensor_create(model->device, QUARTIC_FLOAT32, &shape, &model->gradients));
@@ -218,6 +243,10 @@ static quartic_model_batch batch_of(uint32_t batch, uint32_t length, const int32
 
 quartic_status quartic_model_forward(quartic_model *model, uint32_t batch, uint32_t length,
                                      const int32_t *tokens, const uint8_t *mask, float *out_logits) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(model);
+    QUARTIC_NEED(tokens);
+    QUARTIC_NEED(out_logits);
     const quartic_model_batch in = batch_of(batch, length, tokens, NULL, mask);
     return quartic_model_forward_batch(model, &in, out_logits);
 }
@@ -225,6 +254,10 @@ quartic_status quartic_model_forward(quartic_model *model, uint32_t batch, uint3
 quartic_status quartic_model_inspect(quartic_model *model, uint32_t batch, uint32_t length,
                                      const int32_t *tokens, const uint8_t *mask,
                                      const quartic_model_readout *readout) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(model);
+    QUARTIC_NEED(tokens);
+    QUARTIC_NEED(readout);
     const quartic_model_batch in = batch_of(batch, length, tokens, NULL, mask);
     return quartic_model_inspect_batch(model, &in, readout);
 }
@@ -232,6 +265,11 @@ quartic_status quartic_model_inspect(quartic_model *model, uint32_t batch, uint3
 quartic_status quartic_model_loss(quartic_model *model, uint32_t batch, uint32_t length,
                                   const int32_t *tokens, const int32_t *targets, const uint8_t *mask,
                                   float *out_loss) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(model);
+    QUARTIC_NEED(tokens);
+    QUARTIC_NEED(targets);
+    QUARTIC_NEED(out_loss);
     const quartic_model_batch in = batch_of(batch, length, tokens, targets, mask);
     return quartic_model_loss_batch(model, &in, out_loss);
 }
@@ -239,6 +277,11 @@ quartic_status quartic_model_loss(quartic_model *model, uint32_t batch, uint32_t
 quartic_status quartic_model_gradients(quartic_model *model, uint32_t batch, uint32_t length,
                                        const int32_t *tokens, const int32_t *targets, const uint8_t *mask,
                                        float *out_loss) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(model);
+    QUARTIC_NEED(tokens);
+    QUARTIC_NEED(targets);
+    QUARTIC_NEED(out_loss);
     const quartic_model_batch in = batch_of(batch, length, tokens, targets, mask);
     return quartic_model_gradients_batch(model, &in, out_loss);
 }
@@ -248,6 +291,9 @@ quartic_status quartic_model_gradients(quartic_model *model, uint32_t batch, uin
 quartic_status quartic_model_measure(const quartic_model *model, uint32_t batch, uint32_t length,
                                      uint32_t masked, uint32_t with_gradients,
                                      quartic_program_memory *out_memory) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(model);
+    QUARTIC_NEED(out_memory);
     QUARTIC_TRY(quartic_model_check_size(model, batch, length));
     const quartic_model_task task = {.batch = batch,
                                      .length = length,

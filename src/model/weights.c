@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/call.h"
 #include "io/safetensors.h"
 #include "model/model.h"
 
@@ -155,10 +156,15 @@ static quartic_status load_from(quartic_model *model, const quartic_safetensors 
 }
 
 const char *quartic_model_loaded_prefix(const quartic_model *model) {
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(model, NULL);
     return model->loaded_prefix;
 }
 
 quartic_status quartic_model_load(quartic_model *model, const char *path) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(model);
+    QUARTIC_NEED(path);
     quartic_safetensors *file;
     QUARTIC_TRY(quartic_safetensors_open(path, &file));
     quartic_status status = load_from(model, file, path);
@@ -186,6 +192,10 @@ static quartic_status open_from(quartic_device *device, const quartic_safetensor
 }
 
 quartic_status quartic_model_open(quartic_device *device, const char *path, quartic_model **out_model) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(device);
+    QUARTIC_NEED(path);
+    QUARTIC_NEED(out_model);
     quartic_safetensors *file;
     *out_model = NULL;
     QUARTIC_TRY(quartic_safetensors_open(path, &file));
@@ -214,6 +224,9 @@ quartic_status quartic_model_describe(const quartic_model *model, const char *pr
 }
 
 quartic_status quartic_model_save(const quartic_model *model, const char *path) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(model);
+    QUARTIC_NEED(path);
     uint32_t count = model->set.count;
     char *config = NULL;
     float *storage = NULL;

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "graph/routed_choice.h"
 #include "nn/attention.h"
 
 quartic_value quartic_nn_taylor_edge_attention(quartic_nn *nn, quartic_value e, quartic_value residual,
@@ -31,8 +32,8 @@ quartic_value quartic_nn_taylor_edge_attention(quartic_nn *nn, quartic_value e, 
     return residual.id != 0 ? quartic_add(graph, residual, e) : e;
 }
 
-/* residual + gated softmax attention among tokens x (b, m, De) that are edges at `positions` (b, m), or all
- * edges in order; residual (b, m, De) or no value. */
+/* residual + gated softmax attention among tokens x (b, m, De) that are edges at `positions` (b, m)
+ * (negative: none, which gets zeros), or all edges in order; residual (b, m, De) or no value. */
 static quartic_value attend(quartic_nn *nn, quartic_value x, quartic_value residual, quartic_value positions,
                             uint32_t nodes, const quartic_full_edge_options *o) {
     quartic_graph *graph = nn->graph;
@@ -91,10 +92,6 @@ quartic_value quartic_nn_routed_edge_attention(quartic_nn *nn, quartic_value e, 
     quartic_graph *graph = nn->graph;
     const quartic_shape shape = quartic_graph_shape(graph, e), logits = quartic_graph_shape(graph, sim);
     const uint32_t b = shape.dims[0], n = shape.dims[1], edges = n * n, h = logits.dims[1];
-    const uint32_t routed = o->routed < edges ? o->routed : edges;
-    /* Edges compete in groups of m, of each of which k are chosen. n is 0 after an error. */
-    const uint32_t groups = o->causal && n > 0 ? n : 1, m = edges / groups,
-                   k = (routed + groups - 1) / groups;
     const quartic_value none = {0};
 
     quartic_value to_route =
@@ -108,24 +105,21 @@ quartic_value quartic_nn_routed_edge_attention(quartic_nn *nn, quartic_value e, 
         const quartic_pair_mask_options visible = {.causal = 1, .batch = b, .nodes = n};
         seen = quartic_pair_mask(graph, o->mask, &visible); // (b, i, j)
     }
-    r = quartic_reshape(graph, r, o->causal ? &QUARTIC_SHAPE(b, n, n) : &QUARTIC_SHAPE(b, edges));
-
-    quartic_coordinate_descent_options descent = o->descent;
-    const float wanted = o->ratio * (float)k;
-    descent.k = wanted < (float)m ? wanted : (float)m;
-    quartic_value weights = quartic_coordinate_descent(graph, r, seen, &descent);
-    quartic_value indices = quartic_top_k(graph, r, seen, k); // (b, groups k)
-    weights = quartic_reshape(graph, weights, &QUARTIC_SHAPE(b, edges));
+    r = quartic_reshape(graph, r, &QUARTIC_SHAPE(b, n, n));
+    const quartic_routed_choice_options options = {
+        .routed = o->routed, .ratio = o->ratio, .by_row = o->causal, .descent = o->descent};
+    const quartic_routed_choice choice = quartic_choose_routed(graph, r, o->mask, seen, &options);
+    const quartic_value weights = choice.weights, indices = choice.indices; // (b, n^2), (b, places)
 
     const quartic_full_edge_options attention = {
         .heads = o->heads, .dim_head = o->dim_head, .causal = o->causal, .mask = o->mask};
     quartic_value all = quartic_reshape(graph, e, &QUARTIC_SHAPE(b, edges, shape.dims[3]));
-    quartic_value chosen = quartic_gather_rows(graph, all, indices); // (b, groups k, De)
+    quartic_value chosen = quartic_gather_rows(graph, all, indices); // (b, places, De)
     quartic_nn_push(nn, "attn");
-    quartic_value update = attend(nn, chosen, none, indices, n, &attention);
+    quartic_value update = attend(nn, chosen, none, choice.positions, n, &attention);
     quartic_nn_pop(nn);
     quartic_value gate = quartic_reshape(graph, weights, &QUARTIC_SHAPE(b, edges, 1));
-    gate = quartic_straight_through(graph, quartic_gather_rows(graph, gate, indices)); // (b, groups k, 1)
+    gate = quartic_straight_through(graph, quartic_gather_rows(graph, gate, indices)); // (b, places, 1)
     update = quartic_multiply(graph, update, gate);
     if (out_weights) *out_weights = weights;
     if (out_indices) *out_indices = indices;

@@ -23,7 +23,7 @@ quartic_value quartic_nn_full_edge_attention(quartic_nn *nn, quartic_value e,
 
 typedef struct quartic_routed_edge_options {
     uint32_t heads, dim_head;
-    uint32_t routed; /* edges chosen in each graph; all if there are fewer */
+    uint32_t routed; /* edges chosen in each graph, all if there are fewer; 0: as many as it has real nodes */
     float ratio;     /* coordinate descent wants min(ratio * k, m), see below */
     bool causal;
     quartic_coordinate_descent_options descent; /* its k is not read */
@@ -32,11 +32,13 @@ typedef struct quartic_routed_edge_options {
 
 /* Full attention among the edges with the greatest r = sum_h to_route_h sim_h, the others unchanged: sim are
  * the logits (b, h, i, j) of the node attention after its talking heads. The k = routed edges are chosen out
- * of all m = n^2. Causal: each row i chooses for itself, k = ceil(routed / n) out of its m = n edges, the
- * visible ones, j <= i, first: an edge that competed with those of later rows would tell of them. The n * k
- * chosen edges attend causally; where a row has fewer than k visible edges, hidden ones are among them, which
- * see nothing and so stay as they are. out_weights (b, n^2): c of coordinate descent; out_indices int32 (b,
- * chosen): the chosen edges, ascending; both may be NULL. */
+ * of all m = n^2, n being the number of real nodes: results do not depend on padding. Causal: each row i
+ * chooses for itself, k = ceil(routed / n) out of its m = n edges, the visible ones, j <= i, first: an edge
+ * that competed with those of later rows would tell of them. The n * k chosen edges attend causally; where a
+ * row has fewer than k visible edges, hidden ones are among them, which see nothing and so stay as they are.
+ * out_weights (b, n^2): c of coordinate descent; out_indices int32 (b, places): the chosen edges, ascending;
+ * with a mask there are as many places as the graph that chooses most could need, and other edges, which stay
+ * as they are, fill them up. Both may be NULL. */
 quartic_value quartic_nn_routed_edge_attention(quartic_nn *nn, quartic_value e, quartic_value sim,
                                                const quartic_routed_edge_options *options,
                                                quartic_value *out_weights, quartic_value *out_indices);

@@ -15,10 +15,6 @@ bool quartic_nn_has_edge_form(const quartic_model_config *config, quartic_edge_a
     return false;
 }
 
-uint32_t quartic_nn_routed_edges(const quartic_model_config *config, uint32_t n) {
-    return config->num_routed != 0 ? config->num_routed : n;
-}
-
 quartic_status quartic_nn_check_edge_forms(const quartic_model_config *config) {
     if (config->compatibility == QUARTIC_COMPATIBILITY_REFERENCE && config->edges_diagonal_attn &&
         quartic_nn_has_edge_form(config, QUARTIC_EDGE_ATTENTION_AXIAL))
@@ -46,10 +42,9 @@ quartic_status quartic_nn_check_edge_forms(const quartic_model_config *config) {
 
 static quartic_value routed(quartic_nn *nn, const quartic_model_config *config, quartic_value e,
                             quartic_value mask, quartic_value logits) {
-    const uint32_t n = quartic_graph_shape(nn->graph, e).dims[1];
     const quartic_routed_edge_options options = {.heads = config->edge_heads,
                                                  .dim_head = config->edge_dim_head,
-                                                 .routed = quartic_nn_routed_edges(config, n),
+                                                 .routed = config->num_routed,
                                                  .ratio = config->routed_k_ratio,
                                                  .causal = config->causal,
                                                  .descent = {.iterations = config->routed_iterations,
@@ -90,7 +85,11 @@ quartic_value quartic_nn_edge_attention(quartic_nn *nn, const quartic_model_conf
                                              .causal = config->causal,
                                              .diagonal = config->edges_diagonal_attn,
                                              .mask = mask};
-        return quartic_add(nn->graph, e, quartic_nn_axial_attention(nn, e, &axial));
+        /* Its residuals are its own. The published package adds e once more, which doubles every edge in
+         * every layer. */
+        const quartic_value attended = quartic_nn_axial_attention(nn, e, &axial);
+        return config->compatibility == QUARTIC_COMPATIBILITY_REFERENCE ? quartic_add(nn->graph, e, attended)
+                                                                        : attended;
     }
     case QUARTIC_EDGE_ATTENTION_TAYLOR:
         return quartic_nn_taylor_edge_attention(nn, e, e, config->linear_heads, config->linear_dim_head,

@@ -46,24 +46,25 @@ quartic_value quartic_nn_position_bias(quartic_nn *nn, uint32_t n, uint32_t dim,
 /* A hyper-connection around a branch, or a plain residual if there is one stream. */
 typedef struct quartic_hyper {
     uint32_t streams;
-    quartic_value mixed; /* M_1..M_S (b, n, S, D), if there are several streams */
-    quartic_value beta;  /* (b, n, S, 1) */
+    quartic_value kept; /* M_1..M_S, or unmixed R_1..R_S (b, n, S, D), if there are several streams */
+    quartic_value beta; /* (b, n, S, 1) */
     quartic_value
         residual; /* (b, n, D), if there is one stream: to be added by the branch itself; else no value */
 } quartic_hyper;
 
 /* x (b, n, D) as residual streams (b, n, S, D), or x itself if S = 1. */
 quartic_value quartic_nn_expand_streams(quartic_nn *nn, quartic_value x, uint32_t streams);
-/* The branch's input M_0 (b, n, D). index: the running number of the connection. Pushes the prefix "branch".
- */
+/* The branch's input M_0 (b, n, D). index: the running number of the connection. mixes: whether the streams
+ * go past the branch mixed, or each as it is. Pushes the prefix "branch". */
 quartic_value quartic_nn_hyper_begin(quartic_nn *nn, quartic_value residuals, uint32_t streams,
-                                     uint32_t index, quartic_hyper *out_hyper);
+                                     uint32_t index, bool mixes, quartic_hyper *out_hyper);
 /* The same for the first connection, whose S > 1 residual streams all equal x (b, n, D), around a branch that
  * starts with an rms norm: gives the branch's input divided by its root mean square. With A = sum_s alpha_s0,
- * M_0 = A x and rms(A x) = x sign(A) / sqrt(mean(x^2) + eps / A^2), from which the gradient of A, which is of
- * order eps, comes without cancellation. */
+ * M_0 = A x. Let x = r d with the root mean square r and the direction d; then rms(A x) = d a / sqrt(a^2 +
+ * eps) with a = A r, a norm of one element, from which the gradient of A, which is of order eps, comes
+ * without cancellation. */
 quartic_value quartic_nn_hyper_begin_equal(quartic_nn *nn, quartic_value x, uint32_t streams, uint32_t index,
-                                           quartic_hyper *out_hyper);
+                                           bool mixes, quartic_hyper *out_hyper);
 /* Pops the prefix; the new residual streams, from the branch's output (b, n, D) (with hyper->residual added).
  */
 quartic_value quartic_nn_hyper_end(quartic_nn *nn, const quartic_hyper *hyper, quartic_value branch);

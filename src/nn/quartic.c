@@ -61,6 +61,7 @@ static quartic_value quartic_build(quartic_nn *nn, const quartic_model_config *c
                                    const quartic_model_inputs *inputs, const quartic_model_taps *taps) {
     quartic_graph *graph = nn->graph;
     const uint32_t streams = config->num_residual_streams;
+    const bool mixes = config->hyper_connections == QUARTIC_HYPER_CONNECTIONS_MIXED;
 
     quartic_value x = quartic_nn_nodes(nn, config, inputs); // (b, n, D)
     quartic_nn_push(nn, "to_edge_emb");
@@ -91,8 +92,9 @@ static quartic_value quartic_build(quartic_nn *nn, const quartic_model_config *c
 
         quartic_nn_push(nn, "0.0");
         node.normed = layer == 0 && streams > 1; /* all streams are still x */
-        quartic_value input = node.normed ? quartic_nn_hyper_begin_equal(nn, x, streams, 0, &hyper)
-                                          : quartic_nn_hyper_begin(nn, residuals, streams, 2 * layer, &hyper);
+        quartic_value input = node.normed
+                                  ? quartic_nn_hyper_begin_equal(nn, x, streams, 0, mixes, &hyper)
+                                  : quartic_nn_hyper_begin(nn, residuals, streams, 2 * layer, mixes, &hyper);
         node.residual = hyper.residual; // input (b, n, D)
         quartic_value output = quartic_nn_node_attention(
             nn, input, &node, taps && taps->attention ? &taps->attention[layer] : NULL,
@@ -101,7 +103,7 @@ static quartic_value quartic_build(quartic_nn *nn, const quartic_model_config *c
         quartic_nn_pop(nn);
 
         quartic_nn_push(nn, "0.1");
-        input = quartic_nn_hyper_begin(nn, residuals, streams, 2 * layer + 1, &hyper);
+        input = quartic_nn_hyper_begin(nn, residuals, streams, 2 * layer + 1, mixes, &hyper);
         output = quartic_nn_feedforward(nn, input, hyper.residual, config->ff_mult, false);
         residuals = quartic_nn_hyper_end(nn, &hyper, output);
         quartic_nn_pop(nn);

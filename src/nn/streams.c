@@ -4,6 +4,7 @@
  * alpha_st = tanh(N_s . dynamic_alpha_fn)_t dynamic_alpha_scale + static_alpha_st,  t = 0..S
  * beta_s = tanh(N_s . dynamic_beta_fn) dynamic_beta_scale + static_beta_s
  * M_t = sum_s alpha_st R_s;  branch input M_0;  R_t <- M_(t+1) + beta_t branch(M_0)
+ * or, unmixed, R_t <- R_t + beta_t branch(M_0), where alpha's other columns lead nowhere
  *
  * The streams are kept as (b, n, S, D), so that both mixings are small matrix products per token.
  */
@@ -28,7 +29,8 @@ static quartic_value coefficients(quartic_nn *nn, quartic_value normed, quartic_
 }
 
 /* Fills in *hyper and gives alpha_s0 (b, n, S, 1): how much of each stream goes into the branch. */
-static quartic_value connect(quartic_nn *nn, quartic_value residuals, uint32_t index, quartic_hyper *hyper) {
+static quartic_value connect(quartic_nn *nn, quartic_value residuals, uint32_t index, bool mixes,
+                             quartic_hyper *hyper) {
     quartic_graph *graph = nn->graph;
     quartic_shape shape = quartic_graph_shape(graph, residuals);
     uint32_t streams = hyper->streams, dim = shape.dims[3];
@@ -50,15 +52,18 @@ static quartic_value connect(quartic_nn *nn, quartic_value residuals, uint32_t i
     hyper->beta =
         coefficients(nn, normed, quartic_reshape(graph, beta_fn, &QUARTIC_SHAPE(dim, 1)), beta_scale,
                      quartic_reshape(graph, static_beta, &QUARTIC_SHAPE(streams, 1))); // (b, n, S, 1)
-    quartic_matmul_options options = QUARTIC_MATMUL_OPTIONS_INIT;
-    options.transpose_a = 1;
-    quartic_value to_streams = quartic_slice(graph, alpha, 3, 1, streams); // (b, n, S, S)
-    hyper->mixed = quartic_matmul(graph, to_streams, residuals, &options); // (b, n, S, D)
+    hyper->kept = residuals;
+    if (mixes) {
+        quartic_matmul_options options = QUARTIC_MATMUL_OPTIONS_INIT;
+        options.transpose_a = 1;
+        quartic_value to_streams = quartic_slice(graph, alpha, 3, 1, streams); // (b, n, S, S)
+        hyper->kept = quartic_matmul(graph, to_streams, residuals, &options);  // (b, n, S, D)
+    }
     return quartic_slice(graph, alpha, 3, 0, 1);
 }
 
 quartic_value quartic_nn_hyper_begin(quartic_nn *nn, quartic_value residuals, uint32_t streams,
-                                     uint32_t index, quartic_hyper *out_hyper) {
+                                     uint32_t index, bool mixes, quartic_hyper *out_hyper) {
     *out_hyper = (quartic_hyper){.streams = streams};
     if (streams == 1) {
         out_hyper->residual = residuals;
@@ -68,33 +73,31 @@ quartic_value quartic_nn_hyper_begin(quartic_nn *nn, quartic_value residuals, ui
     quartic_shape shape = quartic_graph_shape(nn->graph, residuals);
     quartic_matmul_options options = QUARTIC_MATMUL_OPTIONS_INIT;
     options.transpose_a = 1;
-    quartic_value to_branch = connect(nn, residuals, index, out_hyper);              // (b, n, S, 1)
+    quartic_value to_branch = connect(nn, residuals, index, mixes, out_hyper);       // (b, n, S, 1)
     quartic_value input = quartic_matmul(nn->graph, to_branch, residuals, &options); // (b, n, 1, D)
     quartic_nn_push(nn, "branch");
     return quartic_reshape(nn->graph, input, &QUARTIC_SHAPE(shape.dims[0], shape.dims[1], shape.dims[3]));
 }
 
 quartic_value quartic_nn_hyper_begin_equal(quartic_nn *nn, quartic_value x, uint32_t streams, uint32_t index,
-                                           quartic_hyper *out_hyper) {
-    /* The sign comes from a tanh so steep that its slope is exactly 0 where A is not tiny; A^2 has a floor,
-     * so that A = 0 gives 0 and finite gradients. */
-    static const float steep = 1e20f, floor_of_square = 1e-20f;
+                                           bool mixes, quartic_hyper *out_hyper) {
+    static const float least_eps = 1e-30f; /* so that x = 0 gives 0 */
+    const quartic_value none = {0};
     *out_hyper = (quartic_hyper){.streams = streams};
     quartic_graph *graph = nn->graph;
     quartic_shape shape = quartic_graph_shape(graph, x);
     uint32_t b = shape.dims[0], n = shape.dims[1], dim = shape.dims[2];
-    quartic_value to_branch = connect(nn, quartic_nn_expand_streams(nn, x, streams), index, out_hyper);
+    quartic_value to_branch = connect(nn, quartic_nn_expand_streams(nn, x, streams), index, mixes, out_hyper);
     quartic_value total =
         quartic_reshape(graph, quartic_sum(graph, to_branch, 1u << 2, 0), &QUARTIC_SHAPE(b, n, 1)); // A
-    quartic_value squares = quartic_sum(graph, quartic_square(graph, x), 1u << 2, 1); // (b, n, 1)
-    quartic_value eps =
-        quartic_divide(graph, quartic_scale(graph, total, 0.0f, QUARTIC_NORM_EPS),
-                       quartic_scale(graph, quartic_square(graph, total), 1.0f, floor_of_square));
-    quartic_value size = quartic_sqrt(
-        graph, quartic_add(graph, quartic_scale(graph, squares, 1.0f / (float)dim, 0.0f), eps)); // (b, n, 1)
-    quartic_value sign = quartic_tanh(graph, quartic_scale(graph, total, steep, 0.0f));
+    quartic_value direction = quartic_rms_norm(graph, x, none, least_eps); // (b, n, D)
+    quartic_value size =
+        quartic_scale(graph, quartic_sum(graph, quartic_multiply(graph, x, direction), 1u << 2, 1),
+                      1.0f / (float)dim, 0.0f); // (b, n, 1)
+    quartic_value amount =
+        quartic_rms_norm(graph, quartic_multiply(graph, total, size), none, QUARTIC_NORM_EPS); // (b, n, 1)
     quartic_nn_push(nn, "branch");
-    return quartic_multiply(graph, x, quartic_divide(graph, sign, size));
+    return quartic_multiply(graph, direction, amount);
 }
 
 quartic_value quartic_nn_hyper_end(quartic_nn *nn, const quartic_hyper *hyper, quartic_value branch) {
@@ -102,7 +105,6 @@ quartic_value quartic_nn_hyper_end(quartic_nn *nn, const quartic_hyper *hyper, q
     if (hyper->streams == 1) return branch;
     quartic_shape s = quartic_graph_shape(nn->graph, branch);
     quartic_value row = quartic_reshape(nn->graph, branch,
-                                        &QUARTIC_SHAPE(s.dims[0], s.dims[1], 1, s.dims[2])); // (b, n, 1, D)
-    return quartic_add(nn->graph, hyper->mixed,
-                       quartic_multiply(nn->graph, hyper->beta, row)); // (b, n, S, D)
+                                        &QUARTIC_SHAPE(s.dims[0], s.dims[1], 1, s.dims[2]));   // (b, n, 1, D)
+    return quartic_add(nn->graph, hyper->kept, quartic_multiply(nn->graph, hyper->beta, row)); // (b, n, S, D)
 }

@@ -1,6 +1,7 @@
 /* accumulate.c: target += factor * x, in place; both of one shape. Not differentiable: it is an update. */
 #include <math.h>
 
+#include "base/call.h"
 #include "ops/tape.h"
 #include "ops/update.h"
 #include "shaders/accumulate.args.h"
@@ -79,6 +80,7 @@ const quartic_op quartic_op_accumulate = {
 };
 
 quartic_value quartic_accumulate(quartic_graph *graph, quartic_value target, quartic_value x, float factor) {
+    QUARTIC_CALL();
     const accumulate_attrs attrs = {factor};
     const quartic_value inputs[] = {target, x};
     return quartic_graph_append_one(graph, &quartic_op_accumulate, &attrs, inputs, 2);

@@ -9,6 +9,7 @@
  */
 #include <math.h>
 
+#include "base/call.h"
 #include "ops/tape.h"
 #include "ops/update.h"
 #include "shaders/adamw.args.h"
@@ -139,6 +140,7 @@ const quartic_op quartic_op_adamw = {
 void quartic_adamw(quartic_graph *graph, quartic_value parameter, quartic_value gradient,
                    quartic_value first_moment, quartic_value second_moment, quartic_value hyper,
                    quartic_value squared_norm, float gradient_factor) {
+    QUARTIC_CALL();
     const adamw_attrs attrs = {gradient_factor};
     const quartic_value inputs[ADAMW_INPUTS] = {
         [ADAMW_PARAMETER] = parameter, [ADAMW_FIRST] = first_moment, [ADAMW_SECOND] = second_moment,

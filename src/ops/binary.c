@@ -3,23 +3,32 @@
  * out = f(a, b) with both operands broadcast to the common shape. The gradient of an operand is summed back
  * to its shape. divide: da = g / b, db = -g * out / b.
  */
+#include "base/call.h"
 #include "ops/elementwise.h"
 #include "ops/tape.h"
 #include "shaders/binary.args.h"
 
+static const char *binary_builder(const void *pointer) {
+    static const char *const names[] = {
+#define FUNCTION_NAME(name) #name,
+        QUARTIC_BINARY_LIST(FUNCTION_NAME)};
+    return names[((const quartic_binary_attrs *)pointer)->function];
+}
+
 static quartic_status binary_infer(const quartic_op_call *call, quartic_layout *out, uint32_t *out_count) {
-    QUARTIC_TRY(quartic_op_expect_inputs("binary", call, 2, 2));
-    QUARTIC_TRY(quartic_op_expect_dtype("binary", call, 0, QUARTIC_FLOAT32));
-    QUARTIC_TRY(quartic_op_expect_dtype("binary", call, 1, QUARTIC_FLOAT32));
+    const char *name = binary_builder(call->attrs);
+    QUARTIC_TRY(quartic_op_expect_inputs(name, call, 2, 2));
+    QUARTIC_TRY(quartic_op_expect_dtype(name, call, 0, QUARTIC_FLOAT32));
+    QUARTIC_TRY(quartic_op_expect_dtype(name, call, 1, QUARTIC_FLOAT32));
     const quartic_shape *a = &call->inputs[0].shape, *b = &call->inputs[1].shape;
     quartic_shape common;
     if (!quartic_shape_broadcast(a, b, &common)) {
         char a_text[QUARTIC_SHAPE_TEXT], b_text[QUARTIC_SHAPE_TEXT];
         return quartic_fail(
             QUARTIC_SHAPE_MISMATCH,
-            "an elementwise op cannot broadcast shapes %s and %s together; each pair of axes, "
-            "aligned at the last, must be equal or 1",
-            quartic_shape_text(a, a_text), quartic_shape_text(b, b_text));
+            "%s cannot broadcast shapes %s and %s together; each pair of axes, aligned at the last, must be "
+            "equal or 1",
+            name, quartic_shape_text(a, a_text), quartic_shape_text(b, b_text));
     }
     out[0] = quartic_layout_contiguous(QUARTIC_FLOAT32, &common);
     *out_count = 1;
@@ -137,6 +146,7 @@ const quartic_op quartic_op_binary = {
     .attrs_bytes = sizeof(quartic_binary_attrs),
     .strided_inputs = 3,
     .in_place_inputs = 3,
+    .builder = binary_builder,
     .infer = binary_infer,
     .cpu = binary_cpu,
     .gpu = binary_gpu,
@@ -148,6 +158,7 @@ const quartic_op quartic_op_binary = {
 
 #define BINARY_BUILDER(name)                                                                                 \
     quartic_value quartic_##name(quartic_graph *graph, quartic_value a, quartic_value b) {                   \
+        QUARTIC_CALL();                                                                                      \
         const quartic_binary_attrs attrs = {QUARTIC_BINARY_##name};                                          \
         const quartic_value inputs[] = {a, b};                                                               \
         return quartic_graph_append_one(graph, &quartic_op_binary, &attrs, inputs, 2);                       \

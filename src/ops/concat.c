@@ -3,6 +3,7 @@
  * Every part is copied to its window of the output, so parts may have any strides. The adjoint is a slice per
  * part.
  */
+#include "base/call.h"
 #include "ops/movement.h"
 #include "ops/tape.h"
 
@@ -146,6 +147,7 @@ const quartic_op quartic_op_concat = {
 
 quartic_value quartic_concat(quartic_graph *graph, const quartic_value *parts, uint32_t count,
                              uint32_t axis) {
+    QUARTIC_CALL();
     if (!quartic_graph_expect_pointer(graph, "concat", "parts", parts)) return (quartic_value){0};
     const quartic_concat_attrs attrs = {axis};
     return quartic_graph_append_one(graph, &quartic_op_concat, &attrs, parts, count);

@@ -1,11 +1,12 @@
 /* coordinate_descent.c: soft top-k weights by coordinate descent, and its adjoint.
  *
- * coordinate_descent       scores s (b, m), mask? to c (b, m), a (b, T, 2)
- * coordinate_descent_grad  s, mask?, a, g = the cotangent of c, to ds (b, m)
- * Scores in groups, (b, g, m), are b g rows of m: c and ds have their shape, a is (b g, T, 2).
- * From b = -s, T times: a = eps (log k - logsumexp((s + b) / eps)), b = -relu(s + a), eps falling from
- * eps_init to eps by eps_decay after each; then c = exp((s + a + b) / eps) with the eps reached (as CoLT5's
- * published code does). The sums run over the visible scores; hidden ones have c = 0.
+ * coordinate_descent       scores s (b, m), mask?, wanted? to c (b, m), a (b, T, 2)
+ * coordinate_descent_grad  s, mask?, wanted?, a, g = the cotangent of c, to ds (b, m)
+ * wanted (b) is the k of each graph, in the place of the options'. Scores in groups, (b, g, m), are b g rows
+ * of m: c and ds have their shape, a is (b g, T, 2). From b = -s, T times: a = eps (log k - logsumexp((s + b)
+ * / eps)), b = -relu(s + a), eps falling from eps_init to eps by eps_decay after each; then c = exp((s + a +
+ * b) / eps) with the eps reached (as CoLT5's published code does). The sums run over the visible scores;
+ * hidden ones have c = 0.
  *
  * Since s + b = min(s, -a) and s + a + b = min(s + a, 0), only the number a is carried and kept for backward,
  * as the sum of two floats: the rounding of one, over eps, would be the error of c, and of T factors of da:
@@ -17,6 +18,7 @@
  */
 #include <math.h>
 
+#include "base/call.h"
 #include "ops/routing.h"
 #include "ops/tape.h"
 #include "shaders/coordinate_descent.args.h"
@@ -24,7 +26,7 @@
 
 typedef quartic_coordinate_descent_options descent;
 
-enum { SCORES, MASK, STEPS, G, GRAD_INPUTS, FORWARD_INPUTS = STEPS };
+enum { SCORES, MASK, WANTED, STEPS, G, GRAD_INPUTS, FORWARD_INPUTS = STEPS };
 
 /* The adjoint's shader holds one number per iteration in shared memory. */
 enum { GREATEST_ITERATIONS = 2048 };
@@ -47,6 +49,11 @@ static double eps_at(const descent *options, uint32_t t) {
 static quartic_status check_options(const char *op, const quartic_op_call *call) {
     const descent *options = call->attrs;
     QUARTIC_TRY(quartic_routing_expect(op, call, SCORES, MASK));
+    if (quartic_is_present(&call->inputs[WANTED])) {
+        QUARTIC_TRY(quartic_op_expect_dtype(op, call, WANTED, QUARTIC_FLOAT32));
+        QUARTIC_TRY(
+            quartic_op_expect_shape(op, call, WANTED, &QUARTIC_SHAPE(call->inputs[SCORES].shape.dims[0])));
+    }
     if (!(options->k > 0) || !(options->eps > 0) || !(options->eps_init >= 0) || !isfinite(options->k) ||
         !isfinite(options->eps_init) || !(options->eps_decay > 0 && options->eps_decay <= 1))
         return quartic_fail(
@@ -112,6 +119,11 @@ static row row_of(const quartic_op_run *run) {
 static bool visible(const row *at, uint32_t j) {
     return quartic_routing_visible(at->run->inputs[MASK].data, at->extent, at->m, at->b, j);
 }
+static double k_of(const row *at) {
+    const quartic_operand *wanted = &at->run->inputs[WANTED];
+    const uint32_t groups = quartic_routing_extents_of(&at->run->inputs[SCORES].layout->shape).groups;
+    return wanted->data != NULL ? quartic_get(wanted, at->b / groups) : (double)at->options->k;
+}
 static double score(const row *at, uint32_t j) {
     return quartic_get(&at->run->inputs[SCORES], (int64_t)at->b * at->m + j);
 }
@@ -138,7 +150,7 @@ static double log_sum_exp(const row *at, double cap, double eps) {
 }
 
 static void forward(const row *at) {
-    const double log_k = log((double)at->options->k);
+    const double log_k = log(k_of(at));
     const uint32_t iterations = at->options->iterations;
     uint32_t count = 0;
     for (uint32_t j = 0; j < at->m; ++j) count += visible(at, j);
@@ -176,7 +188,7 @@ static void backward(const row *at) {
         double saturated = 0;
         for (uint32_t j = 0; j < at->m; ++j) {
             if (!visible(at, j)) continue;
-            const double p = exp((capped(score(at, j), -before) + a) / eps) / (double)at->options->k;
+            const double p = exp((capped(score(at, j), -before) + a) / eps) / k_of(at);
             if (score(at, j) + before > 0)
                 saturated += p;
             else
@@ -232,6 +244,7 @@ static void finish(quartic_dispatch *dispatch, const quartic_op_call *call) {
 #define ROW_ARGS(call, options)                                                                              \
     .rows = quartic_routing_extents_of(&(call)->inputs[SCORES].shape).rows,                                  \
     .m = quartic_routing_extents_of(&(call)->inputs[SCORES].shape).m,                                        \
+    .groups = quartic_routing_extents_of(&(call)->inputs[SCORES].shape).groups,                              \
     .extent = quartic_routing_mask_extent(&(call)->inputs[MASK]), .iterations = (options)->iterations,       \
     .eps = (options)->eps, .eps_init = (options)->eps_init, .eps_decay = (options)->eps_decay
 
@@ -244,6 +257,8 @@ static quartic_status coordinate_descent_gpu(const quartic_op_call *call, const 
     if (dispatch == NULL) return QUARTIC_INTERNAL;
     READS(quartic_coordinate_descent_args, scores, SCORES);
     if (args.extent != 0) READS(quartic_coordinate_descent_args, mask, MASK);
+    if (quartic_is_present(&call->inputs[WANTED])) READS(quartic_coordinate_descent_args, wanted, WANTED);
+    quartic_dispatch_spec(dispatch, quartic_is_present(&call->inputs[WANTED]));
     quartic_dispatch_operand(dispatch, offsetof(quartic_coordinate_descent_args, result),
                              QUARTIC_OPERAND_OUTPUT, 0, QUARTIC_WRITE);
     quartic_dispatch_operand(dispatch, offsetof(quartic_coordinate_descent_args, steps),
@@ -262,11 +277,14 @@ static quartic_status coordinate_descent_grad_gpu(const quartic_op_call *call,
     if (dispatch == NULL) return QUARTIC_INTERNAL;
     READS(quartic_coordinate_descent_grad_args, scores, SCORES);
     if (args.extent != 0) READS(quartic_coordinate_descent_grad_args, mask, MASK);
+    if (quartic_is_present(&call->inputs[WANTED]))
+        READS(quartic_coordinate_descent_grad_args, wanted, WANTED);
     READS(quartic_coordinate_descent_grad_args, steps, STEPS);
     READS(quartic_coordinate_descent_grad_args, g, G);
     quartic_dispatch_operand(dispatch, offsetof(quartic_coordinate_descent_grad_args, result),
                              QUARTIC_OPERAND_OUTPUT, 0, QUARTIC_READ | QUARTIC_WRITE);
     quartic_dispatch_spec(dispatch, options->iterations);
+    quartic_dispatch_spec(dispatch, quartic_is_present(&call->inputs[WANTED]));
     finish(dispatch, call);
     return QUARTIC_OK;
 }
@@ -277,9 +295,8 @@ static quartic_status coordinate_descent_grad_gpu(const quartic_op_call *call,
 static quartic_status coordinate_descent_rule(quartic_tape *tape) {
     if (!quartic_tape_wants(tape, SCORES)) return QUARTIC_OK;
     const quartic_value inputs[GRAD_INPUTS] = {
-        [SCORES] = quartic_tape_input(tape, SCORES),
-        [MASK] = quartic_tape_input(tape, MASK),
-        [STEPS] = quartic_tape_output(tape, 1),
+        [SCORES] = quartic_tape_input(tape, SCORES), [MASK] = quartic_tape_input(tape, MASK),
+        [WANTED] = quartic_tape_input(tape, WANTED), [STEPS] = quartic_tape_output(tape, 1),
         [G] = quartic_tape_gradient(tape, 0),
     };
     quartic_tape_give(tape, SCORES,
@@ -293,16 +310,25 @@ static const struct {
     descent options;
     uint32_t b, m, mask; /* mask: extent, 0 none */
     uint32_t groups;     /* 0: scores (b, m) */
+    bool wanted;         /* each graph has its own k */
 } shapes[] = {
-    {"one score", {.k = 1, .iterations = 3, .eps = 0.5f, .eps_decay = 1}, 1, 1, 0, 0},
-    {"forty scores", {.k = 9, .iterations = 20, .eps = 0.1f, .eps_decay = 1}, 3, 40, 0, 0},
-    {"falling eps", {.k = 5, .iterations = 7, .eps = 0.1f, .eps_init = 4, .eps_decay = 0.7f}, 2, 21, 0, 0},
-    {"masked scores", {.k = 11.25f, .iterations = 20, .eps = 0.2f, .eps_decay = 1}, 5, 257, 257, 0},
-    {"masked nodes", {.k = 20, .iterations = 10, .eps = 0.3f, .eps_decay = 1}, 4, 169, 13, 0},
-    {"more wanted than there are", {.k = 60, .iterations = 5, .eps = 1, .eps_decay = 1}, 2, 33, 0, 0},
-    {"one iteration", {.k = 2, .iterations = 1, .eps = 1, .eps_decay = 1}, 1, 1031, 0, 0},
-    {"in groups", {.k = 4, .iterations = 6, .eps = 0.5f, .eps_decay = 1}, 2, 13, 0, 5},
-    {"in groups, masked", {.k = 3, .iterations = 7, .eps = 1, .eps_decay = 1}, 2, 17, 17, 5},
+    {"one score", {.k = 1, .iterations = 3, .eps = 0.5f, .eps_decay = 1}, 1, 1, 0, 0, false},
+    {"forty scores", {.k = 9, .iterations = 20, .eps = 0.1f, .eps_decay = 1}, 3, 40, 0, 0, false},
+    {"falling eps",
+     {.k = 5, .iterations = 7, .eps = 0.1f, .eps_init = 4, .eps_decay = 0.7f},
+     2,
+     21,
+     0,
+     0,
+     false},
+    {"masked scores", {.k = 11.25f, .iterations = 20, .eps = 0.2f, .eps_decay = 1}, 5, 257, 257, 0, false},
+    {"masked nodes", {.k = 20, .iterations = 10, .eps = 0.3f, .eps_decay = 1}, 4, 169, 13, 0, false},
+    {"more wanted than there are", {.k = 60, .iterations = 5, .eps = 1, .eps_decay = 1}, 2, 33, 0, 0, false},
+    {"one iteration", {.k = 2, .iterations = 1, .eps = 1, .eps_decay = 1}, 1, 1031, 0, 0, false},
+    {"in groups", {.k = 4, .iterations = 6, .eps = 0.5f, .eps_decay = 1}, 2, 13, 0, 5, false},
+    {"in groups, masked", {.k = 3, .iterations = 7, .eps = 1, .eps_decay = 1}, 2, 17, 17, 5, false},
+    {"masked nodes, own k", {.k = 1, .iterations = 9, .eps = 0.3f, .eps_decay = 1}, 4, 169, 13, 0, true},
+    {"in groups, own k", {.k = 1, .iterations = 6, .eps = 0.5f, .eps_decay = 1}, 3, 13, 13, 5, true},
 };
 
 static bool fill_case(uint32_t index, quartic_op_case *out) {
@@ -318,6 +344,12 @@ static bool fill_case(uint32_t index, quartic_op_case *out) {
             groups == 0 ? QUARTIC_SHAPE(b, shapes[index].mask) : out->inputs[SCORES].shape;
         out->inputs[MASK].fill = QUARTIC_FILL_MASK;
         out->inputs[MASK].no_gradient = true;
+    }
+    if (shapes[index].wanted) {
+        out->inputs[WANTED].dtype = QUARTIC_FLOAT32;
+        out->inputs[WANTED].shape = QUARTIC_SHAPE(b);
+        out->inputs[WANTED].fill = QUARTIC_FILL_POSITIVE;
+        out->inputs[WANTED].no_gradient = true;
     }
     return true;
 }
@@ -374,10 +406,17 @@ const quartic_op quartic_op_coordinate_descent_grad = {
     .reduction = longest_walk,
 };
 
+static const quartic_coordinate_descent_options standard_coordinate_descent =
+    QUARTIC_COORDINATE_DESCENT_OPTIONS_INIT;
+static const quartic_options_type coordinate_descent_type =
+    QUARTIC_BUILDER_OPTIONS_TYPE(quartic_coordinate_descent_options, QUARTIC_COORDINATE_DESCENT_OPTIONS_INIT,
+                                 &standard_coordinate_descent, eps_decay);
+
 quartic_value quartic_coordinate_descent(quartic_graph *graph, quartic_value scores, quartic_value mask,
                                          const quartic_coordinate_descent_options *options) {
-    const quartic_value inputs[] = {scores, mask};
-    if (!quartic_graph_expect_pointer(graph, "coordinate_descent", "options", options))
-        return (quartic_value){0};
-    return quartic_graph_append_one(graph, &quartic_op_coordinate_descent, options, inputs, 2);
+    QUARTIC_CALL();
+    const quartic_value inputs[FORWARD_INPUTS] = {scores, mask};
+    descent own;
+    if (!quartic_graph_options(graph, &coordinate_descent_type, options, &own)) return (quartic_value){0};
+    return quartic_graph_append_one(graph, &quartic_op_coordinate_descent, &own, inputs, FORWARD_INPUTS);
 }

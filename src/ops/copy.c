@@ -4,6 +4,7 @@
  * fastest of the destination, it moves 32 x 32 tiles through shared memory, so that both sides are walked
  * along their unit stride.
  */
+#include "base/call.h"
 #include "ops/movement.h"
 #include "ops/tape.h"
 #include "shaders/copy.args.h"
@@ -125,5 +126,6 @@ const quartic_op quartic_op_copy = {
 };
 
 quartic_value quartic_copy(quartic_graph *graph, quartic_value x) {
+    QUARTIC_CALL();
     return quartic_graph_append_one(graph, &quartic_op_copy, NULL, &x, 1);
 }

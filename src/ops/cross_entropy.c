@@ -8,6 +8,7 @@
  */
 #include <math.h>
 
+#include "base/call.h"
 #include "ops/cross_entropy.h"
 #include "ops/rows.h"
 #include "ops/tape.h"
@@ -282,6 +283,7 @@ const quartic_op quartic_op_cross_entropy_grad = {
 };
 
 quartic_value quartic_cross_entropy(quartic_graph *graph, quartic_value logits, quartic_value targets) {
+    QUARTIC_CALL();
     const quartic_value inputs[] = {logits, targets};
     return quartic_graph_append_one(graph, &quartic_op_cross_entropy, NULL, inputs, 2);
 }

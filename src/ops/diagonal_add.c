@@ -2,6 +2,7 @@
  *
  * In place on e only the diagonal is touched, which the shader sees by equal addresses. de = g, dd = g_ii.
  */
+#include "base/call.h"
 #include "ops/tape.h"
 #include "shaders/diagonal_add.args.h"
 
@@ -97,6 +98,7 @@ const quartic_op quartic_op_diagonal_add = {
 };
 
 quartic_value quartic_diagonal_add(quartic_graph *graph, quartic_value e, quartic_value d) {
+    QUARTIC_CALL();
     const quartic_value inputs[] = {e, d};
     return quartic_graph_append_one(graph, &quartic_op_diagonal_add, NULL, inputs, 2);
 }

@@ -6,6 +6,7 @@
  * log max(m, 1e-20) + (m > 1e-20 ? 1 : 0). The H^S choices are numbered (stream 0 slowest) and counted
  * through; their mixtures are never stored. The public builder takes the mean over b and i.
  */
+#include "base/call.h"
 #include "ops/diversity.h"
 
 #include <math.h>
@@ -45,7 +46,7 @@ static quartic_status check_p(const char *name, const quartic_op_call *call) {
 }
 
 static quartic_status diversity_infer(const quartic_op_call *call, quartic_layout *out, uint32_t *out_count) {
-    QUARTIC_TRY(quartic_op_expect_inputs("diversity", call, 1, 1));
+    QUARTIC_TRY(quartic_op_expect_inputs("diversity_loss", call, 1, 1));
     QUARTIC_TRY(check_p("diversity_loss", call));
     const uint32_t *dims = call->inputs[0].shape.dims;
     out[0] = quartic_layout_contiguous(QUARTIC_FLOAT32, &QUARTIC_SHAPE(dims[0], dims[2]));
@@ -335,8 +336,14 @@ static double diversity_grad_reduction(const quartic_op_call *call) {
     return e.choices / e.heads;
 }
 
+static const char *diversity_builder(const void *attrs) {
+    (void)attrs;
+    return "diversity_loss";
+}
+
 const quartic_op quartic_op_diversity = {
     .name = "diversity",
+    .builder = diversity_builder,
     .attrs_bytes = sizeof(diversity_attrs),
     .infer = diversity_infer,
     .cpu = diversity_cpu,
@@ -364,6 +371,7 @@ const quartic_op quartic_op_diversity_grad = {
 };
 
 quartic_value quartic_diversity_loss(quartic_graph *graph, quartic_value attention, uint32_t streams) {
+    QUARTIC_CALL();
     const diversity_attrs attrs = {.streams = streams};
     const quartic_value inputs[] = {attention};
     quartic_value rows = quartic_graph_append_one(graph, &quartic_op_diversity, &attrs, inputs, 1); // (b, i)

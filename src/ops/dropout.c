@@ -5,6 +5,7 @@
  * the same mask. seed int32 (2): low and high word, read when the op runs. The op is linear; its adjoint is
  * the op itself with the same seed, so no mask is stored.
  */
+#include "base/call.h"
 #include "base/rng.h"
 #include "ops/elementwise.h"
 #include "ops/tape.h"
@@ -108,6 +109,7 @@ const quartic_op quartic_op_dropout = {
 
 quartic_value quartic_dropout(quartic_graph *graph, quartic_value x, quartic_value seed, float probability,
                               uint32_t stream) {
+    QUARTIC_CALL();
     if (!quartic_graph_expect(graph, "dropout", (const quartic_value[]){x, seed}, 2))
         return (quartic_value){0};
     if (probability == 0.0f && x.id != 0) return x;

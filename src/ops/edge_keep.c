@@ -2,6 +2,7 @@
  * kept triangle. Linear, so the gradient is the same op on the cotangent. Each element stays in its place, so
  * it may run in place.
  */
+#include "base/call.h"
 #include "ops/edge_keep.h"
 
 #include "ops/tape.h"
@@ -122,6 +123,7 @@ const quartic_op quartic_op_edge_keep = {
 
 quartic_value quartic_edge_keep(quartic_graph *graph, quartic_value x, quartic_value mask,
                                 quartic_edge_part part) {
+    QUARTIC_CALL();
     if (!quartic_graph_expect(graph, "edge_keep", &x, 1)) return (quartic_value){0};
     if (mask.id == 0 && part == QUARTIC_EDGES_ALL && x.id != 0) return x;
     const edge_keep_attrs attrs = {.part = part};

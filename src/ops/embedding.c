@@ -12,6 +12,7 @@
  */
 #include <string.h>
 
+#include "base/call.h"
 #include "ops/movement.h"
 #include "ops/tape.h"
 #include "shaders/embedding.args.h"
@@ -261,6 +262,7 @@ const quartic_op quartic_op_embedding_grad = {
 };
 
 quartic_value quartic_embedding(quartic_graph *graph, quartic_value table, quartic_value indices) {
+    QUARTIC_CALL();
     const quartic_value inputs[] = {table, indices};
     return quartic_graph_append_one(graph, &quartic_op_embedding, NULL, inputs, 2);
 }

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/call.h"
 #include "ops/tape.h"
 #include "ops/update.h"
 #include "shaders/fill.args.h"
@@ -94,6 +95,7 @@ const quartic_op quartic_op_fill = {
 };
 
 quartic_value quartic_fill(quartic_graph *graph, quartic_value target, float number) {
+    QUARTIC_CALL();
     const fill_attrs attrs = {number};
     return quartic_graph_append_one(graph, &quartic_op_fill, &attrs, &target, 1);
 }

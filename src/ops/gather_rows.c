@@ -7,6 +7,7 @@
  * Vulkan they read zeros and add nothing. Where the indices of a graph ascend, as those of top_k do, the GPU
  * finds the rows that belong to an element by bisection; else it looks at all indices.
  */
+#include "base/call.h"
 #include "ops/routing.h"
 #include "ops/tape.h"
 #include "shaders/gather_rows.args.h"
@@ -161,7 +162,7 @@ static quartic_status scatter_add_rows_gpu(const quartic_op_call *call, const qu
     const uint64_t count = quartic_layout_elements(&call->outputs[0]);
     const bool based = quartic_is_present(&call->inputs[BASE]);
     const uint32_t graphs = call->inputs[AT].shape.dims[0], k = call->inputs[AT].shape.dims[1];
-    QUARTIC_TRY(quartic_gpu_expect_iterations("scatter_add_rows", limits, (double)k / STRIDE + 1));
+    QUARTIC_TRY(quartic_gpu_expect_iterations("scatter_add_rows", limits, (double)k / (double)STRIDE + 1));
     const uint64_t flags = quartic_dispatch_reserve(list, sizeof(int32_t) * (uint64_t)graphs);
     const quartic_scatter_order_args order_args = {.graphs = graphs, .k = k};
     quartic_dispatch *order = quartic_dispatch_add(list, "scatter_order", &order_args, sizeof order_args);
@@ -308,11 +309,13 @@ const quartic_op quartic_op_scatter_add_rows = {
 };
 
 quartic_value quartic_gather_rows(quartic_graph *graph, quartic_value x, quartic_value indices) {
+    QUARTIC_CALL();
     const quartic_value inputs[] = {x, indices};
     return quartic_graph_append_one(graph, &quartic_op_gather_rows, NULL, inputs, 2);
 }
 
 quartic_value quartic_scatter_add_rows(quartic_graph *graph, quartic_value base, quartic_value rows,
                                        quartic_value indices) {
+    QUARTIC_CALL();
     return scatter(graph, base, rows, indices, 0);
 }

@@ -5,6 +5,7 @@
  */
 #include <math.h>
 
+#include "base/call.h"
 #include "ops/multiply_add_loop.h"
 #include "ops/tape.h"
 #include "shaders/multiply_add_loop.args.h"
@@ -116,6 +117,7 @@ const quartic_op quartic_op_multiply_add_loop = {
 
 quartic_value quartic_multiply_add_loop(quartic_graph *graph, quartic_value x, float factor, float offset,
                                         uint32_t count) {
+    QUARTIC_CALL();
     const quartic_multiply_add_loop_attrs attrs = {factor, offset, count};
     return quartic_graph_append_one(graph, &quartic_op_multiply_add_loop, &attrs, &x, 1);
 }

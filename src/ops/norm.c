@@ -8,6 +8,7 @@
  * The three ops differ in attrs.kind only. An adjoint's outputs are the wanted ones of dx, dscale, dbias; the
  * parameter gradients are written after every row was read, so any output may take over an operand's memory.
  */
+#include "base/call.h"
 #include "ops/norm.h"
 
 #include <math.h>
@@ -118,7 +119,7 @@ static row_measure measure(const norm_attrs *attrs, const quartic_operand *x, in
     }
     if (attrs->kind == QUARTIC_NORM_L2) {
         row.clamped = sqrt(row.squares) <= QUARTIC_NORM_LEAST_LENGTH;
-        row.factor = sqrt(width) / fmax(sqrt(row.squares), QUARTIC_NORM_LEAST_LENGTH);
+        row.factor = sqrt(width) / (row.clamped ? QUARTIC_NORM_LEAST_LENGTH : sqrt(row.squares));
     } else {
         row.factor = 1.0 / sqrt(row.squares / width + (double)attrs->eps);
     }
@@ -365,6 +366,9 @@ static const struct norm_case {
     {"a row over a whole workgroup", {2, {2, 1030}}, QUARTIC_FILL_NORMAL, true},
     {"partial sums of many rows", {2, {8200, 5}}, QUARTIC_FILL_NORMAL, true},
     {"zero vectors", {2, {4, 6}}, QUARTIC_FILL_ZERO, true},
+    {"huge numbers", {2, {9, 33}}, QUARTIC_FILL_HUGE, true},
+    {"tiny numbers", {2, {9, 33}}, QUARTIC_FILL_TINY, true},
+    {"huge numbers, one a row", {2, {5, 1}}, QUARTIC_FILL_HUGE, true},
 };
 enum { NORM_SHAPES = sizeof norm_shapes / sizeof norm_shapes[0] };
 
@@ -476,6 +480,7 @@ NORM_DOORS(layer_norm)
 /* ---- builders ---- */
 
 quartic_value quartic_rms_norm(quartic_graph *graph, quartic_value x, quartic_value scale, float eps) {
+    QUARTIC_CALL();
     const norm_attrs attrs = {.kind = QUARTIC_NORM_RMS, .eps = eps};
     const quartic_value inputs[] = {x, scale};
     return quartic_graph_append_one(graph, &quartic_op_rms_norm, &attrs, inputs, 2);
@@ -483,6 +488,7 @@ quartic_value quartic_rms_norm(quartic_graph *graph, quartic_value x, quartic_va
 
 quartic_value quartic_l2_norm(quartic_graph *graph, quartic_value x, quartic_value gamma,
                               float gamma_offset) {
+    QUARTIC_CALL();
     const norm_attrs attrs = {.kind = QUARTIC_NORM_L2, .offset = gamma_offset};
     const quartic_value inputs[] = {x, gamma};
     return quartic_graph_append_one(graph, &quartic_op_l2_norm, &attrs, inputs, 2);
@@ -490,6 +496,7 @@ quartic_value quartic_l2_norm(quartic_graph *graph, quartic_value x, quartic_val
 
 quartic_value quartic_layer_norm(quartic_graph *graph, quartic_value x, quartic_value weight,
                                  quartic_value bias, float eps) {
+    QUARTIC_CALL();
     const norm_attrs attrs = {.kind = QUARTIC_NORM_LAYER, .eps = eps};
     const quartic_value inputs[] = {x, weight, bias};
     return quartic_graph_append_one(graph, &quartic_op_layer_norm, &attrs, inputs, 3);

@@ -84,7 +84,9 @@ typedef enum quartic_fill_kind {
     QUARTIC_FILL_SIGNED_INDEX, /* int32 uniform in [-1, limit) */
     QUARTIC_FILL_SORTED_INDEX, /* int32 in [0, limit), ascending along the last axis, a few repeated */
     QUARTIC_FILL_MASK,         /* int32 0 or 1, about a third zeros, sometimes a whole row */
-    QUARTIC_FILL_ZERO
+    QUARTIC_FILL_ZERO,
+    QUARTIC_FILL_HUGE, /* normal * 1e30: its squares are beyond float32 */
+    QUARTIC_FILL_TINY  /* normal * 1e-30: its squares are 0 in float32 */
 } quartic_fill_kind;
 
 typedef struct quartic_op_case {
@@ -105,6 +107,9 @@ struct quartic_tape;
 
 typedef struct quartic_op {
     const char *name;
+    /* The builder that was called, where one op serves several; NULL: the op's name. See quartic_op_builder.
+     */
+    const char *(*builder)(const void *attrs);
     uint32_t attrs_bytes;
     uint32_t strided_inputs;  /* bit k: input k may have any strides */
     uint32_t in_place_inputs; /* bit k: output 0 may take the memory of input k (same size, contiguous) */
@@ -136,6 +141,9 @@ uint32_t quartic_op_count(void);
 const quartic_op *quartic_op_at(uint32_t index);
 const quartic_op *quartic_op_find(const char *name); /* NULL if there is none */
 uint32_t quartic_op_index(const quartic_op *op);
+
+/* The name for sentences: that of the builder without "quartic_". */
+const char *quartic_op_builder(const quartic_op *op, const void *attrs);
 
 /* Shared checks for infer: SHAPE_MISMATCH or INVALID_ARGUMENT with a sentence. */
 quartic_status quartic_op_expect_inputs(const char *op, const quartic_op_call *call, uint32_t least,

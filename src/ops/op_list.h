@@ -67,8 +67,9 @@
     /* edge_softmax/edge_softmax_attention.c */                                                              \
     X(edge_softmax_attention)                                                                                \
     X(edge_softmax_attention_grad)                                                                           \
-    /* pair_mask.c, coordinate_descent.c, top_k.c, gather_rows.c, straight_through.c */                      \
+    /* pair_mask.c, routed_counts.c, coordinate_descent.c, top_k.c, gather_rows.c, straight_through.c */     \
     X(pair_mask)                                                                                             \
+    X(routed_counts)                                                                                         \
     X(coordinate_descent)                                                                                    \
     X(coordinate_descent_grad)                                                                               \
     X(top_k)                                                                                                 \

@@ -4,6 +4,7 @@
  * Seen along the axis, the output is rows of extent * inner elements, of which x fills width = length * inner
  * from first = start * inner on; inner is the product of the axes behind.
  */
+#include "base/call.h"
 #include "ops/movement.h"
 #include "ops/tape.h"
 #include "shaders/pad.args.h"
@@ -134,6 +135,7 @@ const quartic_op quartic_op_pad = {
 
 quartic_value quartic_pad(quartic_graph *graph, quartic_value x, uint32_t axis, uint32_t start,
                           uint32_t extent) {
+    QUARTIC_CALL();
     const quartic_pad_attrs attrs = {axis, start, extent};
     return quartic_graph_append_one(graph, &quartic_op_pad, &attrs, &x, 1);
 }

@@ -3,6 +3,7 @@
  * Edge (i, j) is visible iff both of its nodes are real and, if causal, j <= i. Without a mask every node is
  * real, and the options give the extents.
  */
+#include "base/call.h"
 #include "ops/tape.h"
 #include "shaders/pair_mask.args.h"
 
@@ -103,7 +104,8 @@ static bool pair_mask_cases(uint32_t index, quartic_op_case *out) {
     *out = (quartic_op_case){.label = cases[index].label, .input_count = 1, .no_finite_difference = true};
     *(pair_mask_attrs *)out->attrs = (pair_mask_attrs){.causal = cases[index].causal};
     if (cases[index].masked == 0) {
-        *(pair_mask_attrs *)out->attrs = (pair_mask_attrs){cases[index].causal, b, n};
+        *(pair_mask_attrs *)out->attrs =
+            (pair_mask_attrs){.causal = cases[index].causal, .batch = b, .nodes = n};
         return true;
     }
     out->inputs[0].dtype = QUARTIC_INT32;
@@ -125,8 +127,14 @@ const quartic_op quartic_op_pair_mask = {
     .tolerance_reason = "integers",
 };
 
+static const quartic_pair_mask_options standard_pair_mask = QUARTIC_PAIR_MASK_OPTIONS_INIT;
+static const quartic_options_type pair_mask_type = QUARTIC_BUILDER_OPTIONS_TYPE(
+    quartic_pair_mask_options, QUARTIC_PAIR_MASK_OPTIONS_INIT, &standard_pair_mask, nodes);
+
 quartic_value quartic_pair_mask(quartic_graph *graph, quartic_value mask,
                                 const quartic_pair_mask_options *options) {
-    const pair_mask_attrs attrs = options == NULL ? (pair_mask_attrs){0} : *options;
+    QUARTIC_CALL();
+    pair_mask_attrs attrs;
+    if (!quartic_graph_options(graph, &pair_mask_type, options, &attrs)) return (quartic_value){0};
     return quartic_graph_append_one(graph, &quartic_op_pair_mask, &attrs, &mask, 1);
 }

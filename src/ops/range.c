@@ -3,6 +3,7 @@
  * Models need it for positions: a graph has no other constants. Exact while start, step and the products are
  * integers below 2^24. Nothing flows back.
  */
+#include "base/call.h"
 #include "ops/tape.h"
 #include "shaders/range.args.h"
 
@@ -69,6 +70,7 @@ const quartic_op quartic_op_range = {
 };
 
 quartic_value quartic_range(quartic_graph *graph, uint32_t count, float start, float step) {
+    QUARTIC_CALL();
     const range_attrs attrs = {count, start, step};
     return quartic_graph_append_one(graph, &quartic_op_range, &attrs, NULL, 0);
 }

@@ -38,6 +38,10 @@ double quartic_jittered(uint64_t *state, double number) {
     return number * (bits >> 63 != 0 ? 1.0 + (double)FLT_EPSILON : 1.0 - (double)FLT_EPSILON);
 }
 
+const char *quartic_op_builder(const quartic_op *op, const void *attrs) {
+    return op->builder == NULL ? op->name : op->builder(attrs);
+}
+
 quartic_status quartic_op_expect_inputs(const char *op, const quartic_op_call *call, uint32_t least,
                                         uint32_t most) {
     if (call->input_count >= least && call->input_count <= most) return QUARTIC_OK;

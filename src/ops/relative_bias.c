@@ -4,6 +4,7 @@
  * relative_bias_grad  g (n, n, D) to dtable (2n - 1, D): dtable[r] = sum of g[i, j] over i - j + n - 1 = r,
  *                     along the diagonal in the order of j
  */
+#include "base/call.h"
 #include "ops/tape.h"
 #include "shaders/relative_bias.args.h"
 #include "shaders/relative_bias_grad.args.h"
@@ -167,5 +168,6 @@ const quartic_op quartic_op_relative_bias_grad = {
 };
 
 quartic_value quartic_relative_bias(quartic_graph *graph, quartic_value table) {
+    QUARTIC_CALL();
     return quartic_graph_append_one(graph, &quartic_op_relative_bias, NULL, &table, 1);
 }

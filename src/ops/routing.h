@@ -14,6 +14,18 @@ typedef struct quartic_top_k_attrs {
     uint32_t k;
 } quartic_top_k_attrs;
 
+/* How many of its k places a row of graph b fills with its greatest scores; counts may be NULL. */
+static inline uint32_t quartic_top_k_count(const int32_t *counts, uint32_t b, uint32_t k) {
+    if (counts == NULL || counts[b] > (int32_t)k) return k;
+    return counts[b] < 0 ? 0 : (uint32_t)counts[b];
+}
+
+/* Of routed_counts. routed 0: as many as real nodes; by_row: each row of edges chooses its share. */
+typedef struct quartic_routed_counts_attrs {
+    uint32_t routed, by_row;
+    float ratio;
+} quartic_routed_counts_attrs;
+
 /* Of scatter_add_rows: rows of the result; read only where the base is left out. */
 typedef struct quartic_scatter_attrs {
     uint32_t rows;

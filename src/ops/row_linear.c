@@ -8,6 +8,7 @@
  * x (.., K) are rows of any number of axes, W_p (N_p, K), y_p (.., N_p). Each equals the composition of norm
  * or elementwise ops with matmul, and so do its gradients, which are built from those: x' is computed again.
  */
+#include "base/call.h"
 #include "ops/row_linear.h"
 
 #include <math.h>
@@ -99,15 +100,20 @@ static quartic_status norm_linear_infer(const quartic_op_call *call, quartic_lay
     return QUARTIC_OK;
 }
 
+static const char *gated_linear_builder(const void *attrs) {
+    return ((const row_linear_attrs *)attrs)->form == QUARTIC_ROW_GATE ? "gated_linear" : "gelu_linear";
+}
+
 static quartic_status gated_linear_infer(const quartic_op_call *call, quartic_layout *out,
                                          uint32_t *out_count) {
     const row_linear_attrs *attrs = call->attrs;
-    QUARTIC_TRY(quartic_op_expect_inputs("gated_linear", call, ROW_LINEAR_WEIGHT + 1, ROW_LINEAR_ADDEND + 1));
-    QUARTIC_TRY(check_x("gated_linear", call));
-    QUARTIC_TRY(infer_part("gated_linear", call, ROW_LINEAR_WEIGHT, &out[0]));
+    const char *name = gated_linear_builder(attrs);
+    QUARTIC_TRY(quartic_op_expect_inputs(name, call, ROW_LINEAR_WEIGHT + 1, ROW_LINEAR_ADDEND + 1));
+    QUARTIC_TRY(check_x(name, call));
+    QUARTIC_TRY(infer_part(name, call, ROW_LINEAR_WEIGHT, &out[0]));
     *out_count = 1;
     if (attrs->form == QUARTIC_ROW_GATE) {
-        QUARTIC_TRY(quartic_op_expect_dtype("gated_linear", call, ROW_LINEAR_GATES, QUARTIC_FLOAT32));
+        QUARTIC_TRY(quartic_op_expect_dtype(name, call, ROW_LINEAR_GATES, QUARTIC_FLOAT32));
         quartic_shape want = call->inputs[ROW_LINEAR_X].shape, gates = call->inputs[ROW_LINEAR_GATES].shape;
         uint32_t k = want.dims[want.rank - 1], heads = gates.rank == 0 ? 0 : gates.dims[gates.rank - 1];
         if (heads == 0 || k % heads != 0)
@@ -120,8 +126,10 @@ static quartic_status gated_linear_infer(const quartic_op_call *call, quartic_la
         QUARTIC_TRY(quartic_op_expect_shape("gated_linear (gates)", call, ROW_LINEAR_GATES, &want));
     }
     if (!present(call, ROW_LINEAR_ADDEND)) return QUARTIC_OK;
-    QUARTIC_TRY(quartic_op_expect_dtype("gated_linear", call, ROW_LINEAR_ADDEND, QUARTIC_FLOAT32));
-    return quartic_op_expect_shape("gated_linear (addend)", call, ROW_LINEAR_ADDEND, &out[0].shape);
+    QUARTIC_TRY(quartic_op_expect_dtype(name, call, ROW_LINEAR_ADDEND, QUARTIC_FLOAT32));
+    return quartic_op_expect_shape(attrs->form == QUARTIC_ROW_GATE ? "gated_linear (addend)"
+                                                                   : "gelu_linear (addend)",
+                                   call, ROW_LINEAR_ADDEND, &out[0].shape);
 }
 
 /* ---- reference ---- */
@@ -138,7 +146,8 @@ static row_linear_problem problem_of(const quartic_op_run *run) {
 static double norm_factor(const row_linear_attrs *attrs, const quartic_operand *x, int64_t base, uint32_t k) {
     double squares = 0;
     for (uint32_t d = 0; d < k; ++d) squares += quartic_get(x, base + d) * quartic_get(x, base + d);
-    if (attrs->form == QUARTIC_ROW_L2) return sqrt(k) / fmax(sqrt(squares), QUARTIC_NORM_LEAST_LENGTH);
+    const double length = sqrt(squares), least = QUARTIC_NORM_LEAST_LENGTH;
+    if (attrs->form == QUARTIC_ROW_L2) return sqrt(k) / (length <= least ? least : length);
     return 1.0 / sqrt(squares / k + (double)attrs->eps);
 }
 
@@ -335,10 +344,15 @@ static bool norm_linear_cases(uint32_t index, quartic_op_case *out) {
         {"rows of two tiles", {2, {70, 130}}, QUARTIC_ROW_L2, 4, 3, {70, 8, 4}, false, 0},
         {"a hidden layer", {2, {30, 64}}, QUARTIC_ROW_RMS, 0, 1, {256}, false, 0},
         {"zero vectors", {2, {4, 6}}, QUARTIC_ROW_RMS, 0, 1, {5}, false, QUARTIC_FILL_ZERO},
+        {"huge numbers, rms", {2, {9, 33}}, QUARTIC_ROW_RMS, 0, 2, {5, 9}, false, QUARTIC_FILL_HUGE},
+        {"huge numbers, l2", {2, {9, 33}}, QUARTIC_ROW_L2, 2, 2, {5, 9}, false, QUARTIC_FILL_HUGE},
+        {"tiny numbers, l2", {2, {9, 33}}, QUARTIC_ROW_L2, 0, 1, {5}, false, QUARTIC_FILL_TINY},
     };
     if (index >= sizeof table / sizeof table[0]) return false;
     *out = (quartic_op_case){.label = table[index].label,
-                             .input_count = ROW_LINEAR_WEIGHTS + table[index].parts};
+                             .input_count = ROW_LINEAR_WEIGHTS + table[index].parts,
+                             .no_finite_difference = table[index].fill == QUARTIC_FILL_HUGE ||
+                                                     table[index].fill == QUARTIC_FILL_TINY};
     bool l2 = table[index].form == QUARTIC_ROW_L2;
     *(row_linear_attrs *)out->attrs = (row_linear_attrs){.form = table[index].form,
                                                          .raw = table[index].raw,
@@ -398,6 +412,7 @@ const quartic_op quartic_op_norm_linear = {
 
 const quartic_op quartic_op_gated_linear = {
     .name = "gated_linear",
+    .builder = gated_linear_builder,
     .attrs_bytes = sizeof(row_linear_attrs),
     .infer = gated_linear_infer,
     .cpu = row_linear_cpu,
@@ -412,20 +427,26 @@ const quartic_op quartic_op_gated_linear = {
 
 /* ---- builders ---- */
 
+static const quartic_norm_linear_options standard_norm_linear = QUARTIC_NORM_LINEAR_OPTIONS_INIT;
+static const quartic_options_type norm_linear_type = QUARTIC_BUILDER_OPTIONS_TYPE(
+    quartic_norm_linear_options, QUARTIC_NORM_LINEAR_OPTIONS_INIT, &standard_norm_linear, alpha);
+
 void quartic_norm_linear(quartic_graph *graph, quartic_value x, quartic_value scale,
                          const quartic_value *weights, uint32_t count,
                          const quartic_norm_linear_options *options, quartic_value *out_products) {
+    QUARTIC_CALL();
+    quartic_norm_linear_options own;
     for (uint32_t part = 0; out_products != NULL && part < count; ++part) out_products[part] = nothing;
     if (!quartic_graph_expect_pointer(graph, "norm_linear", "out_products", out_products) ||
-        !quartic_graph_expect_pointer(graph, "norm_linear", "options", options) ||
         !quartic_graph_expect_pointer(graph, "norm_linear", "weights", weights) ||
-        !quartic_graph_expect_factor(graph, "norm_linear", "alpha", options->alpha))
+        !quartic_graph_options(graph, &norm_linear_type, options, &own) ||
+        !quartic_graph_expect_factor(graph, "norm_linear", "alpha", own.alpha))
         return;
-    const row_linear_attrs attrs = {.form = options->l2 ? QUARTIC_ROW_L2 : QUARTIC_ROW_RMS,
-                                    .raw = options->raw,
-                                    .eps = options->eps,
-                                    .offset = options->scale_offset,
-                                    .alpha = options->alpha};
+    const row_linear_attrs attrs = {.form = own.l2 ? QUARTIC_ROW_L2 : QUARTIC_ROW_RMS,
+                                    .raw = own.raw,
+                                    .eps = own.eps,
+                                    .offset = own.scale_offset,
+                                    .alpha = own.alpha};
     quartic_value inputs[ROW_LINEAR_WEIGHTS + QUARTIC_ROW_PARTS + 1] = {x, scale};
     /* One too many stays one too many, for infer to refuse. */
     uint32_t given = count > QUARTIC_ROW_PARTS ? QUARTIC_ROW_PARTS + 1 : count;
@@ -436,6 +457,7 @@ void quartic_norm_linear(quartic_graph *graph, quartic_value x, quartic_value sc
 
 quartic_value quartic_gated_linear(quartic_graph *graph, quartic_value x, quartic_value gates,
                                    quartic_value weight, quartic_value addend) {
+    QUARTIC_CALL();
     const row_linear_attrs attrs = {.form = QUARTIC_ROW_GATE, .alpha = 1.0f};
     const quartic_value inputs[] = {x, gates, weight, addend};
     return quartic_graph_append_one(graph, &quartic_op_gated_linear, &attrs, inputs, 4);
@@ -443,6 +465,7 @@ quartic_value quartic_gated_linear(quartic_graph *graph, quartic_value x, quarti
 
 quartic_value quartic_gelu_linear(quartic_graph *graph, quartic_value x, quartic_value weight,
                                   quartic_value addend) {
+    QUARTIC_CALL();
     const row_linear_attrs attrs = {.form = QUARTIC_ROW_GELU, .alpha = 1.0f};
     const quartic_value inputs[] = {x, nothing, weight, addend};
     return quartic_graph_append_one(graph, &quartic_op_gated_linear, &attrs, inputs, 4);

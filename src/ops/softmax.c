@@ -7,6 +7,7 @@
  * well as its own elements are rounded. Edges' gradients hang on that: common parts of dp would otherwise
  * leak into them. Each element is read and written in its own place, so both ops may run in place.
  */
+#include "base/call.h"
 #include "ops/softmax.h"
 
 #include <math.h>
@@ -258,6 +259,7 @@ const quartic_op quartic_op_softmax_grad = {
 };
 
 quartic_value quartic_softmax(quartic_graph *graph, quartic_value sim, quartic_value mask, uint32_t causal) {
+    QUARTIC_CALL();
     const softmax_attrs attrs = {.causal = causal != 0};
     const quartic_value inputs[] = {sim, mask};
     return quartic_graph_append_one(graph, &quartic_op_softmax, &attrs, inputs, 2);

@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "base/call.h"
 #include "ops/tape.h"
 #include "shaders/fill.args.h"
 
@@ -69,5 +70,6 @@ const quartic_op quartic_op_straight_through = {
 };
 
 quartic_value quartic_straight_through(quartic_graph *graph, quartic_value x) {
+    QUARTIC_CALL();
     return quartic_graph_append_one(graph, &quartic_op_straight_through, NULL, &x, 1);
 }

@@ -5,6 +5,7 @@
  * logits (b, h, i, j) are exchanged in the memory where they lie. Adjoint: dx is the op with the other
  * transposition, dW = sum over b and p of dy x^T a matrix product along all positions.
  */
+#include "base/call.h"
 #include "ops/streams.h"
 #include "ops/tape.h"
 #include "shaders/stream_exchange.args.h"
@@ -175,6 +176,7 @@ const quartic_op quartic_op_stream_exchange = {
 };
 
 quartic_value quartic_stream_exchange(quartic_graph *graph, quartic_value x, quartic_value weight) {
+    QUARTIC_CALL();
     const stream_exchange_attrs attrs = {0};
     const quartic_value inputs[] = {x, weight};
     return quartic_graph_append_one(graph, &quartic_op_stream_exchange, &attrs, inputs, 2);

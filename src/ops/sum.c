@@ -8,6 +8,7 @@
  * go to scratch and are added by a second dispatch. The order of additions depends on the shape and the
  * limits only.
  */
+#include "base/call.h"
 #include "ops/movement.h"
 #include "ops/tape.h"
 #include "shaders/sum.args.h"
@@ -213,6 +214,7 @@ const quartic_op quartic_op_sum = {
 /* ---- builders ---- */
 
 quartic_value quartic_sum(quartic_graph *graph, quartic_value x, uint32_t axes, uint32_t keep) {
+    QUARTIC_CALL();
     if (!quartic_graph_expect(graph, "sum", &x, 1)) return (quartic_value){0};
     if (axes == 0 && x.id != 0) return x;
     const quartic_sum_attrs attrs = {axes, keep != 0};

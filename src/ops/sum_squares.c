@@ -3,6 +3,7 @@
  * On Vulkan in two stages with a fixed order: workgroups sum at a stride, then one workgroup sums their
  * results.
  */
+#include "base/call.h"
 #include "ops/rows.h"
 #include "ops/tape.h"
 #include "shaders/sum_squares.args.h"
@@ -110,5 +111,6 @@ const quartic_op quartic_op_sum_squares = {
 };
 
 quartic_value quartic_sum_squares(quartic_graph *graph, quartic_value x) {
+    QUARTIC_CALL();
     return quartic_graph_append_one(graph, &quartic_op_sum_squares, NULL, &x, 1);
 }

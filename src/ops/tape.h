@@ -8,6 +8,7 @@
 #ifndef QUARTIC_OPS_TAPE_H
 #define QUARTIC_OPS_TAPE_H
 
+#include "base/options.h"
 #include "ops/op.h"
 #include "quartic/graph.h"
 
@@ -30,7 +31,11 @@ quartic_graph *quartic_tape_graph(quartic_tape *tape);
 quartic_status quartic_graph_append(quartic_graph *graph, const quartic_op *op, const void *attrs,
                                     const quartic_value *inputs, uint32_t input_count, quartic_value *outputs,
                                     uint32_t output_count);
-/* The same for one output. */
+/* A builder's options over their defaults into out; false with the graph's error. */
+bool quartic_graph_options(quartic_graph *graph, const quartic_options_type *type, const void *given,
+                           void *out);
+
+/* As quartic_graph_append, for one output. */
 quartic_value quartic_graph_append_one(quartic_graph *graph, const quartic_op *op, const void *attrs,
                                        const quartic_value *inputs, uint32_t input_count);
 

@@ -6,6 +6,7 @@
  * keys gives exact zeros. Formulas: taylor_reference.c; geometry and masks: taylor_problem.h. Neither form
  * stores a tensor of pairs or of features per token in memory.
  */
+#include "base/call.h"
 #include "ops/tape.h"
 #include "ops/taylor_problem.h"
 
@@ -289,12 +290,16 @@ const quartic_op quartic_op_taylor_attention_grad = {
     .reduction = longest_sum,
 };
 
+static const quartic_taylor_options standard_taylor = QUARTIC_TAYLOR_OPTIONS_INIT;
+static const quartic_options_type taylor_type = QUARTIC_BUILDER_OPTIONS_TYPE(
+    quartic_taylor_options, QUARTIC_TAYLOR_OPTIONS_INIT, &standard_taylor, block);
+
 quartic_value quartic_taylor_attention(quartic_graph *graph, quartic_value q, quartic_value k,
                                        quartic_value v, quartic_value mask,
                                        const quartic_taylor_options *options) {
+    QUARTIC_CALL();
+    quartic_taylor_options own; /* without an axis refused by the shape rule */
+    if (!quartic_graph_options(graph, &taylor_type, options, &own)) return (quartic_value){0};
     const quartic_value inputs[] = {q, k, v, mask};
-    if (!quartic_graph_expect_pointer(graph, "taylor_attention", "options (there is no default axis)",
-                                      options))
-        return (quartic_value){0};
-    return quartic_graph_append_one(graph, &quartic_op_taylor_attention, options, inputs, 4);
+    return quartic_graph_append_one(graph, &quartic_op_taylor_attention, &own, inputs, 4);
 }

@@ -1,21 +1,24 @@
 /* top_k.c: the indices of the k greatest scores of each row, ascending: scores (b, m), mask? to int32 (b, k).
  *
  * Scores in groups, (b, g, m), give the k greatest of each group as indices among the g m scores of their
- * graph: to int32 (b, g k), ascending as well. Among equal scores the lower index wins. Hidden scores and NaN
- * come last, so they are chosen only where there are fewer than k others. Not differentiable:
- * coordinate_descent.c gives the choice a gradient.
+ * graph: to int32 (b, g k), ascending as well. counts? int32 (b) leaves each group of graph b only its
+ * counts[b] <= k greatest; the lowest of the others fill up its k places. A second output, positions (b, g
+ * k), then tells them apart: the index where it was chosen, -1 where it fills up. Among equal scores the
+ * lower index wins. Hidden scores and NaN come last, so they are chosen only where there are fewer than k
+ * others. Not differentiable: coordinate_descent.c gives the choice a gradient.
  */
 #include <math.h>
 
+#include "base/call.h"
 #include "ops/routing.h"
 #include "ops/tape.h"
 #include "shaders/top_k.args.h"
 
-enum { SCORES, MASK };
+enum { SCORES, MASK, COUNTS };
 
 static quartic_status top_k_infer(const quartic_op_call *call, quartic_layout *out, uint32_t *out_count) {
     const quartic_top_k_attrs *attrs = call->attrs;
-    QUARTIC_TRY(quartic_op_expect_inputs("top_k", call, 2, 2));
+    QUARTIC_TRY(quartic_op_expect_inputs("top_k", call, 3, 3));
     QUARTIC_TRY(quartic_routing_expect("top_k", call, SCORES, MASK));
     const quartic_routing_extents extents = quartic_routing_extents_of(&call->inputs[SCORES].shape);
     const uint32_t m = extents.m;
@@ -25,8 +28,12 @@ static quartic_status top_k_infer(const quartic_op_call *call, quartic_layout *o
                             m, m);
     const quartic_shape shape = QUARTIC_SHAPE(extents.rows / extents.groups, extents.groups * attrs->k);
     out[0] = quartic_layout_contiguous(QUARTIC_INT32, &shape);
+    out[1] = out[0];
     *out_count = 1;
-    return QUARTIC_OK;
+    if (!quartic_is_present(&call->inputs[COUNTS])) return QUARTIC_OK;
+    *out_count = 2;
+    QUARTIC_TRY(quartic_op_expect_dtype("top_k", call, COUNTS, QUARTIC_INT32));
+    return quartic_op_expect_shape("top_k", call, COUNTS, &QUARTIC_SHAPE(shape.dims[0]));
 }
 
 typedef struct row {
@@ -58,13 +65,22 @@ static void top_k_cpu(const quartic_op_run *run) {
     const quartic_routing_extents extents = quartic_routing_extents_of(&run->inputs[SCORES].layout->shape);
     row at = {.run = run, .m = extents.m};
     if (run->inputs[MASK].data != NULL) at.extent = quartic_routing_mask_extent(run->inputs[MASK].layout);
-    int32_t *indices = run->outputs[0].data; // (b, g, k)
-    for (at.b = 0; at.b < extents.rows; ++at.b)
+    const int32_t *counts = run->inputs[COUNTS].data;
+    int32_t *indices = run->outputs[0].data, *positions = run->outputs[1].data; // (b, g, k)
+    for (at.b = 0; at.b < extents.rows; ++at.b) {
+        const uint32_t k = quartic_top_k_count(counts, at.b / extents.groups, attrs->k);
+        uint32_t fill = attrs->k - k;
         for (uint32_t j = 0; j < at.m; ++j) {
             uint32_t ahead = 0;
-            for (uint32_t i = 0; i < at.m && ahead < attrs->k; ++i) ahead += precedes(&at, i, j);
-            if (ahead < attrs->k) *indices++ = (int32_t)(at.b % extents.groups * at.m + j);
+            for (uint32_t i = 0; i < at.m && ahead < k; ++i) ahead += precedes(&at, i, j);
+            const bool chosen = ahead < k;
+            if (!chosen && fill == 0) continue;
+            fill -= !chosen;
+            *indices = (int32_t)(at.b % extents.groups * at.m + j);
+            if (counts != NULL) *positions++ = chosen ? *indices : -1;
+            ++indices;
         }
+    }
 }
 
 static quartic_status top_k_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
@@ -86,8 +102,16 @@ static quartic_status top_k_gpu(const quartic_op_call *call, const quartic_gpu_l
     if (args.extent != 0)
         quartic_dispatch_operand(dispatch, offsetof(quartic_top_k_args, mask), QUARTIC_OPERAND_INPUT, MASK,
                                  QUARTIC_READ);
+    const bool counted = quartic_is_present(&call->inputs[COUNTS]);
     quartic_dispatch_operand(dispatch, offsetof(quartic_top_k_args, result), QUARTIC_OPERAND_OUTPUT, 0,
                              QUARTIC_WRITE);
+    if (counted) {
+        quartic_dispatch_operand(dispatch, offsetof(quartic_top_k_args, counts), QUARTIC_OPERAND_INPUT,
+                                 COUNTS, QUARTIC_READ);
+        quartic_dispatch_operand(dispatch, offsetof(quartic_top_k_args, positions), QUARTIC_OPERAND_OUTPUT, 1,
+                                 QUARTIC_WRITE);
+    }
+    quartic_dispatch_spec(dispatch, counted);
     const double scores = (double)extents.rows * extents.m;
     quartic_dispatch_groups(dispatch, extents.rows);
     dispatch->flops = 60.0 * scores; /* six walks */
@@ -101,21 +125,25 @@ static bool top_k_cases(uint32_t index, quartic_op_case *out) {
         uint32_t b, m, k, mask;
         quartic_fill_kind fill;
         uint32_t groups; /* 0: scores (b, m) */
+        uint32_t counts; /* 0: none, else their limit */
     } cases[] = {
-        {"the only score", 1, 1, 1, 0, QUARTIC_FILL_NORMAL, 0},
-        {"ten of 36", 3, 36, 10, 0, QUARTIC_FILL_NORMAL, 0},
-        {"100 of 1031", 2, 1031, 100, 0, QUARTIC_FILL_NORMAL, 0},
-        {"all of 257", 1, 257, 257, 0, QUARTIC_FILL_NORMAL, 0},
-        {"equal scores", 2, 300, 7, 0, QUARTIC_FILL_ZERO, 0},
-        {"masked scores, fewer than wanted", 6, 129, 100, 129, QUARTIC_FILL_POSITIVE, 0},
-        {"masked nodes", 5, 144, 20, 12, QUARTIC_FILL_NORMAL, 0},
-        {"in groups", 2, 13, 4, 0, QUARTIC_FILL_NORMAL, 13},
-        {"in groups, masked", 3, 300, 7, 300, QUARTIC_FILL_NORMAL, 5},
-        {"all of the groups", 2, 3, 3, 3, QUARTIC_FILL_NORMAL, 7},
-        {"groups of one", 2, 1, 1, 0, QUARTIC_FILL_NORMAL, 4},
+        {"the only score", 1, 1, 1, 0, QUARTIC_FILL_NORMAL, 0, 0},
+        {"ten of 36", 3, 36, 10, 0, QUARTIC_FILL_NORMAL, 0, 0},
+        {"100 of 1031", 2, 1031, 100, 0, QUARTIC_FILL_NORMAL, 0, 0},
+        {"all of 257", 1, 257, 257, 0, QUARTIC_FILL_NORMAL, 0, 0},
+        {"equal scores", 2, 300, 7, 0, QUARTIC_FILL_ZERO, 0, 0},
+        {"masked scores, fewer than wanted", 6, 129, 100, 129, QUARTIC_FILL_POSITIVE, 0, 0},
+        {"masked nodes", 5, 144, 20, 12, QUARTIC_FILL_NORMAL, 0, 0},
+        {"in groups", 2, 13, 4, 0, QUARTIC_FILL_NORMAL, 13, 0},
+        {"in groups, masked", 3, 300, 7, 300, QUARTIC_FILL_NORMAL, 5, 0},
+        {"all of the groups", 2, 3, 3, 3, QUARTIC_FILL_NORMAL, 7, 0},
+        {"groups of one", 2, 1, 1, 0, QUARTIC_FILL_NORMAL, 4, 0},
+        {"counts, masked nodes", 7, 169, 13, 13, QUARTIC_FILL_NORMAL, 0, 14},
+        {"counts, in groups, masked", 5, 300, 7, 300, QUARTIC_FILL_NORMAL, 5, 8},
+        {"counts beyond k, equal scores", 4, 33, 9, 0, QUARTIC_FILL_ZERO, 0, 20},
     };
     if (index >= sizeof cases / sizeof cases[0]) return false;
-    *out = (quartic_op_case){.label = cases[index].label, .input_count = 2};
+    *out = (quartic_op_case){.label = cases[index].label, .input_count = 3};
     *(quartic_top_k_attrs *)out->attrs = (quartic_top_k_attrs){cases[index].k};
     out->inputs[SCORES].dtype = QUARTIC_FLOAT32;
     const uint32_t b = cases[index].b, groups = cases[index].groups;
@@ -129,6 +157,13 @@ static bool top_k_cases(uint32_t index, quartic_op_case *out) {
             groups == 0 ? QUARTIC_SHAPE(b, cases[index].mask) : out->inputs[SCORES].shape;
         out->inputs[MASK].fill = QUARTIC_FILL_MASK;
         out->inputs[MASK].no_gradient = true;
+    }
+    if (cases[index].counts != 0) {
+        out->inputs[COUNTS].dtype = QUARTIC_INT32;
+        out->inputs[COUNTS].shape = QUARTIC_SHAPE(b);
+        out->inputs[COUNTS].fill = QUARTIC_FILL_INDEX;
+        out->inputs[COUNTS].limit = cases[index].counts;
+        out->inputs[COUNTS].no_gradient = true;
     }
     return true;
 }
@@ -150,7 +185,8 @@ const quartic_op quartic_op_top_k = {
 };
 
 quartic_value quartic_top_k(quartic_graph *graph, quartic_value scores, quartic_value mask, uint32_t k) {
+    QUARTIC_CALL();
     const quartic_top_k_attrs attrs = {k};
-    const quartic_value inputs[] = {scores, mask};
-    return quartic_graph_append_one(graph, &quartic_op_top_k, &attrs, inputs, 2);
+    const quartic_value inputs[] = {scores, mask, {0}};
+    return quartic_graph_append_one(graph, &quartic_op_top_k, &attrs, inputs, 3);
 }

@@ -7,6 +7,7 @@
  */
 #include <math.h>
 
+#include "base/call.h"
 #include "ops/elementwise.h"
 #include "ops/tape.h"
 #include "shaders/lib/unary_list.h"
@@ -31,9 +32,17 @@ static bool slope_from_output(quartic_unary_function function) {
 
 /* ---- unary ---- */
 
+static const char *unary_builder(const void *pointer) {
+    static const char *const names[] = {
+#define FUNCTION_NAME(name) #name,
+        QUARTIC_UNARY_LIST(FUNCTION_NAME) "scale"};
+    return names[((const quartic_unary_attrs *)pointer)->function];
+}
+
 static quartic_status unary_infer(const quartic_op_call *call, quartic_layout *out, uint32_t *out_count) {
-    QUARTIC_TRY(quartic_op_expect_inputs("unary", call, 1, 1));
-    QUARTIC_TRY(quartic_op_expect_dtype("unary", call, 0, QUARTIC_FLOAT32));
+    const char *name = unary_builder(call->attrs);
+    QUARTIC_TRY(quartic_op_expect_inputs(name, call, 1, 1));
+    QUARTIC_TRY(quartic_op_expect_dtype(name, call, 0, QUARTIC_FLOAT32));
     out[0] = quartic_layout_contiguous(QUARTIC_FLOAT32, &call->inputs[0].shape);
     *out_count = 1;
     return QUARTIC_OK;
@@ -52,7 +61,7 @@ static double evaluate(const quartic_unary_attrs *attrs, double x) {
     case QUARTIC_UNARY_square:
         return x * x;
     case QUARTIC_UNARY_relu:
-        return x > 0 ? x : 0;
+        return x <= 0 ? 0 : x; /* a NaN stays one */
     case QUARTIC_UNARY_sigmoid:
         return 1 / (1 + exp(-x));
     case QUARTIC_UNARY_tanh:
@@ -139,6 +148,7 @@ const quartic_op quartic_op_unary = {
     .attrs_bytes = sizeof(quartic_unary_attrs),
     .strided_inputs = 1,
     .in_place_inputs = 1,
+    .builder = unary_builder,
     .infer = unary_infer,
     .cpu = unary_cpu,
     .gpu = unary_gpu,
@@ -175,7 +185,7 @@ static double slope(quartic_unary_function function, double s) {
     case QUARTIC_UNARY_square:
         return 2 * s;
     case QUARTIC_UNARY_relu:
-        return s > 0 ? 1 : 0;
+        return s <= 0 ? 0 : 1;
     case QUARTIC_UNARY_sigmoid:
         return s * (1 - s);
     case QUARTIC_UNARY_tanh:
@@ -267,10 +277,12 @@ static quartic_value build(quartic_graph *graph, quartic_value x, quartic_unary_
 
 #define UNARY_BUILDER(name)                                                                                  \
     quartic_value quartic_##name(quartic_graph *graph, quartic_value x) {                                    \
+        QUARTIC_CALL();                                                                                      \
         return build(graph, x, (quartic_unary_attrs){.function = QUARTIC_UNARY_##name});                     \
     }
 QUARTIC_UNARY_LIST(UNARY_BUILDER)
 
 quartic_value quartic_scale(quartic_graph *graph, quartic_value x, float factor, float offset) {
+    QUARTIC_CALL();
     return build(graph, x, (quartic_unary_attrs){QUARTIC_UNARY_scale, factor, offset});
 }

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "base/call.h"
 #include "ops/tape.h"
 #include "ops/view.h"
 
@@ -280,12 +281,14 @@ const quartic_op quartic_op_diagonal = {.name = "diagonal",
 /* ---- builders ---- */
 
 quartic_value quartic_reshape(quartic_graph *graph, quartic_value x, const quartic_shape *shape) {
+    QUARTIC_CALL();
     if (!quartic_graph_expect_shape(graph, "reshape", shape)) return (quartic_value){0};
     view_attrs attrs = {.shape = *shape};
     return quartic_graph_append_one(graph, &quartic_op_reshape, &attrs, &x, 1);
 }
 
 quartic_value quartic_permute(quartic_graph *graph, quartic_value x, const uint32_t *axes) {
+    QUARTIC_CALL();
     if (!quartic_graph_expect(graph, "permute", &x, 1) ||
         !quartic_graph_expect_pointer(graph, "permute", "axes", axes))
         return (quartic_value){0};
@@ -296,17 +299,20 @@ quartic_value quartic_permute(quartic_graph *graph, quartic_value x, const uint3
 
 quartic_value quartic_slice(quartic_graph *graph, quartic_value x, uint32_t axis, uint32_t start,
                             uint32_t length) {
+    QUARTIC_CALL();
     view_attrs attrs = {.axis = axis, .start = start, .length = length};
     return quartic_graph_append_one(graph, &quartic_op_slice, &attrs, &x, 1);
 }
 
 quartic_value quartic_broadcast(quartic_graph *graph, quartic_value x, const quartic_shape *shape) {
+    QUARTIC_CALL();
     if (!quartic_graph_expect_shape(graph, "broadcast", shape)) return (quartic_value){0};
     view_attrs attrs = {.shape = *shape};
     return quartic_graph_append_one(graph, &quartic_op_broadcast, &attrs, &x, 1);
 }
 
 quartic_value quartic_diagonal(quartic_graph *graph, quartic_value x, uint32_t axis) {
+    QUARTIC_CALL();
     view_attrs attrs = {.axis = axis};
     return quartic_graph_append_one(graph, &quartic_op_diagonal, &attrs, &x, 1);
 }

@@ -1,18 +1,28 @@
-/* backend_vulkan.c: the Vulkan devices as a backend: buffers as tensor memory, run_vulkan.c as the runner. */
+/* backend_vulkan.c: the Vulkan devices as a backend: buffers as tensor memory, run_vulkan.c as the runner.
+ *
+ * In a process that was made by fork() nothing of the parent's devices reaches the driver, which would wait
+ * for threads that are not there: calls are refused, and what is destroyed is left to the end of the process.
+ */
 #include "base/alloc.h"
+#include "base/threads.h"
 #include "run/run.h"
 #include "run/run_vulkan.h"
 
+static bool is_inherited(const quartic_device *device) {
+    return device->process != quartic_process();
+}
+
 static quartic_status memory_create(quartic_device *device, uint64_t bytes, void **out_memory) {
     quartic_gpu_buffer *buffer = NULL;
+    *out_memory = NULL;
+    QUARTIC_TRY(quartic_device_expect_own_process(device));
     quartic_status status = quartic_gpu_buffer_create(device->gpu, bytes, &buffer);
     *out_memory = buffer;
     return status;
 }
 
 static void memory_destroy(quartic_device *device, void *memory) {
-    (void)device;
-    quartic_gpu_buffer_destroy(memory);
+    if (!is_inherited(device)) quartic_gpu_buffer_destroy(memory);
 }
 
 static uint64_t memory_address(const void *memory) {
@@ -20,13 +30,13 @@ static uint64_t memory_address(const void *memory) {
 }
 
 static quartic_status memory_write(quartic_device *device, void *memory, const void *data, uint64_t bytes) {
-    (void)device;
+    QUARTIC_TRY(quartic_device_expect_own_process(device));
     return quartic_gpu_buffer_write(memory, 0, data, bytes);
 }
 
 static quartic_status memory_read(quartic_device *device, const void *memory, void *out_data,
                                   uint64_t bytes) {
-    (void)device;
+    QUARTIC_TRY(quartic_device_expect_own_process(device));
     return quartic_gpu_buffer_read(memory, 0, out_data, bytes);
 }
 
@@ -60,7 +70,7 @@ static quartic_status compile(quartic_program *program) {
 }
 
 static void release(quartic_program *program) {
-    quartic_run_vulkan_destroy(program->compiled);
+    if (!is_inherited(program->device)) quartic_run_vulkan_destroy(program->compiled);
     program->compiled = NULL;
 }
 
@@ -77,7 +87,7 @@ static void replay_cost(const quartic_program *program, quartic_replay_info *out
 }
 
 static void device_close(quartic_device *device) {
-    quartic_gpu_device_destroy(device->gpu);
+    if (!is_inherited(device)) quartic_gpu_device_destroy(device->gpu);
 }
 
 const quartic_backend quartic_backend_vulkan = {.memory_create = memory_create,

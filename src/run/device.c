@@ -1,5 +1,4 @@
 /* device.c: opening a device by name, and what devices exist. See device.h for names and order. */
-#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +6,8 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/call.h"
+#include "base/threads.h"
 #include "run/device_name.h"
 #include "run/run.h"
 #include "run/run_vulkan.h"
@@ -36,8 +37,9 @@ static quartic_status open_cpu(uint32_t index, quartic_device **out_device) {
     quartic_device *device = quartic_alloc(1, sizeof *device);
     if (device == NULL) return QUARTIC_OUT_OF_MEMORY;
     *device = (quartic_device){.backend = &quartic_backend_cpu,
+                               .process = quartic_process(),
                                .info = cpu_info(index),
-                               .threads = (uint32_t)omp_get_max_threads(),
+                               .threads = quartic_threads_default(),
                                .real_bytes = cpu_devices[index].real_bytes};
     *out_device = device;
     return QUARTIC_OK;
@@ -73,9 +75,24 @@ quartic_status quartic_device_wrap_gpu(quartic_gpu_device *gpu, const quartic_de
         quartic_gpu_device_destroy(gpu);
         return QUARTIC_OUT_OF_MEMORY;
     }
-    **out_device = (quartic_device){
-        .backend = &quartic_backend_vulkan, .info = *info, .threads = 1, .real_bytes = 4, .gpu = gpu};
+    **out_device = (quartic_device){.backend = &quartic_backend_vulkan,
+                                    .process = quartic_process(),
+                                    .info = *info,
+                                    .threads = 1,
+                                    .real_bytes = 4,
+                                    .gpu = gpu};
     return QUARTIC_OK;
+}
+
+quartic_status quartic_device_expect_own_process(const quartic_device *device) {
+    const int64_t process = quartic_process();
+    if (device->process == process) return QUARTIC_OK;
+    return quartic_fail(
+        QUARTIC_UNSUPPORTED,
+        "the device %s was opened in process %lld, and process %lld was made from that by fork(): threads "
+        "and a driver's state do not survive it; open a device of its own in each process, after fork() or "
+        "exec()",
+        device->info.name, (long long)device->process, (long long)process);
 }
 
 /* ---- the list ---- */
@@ -111,10 +128,7 @@ static quartic_status list_infos(quartic_device_info **out_infos, uint32_t *out_
 
 /* The last sentence, to be part of another: without the function's name before it, if there is one. */
 static void keep_sentence(char why[WHY_BYTES]) {
-    const char *sentence = quartic_error_message(), *colon = strstr(sentence, ": ");
-    const size_t name = strspn(sentence, "abcdefghijklmnopqrstuvwxyz0123456789_");
-    if (strncmp(sentence, "quartic_", 8) == 0 && colon == sentence + name) sentence = colon + 2;
-    snprintf(why, WHY_BYTES, "%s", sentence);
+    snprintf(why, WHY_BYTES, "%s", quartic_error_sentence());
 }
 
 static quartic_status open_named(const char *name, quartic_device **out_device) {
@@ -142,6 +156,8 @@ static quartic_status open_named(const char *name, quartic_device **out_device) 
 }
 
 quartic_status quartic_device_create(const char *name, quartic_device **out_device) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(out_device);
     *out_device = NULL;
     const char *wanted = NULL;
     if (name == NULL || strcasecmp(name, "auto") == 0) wanted = getenv("QUARTIC_DEVICE");
@@ -160,11 +176,20 @@ void quartic_device_destroy(quartic_device *device) {
 }
 
 quartic_status quartic_device_get_info(const quartic_device *device, quartic_device_info *out_info) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(device);
+    QUARTIC_NEED(out_info);
     *out_info = device->info;
     return QUARTIC_OK;
 }
 
 quartic_status quartic_device_list(quartic_device_info *out_infos, uint32_t capacity, uint32_t *out_count) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(out_count);
+    if (out_infos == NULL && capacity != 0)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                            "out_infos is NULL, but its capacity is %u; NULL goes with a capacity of 0",
+                            capacity);
     quartic_device_info *infos;
     *out_count = 0;
     QUARTIC_TRY(quartic_gpu_check_switches());
@@ -176,6 +201,7 @@ quartic_status quartic_device_list(quartic_device_info *out_infos, uint32_t capa
 }
 
 quartic_status quartic_device_check_vulkan(void) {
+    QUARTIC_CALL();
     quartic_device_info *infos;
     uint32_t count;
     QUARTIC_TRY(quartic_gpu_check_switches());

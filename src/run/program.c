@@ -1,8 +1,11 @@
 /* program.c: compiling a graph for a device, binding its named tensors, running it. See program.h. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/call.h"
+#include "base/options.h"
 #include "run/run.h"
 
 static quartic_status plan_for(const quartic_device *device, const quartic_graph *graph,
@@ -18,14 +21,18 @@ static const quartic_storage *find_named(const quartic_graph *graph, const char 
 
 static quartic_status check_binding(const quartic_device *device, const quartic_graph *graph,
                                     const quartic_binding *binding) {
+    if (binding->name == NULL) return quartic_fail(QUARTIC_INVALID_ARGUMENT, "a binding has no name (NULL)");
     const quartic_storage *found = find_named(graph, binding->name);
     if (found == NULL)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT,
                             "the graph has no input, parameter, state or output named \"%s\" to bind",
                             binding->name);
-    if (binding->tensor == NULL || binding->tensor->device != device)
-        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "\"%s\" is bound to no tensor of the program's device",
-                            binding->name);
+    if (binding->tensor == NULL)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "\"%s\" is bound to no tensor (NULL)", binding->name);
+    if (binding->tensor->device != device)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                            "\"%s\" is bound to a tensor on another device (%s) than the program's (%s)",
+                            binding->name, binding->tensor->device->info.name, device->info.name);
     char want[QUARTIC_SHAPE_TEXT], got[QUARTIC_SHAPE_TEXT];
     if (binding->tensor->dtype == found->dtype &&
         quartic_shape_elements(&binding->tensor->shape) == found->elements)
@@ -37,17 +44,21 @@ static quartic_status check_binding(const quartic_device *device, const quartic_
         quartic_shape_text(&binding->tensor->shape, got));
 }
 
+static const quartic_program_config standard_config = QUARTIC_PROGRAM_CONFIG_INIT;
+static const quartic_options_type config_type = {"quartic_program_config", "QUARTIC_PROGRAM_CONFIG_INIT",
+                                                 sizeof standard_config, 0, &standard_config};
+
 static quartic_status check_config(const quartic_device *device, const quartic_graph *graph,
                                    const quartic_program_config *config) {
-    if (config == NULL) return QUARTIC_OK;
-    if (config->struct_size != sizeof *config)
-        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
-                            "quartic_program_config has struct_size %zu, the library expects %zu; start from "
-                            "QUARTIC_PROGRAM_CONFIG_INIT",
-                            config->struct_size, sizeof *config);
+    if (config->bindings == NULL && config->binding_count != 0)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "config->bindings is NULL, but binding_count is %u",
+                            config->binding_count);
     for (uint32_t b = 0; b < config->binding_count; ++b)
         QUARTIC_TRY(check_binding(device, graph, &config->bindings[b]));
-    return QUARTIC_OK;
+    if (config->workspace == NULL || config->workspace->device == device) return QUARTIC_OK;
+    return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                        "the workspace given is a tensor on another device (%s) than the program's (%s)",
+                        config->workspace->device->info.name, device->info.name);
 }
 
 /* Memory of the caller's that a program is to use. */
@@ -166,7 +177,14 @@ static void step_cost(const quartic_graph *graph, const quartic_plan_step *step,
 quartic_status quartic_program_measure(quartic_device *device, const quartic_graph *graph,
                                        const quartic_program_config *config,
                                        quartic_program_memory *out_memory) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(device);
+    QUARTIC_NEED(graph);
+    QUARTIC_NEED(out_memory);
     *out_memory = (quartic_program_memory){0};
+    quartic_program_config whole;
+    QUARTIC_TRY(quartic_options_read(&config_type, config, &whole));
+    config = &whole;
     QUARTIC_TRY(quartic_graph_status(graph));
     QUARTIC_TRY(check_config(device, graph, config));
     QUARTIC_TRY(check_memory(graph, config));
@@ -249,8 +267,16 @@ static quartic_status build(quartic_program *program, const quartic_graph *graph
 
 quartic_status quartic_program_create(quartic_device *device, const quartic_graph *graph,
                                       const quartic_program_config *config, quartic_program **out_program) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(out_program);
     *out_program = NULL;
+    QUARTIC_NEED(device);
+    QUARTIC_NEED(graph);
+    quartic_program_config whole;
+    QUARTIC_TRY(quartic_options_read(&config_type, config, &whole));
+    config = &whole;
     QUARTIC_TRY(quartic_graph_status(graph));
+    QUARTIC_TRY(quartic_device_expect_own_process(device));
     QUARTIC_TRY(check_config(device, graph, config));
     QUARTIC_TRY(check_memory(graph, config));
     QUARTIC_TRY(check_purpose(graph));
@@ -280,24 +306,60 @@ void quartic_program_destroy(quartic_program *program) {
     quartic_free(program);
 }
 
+/* The name of the thread's last look-up if there was none such, else "": it is told to who then uses NULL. */
+static _Thread_local char missed_name[128];
+enum { MISSED_TEXT = 512 };
+
+const char *quartic_program_missed_name(void) {
+    return missed_name;
+}
+
+/* The names of a graph's tensors, as many as fit. */
+static const char *list_names(const quartic_graph *graph, char text[MISSED_TEXT]) {
+    size_t used = 0;
+    text[0] = 0;
+    for (uint32_t s = 0; s < graph->storage_count; ++s) {
+        const char *name = graph->storages[s].name;
+        if (name == NULL) continue;
+        if (used + strlen(name) + 8 > MISSED_TEXT) return strcat(text, ", ..");
+        used += (size_t)sprintf(text + used, "%s%s", used == 0 ? "" : ", ", name);
+    }
+    return text;
+}
+
 quartic_tensor *quartic_program_tensor(quartic_program *program, const char *name) {
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(program, NULL);
+    QUARTIC_NEED_OR(name, NULL);
     const quartic_storage *found = find_named(program->graph, name);
+    missed_name[0] = 0;
     if (found != NULL) return program->tensors[found - program->graph->storages];
+    char names[MISSED_TEXT];
+    snprintf(missed_name, sizeof missed_name, "%s", name);
     quartic_fail(QUARTIC_INVALID_ARGUMENT,
-                 "the program has no input, parameter, state or output named \"%s\"", name);
+                 "the program has no input, parameter, state or output named \"%s\"; its names are: %s", name,
+                 list_names(program->graph, names));
     return NULL;
 }
 
 quartic_status quartic_program_run(quartic_program *program) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(program);
+    QUARTIC_TRY(quartic_device_expect_own_process(program->device));
     return program->device->backend->run(program);
 }
 
 uint32_t quartic_program_step_count(const quartic_program *program) {
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(program, 0);
     return program->plan.step_count;
 }
 
 quartic_status quartic_program_step(const quartic_program *program, uint32_t index,
                                     quartic_step_info *out_info) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(program);
+    QUARTIC_NEED(out_info);
     if (index >= program->plan.step_count)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT, "step %u was asked for; the program has %u steps",
                             index, program->plan.step_count);
@@ -313,6 +375,8 @@ quartic_status quartic_program_step(const quartic_program *program, uint32_t ind
 }
 
 quartic_replay_info quartic_program_replay_info(const quartic_program *program) {
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(program, (quartic_replay_info){0});
     quartic_replay_info info = {0};
     if (program->device->backend->replay_cost != NULL) program->device->backend->replay_cost(program, &info);
     return info;

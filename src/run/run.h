@@ -43,6 +43,7 @@ typedef struct quartic_scratch_context {
 
 struct quartic_device {
     const quartic_backend *backend;
+    int64_t process; /* that opened it */
     quartic_device_info info;
     uint32_t threads;    /* CPU devices: for tuned rows */
     uint32_t real_bytes; /* 4, or 8 on "reference64" */
@@ -75,6 +76,11 @@ extern const quartic_backend quartic_backend_cpu, quartic_backend_vulkan;
 /* A device over an opened or adopted Vulkan device, which it takes over (also on failure). */
 quartic_status quartic_device_wrap_gpu(quartic_gpu_device *gpu, const quartic_device_info *info,
                                        quartic_device **out_device);
+
+/* UNSUPPORTED with a sentence in a process that was made by fork() from the one that opened the device. */
+quartic_status quartic_device_expect_own_process(const quartic_device *device);
+/* The name that this thread's last call of quartic_program_tensor did not find; "" if it found its own. */
+const char *quartic_program_missed_name(void);
 
 /* Element size of a dtype on a device. */
 static inline uint32_t quartic_device_element_bytes(const quartic_device *device, quartic_dtype dtype) {

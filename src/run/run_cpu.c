@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/alloc.h"
+#include "base/threads.h"
 #include "fast/fast.h"
 #include "run/run.h"
 
@@ -156,7 +157,8 @@ static void start_jitter(quartic_program *program) {
     }
 }
 
-static quartic_status run(quartic_program *program) {
+static quartic_status run_steps(void *context) {
+    quartic_program *program = context;
     const cpu_step *steps = program->compiled;
     if (program->jitter != 0) start_jitter(program);
     for (uint32_t t = 0; t < program->plan.step_count; ++t) {
@@ -166,6 +168,11 @@ static quartic_status run(quartic_program *program) {
         if (program->profile) program->step_seconds[t] = now() - start;
     }
     return QUARTIC_OK;
+}
+
+static quartic_status run(quartic_program *program) {
+    const bool tuned = program->device->info.kind == QUARTIC_DEVICE_CPU;
+    return quartic_threads_call(tuned ? program->device->threads : 1, run_steps, program);
 }
 
 static void device_close(quartic_device *device) {

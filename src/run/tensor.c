@@ -1,10 +1,15 @@
 /* tensor.c: memory with a dtype and a shape on a device; conversion where the device holds double. */
 #include "base/alloc.h"
+#include "base/call.h"
 #include "run/run.h"
 
 quartic_status quartic_tensor_create(quartic_device *device, quartic_dtype dtype, const quartic_shape *shape,
                                      quartic_tensor **out_tensor) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(out_tensor);
     *out_tensor = NULL;
+    QUARTIC_NEED(device);
+    QUARTIC_NEED(shape);
     if (quartic_dtype_size(dtype) == 0 || shape->rank > QUARTIC_MAX_RANK)
         return quartic_fail(
             QUARTIC_INVALID_ARGUMENT,
@@ -37,12 +42,29 @@ void quartic_tensor_destroy(quartic_tensor *tensor) {
     quartic_free(tensor);
 }
 
+/* Tensors that are NULL mostly come from quartic_program_tensor and a name mistyped. */
+static QUARTIC_RAISED no_tensor(void) {
+    const char *missed = quartic_program_missed_name();
+    if (missed[0] == 0) return quartic_fail_null("tensor");
+    return quartic_fail(
+        QUARTIC_INVALID_ARGUMENT,
+        "tensor is NULL; quartic_program_tensor gave NULL for \"%s\", which is no name of the "
+        "program's inputs, parameters, states and outputs",
+        missed);
+}
+
 quartic_dtype quartic_tensor_dtype(const quartic_tensor *tensor) {
-    return tensor->dtype;
+    QUARTIC_CALL();
+    if (tensor != NULL) return tensor->dtype;
+    no_tensor();
+    return QUARTIC_NO_DTYPE;
 }
 
 quartic_shape quartic_tensor_shape(const quartic_tensor *tensor) {
-    return tensor->shape;
+    QUARTIC_CALL();
+    if (tensor != NULL) return tensor->shape;
+    no_tensor();
+    return (quartic_shape){0};
 }
 
 static quartic_status check_bytes(const quartic_tensor *tensor, size_t bytes) {
@@ -59,6 +81,9 @@ static bool converts(const quartic_tensor *tensor) {
 }
 
 quartic_status quartic_tensor_write(quartic_tensor *tensor, const void *data, size_t bytes) {
+    QUARTIC_CALL();
+    if (tensor == NULL) return no_tensor();
+    QUARTIC_NEED(data);
     QUARTIC_TRY(check_bytes(tensor, bytes));
     const quartic_backend *backend = tensor->device->backend;
     if (!converts(tensor)) return backend->memory_write(tensor->device, tensor->memory, data, bytes);
@@ -72,6 +97,9 @@ quartic_status quartic_tensor_write(quartic_tensor *tensor, const void *data, si
 }
 
 quartic_status quartic_tensor_read(const quartic_tensor *tensor, void *out_data, size_t bytes) {
+    QUARTIC_CALL();
+    if (tensor == NULL) return no_tensor();
+    QUARTIC_NEED(out_data);
     QUARTIC_TRY(check_bytes(tensor, bytes));
     const quartic_backend *backend = tensor->device->backend;
     if (!converts(tensor)) return backend->memory_read(tensor->device, tensor->memory, out_data, bytes);

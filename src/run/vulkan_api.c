@@ -2,17 +2,23 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "base/call.h"
+#include "base/options.h"
 #include "gpu/adopt.h"
 #include "run/run.h"
 #include "run/run_vulkan.h"
 
 quartic_status quartic_vulkan_device_adopt(const quartic_vulkan_config *config, quartic_device **out_device) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(out_device);
     *out_device = NULL;
-    if (config->struct_size != sizeof *config)
-        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
-                            "quartic_vulkan_config has struct_size %zu, the library expects %zu; start from "
-                            "QUARTIC_VULKAN_CONFIG_INIT",
-                            config->struct_size, sizeof *config);
+    QUARTIC_NEED(config);
+    static const quartic_vulkan_config standard = QUARTIC_VULKAN_CONFIG_INIT;
+    static const quartic_options_type type = {"quartic_vulkan_config", "QUARTIC_VULKAN_CONFIG_INIT",
+                                              sizeof standard, 0, &standard};
+    quartic_vulkan_config whole;
+    QUARTIC_TRY(quartic_options_read(&type, config, &whole));
+    config = &whole;
     if (config->instance == NULL || config->physical_device == NULL || config->device == NULL ||
         config->queue == NULL || config->get_instance_proc_addr == NULL)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT,
@@ -36,6 +42,9 @@ static quartic_status expect_vulkan(const quartic_device *device) {
 
 quartic_status quartic_vulkan_device_handles(const quartic_device *device,
                                              quartic_vulkan_handles *out_handles) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(device);
+    QUARTIC_NEED(out_handles);
     QUARTIC_TRY(expect_vulkan(device));
     quartic_gpu_device_handles(device->gpu, out_handles);
     return QUARTIC_OK;
@@ -44,8 +53,14 @@ quartic_status quartic_vulkan_device_handles(const quartic_device *device,
 quartic_status quartic_vulkan_tensor_wrap(quartic_device *device, VkBuffer buffer, VkDeviceSize offset,
                                           quartic_dtype dtype, const quartic_shape *shape,
                                           quartic_tensor **out_tensor) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(out_tensor);
     *out_tensor = NULL;
+    QUARTIC_NEED(device);
+    QUARTIC_NEED(shape);
+    if (buffer == VK_NULL_HANDLE) return quartic_fail_null("buffer");
     QUARTIC_TRY(expect_vulkan(device));
+    QUARTIC_TRY(quartic_device_expect_own_process(device));
     uint64_t elements = quartic_shape_elements(shape);
     char text[QUARTIC_SHAPE_TEXT];
     if (buffer == VK_NULL_HANDLE || offset % 16 != 0 || quartic_dtype_size(dtype) == 0 ||
@@ -77,6 +92,11 @@ quartic_status quartic_vulkan_tensor_wrap(quartic_device *device, VkBuffer buffe
 
 quartic_status quartic_vulkan_tensor_buffer(const quartic_tensor *tensor, VkBuffer *out_buffer,
                                             VkDeviceSize *out_offset, VkDeviceAddress *out_address) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(tensor);
+    QUARTIC_NEED(out_buffer);
+    QUARTIC_NEED(out_offset);
+    QUARTIC_NEED(out_address);
     QUARTIC_TRY(expect_vulkan(tensor->device));
     *out_buffer = quartic_gpu_buffer_handle(tensor->memory, out_offset);
     *out_address = quartic_gpu_buffer_address(tensor->memory);
@@ -84,8 +104,10 @@ quartic_status quartic_vulkan_tensor_buffer(const quartic_tensor *tensor, VkBuff
 }
 
 quartic_status quartic_program_record(quartic_program *program, VkCommandBuffer command_buffer) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(program);
+    QUARTIC_NEED(command_buffer);
     QUARTIC_TRY(expect_vulkan(program->device));
-    if (command_buffer == NULL)
-        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "the command buffer to record into is null");
+    QUARTIC_TRY(quartic_device_expect_own_process(program->device));
     return quartic_run_vulkan_record(program->compiled, command_buffer);
 }

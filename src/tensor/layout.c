@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/call.h"
+
 /* The axes that may be walked: a rank beyond the most is the caller's mistake and must not lead out of range.
  */
 static uint32_t axes_of(const quartic_shape *shape) {
@@ -26,7 +28,12 @@ static int64_t plus(int64_t a, int64_t b) {
 uint64_t quartic_shape_elements(const quartic_shape *shape) {
     uint64_t elements = 1;
     bool overflows = false;
-    if (shape == NULL || shape->rank > QUARTIC_MAX_RANK) return 0;
+    if (shape == NULL) {
+        QUARTIC_CALL();
+        quartic_fail_null("shape");
+        return 0;
+    }
+    if (shape->rank > QUARTIC_MAX_RANK) return 0;
     for (uint32_t a = 0; a < shape->rank; ++a) {
         if (shape->dims[a] == 0) return 0;
         overflows = overflows || __builtin_mul_overflow(elements, (uint64_t)shape->dims[a], &elements);

@@ -27,8 +27,8 @@ bool tool_graphs_config(const command *command, const quartic_dataset *graphs, c
     }
     quartic_status status = quartic_model_config_read_json_file(out_config, path);
     if (status == QUARTIC_OK) {
-        quartic_dataset_configure(graphs, out_config);
-        status = quartic_dataset_check(graphs, out_config);
+        status = quartic_dataset_configure(graphs, out_config);
+        if (status == QUARTIC_OK) status = quartic_dataset_check(graphs, out_config);
     }
     if (status == QUARTIC_OK) return true;
     tool_fail_library(command, "`quartic inspect --keys` lists the keys of a configuration.");

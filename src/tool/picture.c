@@ -206,9 +206,8 @@ bool picture_write(const command *command, cairo_status_t status, picture_bytes 
         tool_fail(command, NULL, "cannot draw the picture %s: %s", path, cairo_status_to_string(status));
     else if (quartic_file_save(path, drawn->bytes, drawn->count) == QUARTIC_OK)
         fine = true;
-    else if (strncmp(quartic_error_message(), cannot_write, strlen(cannot_write)) == 0)
-        tool_fail(command, NULL, "%sthe picture %s", cannot_write,
-                  quartic_error_message() + strlen(cannot_write));
+    else if (strncmp(tool_sentence(), cannot_write, strlen(cannot_write)) == 0)
+        tool_fail(command, NULL, "%sthe picture %s", cannot_write, tool_sentence() + strlen(cannot_write));
     else
         tool_fail_library(command, NULL);
     free(drawn->bytes);

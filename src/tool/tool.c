@@ -42,9 +42,8 @@ int tool_fail(const command *command, const char *hint, const char *format, ...)
 }
 
 const char *tool_sentence(void) {
-    const char *sentence = quartic_error_message(), *colon = strstr(sentence, ": ");
-    const size_t name = strspn(sentence, "abcdefghijklmnopqrstuvwxyz0123456789_");
-    return strncmp(sentence, "quartic_", 8) == 0 && colon == sentence + name ? colon + 2 : sentence;
+    const char *function = quartic_error_function(), *sentence = quartic_error_message();
+    return function[0] == 0 ? sentence : sentence + strlen(function) + 2;
 }
 
 int tool_fail_library(const command *command, const char *hint) {

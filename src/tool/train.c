@@ -31,6 +31,7 @@ enum { STANDARD_STEPS = 1000, STANDARD_BATCH = 8, STANDARD_LENGTH = 64 };
 typedef struct train_settings {
     const char *config, *out, *init, *device;
     uint32_t steps, seconds, save_every, resume, constant_rate, json;
+    float until_loss; /* 0: whatever the loss is */
     quartic_trainer_config trainer;
 } train_settings;
 
@@ -60,6 +61,9 @@ static const arg_option options[] = {
      "unless --total-steps says where, and stays there when --resume goes on to a later step"},
     {"seconds", "N", ARG_UINT32, offsetof(train_settings, seconds), 1, UINT32_MAX,
      "stop and save after that time, as Ctrl-C would; --resume does not keep it"},
+    {"until-loss", "X", ARG_FLOAT, offsetof(train_settings, until_loss), 0, 1e9,
+     "stop and save once the mean loss of the last 20 steps of this run is below X; --resume does not keep "
+     "it"},
     {"save-every", "N", ARG_UINT32, offsetof(train_settings, save_every), 1, UINT32_MAX,
      "steps between checkpoints"},
     TOOL_SEED_OPTION(train_settings, trainer.seed, "of the first weights, the batches and dropout"),
@@ -449,6 +453,12 @@ static bool save(run_state *run, bool last, bool any_saved, uint64_t saved, int 
     return false;
 }
 
+/* Whether the loss is as low as was asked for. */
+static bool reached_loss(const run_state *run, const progress *progress) {
+    return run->settings.until_loss > 0 && progress->known == PROGRESS_WINDOW &&
+           progress_loss(progress) < (double)run->settings.until_loss;
+}
+
 /* The steps. The exit code; *out_loss is the mean of the last steps' losses. */
 static int train_steps(run_state *run, progress *progress) {
     const quartic_trainer_config *trainer = quartic_trainer_get_config(run->trainer);
@@ -458,7 +468,7 @@ static int train_steps(run_state *run, progress *progress) {
     uint64_t saved = quartic_trainer_get_step(run->trainer), step = saved;
     double start = tool_clock(), begin = start;
     double limit = run->settings.seconds == 0 ? 1e30 : (double)run->settings.seconds;
-    while (step < run->target && !stop_asked && begin - start < limit) {
+    while (step < run->target && !stop_asked && begin - start < limit && !reached_loss(run, progress)) {
         quartic_step_report report;
         quartic_status status = make_step(run, &report);
         if (status != QUARTIC_OK) {
@@ -489,9 +499,10 @@ static int report_end(const run_state *run, const progress *progress, int code) 
     const double entropy = graphs ? 0 : tool_unigram_entropy(&run->text);
     if (run->settings.json) {
         tool_print_json(tool_json_object(
-            "step", tool_json_count(step), "finished", tool_json_flag(step >= run->target), "loss",
-            tool_json_real(progress->known > 0 ? progress_loss(progress) : (double)NAN), "unigram_entropy",
-            tool_json_real(graphs ? (double)NAN : entropy), "tokens_per_second",
+            "step", tool_json_count(step), "finished", tool_json_flag(step >= run->target), "reached_loss",
+            run->settings.until_loss > 0 ? tool_json_flag(reached_loss(run, progress)) : tool_json_null(),
+            "loss", tool_json_real(progress->known > 0 ? progress_loss(progress) : (double)NAN),
+            "unigram_entropy", tool_json_real(graphs ? (double)NAN : entropy), "tokens_per_second",
             tool_json_real(progress_speed(progress)), "checkpoint", tool_json_text(run->checkpoint), NULL));
         return code;
     }
@@ -501,6 +512,9 @@ static int report_end(const run_state *run, const progress *progress, int code) 
     else if (progress->known > 0)
         printf("loss %.3f nats per byte (mean of the last %u steps); unigram entropy %.3f\n",
                progress_loss(progress), progress->known, entropy);
+    if (run->settings.until_loss > 0)
+        printf("the loss is %s %g\n", reached_loss(run, progress) ? "below" : "not yet below",
+               (double)run->settings.until_loss);
     if (code == EXIT_DONE)
         printf("%s step %llu, saved in %s\n", step >= run->target ? "finished at" : "stopped after", step,
                run->checkpoint);

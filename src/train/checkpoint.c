@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/call.h"
 #include "io/safetensors.h"
 #include "train/trainer.h"
 
@@ -50,6 +51,9 @@ static quartic_status write_file(const quartic_trainer *trainer, const char *pat
 }
 
 quartic_status quartic_trainer_save(const quartic_trainer *trainer, const char *path) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(trainer);
+    QUARTIC_NEED(path);
     const uint32_t count = trainer->model->set.count;
     float *storages[PARTS] = {NULL};
     quartic_safetensors_tensor *tensors = quartic_alloc((size_t)PARTS * count, sizeof tensors[0]);
@@ -105,6 +109,9 @@ static quartic_status read_settings(const quartic_safetensors *file, const char 
 }
 
 quartic_status quartic_trainer_config_read(const char *path, quartic_trainer_config *out_config) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(path);
+    QUARTIC_NEED(out_config);
     quartic_safetensors *file;
     quartic_trainer_config config;
     QUARTIC_TRY(quartic_safetensors_open(path, &file));
@@ -161,10 +168,10 @@ static quartic_status copy_text(const char *text, char **out_copy) {
 }
 
 quartic_status quartic_trainer_set_note(quartic_trainer *trainer, const char *note) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(trainer);
+    QUARTIC_NEED(note);
     char *copy;
-    if (trainer == NULL || note == NULL)
-        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "quartic_trainer_set_note got NULL as its %s",
-                            trainer == NULL ? "trainer" : "note");
     QUARTIC_TRY(copy_text(note, &copy));
     quartic_free(trainer->note);
     trainer->note = copy;
@@ -172,7 +179,9 @@ quartic_status quartic_trainer_set_note(quartic_trainer *trainer, const char *no
 }
 
 const char *quartic_trainer_get_note(const quartic_trainer *trainer) {
-    return trainer == NULL || trainer->note == NULL ? "" : trainer->note;
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(trainer, "");
+    return trainer->note == NULL ? "" : trainer->note;
 }
 
 /* Writes all parts, or, if a write fails, those that were there before. */
@@ -187,7 +196,7 @@ static quartic_status write_parts(quartic_trainer *trainer, float *const storage
         status = quartic_tensor_write(part_of(trainer, written), storages[written], bytes);
     if (status != QUARTIC_OK && written > 0) {
         char sentence[512];
-        snprintf(sentence, sizeof sentence, "%s", quartic_error_message());
+        snprintf(sentence, sizeof sentence, "%s", quartic_error_sentence());
         quartic_status restored = QUARTIC_OK;
         for (uint32_t part = 0; part < written && restored == QUARTIC_OK; ++part)
             restored = quartic_tensor_write(part_of(trainer, part), before[part], bytes);
@@ -224,6 +233,9 @@ static quartic_status load_from(quartic_trainer *trainer, const quartic_safetens
 }
 
 quartic_status quartic_trainer_load(quartic_trainer *trainer, const char *path) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(trainer);
+    QUARTIC_NEED(path);
     quartic_safetensors *file;
     float *storages[PARTS] = {NULL};
     QUARTIC_TRY(quartic_safetensors_open(path, &file));

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/call.h"
 #include "base/rng.h"
 #include "train/trainer.h"
 
@@ -61,21 +62,30 @@ void quartic_dataset_close(quartic_dataset *dataset) {
 }
 
 const quartic_dataset_info *quartic_dataset_get_info(const quartic_dataset *dataset) {
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(dataset, NULL);
     return &dataset->info;
 }
 
 /* ---- configurations ---- */
 
-void quartic_dataset_configure(const quartic_dataset *dataset, quartic_model_config *inout_config) {
+quartic_status quartic_dataset_configure(const quartic_dataset *dataset, quartic_model_config *inout_config) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(dataset);
+    QUARTIC_NEED(inout_config);
     const quartic_dataset_info *info = &dataset->info;
-    inout_config->dim_node_features = info->dim_node_features;
-    inout_config->dim_edge_features = info->dim_edge_features;
-    if (inout_config->num_tokens == 0) inout_config->num_tokens = info->num_tokens;
-    if (info->dim_node_features != 0) inout_config->num_tokens = 0;
-    if (inout_config->num_edge_types == 0) inout_config->num_edge_types = info->num_edge_types;
-    if (info->num_classes == 0) return;
-    inout_config->readout = info->readout;
-    if (inout_config->num_classes == 0) inout_config->num_classes = info->num_classes;
+    quartic_model_config config;
+    QUARTIC_TRY(quartic_options_read(&quartic_model_config_type, inout_config, &config));
+    config.dim_node_features = info->dim_node_features;
+    config.dim_edge_features = info->dim_edge_features;
+    if (config.num_tokens == 0) config.num_tokens = info->num_tokens;
+    if (info->dim_node_features != 0) config.num_tokens = 0;
+    if (config.num_edge_types == 0) config.num_edge_types = info->num_edge_types;
+    if (info->num_classes != 0) {
+        config.readout = info->readout;
+        if (config.num_classes == 0) config.num_classes = info->num_classes;
+    }
+    return quartic_options_write(&quartic_model_config_type, &config, inout_config);
 }
 
 static quartic_status check_width(const quartic_dataset *dataset, const char *field, uint32_t got,
@@ -123,12 +133,16 @@ static quartic_status check_range(const quartic_dataset *dataset, quartic_datase
 }
 
 quartic_status quartic_dataset_check(const quartic_dataset *dataset, const quartic_model_config *config) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(dataset);
+    QUARTIC_NEED(config);
     static const char *const readouts[] = {
 #define READOUT_NAME(suffix, name) name,
         QUARTIC_READOUT_LIST(READOUT_NAME)};
     const quartic_dataset_info *info = &dataset->info;
     QUARTIC_TRY(quartic_model_config_check(config));
-    quartic_model_config derived = *config;
+    quartic_model_config derived;
+    QUARTIC_TRY(quartic_options_read(&quartic_model_config_type, config, &derived));
     quartic_model_config_derive(&derived);
     QUARTIC_TRY(
         check_width(dataset, "dim_node_features", derived.dim_node_features, info->dim_node_features));
@@ -158,7 +172,14 @@ quartic_status quartic_dataset_check(const quartic_dataset *dataset, const quart
 
 quartic_status quartic_dataset_gather(quartic_dataset *dataset, const uint32_t *graphs, uint32_t count,
                                       quartic_model_batch *out_batch) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(dataset);
+    QUARTIC_NEED(graphs);
+    QUARTIC_NEED(out_batch);
     const quartic_dataset_info *info = &dataset->info;
+    if (count == 0)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "a batch of 0 graphs of %s; ask for at least one",
+                            dataset->path);
     for (uint32_t k = 0; k < count; ++k)
         if (graphs[k] >= info->graphs)
             return quartic_fail(QUARTIC_INVALID_ARGUMENT, "graph %u is asked for, but %s has only %u",
@@ -202,6 +223,11 @@ static uint64_t permute(uint64_t x, uint32_t half_bits, uint64_t seed, uint64_t 
 }
 
 uint32_t quartic_dataset_shuffled(uint32_t count, uint64_t seed, uint64_t position) {
+    QUARTIC_CALL();
+    if (count == 0) {
+        quartic_fail(QUARTIC_INVALID_ARGUMENT, "count is 0; an order needs at least one graph");
+        return 0;
+    }
     uint32_t half_bits = 1;
     while ((uint64_t)1 << 2 * half_bits < count) ++half_bits; /* at most 16 */
     /* Walking the cycle until it is back below count gives a permutation of these: four steps at most on
@@ -214,6 +240,9 @@ uint32_t quartic_dataset_shuffled(uint32_t count, uint64_t seed, uint64_t positi
 
 quartic_status quartic_trainer_step_dataset(quartic_trainer *trainer, quartic_dataset *dataset,
                                             quartic_step_report *out_report) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(trainer);
+    QUARTIC_NEED(dataset);
     const quartic_trainer_config *config = &trainer->config;
     const uint32_t count = config->batch * config->accumulation;
     uint32_t *graphs = quartic_alloc(count, sizeof graphs[0]);
@@ -264,6 +293,10 @@ static quartic_status evaluate(quartic_dataset *dataset, quartic_model *model, u
 
 quartic_status quartic_dataset_evaluate(quartic_dataset *dataset, quartic_model *model, uint32_t batch,
                                         quartic_evaluation *out_evaluation) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(dataset);
+    QUARTIC_NEED(model);
+    QUARTIC_NEED(out_evaluation);
     *out_evaluation = (quartic_evaluation){0};
     if (batch == 0) return quartic_fail(QUARTIC_INVALID_ARGUMENT, "0 graphs at once; give at least one");
     if (dataset->info.num_classes == 0)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/call.h"
 #include "base/status.h"
 #include "io/safetensors.h"
 #include "tensor/layout.h"
@@ -251,7 +252,10 @@ static quartic_status read_file(dataset_file *in, quartic_dataset *out) {
 }
 
 quartic_status quartic_dataset_open(const char *path, quartic_dataset **out_dataset) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(out_dataset);
     *out_dataset = NULL;
+    QUARTIC_NEED(path);
     quartic_dataset *dataset = quartic_alloc(1, sizeof *dataset);
     if (dataset == NULL) return QUARTIC_OUT_OF_MEMORY;
     dataset_file in = {.path = path};

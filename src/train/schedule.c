@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/call.h"
 #include "base/rng.h"
 #include "train/trainer.h"
 
@@ -18,13 +19,14 @@ static const quartic_field trainer_fields[] = {
 const quartic_field_table quartic_trainer_field_table = {"the trainer's configuration", trainer_fields,
                                                          sizeof trainer_fields / sizeof trainer_fields[0]};
 
-quartic_status quartic_trainer_config_check(const quartic_trainer_config *config) {
-    if (config->struct_size != sizeof *config)
-        return quartic_fail(
-            QUARTIC_INVALID_ARGUMENT,
-            "the trainer's configuration has struct_size %zu, this library expects %zu; start from "
-            "QUARTIC_TRAINER_CONFIG_INIT and compile against this library's headers",
-            config->struct_size, sizeof *config);
+static const quartic_trainer_config standard_config = QUARTIC_TRAINER_CONFIG_INIT;
+static const quartic_options_type config_type = {"quartic_trainer_config", "QUARTIC_TRAINER_CONFIG_INIT",
+                                                 sizeof standard_config, 0, &standard_config};
+
+quartic_status quartic_trainer_config_take(const quartic_trainer_config *given,
+                                           quartic_trainer_config *out_config) {
+    QUARTIC_TRY(quartic_options_read(&config_type, given, out_config));
+    const quartic_trainer_config *config = out_config;
     QUARTIC_TRY(quartic_fields_check(&quartic_trainer_field_table, config));
     const uint64_t tokens = (uint64_t)config->batch * config->length;
     if (tokens >> 31 != 0 || tokens * config->accumulation >> 31 != 0)
@@ -43,6 +45,11 @@ quartic_status quartic_trainer_config_check(const quartic_trainer_config *config
 }
 
 float quartic_learning_rate(const quartic_trainer_config *config, uint64_t step) {
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(config, 0.0f);
+    quartic_trainer_config whole;
+    if (quartic_options_read(&config_type, config, &whole) != QUARTIC_OK) return 0.0f;
+    config = &whole;
     const double peak = (double)config->learning_rate, end = (double)config->final_learning_rate;
     const double warmup = config->warmup_steps, total = config->total_steps, at = (double)step;
     if (at < warmup) return (float)(peak * at / warmup);
@@ -55,6 +62,13 @@ float quartic_learning_rate(const quartic_trainer_config *config, uint64_t step)
 quartic_status quartic_batch_sample(const int32_t *data, uint64_t count, uint64_t seed, uint64_t step,
                                     uint32_t rows, uint32_t length, int32_t *out_tokens,
                                     int32_t *out_targets) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(data);
+    QUARTIC_NEED(out_tokens);
+    QUARTIC_NEED(out_targets);
+    if (rows == 0 || length == 0)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                            "%u rows of %u tokens are asked for; ask for at least one of each", rows, length);
     if (count < (uint64_t)length + 1)
         return quartic_fail(
             QUARTIC_INVALID_ARGUMENT,

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "base/call.h"
 #include "base/rng.h"
 
 static quartic_model_task micro_task(const quartic_trainer_config *config) {
@@ -69,9 +70,10 @@ static quartic_status build_both(const quartic_model *model, const quartic_train
     return status;
 }
 
-static quartic_status check_settings(const quartic_model *model, const quartic_trainer_config *config) {
-    QUARTIC_TRY(quartic_trainer_config_check(config));
-    return quartic_model_check_size(model, config->batch, config->length);
+static quartic_status check_settings(const quartic_model *model, const quartic_trainer_config *given,
+                                     quartic_trainer_config *out_config) {
+    QUARTIC_TRY(quartic_trainer_config_take(given, out_config));
+    return quartic_model_check_size(model, out_config->batch, out_config->length);
 }
 
 static quartic_status measure(const quartic_model *model, const quartic_graph *graph,
@@ -85,9 +87,15 @@ static quartic_status measure(const quartic_model *model, const quartic_graph *g
 
 quartic_status quartic_trainer_measure(const quartic_model *model, const quartic_trainer_config *config,
                                        quartic_program_memory *out_memory) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(model);
+    QUARTIC_NEED(config);
+    QUARTIC_NEED(out_memory);
     quartic_graph *micro, *apply;
     quartic_program_memory micro_memory, apply_memory;
-    QUARTIC_TRY(check_settings(model, config));
+    quartic_trainer_config whole;
+    QUARTIC_TRY(check_settings(model, config, &whole));
+    config = &whole;
     QUARTIC_TRY(build_both(model, config, &micro, &apply));
     quartic_status status = measure(model, micro, &micro_memory);
     if (status == QUARTIC_OK) status = measure(model, apply, &apply_memory);
@@ -149,12 +157,17 @@ static quartic_status fill_trainer(quartic_trainer *trainer) {
 
 quartic_status quartic_trainer_create(quartic_model *model, const quartic_trainer_config *config,
                                       quartic_trainer **out_trainer) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(out_trainer);
     *out_trainer = NULL;
-    QUARTIC_TRY(check_settings(model, config));
+    QUARTIC_NEED(model);
+    QUARTIC_NEED(config);
+    quartic_trainer_config whole;
+    QUARTIC_TRY(check_settings(model, config, &whole));
     quartic_trainer *trainer = quartic_alloc(1, sizeof *trainer);
     if (trainer == NULL) return QUARTIC_OUT_OF_MEMORY;
     trainer->model = model;
-    trainer->config = *config;
+    trainer->config = whole;
     quartic_status status = fill_trainer(trainer);
     if (status == QUARTIC_OK)
         *out_trainer = trainer;
@@ -179,23 +192,33 @@ void quartic_trainer_destroy(quartic_trainer *trainer) {
 }
 
 const quartic_trainer_config *quartic_trainer_get_config(const quartic_trainer *trainer) {
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(trainer, NULL);
     return &trainer->config;
 }
 
 uint64_t quartic_trainer_get_step(const quartic_trainer *trainer) {
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(trainer, 0);
     return trainer->step;
 }
 
 uint64_t quartic_trainer_get_position(const quartic_trainer *trainer) {
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(trainer, 0);
     return trainer->position;
 }
 
 void quartic_trainer_set_position(quartic_trainer *trainer, uint64_t position) {
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(trainer, );
     trainer->position = position;
 }
 
 void quartic_trainer_set_trial(quartic_trainer *trainer, uint32_t trial) {
-    if (trainer != NULL) trainer->trial = trial != 0;
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(trainer, );
+    trainer->trial = trial != 0;
 }
 
 /* ---- the step ---- */
@@ -266,7 +289,7 @@ static quartic_status check_weights(const quartic_trainer *trainer) {
     quartic_free(storage);
     if (status != QUARTIC_NON_FINITE) return status;
     char sentence[512];
-    snprintf(sentence, sizeof sentence, "%s", quartic_error_message());
+    snprintf(sentence, sizeof sentence, "%s", quartic_error_sentence());
     return quartic_fail(QUARTIC_NON_FINITE,
                         "after the update of step %llu %s; these weights cannot be trained on: load a "
                         "checkpoint from before",
@@ -310,7 +333,13 @@ static double plain(float number) {
 
 quartic_status quartic_trainer_step_batch(quartic_trainer *trainer, const quartic_model_batch *in,
                                           quartic_step_report *out_report) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(trainer);
+    if (in == NULL) return quartic_fail_null("batch");
     const quartic_trainer_config *config = &trainer->config;
+    quartic_model_batch whole;
+    QUARTIC_TRY(quartic_options_read(&quartic_model_batch_type, in, &whole));
+    in = &whole;
     if (in->batch != config->batch * config->accumulation || in->length != config->length)
         return quartic_fail(QUARTIC_SHAPE_MISMATCH,
                             "a step takes %u x %u graphs (accumulation, batch) of %u nodes, not %u of %u",
@@ -341,6 +370,10 @@ quartic_status quartic_trainer_step_batch(quartic_trainer *trainer, const quarti
 
 quartic_status quartic_trainer_step(quartic_trainer *trainer, const int32_t *tokens, const int32_t *targets,
                                     const uint8_t *mask, quartic_step_report *out_report) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(trainer);
+    QUARTIC_NEED(tokens);
+    QUARTIC_NEED(targets);
     quartic_model_batch in = QUARTIC_MODEL_BATCH_INIT;
     in.batch = trainer->config.batch * trainer->config.accumulation;
     in.length = trainer->config.length;
@@ -350,6 +383,9 @@ quartic_status quartic_trainer_step(quartic_trainer *trainer, const int32_t *tok
 
 quartic_status quartic_trainer_step_sampled(quartic_trainer *trainer, const int32_t *data, uint64_t count,
                                             quartic_step_report *out_report) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(trainer);
+    QUARTIC_NEED(data);
     const quartic_trainer_config *config = &trainer->config;
     if (config->masked)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT,

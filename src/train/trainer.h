@@ -25,7 +25,9 @@ struct quartic_trainer {
 
 extern const quartic_field_table quartic_trainer_field_table;
 
-quartic_status quartic_trainer_config_check(const quartic_trainer_config *config);
+/* The caller's configuration as the library's, checked. */
+quartic_status quartic_trainer_config_take(const quartic_trainer_config *given,
+                                           quartic_trainer_config *out_config);
 
 /* Random streams of the trainer's seed; far above those of initial weights, which count from 0. */
 enum {

@@ -17,6 +17,7 @@
 #include <strings.h>
 
 #include "base/alloc.h"
+#include "base/call.h"
 #include "base/status.h"
 #include "quartic/model.h"
 #include "quartic/train.h"
@@ -413,7 +414,7 @@ static quartic_status verify_file(quartic_device *device, const char *path, quar
         quartic_tally_text(&tally, text, sizeof text);
     } else {
         if (status == QUARTIC_UNSUPPORTED) check.verdict = QUARTIC_NOT_SUPPORTED;
-        snprintf(text, sizeof text, "%s", quartic_error_message());
+        snprintf(text, sizeof text, "%s", quartic_error_sentence());
     }
     check.label = recording.model == NULL ? "" : recording.model;
     quartic_report(reporter, &check);
@@ -424,6 +425,14 @@ static quartic_status verify_file(quartic_device *device, const char *path, quar
 quartic_status quartic_verify(quartic_device *device, const char *const *paths, uint32_t count,
                               quartic_check_callback callback, void *context,
                               quartic_check_totals *out_totals) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(device);
+    QUARTIC_NEED(paths);
+    if (count == 0)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                            "count is 0: there is no file to verify; give at least one");
+    for (uint32_t p = 0; p < count; ++p)
+        if (paths[p] == NULL) return quartic_fail(QUARTIC_INVALID_ARGUMENT, "paths[%u] is NULL", p);
     quartic_reporter reporter = {.callback = callback, .context = context};
     quartic_status status = QUARTIC_OK;
     for (uint32_t p = 0; status == QUARTIC_OK && p < count; ++p)

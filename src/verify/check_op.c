@@ -16,6 +16,8 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/call.h"
+#include "base/options.h"
 #include "graph/graph.h"
 #include "verify/check.h"
 #include "verify/check_view.h"
@@ -235,9 +237,9 @@ static quartic_status run_variant(validation *validation, variant variant, uint3
     if (status == QUARTIC_OK) status = quartic_rig_run(&rig, validation->device, false);
     if (status == QUARTIC_OK) status = compare(validation, &rig);
     if (status == QUARTIC_UNSUPPORTED)
-        report(validation, QUARTIC_NOT_SUPPORTED, "", NULL, quartic_error_message());
+        report(validation, QUARTIC_NOT_SUPPORTED, "", NULL, quartic_error_sentence());
     else if (status != QUARTIC_OK)
-        report(validation, QUARTIC_FAILED, "", NULL, quartic_error_message());
+        report(validation, QUARTIC_FAILED, "", NULL, quartic_error_sentence());
     quartic_rig_end(&rig);
     bool ends = status == QUARTIC_OUT_OF_MEMORY || status == QUARTIC_DEVICE_LOST;
     return ends ? status : QUARTIC_OK;
@@ -298,8 +300,11 @@ quartic_status quartic_validate_one(quartic_device *device, const quartic_op *op
 
 quartic_status quartic_validate(quartic_device *device, const quartic_validate_config *config,
                                 quartic_check_totals *out_totals) {
-    static const quartic_validate_config standard = QUARTIC_VALIDATE_CONFIG_INIT;
-    if (config == NULL) config = &standard;
+    QUARTIC_CALL();
+    QUARTIC_NEED(device);
+    quartic_validate_config whole;
+    QUARTIC_TRY(quartic_options_read(&quartic_validate_config_type, config, &whole));
+    config = &whole;
     quartic_reporter reporter = {.callback = config->callback, .context = config->context};
     QUARTIC_TRY(quartic_rig_expect_op(config->op));
     quartic_status status = QUARTIC_OK;

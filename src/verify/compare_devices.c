@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/call.h"
 #include "graph/graph.h"
 #include "verify/harness.h"
 #include "verify/spread.h"
@@ -256,7 +257,7 @@ static quartic_status check_step(comparison_run *run, uint32_t index) {
         report(run, quartic_comparison_holds(&worst) ? QUARTIC_PASSED : QUARTIC_FAILED, node->op->name, index,
                label, "step", &worst, text);
     } else if (status == QUARTIC_INTERNAL || status == QUARTIC_UNSUPPORTED) {
-        snprintf(text, sizeof text, "%s", quartic_error_message());
+        snprintf(text, sizeof text, "%s", quartic_error_sentence());
         report(run, status == QUARTIC_INTERNAL ? QUARTIC_FAILED : QUARTIC_NOT_SUPPORTED, node->op->name,
                index, label, "step", NULL, text);
         status = QUARTIC_OK;
@@ -338,6 +339,16 @@ quartic_status quartic_compare_devices(quartic_device *device, quartic_device *t
                                        const quartic_graph *graph, const quartic_feed *feeds,
                                        uint32_t feed_count, quartic_check_callback callback, void *context,
                                        quartic_check_totals *out_totals) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(device);
+    QUARTIC_NEED(trusted);
+    QUARTIC_NEED(graph);
+    if (feeds == NULL && feed_count != 0)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "feeds is NULL, but feed_count is %u", feed_count);
+    for (uint32_t f = 0; f < feed_count; ++f)
+        if (feeds[f].name == NULL || feeds[f].data == NULL)
+            return quartic_fail(QUARTIC_INVALID_ARGUMENT, "feeds[%u] has no %s (NULL)", f,
+                                feeds[f].name == NULL ? "name" : "data");
     QUARTIC_TRY(quartic_graph_status(graph));
     quartic_reporter reporter = {.callback = callback, .context = context};
     comparison_run run = {.device = device,

@@ -17,6 +17,10 @@ static float draw_float(quartic_fill_kind kind, uint64_t seed, uint32_t stream, 
         return 0.5f + 1.5f * quartic_random_uniform(seed, stream, index);
     case QUARTIC_FILL_ZERO:
         return 0.0f;
+    case QUARTIC_FILL_HUGE:
+        return 1e30f * quartic_random_normal(seed, stream, index);
+    case QUARTIC_FILL_TINY:
+        return 1e-30f * quartic_random_normal(seed, stream, index);
     default:
         break;
     }

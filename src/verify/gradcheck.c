@@ -15,6 +15,8 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/call.h"
+#include "base/options.h"
 #include "verify/check.h"
 #include "verify/rig.h"
 
@@ -167,7 +169,7 @@ static quartic_status check_operand(const gradcheck *check, uint32_t moved) {
         if (status == QUARTIC_OK)
             done = judge(check, &rig, steps[k], k + 1 == STEPS, what);
         else
-            report(check, QUARTIC_FAILED, what, INFINITY, 0.0, quartic_error_message());
+            report(check, QUARTIC_FAILED, what, INFINITY, 0.0, quartic_error_sentence());
         quartic_rig_end(&rig);
     }
     return status == QUARTIC_OUT_OF_MEMORY ? status : QUARTIC_OK;
@@ -175,8 +177,9 @@ static quartic_status check_operand(const gradcheck *check, uint32_t moved) {
 
 static quartic_status check_op(gradcheck *check) {
     quartic_op_case *test = &check->test;
-    for (uint32_t c = 0; check->op->grad != NULL && check->op->cases != NULL && check->op->cases(c, test);
-         ++c) {
+    const bool has_cases = check->op->grad != NULL && check->op->cases != NULL;
+    uint32_t c = 0;
+    for (; has_cases && check->op->cases(c, test); ++c) {
         uint32_t operands[QUARTIC_OP_MAX_INPUTS];
         const quartic_rig rig = {.op = check->op, .test = test};
         if (test->no_finite_difference) continue;
@@ -185,6 +188,9 @@ static quartic_status check_op(gradcheck *check) {
         uint32_t count = quartic_rig_differentiable(&rig, operands);
         for (uint32_t k = 0; k < count; ++k) QUARTIC_TRY(check_operand(check, operands[k]));
     }
+    if (has_cases && check->config->case_index != QUARTIC_ALL_CASES && check->config->case_index >= c)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s has %u cases (from 0), so there is no case %u",
+                            check->op->name, c, check->config->case_index);
     return QUARTIC_OK;
 }
 
@@ -208,8 +214,10 @@ static bool has_gradient(const quartic_op *op) {
 
 quartic_status quartic_check_gradients(const quartic_validate_config *config,
                                        quartic_check_totals *out_totals) {
-    static const quartic_validate_config standard = QUARTIC_VALIDATE_CONFIG_INIT;
-    if (config == NULL) config = &standard;
+    QUARTIC_CALL();
+    quartic_validate_config whole;
+    QUARTIC_TRY(quartic_options_read(&quartic_validate_config_type, config, &whole));
+    config = &whole;
     quartic_reporter reporter = {.callback = config->callback, .context = config->context};
     QUARTIC_TRY(quartic_rig_expect_op(config->op));
     if (config->op != NULL && !has_gradient(quartic_op_find(config->op)))

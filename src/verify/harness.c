@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/call.h"
 #include "run/run.h"
 
 /* A quiet NaN, read as float32 and, twice in a row, as double. */
@@ -11,6 +12,10 @@
 
 /* Words of poison behind every tensor and the workspace that must survive the run. */
 enum { GUARD_WORDS = 1024 };
+
+static const quartic_validate_config standard_config = QUARTIC_VALIDATE_CONFIG_INIT;
+const quartic_options_type quartic_validate_config_type = {
+    "quartic_validate_config", "QUARTIC_VALIDATE_CONFIG_INIT", sizeof standard_config, 0, &standard_config};
 
 void quartic_report(quartic_reporter *reporter, const quartic_check *check) {
     quartic_check_totals *totals = &reporter->totals;
@@ -21,7 +26,10 @@ void quartic_report(quartic_reporter *reporter, const quartic_check *check) {
         double ratio = check->bound > 0.0 ? check->error / check->bound : 0.0;
         if (ratio > totals->worst) totals->worst = ratio;
     }
-    if (reporter->callback != NULL) reporter->callback(reporter->context, check);
+    if (reporter->callback == NULL) return;
+    const char *function = quartic_call_suspend();
+    reporter->callback(reporter->context, check);
+    quartic_call_resume(function);
 }
 
 static const quartic_storage *find_storage(const quartic_graph *graph, const char *name) {

@@ -8,6 +8,7 @@
 #ifndef QUARTIC_VERIFY_HARNESS_H
 #define QUARTIC_VERIFY_HARNESS_H
 
+#include "base/options.h"
 #include "base/status.h"
 #include "quartic/program.h"
 #include "quartic/verify.h"
@@ -27,6 +28,8 @@ typedef struct quartic_fetch {
 quartic_status quartic_harness_run(quartic_device *device, const quartic_graph *graph,
                                    const quartic_feed *feeds, uint32_t feed_count,
                                    const quartic_fetch *fetches, uint32_t fetch_count);
+
+extern const quartic_options_type quartic_validate_config_type;
 
 /* Where results of checks go: counts them and calls the caller's function. */
 typedef struct quartic_reporter {

@@ -117,10 +117,40 @@ static quartic_status build_dynamic_position_bias(module *m) {
     return QUARTIC_OK;
 }
 
+/* A key's value in the configuration; NULL if it is missing or null. */
+static const quartic_json *option(const module *m, const char *key) {
+    const quartic_json *value = quartic_json_member(m->recording->config, key);
+    return quartic_json_is(value, QUARTIC_JSON_NULL) ? NULL : value;
+}
+
+static quartic_status refuse_word(const module *m, const char *key, const char *known) {
+    quartic_json_writer text = {.bytes = NULL};
+    quartic_json_put_value(&text, quartic_json_member(m->recording->config, key));
+    quartic_status status =
+        quartic_fail(QUARTIC_UNSUPPORTED, "\"%s\" in the config of %s is %s; this library has %s", key,
+                     m->recording->path, text.status == QUARTIC_OK ? text.bytes : "something else", known);
+    quartic_free(text.bytes);
+    return status;
+}
+
+/* Whether the key's value is the other word; it is the standard one where it is not told. */
+static quartic_status read_word(const module *m, const char *key, const char *standard, const char *other,
+                                bool *out_other) {
+    const quartic_json *value = option(m, key);
+    const char *word = quartic_json_text(value);
+    *out_other = word != NULL && strcmp(word, other) == 0;
+    if (value == NULL || *out_other || (word != NULL && strcmp(word, standard) == 0)) return QUARTIC_OK;
+    char known[64];
+    snprintf(known, sizeof known, "\"%s\" and \"%s\"", standard, other);
+    return refuse_word(m, key, known);
+}
+
 /* residuals ((b S), n, D), here (b, n, S, D), around a branch that is an input. */
 static quartic_status build_hyper_connection(module *m) {
     static const uint32_t swapped[] = {0, 2, 1, 3};
     uint32_t streams;
+    bool unmixed;
+    QUARTIC_TRY(read_word(m, "hyper_connections", "mixed", "unmixed", &unmixed));
     QUARTIC_TRY(quartic_recording_count(m->recording, "num_residual_streams", &streams));
     quartic_value residuals = input(m, "residuals"), branch = input(m, "branch_out");
     quartic_shape shape = quartic_graph_shape(m->graph, residuals);
@@ -131,18 +161,12 @@ static quartic_status build_hyper_connection(module *m) {
         inner = quartic_permute(m->graph, inner, swapped);
     }
     quartic_hyper hyper;
-    output(m, "branch_in", quartic_nn_hyper_begin(&m->nn, inner, streams, 0, &hyper));
+    output(m, "branch_in", quartic_nn_hyper_begin(&m->nn, inner, streams, 0, !unmixed, &hyper));
     if (hyper.residual.id != 0) branch = quartic_add(m->graph, branch, hyper.residual);
     quartic_value out = quartic_nn_hyper_end(&m->nn, &hyper, branch);
     if (streams != 1) out = quartic_permute(m->graph, out, swapped);
     output(m, "residuals", quartic_reshape(m->graph, out, &shape));
     return QUARTIC_OK;
-}
-
-/* A key's value in the configuration; NULL if it is missing or null. */
-static const quartic_json *option(const module *m, const char *key) {
-    const quartic_json *value = quartic_json_member(m->recording->config, key);
-    return quartic_json_is(value, QUARTIC_JSON_NULL) ? NULL : value;
 }
 
 /* A number of the configuration, or `otherwise`. */
@@ -158,16 +182,6 @@ static quartic_status read_causal(const module *m, bool *out_causal) {
     QUARTIC_TRY(optional_number(m, "causal", 0.0, &causal));
     *out_causal = causal != 0.0f;
     return QUARTIC_OK;
-}
-
-static quartic_status refuse_word(const module *m, const char *key, const char *known) {
-    quartic_json_writer text = {.bytes = NULL};
-    quartic_json_put_value(&text, quartic_json_member(m->recording->config, key));
-    quartic_status status =
-        quartic_fail(QUARTIC_UNSUPPORTED, "\"%s\" in the config of %s is %s; this library has %s", key,
-                     m->recording->path, text.status == QUARTIC_OK ? text.bytes : "something else", known);
-    quartic_free(text.bytes);
-    return status;
 }
 
 /* What is not told is as by default: 20 rounds of eps 0.1. */
@@ -204,7 +218,9 @@ static quartic_status build_routed_edge_attention(module *m) {
     quartic_routed_edge_options options = {.descent = QUARTIC_COORDINATE_DESCENT_OPTIONS_INIT};
     QUARTIC_TRY(quartic_recording_count(m->recording, "heads", &options.heads));
     QUARTIC_TRY(quartic_recording_count(m->recording, "dim_head", &options.dim_head));
-    QUARTIC_TRY(quartic_recording_count(m->recording, "num_routed", &options.routed));
+    double routed; /* 0: as many as nodes */
+    QUARTIC_TRY(quartic_recording_number(m->recording, "num_routed", &routed));
+    if (routed != 0.0) QUARTIC_TRY(quartic_recording_count(m->recording, "num_routed", &options.routed));
     QUARTIC_TRY(read_descent(m, &options.descent));
     QUARTIC_TRY(optional_number(m, "k_ratio", 1.125, &options.ratio));
     QUARTIC_TRY(read_causal(m, &options.causal));
@@ -233,19 +249,11 @@ static quartic_status build_triangle_attention(module *m) {
     return QUARTIC_OK;
 }
 
-static quartic_status read_orientation(const module *m, bool *out_alphafold) {
-    const quartic_json *value = option(m, "orientation");
-    const char *word = quartic_json_text(value);
-    *out_alphafold = word != NULL && strcmp(word, "alphafold") == 0;
-    if (value == NULL || *out_alphafold || (word != NULL && strcmp(word, "default") == 0)) return QUARTIC_OK;
-    return refuse_word(m, "orientation", "\"default\" and \"alphafold\"");
-}
-
 static quartic_status build_triangle_start_end(module *m) {
     quartic_triangle_module_options options = {0};
     quartic_value edges = input(m, "edges");
     QUARTIC_TRY(read_triangle(m, &options));
-    QUARTIC_TRY(read_orientation(m, &options.alphafold));
+    QUARTIC_TRY(read_word(m, "orientation", "default", "alphafold", &options.alphafold));
     output(m, "out", quartic_nn_triangle_start_end(&m->nn, edges, &options));
     return QUARTIC_OK;
 }
@@ -309,7 +317,7 @@ static const struct builder {
     {"taylor_attention", build_taylor_attention, {"dim", "heads", "dim_head"}},
     {"edge_embedding", build_edge_embedding, {"dim", "dim_edges"}},
     {"dynamic_position_bias", build_dynamic_position_bias, {"dim", "heads", "seq_len"}},
-    {"hyper_connection", build_hyper_connection, {"dim", "num_residual_streams"}},
+    {"hyper_connection", build_hyper_connection, {"dim", "num_residual_streams", "hyper_connections"}},
     {"coordinate_descent", build_coordinate_descent, {"k", DESCENT_KEYS}},
     {"edge_attention", build_edge_attention, {"dim", "heads", "dim_head", "causal"}},
     {"routed_edge_attention",

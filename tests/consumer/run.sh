@@ -21,7 +21,7 @@ quiet() {
 # by_pkg_config PC-FOLDER PROGRAM: builds the consumer with what pkg-config says of a .pc file, and runs it.
 by_pkg_config() {
     local flags
-    read -ra flags <<< "$(PKG_CONFIG_PATH=$1 pkg-config --cflags --libs quartic)"
+    eval "flags=($(PKG_CONFIG_PATH=$1 pkg-config --cflags --libs quartic))" # blanks in paths come escaped
     cc -std=c11 -Wall -Wextra -Wpedantic -Werror "$source/tests/consumer/consumer.c" "${flags[@]}" \
         -Wl,-rpath,"$(PKG_CONFIG_PATH=$1 pkg-config --variable=libdir quartic)" -o "$2"
     quiet "$(basename "$2")" "$2"
@@ -105,7 +105,7 @@ done
 hidden=(env PKG_CONFIG_LIBDIR="$work/empty")
 [ "$vulkan" = OFF ] || small=("${small[@]/-DQUARTIC_VULKAN=OFF/-DQUARTIC_VULKAN=ON}")
 quiet part-configure "${hidden[@]}" cmake -S "$source/tests/consumer" -B "$work/part" "${small[@]}" \
-    -DQUARTIC_SOURCE="$source" -DCMAKE_C_FLAGS="-Werror -I$work/hidden"
+    -DQUARTIC_SOURCE="$source" -DCMAKE_C_FLAGS="-Werror -I\"$work/hidden\""
 quiet part-build "${hidden[@]}" cmake --build "$work/part"
 quiet part-c "$work/part/consumer_c"
 quiet part-cpp "$work/part/consumer_cpp"

@@ -70,6 +70,7 @@ static void run(module *m, const char *device_name, quartic_value result, void *
 static const quartic_routed_edge_options routing = {
     .heads = HEADS, .dim_head = WIDTH, .ratio = 1.125f, .descent = QUARTIC_COORDINATE_DESCENT_OPTIONS_INIT};
 
+enum { REAL = N - 1 }; /* of each graph */
 static const int32_t real_nodes[B][N] = {{1, 1, 0, 1, 1}, {1, 1, 1, 1, 0}};
 
 /* Fills the mask that was added last. */
@@ -97,9 +98,14 @@ static void routing_every_edge_is_full_attention(void **state) {
         all.mask = masked ? add_mask(b) : none;
         quartic_value sim = rig_input(&b->r, QUARTIC_SHAPE(B, NODE_HEADS, N, N));
         run(b, "cpu", quartic_nn_routed_edge_attention(&b->nn, e, sim, &all, NULL, NULL), routed);
-        for (size_t i = 0; i < B * EDGES * DIM; ++i)
+        for (size_t i = 0; i < B * EDGES * DIM; ++i) {
+            const size_t edge = i / DIM;
+            const int32_t *real = real_nodes[edge / EDGES];
+            /* Of a padded node's edges none is chosen. */
+            if (masked && !(real[edge / N % N] && real[edge % N])) continue;
             expect_close((double)routed[i], (double)full[i], 2e-6,
                          causal ? "causally routed edges" : "routed edges", i);
+        }
         end(a);
         end(b);
     }
@@ -145,14 +151,17 @@ static bool comes_before(const double *r, uint32_t graph, uint32_t i, uint32_t b
 }
 
 /* Causal: each row chooses the k best of its own edges by a definition written out here, hidden ones last,
- * and only chosen edges with j <= i that see an edge at all change. k is num_routed / n, rounded up. */
+ * and only chosen edges with j <= i that see an edge at all change. k is num_routed / n, rounded up, with the
+ * number of real nodes for n; other edges fill up the places that a graph with another number would take. */
 static void causally_each_row_chooses_its_own(void **state) {
     (void)state;
-    static const struct { uint32_t routed, of_row; } sizes[] = {{1, 1}, {5, 1}, {6, 2}, {11, 3}, {EDGES, N}};
+    static const struct {
+        uint32_t routed, of_row, places;
+    } sizes[] = {{1, 1, 1}, {5, 2, 2}, {6, 2, 2}, {11, 3, 3}, {EDGES, REAL, N}};
     static float got[B * EDGES * DIM], sims[B * NODE_HEADS * EDGES];
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; ++s) {
         static int32_t indices[B * EDGES];
-        const uint32_t k = sizes[s].of_row;
+        const uint32_t k = sizes[s].of_row, places = sizes[s].places;
         for (int which = 1; which >= 0; --which) { /* first which edges, then their values */
             module *m = begin();
             quartic_value e = rig_input(&m->r, QUARTIC_SHAPE(B, N, N, DIM));
@@ -162,7 +171,7 @@ static void causally_each_row_chooses_its_own(void **state) {
             options.routed = sizes[s].routed, options.causal = true, options.mask = add_mask(m);
             quartic_value out = quartic_nn_routed_edge_attention(&m->nn, e, sim, &options, NULL, &chosen);
             const quartic_shape shape = quartic_graph_shape(m->r.graph, chosen);
-            assert_true(shape.rank == 2 && shape.dims[0] == B && shape.dims[1] == N * k);
+            assert_true(shape.rank == 2 && shape.dims[0] == B && shape.dims[1] == N * places);
             run(m, "cpu", which ? chosen : out, which ? (void *)indices : (void *)got);
             for (uint32_t b = 0; b < B; ++b) {
                 double r[EDGES] = {0};
@@ -170,12 +179,14 @@ static void causally_each_row_chooses_its_own(void **state) {
                     for (uint32_t edge = 0; edge < EDGES; ++edge)
                         r[edge] += 0.5 * (double)quartic_random_normal(3, number_of("to_route"), h) *
                                    (double)sims[(b * NODE_HEADS + h) * EDGES + edge];
-                for (uint32_t i = 0, next = b * N * k; i < N; ++i)
-                    for (uint32_t j = 0; j < N; ++j) {
+                for (uint32_t i = 0, next = b * N * places; i < N; ++i)
+                    for (uint32_t j = 0, filled = 0; j < N; ++j) {
                         uint32_t ahead = 0;
                         for (uint32_t other = 0; other < N; ++other) ahead += comes_before(r, b, i, other, j);
                         if (which) {
-                            if (ahead < k) assert_int_equal(indices[next++], i * N + j);
+                            const bool fills = ahead >= k && filled < places - k;
+                            filled += fills;
+                            if (ahead < k || fills) assert_int_equal(indices[next++], i * N + j);
                             continue;
                         }
                         const size_t at = ((size_t)b * EDGES + i * N + j) * DIM;

@@ -89,7 +89,7 @@ static void a_nan_is_not_hidden(void **state) {
 static void positions_out_of_range_are_refused(void **state) {
     (void)state;
     const edge_spec spec = {.b = 2, .nodes = 4, .tokens = 5, .h = 1, .d = 2};
-    static const int32_t wrong[] = {16, -1};
+    static const int32_t wrong[] = {16, -2}; /* -1 is no edge */
     for (size_t k = 0; k < 2; ++k) {
         edge_case x = edge_begin(&spec);
         quartic_device *device = open_device("cpu");
@@ -103,7 +103,7 @@ static void positions_out_of_range_are_refused(void **state) {
                                         x.positions, x.r.bytes[EDGE_OPERANDS]));
         assert_int_equal(quartic_program_run(program), QUARTIC_INVALID_ARGUMENT);
         assert_non_null(strstr(quartic_error_message(), k == 0 ? "position 16 of token 2 of graph 1"
-                                                               : "position -1 of token 2 of graph 1"));
+                                                               : "position -2 of token 2 of graph 1"));
         quartic_program_destroy(program);
         quartic_device_destroy(device);
         edge_end(&x);

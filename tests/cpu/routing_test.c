@@ -12,10 +12,19 @@ typedef struct descent_case {
 } descent_case;
 
 static const descent_case descents[] = {
-    {3, 40, 0, {9, 20, 0.1f, 0, 1}},      {2, 17, 0, {5, 20, 0.1f, 4, 0.7f}},
-    {2, 17, 0, {5, 3, 0.1f, 4, 0.7f}}, /* ends before eps is small */
-    {3, 36, 6, {11.25f, 20, 0.1f, 0, 1}}, {2, 33, 33, {4, 7, 0.5f, 0, 1}},
-    {1, 1, 0, {1, 1, 1, 0, 1}},           {1, 5, 0, {20, 6, 0.3f, 0, 1}}, /* wants more than there are */
+    {3, 40, 0, {sizeof(quartic_coordinate_descent_options), 9, 20, 0.1f, 0, 1}},
+    {2, 17, 0, {sizeof(quartic_coordinate_descent_options), 5, 20, 0.1f, 4, 0.7f}},
+    {2,
+     17,
+     0,
+     {sizeof(quartic_coordinate_descent_options), 5, 3, 0.1f, 4, 0.7f}}, /* ends before eps is small */
+    {3, 36, 6, {sizeof(quartic_coordinate_descent_options), 11.25f, 20, 0.1f, 0, 1}},
+    {2, 33, 33, {sizeof(quartic_coordinate_descent_options), 4, 7, 0.5f, 0, 1}},
+    {1, 1, 0, {sizeof(quartic_coordinate_descent_options), 1, 1, 1, 0, 1}},
+    {1,
+     5,
+     0,
+     {sizeof(quartic_coordinate_descent_options), 20, 6, 0.3f, 0, 1}}, /* wants more than there are */
 };
 
 static bool visible(const descent_case *c, const int32_t *mask, uint32_t b, uint32_t j) {
@@ -303,7 +312,8 @@ static void pair_masks_are_their_definition(void **state) {
     for (uint32_t k = 0; k < DEVICES * 4; ++k) {
         const bool causal = k & 1, masked = k & 2;
         rig r = rig_begin();
-        const quartic_pair_mask_options options = {causal, masked ? 0 : B, masked ? 0 : N};
+        const quartic_pair_mask_options options = {
+            .causal = causal, .batch = masked ? 0 : B, .nodes = masked ? 0 : N};
         const quartic_value mask = masked ? rig_indices(&r, QUARTIC_SHAPE(B, N), 0, 2) : none;
         if (masked) memcpy(r.data[0], real, sizeof real);
         int32_t got[B][N][N];
@@ -319,12 +329,15 @@ static void pair_masks_are_their_definition(void **state) {
         quartic_pair_mask_options options;
         bool masked;
         const char *words;
-    } wrong[] = {{{1, 0, 5}, false, "without a mask got batch 0 and 5 nodes"},
-                 {{0, 3, 0}, false, "without a mask got batch 3 and 0 nodes"},
-                 {{1, 2, 6}, true, "mask of shape (2, 5), but batch 2 and 6 nodes"},
-                 {{1, 1, 0}, true, "mask of shape (2, 5), but batch 1 and 0 nodes"},
-                 {{2, 2, 5}, true, "0 or 1, not 2"},
-                 {{1, 1, 65536}, false, "(1, 65536, 65536), more than the 2147483647 elements"}};
+    } wrong[] = {
+        {{sizeof(quartic_pair_mask_options), 1, 0, 5}, false, "without a mask got batch 0 and 5 nodes"},
+        {{sizeof(quartic_pair_mask_options), 0, 3, 0}, false, "without a mask got batch 3 and 0 nodes"},
+        {{sizeof(quartic_pair_mask_options), 1, 2, 6}, true, "mask of shape (2, 5), but batch 2 and 6 nodes"},
+        {{sizeof(quartic_pair_mask_options), 1, 1, 0}, true, "mask of shape (2, 5), but batch 1 and 0 nodes"},
+        {{sizeof(quartic_pair_mask_options), 2, 2, 5}, true, "0 or 1, not 2"},
+        {{sizeof(quartic_pair_mask_options), 1, 1, 65536},
+         false,
+         "(1, 65536, 65536), more than the 2147483647 elements"}};
     for (size_t k = 0; k < sizeof wrong / sizeof wrong[0]; ++k) {
         rig r = rig_begin();
         const quartic_value mask = wrong[k].masked ? rig_indices(&r, QUARTIC_SHAPE(B, N), 0, 2) : none;

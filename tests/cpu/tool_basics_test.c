@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "comma_locale.h"
 #include "tool/tool.h"
 #include "tool_run.h"
 
@@ -57,11 +58,29 @@ static void output_that_cannot_be_written_is_a_failure(void **state) {
     tool_expect("$Q devices >/dev/full", 1, "quartic devices: the output could not be written");
 }
 
+/* The language and the number format of the user's environment change nothing that programs read. */
+static void a_decimal_comma_in_the_environment_changes_nothing(void **state) {
+    (void)state;
+    assert_true(comma_locale_make(tool_folder));
+    tool_expect(
+        "echo '{\"dim\": 8, \"depth\": 1, \"dim_edges\": 4, \"heads\": 2, \"dim_head\": 4, "
+        "\"linear_heads\": 2, \"linear_dim_head\": 3, \"max_seq_len\": 16, \"dropout\": 0.25}' > t.json; "
+        "for l in C comma; do LOCPATH=$PWD LC_ALL=$l $Q train $S/data/tales.txt --config t.json --out $l "
+        "--device cpu --batch 1 --length 8 --steps 3 --learning-rate 0.015625 --json > $l.json && "
+        "LOCPATH=$PWD LC_ALL=$l $Q inspect $l --json > $l.inspect || exit 1; done; "
+        "cut -d, -f1-4 C/metrics.csv > 1 && cut -d, -f1-4 comma/metrics.csv | cmp - 1 && "
+        "cmp C/checkpoint.safetensors comma/checkpoint.safetensors && "
+        "grep -v 'tokens_per_second\\|checkpoint' C.json > 1 && grep -v 'tokens_per_second\\|checkpoint' "
+        "comma.json | cmp - 1 && cut -d, -f4 comma/metrics.csv && echo same",
+        0, "same");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_command_has_help),
         cmocka_unit_test(wrong_usage_is_code_2_with_a_hint),
         cmocka_unit_test(devices_lists_the_cpu_in_text_and_json),
+        cmocka_unit_test(a_decimal_comma_in_the_environment_changes_nothing),
         cmocka_unit_test(output_that_cannot_be_written_is_a_failure),
     };
     return cmocka_run_group_tests(tests, tool_make_test_folder, tool_remove_test_folder);

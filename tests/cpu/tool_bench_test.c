@@ -65,11 +65,11 @@ static double number(const json_t *object, const char *name) {
     return json_real_value(json_object_get(object, name));
 }
 
-/* Every form is there at every size, run or skipped with a reason. */
+/* Every form is there at every size. */
 static void edges_time_every_form(void **state) {
     (void)state;
     const tool_result *got = tool_run(
-        "$Q bench edges --longest 32 --repeat 1 --dim-edges 4 --device cpu --most-seconds 30 --json");
+        "$Q bench edges --longest 32 --repeat 1 --dim-edges 4 --device cpu --most-seconds 1000000 --json");
     json_t *report = json_loads(got->out, 0, NULL);
     assert_int_equal(got->code, 0);
     assert_true(json_real_value(json_object_get(report, "matrix_product_flops_per_second")) > 0);
@@ -81,7 +81,7 @@ static void edges_time_every_form(void **state) {
         for (size_t k = 0; k < 2; ++k) {
             const json_t *row = json_array_get(sizes, k);
             assert_int_equal(json_integer_value(json_object_get(row, "n")), k == 0 ? 16 : 32);
-            if (json_object_get(row, "why_skipped") != NULL) continue; /* a slow machine */
+            assert_null(json_object_get(row, "why_skipped")); /* however slow the machine is */
             const json_t *forward = json_object_get(row, "forward"),
                          *backward = json_object_get(row, "backward");
             assert_true(number(forward, "attention_seconds") >

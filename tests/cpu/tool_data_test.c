@@ -26,7 +26,7 @@ enum { GRAPHS = 4, N = 3, WIDTH = 2, MOST_BYTES = GRAPHS * N * N * 8 };
     } while (0)
 
 static const char *in_folder(const char *name) {
-    static char path[128];
+    static char path[700];
     snprintf(path, sizeof path, "%s/%s", tool_folder, name);
     return path;
 }

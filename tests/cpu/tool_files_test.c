@@ -17,7 +17,7 @@ enum { WIDTH = 4, MOST_TENSORS = 400 };
     "\"num_residual_streams\": 1, \"ablate_edges\": true}"
 
 static const char *in_folder(const char *name) {
-    static char path[128];
+    static char path[TEST_PATH_BYTES];
     snprintf(path, sizeof path, "%s/%s", tool_folder, name);
     return path;
 }
@@ -152,7 +152,7 @@ static void a_checkpoint_cut_at_every_byte_is_refused(void **state) {
     quartic_model *model;
     quartic_trainer *trainer;
     quartic_trainer_config settings;
-    char whole[128], cut[128];
+    char whole[TEST_PATH_BYTES], cut[TEST_PATH_BYTES];
     snprintf(whole, sizeof whole, "%s", in_folder("run/checkpoint.safetensors"));
     snprintf(cut, sizeof cut, "%s", in_folder("cutting.safetensors"));
     assert_ok(quartic_device_create("reference", &device));

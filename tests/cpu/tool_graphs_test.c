@@ -21,7 +21,7 @@ enum { GRAPHS = 30, NODES = 5, PATH_BYTES = 1024 };
 static int write_graphs(void **state) {
     static int32_t tokens[GRAPHS * NODES], types[GRAPHS * NODES * NODES];
     static uint8_t mask[GRAPHS * NODES];
-    char path[PATH_BYTES];
+    char path[TEST_PATH_BYTES];
     if (tool_make_test_folder(state) != 0) return -1;
     for (int i = 0; i < GRAPHS * NODES; ++i) {
         tokens[i] = i * i % 7 % 3;

@@ -7,6 +7,9 @@
 #include <string.h>
 
 #include <sys/wait.h>
+#include <unistd.h>
+
+#include "folder.h"
 
 typedef struct tool_result {
     int code;          /* exit code, or 128 + the signal that ended it */
@@ -14,19 +17,32 @@ typedef struct tool_result {
     char err[1 << 14]; /* stderr */
 } tool_result;
 
-/* A fresh folder for a test group, removed with all that is in it. */
-static char tool_folder[] = "/tmp/quartic-tool-XXXXXX";
+/* A fresh folder for a test group, removed with all that is in it. Commands run in it and find there, under
+ * names without blanks wherever the checkout lies, the program, the source tree and the library of faults. */
+static char tool_folder[TEST_FOLDER_BYTES];
+
+/* Before a program in a command: preloads faults.c, whose settings follow. */
+#define TOOL_FAULTS "LD_PRELOAD=./faults.so "
+
+static int tool_link(const char *to, const char *name) {
+    char path[TEST_PATH_BYTES];
+    snprintf(path, sizeof path, "%s/%s", tool_folder, name);
+    return symlink(to, path);
+}
 
 static int tool_make_test_folder(void **state) {
     (void)state;
-    return mkdtemp(tool_folder) == NULL ? -1 : 0;
+    return test_folder_make("tool", tool_folder) && tool_link(QUARTIC_TOOL, ".quartic") == 0 &&
+                   tool_link(QUARTIC_TEST_SOURCE, ".source") == 0 &&
+                   tool_link(QUARTIC_TEST_FAULTS, "faults.so") == 0 && setenv("Q", "./.quartic", 1) == 0 &&
+                   setenv("S", "./.source", 1) == 0 && setenv("TOOL_FOLDER", tool_folder, 1) == 0
+               ? 0
+               : -1;
 }
 
 static int tool_remove_test_folder(void **state) {
     (void)state;
-    char line[64];
-    snprintf(line, sizeof line, "rm -rf '%s'", tool_folder);
-    return system(line);
+    return system("rm -rf -- \"$TOOL_FOLDER\"");
 }
 
 static void tool_read_file(const char *path, char *buffer, size_t bytes) {
@@ -39,11 +55,10 @@ static void tool_read_file(const char *path, char *buffer, size_t bytes) {
 /* Runs a shell command in the test folder; $Q is the program, $S the source tree. */
 static const tool_result *tool_run(const char *command) {
     static tool_result result;
-    char line[8192], out[512], err[512];
+    char line[8192], out[TEST_PATH_BYTES], err[TEST_PATH_BYTES];
     snprintf(out, sizeof out, "%s/.out", tool_folder);
     snprintf(err, sizeof err, "%s/.err", tool_folder);
-    snprintf(line, sizeof line, "export Q='%s' S='%s'; cd '%s' && { %s ; } >.out 2>.err </dev/null",
-             QUARTIC_TOOL, QUARTIC_TEST_SOURCE, tool_folder, command);
+    snprintf(line, sizeof line, "cd \"$TOOL_FOLDER\" && { %s ; } >.out 2>.err </dev/null", command);
     int status = system(line);
     result.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     tool_read_file(out, result.out, sizeof result.out);

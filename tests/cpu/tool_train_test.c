@@ -40,15 +40,17 @@ static void a_run_writes_its_checkpoint_and_metrics(void **state) {
 static void a_resumed_run_repeats_the_unbroken_one_bit_for_bit(void **state) {
     (void)state;
     tool_expect(TINY TRAIN SMALL "--out whole --steps 400 --seed 5", 0, "finished at step 400");
-    /* Killed twice in the middle, each time some steps after its last checkpoint. */
-    tool_expect(
-        "broken() { " TRAIN "--out broken --save-every 30 \"$@\" > log & pid=$!; "
-        "while test $(wc -l < broken/metrics.csv || echo 0) -lt $lines; do sleep 0.01; done 2> /dev/null; "
-        "kill -9 $pid; wait $pid; }; "
-        "lines=70; broken --config tiny.json --batch 2 --length 16 --steps 400 --seed 5; wc -l < "
-        "broken/metrics.csv; "
-        "lines=170; broken --resume; test $(wc -l < broken/metrics.csv) -lt 400 && echo unfinished",
-        0, "unfinished");
+    /* Killed twice in the middle, each time some steps after its last checkpoint: each step writes its line
+     * of metrics. */
+    tool_expect("broken() { at=$1; shift; " TOOL_FAULTS
+                "QUARTIC_TEST_DISK=broken QUARTIC_TEST_FILE=metrics QUARTIC_TEST_SIGNAL=9 "
+                "QUARTIC_TEST_SIGNAL_AT=$at " TRAIN
+                "--out broken --save-every 30 \"$@\" > log; test $? = 137; }; "
+                "broken 80 --config tiny.json --batch 2 --length 16 --steps 400 --seed 5 && "
+                "test $(wc -l < broken/metrics.csv) -gt 62 && "
+                "broken 110 --resume && lines=$(wc -l < broken/metrics.csv) && "
+                "test $lines -gt 152 && test $lines -lt 400 && echo unfinished",
+                0, "unfinished");
     tool_expect(TRAIN "--out broken --resume", 0,
                 "finished at step 400, saved in broken/checkpoint.safetensors");
     tool_expect(
@@ -61,9 +63,9 @@ static void a_resumed_run_repeats_the_unbroken_one_bit_for_bit(void **state) {
 
 static void interruption_saves_first(void **state) {
     (void)state;
-    tool_expect("rm -f log; " TINY TRAIN SMALL
-                "--out stopped --steps 100000 --save-every 100000 --seed 3 > log & pid=$!; "
-                "while ! grep -qs '^step' log; do sleep 0.05; done; kill -INT $pid; wait $pid && cat log",
+    tool_expect(TINY TOOL_FAULTS "QUARTIC_TEST_DISK=stopped QUARTIC_TEST_FILE=metrics QUARTIC_TEST_SIGNAL=2 "
+                                 "QUARTIC_TEST_SIGNAL_AT=60 " TRAIN SMALL
+                                 "--out stopped --steps 100000 --save-every 100000 --seed 3 > log; cat log",
                 0, "stopped after step ");
     tool_expect("tail -1 stopped/metrics.csv | cut -d, -f1 > 1; "
                 "sed -n 's/^stopped after step \\([0-9]*\\),.*/\\1/p' log | cmp - 1 && echo same",
@@ -76,22 +78,49 @@ static void interruption_saves_first(void **state) {
                 0, "same");
 }
 
+static void training_ends_at_the_loss_asked_for(void **state) {
+    (void)state;
+    tool_expect(TINY TRAIN SMALL "--out goal --steps 4000 --learning-rate 0.01 --until-loss 3.9", 0,
+                "\nthe loss is below 3.9\nstopped after step ");
+    /* The mean of the last 20 is below, and was not one step before. */
+    tool_expect(
+        "awk -F, 'NR > 1 { loss[NR] = $2 } END { for (k = NR - 19; k <= NR; ++k) sum += loss[k]; "
+        "print (NR > 21 && sum / 20 < 3.9 && (sum - loss[NR] + loss[NR - 20]) / 20 >= 3.9) ? \"at once\" : "
+        "sum / 20 }' goal/metrics.csv",
+        0, "at once");
+    tool_expect(TRAIN SMALL "--out high --steps 22 --until-loss 0.5", 0,
+                "\nthe loss is not yet below 0.5\nfinished at step 22");
+    tool_expect(TRAIN SMALL "--out low --steps 22 --until-loss 7 --json", 0, "\"reached_loss\": true");
+    tool_expect(TRAIN SMALL "--out lower --steps 19 --until-loss 7 --json", 0, "\"reached_loss\": false");
+    tool_expect(TRAIN SMALL "--out any --steps 1 --json", 0, "\"reached_loss\": null");
+}
+
 static void kills_at_any_moment_leave_a_checkpoint_that_loads(void **state) {
     (void)state;
+    /* Right before some fifty of the operations that change the run's folder, from the first to the last. */
     tool_expect(
         TINY
-        "for k in $(seq 12); do "
-        "timeout -s KILL 0.$((2 + k % 4))$k " TRAIN SMALL
-        "--out killed --steps 100000 --save-every 1 $(test -e killed/checkpoint.safetensors && echo "
-        "--resume) > log 2>&1; "
-        "if test -e killed/checkpoint.safetensors; then $Q inspect killed > /dev/null || exit 1; fi; done; "
-        "ls -A killed | wc -l; $Q eval killed tiny.json --device cpu",
-        0, "nats per byte");
+        "faulty() { rm -rf killed; code=0; env LD_PRELOAD=./faults.so QUARTIC_TEST_DISK=killed \"$@\" " TRAIN
+            SMALL "--out killed --steps 2 --save-every 1 > log 2>&1 || code=$?; }; "
+        "faulty QUARTIC_TEST_COUNT=count; test $code = 0 && all=$(cat count) && k=1 && moments=0 && "
+        "while test $k -le $all; do faulty QUARTIC_TEST_SIGNAL=9 QUARTIC_TEST_SIGNAL_AT=$k; "
+        "test $code = 137 || exit 1; moments=$((moments + 1)); "
+        "if test -e killed/checkpoint.safetensors; then $Q inspect killed > /dev/null || exit 1; fi; "
+        "k=$((k + 1 + all / 50)); done; test $moments -gt 15 && echo $moments moments",
+        0, " moments");
+    /* The same run killed again and again, a little later each time, until it is done. */
     tool_expect(
-        TRAIN "--out killed --resume --steps $(($(tail -2 killed/metrics.csv | head -1 | cut -d, -f1) + 9)); "
-              "awk -F, 'NR > 1 && $1 != NR - 1 { bad = 1 } END { print bad ? \"holes\" : \"whole\" }' "
-              "killed/metrics.csv; ls -A killed",
-        0, "whole\ncheckpoint.safetensors\nmetrics.csv\n");
+        "rm -rf killed; at=0; k=0; while k=$((k + 1)); test $k -lt 60; do "
+        "how='--config tiny.json --batch 2 --length 16 --steps 9'; "
+        "test -e killed/checkpoint.safetensors && how=--resume; at=$((at + 50 + k)); code=0; " TOOL_FAULTS
+        "QUARTIC_TEST_DISK=killed QUARTIC_TEST_SIGNAL=9 QUARTIC_TEST_SIGNAL_AT=$at " TRAIN
+        "$how --out killed --save-every 1 > log 2>&1 || code=$?; test $code = 137 || break; "
+        "if test -e killed/checkpoint.safetensors; then $Q inspect killed > /dev/null || exit 1; fi; done; "
+        "test $code = 0 && test $k -gt 5 && $Q eval killed tiny.json --device cpu",
+        0, "nats per byte");
+    tool_expect("awk -F, 'NR > 1 && $1 != NR - 1 { bad = 1 } END { print NR, bad ? \"holes\" : \"whole\" }' "
+                "killed/metrics.csv; ls -A killed",
+                0, "10 whole\ncheckpoint.safetensors\nmetrics.csv\n");
 }
 
 static void a_model_samples_the_same_text_from_the_same_seed(void **state) {
@@ -170,7 +199,7 @@ static void bad_input_is_a_sentence(void **state) {
         {TRAIN SMALL "--out x --device nosuch", 1, "Hint: `quartic devices` lists what there is."},
         {TRAIN SMALL "--out tiny.json/x", 1, "tiny.json/x"},
         {TRAIN SMALL "--out tiny.json", 1, "cannot use tiny.json as a folder: it is a file"},
-        {TRAIN SMALL "--out /proc/x", 1, "cannot make the folder /proc/x"},
+        {TRAIN SMALL "--out /dev/null/x", 1, "cannot make the folder /dev/null/x"},
         {TRAIN SMALL "--out fresh --resume", 1, "there is no checkpoint to resume"},
         {TRAIN SMALL "--out x --init tiny.json", 1, "tiny.json"},
         {TRAIN SMALL "--out x --steps 0", 2, "--steps is \"0\""},
@@ -214,9 +243,26 @@ static void a_full_disk_costs_no_checkpoint(void **state) {
     tool_expect("ulimit -f 20; " TRAIN SMALL "--out full2 --steps 2", 1, "writing failed: File too large");
 }
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* they take terabytes of it */
+#define HAS_LIMITS
+/* From too little for the loader to enough for all: done, or a sentence and code 1 (127 where the program
+ * cannot even be loaded). */
+static void little_address_space_is_a_sentence(void **state) {
+    (void)state;
+    tool_expect(TINY "export OMP_NUM_THREADS=4; seen=; for k in $(seq 6 40); do "
+                     "code=0; (ulimit -v $((k * k * 250)); exec " TRAIN SMALL
+                     "--out little$k --steps 2 > log 2> errors) || code=$?; "
+                     "case $code in 0 | 127) ;; 1) test -s errors ;; *) false ;; esac || "
+                     "{ echo $k: $code; cat errors; exit 1; } >&2; "
+                     "grep -q 'threads that OpenMP computes with can be made' errors && seen=threads; "
+                     "done; test $code = 0 && test \"$seen\" && echo $seen",
+                0, "threads");
+}
+#endif
+
 static void a_terminal_gets_a_bar_and_json_is_json(void **state) {
     (void)state;
-    tool_expect(TINY "script -qec \"" TRAIN SMALL "--out bar --steps 9\" /dev/null", 0,
+    tool_expect(TINY TOOL_FAULTS "QUARTIC_TEST_TERMINAL=1 " TRAIN SMALL "--out bar --steps 9", 0,
                 "[########################] 9/9  loss ");
     const tool_result *got = tool_run(TINY TRAIN SMALL "--out numbers --steps 3 --json");
     json_t *report = json_loads(got->out, 0, NULL);
@@ -249,12 +295,16 @@ int main(void) {
         cmocka_unit_test(a_run_writes_its_checkpoint_and_metrics),
         cmocka_unit_test(a_resumed_run_repeats_the_unbroken_one_bit_for_bit),
         cmocka_unit_test(interruption_saves_first),
+        cmocka_unit_test(training_ends_at_the_loss_asked_for),
         cmocka_unit_test(kills_at_any_moment_leave_a_checkpoint_that_loads),
         cmocka_unit_test(a_model_samples_the_same_text_from_the_same_seed),
         cmocka_unit_test(eval_counts_every_byte_once),
         cmocka_unit_test(bad_input_is_a_sentence),
         cmocka_unit_test(a_run_is_never_overwritten_or_mixed_up),
         cmocka_unit_test(a_full_disk_costs_no_checkpoint),
+#ifdef HAS_LIMITS
+        cmocka_unit_test(little_address_space_is_a_sentence),
+#endif
         cmocka_unit_test(a_terminal_gets_a_bar_and_json_is_json),
     };
     return cmocka_run_group_tests(tests, tool_make_test_folder, tool_remove_test_folder);

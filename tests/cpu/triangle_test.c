@@ -116,7 +116,7 @@ static void check(quartic_device *device, problem *p) {
         wrt[count++] = values[k];
     }
     if (p->masked) mask = quartic_graph_input(graph, "mask", QUARTIC_INT32, &QUARTIC_SHAPE(1, p->n));
-    const quartic_triangle_options options = {p->kind, p->causal, 0.4f};
+    const quartic_triangle_options options = {.kind = p->kind, .causal = p->causal, .scale = 0.4f};
     quartic_value out = quartic_triangle_attention(graph, values[Q], values[K], values[V], values[V2],
                                                    values[BIAS], mask, &options);
     quartic_graph_output(graph, "out", out);

@@ -161,6 +161,8 @@ def modules(folder, record):
     route("one-edge", 7, 2, 5, 1, 16, 1, n_iters=3, eps=0.5)
     route("all-edges", 5, 2, 8, 3, 8, 25, n_iters=50)
     route("more-than-real", 5, 3, 5, 2, 3, 11, holes, node_heads=8)
+    route("padded", 7, 4, 5, 2, 3, 0, prefix_mask(7, 7, 4, 1, 0), node_heads=2)
+    route("padded-causal", 6, 4, 5, 2, 3, 14, prefix_mask(6, 6, 5, 2, 0), node_heads=2, causal=True)
     route("scaled", 9, 2, 5, 2, 3, 20, n_iters=5, eps_init=4.0, eps_decay=0.7, k_ratio=1.5)
     route("n13", 13, 1, 5, 1, 33, 40, holes_mask(13, [6]), node_heads=2, n_iters=30)
     route("causal", 7, 2, 5, 2, 8, 15, causal=True)
@@ -222,6 +224,7 @@ def models(family, case):
     edges("routed-holes", (3, 6), holes_mask(6, [5], [2], []), edge_attention=["routed", "none"], num_routed=7)
     edges("routed-node", (2, 5), edge_attention="routed", routed_iterations=6, routed_eps=0.5, routed_eps_init=2.0,
           routed_eps_decay=0.6, routed_k_ratio=1.5, readout="node")
+    edges("routed-padded", (4, 6), prefix_mask(6, 6, 4, 1, 3), edge_attention="routed")
     edges("triangle-graph", (3, 5), holes_mask(5, [4], [1, 3], []), edge_attention="triangle", readout="graph", depth=3)
     edges("triangle-causal", (2, 6), edge_attention="triangle", causal=True)
     edges("start-end-causal-holes", (3, 5), holes, edge_attention="triangle-start-end", causal=True)

@@ -87,28 +87,54 @@ def coordinate_descent(scores, visible, k, iterations, eps, eps_init=None, eps_d
     return keep(exp((scores + a + b) * (1.0 / now)), visible)
 
 
+def choose(scores, seen, k, places):
+    """Of rows of scores: the k[row] greatest (equal ones by their index), filled up to `places` with the first of the
+    others. Gives the indices, ascending, and which of them were chosen."""
+    ranked = np.argsort(-np.where(seen, scores, -np.inf), axis=-1, kind="stable")
+    indices, chosen = [], []
+    for row, wanted in zip(ranked, k):
+        best = set(row[:wanted])
+        others = [j for j in range(scores.shape[1]) if j not in best]
+        indices.append(sorted([*best, *others[:places - len(best)]]))
+        chosen.append([j in best for j in indices[-1]])
+    return np.array(indices), np.array(chosen)
+
+
 def routed(p, edges, sim, mask, width, k, ratio, iterations, eps, eps_init=None, eps_decay=1.0, causal=False):
-    """sim (b, h, i, j) are the logits of the node attention. Gives the edges, the soft choice (b, m) and the indices.
+    """sim (b, h, i, j) are the logits of the node attention. k 0: as many as nodes. Gives the edges, the soft choice
+    (b, m) and the indices. Only real nodes count: of how many there are depends how many edges are chosen.
     Causal: each row (i, .) is a group that chooses its share of k, rounded up, among its edges with j <= i."""
     b, n, _, de = edges.shape
     m, groups = n * n, n if causal else 1
-    k, of_group = -(-k // groups), m // groups
+    of_group = m // groups
+
+    def share(real):
+        """What a group of a graph of `real` nodes has and wants."""
+        wanted = k or real
+        return (real, -(-wanted // max(real, 1))) if causal else (real * real, wanted)
+
+    shares = [share(real) for real in ([n] * b if mask is None else mask.sum(1))]
+    counts = np.repeat([min(wanted, has) for has, wanted in shares], groups)
+    soft_counts = np.repeat([max(min(ratio * wanted, has), 1.0) for has, wanted in shares], groups)
+    places = counts.max() if mask is None else max(min(share(real)) for real in range(1, n + 1))
+
     r = einsum("h,bhij->bij", p["to_route"], sim).reshape(b * groups, of_group)
     seen = (visible_edges(mask, b, n) & updated(n, causal)[:, :, 0]).reshape(b * groups, of_group)
-    soft = coordinate_descent(r, seen, min(ratio * k, of_group), iterations, eps, eps_init, eps_decay).reshape(b, m)
-    ranked = np.argsort(-np.where(seen, r.value, -np.inf), axis=-1, kind="stable")  # equal ones by their index
-    indices = np.sort(ranked[:, :k], axis=-1).reshape(b, groups, k) + of_group * np.arange(groups)[:, None]
-    k, indices, seen = groups * k, indices.reshape(b, groups * k), seen.reshape(b, m)
+    soft = coordinate_descent(r, seen, soft_counts[:, None], iterations, eps, eps_init, eps_decay).reshape(b, m)
+    indices, active = choose(r.value, seen, counts, places)
+    indices = indices.reshape(b, groups, places) + of_group * np.arange(groups)[:, None]
+    k, indices, seen = groups * places, indices.reshape(b, groups * places), seen.reshape(b, m)
+    active = active.reshape(b, k)
     rows = np.arange(b)[:, None]
     gate = soft[rows, indices]
     gate = gate + (1.0 - gate.value)  # 1 forward, the gradient of c backward
     x = edges.reshape(b, m, de)
     chosen = x[rows, indices]
-    keys = np.broadcast_to(seen[rows, indices][:, None, :], (b, k, k))
+    keys = np.broadcast_to((seen[rows, indices] & active)[:, None, :], (b, k, k))
     if causal:
         keys = keys & (indices[:, None, :] // n <= indices[:, :, None] // n)
     gain = attend(p.at("attn."), chosen, width, keys) * gate.reshape(b, k, 1)
-    gain = keep(gain, updated(n, causal).reshape(m)[indices][:, :, None])
+    gain = keep(gain, (updated(n, causal).reshape(m)[indices] & active)[:, :, None])
     place = np.zeros((b, k, m))
     place[rows, np.arange(k)[None, :], indices] = 1.0
     return (x + einsum("bkm,bkd->bmd", place, gain)).reshape(b, n, n, de), soft, indices
@@ -206,13 +232,14 @@ def layer(p, c, form, edges, sim, mask, scale_power):
     if form == "none":
         return edges
     if form == "axial":
-        return edges + models.axial_attention(p, edges, mask, causal, c["linear_dim_head"], scale_power)
+        attended = models.axial_attention(p, edges, mask, causal, c["linear_dim_head"], scale_power)
+        return edges + attended if c.get("compatibility") == "reference" else attended
     if form == "taylor":
         return taylor(p, edges, mask, c["linear_dim_head"], causal)
     if form == "full":
         return full(p, edges, mask, width, causal)
     if form == "routed":
-        return routed(p, edges, sim, mask, width, c["num_routed"] or n, c["routed_k_ratio"], c["routed_iterations"],
+        return routed(p, edges, sim, mask, width, c["num_routed"], c["routed_k_ratio"], c["routed_iterations"],
                       c["routed_eps"], c["routed_eps_init"], c["routed_eps_decay"], causal)[0]
     if form == "triangle":
         return triangle(p, edges, mask, width, causal)

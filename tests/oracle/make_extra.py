@@ -131,7 +131,8 @@ def module_case(folder, name, model, config, inputs, output_shapes, mask=None):
 def train_case(folder, name, steps, batch, n, embedding=0.05, **options):
     """embedding: the size of token and position embeddings. The first connection mixes equal streams and feeds a norm,
     so the gradient of its column 0 of alpha is of the order of the norm's eps over the embedding's square, and AdamW
-    normalises it: with embeddings of size 1, float32 must compute it without cancellation."""
+    normalises it: with embeddings of size 1, float32 must compute it without cancellation. Some draws have steps whose
+    gradient is so large that half an ulp of the weights changes the next norm by more than the bound: not recorded."""
     config = dict(num_tokens=11, dim=12, depth=2, dim_edges=7, heads=3, dim_head=5, linear_heads=2, linear_dim_head=3,
                   ff_mult=2, max_seq_len=n, causal=True)
     config.update(options)
@@ -176,11 +177,19 @@ def main(folder):
     model_case(folder, "quartic-ablated-causal-mask", (3, 8), prefix_mask(8, 8, 0, 5), ablate_edges=True, depth=2,
                causal=True, num_residual_streams=1, edges_diagonal_attn=False)
     model_case(folder, "quartic-one-residual-stream-depth3", (2, 5), depth=3, num_residual_streams=1, dim=13)
+    # Residual streams that pass the branches unmixed.
+    unmixed = dict(hyper_connections="unmixed")
+    model_case(folder, "quartic-unmixed", (2, 6), depth=2, num_residual_streams=4, **unmixed)
+    model_case(folder, "quartic-unmixed-causal-mask-depth3", (3, 7), prefix_mask(7, 7, 0, 4), causal=True, depth=3,
+               num_residual_streams=3, dim=11, **unmixed)
+    model_case(folder, "quartic-unmixed-one-stream", (2, 5), num_residual_streams=1, **unmixed)
     # Compatibility with the published package.
     reference = dict(family="reference", edges_diagonal_attn=False)
     model_case(folder, "reference-quartic-n1", (3, 1), depth=2, **reference)
     model_case(folder, "reference-quartic-causal-mask", (3, 8), prefix_mask(8, 8, 3, 5), causal=True, depth=2, **reference)
     model_case(folder, "reference-quartic-depth3-streams3", (2, 6), depth=3, num_residual_streams=3, linear_heads=3,
+               **reference)
+    model_case(folder, "reference-quartic-unmixed-causal", (2, 6), depth=3, causal=True, num_residual_streams=4, **unmixed,
                **reference)
     model_case(folder, "reference-quartic-ablated-one-stream", (2, 5), ablate_edges=True, num_residual_streams=1, depth=2,
                **reference)
@@ -215,25 +224,28 @@ def main(folder):
     position_bias("odd", 5, 3, 13)
     position_bias("long", 18, 1, 40)
 
-    def hyper(name, streams, b, n, dim):
+    def hyper(name, streams, b, n, dim, **more):
         shapes = {"residuals": (b * streams, n, dim), "branch_out": (b, n, dim)}
         module_case(folder, "module-hyper-connection-" + name, "hyper_connection",
-                    dict(dim=dim, num_residual_streams=streams), shapes,
+                    dict(dim=dim, num_residual_streams=streams, **more), shapes,
                     {"residuals": (b * streams, n, dim), "branch_in": (b, n, dim)})
 
     hyper("one-stream", 1, 3, 5, 7)
     hyper("two-streams", 2, 3, 1, 33)
     hyper("three-streams", 3, 1, 9, 5)
     hyper("five-streams", 5, 2, 3, 13)
+    hyper("unmixed", 4, 2, 5, 9, **unmixed)
 
     train_case(folder, "train-quartic-clipped", 10, 3, 5, lr=5e-4, weight_decay=0.1, clip=0.5)
     train_case(folder, "train-quartic-no-decay", 10, 1, 8, lr=1e-3, weight_decay=0.0, clip=100.0,
                num_residual_streams=2, depth=1)
     train_case(folder, "train-quartic-one-stream", 6, 2, 6, lr=3e-4, weight_decay=0.01, clip=1.0, causal=False,
                num_residual_streams=1, edges_diagonal_attn=False)
-    for number in (1, 3):
+    for number in (1, 4):
         train_case(folder, f"train-quartic-large-embeddings-{number}", 10, 2, 9, embedding=1.0, lr=3e-3,
                    weight_decay=0.01, clip=1.0, dim=16, dim_edges=8, heads=2, linear_heads=3)
+    train_case(folder, "train-quartic-unmixed", 6, 2, 6, lr=1e-3, weight_decay=0.05, clip=1.0, num_residual_streams=3,
+               **unmixed)
     train_case(folder, "train-quartic-ablated", 5, 2, 7, lr=1e-3, weight_decay=0.05, clip=1.0, ablate_edges=True)
 
     multi_stream.cases(folder, record)

@@ -12,7 +12,7 @@ from autodiff import (Tensor, einsum, exp, gelu, keep, lift, log, maximum, sigmo
 
 QUARTIC_DEFAULTS = dict(dim_edges=None, dim_head=64, heads=8, causal=False, linear_dim_head=16, linear_heads=16,
                         ff_mult=4, max_seq_len=2048, edges_diagonal_attn=True, num_residual_streams=4,
-                        ablate_edges=False, compatibility="default", readout="node")
+                        ablate_edges=False, compatibility="default", readout="node", hyper_connections="mixed")
 
 
 class Params:
@@ -142,8 +142,8 @@ def position_bias(p, n):
     return linear(h, p["mlp.2.weight"], p["mlp.2.bias"])
 
 
-def hyper_connection(p, residuals, branch):
-    """residuals (b, s, n, d); branch maps (b, n, d) to (b, n, d)."""
+def hyper_connection(p, residuals, branch, mixes=True):
+    """residuals (b, s, n, d); branch maps (b, n, d) to (b, n, d). mixes: whether the streams are mixed."""
     normed = l2(residuals, p["norm.gamma"] + 1.0)
     streams = residuals.shape[1]
     alpha = tanh(einsum("bsnd,dt->bsnt", normed, p["dynamic_alpha_fn"])) * p["dynamic_alpha_scale"]
@@ -152,7 +152,8 @@ def hyper_connection(p, residuals, branch):
     beta = beta + p["static_beta"].reshape(1, streams, 1)
     mixed = einsum("bsnt,bsnd->btnd", alpha, residuals)
     branch_in = mixed[:, 0]
-    return mixed[:, 1:] + einsum("btn,bnd->btnd", beta, branch(branch_in)), branch_in
+    kept = mixed[:, 1:] if mixes else residuals
+    return kept + einsum("btn,bnd->btnd", beta, branch(branch_in)), branch_in
 
 
 def pooled(x, mask):
@@ -174,7 +175,7 @@ def quartic(params, config, tokens, mask=None):
     def connect(p, residuals, branch):
         if streams == 1:
             return residuals + branch(residuals[:, 0]).reshape(*residuals.shape)
-        return hyper_connection(p, residuals, branch)[0]
+        return hyper_connection(p, residuals, branch, c["hyper_connections"] == "mixed")[0]
 
     for layer in range(c["depth"]):
         p = params.at(f"layers.{layer}.")
@@ -226,7 +227,8 @@ def _module_hyper_connection(p, c, inputs, mask):
     if streams == 1:
         return {"branch_in": inputs["residuals"], "residuals": inputs["residuals"] + inputs["branch_out"]}
     residuals = inputs["residuals"].reshape(folded // streams, streams, n, d)
-    out, branch_in = hyper_connection(p, residuals, lambda x: inputs["branch_out"])
+    mixes = c.get("hyper_connections", "mixed") == "mixed"
+    out, branch_in = hyper_connection(p, residuals, lambda x: inputs["branch_out"], mixes)
     return {"branch_in": branch_in, "residuals": out.reshape(folded, n, d)}
 
 

@@ -14,6 +14,12 @@ int dlclose(void *handle) {
     return 0;
 }
 
+/* Tests preload libraries of faults, which then stand in front of the runtime. */
+EXPORTED const char *__asan_default_options(void);
+const char *__asan_default_options(void) {
+    return "verify_asan_link_order=0";
+}
+
 /* Kept at exit: the layers' tables of what they watched, and the fonts that cairo found. */
 EXPORTED const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void) {

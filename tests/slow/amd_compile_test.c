@@ -2,8 +2,8 @@
  *
  * Mesa's RADV makes a device of any family for compiling only (RADV_FORCE_FAMILY). Each shader is compiled
  * with its default constants and with all constants that the ops' cases ask for; registers, spills, shared
- * memory and code size of each go to amd_compile_table.txt in the working folder (the build's tests/). A
- * spill fails the test: it means that a tile is too large for that family.
+ * memory and code size of each go to amd_compile_table.txt in the working folder (in the build,
+ * tests/work/slow.amd_compile). A spill fails the test: it means that a tile is too large for that family.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,56 +1,39 @@
 /* tool_kill_test.c: kill -9 at 200 random moments of a training run: starting, stepping, saving. Each time
  * the last completed checkpoint is still there and loads, and at the end the run equals an unbroken one.
  *
- * A run saves after every step, and writes a step's line of metrics.csv before it saves; so a checkpoint may
- * be behind the metrics by one step and no more.
+ * A moment is the one right before an operation that changes the run's folder (see faults.c): what is on the
+ * disk does not change in between. A run saves after every step, and writes a step's line of metrics.csv
+ * before it saves; so a checkpoint may be behind the metrics by one step and no more.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include <fcntl.h>
-#include <signal.h>
-#include <unistd.h>
-
 #include <cmocka.h>
 
 #include "base/rng.h"
 #include "cpu/tool_run.h"
 
-enum { KILLS = 200, LONGEST_MICROSECONDS = 120000, SEED = 11 };
+enum { KILLS = 200, SEED = 11 };
 
-#define TEXT QUARTIC_TEST_SOURCE "/data/tales.txt"
 #define CONFIG                                                                                               \
     "echo '{\"dim\": 16, \"depth\": 1, \"dim_edges\": 8, \"heads\": 2, \"dim_head\": 8, \"linear_heads\": "  \
     "2, "                                                                                                    \
     "\"linear_dim_head\": 4, \"max_seq_len\": 32, \"num_residual_streams\": 2, \"dropout\": 0.1}' > "        \
     "tiny.json"
 
-/* Runs the program on, or from the start if there is no checkpoint yet, and kills it after some time. */
-static void run_and_kill(useconds_t delay) {
-    char out[64], checkpoint[128], config[128];
-    snprintf(out, sizeof out, "%s/run", tool_folder);
-    snprintf(checkpoint, sizeof checkpoint, "%s/checkpoint.safetensors", out);
-    snprintf(config, sizeof config, "%s/tiny.json", tool_folder);
-    int resume = access(checkpoint, F_OK) == 0;
-    pid_t process = fork();
-    if (process == 0) {
-        int nowhere = open("/dev/null", O_WRONLY);
-        dup2(nowhere, STDOUT_FILENO);
-        dup2(nowhere, STDERR_FILENO);
-        const char *const fresh[] = {
-            QUARTIC_TOOL, "train",           TEXT, "--out",    out,  "--device", "cpu",     "--config",
-            config,       "--batch",         "2",  "--length", "16", "--steps",  "1000000", "--save-every",
-            "1",          "--constant-rate", NULL};
-        const char *const again[] = {QUARTIC_TOOL, "train",        TEXT, "--out",    out, "--device",
-                                     "cpu",        "--save-every", "1",  "--resume", NULL};
-        execv(QUARTIC_TOOL, (char *const *)(uintptr_t)(resume ? again : fresh));
-        _exit(127);
-    }
-    usleep(delay);
-    kill(process, SIGKILL);
-    waitpid(process, NULL, 0);
+/* Runs the program on, or from the start if there is no checkpoint yet, until it is killed. */
+static void run_and_kill(uint32_t operation) {
+    char command[1024];
+    snprintf(command, sizeof command,
+             "how='--config tiny.json --batch 2 --length 16 --steps 1000000 --constant-rate'; "
+             "test -e run/checkpoint.safetensors && how=--resume; " TOOL_FAULTS
+             "QUARTIC_TEST_DISK=run QUARTIC_TEST_SIGNAL=9 QUARTIC_TEST_SIGNAL_AT=%u "
+             "$Q train $S/data/tales.txt --out run --device cpu --save-every 1 $how",
+             operation);
+    const tool_result *got = tool_run(command);
+    if (got->code != 137) fail_msg("operation %u: code %d: %s", operation, got->code, got->err);
 }
 
 static long number_after(const char *text, const char *key) {
@@ -61,9 +44,16 @@ static long number_after(const char *text, const char *key) {
 static void no_kill_costs_a_completed_checkpoint(void **state) {
     (void)state;
     assert_int_equal(tool_run(CONFIG)->code, 0);
+    /* From the start to the end of the third checkpoint. */
+    const tool_result *counted =
+        tool_run(TOOL_FAULTS "QUARTIC_TEST_DISK=counted QUARTIC_TEST_COUNT=count $Q train $S/data/tales.txt "
+                             "--out counted --device cpu --save-every 1 --config tiny.json --batch 2 "
+                             "--length 16 --steps 2 > log && cat count");
+    const long operations = strtol(counted->out, NULL, 10);
+    assert_true(operations > 20);
     long reached = 0, loaded = 0;
     for (uint32_t round = 0; round < KILLS; ++round) {
-        run_and_kill(quartic_random_bits(SEED, 0, round) % LONGEST_MICROSECONDS);
+        run_and_kill(1 + quartic_random_bits(SEED, 0, round) % (uint32_t)operations);
         if (tool_run("test -e run/checkpoint.safetensors")->code != 0) {
             assert_int_equal(reached, 0);
             continue;

@@ -12,15 +12,15 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
+#include "folder.h"
 #include "gpu/internal.h"
 
-static char folder[64];
+static char folder[TEST_FOLDER_BYTES];
 static const quartic_gpu_caps caps = {.cache_uuid = {0xab, 0xcd}};
 
 static int begin(void **state) {
     (void)state;
-    snprintf(folder, sizeof folder, "/tmp/quartic-cache-XXXXXX");
-    if (mkdtemp(folder) == NULL) return 1;
+    if (!test_folder_make("cache", folder)) return 1;
     setenv("XDG_CACHE_HOME", folder, 1);
     unsetenv("QUARTIC_DISABLE");
     return 0;

@@ -96,9 +96,9 @@ static void check_asks_for_what_has_no_default(void **state) {
     assert_int_equal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT);
     assert_says("\"causal\"");
     config.causal = 0;
-    config.struct_size = 8;
+    config.struct_size = 7;
     assert_int_equal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT);
-    assert_says("struct_size 8");
+    assert_says("struct_size 7");
 }
 
 static void reference_has_no_diagonal_attention(void **state) {
@@ -110,6 +110,82 @@ static void reference_has_no_diagonal_attention(void **state) {
     assert_says("edges_diagonal_attn");
     config.edges_diagonal_attn = 0;
     assert_int_equal(quartic_model_config_check(&config), QUARTIC_OK);
+}
+
+static quartic_model_config config_of(const char *text);
+
+/* Every switch and choice with every family: taken, or refused by its name. */
+static void options_that_nothing_reads_are_refused(void **state) {
+    (void)state;
+    enum { Q = 1, R = 2, M = 4 };
+    static const struct {
+        const char *json;
+        unsigned takes; /* families */
+        const char *part;
+    } cases[] = {
+        {"\"ablate_edges\": true", Q, "\"ablate_edges\" true for"},
+        {"\"static_edges\": true", Q, "\"static_edges\" true for"},
+        {"\"hyper_connections\": \"unmixed\"", Q, "\"hyper_connections\" \"unmixed\" for"},
+        {"\"hyper_connections\": \"unmixed\", \"num_residual_streams\": 1", Q, "for \"quartic\""},
+        {"\"edges_diagonal_attn\": false", Q | R, "\"edges_diagonal_attn\" false for"},
+        {"\"edge_attention\": \"axial\"", Q | R, "which has no edges"},
+        {"\"edge_attention\": \"taylor\"", Q | R, "\"edge_attention\" \"taylor\" for"},
+        {"\"edge_attention\": \"full\"", Q | R, "which has no edges"},
+        {"\"edge_attention\": \"routed\", \"num_routed\": 3", Q | R, "which has no edges"},
+        {"\"edge_attention\": \"triangle\"", Q | R, "which has no edges"},
+        {"\"edge_attention\": [\"none\", \"triangle-multiply\"]", Q | R, "\"triangle-multiply\" for"},
+        {"\"edge_attention\": \"none\"", Q | R | M, ""},
+        {"\"edge_attention\": [\"none\", \"none\"]", Q | R | M, ""},
+        {"\"triangle_directions\": \"through\"", Q | R, "triangle_directions"},
+        {"\"triangle_directions\": [\"through\", \"incoming\"]", Q | R, "\"triangle_directions\" a list"},
+        {"\"triangle_directions\": \"through\", \"edge_attention\": \"triangle-multiply\"", Q | R,
+         "triangle_directions"},
+        {"\"triangle_orientation\": \"alphafold\"", Q | R, "triangle_orientation"},
+        {"\"triangle_orientation\": \"alphafold\", \"edge_attention\": [\"axial\", \"triangle-start-end\"]",
+         Q | R, "\"alphafold\" for"},
+        {"\"num_streams\": 3", M, "\"num_streams\" 3 for"},
+        {"\"parallel_streams\": true", M, "\"parallel_streams\" true for"},
+        {"\"parallel_streams\": true, \"stream_skip\": false", M, "it is for \"multi-stream\""},
+        {"\"stream_skip\": false", 0, "\"stream_skip\" false"},
+        {"\"separate_stream_emb\": false", M, "\"separate_stream_emb\" false for"},
+        {"\"separate_stream_emb\": false, \"parallel_streams\": true", 0, "parallel_streams"},
+        {"\"pre_talking_heads\": false", M, "\"pre_talking_heads\" false for"},
+        {"\"post_talking_heads\": false", M, "\"post_talking_heads\" false for"},
+        {"\"non_linear_talking_heads\": true", M, "\"non_linear_talking_heads\" true for"},
+        {"\"non_linear_talking_heads\": true, \"pre_talking_heads\": false", M, "for \"model\""},
+        {"\"residual_talking_heads\": true", M, "\"residual_talking_heads\" true for"},
+        {"\"ablate_cross_stream_talking_heads\": true", M, "talking_heads"},
+        {"\"diversity_loss\": 0.5", M, "\"diversity_loss\" 0.5 for"},
+        {"\"readout\": \"graph\"", Q | R, "\"readout\""},
+        {"\"positions\": false", Q | R, "\"positions\""},
+        {"\"num_classes\": 3", Q | R, "\"num_classes\""},
+        {"\"num_edge_types\": 3", Q | R, "\"num_edge_types\""},
+        {"\"dim_edge_features\": 3", Q | R, "\"dim_edge_features\""},
+        {"\"causal\": true, \"dropout\": 0.1, \"compatibility\": \"default\", \"ff_mult\": 2", Q | R | M, ""},
+        /* Sizes may serve several models. */
+        {"\"num_residual_streams\": 2, \"dim_edges\": 8, \"linear_heads\": 2, \"edge_heads\": 3", Q | R | M,
+         ""},
+        /* In themselves at odds. */
+        {"\"ablate_edges\": true, \"edge_attention\": \"triangle\"", 0, "ablate_edges"},
+        {"\"ablate_edges\": true, \"edge_attention\": [\"axial\", \"full\"]", 0, "ablate_edges"},
+        {"\"ablate_edges\": true, \"edge_attention\": \"axial\"", Q, "ablate_edges"},
+        {"\"ablate_edges\": true, \"edge_attention\": \"none\"", Q, "ablate_edges"},
+        {"\"ablate_edges\": true, \"static_edges\": true", 0, "ablate_edges"},
+        {"\"static_edges\": true, \"edge_attention\": \"taylor\"", 0, "static_edges"},
+    };
+    static const char *const family_names[] = {"quartic", "relational", "multi-stream"};
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; ++k)
+        for (unsigned family = 0; family < 3; ++family) {
+            char text[512];
+            snprintf(text, sizeof text, "{%s, \"model\": \"%s\", %s}", SMALL, family_names[family],
+                     cases[k].json);
+            quartic_model_config config = config_of(text);
+            const bool taken = cases[k].takes >> family & 1u;
+            if ((quartic_model_config_check(&config) == QUARTIC_OK) != taken)
+                fail_msg("%s is %s: %s", text, taken ? "refused" : "taken",
+                         taken ? quartic_error_message() : "");
+            if (!taken) assert_says(cases[k].part);
+        }
 }
 
 static quartic_model_config config_of(const char *text) {
@@ -212,18 +288,18 @@ static void files_are_read_or_refused(void **state) {
 
 static void trainer_settings_have_ranges(void **state) {
     (void)state;
-    quartic_trainer_config config = QUARTIC_TRAINER_CONFIG_INIT;
-    assert_int_equal(quartic_trainer_config_check(&config), QUARTIC_INVALID_ARGUMENT);
+    quartic_trainer_config config = QUARTIC_TRAINER_CONFIG_INIT, whole;
+    assert_int_equal(quartic_trainer_config_take(&config, &whole), QUARTIC_INVALID_ARGUMENT);
     assert_says("must say \"batch\"");
     config.batch = 2, config.length = 8;
-    assert_int_equal(quartic_trainer_config_check(&config), QUARTIC_OK);
+    assert_int_equal(quartic_trainer_config_take(&config, &whole), QUARTIC_OK);
     config.beta2 = 1.0f;
-    assert_int_equal(quartic_trainer_config_check(&config), QUARTIC_INVALID_ARGUMENT);
+    assert_int_equal(quartic_trainer_config_take(&config, &whole), QUARTIC_INVALID_ARGUMENT);
     assert_says("beta2");
     config.beta2 = 0.9f, config.warmup_steps = 10, config.total_steps = 5;
-    assert_int_equal(quartic_trainer_config_check(&config), QUARTIC_INVALID_ARGUMENT);
+    assert_int_equal(quartic_trainer_config_take(&config, &whole), QUARTIC_INVALID_ARGUMENT);
     config.total_steps = 0, config.batch = 1 << 20, config.length = 65536;
-    assert_int_equal(quartic_trainer_config_check(&config), QUARTIC_INVALID_ARGUMENT);
+    assert_int_equal(quartic_trainer_config_take(&config, &whole), QUARTIC_INVALID_ARGUMENT);
     assert_says("2147483647");
 }
 
@@ -248,24 +324,24 @@ static void settings_that_cannot_work_are_refused(void **state) {
             static const float never[] = {NAN, INFINITY, -INFINITY};
             const float value = k < 3 ? never[k] : cases[c].values[k - 3];
             if (k > 3 && value == 0.0f) continue; /* no further value */
-            quartic_trainer_config config = QUARTIC_TRAINER_CONFIG_INIT;
+            quartic_trainer_config config = QUARTIC_TRAINER_CONFIG_INIT, whole;
             config.batch = 2, config.length = 8;
             memcpy((char *)&config + cases[c].offset, &value, sizeof value);
-            if (quartic_trainer_config_check(&config) != QUARTIC_INVALID_ARGUMENT)
+            if (quartic_trainer_config_take(&config, &whole) != QUARTIC_INVALID_ARGUMENT)
                 fail_msg("%s %g is taken", cases[c].name, (double)value);
             assert_says(cases[c].name);
         }
-    quartic_trainer_config config = QUARTIC_TRAINER_CONFIG_INIT;
+    quartic_trainer_config config = QUARTIC_TRAINER_CONFIG_INIT, whole;
     config.batch = 2, config.length = 8, config.eps = 1e-18f;
-    assert_int_equal(quartic_trainer_config_check(&config), QUARTIC_OK);
+    assert_int_equal(quartic_trainer_config_take(&config, &whole), QUARTIC_OK);
     config.accumulation = 0;
-    assert_int_equal(quartic_trainer_config_check(&config), QUARTIC_INVALID_ARGUMENT);
+    assert_int_equal(quartic_trainer_config_take(&config, &whole), QUARTIC_INVALID_ARGUMENT);
     assert_says("accumulation");
     config.accumulation = 1, config.warmup_steps = 11, config.total_steps = 10;
-    assert_int_equal(quartic_trainer_config_check(&config), QUARTIC_INVALID_ARGUMENT);
+    assert_int_equal(quartic_trainer_config_take(&config, &whole), QUARTIC_INVALID_ARGUMENT);
     assert_says("total_steps 10 ends before the warm-up of 11 steps");
     config.masked = 2, config.warmup_steps = 0;
-    assert_int_equal(quartic_trainer_config_check(&config), QUARTIC_INVALID_ARGUMENT);
+    assert_int_equal(quartic_trainer_config_take(&config, &whole), QUARTIC_INVALID_ARGUMENT);
     assert_says("masked");
 }
 
@@ -333,6 +409,7 @@ int main(void) {
         cmocka_unit_test(refuses_with_a_sentence),
         cmocka_unit_test(check_asks_for_what_has_no_default),
         cmocka_unit_test(reference_has_no_diagonal_attention),
+        cmocka_unit_test(options_that_nothing_reads_are_refused),
         cmocka_unit_test(forms_of_edge_attention_are_listed_by_layer),
         cmocka_unit_test(passes_of_triangles_are_listed_once),
         cmocka_unit_test(every_form_may_be_causal),

@@ -78,10 +78,14 @@ static void a_valid_file_gives_its_tensors_and_metadata(void **state) {
     assert_true(whole[0] == -1 && whole[1] == 2 && whole[2] == -3);
 
     assert_int_equal(quartic_safetensors_read_float32(file, b, real, 1), QUARTIC_SHAPE_MISMATCH);
-    assert_string_equal(quartic_error_message(), "test.safetensors: tensor \"b\" has 2 elements; expected 1");
+    assert_string_equal(
+        quartic_error_message(),
+        "quartic_safetensors_read_float32: test.safetensors: tensor \"b\" has 2 elements; expected 1");
     assert_int_equal(quartic_safetensors_read_int32(file, b, whole, 2), QUARTIC_FORMAT);
-    assert_string_equal(quartic_error_message(),
-                        "test.safetensors: tensor \"b\" holds F32; expected integers or BOOL");
+    assert_string_equal(
+        quartic_error_message(),
+        "quartic_safetensors_read_int32: test.safetensors: tensor \"b\" holds F32; expected integers "
+        "or BOOL");
     assert_int_equal(quartic_safetensors_read_float32(file, a, real, 3), QUARTIC_FORMAT);
     quartic_safetensors_close(file);
     free(made.bytes);
@@ -127,9 +131,9 @@ static void every_real_type_becomes_float32(void **state) {
         assert_int_equal(quartic_safetensors_check_finite(file, tensor),
                          finite ? QUARTIC_OK : QUARTIC_NON_FINITE);
         if (!finite)
-            assert_string_equal(
-                quartic_error_message(),
-                "test.safetensors: element 1 of tensor \"t\" is infinite as float32; expected a number");
+            assert_string_equal(quartic_error_message(),
+                                "quartic_safetensors_check_finite: test.safetensors: element 1 of tensor "
+                                "\"t\" is infinite as float32; expected a number");
         quartic_safetensors_close(file);
         free(made.bytes);
     }

@@ -32,7 +32,7 @@ typedef struct planned {
 } planned;
 
 static quartic_status plan(planned *c) {
-    const quartic_triangle_options options = {c->kind, c->causal, 0.5f};
+    const quartic_triangle_options options = {.kind = c->kind, .causal = c->causal, .scale = 0.5f};
     const quartic_gpu_limits limits = {.max_shared_bytes = c->shared,
                                        .max_invocations = 256,
                                        .subgroup_size = 4,

@@ -114,7 +114,7 @@ static void profiling_measures_every_step(void **state) {
     expect_chain();
     double sum = 0.0;
     for (uint32_t s = 0; s < CHAIN / 4; ++s) sum += quartic_gpu_commands_seconds(commands, s + 2);
-    if (quartic_gpu_device_caps(device)->timestamp_bits != 0) assert_true(sum > 0.0 && sum < 10.0);
+    if (quartic_gpu_device_caps(device)->timestamp_bits != 0) assert_true(sum > 0.0);
     assert_true(quartic_gpu_commands_seconds(commands, 10000) == 0.0);
     quartic_gpu_commands_destroy(commands);
 }

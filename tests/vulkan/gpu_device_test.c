@@ -5,7 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "folder.h"
 #include "gpu/internal.h"
+#include "quartic/host.h"
 
 static void the_list_names_at_least_one_usable_device(void **state) {
     (void)state;
@@ -43,16 +45,26 @@ static void kill_switches_reach_the_device(void **state) {
     setenv("QUARTIC_DISABLE", "cache", 1);
 }
 
-/* A clean run means something only if a mistake is heard. */
+static void hear(void *context, quartic_log_level level, const char *message) {
+    assert_int_equal(level, QUARTIC_LOG_ERROR);
+    snprintf(context, 512, "%s", message);
+}
+
+/* A clean run means something only if a mistake is heard, and by whom the program says. */
 static void the_layers_are_listening(void **state) {
     (void)state;
     quartic_gpu_device *device = vulkan_test_gpu();
     uint64_t before = quartic_gpu_validation_messages();
+    char heard[512] = "";
+    quartic_log_set(hear, heard);
     const VkBufferCreateInfo mistake = {
         .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO, .usage = 0, .size = 16};
     VkBuffer buffer = VK_NULL_HANDLE;
     device->vk.vkCreateBuffer(device->handle, &mistake, NULL, &buffer);
+    quartic_log_set(NULL, NULL);
     assert_true(quartic_gpu_validation_messages() > before);
+    assert_non_null(strstr(heard, "validation: "));
+    assert_non_null(strstr(heard, "vkCreateBuffer"));
     device->vk.vkDestroyBuffer(device->handle, buffer, NULL);
     vulkan_test_messages += quartic_gpu_validation_messages() - before;
     quartic_gpu_device_destroy(device);
@@ -104,8 +116,8 @@ static void use_a_pipeline(void) {
 
 static void the_pipeline_cache_survives_damage(void **state) {
     (void)state;
-    char folder[] = "/tmp/quartic-pipelines-XXXXXX", path[QUARTIC_GPU_PATH];
-    assert_non_null(mkdtemp(folder));
+    char folder[TEST_FOLDER_BYTES], path[QUARTIC_GPU_PATH];
+    assert_true(test_folder_make("pipelines", folder));
     setenv("XDG_CACHE_HOME", folder, 1);
     setenv("MESA_SHADER_CACHE_DISABLE", "true", 1); /* Mesa would write there too */
     unsetenv("QUARTIC_DISABLE");
@@ -136,7 +148,8 @@ static void the_pipeline_cache_survives_damage(void **state) {
     remove(path);
     snprintf(path, sizeof path, "%s/quartic", folder);
     assert_int_equal(rmdir(path), 0); /* no temporary file is left */
-    rmdir(folder);
+    setenv("FOLDER", folder, 1);      /* the validation layers may have a file of their own there */
+    assert_int_equal(system("rm -rf -- \"$FOLDER\""), 0);
     setenv("QUARTIC_DISABLE", "cache", 1);
 }
 

@@ -155,7 +155,7 @@ static void a_profile_times_the_steps(void **state) {
     for (uint32_t s = 0; s < quartic_program_step_count(program); ++s) {
         quartic_step_info info;
         expect_ok(quartic_program_step(program, s, &info));
-        assert_true(info.seconds >= 0.0 && info.seconds < 10.0);
+        assert_true(info.seconds >= 0.0);
         sum += info.seconds;
     }
     assert_true(sum > 0.0);

@@ -5,7 +5,7 @@
 
 #include "cpu/tool_run.h"
 
-#define LOSING "QUARTIC_VULKAN_LOADER=" QUARTIC_TEST_LOSING_LOADER " "
+#define LOSING "QUARTIC_VULKAN_LOADER='" QUARTIC_TEST_LOSING_LOADER "' "
 #define TRAIN  "$Q train $S/data/tales.txt --device vulkan "
 #define START  TRAIN "--config tiny.json --batch 1 --length 8 --save-every 3 --seed 3 "
 

@@ -6,6 +6,7 @@
  * though m may be n^2. Formulas: reference.c; who sees whom: problem.h. Every sum is owned by one invocation
  * or one thread, which walks it in a fixed order.
  */
+#include "base/call.h"
 #include "ops/edge_softmax/problem.h"
 #include "ops/tape.h"
 
@@ -93,11 +94,13 @@ static quartic_status check_contents(const quartic_op_run *run) {
     const int32_t *positions = run->inputs[QUARTIC_EDGE_POSITIONS].data;
     if (positions == NULL) return QUARTIC_OK;
     for (uint64_t t = 0; t < (uint64_t)problem.batch * problem.tokens; ++t)
-        if (positions[t] < 0 || (uint32_t)positions[t] >= problem.nodes * problem.nodes)
-            return quartic_fail(QUARTIC_INVALID_ARGUMENT,
-                                "position %d of token %u of graph %u is none of the %u * %u edges",
-                                positions[t], (uint32_t)(t % problem.tokens), (uint32_t)(t / problem.tokens),
-                                problem.nodes, problem.nodes);
+        if (positions[t] != -1 &&
+            (positions[t] < 0 || (uint32_t)positions[t] >= problem.nodes * problem.nodes))
+            return quartic_fail(
+                QUARTIC_INVALID_ARGUMENT,
+                "position %d of token %u of graph %u is none of the %u * %u edges (-1: no edge)",
+                positions[t], (uint32_t)(t % problem.tokens), (uint32_t)(t / problem.tokens), problem.nodes,
+                problem.nodes);
     return QUARTIC_OK;
 }
 
@@ -132,6 +135,7 @@ typedef struct edge_case {
     const char *label;
     uint32_t b, nodes, tokens, h, d; /* tokens 0: all edges, without positions */
     bool causal, masked;
+    bool left_out; /* some positions are negative */
 } edge_case;
 
 /* Sizes leave remainders in every tile; positions come in any order, also repeated. */
@@ -147,6 +151,9 @@ static const edge_case cases[] = {
     {"some edges, masked", .b = 3, .nodes = 9, .tokens = 33, .h = 1, .d = 16, .masked = true},
     {"some edges, causal, masked", .b = 2, .nodes = 12, .tokens = 77, .h = 2, .d = 16, .causal = true,
      .masked = true},
+    {"edges and none", .b = 3, .nodes = 3, .tokens = 37, .h = 2, .d = 5, .left_out = true},
+    {"edges and none, causal, masked", .b = 4, .nodes = 3, .tokens = 70, .h = 1, .d = 16, .causal = true,
+     .masked = true, .left_out = true},
     {"heads of 32", .b = 1, .nodes = 9, .h = 2, .d = 32, .masked = true},
     {"heads of 33", .b = 1, .nodes = 6, .h = 2, .d = 33, .causal = true},
     {"heads of 128", .b = 1, .nodes = 4, .h = 2, .d = 128},
@@ -157,7 +164,8 @@ static bool fill_case(uint32_t index, quartic_op_case *out) {
     const edge_case *from = &cases[index];
     const uint32_t tokens = from->tokens == 0 ? from->nodes * from->nodes : from->tokens;
     *out = (quartic_op_case){.label = from->label, .input_count = QUARTIC_EDGE_OUT};
-    *(quartic_edge_softmax_options *)out->attrs = (quartic_edge_softmax_options){from->nodes, from->causal};
+    *(quartic_edge_softmax_options *)out->attrs =
+        (quartic_edge_softmax_options){.nodes = from->nodes, .causal = from->causal};
     for (uint32_t input = QUARTIC_EDGE_Q; input <= QUARTIC_EDGE_V; ++input) {
         out->inputs[input].dtype = QUARTIC_FLOAT32;
         out->inputs[input].shape = QUARTIC_SHAPE(from->b, tokens, from->h, from->d);
@@ -169,7 +177,8 @@ static bool fill_case(uint32_t index, quartic_op_case *out) {
     if (from->tokens != 0) {
         out->inputs[QUARTIC_EDGE_POSITIONS].dtype = QUARTIC_INT32;
         out->inputs[QUARTIC_EDGE_POSITIONS].shape = QUARTIC_SHAPE(from->b, tokens);
-        out->inputs[QUARTIC_EDGE_POSITIONS].fill = QUARTIC_FILL_INDEX;
+        out->inputs[QUARTIC_EDGE_POSITIONS].fill =
+            from->left_out ? QUARTIC_FILL_SIGNED_INDEX : QUARTIC_FILL_INDEX;
         out->inputs[QUARTIC_EDGE_POSITIONS].limit = from->nodes * from->nodes;
         out->inputs[QUARTIC_EDGE_POSITIONS].no_gradient = true;
     }
@@ -235,11 +244,16 @@ const quartic_op quartic_op_edge_softmax_attention_grad = {
     .reduction = longest_sum,
 };
 
+static const quartic_edge_softmax_options standard_edge_softmax = QUARTIC_EDGE_SOFTMAX_OPTIONS_INIT;
+static const quartic_options_type edge_softmax_type = QUARTIC_BUILDER_OPTIONS_TYPE(
+    quartic_edge_softmax_options, QUARTIC_EDGE_SOFTMAX_OPTIONS_INIT, &standard_edge_softmax, causal);
+
 quartic_value quartic_edge_softmax_attention(quartic_graph *graph, quartic_value q, quartic_value k,
                                              quartic_value v, quartic_value positions, quartic_value mask,
                                              const quartic_edge_softmax_options *options) {
+    QUARTIC_CALL();
     const quartic_value inputs[] = {q, k, v, positions, mask};
-    if (!quartic_graph_expect_pointer(graph, "edge_softmax_attention", "options", options))
-        return (quartic_value){0};
-    return quartic_graph_append_one(graph, &quartic_op_edge_softmax_attention, options, inputs, 5);
+    quartic_edge_softmax_options own; /* without nodes refused by the shape rule */
+    if (!quartic_graph_options(graph, &edge_softmax_type, options, &own)) return (quartic_value){0};
+    return quartic_graph_append_one(graph, &quartic_op_edge_softmax_attention, &own, inputs, 5);
 }

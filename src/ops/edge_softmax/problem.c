@@ -44,6 +44,12 @@ quartic_edge_problem quartic_edge_problem_of_run(const quartic_op_run *run) {
                       in[QUARTIC_EDGE_MASK].data != NULL);
 }
 
+/* Position -1: the token sees nothing and nobody sees it. */
+static bool is_left_out(const quartic_edge_problem *problem, const int32_t *positions, uint32_t b,
+                        uint32_t token) {
+    return positions != NULL && positions[(uint64_t)b * problem->tokens + token] < 0;
+}
+
 typedef struct edge {
     uint32_t i, j;
 } edge;
@@ -57,6 +63,7 @@ static edge edge_of(const quartic_edge_problem *problem, const int32_t *position
 
 int32_t quartic_edge_key_row(const quartic_edge_problem *problem, const int32_t *positions,
                              const int32_t *mask, uint32_t b, uint32_t token) {
+    if (is_left_out(problem, positions, b, token)) return QUARTIC_EDGE_HIDDEN;
     const edge key = edge_of(problem, positions, b, token);
     const int32_t *real = mask == NULL ? NULL : mask + (uint64_t)b * problem->nodes;
     if (real != NULL && (real[key.i] == 0 || real[key.j] == 0)) return QUARTIC_EDGE_HIDDEN;
@@ -65,6 +72,7 @@ int32_t quartic_edge_key_row(const quartic_edge_problem *problem, const int32_t 
 
 int32_t quartic_edge_query_limit(const quartic_edge_problem *problem, const int32_t *positions, uint32_t b,
                                  uint32_t token) {
+    if (is_left_out(problem, positions, b, token)) return -1;
     if (!problem->causal) return (int32_t)problem->nodes;
     const edge query = edge_of(problem, positions, b, token);
     return query.j <= query.i ? (int32_t)query.i : -1;

@@ -1,9 +1,10 @@
 /* problem.h: one use of softmax attention among edges as numbers: what every kernel of it needs to know.
  *
  * Tokens are edges of a graph of n nodes; token t of a graph is edge (i, j) = (position / n, position % n)
- * with position = t where no positions are given. A unit is one head of one graph. Who sees whom comes down
- * to two numbers per token: as a key, its row (HIDDEN if masked, or if causal and j > i); as a query, a limit
- * (causal: i, or -1 where j > i; else n). A key is visible to a query iff its row <= the query's limit.
+ * with position = t where no positions are given; position -1 stands for no edge. A unit is one head
+ * of one graph. Who sees whom comes down to two numbers per token: as a key, its row (HIDDEN if masked, no
+ * edge, or if causal and j > i); as a query, a limit (causal: i, or -1 where j > i or there is no edge; else
+ * n). A key is visible to a query iff its row <= the query's limit.
  */
 #ifndef QUARTIC_OPS_EDGE_SOFTMAX_PROBLEM_H
 #define QUARTIC_OPS_EDGE_SOFTMAX_PROBLEM_H

@@ -7,6 +7,7 @@
  * operand was broadcast its gradient contracts the repeated axes too (attrs.summed), inside the product.
  * problem.h has the canonical form that kernels work on; plan.c picks the shaders.
  */
+#include "base/call.h"
 #include "ops/matmul/problem.h"
 #include "ops/tape.h"
 
@@ -312,22 +313,26 @@ const quartic_op quartic_op_matmul = {
 
 /* ---- builders ---- */
 
+static const quartic_matmul_options standard_matmul = QUARTIC_MATMUL_OPTIONS_INIT;
+static const quartic_options_type matmul_type = QUARTIC_BUILDER_OPTIONS_TYPE(
+    quartic_matmul_options, QUARTIC_MATMUL_OPTIONS_INIT, &standard_matmul, addend);
+
 quartic_value quartic_matmul(quartic_graph *graph, quartic_value a, quartic_value b,
                              const quartic_matmul_options *options) {
-    const quartic_matmul_options plain = QUARTIC_MATMUL_OPTIONS_INIT;
-    if (options == NULL) options = &plain;
-    if (!quartic_graph_expect(graph, "matmul", (const quartic_value[]){a, b, options->bias, options->addend},
-                              4) ||
-        !quartic_graph_expect_factor(graph, "matmul", "alpha", options->alpha))
+    QUARTIC_CALL();
+    quartic_matmul_options own;
+    if (!quartic_graph_options(graph, &matmul_type, options, &own) ||
+        !quartic_graph_expect(graph, "matmul", (const quartic_value[]){a, b, own.bias, own.addend}, 4) ||
+        !quartic_graph_expect_factor(graph, "matmul", "alpha", own.alpha))
         return (quartic_value){0};
-    const quartic_matmul_attrs attrs = {options->transpose_a != 0, options->transpose_b != 0, options->alpha,
-                                        0};
-    const quartic_value inputs[] = {a, b, options->bias, options->addend};
+    const quartic_matmul_attrs attrs = {own.transpose_a != 0, own.transpose_b != 0, own.alpha, 0};
+    const quartic_value inputs[] = {a, b, own.bias, own.addend};
     return quartic_graph_append_one(graph, &quartic_op_matmul, &attrs, inputs, 4);
 }
 
 quartic_value quartic_linear(quartic_graph *graph, quartic_value x, quartic_value weight,
                              quartic_value bias) {
+    QUARTIC_CALL();
     quartic_matmul_options options = QUARTIC_MATMUL_OPTIONS_INIT;
     options.transpose_b = 1;
     options.bias = bias;

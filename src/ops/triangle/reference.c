@@ -74,7 +74,7 @@ static void attend(const view *view, triangle at, double *weights) {
         quartic_put(&view->run->outputs[0], edge + c, sum);
     }
     quartic_put(&view->run->outputs[1], quartic_triangle_at(&p->narrow, at.b, at.h, at.i, 0, at.j),
-                total > 0 ? largest + log(total) : 0.0);
+                total == 0 ? 0.0 : largest + log(total));
 }
 
 void quartic_triangle_reference(const quartic_op_run *run) {

@@ -9,6 +9,7 @@
  * is added up in an order that could change. Edges without a visible pivot (with causality all j > i) give
  * zeros.
  */
+#include "base/call.h"
 #include "ops/tape.h"
 #include "ops/triangle/problem.h"
 
@@ -268,13 +269,19 @@ const quartic_op quartic_op_triangle_attention_grad = {
     .reduction = triangle_reduction,
 };
 
+static const quartic_triangle_options standard_triangle = QUARTIC_TRIANGLE_OPTIONS_INIT;
+static const quartic_options_type triangle_type = QUARTIC_BUILDER_OPTIONS_TYPE(
+    quartic_triangle_options, QUARTIC_TRIANGLE_OPTIONS_INIT, &standard_triangle, scale);
+
 quartic_value quartic_triangle_attention(quartic_graph *graph, quartic_value q, quartic_value k,
                                          quartic_value v, quartic_value v2, quartic_value bias,
                                          quartic_value mask, const quartic_triangle_options *options) {
-    const quartic_value inputs[] = {q, k, v, v2, bias, mask};
-    if (!quartic_graph_expect_pointer(graph, "triangle_attention", "options", options) ||
-        !quartic_graph_expect_factor(graph, "triangle_attention", "scale", options->scale))
+    QUARTIC_CALL();
+    quartic_triangle_options own;
+    if (!quartic_graph_options(graph, &triangle_type, options, &own) ||
+        !quartic_graph_expect_factor(graph, "triangle_attention", "scale", own.scale))
         return (quartic_value){0};
-    return quartic_graph_append_one(graph, &quartic_op_triangle_attention, options, inputs,
+    const quartic_value inputs[] = {q, k, v, v2, bias, mask};
+    return quartic_graph_append_one(graph, &quartic_op_triangle_attention, &own, inputs,
                                     QUARTIC_TRIANGLE_OUT);
 }

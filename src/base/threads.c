@@ -1,0 +1,150 @@
+/* threads.c: OpenMP's threads under limits, after fork(), and their floating-point environment. See
+ * threads.h. */
+#include "base/threads.h"
+
+#include <errno.h>
+#include <omp.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/floats.h"
+
+int64_t quartic_process(void) {
+    return (int64_t)getpid();
+}
+
+uint32_t quartic_threads_default(void) {
+    const int most = omp_get_max_threads();
+    return most < 1 ? 1 : (uint32_t)most;
+}
+
+/* ---- whether there can be threads -------------------------------------------------------------------------
+ */
+
+typedef struct gate {
+    pthread_mutex_t mutex;
+    pthread_cond_t opens;
+    bool open;
+} gate;
+
+static void *wait_at(void *argument) {
+    gate *gate = argument;
+    pthread_mutex_lock(&gate->mutex);
+    while (!gate->open) pthread_cond_wait(&gate->opens, &gate->mutex);
+    pthread_mutex_unlock(&gate->mutex);
+    return NULL;
+}
+
+/* Tries whether this many threads can be alive beside this one: makes them and lets them go. */
+static quartic_status expect_threads(uint32_t count) {
+    pthread_t *threads = quartic_alloc(count, sizeof *threads);
+    if (threads == NULL) return QUARTIC_OUT_OF_MEMORY;
+    gate gate = {.mutex = PTHREAD_MUTEX_INITIALIZER, .opens = PTHREAD_COND_INITIALIZER};
+    uint32_t made = 0;
+    int reason = 0;
+    while (made < count && reason == 0)
+        if ((reason = pthread_create(&threads[made], NULL, wait_at, &gate)) == 0) ++made;
+    pthread_mutex_lock(&gate.mutex);
+    gate.open = true;
+    pthread_cond_broadcast(&gate.opens);
+    pthread_mutex_unlock(&gate.mutex);
+    for (uint32_t t = 0; t < made; ++t) pthread_join(threads[t], NULL);
+    quartic_free(threads);
+    if (reason == 0) return QUARTIC_OK;
+    return quartic_fail(
+        QUARTIC_OUT_OF_MEMORY,
+        "only %u of the %u threads that OpenMP computes with can be made (%s); raise the limits on "
+        "address space and processes (ulimit -v, ulimit -u) or set OMP_NUM_THREADS to a smaller number",
+        made + 1, count + 1, strerror(reason));
+}
+
+/* ---- the floating-point environment of OpenMP's threads
+ * -----------------------------------------------------
+ */
+
+static _Thread_local quartic_floats held_floats;
+static _Thread_local bool holds_floats;
+
+static void hold_floats(uint32_t threads) {
+#pragma omp parallel num_threads(threads)
+    if (omp_get_thread_num() != 0) {
+        held_floats = quartic_floats_begin();
+        holds_floats = true;
+    }
+}
+
+/* A thread that was made in between gets what it would have got from the host. */
+static void put_floats_back(uint32_t threads, const fenv_t *host) {
+#pragma omp parallel num_threads(threads)
+    if (omp_get_thread_num() != 0) {
+        if (holds_floats)
+            quartic_floats_end(&held_floats);
+        else
+            fesetenv(host);
+        holds_floats = false;
+    }
+}
+
+/* ---- calls ------------------------------------------------------------------------------------------------
+ */
+
+/* The most threads that a parallel region of this thread had: those are there, or were. */
+static _Thread_local uint32_t known_threads;
+
+static quartic_status call_here(uint32_t threads, quartic_status (*work)(void *), void *context) {
+    QUARTIC_STANDARD_FLOATS;
+    const fenv_t *host = threads > 1 ? quartic_floats_of_host() : NULL;
+    if (threads > known_threads && threads > 1) {
+        QUARTIC_TRY(expect_threads(threads - 1));
+        /* The runtime makes them now, while there is room; they are the host's too, and take over what it
+         * set. */
+        if (host != NULL) fesetenv(host);
+#pragma omp parallel num_threads(threads)
+        __asm__ volatile("");
+        if (host != NULL) fesetenv(FE_DFL_ENV);
+        known_threads = threads;
+    }
+    if (host != NULL) hold_floats(threads);
+    const quartic_status status = work(context);
+    if (host != NULL) put_floats_back(threads, host);
+    return status;
+}
+
+typedef struct errand {
+    uint32_t threads;
+    quartic_status (*work)(void *context);
+    void *context;
+    quartic_status status;
+    char sentence[1024];
+} errand;
+
+static void *run_errand(void *argument) {
+    errand *errand = argument;
+    errand->status = call_here(errand->threads, errand->work, errand->context);
+    if (errand->status != QUARTIC_OK)
+        snprintf(errand->sentence, sizeof errand->sentence, "%s", quartic_error_message());
+    return NULL;
+}
+
+static int64_t first_process;
+
+__attribute__((constructor)) static void remember_process(void) {
+    first_process = quartic_process();
+}
+
+quartic_status quartic_threads_call(uint32_t threads, quartic_status (*work)(void *context), void *context) {
+    if (threads <= 1 || quartic_process() == first_process) return call_here(threads, work, context);
+    errand errand = {.threads = threads, .work = work, .context = context};
+    pthread_t thread;
+    const int reason = pthread_create(&thread, NULL, run_errand, &errand);
+    if (reason != 0)
+        return quartic_fail(QUARTIC_OUT_OF_MEMORY, "no thread to compute on can be made (%s)",
+                            strerror(reason));
+    pthread_join(thread, NULL);
+    if (errand.status == QUARTIC_OK) return QUARTIC_OK;
+    return quartic_fail(errand.status, "%s", errand.sentence);
+}
