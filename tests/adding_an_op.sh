@@ -23,7 +23,7 @@ line=$(block src/ops/op_list.h)
 [ "$line" = "X(softplus)" ] || { echo "docs/adding-an-op.md does not give the line of op_list.h" >&2; exit 1; }
 sed -i "s|^    X(reshape).*|    $line \\\\\n&|" src/ops/op_list.h
 
-cmake -S . -B "$work/build" -G Ninja -DBUILD_TESTING=OFF -DQUARTIC_EXAMPLES=OFF -DCMAKE_BUILD_TYPE=Release > "$work/configure.log"
+cmake -S . -B "$work/build" -G Ninja -DQUARTIC_TESTS=OFF -DQUARTIC_EXAMPLES=OFF -DCMAKE_BUILD_TYPE=Release > "$work/configure.log"
 cmake --build "$work/build" --target quartic_tool > "$work/build.log" || { tail -40 "$work/build.log" >&2; exit 1; }
 for device in "$@"; do
     "$work/build/quartic" validate --op softplus --device "$device"

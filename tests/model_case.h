@@ -13,12 +13,12 @@
 
 #include <cmocka.h>
 
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/json.h"
 #include "model/model.h"
 
 #define assert_ok(call)                                                                                      \
@@ -79,27 +79,36 @@ static inline uint8_t *case_mask(const model_case *c) {
     return mask;
 }
 
-/* Reads and removes a number of the optimiser from the configuration. */
-static inline double take_number(json_t *object, const char *key) {
-    double number = json_number_value(json_object_get(object, key));
-    json_object_del(object, key);
-    return number;
-}
-
 static inline quartic_model_config case_config(const quartic_safetensors *file, model_case *c) {
     quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
-    json_t *object = json_loads(quartic_safetensors_metadata(file, "config"), 0, NULL);
-    assert_non_null(object);
-    c->lr = take_number(object, "lr");
-    c->weight_decay = take_number(object, "weight_decay");
-    c->clip = take_number(object, "clip");
-    json_object_set_new(object, "model", json_string(quartic_safetensors_metadata(file, "model")));
-    char *text = json_dumps(object, 0);
+    const char *recorded = quartic_safetensors_metadata(file, "config");
+    quartic_json_document document;
+    quartic_json_error error;
+    assert_ok(quartic_json_read(recorded, strlen(recorded), &document, &error));
+    quartic_json_writer text = {.bytes = NULL};
+    quartic_json_put(&text, "{\"model\": ");
+    quartic_json_put_text(&text, quartic_safetensors_metadata(file, "model"));
+    QUARTIC_JSON_FOREACH(member, document.values) {
+        double *optimiser = strcmp(member->key, "lr") == 0             ? &c->lr
+                            : strcmp(member->key, "weight_decay") == 0 ? &c->weight_decay
+                            : strcmp(member->key, "clip") == 0         ? &c->clip
+                                                                       : NULL;
+        if (optimiser != NULL) {
+            *optimiser = member->real;
+            continue;
+        }
+        quartic_json_put(&text, ", ");
+        quartic_json_put_text(&text, member->key);
+        quartic_json_put(&text, ": ");
+        quartic_json_put_value(&text, member);
+    }
+    quartic_json_put(&text, "}");
+    assert_ok(text.status);
     if (strcmp(quartic_safetensors_metadata(file, "family"), "reference") == 0)
         config.compatibility = QUARTIC_COMPATIBILITY_REFERENCE;
-    assert_ok(quartic_model_config_read_json(&config, text));
-    free(text);
-    json_decref(object);
+    assert_ok(quartic_model_config_read_json(&config, text.bytes));
+    quartic_free(text.bytes);
+    quartic_json_free(&document);
     return config;
 }
 

@@ -268,7 +268,7 @@ static inline void few_maps_are_stored(void **state) {
     enum { LENGTH = 256 };
     quartic_model_config config = multi_stream_config();
     config.max_seq_len = LENGTH, config.heads = 4;
-    const double map = 4.0 * S * 4 * LENGTH * LENGTH;
+    const double map = 4.0 * (double)S * 4 * (double)LENGTH * (double)LENGTH;
     /* Everything else: rows (b S n, ..), and scratch, which the tuned rows of the CPU need for each thread.
      */
     quartic_device_info info;

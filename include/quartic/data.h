@@ -1,7 +1,7 @@
 /* data.h: graphs to learn from, in safetensors files.
  *
  * A file holds G graphs of up to n nodes, padded to n. Integers may have any integer type, real numbers any
- * real one.
+ * real one, the mask any. An integer that int32 cannot hold is refused, but for negative types and targets.
  *   tokens (G, n)             integers, or in their place
  *   node_features (G, n, F)   real numbers
  *   edge_types (G, n, n)      integers, of the edge that node i sees from node j; negative: no type. Optional
@@ -9,7 +9,8 @@
  *   mask (G, n)               1 = real node, 0 = padding; left out: no padding
  *   targets                   (G, n) classes of nodes, (G, n, n) of edges (i, j), or (G) of graphs; negative:
  *                             not to be learnt. Optional, but for training and evaluation
- * Whatever a file says about padding (nodes, or edges of which one end is padding) is not looked at.
+ * Whatever a file says about padding (nodes, or edges of which one end is padding) is not looked at: NaN or
+ * any number may stand there.
  * docs/data.md shows how to make such files.
  */
 #ifndef QUARTIC_DATA_H

@@ -22,7 +22,10 @@ extern "C" {
 
 /* The element types that a file may hold: X(name in the file, bytes of an element). */
 #define QUARTIC_SAFETENSORS_DTYPE_LIST(X)                                                                    \
-    X(F64, 8) X(F32, 4) X(F16, 2) X(BF16, 2) X(I64, 8) X(I32, 4) X(I16, 2) X(I8, 1) X(U8, 1) X(BOOL, 1)
+    X(F64, 8)                                                                                                \
+    X(F32, 4)                                                                                                \
+    X(F16, 2)                                                                                                \
+    X(BF16, 2) X(I64, 8) X(I32, 4) X(I16, 2) X(I8, 1) X(U8, 1) X(BOOL, 1) X(U16, 2) X(U32, 4) X(U64, 8)
 
 typedef enum quartic_safetensors_dtype {
 #define QUARTIC_SAFETENSORS_DTYPE_ENUM(name, bytes) QUARTIC_SAFETENSORS_##name,
@@ -87,7 +90,7 @@ QUARTIC_API quartic_status quartic_safetensors_read_float32(const quartic_safete
                                                             float *out_numbers, uint64_t count);
 
 /* Copies a tensor's count elements as int32: from any integer type or BOOL (0 or 1). Errors: FORMAT for real
- * types and for a number outside int32, SHAPE_MISMATCH as above. */
+ * types and for a number outside int32 (told with its place), SHAPE_MISMATCH as above. */
 QUARTIC_API quartic_status quartic_safetensors_read_int32(const quartic_safetensors *file,
                                                           const quartic_safetensors_tensor *tensor,
                                                           int32_t *out_numbers, uint64_t count);

@@ -219,7 +219,8 @@ typedef struct quartic_model_config {
 /* Reads a JSON object's keys over the values already in *inout_config (so start from the INIT macro); null
  * leaves a value as it is. Errors, with *inout_config untouched: FORMAT for text that is no JSON object,
  * INVALID_ARGUMENT for an unknown key (the nearest known one is named), a wrong type or a number out of
- * range, or a value that a caller's smaller struct has no member for. */
+ * range, a key that stands twice, a zero byte, or a value that a caller's smaller struct has no member for.
+ * UTF-8; a byte-order mark before it is fine. */
 QUARTIC_API quartic_status quartic_model_config_read_json(quartic_model_config *inout_config,
                                                           const char *text);
 /* The same from a file. Errors also: IO. */
@@ -301,8 +302,14 @@ QUARTIC_API quartic_tensor *quartic_model_weights(const quartic_model *model);
 
 /* Weights from a safetensors file: each of the model's tensors as F32, F64, F16 or BF16 under its name.
  * Errors, with the model untouched: IO, FORMAT (no safetensors, missing or extra tensors, wrong element
- * type), SHAPE_MISMATCH with both shapes, NON_FINITE. What a trainer saved beside the weights is skipped. */
+ * type), SHAPE_MISMATCH with both shapes, NON_FINITE. What a trainer saved beside the weights is skipped.
+ * A prefix that every name in the file has, as wrappers like torch.compile ("_orig_mod.") and DataParallel
+ * ("module.") put it there, is left out; quartic_model_loaded_prefix tells it. */
 QUARTIC_API quartic_status quartic_model_load(quartic_model *model, const char *path);
+/* The prefix that was left out when the weights were last loaded (or the model opened), such as
+ * "_orig_mod.module."; "" if there was none or nothing was loaded. Owned by the model, until the next load.
+ */
+QUARTIC_API const char *quartic_model_loaded_prefix(const quartic_model *model);
 /* Weights and configuration to a safetensors file, replaced as quartic_file_save does. Errors, with the file
  * untouched: IO; NON_FINITE, naming a weight that is infinite or NaN, for no such file could be loaded. */
 QUARTIC_API quartic_status quartic_model_save(const quartic_model *model, const char *path);

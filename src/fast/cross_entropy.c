@@ -19,10 +19,18 @@ typedef struct cross_entropy_job {
     float factor;           /* cotangent / count */
 } cross_entropy_job;
 
+/* Lane by lane, since not every compiler makes vectors of a maximum that goes along the row. */
 QUARTIC_INLINE float largest_of(const float *x, uint32_t count) {
-    float largest = -FLT_MAX;
-#pragma omp simd reduction(max : largest)
-    for (uint32_t c = 0; c < count; ++c) largest = x[c] > largest ? x[c] : largest;
+    enum { BLOCK = 16 };
+    float lanes[BLOCK];
+    for (uint32_t l = 0; l < BLOCK; ++l) lanes[l] = -FLT_MAX;
+    uint32_t c = 0;
+    for (; c + BLOCK <= count; c += BLOCK)
+#pragma omp simd
+        for (uint32_t l = 0; l < BLOCK; ++l) lanes[l] = x[c + l] > lanes[l] ? x[c + l] : lanes[l];
+    for (uint32_t l = 0; c < count; ++c, ++l) lanes[l] = x[c] > lanes[l] ? x[c] : lanes[l];
+    float largest = lanes[0];
+    for (uint32_t l = 1; l < BLOCK; ++l) largest = lanes[l] > largest ? lanes[l] : largest;
     return largest;
 }
 

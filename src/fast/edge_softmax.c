@@ -349,7 +349,7 @@ static void forward_run(const quartic_op_run *run) {
     const int64_t units = (int64_t)quartic_edge_units(problem);
     const int64_t blocks = (int64_t)query_blocks(problem->tokens);
     const uint32_t threads =
-        quartic_parts((uint64_t)(quartic_edge_flops(problem, false) / FLOPS_OF_THREAD), run->threads);
+        quartic_parts((uint64_t)(quartic_edge_flops(problem, false) / (double)FLOPS_OF_THREAD), run->threads);
     clear(&run->outputs[0], all_see(problem));
     clear(&run->outputs[1], all_see(problem));
 #pragma omp parallel num_threads(threads) if (threads > 1)
@@ -381,7 +381,7 @@ static void backward_run(const quartic_op_run *run) {
     const quartic_edge_problem *problem = &job.problem;
     const int64_t units = (int64_t)quartic_edge_units(problem), parts = job.parts;
     const uint32_t threads =
-        quartic_parts((uint64_t)(quartic_edge_flops(problem, true) / FLOPS_OF_THREAD), run->threads);
+        quartic_parts((uint64_t)(quartic_edge_flops(problem, true) / (double)FLOPS_OF_THREAD), run->threads);
     clear(&run->outputs[0], all_see(problem));
     clear(&run->outputs[1], all_are_seen(problem));
     clear(&run->outputs[2], all_are_seen(problem));

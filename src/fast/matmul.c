@@ -101,10 +101,10 @@ static matmul_work plan(const quartic_op_call *call, uint32_t threads) {
 
     /* A long contraction of few results is cut where the parts cost little next to the operands. */
     double contraction = p->k * (double)p->sums, results = (double)p->batches * p->m * p->n;
-    double most = contraction / PART_LENGTH,
+    double most = contraction / (double)PART_LENGTH,
            cheap = ((double)p->m + p->n) * contraction / (8.0 * p->m * p->n);
     if (most > cheap) most = cheap;
-    if (most > MAX_PARTS) most = MAX_PARTS;
+    if (most > (double)MAX_PARTS) most = (double)MAX_PARTS;
     if (results > 1e6) most = 1;
     if (most > (double)work.steps) most = (double)work.steps;
     work.parts = most < 2 ? 1 : (uint32_t)most;

@@ -93,9 +93,7 @@ TARGET static inline __attribute__((always_inline)) void NAME(dot_of)(const int 
                                                                       int64_t k, const float *a,
                                                                       int64_t a_row, const float *b,
                                                                       int64_t b_col, float *out) {
-    VECTOR sums[QUARTIC_MATMUL_DOT_TILE][QUARTIC_MATMUL_DOT_TILE];
-    for (int i = 0; i < rows; ++i)
-        for (int j = 0; j < columns; ++j) sums[i][j] = SPLAT(0.0f);
+    VECTOR sums[QUARTIC_MATMUL_DOT_TILE][QUARTIC_MATMUL_DOT_TILE] = {{{0}}}; /* all: gcc 16 warns otherwise */
     for (int64_t at = 0; at < k; at += LANES) {
         VECTOR x[QUARTIC_MATMUL_DOT_TILE], y[QUARTIC_MATMUL_DOT_TILE];
         if (at + LANES <= k) {

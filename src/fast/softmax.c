@@ -20,16 +20,32 @@ typedef struct softmax_job {
     float *result;         /* (rows, keys) */
 } softmax_job;
 
+/* The key's score, or the least number if it is hidden. */
+QUARTIC_INLINE float visible_score(const float *s, const int32_t *mask, uint32_t end, uint32_t j) {
+    float visible = j < end ? s[j] : -FLT_MAX;
+    if (mask != NULL) visible = mask[j] != 0 ? visible : -FLT_MAX;
+    return visible;
+}
+
 /* Keys below `end` may be visible; `walked` are looked at, which is `end` rounded up to whole blocks where
- * the row goes on that long: loops over whole vectors are worth a few wasted keys. */
+ * the row goes on that long: loops over whole vectors are worth a few wasted keys.
+ * The maximum goes lane by lane, since not every compiler makes vectors of one that goes along the row. */
 QUARTIC_INLINE float largest_of(const float *s, const int32_t *mask, uint32_t end, uint32_t walked) {
-    float largest = -FLT_MAX;
-#pragma omp simd reduction(max : largest)
-    for (uint32_t j = 0; j < walked; ++j) {
-        float visible = j < end ? s[j] : -FLT_MAX;
-        if (mask != NULL) visible = mask[j] != 0 ? visible : -FLT_MAX;
-        largest = visible > largest ? visible : largest;
+    float lanes[BLOCK];
+    for (uint32_t l = 0; l < BLOCK; ++l) lanes[l] = -FLT_MAX;
+    uint32_t j = 0;
+    for (; j + BLOCK <= walked; j += BLOCK)
+#pragma omp simd
+        for (uint32_t l = 0; l < BLOCK; ++l) {
+            float visible = visible_score(s, mask, end, j + l);
+            lanes[l] = visible > lanes[l] ? visible : lanes[l];
+        }
+    for (uint32_t l = 0; j < walked; ++j, ++l) {
+        float visible = visible_score(s, mask, end, j);
+        lanes[l] = visible > lanes[l] ? visible : lanes[l];
     }
+    float largest = lanes[0];
+    for (uint32_t l = 1; l < BLOCK; ++l) largest = lanes[l] > largest ? lanes[l] : largest;
     return largest;
 }
 

@@ -67,7 +67,7 @@ static void run_row(const quartic_op_run *run) {
     const quartic_triangle_problem *problem = &job.problem;
     const quartic_triangle_sizes sizes = sizes_of(problem, job.backward);
     const double flops = quartic_triangle_flops(problem, job.backward);
-    job.threads = quartic_parts((uint64_t)(flops / QUARTIC_TRIANGLE_FLOPS_OF_THREAD), run->threads);
+    job.threads = quartic_parts((uint64_t)(flops / (double)QUARTIC_TRIANGLE_FLOPS_OF_THREAD), run->threads);
     job.blocks = quartic_triangle_blocks(problem->n);
     job.pivots = (int32_t *)quartic_triangle_round((uintptr_t)run->scratch, 64);
     job.pivot_counts = (uint32_t *)job.pivots + (size_t)problem->batch * problem->n;

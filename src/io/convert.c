@@ -5,6 +5,7 @@
 #include "io/safetensors.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/call.h"
@@ -18,13 +19,19 @@ static uint64_t little_endian(const unsigned char *bytes, size_t count) {
     return word;
 }
 
-static bool is_real(quartic_safetensors_dtype dtype) {
-    return dtype == QUARTIC_SAFETENSORS_F64 || dtype == QUARTIC_SAFETENSORS_F32 ||
-           dtype == QUARTIC_SAFETENSORS_F16 || dtype == QUARTIC_SAFETENSORS_BF16;
+bool quartic_safetensors_is_integer(quartic_safetensors_dtype dtype) {
+    switch (dtype) {
+    case QUARTIC_SAFETENSORS_F64:
+    case QUARTIC_SAFETENSORS_F32:
+    case QUARTIC_SAFETENSORS_F16:
+    case QUARTIC_SAFETENSORS_BF16:
+        return false;
+    default:
+        return true;
+    }
 }
 
-/* The index-th element of a tensor of a real type. */
-static float real_at(const quartic_safetensors_tensor *tensor, uint64_t index) {
+float quartic_safetensors_float32_at(const quartic_safetensors_tensor *tensor, uint64_t index) {
     size_t size = quartic_safetensors_dtype_size(tensor->dtype);
     uint64_t word = little_endian((const unsigned char *)tensor->data + index * size, size);
     uint32_t half_word = (uint32_t)word;
@@ -44,20 +51,68 @@ static float real_at(const quartic_safetensors_tensor *tensor, uint64_t index) {
     }
 }
 
-/* The index-th element of a tensor of an integer type; narrower ones are sign-extended. */
-static int64_t integer_at(const quartic_safetensors_tensor *tensor, uint64_t index) {
+/* An integer of any type: its sign and its magnitude. */
+static bool integer_at(const quartic_safetensors_tensor *tensor, uint64_t index, uint64_t *out_magnitude) {
     size_t size = quartic_safetensors_dtype_size(tensor->dtype);
     uint64_t word = little_endian((const unsigned char *)tensor->data + index * size, size);
+    int64_t number;
     switch (tensor->dtype) {
     case QUARTIC_SAFETENSORS_I8:
-        return (int8_t)word;
+        number = (int8_t)word;
+        break;
     case QUARTIC_SAFETENSORS_I16:
-        return (int16_t)word;
+        number = (int16_t)word;
+        break;
     case QUARTIC_SAFETENSORS_I32:
-        return (int32_t)word;
-    default:
-        return (int64_t)word; /* I64, U8, BOOL */
+        number = (int32_t)word;
+        break;
+    case QUARTIC_SAFETENSORS_I64:
+        number = (int64_t)word;
+        break;
+    default: /* U8, U16, U32, U64, BOOL */
+        *out_magnitude = word;
+        return false;
     }
+    *out_magnitude = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    return number < 0;
+}
+
+int quartic_safetensors_int32_at(const quartic_safetensors_tensor *tensor, uint64_t index,
+                                 int32_t *out_number) {
+    uint64_t magnitude;
+    const bool negative = integer_at(tensor, index, &magnitude);
+    const uint64_t most = tensor->dtype == QUARTIC_SAFETENSORS_BOOL ? 1 : (uint64_t)INT32_MAX + negative;
+    if (magnitude > most) return negative ? -1 : 1;
+    *out_number = (int32_t)(negative ? -(int64_t)magnitude : (int64_t)magnitude);
+    return 0;
+}
+
+const char *quartic_safetensors_place(const quartic_shape *shape, uint64_t index,
+                                      char text[QUARTIC_SAFETENSORS_PLACE_BYTES]) {
+    uint64_t place[QUARTIC_MAX_RANK] = {0};
+    size_t used = 0;
+    for (uint32_t axis = shape->rank; axis-- > 0; index /= shape->dims[axis])
+        place[axis] = index % shape->dims[axis];
+    if (shape->rank == 1)
+        return snprintf(text, QUARTIC_SAFETENSORS_PLACE_BYTES, "%llu", (unsigned long long)place[0]), text;
+    for (uint32_t axis = 0; axis < shape->rank; ++axis)
+        used += (size_t)snprintf(text + used, QUARTIC_SAFETENSORS_PLACE_BYTES - used, "%s%llu",
+                                 axis == 0 ? "(" : ", ", (unsigned long long)place[axis]);
+    snprintf(text + used, QUARTIC_SAFETENSORS_PLACE_BYTES - used, used == 0 ? "0" : ")");
+    return text;
+}
+
+quartic_status quartic_safetensors_refuse_integer(const quartic_safetensors *file,
+                                                  const quartic_safetensors_tensor *tensor, uint64_t index) {
+    char quoted[QUARTIC_SAFETENSORS_QUOTE_BYTES], place[QUARTIC_SAFETENSORS_PLACE_BYTES];
+    uint64_t magnitude;
+    const bool negative = integer_at(tensor, index, &magnitude);
+    const bool boolean = tensor->dtype == QUARTIC_SAFETENSORS_BOOL;
+    return quartic_fail(QUARTIC_FORMAT, "%s: element %s of tensor \"%s\" (%s) is %s%llu; expected %d to %d",
+                        file->label, quartic_safetensors_place(&tensor->shape, index, place),
+                        quartic_safetensors_quote(tensor->name, quoted),
+                        quartic_safetensors_dtype_name(tensor->dtype), negative ? "-" : "",
+                        (unsigned long long)magnitude, boolean ? 0 : INT32_MIN, boolean ? 1 : INT32_MAX);
 }
 
 /* Whether a tensor is one of the file's, or a copy of its entry: nothing else says how much data there is. */
@@ -75,14 +130,15 @@ static quartic_status check_tensor(const quartic_safetensors *file,
                         file->label);
 }
 
-static quartic_status expect(const quartic_safetensors *file, const quartic_safetensors_tensor *tensor,
-                             bool real, uint64_t count) {
+quartic_status quartic_safetensors_expect(const quartic_safetensors *file,
+                                          const quartic_safetensors_tensor *tensor, bool integer,
+                                          uint64_t count) {
     char quoted[QUARTIC_SAFETENSORS_QUOTE_BYTES];
-    if (is_real(tensor->dtype) != real)
+    if (quartic_safetensors_is_integer(tensor->dtype) != integer)
         return quartic_fail(QUARTIC_FORMAT, "%s: tensor \"%s\" holds %s; expected %s", file->label,
                             quartic_safetensors_quote(tensor->name, quoted),
                             quartic_safetensors_dtype_name(tensor->dtype),
-                            real ? "real numbers (F32, F64, F16 or BF16)" : "integers or BOOL");
+                            integer ? "integers or BOOL" : "real numbers (F32, F64, F16 or BF16)");
     uint64_t elements = quartic_shape_elements(&tensor->shape);
     if (elements != count)
         return quartic_fail(QUARTIC_SHAPE_MISMATCH, "%s: tensor \"%s\" has %llu elements; expected %llu",
@@ -99,8 +155,8 @@ quartic_status quartic_safetensors_read_float32(const quartic_safetensors *file,
     QUARTIC_NEED(tensor);
     if (count != 0) QUARTIC_NEED(out_numbers);
     QUARTIC_TRY(check_tensor(file, tensor));
-    QUARTIC_TRY(expect(file, tensor, true, count));
-    for (uint64_t i = 0; i < count; ++i) out_numbers[i] = real_at(tensor, i);
+    QUARTIC_TRY(quartic_safetensors_expect(file, tensor, false, count));
+    for (uint64_t i = 0; i < count; ++i) out_numbers[i] = quartic_safetensors_float32_at(tensor, i);
     return QUARTIC_OK;
 }
 
@@ -112,21 +168,10 @@ quartic_status quartic_safetensors_read_int32(const quartic_safetensors *file,
     QUARTIC_NEED(tensor);
     if (count != 0) QUARTIC_NEED(out_numbers);
     QUARTIC_TRY(check_tensor(file, tensor));
-    QUARTIC_TRY(expect(file, tensor, false, count));
-    bool boolean = tensor->dtype == QUARTIC_SAFETENSORS_BOOL;
-    int64_t least = boolean ? 0 : INT32_MIN, most = boolean ? 1 : INT32_MAX;
-    for (uint64_t i = 0; i < count; ++i) {
-        int64_t number = integer_at(tensor, i);
-        if (number < least || number > most) {
-            char quoted[QUARTIC_SAFETENSORS_QUOTE_BYTES];
-            return quartic_fail(
-                QUARTIC_FORMAT, "%s: element %llu of tensor \"%s\" (%s) is %lld; expected %lld to %lld",
-                file->label, (unsigned long long)i, quartic_safetensors_quote(tensor->name, quoted),
-                quartic_safetensors_dtype_name(tensor->dtype), (long long)number, (long long)least,
-                (long long)most);
-        }
-        out_numbers[i] = (int32_t)number;
-    }
+    QUARTIC_TRY(quartic_safetensors_expect(file, tensor, true, count));
+    for (uint64_t i = 0; i < count; ++i)
+        if (quartic_safetensors_int32_at(tensor, i, &out_numbers[i]) != 0)
+            return quartic_safetensors_refuse_integer(file, tensor, i);
     return QUARTIC_OK;
 }
 
@@ -136,15 +181,16 @@ quartic_status quartic_safetensors_check_finite(const quartic_safetensors *file,
     QUARTIC_NEED(file);
     QUARTIC_NEED(tensor);
     QUARTIC_TRY(check_tensor(file, tensor));
-    if (!is_real(tensor->dtype)) return QUARTIC_OK;
+    if (quartic_safetensors_is_integer(tensor->dtype)) return QUARTIC_OK;
     uint64_t count = quartic_shape_elements(&tensor->shape);
     for (uint64_t i = 0; i < count; ++i) {
-        if (isfinite(real_at(tensor, i))) continue;
-        char quoted[QUARTIC_SAFETENSORS_QUOTE_BYTES];
+        const float number = quartic_safetensors_float32_at(tensor, i);
+        if (isfinite(number)) continue;
+        char quoted[QUARTIC_SAFETENSORS_QUOTE_BYTES], place[QUARTIC_SAFETENSORS_PLACE_BYTES];
         return quartic_fail(
-            QUARTIC_NON_FINITE, "%s: element %llu of tensor \"%s\" is %s as float32; expected a number",
-            file->label, (unsigned long long)i, quartic_safetensors_quote(tensor->name, quoted),
-            isnan(real_at(tensor, i)) ? "NaN" : "infinite");
+            QUARTIC_NON_FINITE, "%s: element %s of tensor \"%s\" is %s as float32; expected a number",
+            file->label, quartic_safetensors_place(&tensor->shape, i, place),
+            quartic_safetensors_quote(tensor->name, quoted), isnan(number) ? "NaN" : "infinite");
     }
     return QUARTIC_OK;
 }

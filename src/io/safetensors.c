@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 
 #include "base/alloc.h"
 #include "base/call.h"
+#include "base/json.h"
 #include "base/status.h"
 
 static const struct {
@@ -84,8 +84,9 @@ typedef struct entry {
     uint64_t data_bytes;
 } entry;
 
-static quartic_status read_dtype(const entry *at, const json_t *value, quartic_safetensors_dtype *out_dtype) {
-    const char *word = json_string_value(value);
+static quartic_status read_dtype(const entry *at, const quartic_json *value,
+                                 quartic_safetensors_dtype *out_dtype) {
+    const char *word = quartic_json_text(value);
     if (word == NULL)
         return quartic_fail(QUARTIC_FORMAT, "%s: tensor \"%s\" has no \"dtype\" text; expected one of%s",
                             at->label, at->name, dtype_words);
@@ -99,37 +100,38 @@ static quartic_status read_dtype(const entry *at, const json_t *value, quartic_s
                         at->label, at->name, quartic_safetensors_quote(word, quoted), dtype_words);
 }
 
-static quartic_status read_shape(const entry *at, const json_t *value, quartic_shape *out_shape) {
-    if (!json_is_array(value))
+static quartic_status read_shape(const entry *at, const quartic_json *value, quartic_shape *out_shape) {
+    if (!quartic_json_is(value, QUARTIC_JSON_ARRAY))
         return quartic_fail(QUARTIC_FORMAT, "%s: tensor \"%s\" has no \"shape\" array of integers", at->label,
                             at->name);
-    size_t rank = json_array_size(value);
+    uint32_t rank = value->count;
     if (rank > QUARTIC_MAX_RANK)
-        return quartic_fail(QUARTIC_FORMAT, "%s: tensor \"%s\" has %zu axes; this library takes at most %d",
+        return quartic_fail(QUARTIC_FORMAT, "%s: tensor \"%s\" has %u axes; this library takes at most %d",
                             at->label, at->name, rank, QUARTIC_MAX_RANK);
-    out_shape->rank = (uint32_t)rank;
-    for (size_t axis = 0; axis < rank; ++axis) {
-        const json_t *extent = json_array_get(value, axis);
-        if (!json_is_integer(extent))
-            return quartic_fail(QUARTIC_FORMAT, "%s: axis %zu of tensor \"%s\" is no integer", at->label,
-                                axis, at->name);
-        json_int_t number = json_integer_value(extent);
+    out_shape->rank = rank;
+    uint32_t axis = 0;
+    QUARTIC_JSON_FOREACH(extent, value) {
+        if (extent->kind != QUARTIC_JSON_INTEGER)
+            return quartic_fail(QUARTIC_FORMAT, "%s: axis %u of tensor \"%s\" is no integer", at->label, axis,
+                                at->name);
+        int64_t number = extent->integer;
         if (number < 0 || number > UINT32_MAX)
             return quartic_fail(QUARTIC_FORMAT,
-                                "%s: axis %zu of tensor \"%s\" has extent %lld; expected 0 to 4294967295",
+                                "%s: axis %u of tensor \"%s\" has extent %lld; expected 0 to 4294967295",
                                 at->label, axis, at->name, (long long)number);
-        out_shape->dims[axis] = (uint32_t)number;
+        out_shape->dims[axis++] = (uint32_t)number;
     }
     return QUARTIC_OK;
 }
 
-static quartic_status read_range(const entry *at, const json_t *value, quartic_safetensors_tensor *tensor) {
-    const json_t *begin = json_array_get(value, 0), *end = json_array_get(value, 1);
-    if (json_array_size(value) != 2 || !json_is_integer(begin) || !json_is_integer(end))
+static quartic_status read_range(const entry *at, const quartic_json *value,
+                                 quartic_safetensors_tensor *tensor) {
+    if (!quartic_json_is(value, QUARTIC_JSON_ARRAY) || value->count != 2 ||
+        value[1].kind != QUARTIC_JSON_INTEGER || value[2].kind != QUARTIC_JSON_INTEGER)
         return quartic_fail(QUARTIC_FORMAT,
                             "%s: tensor \"%s\" has no \"data_offsets\" array of two integers, begin and end",
                             at->label, at->name);
-    long long first = json_integer_value(begin), past = json_integer_value(end);
+    const long long first = value[1].integer, past = value[2].integer;
     if (first < 0 || past < first || (uint64_t)past > at->data_bytes)
         return quartic_fail(
             QUARTIC_FORMAT,
@@ -155,18 +157,19 @@ static quartic_status read_range(const entry *at, const json_t *value, quartic_s
     return QUARTIC_OK;
 }
 
-static quartic_status read_entry(const entry *at, json_t *value, quartic_safetensors_tensor *tensor) {
-    if (!json_is_object(value))
+static quartic_status read_entry(const entry *at, const quartic_json *value,
+                                 quartic_safetensors_tensor *tensor) {
+    if (value->kind != QUARTIC_JSON_OBJECT)
         return quartic_fail(QUARTIC_FORMAT,
                             "%s: the header's entry \"%s\" is no object of dtype, shape, data_offsets",
                             at->label, at->name);
-    QUARTIC_TRY(read_dtype(at, json_object_get(value, "dtype"), &tensor->dtype));
-    QUARTIC_TRY(read_shape(at, json_object_get(value, "shape"), &tensor->shape));
-    QUARTIC_TRY(read_range(at, json_object_get(value, "data_offsets"), tensor));
-    if (json_object_size(value) == 3) return QUARTIC_OK;
+    QUARTIC_TRY(read_dtype(at, quartic_json_member(value, "dtype"), &tensor->dtype));
+    QUARTIC_TRY(read_shape(at, quartic_json_member(value, "shape"), &tensor->shape));
+    QUARTIC_TRY(read_range(at, quartic_json_member(value, "data_offsets"), tensor));
+    if (value->count == 3) return QUARTIC_OK;
     return quartic_fail(QUARTIC_FORMAT,
-                        "%s: tensor \"%s\" has %zu keys; expected dtype, shape and data_offsets only",
-                        at->label, at->name, json_object_size(value));
+                        "%s: tensor \"%s\" has %u keys; expected dtype, shape and data_offsets only",
+                        at->label, at->name, value->count);
 }
 
 /* ---- the tables
@@ -222,37 +225,34 @@ static const char *keep_text(char **texts_end, const char *text) {
     return copy;
 }
 
-static quartic_status read_metadata(quartic_safetensors *file, json_t *object, char **texts_end) {
-    if (!json_is_object(object))
+static quartic_status read_metadata(quartic_safetensors *file, const quartic_json *object, char **texts_end) {
+    if (object->kind != QUARTIC_JSON_OBJECT)
         return quartic_fail(QUARTIC_FORMAT, "%s: %s is no object of texts", file->label,
                             QUARTIC_SAFETENSORS_METADATA_KEY);
-    file->metadata = quartic_alloc(json_object_size(object), sizeof file->metadata[0]);
+    file->metadata = quartic_alloc(object->count, sizeof file->metadata[0]);
     if (file->metadata == NULL) return QUARTIC_OUT_OF_MEMORY;
-    const char *key;
-    json_t *value;
-    json_object_foreach(object, key, value) {
+    QUARTIC_JSON_FOREACH(value, object) {
         char quoted[QUARTIC_SAFETENSORS_QUOTE_BYTES];
-        if (!json_is_string(value))
+        if (value->kind != QUARTIC_JSON_TEXT)
             return quartic_fail(QUARTIC_FORMAT, "%s: the metadata \"%s\" is no text", file->label,
-                                quartic_safetensors_quote(key, quoted));
+                                quartic_safetensors_quote(value->key, quoted));
         quartic_safetensors_text *text = &file->metadata[file->metadata_count++];
-        text->key = keep_text(texts_end, key);
-        text->text = keep_text(texts_end, json_string_value(value));
+        text->key = keep_text(texts_end, value->key);
+        text->text = keep_text(texts_end, value->text);
     }
     return QUARTIC_OK;
 }
 
-static quartic_status read_header(quartic_safetensors *file, json_t *header, size_t header_bytes,
+static quartic_status read_header(quartic_safetensors *file, const quartic_json *header, size_t header_bytes,
                                   const unsigned char *data, uint64_t data_bytes) {
-    if (!json_is_object(header))
+    if (header->kind != QUARTIC_JSON_OBJECT)
         return quartic_fail(QUARTIC_FORMAT, "%s: the header is no JSON object", file->label);
-    file->tensors = quartic_alloc(json_object_size(header), sizeof file->tensors[0]);
+    file->tensors = quartic_alloc(header->count, sizeof file->tensors[0]);
     file->texts = quartic_alloc(header_bytes, 1);
     if (file->tensors == NULL || file->texts == NULL) return QUARTIC_OUT_OF_MEMORY;
     char *texts_end = file->texts;
-    const char *name;
-    json_t *value;
-    json_object_foreach(header, name, value) {
+    QUARTIC_JSON_FOREACH(value, header) {
+        const char *name = value->key;
         if (strcmp(name, QUARTIC_SAFETENSORS_METADATA_KEY) == 0) {
             QUARTIC_TRY(read_metadata(file, value, &texts_end));
             continue;
@@ -288,16 +288,18 @@ static quartic_status parse(quartic_safetensors *file, const unsigned char *byte
         return quartic_fail(QUARTIC_FORMAT,
                             "%s: the header does not begin with '{'; this is no safetensors file",
                             file->label);
-    json_error_t error;
-    json_t *header = json_loadb(text, (size_t)header_bytes, JSON_REJECT_DUPLICATES, &error);
-    if (header == NULL) {
+    quartic_json_document header;
+    quartic_json_error error;
+    quartic_status status = quartic_json_read(text, (size_t)header_bytes, &header, &error);
+    if (status == QUARTIC_FORMAT) {
         char quoted[QUARTIC_SAFETENSORS_QUOTE_BYTES];
-        return quartic_fail(QUARTIC_FORMAT, "%s: the header is no valid JSON at byte %d: %s", file->label,
-                            error.position, quartic_safetensors_quote(error.text, quoted));
+        return quartic_fail(QUARTIC_FORMAT, "%s: the header is no valid JSON at byte %zu: %s", file->label,
+                            error.at, quartic_safetensors_quote(error.text, quoted));
     }
-    quartic_status status = read_header(file, header, (size_t)header_bytes,
-                                        bytes + (byte_count - (rest - header_bytes)), rest - header_bytes);
-    json_decref(header);
+    QUARTIC_TRY(status);
+    status = read_header(file, header.values, (size_t)header_bytes,
+                         bytes + (byte_count - (rest - header_bytes)), rest - header_bytes);
+    quartic_json_free(&header);
     return status;
 }
 

@@ -37,6 +37,28 @@ const char *quartic_safetensors_quote(const char *name, char *buffer);
 enum { QUARTIC_SAFETENSORS_LABEL_CHARS = 240 };
 const char *quartic_safetensors_path_end(const char *path);
 
+/* ---- single elements ---- */
+
+/* I64, I32, .., U8, .. and BOOL. */
+bool quartic_safetensors_is_integer(quartic_safetensors_dtype dtype);
+/* Refuses a tensor of another kind of numbers or another count of elements. */
+quartic_status quartic_safetensors_expect(const quartic_safetensors *file,
+                                          const quartic_safetensors_tensor *tensor, bool integer,
+                                          uint64_t count);
+/* The index-th element of a tensor of a real type. */
+float quartic_safetensors_float32_at(const quartic_safetensors_tensor *tensor, uint64_t index);
+/* The index-th element of a tensor of an integer type: 0, or -1 and 1 if it is below and above what int32 (of
+ * BOOL: 0 or 1) can hold; then *out_number is left as it is. */
+int quartic_safetensors_int32_at(const quartic_safetensors_tensor *tensor, uint64_t index,
+                                 int32_t *out_number);
+/* FORMAT, with the element, its place and what was expected. */
+quartic_status quartic_safetensors_refuse_integer(const quartic_safetensors *file,
+                                                  const quartic_safetensors_tensor *tensor, uint64_t index);
+/* "7", or "(2, 0, 1)" for more axes. */
+enum { QUARTIC_SAFETENSORS_PLACE_BYTES = 16 + 12 * QUARTIC_MAX_RANK };
+const char *quartic_safetensors_place(const quartic_shape *shape, uint64_t index,
+                                      char text[QUARTIC_SAFETENSORS_PLACE_BYTES]);
+
 /* Bytes of a tensor of this type and shape; false if they do not fit 63 bits. */
 bool quartic_safetensors_bytes(quartic_safetensors_dtype dtype, const quartic_shape *shape,
                                uint64_t *out_bytes);

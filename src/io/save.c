@@ -5,13 +5,13 @@
  */
 #include "io/safetensors.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/atomic_file.h"
 #include "base/call.h"
+#include "base/json.h"
 #include "base/status.h"
 
 static int by_width_and_name(const void *a, const void *b) {
@@ -28,39 +28,43 @@ static int by_key(const void *a, const void *b) {
                   (*(const quartic_safetensors_text *const *)b)->key);
 }
 
-static quartic_status no_memory(void) {
-    return quartic_fail(QUARTIC_OUT_OF_MEMORY,
-                        "the host has no memory left for the header of a safetensors file");
+static int by_name(const void *a, const void *b) {
+    return strcmp((*(const quartic_safetensors_tensor *const *)a)->name,
+                  (*(const quartic_safetensors_tensor *const *)b)->name);
 }
 
-/* Puts value, whose reference it takes, under a new key of object. */
-static quartic_status put(json_t *object, const char *key, json_t *value, const char *what) {
+/* Refuses a name (or key) that is no UTF-8, or the same as the one before it in order. */
+static quartic_status check_name(const char *what, const char *name, const char *before) {
     char quoted[QUARTIC_SAFETENSORS_QUOTE_BYTES];
-    quartic_status status = QUARTIC_OK;
-    if (json_object_get(object, key) != NULL)
-        status = quartic_fail(QUARTIC_INVALID_ARGUMENT, "two %ss are named \"%s\"; names must be unique",
-                              what, quartic_safetensors_quote(key, quoted));
-    else if (json_object_set(object, key, value) != 0)
-        status =
-            quartic_fail(QUARTIC_INVALID_ARGUMENT, "the %s \"%s\" has a name or text that is no valid UTF-8",
-                         what, quartic_safetensors_quote(key, quoted));
-    json_decref(value);
-    return status;
+    if (!quartic_utf8_valid(name))
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "the %s \"%s\" has a name that is no valid UTF-8", what,
+                            quartic_safetensors_quote(name, quoted));
+    if (before != NULL && strcmp(before, name) == 0)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "two %ss are named \"%s\"; names must be unique", what,
+                            quartic_safetensors_quote(name, quoted));
+    return QUARTIC_OK;
 }
 
-static quartic_status put_metadata(json_t *header, const quartic_safetensors_text *const *texts,
+static quartic_status put_metadata(quartic_json_writer *header, const quartic_safetensors_text *const *texts,
                                    uint32_t count) {
-    json_t *object = json_object();
-    if (object == NULL) return no_memory();
-    quartic_status status = QUARTIC_OK;
-    for (uint32_t m = 0; m < count && status == QUARTIC_OK; ++m)
-        status = put(object, texts[m]->key, json_string(texts[m]->text), "metadata text");
-    if (status == QUARTIC_OK) return put(header, QUARTIC_SAFETENSORS_METADATA_KEY, object, "header entry");
-    json_decref(object);
-    return status;
+    quartic_json_put_text(header, QUARTIC_SAFETENSORS_METADATA_KEY);
+    for (uint32_t m = 0; m < count; ++m) {
+        char quoted[QUARTIC_SAFETENSORS_QUOTE_BYTES];
+        QUARTIC_TRY(check_name("metadata text", texts[m]->key, m == 0 ? NULL : texts[m - 1]->key));
+        if (!quartic_utf8_valid(texts[m]->text))
+            return quartic_fail(QUARTIC_INVALID_ARGUMENT, "the metadata text \"%s\" is no valid UTF-8",
+                                quartic_safetensors_quote(texts[m]->key, quoted));
+        quartic_json_put(header, m == 0 ? ":{" : ",");
+        quartic_json_put_text(header, texts[m]->key);
+        quartic_json_put(header, ":");
+        quartic_json_put_text(header, texts[m]->text);
+    }
+    quartic_json_put(header, "}");
+    return QUARTIC_OK;
 }
 
-static quartic_status put_tensor(json_t *header, const quartic_safetensors_tensor *tensor, uint64_t *end) {
+static quartic_status put_tensor(quartic_json_writer *header, const quartic_safetensors_tensor *tensor,
+                                 uint64_t *end) {
     char quoted[QUARTIC_SAFETENSORS_QUOTE_BYTES];
     uint64_t begin = *end, bytes = 0;
     if (strcmp(tensor->name, QUARTIC_SAFETENSORS_METADATA_KEY) == 0)
@@ -77,24 +81,25 @@ static quartic_status put_tensor(json_t *header, const quartic_safetensors_tenso
             quartic_safetensors_quote(tensor->name, quoted), (int)tensor->dtype, tensor->shape.rank,
             QUARTIC_MAX_RANK);
     *end += bytes;
-    json_t *shape = json_array();
-    for (uint32_t axis = 0; axis < tensor->shape.rank; ++axis)
-        json_array_append_new(shape, json_integer((json_int_t)tensor->shape.dims[axis]));
-    /* o takes the reference of shape, also on failure. */
-    json_t *facts = json_pack("{s:s, s:o, s:[I, I]}", "dtype", quartic_safetensors_dtype_name(tensor->dtype),
-                              "shape", shape, "data_offsets", (json_int_t)begin, (json_int_t)*end);
-    if (facts == NULL || json_array_size(shape) != tensor->shape.rank) {
-        json_decref(facts);
-        return no_memory();
+    quartic_json_put_text(header, tensor->name);
+    quartic_json_put(header, ":{\"dtype\":");
+    quartic_json_put_text(header, quartic_safetensors_dtype_name(tensor->dtype));
+    quartic_json_put(header, ",\"shape\":[");
+    for (uint32_t axis = 0; axis < tensor->shape.rank; ++axis) {
+        if (axis > 0) quartic_json_put(header, ",");
+        quartic_json_put_integer(header, tensor->shape.dims[axis]);
     }
-    return put(header, tensor->name, facts, "tensor");
+    quartic_json_put(header, "],\"data_offsets\":[");
+    quartic_json_put_integer(header, (int64_t)begin);
+    quartic_json_put(header, ",");
+    quartic_json_put_integer(header, (int64_t)*end);
+    quartic_json_put(header, "]}");
+    return QUARTIC_OK;
 }
 
 /* Writes the length field, the header and the padding. */
-static quartic_status write_header(quartic_atomic_file *file, const json_t *header) {
-    char *text = json_dumps(header, JSON_COMPACT);
-    if (text == NULL) return no_memory();
-    size_t length = strlen(text), padded = (length + 7) / 8 * 8;
+static quartic_status write_header(quartic_atomic_file *file, const quartic_json_writer *header) {
+    size_t length = header->count, padded = (length + 7) / 8 * 8;
     unsigned char length_field[QUARTIC_SAFETENSORS_LENGTH_BYTES];
     for (int k = 0; k < QUARTIC_SAFETENSORS_LENGTH_BYTES; ++k)
         length_field[k] = (unsigned char)((uint64_t)padded >> 8 * k);
@@ -104,13 +109,12 @@ static quartic_status write_header(quartic_atomic_file *file, const json_t *head
                            "the header of %s would have %zu bytes; at most %d are allowed",
                            quartic_safetensors_path_end(file->path), padded, QUARTIC_SAFETENSORS_HEADER_CAP)
             : quartic_atomic_file_write(file, length_field, sizeof length_field);
-    if (status == QUARTIC_OK) status = quartic_atomic_file_write(file, text, length);
+    if (status == QUARTIC_OK) status = quartic_atomic_file_write(file, header->bytes, length);
     if (status == QUARTIC_OK) status = quartic_atomic_file_write(file, "       ", padded - length);
-    free(text); /* jansson's own allocator */
     return status;
 }
 
-static quartic_status write_file(const char *path, const json_t *header,
+static quartic_status write_file(const char *path, const quartic_json_writer *header,
                                  const quartic_safetensors_tensor *const *tensors, uint32_t count) {
     quartic_atomic_file file;
     QUARTIC_TRY(quartic_atomic_file_begin(path, true, &file));
@@ -123,6 +127,26 @@ static quartic_status write_file(const char *path, const json_t *header,
     if (status == QUARTIC_OK) return quartic_atomic_file_commit(&file);
     quartic_atomic_file_discard(&file);
     return status;
+}
+
+/* The header's JSON: metadata by key, then tensors in the order in which their data follows. */
+static quartic_status describe(const quartic_safetensors_tensor **sorted, uint32_t tensor_count,
+                               const quartic_safetensors_text **texts, uint32_t metadata_count,
+                               quartic_json_writer *header) {
+    qsort(texts, metadata_count, sizeof *texts, by_key);
+    qsort(sorted, tensor_count, sizeof *sorted, by_name);
+    for (uint32_t t = 0; t < tensor_count; ++t)
+        QUARTIC_TRY(check_name("tensor", sorted[t]->name, t == 0 ? NULL : sorted[t - 1]->name));
+    qsort(sorted, tensor_count, sizeof *sorted, by_width_and_name);
+    quartic_json_put(header, "{");
+    if (metadata_count > 0) QUARTIC_TRY(put_metadata(header, texts, metadata_count));
+    uint64_t end = 0;
+    for (uint32_t t = 0; t < tensor_count; ++t) {
+        if (t > 0 || metadata_count > 0) quartic_json_put(header, ",");
+        QUARTIC_TRY(put_tensor(header, sorted[t], &end));
+    }
+    quartic_json_put(header, "}");
+    return header->status;
 }
 
 /* No NULL where something must be. */
@@ -155,22 +179,15 @@ quartic_status quartic_safetensors_save(const char *path, const quartic_safetens
     QUARTIC_TRY(check_arrays(tensors, tensor_count, metadata, metadata_count));
     const quartic_safetensors_tensor **sorted = quartic_alloc(tensor_count, sizeof *sorted);
     const quartic_safetensors_text **texts = quartic_alloc(metadata_count, sizeof *texts);
-    json_t *header = json_object();
-    quartic_status status = QUARTIC_OK;
-    if (header == NULL) status = no_memory();
-    if (sorted == NULL || texts == NULL) status = QUARTIC_OUT_OF_MEMORY;
-    if (status == QUARTIC_OK) {
+    quartic_json_writer header = {.bytes = NULL};
+    quartic_status status = QUARTIC_OUT_OF_MEMORY;
+    if (sorted != NULL && texts != NULL) {
         for (uint32_t t = 0; t < tensor_count; ++t) sorted[t] = &tensors[t];
         for (uint32_t m = 0; m < metadata_count; ++m) texts[m] = &metadata[m];
-        qsort(sorted, tensor_count, sizeof *sorted, by_width_and_name);
-        qsort(texts, metadata_count, sizeof *texts, by_key);
-        if (metadata_count > 0) status = put_metadata(header, texts, metadata_count);
+        status = describe(sorted, tensor_count, texts, metadata_count, &header);
     }
-    uint64_t end = 0;
-    for (uint32_t t = 0; t < tensor_count && status == QUARTIC_OK; ++t)
-        status = put_tensor(header, sorted[t], &end);
-    if (status == QUARTIC_OK) status = write_file(path, header, sorted, tensor_count);
-    json_decref(header);
+    if (status == QUARTIC_OK) status = write_file(path, &header, sorted, tensor_count);
+    quartic_free(header.bytes);
     quartic_free(sorted);
     quartic_free(texts);
     return status;

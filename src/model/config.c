@@ -38,14 +38,18 @@ static const quartic_model_config standard_config = QUARTIC_MODEL_CONFIG_INIT;
 const quartic_options_type quartic_model_config_type = {"quartic_model_config", "QUARTIC_MODEL_CONFIG_INIT",
                                                         sizeof standard_config, 0, &standard_config};
 
+static quartic_status read_bytes(quartic_model_config *inout_config, const char *bytes, size_t count) {
+    quartic_model_config config;
+    QUARTIC_TRY(quartic_options_read(&quartic_model_config_type, inout_config, &config));
+    QUARTIC_TRY(quartic_fields_read_json_bytes(&quartic_model_field_table, bytes, count, &config));
+    return quartic_options_write(&quartic_model_config_type, &config, inout_config);
+}
+
 quartic_status quartic_model_config_read_json(quartic_model_config *inout_config, const char *text) {
     QUARTIC_CALL();
     QUARTIC_NEED(inout_config);
     QUARTIC_NEED(text);
-    quartic_model_config config;
-    QUARTIC_TRY(quartic_options_read(&quartic_model_config_type, inout_config, &config));
-    QUARTIC_TRY(quartic_fields_read_json(&quartic_model_field_table, text, &config));
-    return quartic_options_write(&quartic_model_config_type, &config, inout_config);
+    return read_bytes(inout_config, text, strlen(text));
 }
 
 quartic_status quartic_model_config_read_json_file(quartic_model_config *inout_config, const char *path) {
@@ -66,7 +70,7 @@ quartic_status quartic_model_config_read_json_file(quartic_model_config *inout_c
         status = quartic_fail(QUARTIC_FORMAT, "\"%s\" has more than %d bytes and is no configuration", path,
                               MOST_BYTES);
     else
-        status = quartic_model_config_read_json(inout_config, text);
+        status = read_bytes(inout_config, text, bytes);
     fclose(file);
     quartic_free(text);
     return status;

@@ -1,11 +1,11 @@
 /* fields.c: JSON objects and ranges by a table of fields. See fields.h. */
 #include "model/fields.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/json.h"
 
 enum { LONGEST_WORD = 160, RANGE_TEXT = 320 };
 
@@ -111,39 +111,44 @@ static bool is_choice(const char *word, const char *choice) {
 
 /* The index of a choice's name. */
 static quartic_status read_choice(const quartic_field_table *table, const quartic_field *field,
-                                  const json_t *word, uint32_t *out_index) {
+                                  const quartic_json *word, uint32_t *out_index) {
     char range[RANGE_TEXT];
-    if (!json_is_string(word))
+    const char *text = quartic_json_text(word);
+    if (text == NULL)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT, "\"%s\" of %s has the wrong type; it must be %s",
                             field->name, table->what, range_text(field, range));
     for (uint32_t k = 0; field->choices[k] != NULL; ++k) {
-        if (!is_choice(json_string_value(word), field->choices[k])) continue;
+        if (!is_choice(text, field->choices[k])) continue;
         *out_index = k;
         return QUARTIC_OK;
     }
-    const char *near = quartic_nearest(json_string_value(word), choice_name, field->choices);
+    const char *near = quartic_nearest(text, choice_name, field->choices);
     return quartic_fail(QUARTIC_INVALID_ARGUMENT, "\"%s\" of %s is \"%s\"; it must be %s%s%s%s", field->name,
-                        table->what, json_string_value(word), range_text(field, range),
-                        near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+                        table->what, text, range_text(field, range), near ? "; did you mean \"" : "",
+                        near ? near : "", near ? "\"?" : "");
 }
 
 /* One choice, or a list of them. */
 static quartic_status read_choices(const quartic_field_table *table, const quartic_field *field,
-                                   const json_t *value, void *to) {
-    uint32_t index, count = (uint32_t)(json_is_array(value) ? json_array_size(value) : 0);
+                                   const quartic_json *value, void *to) {
+    const bool is_list = quartic_json_is(value, QUARTIC_JSON_ARRAY);
+    uint32_t index, count = is_list ? value->count : 0;
     uint8_t *list = (uint8_t *)to + field->list_offset;
-    if (json_is_array(value) && !in_range(field, (double)json_array_size(value)))
+    if (is_list && !in_range(field, (double)count))
         return quartic_fail(QUARTIC_INVALID_ARGUMENT,
-                            "\"%s\" of %s is a list of %zu; a list has 1 to %.0f entries", field->name,
-                            table->what, json_array_size(value), field->most);
+                            "\"%s\" of %s is a list of %u; a list has 1 to %.0f entries", field->name,
+                            table->what, count, field->most);
     if (count == 0) {
         QUARTIC_TRY(read_choice(table, field, value, &index));
         memcpy((char *)to + field->offset, &index, sizeof index);
     }
     memset(list, 0, (size_t)field->most);
-    for (uint32_t k = 0; k < count; ++k) {
-        QUARTIC_TRY(read_choice(table, field, json_array_get(value, k), &index));
-        list[k] = (uint8_t)index;
+    if (is_list) {
+        uint8_t *next = list;
+        QUARTIC_JSON_FOREACH(member, value) {
+            QUARTIC_TRY(read_choice(table, field, member, &index));
+            *next++ = (uint8_t)index;
+        }
     }
     memcpy((char *)to + field->count_offset, &count, sizeof count);
     return QUARTIC_OK;
@@ -151,27 +156,26 @@ static quartic_status read_choices(const quartic_field_table *table, const quart
 
 /* One value of the JSON object into the struct. */
 static quartic_status read_value(const quartic_field_table *table, const quartic_field *field,
-                                 const json_t *value, void *to) {
+                                 const quartic_json *value, void *to) {
     char range[RANGE_TEXT];
     uint32_t number = 0;
     bool fits = false;
     switch (field->kind) {
     case QUARTIC_FIELD_FLAG:
-        fits = json_is_boolean(value);
-        number = json_is_true(value);
+        fits = value->kind == QUARTIC_JSON_BOOLEAN;
+        number = fits && value->integer;
         break;
     case QUARTIC_FIELD_COUNT:
-        fits = json_is_integer(value);
+        fits = value->kind == QUARTIC_JSON_INTEGER;
         if (fits) {
-            if (!in_range(field, (double)json_integer_value(value)))
-                return out_of_range(table, field, (double)json_integer_value(value));
-            number = (uint32_t)json_integer_value(value);
+            if (!in_range(field, value->real)) return out_of_range(table, field, value->real);
+            number = (uint32_t)value->integer;
         }
         break;
     case QUARTIC_FIELD_REAL:
-        if (json_is_number(value)) {
-            float real = (float)json_number_value(value);
-            if (!in_range(field, (double)real)) return out_of_range(table, field, json_number_value(value));
+        if (value->kind == QUARTIC_JSON_INTEGER || value->kind == QUARTIC_JSON_REAL) {
+            float real = (float)value->real;
+            if (!in_range(field, (double)real)) return out_of_range(table, field, value->real);
             memcpy((char *)to + field->offset, &real, sizeof real);
             return QUARTIC_OK;
         }
@@ -190,19 +194,18 @@ static quartic_status read_value(const quartic_field_table *table, const quartic
     return QUARTIC_OK;
 }
 
-static quartic_status read_object(const quartic_field_table *table, json_t *object, void *to) {
-    const char *key;
-    json_t *value;
-    json_object_foreach(object, key, value) {
+static quartic_status read_object(const quartic_field_table *table, const quartic_json *object, void *to) {
+    QUARTIC_JSON_FOREACH(value, object) {
         const quartic_field *field = NULL;
         for (uint32_t k = 0; k < table->count && field == NULL; ++k)
-            if (strcmp(table->fields[k].name, key) == 0) field = &table->fields[k];
+            if (strcmp(table->fields[k].name, value->key) == 0) field = &table->fields[k];
         if (field == NULL) {
-            const char *near = quartic_nearest(key, field_name, table);
-            return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s has no key \"%s\"%s%s%s", table->what, key,
-                                near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+            const char *near = quartic_nearest(value->key, field_name, table);
+            return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s has no key \"%s\"%s%s%s", table->what,
+                                value->key, near ? "; did you mean \"" : "", near ? near : "",
+                                near ? "\"?" : "");
         }
-        if (!json_is_null(value)) QUARTIC_TRY(read_value(table, field, value, to));
+        if (value->kind != QUARTIC_JSON_NULL) QUARTIC_TRY(read_value(table, field, value, to));
     }
     return QUARTIC_OK;
 }
@@ -219,80 +222,82 @@ static size_t struct_bytes(const quartic_field_table *table) {
     return end;
 }
 
-quartic_status quartic_fields_read_json(const quartic_field_table *table, const char *text,
-                                        void *inout_struct) {
-    json_error_t error;
-    json_t *object = json_loads(text, JSON_REJECT_DUPLICATES, &error);
-    if (object == NULL)
-        return quartic_fail(QUARTIC_FORMAT, "%s is no JSON: line %d, column %d: %s", table->what, error.line,
+quartic_status quartic_fields_read_json_bytes(const quartic_field_table *table, const char *bytes,
+                                              size_t count, void *inout_struct) {
+    quartic_json_document document;
+    quartic_json_error error;
+    quartic_status status = quartic_json_read(bytes, count, &document, &error);
+    if (status == QUARTIC_FORMAT)
+        return quartic_fail(QUARTIC_FORMAT, "%s is no JSON: line %u, column %u: %s", table->what, error.line,
                             error.column, error.text);
-    quartic_status status = QUARTIC_OK;
-    size_t bytes = struct_bytes(table);
+    QUARTIC_TRY(status);
+    const size_t struct_size = struct_bytes(table);
     void *copy = NULL;
-    if (!json_is_object(object))
+    if (document.values[0].kind != QUARTIC_JSON_OBJECT)
         status = quartic_fail(QUARTIC_FORMAT, "%s must be a JSON object, {\"key\": value, ..}", table->what);
-    else if ((copy = quartic_alloc(1, bytes)) == NULL)
+    else if ((copy = quartic_alloc(1, struct_size)) == NULL)
         status = QUARTIC_OUT_OF_MEMORY;
     if (status == QUARTIC_OK) {
-        memcpy(copy, inout_struct, bytes);
-        status = read_object(table, object, copy);
-        if (status == QUARTIC_OK) memcpy(inout_struct, copy, bytes);
+        memcpy(copy, inout_struct, struct_size);
+        status = read_object(table, &document.values[0], copy);
+        if (status == QUARTIC_OK) memcpy(inout_struct, copy, struct_size);
     }
     quartic_free(copy);
-    json_decref(object);
+    quartic_json_free(&document);
     return status;
 }
 
-/* The list of a CHOICES field that has one; NULL without memory. */
-static json_t *write_list(const quartic_field *field, const void *from, uint32_t count) {
-    const uint8_t *items = (const uint8_t *)from + field->list_offset;
-    json_t *list = json_array();
-    for (uint32_t k = 0; k < count && list != NULL; ++k)
-        if (json_array_append_new(list, json_string(field->choices[items[k]])) != 0) {
-            json_decref(list);
-            list = NULL;
-        }
-    return list;
+quartic_status quartic_fields_read_json(const quartic_field_table *table, const char *text,
+                                        void *inout_struct) {
+    return quartic_fields_read_json_bytes(table, text, strlen(text), inout_struct);
 }
 
-static json_t *write_value(const quartic_field *field, const void *from) {
-    uint32_t number;
+/* The list of a CHOICES field that has one. */
+static void write_list(const quartic_field *field, const void *from, uint32_t count,
+                       quartic_json_writer *writer) {
+    const uint8_t *items = (const uint8_t *)from + field->list_offset;
+    for (uint32_t k = 0; k < count; ++k) {
+        quartic_json_put(writer, k == 0 ? "[" : ", ");
+        quartic_json_put_text(writer, field->choices[items[k]]);
+    }
+    quartic_json_put(writer, "]");
+}
+
+static void write_value(const quartic_field *field, const void *from, quartic_json_writer *writer) {
+    uint32_t number, count = 0;
     float real;
     memcpy(&number, (const char *)from + field->offset, sizeof number);
     memcpy(&real, (const char *)from + field->offset, sizeof real);
-    switch (field->kind) {
-    case QUARTIC_FIELD_FLAG:
-        return json_boolean(number != 0);
-    case QUARTIC_FIELD_COUNT:
-        return json_integer((json_int_t)number);
-    case QUARTIC_FIELD_REAL:
-        return json_real((double)real);
-    case QUARTIC_FIELD_CHOICES: {
-        uint32_t count;
+    if (field->kind == QUARTIC_FIELD_CHOICES)
         memcpy(&count, (const char *)from + field->count_offset, sizeof count);
-        if (count != 0) return write_list(field, from, count);
-        return json_string(field->choices[number]);
-    }
-    default:
-        return json_string(field->choices[number]);
-    }
+    if (field->kind == QUARTIC_FIELD_FLAG)
+        quartic_json_put(writer, number != 0 ? "true" : "false");
+    else if (field->kind == QUARTIC_FIELD_COUNT)
+        quartic_json_put_integer(writer, number);
+    else if (field->kind == QUARTIC_FIELD_REAL)
+        quartic_json_put_float(writer, real);
+    else if (count != 0)
+        write_list(field, from, count, writer);
+    else
+        quartic_json_put_text(writer, field->choices[number]);
 }
 
 quartic_status quartic_fields_write_json(const quartic_field_table *table, const void *from,
                                          char **out_text) {
+    quartic_json_writer writer = {.bytes = NULL};
+    for (uint32_t k = 0; k < table->count; ++k) {
+        quartic_json_put(&writer, k == 0 ? "{" : ", ");
+        quartic_json_put_text(&writer, table->fields[k].name);
+        quartic_json_put(&writer, ": ");
+        write_value(&table->fields[k], from, &writer);
+    }
+    quartic_json_put(&writer, "}");
     *out_text = NULL;
-    json_t *object = json_object();
-    int failed = object == NULL;
-    for (uint32_t k = 0; k < table->count && !failed; ++k)
-        failed = json_object_set_new(object, table->fields[k].name, write_value(&table->fields[k], from));
-    /* With a size of 0 it only tells the size. */
-    size_t bytes = failed ? 0 : json_dumpb(object, NULL, 0, JSON_PRESERVE_ORDER);
-    char *text = bytes == 0 ? NULL : quartic_alloc(bytes + 1, 1);
-    if (text != NULL) json_dumpb(object, text, bytes, JSON_PRESERVE_ORDER);
-    json_decref(object);
-    *out_text = text;
-    return text != NULL ? QUARTIC_OK
-                        : quartic_fail(QUARTIC_OUT_OF_MEMORY, "no memory to write %s as JSON", table->what);
+    if (writer.status == QUARTIC_OK)
+        *out_text = writer.bytes;
+    else
+        quartic_free(writer.bytes);
+    return writer.status;
 }
 
 static quartic_status check_choice(const quartic_field_table *table, const quartic_field *field,

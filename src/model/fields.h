@@ -44,6 +44,10 @@ typedef struct quartic_field_table {
 quartic_status quartic_fields_read_json(const quartic_field_table *table, const char *text,
                                         void *inout_struct);
 
+/* The same from bytes that may hold a zero, which is refused and not taken as the end. */
+quartic_status quartic_fields_read_json_bytes(const quartic_field_table *table, const char *bytes,
+                                              size_t count, void *inout_struct);
+
 /* All fields as one JSON object, in the table's order; freed with quartic_free. */
 quartic_status quartic_fields_write_json(const quartic_field_table *table, const void *from, char **out_text);
 

@@ -57,6 +57,7 @@ struct quartic_model {
     quartic_model_program *programs;
     uint32_t program_count;
     uint64_t clock;
+    char loaded_prefix[QUARTIC_PARAMETER_NAME]; /* see quartic_model_loaded_prefix */
 };
 
 /* Builds a task's graph. The caller destroys it. out_trained (may be NULL): for a task with gradients,

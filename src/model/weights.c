@@ -3,6 +3,10 @@
  * Metadata: "config", the configuration as JSON; "format", "pt", which PyTorch's loaders ask for. Loading
  * reads everything into host memory and checks it before the first weight changes; saving checks that all
  * weights are finite before it touches the file, since no file of others could be loaded again.
+ *
+ * Wrappers put a prefix before all names of a state_dict: "module." (data-parallel), "_orig_mod."
+ * (torch.compile), "model." and the like (a module that holds the model), also several. A prefix that every
+ * tensor of a file has is left out when it is loaded.
  */
 #include <math.h>
 #include <stdio.h>
@@ -10,7 +14,57 @@
 
 #include "base/alloc.h"
 #include "base/call.h"
+#include "io/safetensors.h"
 #include "model/model.h"
+
+/* How many of the model's weights the file has under the first `length` characters of start + their names. */
+static uint32_t count_found(const quartic_parameter_set *set, const quartic_safetensors *file,
+                            const char *start, size_t length) {
+    uint32_t found = 0;
+    for (uint32_t k = 0; k < set->count; ++k) {
+        char name[2 * QUARTIC_PARAMETER_NAME];
+        const int bytes = snprintf(name, sizeof name, "%.*s%s", (int)length, start, set->specs[k].name);
+        if (bytes < (int)sizeof name && quartic_safetensors_find(file, name) != NULL) ++found;
+    }
+    return found;
+}
+
+/* The prefix that all names of a file have and under which most of the model's weights are found, the
+ * shortest of equals; "" where none helps. */
+static void find_prefix(const quartic_model *model, const quartic_safetensors *file,
+                        char out_prefix[QUARTIC_PARAMETER_NAME]) {
+    const uint32_t tensors = quartic_safetensors_count(file);
+    out_prefix[0] = 0;
+    if (tensors == 0) return;
+    /* Names are sorted, so what the first and the last begin with all do. */
+    const char *first = quartic_safetensors_at(file, 0)->name,
+               *last = quartic_safetensors_at(file, tensors - 1)->name;
+    uint32_t most = count_found(&model->set, file, "", 0);
+    for (size_t length = 1; length < QUARTIC_PARAMETER_NAME && first[length - 1] != 0 &&
+                            first[length - 1] == last[length - 1] && most < model->set.count;
+         ++length) {
+        if (first[length - 1] != '.') continue;
+        const uint32_t found = count_found(&model->set, file, first, length);
+        if (found <= most) continue;
+        most = found;
+        memcpy(out_prefix, first, length);
+        out_prefix[length] = 0;
+    }
+}
+
+/* For a weight that is missing: a tensor whose name ends in its name after a point, or NULL. */
+static const char *find_longer(const quartic_safetensors *file, const char *name) {
+    const size_t length = strlen(name);
+    for (uint32_t t = 0; t < quartic_safetensors_count(file); ++t) {
+        const char *other = quartic_safetensors_at(file, t)->name;
+        const size_t other_length = strlen(other);
+        if (strncmp(other, QUARTIC_TRAINER_PREFIX, strlen(QUARTIC_TRAINER_PREFIX)) != 0 &&
+            other_length > length && other[other_length - length - 1] == '.' &&
+            strcmp(other + other_length - length, name) == 0)
+            return other;
+    }
+    return NULL;
+}
 
 quartic_status quartic_model_stage(const quartic_model *model, const quartic_safetensors *file,
                                    const char *path, const char *prefix, float *out_storage) {
@@ -36,11 +90,17 @@ quartic_status quartic_model_stage(const quartic_model *model, const quartic_saf
             quartic_safetensors_read_float32(file, tensor, out_storage + spec->offset, spec->elements));
     }
     if (missing == 0) return QUARTIC_OK;
-    char text[QUARTIC_SHAPE_TEXT];
-    return quartic_fail(QUARTIC_FORMAT,
-                        "\"%s\" lacks %u of the model's %u weights, the first being \"%s%s\" of shape %s",
-                        path, missing, set->count, prefix, set->specs[first_missing].name,
-                        quartic_shape_text(&set->specs[first_missing].shape, text));
+    char text[QUARTIC_SHAPE_TEXT], quoted[QUARTIC_SAFETENSORS_QUOTE_BYTES];
+    const char *longer = find_longer(file, set->specs[first_missing].name);
+    return quartic_fail(
+        QUARTIC_FORMAT,
+        "\"%s\" lacks %u of the model's %u weights, the first being \"%s%s\" of shape %s%s%s%s", path,
+        missing, set->count, prefix, set->specs[first_missing].name,
+        quartic_shape_text(&set->specs[first_missing].shape, text), longer == NULL ? "" : "; it has \"",
+        longer == NULL ? "" : quartic_safetensors_quote(longer, quoted),
+        longer == NULL ? ""
+                       : "\": a prefix is left out only where every tensor has it, so "
+                         "save the weights without it and without other tensors");
 }
 
 quartic_status quartic_model_check_finite(const quartic_model *model, const char *what, const char *prefix,
@@ -56,14 +116,15 @@ quartic_status quartic_model_check_finite(const quartic_model *model, const char
     return QUARTIC_OK;
 }
 
-quartic_status quartic_model_refuse_extra(const quartic_model *model, const quartic_safetensors *file,
-                                          const char *path) {
+static quartic_status refuse_extra_after(const quartic_model *model, const quartic_safetensors *file,
+                                         const char *path, const char *prefix) {
+    const size_t skipped = strlen(prefix); /* every name begins with it */
     uint32_t extra = 0;
     const quartic_safetensors_tensor *first = NULL;
     for (uint32_t k = 0; k < quartic_safetensors_count(file); ++k) {
         const quartic_safetensors_tensor *tensor = quartic_safetensors_at(file, k);
         if (strncmp(tensor->name, QUARTIC_TRAINER_PREFIX, strlen(QUARTIC_TRAINER_PREFIX)) == 0 ||
-            quartic_parameter_set_find(&model->set, tensor->name) != QUARTIC_NONE)
+            quartic_parameter_set_find(&model->set, tensor->name + skipped) != QUARTIC_NONE)
             continue;
         if (extra++ == 0) first = tensor;
     }
@@ -75,15 +136,29 @@ quartic_status quartic_model_refuse_extra(const quartic_model *model, const quar
         first->name, quartic_shape_text(&first->shape, text));
 }
 
+quartic_status quartic_model_refuse_extra(const quartic_model *model, const quartic_safetensors *file,
+                                          const char *path) {
+    return refuse_extra_after(model, file, path, "");
+}
+
 static quartic_status load_from(quartic_model *model, const quartic_safetensors *file, const char *path) {
     float *storage = quartic_alloc(model->set.elements, sizeof storage[0]);
     if (storage == NULL) return QUARTIC_OUT_OF_MEMORY;
-    quartic_status status = quartic_model_stage(model, file, path, "", storage);
-    if (status == QUARTIC_OK) status = quartic_model_refuse_extra(model, file, path);
+    char prefix[QUARTIC_PARAMETER_NAME];
+    find_prefix(model, file, prefix);
+    quartic_status status = quartic_model_stage(model, file, path, prefix, storage);
+    if (status == QUARTIC_OK) status = refuse_extra_after(model, file, path, prefix);
     if (status == QUARTIC_OK)
         status = quartic_tensor_write(model->weights, storage, model->set.elements * sizeof storage[0]);
+    if (status == QUARTIC_OK) memcpy(model->loaded_prefix, prefix, sizeof prefix);
     quartic_free(storage);
     return status;
+}
+
+const char *quartic_model_loaded_prefix(const quartic_model *model) {
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(model, NULL);
+    return model->loaded_prefix;
 }
 
 quartic_status quartic_model_load(quartic_model *model, const char *path) {

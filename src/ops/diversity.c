@@ -140,7 +140,7 @@ enum {
 
 double diversity_flops(const quartic_op_call *call) {
     const diversity_extents e = diversity_extents_of(call->attrs, &call->inputs[0]);
-    return LOGARITHM * e.choices * e.batch * e.queries * e.keys;
+    return (double)LOGARITHM * e.choices * e.batch * e.queries * e.keys;
 }
 
 double diversity_grad_flops(const quartic_op_call *call) {

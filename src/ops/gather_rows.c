@@ -162,7 +162,7 @@ static quartic_status scatter_add_rows_gpu(const quartic_op_call *call, const qu
     const uint64_t count = quartic_layout_elements(&call->outputs[0]);
     const bool based = quartic_is_present(&call->inputs[BASE]);
     const uint32_t graphs = call->inputs[AT].shape.dims[0], k = call->inputs[AT].shape.dims[1];
-    QUARTIC_TRY(quartic_gpu_expect_iterations("scatter_add_rows", limits, (double)k / STRIDE + 1));
+    QUARTIC_TRY(quartic_gpu_expect_iterations("scatter_add_rows", limits, (double)k / (double)STRIDE + 1));
     const uint64_t flags = quartic_dispatch_reserve(list, sizeof(int32_t) * (uint64_t)graphs);
     const quartic_scatter_order_args order_args = {.graphs = graphs, .k = k};
     quartic_dispatch *order = quartic_dispatch_add(list, "scatter_order", &order_args, sizeof order_args);

@@ -70,7 +70,7 @@ static quartic_status expect_iterations(const char *op, const quartic_relational
     const double of_depth =
         1 + DEPTH + divide_up(ROWS * DEPTH, threads) + divide_up(columns * DEPTH, threads);
     const double of_row = lanes ? 2 : 6 + divide_up(p->dim, DEPTH) * of_depth;
-    return quartic_gpu_expect_iterations(op, limits, times * of_row + ROWS);
+    return quartic_gpu_expect_iterations(op, limits, times * of_row + (double)ROWS);
 }
 
 quartic_status quartic_relational_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
@@ -151,7 +151,7 @@ static uint64_t form_splits(uint64_t edges, uint64_t whole, double of_edge,
     const uint32_t units = limits->compute_units == 0 ? DEFAULT_COMPUTE_UNITS : limits->compute_units;
     uint64_t splits = divide_up((uint64_t)units * GROUPS_PER_UNIT, whole), least = 1;
     if (limits->max_iterations != 0)
-        least += (uint64_t)((double)edges * of_edge / (limits->max_iterations - DEPTH * of_edge));
+        least += (uint64_t)((double)edges * of_edge / (limits->max_iterations - (double)DEPTH * of_edge));
     if (splits > edges / LEAST_SPLIT) splits = edges / LEAST_SPLIT;
     if (splits < least) splits = least;
     return splits > MOST_SPLITS ? MOST_SPLITS : splits;
@@ -168,7 +168,8 @@ static quartic_status plan_form(const quartic_relational_problem *p, const quart
     const uint64_t edges = (uint64_t)p->b * p->n * p->n, results = (uint64_t)p->heads * p->dim * p->dim;
     const uint64_t whole = (uint64_t)p->heads * tiles * tiles; /* groups without splits */
     /* Iterations of an invocation per edge. */
-    const double of_edge = lanes ? 1.0 / LANES : (1.0 + DEPTH + divide_up(tile * DEPTH, threads)) / DEPTH;
+    const double of_edge = lanes ? 1.0 / (double)LANES
+                                 : (1.0 + (double)DEPTH + divide_up(tile * DEPTH, threads)) / (double)DEPTH;
     uint64_t splits = form_splits(edges, whole, of_edge, limits);
     if (splits > INT32_MAX / results) splits = INT32_MAX / results; /* shaders index with 32 bits */
     if (splits < 1) splits = 1;

@@ -81,12 +81,12 @@ typedef struct curves {
 } curves;
 
 static double at_step(const curves *curves, double step) {
-    return LEFT + PLOT_WIDTH * log(1 + step) / log(1 + curves->most_steps);
+    return (double)LEFT + (double)PLOT_WIDTH * log(1 + step) / log(1 + curves->most_steps);
 }
 
 static double at_accuracy(double accuracy) {
     const double share = (fmax(accuracy, floor_accuracy) - floor_accuracy) / (1 - floor_accuracy);
-    return TOP + PLOT_HEIGHT * (1 - share);
+    return (double)TOP + (double)PLOT_HEIGHT * (1 - share);
 }
 
 /* Colours that keep apart for the forms; greys for the baselines. */
@@ -182,7 +182,8 @@ static void draw_axes(cairo_t *cairo, const curves *curves) {
             snprintf(text, sizeof text, "%u", step * of);
             write_at(cairo, at_step(curves, step * of) - 6, TOP + PLOT_HEIGHT + 18, 12, text);
         }
-    write_at(cairo, LEFT + PLOT_WIDTH / 2.0 - 60, TOP + PLOT_HEIGHT + 38, 13, "training steps");
+    write_at(cairo, (double)LEFT + (double)PLOT_WIDTH / 2.0 - 60, (double)TOP + (double)PLOT_HEIGHT + 38, 13,
+             "training steps");
     snprintf(text, sizeof text, "%s", curves->contest->task->name);
     write_at(cairo, LEFT, TOP - 24, 16, text);
     snprintf(text, sizeof text, "%s?", curves->contest->task->question);
@@ -256,7 +257,8 @@ static void draw_map(cairo_t *cairo, const void *what) {
     write_at(cairo, LEFT, 22, 14, map->title);
     for (uint32_t layer = 0; layer < map->layers; ++layer)
         for (uint32_t head = 0; head < map->heads; ++head) {
-            const double left = LEFT + head * (side + MAP_GAP), top = TOP + 20 + layer * (side + MAP_GAP);
+            const double left = (double)LEFT + head * (side + (double)MAP_GAP),
+                         top = (double)TOP + 20 + layer * (side + (double)MAP_GAP);
             const float *weights = map->attention + (size_t)(layer * map->heads + head) * n * n; // (j, l)
             snprintf(text, sizeof text, "layer %u, head %u", layer + 1, head + 1);
             cairo_set_source_rgb(cairo, 0.1, 0.1, 0.1);
@@ -270,7 +272,7 @@ static void draw_map(cairo_t *cairo, const void *what) {
                     cairo_fill(cairo);
                     if (!map->marked[j * n + l]) continue;
                     cairo_set_source_rgb(cairo, 0.84, 0.15, 0.16);
-                    cairo_arc(cairo, x + CELL / 2.0, y + CELL / 2.0, 2.5, 0, 6.2831853);
+                    cairo_arc(cairo, x + (double)CELL / 2.0, y + (double)CELL / 2.0, 2.5, 0, 6.2831853);
                     cairo_fill(cairo);
                 }
             cairo_set_source_rgb(cairo, 0.6, 0.6, 0.6);
@@ -280,8 +282,8 @@ static void draw_map(cairo_t *cairo, const void *what) {
         }
     cairo_set_source_rgb(cairo, 0.1, 0.1, 0.1);
     snprintf(text, sizeof text, "rows: j, columns: l, for i = %u", map->i);
-    write_at(cairo, LEFT, TOP + 20 + map->layers * (side + MAP_GAP) - 18, 12, text);
-    write_at(cairo, LEFT + 230, TOP + 20 + map->layers * (side + MAP_GAP) - 18, 12,
+    write_at(cairo, (double)LEFT, (double)TOP + 20 + map->layers * (side + (double)MAP_GAP) - 18, 12, text);
+    write_at(cairo, (double)LEFT + 230, (double)TOP + 20 + map->layers * (side + (double)MAP_GAP) - 18, 12,
              "blue: attention of edge (i, j) to the pair (i, l), (l, j); red dot: i -> l -> j");
 }
 

@@ -7,7 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <strings.h>
 #include <sys/stat.h>
+
+bool tool_ends_with(const char *path, const char *ending) {
+    const size_t length = strlen(path), ending_length = strlen(ending);
+    return length > ending_length && strcasecmp(path + length - ending_length, ending) == 0;
+}
 
 /* Longest file taken: beyond it, something endless is more likely than a text. */
 static const size_t most_bytes = (size_t)1 << 30;
@@ -42,7 +48,10 @@ static bool to_tokens(const command *command, const char *path, const unsigned c
     for (size_t i = 0; i < count; ++i) {
         text->tokens[i] = bytes[i];
         if (bytes[i] < num_tokens) continue;
-        tool_fail(command, "set num_tokens to 256 in the configuration: every byte is a token.",
+        const bool mark = count >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0 && i < 3;
+        tool_fail(command,
+                  mark ? "the text begins with a byte-order mark; save it without, or set num_tokens to 256."
+                       : "set num_tokens to 256 in the configuration: every byte is a token.",
                   "byte %zu of %s is %u, but the model knows the tokens 0 to %u only", i, path, bytes[i],
                   num_tokens - 1);
         return false;

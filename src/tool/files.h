@@ -15,8 +15,13 @@ typedef struct tool_text {
     uint64_t count;
 } tool_text;
 
-/* Reads a file ("-": stdin) as tokens, all of which must be below num_tokens, and which must be at least
- * `least` many. On failure prints why and returns 0. */
+/* Whether a path has more than that ending, an extension with its point; capital and small letters are the
+ * same, as some systems and programs write the one or the other. */
+bool tool_ends_with(const char *path, const char *ending);
+
+/* Reads a file ("-": stdin) as tokens, byte by byte as they are: a byte-order mark or CRLF is learnt, too;
+ * all of which must be below num_tokens, and which must be at least `least` many. On failure prints why and
+ * returns 0. */
 bool tool_read_text(const command *command, const char *path, uint32_t num_tokens, uint64_t least,
                     tool_text *out_text);
 void tool_free_text(tool_text *text);

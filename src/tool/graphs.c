@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tool/files.h"
+
 bool tool_is_graphs(const char *path) {
-    const char *ending = ".safetensors";
-    const size_t length = strlen(path), ending_length = strlen(ending);
-    return length > ending_length && strcmp(path + length - ending_length, ending) == 0;
+    return tool_ends_with(path, ".safetensors");
 }
 
 quartic_dataset *tool_open_graphs(const command *command, const char *path) {

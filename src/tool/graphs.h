@@ -1,5 +1,5 @@
 /* graphs.h: datasets of graphs for the commands that also take texts. A file whose name ends in .safetensors
- * is one.
+ * (in capital or small letters) is one.
  */
 #ifndef QUARTIC_TOOL_GRAPHS_H
 #define QUARTIC_TOOL_GRAPHS_H

@@ -352,10 +352,12 @@ static int inspect_file(const invocation *call, quartic_device *device, const ch
         return code;
     }
     if (quartic_safetensors_open(path, &file) != QUARTIC_OK) return tool_fail_library(call->command, NULL);
-    if (quartic_model_open(device, path, &model) == QUARTIC_OK)
+    if (quartic_model_open(device, path, &model) == QUARTIC_OK) {
+        tool_tell_prefix(call->command, model, path);
         code = show_model(call, model);
-    else
+    } else {
         code = show_file(call, file, tool_sentence());
+    }
     quartic_model_destroy(model);
     quartic_safetensors_close(file);
     return code;

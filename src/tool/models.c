@@ -11,21 +11,24 @@
 #include "quartic/train.h"
 #include "tool/files.h"
 
-static bool ends_with(const char *text, const char *ending) {
-    size_t length = strlen(text), ending_length = strlen(ending);
-    return length >= ending_length && strcmp(text + length - ending_length, ending) == 0;
+bool tool_is_config(const char *path) {
+    return tool_ends_with(path, ".json");
 }
 
-bool tool_is_config(const char *path) {
-    return ends_with(path, ".json");
+void tool_tell_prefix(const command *command, const quartic_model *model, const char *path) {
+    const char *prefix = quartic_model_loaded_prefix(model);
+    if (prefix[0] != 0)
+        tool_warn(command, "every name in %s begins with \"%s\", which was left out", path, prefix);
 }
 
 quartic_model *tool_load_model(const command *command, quartic_device *device, const char *path,
                                const quartic_model_config *config) {
     quartic_model *model = NULL;
     if (quartic_model_create(device, config, &model) == QUARTIC_OK &&
-        quartic_model_load(model, path) == QUARTIC_OK)
+        quartic_model_load(model, path) == QUARTIC_OK) {
+        tool_tell_prefix(command, model, path);
         return model;
+    }
     tool_fail_library(command, NULL);
     quartic_model_destroy(model);
     return NULL;
@@ -115,7 +118,10 @@ quartic_model *tool_open_model(const command *command, quartic_device *device, c
                    ? tool_load_model(command, device, file, &given)
                    : NULL;
     const quartic_status status = quartic_model_open(device, file, &model);
-    if (status == QUARTIC_OK && (config == NULL || agrees(command, model, file, config))) return model;
+    if (status == QUARTIC_OK && (config == NULL || agrees(command, model, file, config))) {
+        tool_tell_prefix(command, model, file);
+        return model;
+    }
     if (status == QUARTIC_FORMAT && !tool_has_config(file))
         tool_fail_library(command, "--config FILE.json tells what model the weights are of.");
     else if (status != QUARTIC_OK)

@@ -9,7 +9,7 @@
 #include "quartic/program.h"
 #include "tool/tool.h"
 
-/* A file name that ends in .json. */
+/* A file name that ends in .json or .JSON. */
 bool tool_is_config(const char *path);
 
 /* For weights that come without a configuration. */
@@ -35,6 +35,9 @@ quartic_model *tool_load_model(const command *command, quartic_device *device, c
 /* Opens the device and on it the model that the first operand names, runs, and closes both. The exit code. */
 int tool_with_model(const invocation *call, const char *device_name, const char *config,
                     int (*run_model)(const invocation *call, quartic_model *model));
+
+/* Tells (on stderr) that the names in a file had a prefix that was left out when the model was loaded. */
+void tool_tell_prefix(const command *command, const quartic_model *model, const char *path);
 
 /* Makes a model from a JSON configuration, with random weights. On failure prints why and returns NULL. */
 quartic_model *tool_make_model(const command *command, quartic_device *device, const char *path);

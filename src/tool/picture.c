@@ -57,7 +57,7 @@ static uint32_t strongest_link(const picture_contents *contents, uint32_t i, dou
 /* How far above the text the arc between two bytes reaches. */
 static double arc_height(uint32_t i, uint32_t j) {
     double distance = i < j ? (double)(j - i) : (double)(i - j);
-    return fmin(ARC_HEIGHT, 10 + 0.45 * LETTER * distance);
+    return fmin((double)ARC_HEIGHT, 10 + 0.45 * (double)LETTER * distance);
 }
 
 /* The highest arc. */
@@ -89,8 +89,8 @@ static void set_heat(cairo_t *cairo, double share) {
     static const double stops[][3] = {
         {1, 1, 1}, {0.99, 0.75, 0.36}, {0.84, 0.25, 0.31}, {0.35, 0.05, 0.39}, {0.05, 0.02, 0.12}};
     enum { LAST = sizeof stops / sizeof stops[0] - 1 };
-    double at = (share < 0 ? 0 : share > 1 ? 1 : share) * LAST;
-    int low = at >= LAST ? LAST - 1 : (int)at;
+    double at = (share < 0 ? 0 : share > 1 ? 1 : share) * (double)LAST;
+    int low = at >= (double)LAST ? LAST - 1 : (int)at;
     double part = at - low, colour[3];
     for (int k = 0; k < 3; ++k) colour[k] = stops[low][k] + part * (stops[low + 1][k] - stops[low][k]);
     cairo_set_source_rgb(cairo, colour[0], colour[1], colour[2]);
@@ -165,14 +165,16 @@ static void draw_arcs(cairo_t *cairo, const picture_contents *contents, const la
     char buffer[2];
     cairo_set_source_rgb(cairo, 0.1, 0.1, 0.1);
     for (uint32_t i = 0; i < contents->n; ++i)
-        write_at(cairo, MARGIN + (double)i * LETTER + 2, base + 16, 14, glyph(contents->text[i], buffer));
+        write_at(cairo, (double)MARGIN + (double)i * (double)LETTER + 2, base + 16, 14,
+                 glyph(contents->text[i], buffer));
     write_at(cairo, MARGIN, base + 38, 11,
              "each byte and the other byte to which the last layer's heads give most on average");
     for (uint32_t i = 0; i < contents->n; ++i) {
         double weight;
         uint32_t j = strongest_link(contents, i, &weight);
         if (j == i) continue;
-        double from = MARGIN + (i + 0.5) * LETTER, to = MARGIN + (j + 0.5) * LETTER;
+        double from = (double)MARGIN + (i + 0.5) * (double)LETTER,
+               to = (double)MARGIN + (j + 0.5) * (double)LETTER;
         double height = arc_height(i, j);
         cairo_set_source_rgba(cairo, 0.55, 0.1, 0.4, 0.25 + 0.75 * weight);
         cairo_set_line_width(cairo, 0.7 + 2 * weight);

@@ -221,6 +221,7 @@ static bool make_model(run_state *run) {
         quartic_model_initialise(run->model, settings->trainer.seed) != QUARTIC_OK ||
         (settings->init != NULL && quartic_model_load(run->model, settings->init) != QUARTIC_OK))
         return tool_fail_library(command, NULL), false;
+    if (settings->init != NULL) tool_tell_prefix(command, run->model, settings->init);
     if (!resume_mark(command, run->model, &run->note)) return false;
     if (run->graphs == NULL && !config.causal)
         tool_warn(command,

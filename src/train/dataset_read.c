@@ -6,7 +6,7 @@
 #include "base/alloc.h"
 #include "base/call.h"
 #include "base/status.h"
-#include "quartic/io.h"
+#include "io/safetensors.h"
 #include "tensor/layout.h"
 #include "train/dataset.h"
 
@@ -104,30 +104,91 @@ static quartic_status read_readout(const dataset_file *in, quartic_dataset_info 
 
 /* ---- contents ---- */
 
+/* Whether a node is real, from a number of any type: 0 is padding, anything else is not. */
 static quartic_status read_mask(const dataset_file *in, uint64_t count, uint8_t *out) {
-    int32_t *wide = quartic_alloc(count, sizeof wide[0]);
-    if (wide == NULL) return QUARTIC_OUT_OF_MEMORY;
-    quartic_status status =
-        quartic_safetensors_read_int32(in->file, in->tensors[QUARTIC_DATASET_MASK], wide, count);
-    for (uint64_t i = 0; status == QUARTIC_OK && i < count; ++i) out[i] = wide[i] != 0;
-    quartic_free(wide);
-    return status;
+    const quartic_safetensors_tensor *tensor = in->tensors[QUARTIC_DATASET_MASK];
+    const bool integer = quartic_safetensors_is_integer(tensor->dtype);
+    for (uint64_t i = 0; i < count; ++i) {
+        int32_t whole = 1; /* beyond int32 is not 0 */
+        const int beyond = integer ? quartic_safetensors_int32_at(tensor, i, &whole) : 0;
+        const float real = integer ? (float)whole : quartic_safetensors_float32_at(tensor, i);
+        char place[QUARTIC_SAFETENSORS_PLACE_BYTES];
+        if (beyond != 0 && tensor->dtype == QUARTIC_SAFETENSORS_BOOL)
+            return quartic_safetensors_refuse_integer(in->file, tensor, i);
+        if (isnan(real))
+            return quartic_fail(QUARTIC_NON_FINITE, "element %s of mask of %s is NaN; give 1 or 0",
+                                quartic_safetensors_place(&tensor->shape, i, place), in->path);
+        out[i] = real != 0.0f;
+    }
+    return QUARTIC_OK;
+}
+
+/* Whether a row (a node, an edge (i, j), a graph) of a tensor is padding. */
+static bool is_padding(const quartic_dataset *dataset, quartic_dataset_tensor tensor, uint64_t row) {
+    const uint8_t *mask = dataset->all.at[QUARTIC_DATASET_MASK];
+    const quartic_readout readout = dataset->info.readout;
+    const uint64_t n = dataset->info.length;
+    const bool of_targets = tensor == QUARTIC_DATASET_TARGETS;
+    if (mask == NULL || (of_targets && readout == QUARTIC_READOUT_GRAPH)) return false;
+    if (tensor == QUARTIC_DATASET_EDGE_TYPES || tensor == QUARTIC_DATASET_EDGE_FEATURES ||
+        (of_targets && readout == QUARTIC_READOUT_EDGE))
+        return !mask[row / n] || !mask[row / n / n * n + row % n];
+    return !mask[row];
+}
+
+/* Padding is not looked at: its tokens become 0, its types and targets -1. */
+static quartic_status read_integers(const dataset_file *in, const quartic_dataset *out,
+                                    quartic_dataset_tensor name, uint64_t count, int32_t *numbers) {
+    const quartic_safetensors_tensor *tensor = in->tensors[name];
+    const bool tokens = name == QUARTIC_DATASET_TOKENS;
+    QUARTIC_TRY(quartic_safetensors_expect(in->file, tensor, true, count));
+    for (uint64_t i = 0; i < count; ++i) {
+        numbers[i] = tokens ? 0 : -1;
+        if (is_padding(out, name, i)) continue;
+        const int beyond = quartic_safetensors_int32_at(tensor, i, &numbers[i]);
+        /* Of types and targets all negative numbers mean the same. */
+        if (beyond > 0 || (beyond < 0 && tokens))
+            return quartic_safetensors_refuse_integer(in->file, tensor, i);
+    }
+    return QUARTIC_OK;
+}
+
+/* Features of padding become 0; all others must be finite. */
+static quartic_status read_features(const dataset_file *in, const quartic_dataset *out,
+                                    quartic_dataset_tensor name, uint64_t count, float *numbers) {
+    const quartic_safetensors_tensor *tensor = in->tensors[name];
+    const uint32_t width = tensor->shape.dims[tensor->shape.rank - 1];
+    QUARTIC_TRY(quartic_safetensors_expect(in->file, tensor, false, count));
+    for (uint64_t row = 0; row < count / width; ++row) {
+        if (is_padding(out, name, row)) continue; /* as allocated: 0 */
+        for (uint64_t i = row * width; i < (row + 1) * width; ++i) {
+            char place[QUARTIC_SAFETENSORS_PLACE_BYTES];
+            numbers[i] = quartic_safetensors_float32_at(tensor, i);
+            if (!isfinite(numbers[i]))
+                return quartic_fail(QUARTIC_NON_FINITE,
+                                    "element %s of %s of %s is %g as float32; features must be finite",
+                                    quartic_safetensors_place(&tensor->shape, i, place), names[name],
+                                    in->path, (double)numbers[i]);
+        }
+    }
+    return QUARTIC_OK;
 }
 
 static quartic_status read_contents(const dataset_file *in, quartic_dataset *out) {
     for (uint32_t t = 0; t < QUARTIC_DATASET_TENSORS; ++t)
         if (in->tensors[t] != NULL) out->present |= 1u << t;
     QUARTIC_TRY(quartic_dataset_allocate(&out->info, out->present, out->info.graphs, &out->all));
+    if (out->info.masked) {
+        const uint64_t nodes = quartic_shape_elements(&in->tensors[QUARTIC_DATASET_MASK]->shape);
+        QUARTIC_TRY(read_mask(in, nodes, out->all.at[QUARTIC_DATASET_MASK]));
+    }
     for (uint32_t t = 0; t < QUARTIC_DATASET_TENSORS; ++t) {
-        const quartic_safetensors_tensor *tensor = in->tensors[t];
-        if (tensor == NULL) continue;
-        const uint64_t count = quartic_shape_elements(&tensor->shape);
+        if (in->tensors[t] == NULL || t == QUARTIC_DATASET_MASK) continue;
+        const uint64_t count = quartic_shape_elements(&in->tensors[t]->shape);
         if (t == QUARTIC_DATASET_NODE_FEATURES || t == QUARTIC_DATASET_EDGE_FEATURES)
-            QUARTIC_TRY(quartic_safetensors_read_float32(in->file, tensor, out->all.at[t], count));
-        else if (t == QUARTIC_DATASET_MASK)
-            QUARTIC_TRY(read_mask(in, count, out->all.at[t]));
+            QUARTIC_TRY(read_features(in, out, t, count, out->all.at[t]));
         else
-            QUARTIC_TRY(quartic_safetensors_read_int32(in->file, tensor, out->all.at[t], count));
+            QUARTIC_TRY(read_integers(in, out, t, count, out->all.at[t]));
     }
     return QUARTIC_OK;
 }
@@ -138,47 +199,6 @@ static quartic_status check_real_nodes(const char *path, const quartic_dataset_i
         if (memchr(mask + (uint64_t)g * info->length, 1, info->length) == NULL)
             return quartic_fail(QUARTIC_INVALID_ARGUMENT,
                                 "graph %u of %s has no real node (its mask is all 0); leave it out", g, path);
-    return QUARTIC_OK;
-}
-
-/* Gives one row (a node or an edge) of a tensor the value of padding. */
-static void clear_row(quartic_dataset *dataset, quartic_dataset_tensor tensor, uint64_t row, uint32_t width) {
-    void *array = dataset->all.at[tensor];
-    if (array == NULL) return;
-    const bool integer = tensor == QUARTIC_DATASET_EDGE_TYPES || tensor == QUARTIC_DATASET_TARGETS;
-    if (integer)
-        ((int32_t *)array)[row] = -1;
-    else
-        memset((char *)array + row * width * 4, 0, (size_t)width * 4);
-}
-
-static void clear_padding(quartic_dataset *dataset) {
-    const quartic_dataset_info *info = &dataset->info;
-    const uint8_t *mask = dataset->all.at[QUARTIC_DATASET_MASK];
-    const uint64_t n = info->length, nodes = info->graphs * n;
-    for (uint64_t i = 0; i < nodes; ++i) {
-        for (uint64_t j = 0; j < n; ++j) {
-            if (mask[i] && mask[i / n * n + j]) continue;
-            clear_row(dataset, QUARTIC_DATASET_EDGE_TYPES, i * n + j, 1);
-            clear_row(dataset, QUARTIC_DATASET_EDGE_FEATURES, i * n + j, info->dim_edge_features);
-            if (info->readout == QUARTIC_READOUT_EDGE)
-                clear_row(dataset, QUARTIC_DATASET_TARGETS, i * n + j, 1);
-        }
-        if (mask[i]) continue;
-        clear_row(dataset, QUARTIC_DATASET_TOKENS, i, 1);
-        clear_row(dataset, QUARTIC_DATASET_NODE_FEATURES, i, info->dim_node_features);
-        if (info->readout == QUARTIC_READOUT_NODE) clear_row(dataset, QUARTIC_DATASET_TARGETS, i, 1);
-    }
-}
-
-static quartic_status check_finite(const char *path, const quartic_dataset *dataset,
-                                   quartic_dataset_tensor tensor) {
-    const float *numbers = dataset->all.at[tensor];
-    const uint64_t count = dataset->info.graphs * quartic_dataset_elements(&dataset->info, tensor);
-    for (uint64_t i = 0; numbers != NULL && i < count; ++i)
-        if (!isfinite(numbers[i]))
-            return quartic_fail(QUARTIC_NON_FINITE, "element %llu of %s of %s is %g; features must be finite",
-                                (unsigned long long)i, names[tensor], path, (double)numbers[i]);
     return QUARTIC_OK;
 }
 
@@ -206,8 +226,6 @@ static quartic_status check_tokens(const char *path, const quartic_dataset *data
 static quartic_status read_ranges(const char *path, quartic_dataset *out) {
     quartic_dataset_info *info = &out->info;
     QUARTIC_TRY(check_tokens(path, out));
-    QUARTIC_TRY(check_finite(path, out, QUARTIC_DATASET_NODE_FEATURES));
-    QUARTIC_TRY(check_finite(path, out, QUARTIC_DATASET_EDGE_FEATURES));
     info->num_tokens = range_of(out, QUARTIC_DATASET_TOKENS);
     info->num_edge_types = range_of(out, QUARTIC_DATASET_EDGE_TYPES);
     if (out->all.at[QUARTIC_DATASET_EDGE_TYPES] != NULL && info->num_edge_types == 0)
@@ -228,10 +246,8 @@ static quartic_status read_file(dataset_file *in, quartic_dataset *out) {
     QUARTIC_TRY(read_extents(in, &out->info));
     QUARTIC_TRY(read_readout(in, &out->info));
     QUARTIC_TRY(read_contents(in, out));
-    if (out->info.masked) {
+    if (out->info.masked)
         QUARTIC_TRY(check_real_nodes(in->path, &out->info, out->all.at[QUARTIC_DATASET_MASK]));
-        clear_padding(out);
-    }
     return read_ranges(in->path, out);
 }
 

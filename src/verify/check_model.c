@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/alloc.h"
 #include "base/call.h"
@@ -33,29 +34,41 @@ static const char *const training_keys[] = {"lr", "weight_decay", "clip"};
 
 static bool is_model(const quartic_recording *recording) {
     quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
-    json_t *object = json_pack("{s:s}", "model", recording->model);
-    char *text = json_dumps(object, 0);
-    json_decref(object);
-    bool known = text != NULL && quartic_model_config_read_json(&config, text) == QUARTIC_OK;
-    free(text);
+    quartic_json_writer text = {.bytes = NULL};
+    quartic_json_put(&text, "{\"model\":");
+    quartic_json_put_text(&text, recording->model);
+    quartic_json_put(&text, "}");
+    bool known =
+        text.status == QUARTIC_OK && quartic_model_config_read_json(&config, text.bytes) == QUARTIC_OK;
+    quartic_free(text.bytes);
     return known;
+}
+
+/* Whether a key of a recording's configuration is one of the model's. The family is in the metadata. */
+static bool is_models_key(const char *key) {
+    for (size_t k = 0; k < sizeof training_keys / sizeof training_keys[0]; ++k)
+        if (strcmp(key, training_keys[k]) == 0) return false;
+    return strcmp(key, "model") != 0;
 }
 
 static quartic_status read_config(const quartic_recording *recording, quartic_model_config *out_config) {
     *out_config = (quartic_model_config)QUARTIC_MODEL_CONFIG_INIT;
-    json_t *object = json_copy(recording->config);
-    bool reference = strcmp(recording->family, "reference") == 0;
-    bool whole = object != NULL && json_object_set_new(object, "model", json_string(recording->model)) == 0;
-    for (size_t k = 0; whole && k < sizeof training_keys / sizeof training_keys[0]; ++k)
-        json_object_del(object, training_keys[k]);
-    if (reference)
-        whole = whole && json_object_set_new(object, "compatibility", json_string("reference")) == 0;
-    char *text = whole ? json_dumps(object, 0) : NULL;
-    json_decref(object);
-    if (text == NULL)
-        return quartic_fail(QUARTIC_OUT_OF_MEMORY, "no memory for the configuration of %s", recording->path);
-    quartic_status status = quartic_model_config_read_json(out_config, text);
-    free(text);
+    quartic_json_writer text = {.bytes = NULL};
+    quartic_json_put(&text, "{\"model\":");
+    quartic_json_put_text(&text, recording->model);
+    if (strcmp(recording->family, "reference") == 0)
+        quartic_json_put(&text, ",\"compatibility\":\"reference\"");
+    QUARTIC_JSON_FOREACH(member, recording->config) {
+        if (!is_models_key(member->key)) continue;
+        quartic_json_put(&text, ",");
+        quartic_json_put_text(&text, member->key);
+        quartic_json_put(&text, ":");
+        quartic_json_put_value(&text, member);
+    }
+    quartic_json_put(&text, "}");
+    quartic_status status = text.status;
+    if (status == QUARTIC_OK) status = quartic_model_config_read_json(out_config, text.bytes);
+    quartic_free(text.bytes);
     if (quartic_safetensors_find(recording->file, "output.aux") != NULL)
         out_config->diversity_loss = AUX_FACTOR;
     return status;
@@ -339,7 +352,7 @@ static quartic_status add_siblings(quartic_tally *tally, quartic_device *device,
     uint32_t count = 1;
     for (struct dirent *entry; status == QUARTIC_OK && (entry = readdir(entries)) != NULL;) {
         size_t length = strlen(entry->d_name), ending = strlen(".safetensors");
-        if (length <= ending || strcmp(entry->d_name + length - ending, ".safetensors") != 0) continue;
+        if (length <= ending || strcasecmp(entry->d_name + length - ending, ".safetensors") != 0) continue;
         if (strcmp(entry->d_name, own) == 0) continue;
         snprintf(other, sizeof other, "%s/%s", folder, entry->d_name);
         status = add_sibling(tally, device, other, results, &count);

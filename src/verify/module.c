@@ -118,25 +118,26 @@ static quartic_status build_dynamic_position_bias(module *m) {
 }
 
 /* A key's value in the configuration; NULL if it is missing or null. */
-static const json_t *option(const module *m, const char *key) {
-    const json_t *value = json_object_get(m->recording->config, key);
-    return json_is_null(value) ? NULL : value;
+static const quartic_json *option(const module *m, const char *key) {
+    const quartic_json *value = quartic_json_member(m->recording->config, key);
+    return quartic_json_is(value, QUARTIC_JSON_NULL) ? NULL : value;
 }
 
 static quartic_status refuse_word(const module *m, const char *key, const char *known) {
-    char *text = json_dumps(json_object_get(m->recording->config, key), JSON_ENCODE_ANY | JSON_COMPACT);
+    quartic_json_writer text = {.bytes = NULL};
+    quartic_json_put_value(&text, quartic_json_member(m->recording->config, key));
     quartic_status status =
         quartic_fail(QUARTIC_UNSUPPORTED, "\"%s\" in the config of %s is %s; this library has %s", key,
-                     m->recording->path, text != NULL ? text : "no JSON", known);
-    free(text);
+                     m->recording->path, text.status == QUARTIC_OK ? text.bytes : "something else", known);
+    quartic_free(text.bytes);
     return status;
 }
 
 /* Whether the key's value is the other word; it is the standard one where it is not told. */
 static quartic_status read_word(const module *m, const char *key, const char *standard, const char *other,
                                 bool *out_other) {
-    const json_t *value = option(m, key);
-    const char *word = json_string_value(value);
+    const quartic_json *value = option(m, key);
+    const char *word = quartic_json_text(value);
     *out_other = word != NULL && strcmp(word, other) == 0;
     if (value == NULL || *out_other || (word != NULL && strcmp(word, standard) == 0)) return QUARTIC_OK;
     char known[64];
@@ -258,8 +259,8 @@ static quartic_status build_triangle_start_end(module *m) {
 }
 
 /* The direction that a word names, or as many as there are. */
-static uint32_t direction_of(const json_t *word) {
-    const char *name = json_string_value(word);
+static uint32_t direction_of(const quartic_json *word) {
+    const char *name = quartic_json_text(word);
     uint32_t d = 0;
     while (
         d < QUARTIC_TRIANGLE_DIRECTIONS &&
@@ -271,15 +272,17 @@ static uint32_t direction_of(const json_t *word) {
 /* The passes of the configuration in their order: a word or a list of words, each once; all if it has none.
  */
 static quartic_status read_directions(const module *m, quartic_triangle_direction *out, uint32_t *out_count) {
-    const json_t *listed = option(m, "triangle_directions");
-    const bool list = json_is_array(listed);
+    const quartic_json *listed = option(m, "triangle_directions"), *next = listed;
+    const char *single = quartic_json_text(listed);
+    const bool list = quartic_json_is(listed, QUARTIC_JSON_ARRAY);
     bool taken[QUARTIC_TRIANGLE_DIRECTIONS] = {false}, wrong = false;
     uint32_t count = 0;
-    if (listed == NULL || (json_is_string(listed) && strcmp(json_string_value(listed), "all") == 0))
+    if (listed == NULL || (single != NULL && strcmp(single, "all") == 0))
         for (; count < QUARTIC_TRIANGLE_DIRECTIONS; ++count) out[count] = (quartic_triangle_direction)count;
     else
-        for (size_t k = 0; k < (list ? json_array_size(listed) : 1) && !wrong; ++k) {
-            const uint32_t d = direction_of(list ? json_array_get(listed, k) : listed);
+        for (size_t k = 0; k < (list ? listed->count : 1) && !wrong; ++k) {
+            next += k == 0 ? (uint32_t)list : next->span;
+            const uint32_t d = direction_of(next);
             wrong = d == QUARTIC_TRIANGLE_DIRECTIONS || taken[d];
             if (wrong) break;
             taken[d] = true;
@@ -341,9 +344,8 @@ bool quartic_module_known(const char *model) {
 
 /* An option that is not known here would be computed as if it were not there; so it is refused. */
 static quartic_status check_keys(const module *m, const struct builder *builder) {
-    const char *key;
-    json_t *value;
-    json_object_foreach(m->recording->config, key, value) {
+    QUARTIC_JSON_FOREACH(value, m->recording->config) {
+        const char *key = value->key;
         char list[256] = "";
         bool known = false;
         for (size_t k = 0; k < MOST_KEYS && builder->keys[k] != NULL; ++k) {

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/status.h"
+#include "io/safetensors.h"
 #include "tensor/layout.h"
 
 quartic_status quartic_recording_open(const char *path, quartic_recording *out) {
@@ -16,18 +17,24 @@ quartic_status quartic_recording_open(const char *path, quartic_recording *out) 
     out->model = quartic_safetensors_metadata(out->file, "model");
     out->family = quartic_safetensors_metadata(out->file, "family");
     quartic_status status = QUARTIC_OK;
-    json_error_t error;
+    quartic_json_error error = {0};
     if (out->model == NULL || out->family == NULL || config == NULL)
         status = quartic_fail(QUARTIC_FORMAT,
                               "%s is no recorded case: its metadata lacks model, family or config", path);
-    else if ((out->config = json_loads(config, 0, &error)) == NULL || !json_is_object(out->config))
+    else
+        status = quartic_json_read(config, strlen(config), &out->document, &error);
+    if (status == QUARTIC_FORMAT && error.line > 0)
+        quartic_fail(status, "the config in the metadata of %s is no JSON: line %u, column %u: %s", path,
+                     error.line, error.column, error.text);
+    out->config = out->document.values;
+    if (status == QUARTIC_OK && out->config->kind != QUARTIC_JSON_OBJECT)
         status = quartic_fail(QUARTIC_FORMAT, "the config in the metadata of %s is no JSON object", path);
     if (status != QUARTIC_OK) quartic_recording_close(out);
     return status;
 }
 
 void quartic_recording_close(quartic_recording *recording) {
-    json_decref(recording->config);
+    quartic_json_free(&recording->document);
     quartic_safetensors_close(recording->file);
     *recording = (quartic_recording){0};
 }
@@ -42,7 +49,7 @@ quartic_status quartic_recording_find(const quartic_recording *recording, const 
 }
 
 static bool is_integer(const quartic_safetensors_tensor *tensor) {
-    return tensor->dtype == QUARTIC_SAFETENSORS_I32 || tensor->dtype == QUARTIC_SAFETENSORS_I64;
+    return quartic_safetensors_is_integer(tensor->dtype);
 }
 
 quartic_status quartic_recording_floats(const quartic_recording *recording,
@@ -70,16 +77,20 @@ quartic_status quartic_recording_ints(const quartic_recording *recording,
 
 quartic_status quartic_recording_number(const quartic_recording *recording, const char *key,
                                         double *out_number) {
-    const json_t *value = json_object_get(recording->config, key);
-    *out_number = json_is_boolean(value) ? (double)json_boolean_value(value) : json_number_value(value);
-    if (json_is_boolean(value) || json_is_number(value)) return QUARTIC_OK;
+    const quartic_json *value = quartic_json_member(recording->config, key);
+    const bool boolean = quartic_json_is(value, QUARTIC_JSON_BOOLEAN);
+    if (boolean || quartic_json_is(value, QUARTIC_JSON_INTEGER) ||
+        quartic_json_is(value, QUARTIC_JSON_REAL)) {
+        *out_number = boolean ? (double)value->integer : value->real;
+        return QUARTIC_OK;
+    }
     return quartic_fail(QUARTIC_FORMAT, "the config of %s must have a number as \"%s\"", recording->path,
                         key);
 }
 
 quartic_status quartic_recording_count(const quartic_recording *recording, const char *key,
                                        uint32_t *out_count) {
-    double number;
+    double number = 0;
     QUARTIC_TRY(quartic_recording_number(recording, key, &number));
     if (!(number >= 1.0 && number <= 1e9) || number != floor(number))
         return quartic_fail(QUARTIC_FORMAT,

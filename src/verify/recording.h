@@ -6,8 +6,7 @@
 #ifndef QUARTIC_VERIFY_RECORDING_H
 #define QUARTIC_VERIFY_RECORDING_H
 
-#include <jansson.h>
-
+#include "base/json.h"
 #include "quartic/io.h"
 #include "verify/compare.h"
 
@@ -15,7 +14,8 @@ typedef struct quartic_recording {
     const char *path;
     quartic_safetensors *file;
     const char *model, *family;
-    json_t *config; /* an object */
+    quartic_json_document document;
+    const quartic_json *config; /* an object of the document */
 } quartic_recording;
 
 /* Errors: IO, FORMAT (no safetensors, metadata missing), OUT_OF_MEMORY. */

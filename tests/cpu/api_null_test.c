@@ -516,6 +516,7 @@ static void models(void **state) {
     FINE_NOTHING(quartic_model_destroy, model, quartic_model_destroy(NULL));
     GETTER(quartic_model_get_config, model, quartic_model_get_config(NULL) == NULL);
     GETTER(quartic_model_device, model, quartic_model_device(NULL) == NULL);
+    GETTER(quartic_model_loaded_prefix, model, quartic_model_loaded_prefix(NULL) == NULL);
     REFUSED(quartic_model_initialise, model, quartic_model_initialise(NULL, 0));
     GETTER(quartic_model_parameter_count, model, quartic_model_parameter_count(NULL) == 0);
     GETTER(quartic_model_parameter_elements, model, quartic_model_parameter_elements(NULL) == 0);

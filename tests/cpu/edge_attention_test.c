@@ -54,7 +54,7 @@ static void run(module *m, const char *device_name, quartic_value result, void *
     for (uint32_t k = 0; k < m->set.count; ++k) {
         float weight[512];
         const quartic_parameter_spec *spec = &m->set.specs[k];
-        assert_in_range(spec->elements, 1, 512);
+        assert_true(spec->elements >= 1 && spec->elements <= 512);
         for (uint32_t i = 0; i < spec->elements; ++i)
             weight[i] = 0.5f * quartic_random_normal(3, number_of(spec->name), i);
         rig_expect(quartic_tensor_write(quartic_program_tensor(program, spec->name), weight,

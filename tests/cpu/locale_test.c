@@ -103,7 +103,7 @@ static void checkpoints_are_the_same(void **state) {
         fclose(file);
     }
     assert_int_equal(counts[0], counts[1]);
-    assert_in_range(counts[0], 1000, sizeof bytes[0] - 1);
+    assert_true(counts[0] >= 1000 && counts[0] < sizeof bytes[0]);
     assert_memory_equal(bytes[0], bytes[1], counts[0]);
 }
 

@@ -116,7 +116,7 @@ static const struct {
     {"infinite", "element 1 of tensor \"to_logits.0.scale\" is infinite"},
     {"key", "the model's configuration has no key \"haeds\"; did you mean \"heads\"?"},
     {"range", "\"depth\" of the model's configuration is 5000; it must be an integer from 1 to 4096"},
-    {"json", "the model's configuration is no JSON: line 1, column 17"},
+    {"json", "the model's configuration is no JSON: line 1, column 18"},
 };
 
 static void every_command_refuses_bad_files(void **state) {

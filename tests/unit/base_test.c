@@ -84,9 +84,9 @@ static void distributions_have_their_moments(void **state) {
         normal_squares += normal * normal;
     }
     /* Five standard errors: 0.289, 1 and 1.414 over sqrt(20000). */
-    assert_true(uniform_sum / COUNT > 0.4898 && uniform_sum / COUNT < 0.5102);
-    assert_true(normal_sum / COUNT > -0.0354 && normal_sum / COUNT < 0.0354);
-    assert_true(normal_squares / COUNT > 0.95 && normal_squares / COUNT < 1.05);
+    assert_true(uniform_sum / (double)COUNT > 0.4898 && uniform_sum / (double)COUNT < 0.5102);
+    assert_true(normal_sum / (double)COUNT > -0.0354 && normal_sum / (double)COUNT < 0.0354);
+    assert_true(normal_squares / (double)COUNT > 0.95 && normal_squares / (double)COUNT < 1.05);
 }
 
 int main(void) {

@@ -46,7 +46,7 @@ static inline rig rig_begin(void) {
 
 static inline quartic_value rig_add(rig *r, quartic_dtype dtype, quartic_shape shape) {
     uint32_t k = r->count++;
-    assert_in_range(k, 0, RIG_INPUTS - 1);
+    assert_true(k <= RIG_INPUTS - 1);
     r->bytes[k] = 4 * (size_t)quartic_shape_elements(&shape);
     r->data[k] = calloc(r->bytes[k], 1);
     assert_non_null(r->data[k]);

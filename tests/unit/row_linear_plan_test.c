@@ -49,7 +49,7 @@ static void few_rows_share_out_their_columns(void **state) {
     (void)state;
     quartic_dispatch_list list;
     assert_int_equal(plan(65, 32, 384, 0, &gpu, &list), QUARTIC_OK);
-    assert_in_range(list.items[0].groups[0], 4, 2 * 7);
+    assert_true(list.items[0].groups[0] >= 4 && list.items[0].groups[0] <= 2 * 7);
     assert_int_equal(list.items[0].spec[TILES], 1);
 }
 

@@ -158,20 +158,48 @@ static void every_integer_type_becomes_int32_or_is_refused(void **state) {
     static const int32_t plain[] = {INT32_MAX, INT32_MIN, -7};
     static const int16_t narrow[] = {32767, -32768, -7};
     static const uint8_t byte[] = {255, 0, 1}, boolean[] = {1, 0, 1};
+    static const uint16_t unsigned_narrow[] = {65535, 0, 32768};
+    static const uint32_t unsigned_plain[] = {INT32_MAX, 0, 7}, unsigned_beyond[] = {0, 0, 0x80000000u};
+    static const uint64_t unsigned_wide[] = {INT32_MAX, 0, 7}, huge[] = {0, UINT64_MAX, 0};
+    static const int64_t too_low[] = {0, 0, (int64_t)INT32_MIN - 1}, least[] = {INT64_MIN, 0, 0};
     static const struct {
         quartic_safetensors_dtype dtype;
         const void *data;
         quartic_status status;
         int32_t want[3];
+        const char *sentence;
     } cases[] = {
-        {QUARTIC_SAFETENSORS_I64, wide, QUARTIC_OK, {INT32_MAX, INT32_MIN, 7}},
-        {QUARTIC_SAFETENSORS_I64, too_wide, QUARTIC_FORMAT, {0}},
-        {QUARTIC_SAFETENSORS_I32, plain, QUARTIC_OK, {INT32_MAX, INT32_MIN, -7}},
-        {QUARTIC_SAFETENSORS_I16, narrow, QUARTIC_OK, {32767, -32768, -7}},
-        {QUARTIC_SAFETENSORS_U8, byte, QUARTIC_OK, {255, 0, 1}},
-        {QUARTIC_SAFETENSORS_I8, byte, QUARTIC_OK, {-1, 0, 1}},
-        {QUARTIC_SAFETENSORS_BOOL, boolean, QUARTIC_OK, {1, 0, 1}},
-        {QUARTIC_SAFETENSORS_BOOL, byte, QUARTIC_FORMAT, {0}},
+        {QUARTIC_SAFETENSORS_I64, wide, QUARTIC_OK, {INT32_MAX, INT32_MIN, 7}, NULL},
+        {QUARTIC_SAFETENSORS_I64,
+         too_wide,
+         QUARTIC_FORMAT,
+         {0},
+         "element 1 of tensor \"t\" (I64) is 2147483648; expected -2147483648 to 2147483647"},
+        {QUARTIC_SAFETENSORS_I64,
+         too_low,
+         QUARTIC_FORMAT,
+         {0},
+         "element 2 of tensor \"t\" (I64) is -2147483649"},
+        {QUARTIC_SAFETENSORS_I64, least, QUARTIC_FORMAT, {0}, "is -9223372036854775808"},
+        {QUARTIC_SAFETENSORS_U16, unsigned_narrow, QUARTIC_OK, {65535, 0, 32768}, NULL},
+        {QUARTIC_SAFETENSORS_U32, unsigned_plain, QUARTIC_OK, {INT32_MAX, 0, 7}, NULL},
+        {QUARTIC_SAFETENSORS_U32,
+         unsigned_beyond,
+         QUARTIC_FORMAT,
+         {0},
+         "element 2 of tensor \"t\" (U32) is 2147483648"},
+        {QUARTIC_SAFETENSORS_U64, unsigned_wide, QUARTIC_OK, {INT32_MAX, 0, 7}, NULL},
+        {QUARTIC_SAFETENSORS_U64,
+         huge,
+         QUARTIC_FORMAT,
+         {0},
+         "element 1 of tensor \"t\" (U64) is 18446744073709551615"},
+        {QUARTIC_SAFETENSORS_I32, plain, QUARTIC_OK, {INT32_MAX, INT32_MIN, -7}, NULL},
+        {QUARTIC_SAFETENSORS_I16, narrow, QUARTIC_OK, {32767, -32768, -7}, NULL},
+        {QUARTIC_SAFETENSORS_U8, byte, QUARTIC_OK, {255, 0, 1}, NULL},
+        {QUARTIC_SAFETENSORS_I8, byte, QUARTIC_OK, {-1, 0, 1}, NULL},
+        {QUARTIC_SAFETENSORS_BOOL, boolean, QUARTIC_OK, {1, 0, 1}, NULL},
+        {QUARTIC_SAFETENSORS_BOOL, byte, QUARTIC_FORMAT, {0}, "(BOOL) is 255; expected 0 to 1"},
     };
     for (size_t c = 0; c < sizeof cases / sizeof cases[0]; ++c) {
         image made;
@@ -179,7 +207,10 @@ static void every_integer_type_becomes_int32_or_is_refused(void **state) {
         int32_t got[3];
         const quartic_safetensors_tensor *tensor = quartic_safetensors_find(file, "t");
         assert_int_equal(quartic_safetensors_read_int32(file, tensor, got, 3), cases[c].status);
-        if (cases[c].status == QUARTIC_OK) assert_memory_equal(got, cases[c].want, sizeof got);
+        if (cases[c].status == QUARTIC_OK)
+            assert_memory_equal(got, cases[c].want, sizeof got);
+        else if (strstr(quartic_error_message(), cases[c].sentence) == NULL)
+            fail_msg("expected <%s>, got <%s>", cases[c].sentence, quartic_error_message());
         assert_int_equal(quartic_safetensors_check_finite(file, tensor), QUARTIC_OK);
         quartic_safetensors_close(file);
         free(made.bytes);

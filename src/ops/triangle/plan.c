@@ -417,7 +417,7 @@ static quartic_status add_bias_grad(planner *plan, const packed *from) {
         writes(dispatch, offsetof(quartic_triangle_bias_grad_args, partial), QUARTIC_TRIANGLE_DLAST);
     common_spec(plan, dispatch, plan->turned);
     quartic_dispatch_groups(dispatch, groups * splits);
-    set_cost(plan, dispatch, (double)groups * BIAS_TILE * BIAS_TILE * p->n, BIAS_TILE,
+    set_cost(plan, dispatch, (double)groups * (double)BIAS_TILE * (double)BIAS_TILE * p->n, BIAS_TILE,
              16.0 * plan->quads + 16, 4);
     const double of_first = 1.0 + divide_up(plan->quads, 4) * (1.0 + 2 + 4);
     QUARTIC_TRY(expect_iterations(plan, firsts * of_first));
