@@ -47,7 +47,7 @@ typedef struct quartic_allocator {
 /* Takes all memory of the library on the heap from the allocator; NULL: from the C library again. Only while
  * the library holds no memory, before the first object is made or after the last is destroyed, and while no
  * other thread is in a call of the library: what was allocated by one is never released by another. The
- * struct is copied. What the library uses is beyond it: the Vulkan driver, BLAS, OpenMP and the JSON reader
+ * struct is copied. What the library uses is beyond it: the Vulkan driver and OpenMP
  * have heaps of their own. Errors: INVALID_ARGUMENT (a function is missing; memory is held, with the number
  * of blocks). */
 QUARTIC_API quartic_status quartic_allocator_set(const quartic_allocator *allocator);
