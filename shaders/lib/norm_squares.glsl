@@ -4,8 +4,9 @@
 
 // Of one number: added up, (sum of squares, sum of shrunk squares).
 vec2 both_squares(float x) {
-    const float shrunk = x * float(QUARTIC_NORM_SHRINK);
-    return vec2(x * x, shrunk * shrunk);
+    precise float shrunk = x * float(QUARTIC_NORM_SHRINK); // lavapipe 26 would form (x x) (shrink shrink)
+    precise float square = shrunk * shrunk;
+    return vec2(x * x, square);
 }
 
 // 1 / sqrt(mean of squares + eps), or sqrt(width) / length for an l2 norm.
