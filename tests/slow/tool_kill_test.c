@@ -28,12 +28,12 @@ static void run_and_kill(uint32_t operation) {
     char command[1024];
     snprintf(command, sizeof command,
              "how='--config tiny.json --batch 2 --length 16 --steps 1000000 --constant-rate'; "
-             "test -e run/checkpoint.safetensors && how=--resume; " TOOL_FAULTS
+             "test -e run/checkpoint.safetensors && how='--resume --steps 1000000'; " TOOL_FAULTS
              "QUARTIC_TEST_DISK=run QUARTIC_TEST_SIGNAL=9 QUARTIC_TEST_SIGNAL_AT=%u "
              "$Q train $S/data/tales.txt --out run --device cpu --save-every 1 $how",
              operation);
     const tool_result *got = tool_run(command);
-    if (got->code != 137) fail_msg("operation %u: code %d: %s", operation, got->code, got->err);
+    if (got->code != 137) fail_msg("operation %u: code %d: %s %s", operation, got->code, got->err, got->out);
 }
 
 static long number_after(const char *text, const char *key) {
