@@ -501,15 +501,16 @@ static int report_end(const run_state *run, const progress *progress, int code) 
         tool_print_json(tool_json_object(
             "step", tool_json_count(step), "finished", tool_json_flag(step >= run->target), "reached_loss",
             run->settings.until_loss > 0 ? tool_json_flag(reached_loss(run, progress)) : tool_json_null(),
-            "loss", tool_json_real(progress->known > 0 ? progress_loss(progress) : (double)NAN),
-            "unigram_entropy", tool_json_real(graphs ? (double)NAN : entropy), "tokens_per_second",
+            "loss", tool_json_real(progress_loss(progress)), "unigram_entropy",
+            tool_json_real(graphs ? (double)NAN : entropy), "tokens_per_second",
             tool_json_real(progress_speed(progress)), "checkpoint", tool_json_text(run->checkpoint), NULL));
         return code;
     }
-    if (progress->known > 0 && graphs)
+    const bool known = !isnan(progress_loss(progress));
+    if (known && graphs)
         printf("loss %.3f nats per target (mean of the last %u steps)\n", progress_loss(progress),
                progress->known);
-    else if (progress->known > 0)
+    else if (known)
         printf("loss %.3f nats per byte (mean of the last %u steps); unigram entropy %.3f\n",
                progress_loss(progress), progress->known, entropy);
     if (run->settings.until_loss > 0)

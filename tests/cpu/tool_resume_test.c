@@ -291,6 +291,17 @@ static void micro_batches_are_the_larger_batch(void **state) {
     tool_expect(command, 0, "4 agree");
 }
 
+/* The loss that is told of the last steps is that of their targets, whatever the steps are made of, some of
+ * which have no target at all. At rate 0 the model stays as it is. */
+static void the_loss_of_steps_counts_targets(void **state) {
+    (void)state;
+    tool_expect("for b in 8 4 2 1; do $Q train $S/tests/data/unequal_targets.safetensors --config "
+                "$S/tests/data/unequal_targets.json --device cpu --out mean$b --batch $b --steps "
+                "$((16 / b)) --learning-rate 0 > log || exit 1; sed -n 's/^loss \\([0-9.]*\\) nats.*/\\1/p' "
+                "log; done | sort | uniq -c | sed 's/^ *\\([0-9]*\\) .*/\\1 agree/'",
+                0, "4 agree");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_resumed_run_keeps_every_setting),
