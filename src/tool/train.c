@@ -412,9 +412,7 @@ static quartic_status save_if_good(run_state *run) {
     quartic_trainer_set_trial(run->trainer, 1);
     quartic_status status = make_step(run, &report);
     quartic_trainer_set_trial(run->trainer, 0);
-    if (status == QUARTIC_OK)
-        status =
-            resume_write(run->trainer, &run->note, quartic_trainer_get_step(run->trainer) >= run->target);
+    if (status == QUARTIC_OK) status = resume_write(run->trainer, &run->note);
     return status == QUARTIC_OK ? quartic_trainer_save(run->trainer, run->checkpoint) : status;
 }
 
@@ -522,12 +520,20 @@ static int report_end(const run_state *run, const progress *progress, int code) 
     return code;
 }
 
+/* Whether a resumed run can save what it is going to do; a new one saves before its first step. */
+static bool can_save(const run_state *run, uint64_t done) {
+    if (!run->settings.resume || done >= run->target || access(run->checkpoint, W_OK) == 0) return true;
+    tool_fail(run->call->command, "make it writable, or go on with a copy of the folder.",
+              "%s could not be replaced by what this run does: %s", run->checkpoint, strerror(errno));
+    return false;
+}
+
 static int train(run_state *run) {
     uint64_t done = quartic_trainer_get_step(run->trainer);
     catch_signals();
     int code = EXIT_DONE;
     if (!run->settings.resume && !save(run, true, false, 0, &code)) return code;
-    if (!open_metrics(run, done)) return EXIT_FAILED;
+    if (!can_save(run, done) || !open_metrics(run, done)) return EXIT_FAILED;
     tell_schedule(run);
     if (print_start(run) != QUARTIC_OK)
         return tool_fail_library(run->call->command, "go on with --resume once the cause is gone.");
