@@ -82,9 +82,10 @@ QUARTIC_API quartic_status quartic_trainer_measure(const quartic_model *model,
 
 typedef struct quartic_step_report {
     uint64_t step;       /* the step just done; the first is 1 */
-    float loss;          /* mean over the step's targets, before the update */
+    float loss;          /* mean over the step's targets, before the update; 0 without any */
     float gradient_norm; /* of its gradient, before clipping */
     float learning_rate;
+    uint64_t targets; /* those that count: a mean over steps weights each loss with them */
 } quartic_step_report;
 
 /* One step on tokens (accumulation, batch, length), targets of the same shape (negative: ignored) and, if the

@@ -8,8 +8,7 @@
 
 /* ---- manifest.c ---------------------------------------------------------------------------------------- */
 
-/* UNAVAILABLE, naming the file, if the environment names a driver manifest that would end the process inside
- * the Vulkan loader. */
+/* UNAVAILABLE, naming the file, if the Vulkan loader would read a driver manifest that ends the process. */
 quartic_status quartic_gpu_check_manifests(void);
 /* What is wrong with a manifest's text in that way; NULL: nothing. Pure. */
 const char *quartic_gpu_manifest_fault(const char *text);

@@ -1,17 +1,25 @@
 /* manifest.c: keeps driver manifests from the Vulkan loader that would end the process instead of an error.
  *
  * The loader (1.3.239, Debian 12) reads a manifest without looking at the kinds of its values: a list in the
- * place of an object, or a "library_path" that is no text, is a segmentation fault. Manifests that the
- * environment names are looked at first; all other faults are left to the loader, which has words for them.
+ * place of an object, or a "library_path" that is no text, is a segmentation fault. Manifests that the loader
+ * is going to read are looked at first: those that the environment names, in files or whole folders, or else
+ * those in the folders that it searches. All other faults are left to the loader, which has words for them.
  */
 #include "gpu/internal.h"
 
 #include "base/alloc.h"
+#include "base/json.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+/* ---- one text ---- */
+
+static const char no_object[] = "\"ICD\" is no object", no_path[] = "\"library_path\" is no text",
+                  list_root[] = "it is a list; a manifest is an object";
 static const char blanks[] = " \t\r\n";
 
 /* Whether every value of this key begins with that character. */
@@ -24,21 +32,43 @@ static bool values_begin_with(const char *text, const char *key, char first) {
     return true;
 }
 
-const char *quartic_gpu_manifest_fault(const char *text) {
-    const char first = text[strspn(text, blanks)];
-    if (first == '[') return "it is a list; a manifest is an object";
-    if (!values_begin_with(text, "\"ICD\"", '{')) return "\"ICD\" is no object";
-    if (!values_begin_with(text, "\"library_path\"", '"')) return "\"library_path\" is no text";
-    return NULL;
+/* The loader takes some texts that are no JSON: these are judged by their characters. */
+static const char *fault_of_characters(const char *text) {
+    if (text[strspn(text, blanks)] == '[') return list_root;
+    if (!values_begin_with(text, "\"ICD\"", '{')) return no_object;
+    if (!values_begin_with(text, "\"library_path\"", '"')) return no_path;
+    /* A key may be written with escapes. */
+    return strstr(text, "\\u") == NULL ? NULL : "it is no valid JSON";
 }
 
+static const char *fault_of_values(const quartic_json *root) {
+    if (quartic_json_is(root, QUARTIC_JSON_ARRAY)) return list_root;
+    const quartic_json *driver = quartic_json_member(root, "ICD"),
+                       *library = quartic_json_member(driver, "library_path");
+    if (driver != NULL && !quartic_json_is(driver, QUARTIC_JSON_OBJECT)) return no_object;
+    return library != NULL && !quartic_json_is(library, QUARTIC_JSON_TEXT) ? no_path : NULL;
+}
+
+const char *quartic_gpu_manifest_fault(const char *text) {
+    quartic_json_document document;
+    quartic_json_error error;
+    if (quartic_json_read(text, strlen(text), &document, &error) != QUARTIC_OK)
+        return fault_of_characters(text);
+    const char *fault = fault_of_values(document.values);
+    quartic_json_free(&document);
+    return fault;
+}
+
+/* ---- files and folders ---- */
+
 /* One file; what cannot be read is left to the loader. */
-static quartic_status check_file(const char *path) {
-    enum { MOST_BYTES = 1 << 16 };
-    FILE *stream = fopen(path, "rb");
+static quartic_status check_file(const char *path, const struct stat *facts) {
+    enum { MOST_BYTES = 1 << 26 };
+    FILE *stream = S_ISREG(facts->st_mode) && facts->st_size < MOST_BYTES ? fopen(path, "rb") : NULL;
     if (stream == NULL) return QUARTIC_OK;
-    char *text = quartic_alloc(MOST_BYTES, 1);
-    const size_t count = text == NULL ? 0 : fread(text, 1, MOST_BYTES - 1, stream);
+    const size_t bytes = (size_t)facts->st_size;
+    char *text = quartic_alloc(bytes + 1, 1);
+    const size_t count = text == NULL ? 0 : fread(text, 1, bytes, stream);
     fclose(stream);
     if (text == NULL) return QUARTIC_OUT_OF_MEMORY;
     text[count] = 0;
@@ -52,20 +82,69 @@ static quartic_status check_file(const char *path) {
         path, fault);
 }
 
-quartic_status quartic_gpu_check_manifests(void) {
-    static const char *const variables[] = {"VK_DRIVER_FILES", "VK_ICD_FILENAMES", "VK_ADD_DRIVER_FILES"};
-    for (size_t v = 0; v < sizeof variables / sizeof variables[0]; ++v) {
-        const char *list = getenv(variables[v]);
-        while (list != NULL && *list != 0) {
-            char path[QUARTIC_GPU_PATH];
-            const size_t length = strcspn(list, ":");
-            if (length > 0 && length < sizeof path) {
-                memcpy(path, list, length);
-                path[length] = 0;
-                QUARTIC_TRY(check_file(path));
-            }
-            list += length + (list[length] == ':');
-        }
+static quartic_status check_folder(const char *path) {
+    static const char ending[] = ".json";
+    DIR *folder = opendir(path);
+    quartic_status status = QUARTIC_OK;
+    for (struct dirent *entry; folder != NULL && status == QUARTIC_OK && (entry = readdir(folder)) != NULL;) {
+        const size_t length = strlen(entry->d_name);
+        char file[2 * QUARTIC_GPU_PATH];
+        struct stat facts;
+        if (length < sizeof ending || strcmp(entry->d_name + length - (sizeof ending - 1), ending) != 0)
+            continue;
+        const int used = snprintf(file, sizeof file, "%s/%s", path, entry->d_name);
+        if (used > 0 && (size_t)used < sizeof file && stat(file, &facts) == 0)
+            status = check_file(file, &facts);
+    }
+    if (folder != NULL) closedir(folder);
+    return status;
+}
+
+/* Each path of a list with colons between, and `below` it. */
+static quartic_status check_list(const char *list, const char *below) {
+    while (*list != 0) {
+        char path[QUARTIC_GPU_PATH];
+        struct stat facts;
+        const size_t length = strcspn(list, ":");
+        const int used = snprintf(path, sizeof path, "%.*s%s", (int)length, list, below);
+        if (length > 0 && length < sizeof path && used > 0 && (size_t)used < sizeof path &&
+            stat(path, &facts) == 0)
+            QUARTIC_TRY(S_ISDIR(facts.st_mode) ? check_folder(path) : check_file(path, &facts));
+        list += length + (list[length] == ':');
     }
     return QUARTIC_OK;
+}
+
+static const char *setting(const char *name) {
+    const char *text = getenv(name);
+    return text == NULL ? "" : text;
+}
+
+/* The folders that the loader searches where the environment names no manifest. */
+static quartic_status check_standard_folders(void) {
+    static const struct {
+        const char *variable, *of_home, *otherwise;
+    } places[] = {{"XDG_CONFIG_HOME", "/.config", ""},
+                  {"XDG_CONFIG_DIRS", NULL, "/etc/xdg"},
+                  {"XDG_DATA_HOME", "/.local/share", ""},
+                  {"XDG_DATA_DIRS", NULL, "/usr/local/share:/usr/share"}};
+    static const char below[] = "/vulkan/icd.d";
+    for (size_t p = 0; p < sizeof places / sizeof places[0]; ++p) {
+        const char *list = setting(places[p].variable);
+        char home[QUARTIC_GPU_PATH] = "";
+        if (list[0] == 0 && places[p].of_home != NULL && setting("HOME")[0] != 0) {
+            const int used = snprintf(home, sizeof home, "%s%s", setting("HOME"), places[p].of_home);
+            if (used < 0 || (size_t)used >= sizeof home) home[0] = 0;
+        }
+        QUARTIC_TRY(check_list(list[0] != 0 ? list : home[0] != 0 ? home : places[p].otherwise, below));
+    }
+    return check_list("/etc:/usr/local/etc", below);
+}
+
+quartic_status quartic_gpu_check_manifests(void) {
+    static const char *const variables[] = {"VK_DRIVER_FILES", "VK_ICD_FILENAMES", "VK_ADD_DRIVER_FILES"};
+    for (size_t v = 0; v < sizeof variables / sizeof variables[0]; ++v)
+        QUARTIC_TRY(check_list(setting(variables[v]), ""));
+    if (setting(variables[0])[0] != 0 || setting(variables[1])[0] != 0) return QUARTIC_OK;
+    return check_standard_folders();
 }

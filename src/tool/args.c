@@ -97,6 +97,13 @@ static bool read_number(const arg_option *option, const char *text, uint64_t *ou
     return isdigit((unsigned char)text[0]) && *end == 0 && errno == 0;
 }
 
+/* A real number is compared as the float that it becomes, so that a limit is within the range as it is
+ * printed. */
+static bool in_range(const arg_option *option, double number) {
+    if (option->kind != ARG_FLOAT) return number >= option->least && number <= option->most;
+    return (float)number >= (float)option->least && (float)number <= (float)option->most;
+}
+
 static args_outcome store(const arg_option *option, const char *text, void *settings, char *sentence) {
     void *setting = (char *)settings + option->offset;
     if (option->kind == ARG_TEXT) {
@@ -105,7 +112,7 @@ static args_outcome store(const arg_option *option, const char *text, void *sett
     }
     uint64_t whole = 0;
     double real = 0;
-    if (!read_number(option, text, &whole, &real) || real < option->least || real > option->most) {
+    if (!read_number(option, text, &whole, &real) || !in_range(option, real)) {
         char buffer[LONGEST_NAME];
         snprintf(sentence, ARGS_SENTENCE_BYTES, "--%s is \"%.60s\"; expected a %snumber from %.*g to %.*g",
                  dashed(option->name, buffer), text, option->kind == ARG_FLOAT ? "" : "whole ",

@@ -1,6 +1,7 @@
 /* progress.c: the progress bar and its plain form. See progress.h. */
 #include "tool/progress.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,9 +24,12 @@ void progress_begin(progress *progress, uint64_t done, uint64_t target, double t
 }
 
 double progress_loss(const progress *progress) {
-    double sum = 0;
-    for (uint32_t k = 0; k < progress->known; ++k) sum += (double)progress->losses[k];
-    return progress->known == 0 ? 0 : sum / progress->known;
+    double sum = 0, targets = 0;
+    for (uint32_t k = 0; k < progress->known; ++k) {
+        sum += progress->steps[k].loss * progress->steps[k].targets;
+        targets += progress->steps[k].targets;
+    }
+    return targets > 0 ? sum / targets : (double)NAN;
 }
 
 double progress_speed(const progress *progress) {
@@ -62,7 +66,9 @@ static void show_line(const progress *progress, const quartic_step_report *repor
 void progress_step(progress *progress, const quartic_step_report *report, double seconds) {
     progress->step = report->step;
     progress->seconds += seconds;
-    progress->losses[(report->step - progress->first - 1) % PROGRESS_WINDOW] = report->loss;
+    const uint64_t at = (report->step - progress->first - 1) % PROGRESS_WINDOW;
+    progress->steps[at].loss = (double)report->loss;
+    progress->steps[at].targets = (double)report->targets;
     if (progress->known < PROGRESS_WINDOW) ++progress->known;
     if (progress->quiet) return;
     double now = tool_clock(), pause = progress->terminal ? terminal_pause : plain_pause;

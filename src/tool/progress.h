@@ -11,12 +11,14 @@ enum { PROGRESS_WINDOW = 20 };
 typedef struct progress {
     uint64_t first, target, step; /* steps done at the start, to be done, done now */
     double tokens_per_step;
-    double limit;                  /* seconds after which the training ends anyway; 0: none */
-    double seconds;                /* of the steps since the start */
-    double last_shown;             /* on the clock */
-    uint64_t last_line;            /* step of the last plain line */
-    float losses[PROGRESS_WINDOW]; /* of the last steps, a ring */
-    uint32_t known;                /* how many of them */
+    double limit;       /* seconds after which the training ends anyway; 0: none */
+    double seconds;     /* of the steps since the start */
+    double last_shown;  /* on the clock */
+    uint64_t last_line; /* step of the last plain line */
+    struct {
+        double loss, targets;
+    } steps[PROGRESS_WINDOW]; /* the last ones, a ring */
+    uint32_t known;           /* how many of them */
     bool quiet, terminal;
 } progress;
 
@@ -27,7 +29,8 @@ void progress_step(progress *progress, const quartic_step_report *report, double
 /* Wipes the changing line, so that something else can be printed. */
 void progress_clear(const progress *progress);
 
-/* Mean loss of the last PROGRESS_WINDOW steps; tokens per second since the start. */
+/* Mean loss of the targets of the last PROGRESS_WINDOW steps, NaN if there were none; tokens per second since
+ * the start. */
 double progress_loss(const progress *progress);
 double progress_speed(const progress *progress);
 

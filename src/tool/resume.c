@@ -83,10 +83,10 @@ bool resume_mark(const command *command, const quartic_model *model, run_note *n
     return note->initial != NULL || (tool_fail_library(command, NULL), false);
 }
 
-quartic_status resume_write(quartic_trainer *trainer, const run_note *note, bool finished) {
-    json_t *json = tool_json_object("device", tool_json_text(note->device), "initial",
-                                    tool_json_text(note->initial), NULL);
-    if (!finished && json != NULL) tool_json_set(json, "save_every", tool_json_count(note->save_every));
+quartic_status resume_write(quartic_trainer *trainer, const run_note *note) {
+    json_t *json =
+        tool_json_object("device", tool_json_text(note->device), "initial", tool_json_text(note->initial),
+                         "save_every", tool_json_count(note->save_every), NULL);
     char *text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(json);
     const quartic_status status = quartic_trainer_set_note(trainer, text == NULL ? "" : text);

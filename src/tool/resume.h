@@ -3,7 +3,7 @@
  * than it was.
  *
  * The note is JSON: "device", the text of --device or null; "initial", the mark of each weight at the start,
- * 8 digits each, in the model's order; and, while steps are left, "save_every".
+ * 8 digits each, in the model's order; "save_every".
  */
 #ifndef QUARTIC_TOOL_RESUME_H
 #define QUARTIC_TOOL_RESUME_H
@@ -27,8 +27,8 @@ void resume_settle(run_note *note, const char **inout_device, uint32_t save_ever
 
 /* Marks the model's weights as they are now. On failure prints why and returns false. */
 bool resume_mark(const command *command, const quartic_model *model, run_note *note);
-/* Puts the note into what the trainer's checkpoints carry; finished: no steps are left. */
-quartic_status resume_write(quartic_trainer *trainer, const run_note *note, bool finished);
+/* Puts the note into what the trainer's checkpoints carry. */
+quartic_status resume_write(quartic_trainer *trainer, const run_note *note);
 
 /* Whether the run began with the weights of the file; if not, prints the first difference. */
 bool resume_compare_weights(const command *command, const quartic_model *model, const run_note *note,

@@ -412,9 +412,7 @@ static quartic_status save_if_good(run_state *run) {
     quartic_trainer_set_trial(run->trainer, 1);
     quartic_status status = make_step(run, &report);
     quartic_trainer_set_trial(run->trainer, 0);
-    if (status == QUARTIC_OK)
-        status =
-            resume_write(run->trainer, &run->note, quartic_trainer_get_step(run->trainer) >= run->target);
+    if (status == QUARTIC_OK) status = resume_write(run->trainer, &run->note);
     return status == QUARTIC_OK ? quartic_trainer_save(run->trainer, run->checkpoint) : status;
 }
 
@@ -501,15 +499,16 @@ static int report_end(const run_state *run, const progress *progress, int code) 
         tool_print_json(tool_json_object(
             "step", tool_json_count(step), "finished", tool_json_flag(step >= run->target), "reached_loss",
             run->settings.until_loss > 0 ? tool_json_flag(reached_loss(run, progress)) : tool_json_null(),
-            "loss", tool_json_real(progress->known > 0 ? progress_loss(progress) : (double)NAN),
-            "unigram_entropy", tool_json_real(graphs ? (double)NAN : entropy), "tokens_per_second",
+            "loss", tool_json_real(progress_loss(progress)), "unigram_entropy",
+            tool_json_real(graphs ? (double)NAN : entropy), "tokens_per_second",
             tool_json_real(progress_speed(progress)), "checkpoint", tool_json_text(run->checkpoint), NULL));
         return code;
     }
-    if (progress->known > 0 && graphs)
+    const bool known = !isnan(progress_loss(progress));
+    if (known && graphs)
         printf("loss %.3f nats per target (mean of the last %u steps)\n", progress_loss(progress),
                progress->known);
-    else if (progress->known > 0)
+    else if (known)
         printf("loss %.3f nats per byte (mean of the last %u steps); unigram entropy %.3f\n",
                progress_loss(progress), progress->known, entropy);
     if (run->settings.until_loss > 0)
@@ -521,12 +520,20 @@ static int report_end(const run_state *run, const progress *progress, int code) 
     return code;
 }
 
+/* Whether a resumed run can save what it is going to do; a new one saves before its first step. */
+static bool can_save(const run_state *run, uint64_t done) {
+    if (!run->settings.resume || done >= run->target || access(run->checkpoint, W_OK) == 0) return true;
+    tool_fail(run->call->command, "make it writable, or go on with a copy of the folder.",
+              "%s could not be replaced by what this run does: %s", run->checkpoint, strerror(errno));
+    return false;
+}
+
 static int train(run_state *run) {
     uint64_t done = quartic_trainer_get_step(run->trainer);
     catch_signals();
     int code = EXIT_DONE;
     if (!run->settings.resume && !save(run, true, false, 0, &code)) return code;
-    if (!open_metrics(run, done)) return EXIT_FAILED;
+    if (!can_save(run, done) || !open_metrics(run, done)) return EXIT_FAILED;
     tell_schedule(run);
     if (print_start(run) != QUARTIC_OK)
         return tool_fail_library(run->call->command, "go on with --resume once the cause is gone.");

@@ -310,7 +310,7 @@ static quartic_status clear_gradients(quartic_trainer *trainer) {
 /* All micro-batches: the loss and the norm of its gradient, as of one batch of all. */
 static quartic_status accumulate(quartic_trainer *trainer, const quartic_model_batch *in,
                                  quartic_step_report *report) {
-    const uint64_t all_targets = count_targets(trainer->model, in);
+    const uint64_t all_targets = report->targets;
     double loss_sum = 0.0;
     if (trainer->gradients_used) QUARTIC_TRY(clear_gradients(trainer));
     trainer->gradients_used = true;
@@ -350,6 +350,7 @@ quartic_status quartic_trainer_step_batch(quartic_trainer *trainer, const quarti
                             config->masked ? "it is" : "it is not");
     QUARTIC_TRY(quartic_model_check_batch(trainer->model, in, true));
     quartic_step_report report = {.step = trainer->step + 1,
+                                  .targets = count_targets(trainer->model, in),
                                   .learning_rate = quartic_learning_rate(config, trainer->step + 1)};
     QUARTIC_TRY(accumulate(trainer, in, &report));
     if (out_report != NULL) *out_report = report;

@@ -24,7 +24,8 @@ static int make_folder(void **state) {
     if (tool_make_test_folder(state) != 0) return -1;
     return tool_run("echo '{\"dim\": 16, \"depth\": 1, \"dim_edges\": 8, \"heads\": 2, \"dim_head\": 8, "
                     "\"linear_heads\": 2, \"linear_dim_head\": 4, \"max_seq_len\": 32, "
-                    "\"num_residual_streams\": 2}' > tiny.json; " START "--out whole --steps 8")
+                    "\"num_residual_streams\": 2}' > tiny.json; " START
+                    "--out whole --steps 8 --save-every 3")
         ->code;
 }
 

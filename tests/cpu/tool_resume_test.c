@@ -198,7 +198,7 @@ static void two_runs_never_share_a_folder(void **state) {
                 0, "step");
 }
 
-/* How often to save is kept as long as steps are left. */
+/* How often to save is kept, also by a run that had made all of its steps. */
 static void saving_goes_on_as_often(void **state) {
     (void)state;
     static const char stop[] = "exec 3< lines; read -r first <&3; kill -TERM $pid; cat <&3 > log; wait $pid; "
@@ -209,6 +209,23 @@ static void saving_goes_on_as_often(void **state) {
     tool_expect(command, 0, ":7");
     snprintf(command, sizeof command, "%s--out often --resume > lines & pid=$!; %s", TRAIN, stop);
     tool_expect(command, 0, ":7");
+    static const char told[] = "a checkpoint is saved every 4 steps; it was every 3";
+    tool_expect(TRAIN SMALL "--out done --steps 4 --constant-rate --save-every 3", 0, "finished at step 4");
+    tool_expect(TRAIN "--out done --resume --steps 6", 0, "finished at step 6");
+    tool_expect("grep -a -o 'save_every.\":[0-9]*' done/checkpoint.safetensors", 0, ":3");
+    tool_expect(TRAIN "--out done --resume --steps 8 --save-every 4 2>&1", 0, told);
+}
+
+/* A resumed run whose checkpoint cannot be replaced would lose all that it does: it does nothing. */
+static void what_cannot_be_saved_is_not_begun(void **state) {
+    (void)state;
+    tool_expect(TRAIN SMALL "--out fixed --steps 2 && mv fixed/metrics.csv fixed.csv && "
+                            "ln -s ../fixed.csv fixed/metrics.csv && cp fixed.csv before.csv",
+                0, "finished at step 2");
+    tool_expect(TOOL_FAULTS "QUARTIC_TEST_DISK=fixed QUARTIC_TEST_REFUSE=13 " TRAIN
+                            "--out fixed --resume --steps 4",
+                1, "fixed/checkpoint.safetensors could not be replaced by what this run does: Permission");
+    tool_expect("cmp fixed.csv before.csv && ls -A fixed", 0, "checkpoint.safetensors\nmetrics.csv\n");
 }
 
 static void without_flock_a_run_goes_on(void **state) {
@@ -291,6 +308,17 @@ static void micro_batches_are_the_larger_batch(void **state) {
     tool_expect(command, 0, "4 agree");
 }
 
+/* The loss that is told of the last steps is that of their targets, whatever the steps are made of, some of
+ * which have no target at all. At rate 0 the model stays as it is. */
+static void the_loss_of_steps_counts_targets(void **state) {
+    (void)state;
+    tool_expect("for b in 8 4 2 1; do $Q train $S/tests/data/unequal_targets.safetensors --config "
+                "$S/tests/data/unequal_targets.json --device cpu --out mean$b --batch $b --steps "
+                "$((16 / b)) --learning-rate 0 > log || exit 1; sed -n 's/^loss \\([0-9.]*\\) nats.*/\\1/p' "
+                "log; done | sort | uniq -c | sed 's/^ *\\([0-9]*\\) .*/\\1 agree/'",
+                0, "4 agree");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_resumed_run_keeps_every_setting),
@@ -301,10 +329,12 @@ int main(void) {
         cmocka_unit_test(a_run_that_cannot_begin_leaves_no_file),
         cmocka_unit_test(two_runs_never_share_a_folder),
         cmocka_unit_test(saving_goes_on_as_often),
+        cmocka_unit_test(what_cannot_be_saved_is_not_begun),
         cmocka_unit_test(without_flock_a_run_goes_on),
         cmocka_unit_test(files_of_a_run_keep_their_place_and_permissions),
         cmocka_unit_test(pictures_and_reports_are_written_like_all_files),
         cmocka_unit_test(micro_batches_are_the_larger_batch),
+        cmocka_unit_test(the_loss_of_steps_counts_targets),
     };
     return cmocka_run_group_tests(tests, make_folder, tool_remove_test_folder);
 }

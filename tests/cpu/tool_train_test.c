@@ -39,7 +39,8 @@ static void a_run_writes_its_checkpoint_and_metrics(void **state) {
 
 static void a_resumed_run_repeats_the_unbroken_one_bit_for_bit(void **state) {
     (void)state;
-    tool_expect(TINY TRAIN SMALL "--out whole --steps 400 --seed 5", 0, "finished at step 400");
+    tool_expect(TINY TRAIN SMALL "--out whole --steps 400 --save-every 30 --seed 5", 0,
+                "finished at step 400");
     /* Killed twice in the middle, each time some steps after its last checkpoint: each step writes its line
      * of metrics. */
     tool_expect("broken() { at=$1; shift; " TOOL_FAULTS

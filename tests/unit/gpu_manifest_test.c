@@ -20,6 +20,9 @@ static void fatal_ones_are_known(void **state) {
         "{\"ICD\": {\"library_path\": 5}}",
         "{\"ICD\": {\"library_path\"\n:\n-1e9, \"api_version\": \"1.3.0\"}}",
         "{\"ICD\": {\"library_path\": \"a.so\", \"library_path\": 5}}",
+        "{\"\\u0049CD\": 7}",
+        "{\"ICD\": {\"library_\\u0070ath\": 5, \"api_version\": \"1.3.0\"}}",
+        "{\"ICD\": {\"library_\\u0070ath\": 5, \"api_version\": \"1.3.0\"}} and more",
     };
     for (size_t k = 0; k < sizeof fatal / sizeof fatal[0]; ++k)
         assert_non_null(quartic_gpu_manifest_fault(fatal[k]));
@@ -36,6 +39,8 @@ static void others_are_left_to_the_loader(void **state) {
         "{\"file_format_version\": \"1.0.0\", \"ICD\": {\"library_path\": \"libvulkan_lvp.so\"}}",
         "{\"ICD\"\t:\r\n{ \"library_path\" :\"/a \\\"b\\\".so\", \"api_version\": \"1.3.0\"}}",
         "{\"note\": \"ICD\", \"other\": \"library_path\"}",
+        "{\"note\": {\"ICD\": 5, \"library_path\": 5}}",
+        "{\"ICD\": {\"library_path\": \"a\\u0062.so\"}}",
         "{\"ICD",
         "{\"ICD\"",
     };

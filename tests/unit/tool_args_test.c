@@ -140,11 +140,46 @@ static void help_names_every_option_with_its_default(void **state) {
     free(text);
 }
 
+/* Limits that are no floats: what the sentence gives as the least and the most is taken. */
+static void limits_are_within_their_range(void **state) {
+    (void)state;
+    typedef struct limited {
+        float eps, beta;
+    } limited;
+    static const limited standard = {1e-8f, 0.9f};
+    static const arg_option reals[] = {
+        {"eps", "X", ARG_FLOAT, offsetof(limited, eps), (double)1e-18f, 1, "added"},
+        {"beta", "X", ARG_FLOAT, offsetof(limited, beta), 1e-6, (double)0.9999999f, "decay"}};
+    static const command with_limits = {.name = "test",
+                                        .operands = "",
+                                        .summary = "do nothing",
+                                        .details = "",
+                                        .options = reals,
+                                        .option_count = 2,
+                                        .defaults = &standard,
+                                        .settings_bytes = sizeof standard};
+    static const struct {
+        const char *argument;
+        args_outcome outcome;
+    } cases[] = {{"--eps=1e-18", ARGS_OK},      {"--eps=1", ARGS_OK},          {"--beta=1e-6", ARGS_OK},
+                 {"--beta=0.9999999", ARGS_OK}, {"--eps=9.9e-19", ARGS_WRONG}, {"--eps=1.001", ARGS_WRONG},
+                 {"--beta=9e-7", ARGS_WRONG},   {"--beta=1", ARGS_WRONG},      {"--eps=1e39", ARGS_WRONG}};
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; ++k) {
+        char argument[32];
+        char *arguments[] = {argument};
+        limited got = standard;
+        snprintf(argument, sizeof argument, "%s", cases[k].argument);
+        assert_int_equal(args_parse(&with_limits, 1, arguments, &got, operands, &operand_count, sentence),
+                         cases[k].outcome);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_go_where_the_table_says),
         cmocka_unit_test(wrong_lines_are_refused_with_a_sentence),
         cmocka_unit_test(help_names_every_option_with_its_default),
+        cmocka_unit_test(limits_are_within_their_range),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

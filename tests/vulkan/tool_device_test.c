@@ -104,6 +104,35 @@ static void broken_manifests_leave_the_processor(void **state) {
     }
 }
 
+/* Manifests that the loader finds in a folder, named or searched, and long ones. */
+static void broken_manifests_are_found_in_folders(void **state) {
+    (void)state;
+    static const char make[] =
+        "mkdir -p named home/.local/share/vulkan/icd.d home/.config/vulkan/icd.d data/vulkan/icd.d && "
+        "printf '%s' '{\"file_format_version\": \"1.0.0\", \"ICD\": {\"library_path\": 5, \"api_version\": "
+        "\"1.3.0\"}}' > named/broken.json && "
+        "{ printf '{\"pad\": \"'; head -c 100000 /dev/zero | tr '\\0' x; printf '\",'; "
+        "tail -c +2 named/broken.json; } > long.json && unset VK_ADD_DRIVER_FILES && ";
+    static const char *const ways[] = {
+        "VK_DRIVER_FILES=named VK_ICD_FILENAMES=named ",
+        "VK_DRIVER_FILES=long.json VK_ICD_FILENAMES=long.json ",
+        "VK_DRIVER_FILES=:named/ VK_ICD_FILENAMES=:named/ ",
+        "home=.local/share; cp named/broken.json home/$home/vulkan/icd.d; env -u VK_DRIVER_FILES -u "
+        "VK_ICD_FILENAMES -u XDG_DATA_HOME HOME=$PWD/home ",
+        "home=.config; rm -r home/.local; cp named/broken.json home/$home/vulkan/icd.d; env -u "
+        "VK_DRIVER_FILES -u VK_ICD_FILENAMES -u XDG_CONFIG_HOME HOME=$PWD/home ",
+        "cp named/broken.json data/vulkan/icd.d; env -u VK_DRIVER_FILES -u VK_ICD_FILENAMES "
+        "XDG_DATA_DIRS=/none:$PWD/data ",
+    };
+    for (size_t w = 0; w < sizeof ways / sizeof ways[0]; ++w) {
+        char command[2048];
+        snprintf(command, sizeof command, "%s %s $Q devices", make, ways[w]);
+        tool_expect(command, 0, "\nreference ");
+        tool_expect(command, 0,
+                    ".json is broken, and the loader would not survive it: \"library_path\" is no text");
+    }
+}
+
 static void names_and_switches_are_taken_as_written(void **state) {
     (void)state;
     /* The software device's name holds digits: they are no index. */
@@ -143,6 +172,7 @@ int main(void) {
         cmocka_unit_test(a_lost_device_costs_no_checkpoint),
         cmocka_unit_test(a_machine_without_vulkan),
         cmocka_unit_test(broken_manifests_leave_the_processor),
+        cmocka_unit_test(broken_manifests_are_found_in_folders),
         cmocka_unit_test(names_and_switches_are_taken_as_written),
         cmocka_unit_test(what_does_not_fit_is_refused_with_figures),
     };
