@@ -103,9 +103,10 @@ void main() {
         const uint token = block + lane + r * LANES;
         if (token < args.tokens) {
             const uint row = row_of(unit, token);
-            const bool blind = total[r] == 0.0; // not true of a NaN, which stays one
-            if (slice == 0) args.lse.at[row] = blind ? 0.0 : top[r] + approx_log(total[r]);
-            const float inverse = blind ? 0.0 : 1.0 / total[r];
+            float nothing = 0.0; // what a query without a weight gets: NaN if it sees keys, all of -inf
+            if (total[r] == 0.0 && least_row_of_block(unit, 0, args.tokens) <= limit[r]) nothing = NOT_A_NUMBER;
+            if (slice == 0) args.lse.at[row] = total[r] == 0.0 ? nothing : top[r] + approx_log(total[r]);
+            const float inverse = total[r] == 0.0 ? nothing : 1.0 / total[r]; // a NaN stays one
             [[unroll]] for (uint c = 0; c < D4; ++c)
                 store_four(args.result, row * D, (slice * D4 + c) * 4, inverse * sums[r * D4 + c]);
         }

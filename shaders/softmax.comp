@@ -28,7 +28,8 @@ void main() {
         if (HAS_MASK == 0 || args.mask.at[mask_base + min(j, args.keys - 1)] != 0)
             running_add(running, args.sim.at[base + min(j, args.keys - 1)]);
     running = running_reduce(running, LANES);
-    float factor = running.sum == 0.0 ? 0.0 : 1.0 / running.sum; // a NaN stays one
+    // Only of visible entries: a NaN stays one, and entries of -inf that are all a row sees make one.
+    float factor = running.sum == 0.0 ? NOT_A_NUMBER : 1.0 / running.sum;
 
     for (uint j = lane; exists && j < args.keys; j += LANES) {
         const uint at = min(j, args.keys - 1);

@@ -55,6 +55,7 @@ void main() {
     const uint part = local / 64, a = local % 64 / 8 * 2, c = local % 8 * 2;
     const uint own_first = first + local / TILE, own_second = second + local % TILE;
     float largest = LOWEST, total = 0.0; // of the own edge
+    bool sees = false;
 
     vec4 sums[HELD * SHARE * 4];
     [[unroll]] for (uint k = 0; k < HELD * SHARE * 4; ++k) sums[k] = vec4(0);
@@ -82,6 +83,7 @@ void main() {
         float s[PIVOTS], top = largest;
         [[unroll]] for (uint l = 0; l < PIVOTS; ++l) {
             const bool visible = shown(unit, pivot + l) && follows(own_first, pivot + l, own_second);
+            sees = sees || visible;
             s[l] = visible ? weights[l * TILE * TILE + local] : LOWEST;
             top = max(top, s[l]);
         }
@@ -125,10 +127,12 @@ void main() {
         }
     }
 
-    factors[local] = total == 0.0 ? 0.0 : 1.0 / total; // a NaN stays one
+    // An edge without a weight gets zeros, or NaN if it sees pivots, all of -inf. A NaN stays one.
+    const float nothing = sees ? NOT_A_NUMBER : 0.0;
+    factors[local] = total == 0.0 ? nothing : 1.0 / total;
     if (slice == 0 && own_first < args.n && own_second < args.n)
         args.lse.at[place_of(unit, own_first, args.n * args.heads, own_second, args.heads, 1)] =
-            total == 0.0 ? 0.0 : largest + log(total);
+            total == 0.0 ? nothing : largest + log(total);
     barrier();
     [[unroll]] for (uint k = 0; k < 4; ++k) {
         const uint row = a + k / 2, column = c + k % 2;

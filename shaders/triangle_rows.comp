@@ -22,6 +22,7 @@ void main() {
         sums[k] = vec4(0);
     }
     float largest = LOWEST, total = 0.0;
+    bool sees = false;
 
     const uvec2 pivots = pivots_of(at.first, at.first + 1, at.begin, at.begin + LANES);
     for (uint begin = pivots.x; begin < pivots.y; begin += TILE) {
@@ -41,6 +42,7 @@ void main() {
                 const uint row = step + r, l = begin + row;
                 s[r] = LOWEST;
                 if (shown(at.unit, l) && follows(at.first, l, p)) {
+                    sees = true;
                     s[r] = 0.0;
                     if (HAS_BIAS != 0) s[r] = args.bias.at[(at.unit * args.n + min(l, args.n - 1)) * args.n + column];
                     if (SPLIT == 1) {
@@ -67,11 +69,13 @@ void main() {
     }
 
     if (p < args.n) {
-        const float factor = total == 0.0 ? 0.0 : 1.0 / total; // a NaN stays one
+        // An edge without a weight gets zeros, or NaN if it sees pivots, all of -inf. A NaN stays one.
+        const float nothing = sees ? NOT_A_NUMBER : 0.0;
+        const float factor = total == 0.0 ? nothing : 1.0 / total;
         const uint heads = args.heads, row = heads * args.width;
         if (slice == 0)
             args.lse.at[place_of(at.unit, at.first, args.edge_first * heads, p, args.edge_second * heads, 1)] =
-                total == 0.0 ? 0.0 : largest + log(total);
+                total == 0.0 ? nothing : largest + log(total);
         const uint place = place_of(at.unit, at.first, args.edge_first * row, p, args.edge_second * row, args.width);
         [[unroll]] for (uint k = 0; k < SLICE; ++k)
             store_quad(args.result, place, slice * SLICE + k, args.width, factor * sums[k]);

@@ -135,6 +135,110 @@ static inline void edges_of_nan_are_nan(void **state) {
     }
 }
 
+/* ---- scores of -inf ---- */
+
+enum { SINKING_NODES = 5, SINKING_WIDTH = 4 };
+
+/* Softmax over scores that are all -inf is NaN, as in PyTorch: a model whose scores overflow downwards is
+ * then reported, not answered from zeros. Hidden entries and rows that see nothing stay 0, and so does an
+ * entry of -inf beside a finite one. */
+static inline void softmax_of_minus_infinity_is_nan(void **state) {
+    (void)state;
+    enum { ROWS = 4, KEYS = 37 };
+    static float x[ROWS * KEYS], y[ROWS * KEYS];
+    for (uint32_t causal = 0; causal < 2; ++causal)
+        for (uint32_t masked = 0; masked < 3; ++masked) { /* 1: the first key is hidden, 2: all are */
+            quartic_value in;
+            quartic_graph *graph = extreme_graph(QUARTIC_SHAPE(1, 1, ROWS, KEYS), &in);
+            quartic_value mask = quartic_graph_input(graph, "mask", QUARTIC_INT32, &QUARTIC_SHAPE(1, KEYS));
+            if (masked == 0) quartic_graph_output(graph, "unused", mask);
+            quartic_graph_output(graph, "y",
+                                 quartic_softmax(graph, in, masked != 0 ? mask : (quartic_value){0}, causal));
+            quartic_program *program;
+            assert_ok(quartic_program_create(device, graph, NULL, &program));
+            int32_t seen[KEYS];
+            for (uint32_t k = 0; k < KEYS; ++k) seen[k] = masked == 0 || (masked == 1 && k != 0);
+            for (uint32_t k = 0; k < ROWS * KEYS; ++k) x[k] = k / KEYS == 3 ? 1 : -INFINITY;
+            x[3 * KEYS + 1] = -INFINITY;
+            assert_ok(quartic_tensor_write(quartic_program_tensor(program, "mask"), seen, sizeof seen));
+            assert_ok(quartic_tensor_write(quartic_program_tensor(program, "x"), x, sizeof x));
+            assert_ok(quartic_program_run(program));
+            assert_ok(quartic_tensor_read(quartic_program_tensor(program, "y"), y, sizeof y));
+            quartic_program_destroy(program);
+            quartic_graph_destroy(graph);
+            for (uint32_t k = 0; k < ROWS * KEYS; ++k) {
+                const uint32_t row = k / KEYS, key = k % KEYS;
+                const bool visible = seen[key] != 0 && (!causal || key <= row);
+                const bool right = !visible ? y[k] == 0 : row < 3 ? isnan(y[k]) : (y[k] > 0) == (key != 1);
+                if (!right)
+                    fail_msg("causal %u, masked %u, row %u, key %u: %g", causal, masked, row, key,
+                             (double)y[k]);
+            }
+        }
+}
+
+/* The same of attention among edges and over triangles, where no score is ever stored. The query of edge
+ * (3, 1) is -inf and all keys are positive. Node 4 is hidden, and with causality edges with j > i see
+ * nothing.
+ */
+static inline void edges_of_minus_infinity_are_nan(void **state) {
+    (void)state;
+    enum {
+        EDGES = SINKING_NODES * SINKING_NODES,
+        COUNT = EDGES * SINKING_WIDTH,
+        SUNK = 3 * SINKING_NODES + 1
+    };
+    static float x[COUNT], y[COUNT];
+    for (uint32_t variant = 0; variant < 16; ++variant) {
+        const uint32_t kind = variant / 4, causal = variant / 2 % 2, blind = variant % 2;
+        quartic_value in, out;
+        const quartic_value none = {0};
+        const quartic_shape edges = QUARTIC_SHAPE(1, SINKING_NODES, SINKING_NODES, 1, SINKING_WIDTH);
+        quartic_graph *graph = extreme_graph(edges, &in);
+        const quartic_value mask =
+            quartic_graph_input(graph, "mask", QUARTIC_INT32, &QUARTIC_SHAPE(1, SINKING_NODES));
+        const quartic_value k =
+            quartic_broadcast(graph,
+                              quartic_reshape(graph, quartic_range(graph, SINKING_WIDTH, 0.5f, 0.25f),
+                                              &QUARTIC_SHAPE(1, 1, 1, 1, SINKING_WIDTH)),
+                              &edges);
+        if (kind == 0) {
+            const quartic_shape tokens = QUARTIC_SHAPE(1, EDGES, 1, SINKING_WIDTH);
+            const quartic_edge_softmax_options options = {.nodes = SINKING_NODES, .causal = causal};
+            const quartic_value other = quartic_reshape(graph, k, &tokens);
+            out = quartic_edge_softmax_attention(graph, quartic_reshape(graph, in, &tokens), other, other,
+                                                 none, mask, &options);
+        } else {
+            const quartic_triangle_options options = {.kind = kind - 1, .causal = causal, .scale = 1};
+            out = quartic_triangle_attention(graph, in, k, k, kind == 1 ? k : none, none, mask, &options);
+        }
+        quartic_graph_output(graph, "y", out);
+        quartic_program *program;
+        assert_ok(quartic_program_create(device, graph, NULL, &program));
+        int32_t seen[SINKING_NODES];
+        for (uint32_t n = 0; n < SINKING_NODES; ++n) seen[n] = !blind && n != 4;
+        for (uint32_t c = 0; c < COUNT; ++c) {
+            /* Of the first kind every q_il has to be -inf for the scores of edge (i, j) to be. */
+            const uint32_t edge = c / SINKING_WIDTH;
+            x[c] =
+                edge == SUNK || (kind == 1 && edge / SINKING_NODES == 3) ? -INFINITY : (float)(c % 7) * 0.1f;
+        }
+        assert_ok(quartic_tensor_write(quartic_program_tensor(program, "mask"), seen, sizeof seen));
+        assert_ok(quartic_tensor_write(quartic_program_tensor(program, "x"), x, sizeof x));
+        assert_ok(quartic_program_run(program));
+        assert_ok(quartic_tensor_read(quartic_program_tensor(program, "y"), y, sizeof y));
+        quartic_program_destroy(program);
+        quartic_graph_destroy(graph);
+        for (uint32_t c = 0; c < COUNT; ++c) {
+            const uint32_t edge = c / SINKING_WIDTH, i = edge / SINKING_NODES, j = edge % SINKING_NODES;
+            const bool sunk = !blind && (kind == 1 ? i == 3 && (!causal || j <= 3) : edge == SUNK);
+            if ((bool)isnan(y[c]) != sunk || ((blind || (causal && j > i)) && y[c] != 0))
+                fail_msg("kind %u, causal %u, blind %u, edge (%u, %u): %g", kind, causal, blind, i, j,
+                         (double)y[c]);
+        }
+    }
+}
+
 /* ---- gradients ---- */
 
 static inline void the_seed_is_constant(void **state) {
@@ -201,7 +305,8 @@ static inline void large_weights_give_right_logits(void **state) {
 
 #define EXTREME_TESTS                                                                                        \
     cmocka_unit_test(relu_of_nan_is_nan), cmocka_unit_test(softmax_of_nan_is_nan),                           \
-        cmocka_unit_test(edges_of_nan_are_nan), cmocka_unit_test(the_seed_is_constant),                      \
+        cmocka_unit_test(edges_of_nan_are_nan), cmocka_unit_test(softmax_of_minus_infinity_is_nan),          \
+        cmocka_unit_test(edges_of_minus_infinity_are_nan), cmocka_unit_test(the_seed_is_constant),           \
         cmocka_unit_test(large_weights_give_right_logits)
 
 #endif

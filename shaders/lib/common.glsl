@@ -18,6 +18,8 @@ layout(buffer_reference, std430, buffer_reference_align = 4) buffer Ints {
     int at[];
 };
 
+#define NOT_A_NUMBER intBitsToFloat(0x7fc00000)
+
 #define QUARTIC_GLSL 1
 #include "lib/args.h"
 

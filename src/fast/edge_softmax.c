@@ -140,17 +140,23 @@ static void multiply(const job *job, bool add, int64_t rows, int64_t columns, in
 
 /* ---- forward ---- */
 
+static bool sees_any(const sight *s, int32_t limit) {
+    for (uint32_t key = 0; key < s->key_count; key += KEYS)
+        if (s->least[key / KEYS] <= limit) return true;
+    return false;
+}
+
 /* out and lse of a block of queries from their sums. */
-static void finish(const unit *at, const int32_t *tokens, uint32_t count, const float *sums, const float *top,
-                   const float *total) {
+static void finish(const unit *at, const int32_t *tokens, const int32_t *limits, uint32_t count,
+                   const float *sums, const float *top, const float *total) {
     const quartic_edge_problem *problem = &at->job->problem;
     float *out = at->job->run->outputs[0].data, *lse = at->job->run->outputs[1].data;
     for (uint32_t i = 0; i < count; ++i) {
         const bool blind = total[i] == 0; /* not true of a NaN, which stays one */
-        const float inverse = blind ? 0 : 1 / total[i];
+        const float inverse = quartic_flash_inverse(total[i], blind && sees_any(at->sight, limits[i]));
         float *row = out + place(&problem->own, at, tokens[i]);
         for (uint32_t a = 0; a < problem->d; ++a) row[a] = sums[(size_t)i * problem->d + a] * inverse;
-        lse[place(&problem->row, at, tokens[i])] = blind ? 0 : top[i] + approx_log(total[i]);
+        lse[place(&problem->row, at, tokens[i])] = blind ? inverse : top[i] + approx_log(total[i]);
     }
 }
 
@@ -192,7 +198,7 @@ static void forward_block(const unit *at, uint32_t first, float *scratch) {
             for (uint32_t a = 0; a < d; ++a) sums[(size_t)i * d + a] *= scale[i];
         multiply(job, true, QUERIES, d, keys, scores, 1, QUERIES, at->values + (size_t)key * d, sums);
     }
-    finish(at, s->queries + first, count, sums, top, total);
+    finish(at, s->queries + first, limits, count, sums, top, total);
 }
 
 /* ---- backward ---- */

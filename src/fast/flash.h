@@ -7,6 +7,8 @@
 #ifndef QUARTIC_FAST_FLASH_H
 #define QUARTIC_FAST_FLASH_H
 
+#include <math.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "fast/matmul_kernel.h"
@@ -18,6 +20,13 @@ static const float quartic_flash_lowest = -1e37f;
 
 /* The delta of a query that sees one key only: its weight is 1 whatever its score. */
 static const float quartic_flash_lone = 3e38f;
+
+/* What the sums of a query are multiplied by at the end: 1 / total. One without a weight gets zeros if it
+ * sees no key, else NaN, as softmax gives for scores that are all -inf (and here for those below the lowest).
+ */
+static inline float quartic_flash_inverse(float total, bool sees) {
+    return total != 0 ? 1 / total : sees ? NAN : 0;
+}
 
 /* A product as in matmul_kernel.h, for any number of columns. */
 static inline void quartic_flash_multiply(const quartic_matmul_kernels *kernels, quartic_matmul_tile tile) {

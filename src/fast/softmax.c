@@ -4,6 +4,7 @@
  * cache.
  */
 #include <float.h>
+#include <math.h>
 #include <string.h>
 
 #include "fast/parts.h"
@@ -86,7 +87,8 @@ QUARTIC_INLINE void forward_row(const float *s, const int32_t *mask, uint32_t en
     uint32_t walked = (end + BLOCK - 1) / BLOCK * BLOCK;
     if (walked > keys) walked = keys;
     float sum = exp_row(s, mask, end, walked, largest_of(s, mask, end, walked), p);
-    float factor = sum != 0.0f ? 1.0f / sum : 0.0f; /* a NaN stays one */
+    /* A NaN stays one, and keys of -inf that are all a row sees make one. */
+    float factor = sum != 0.0f ? 1.0f / sum : NAN;
 #pragma omp simd
     for (uint32_t j = 0; j < walked; ++j) p[j] *= factor;
     for (uint32_t j = 0; factor != factor && mask != NULL && j < end;

@@ -53,6 +53,14 @@ static inline void quartic_triangle_row(const float *from, int64_t component_ste
         for (uint32_t c = 0; c < d; ++c) to[c] = factor * from[c * component_step];
 }
 
+/* Whether edge (i, j) of a graph sees a pivot. */
+static inline bool quartic_triangle_sees(const quartic_triangle_job *job, uint32_t b, uint32_t i,
+                                         uint32_t j) {
+    const int32_t *mask = job->run->inputs[QUARTIC_TRIANGLE_MASK].data;
+    if (job->problem.masked) mask += (size_t)b * job->problem.n;
+    return quartic_triangle_seen(&job->problem, job->problem.masked ? mask : NULL, i, j) != 0;
+}
+
 /* Kind both (triangle_both.c), kinds start and end (triangle_rows.c). */
 quartic_triangle_sizes quartic_triangle_both_sizes(const quartic_triangle_problem *problem, bool backward);
 void quartic_triangle_both_run(const quartic_triangle_job *job);

@@ -208,10 +208,11 @@ static void write_edges(const task *t, const forward *f) {
         float *sums = f->sums + (size_t)j * problem->d * LANES, inverse[LANES];
         for (uint32_t i = 0; i < LANES; ++i) {
             const bool blind = total[i] == 0; /* not true of a NaN, which stays one */
-            inverse[i] = blind ? 0 : 1 / total[i];
+            inverse[i] = quartic_flash_inverse(
+                total[i], blind && i < t->count && quartic_triangle_sees(t->job, t->b, t->first + i, j));
             if (i < t->count)
                 lse[quartic_triangle_at(&problem->narrow, t->b, t->h, t->first + i, 0, j)] =
-                    blind ? 0 : top[i] + approx_log(total[i]);
+                    blind ? inverse[i] : top[i] + approx_log(total[i]);
         }
         quartic_flash_scale(inverse, problem->d, sums);
         quartic_flash_turn_back(sums, t->count, problem->d, 1.0f,

@@ -178,10 +178,12 @@ static void forward_block(const sequence *s, uint32_t p, float *biases) {
     float *out = s->job->run->outputs[0].data, *lse = s->job->run->outputs[1].data;
     for (uint32_t i = 0; i < block.count; ++i) {
         const bool blind = total[i] == 0; /* not true of a NaN, which stays one */
-        const float inverse = blind ? 0 : 1 / total[i];
+        const uint32_t edge_i = s->turned ? p + i : s->first, edge_j = s->turned ? s->first : p + i;
+        const float inverse =
+            quartic_flash_inverse(total[i], blind && quartic_triangle_sees(s->job, s->b, edge_i, edge_j));
         float *to = out + place(s, &problem->wide, p + i);
         for (uint32_t c = 0; c < d; ++c) to[c] = sums[(size_t)i * d + c] * inverse;
-        lse[place(s, &problem->narrow, p + i)] = blind ? 0 : top[i] + approx_log(total[i]);
+        lse[place(s, &problem->narrow, p + i)] = blind ? inverse : top[i] + approx_log(total[i]);
     }
 }
 

@@ -80,13 +80,19 @@ static inline void quartic_triangle_pivots(const quartic_triangle_problem *probl
     *out_end = problem->causal ? i + 1 : problem->n; // empty where j > i
 }
 
-/* Whether edge (i, j) sees one pivot only. mask: of its graph, (n), or NULL. */
-static inline bool quartic_triangle_is_lone(const quartic_triangle_problem *problem, const int32_t *mask,
-                                            uint32_t i, uint32_t j) {
+/* How many pivots edge (i, j) sees: 0, 1, or 2 for more. mask: of its graph, (n), or NULL. */
+static inline uint32_t quartic_triangle_seen(const quartic_triangle_problem *problem, const int32_t *mask,
+                                             uint32_t i, uint32_t j) {
     uint32_t begin, end, count = 0;
     quartic_triangle_pivots(problem, i, j, &begin, &end);
     for (uint32_t l = begin; l < end && count < 2; ++l) count += mask == NULL || mask[l] != 0;
-    return count == 1;
+    return count;
+}
+
+/* Whether it sees one only. */
+static inline bool quartic_triangle_is_lone(const quartic_triangle_problem *problem, const int32_t *mask,
+                                            uint32_t i, uint32_t j) {
+    return quartic_triangle_seen(problem, mask, i, j) == 1;
 }
 
 /* Heads of graphs: each is a problem of its own. */
