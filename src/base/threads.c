@@ -1,5 +1,8 @@
 /* threads.c: OpenMP's threads under limits, after fork(), and their floating-point environment. See
  * threads.h. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* pthread_getattr_np */
+#endif
 #include "base/threads.h"
 
 #include <errno.h>
@@ -8,6 +11,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -62,6 +67,51 @@ static quartic_status expect_threads(uint32_t count) {
         made + 1, count + 1, strerror(reason));
 }
 
+/* ---- room for their stacks --------------------------------------------------------------------------------
+ *
+ * libgomp ends threads where a parallel region is smaller than the one before it, and makes them again later.
+ * Stacks of threads that are still ending count too.
+ */
+
+enum { SPARE_SETS = 2, USUAL_STACK = 8 << 20 };
+
+static bool space_is_limited(void) {
+    struct rlimit space, data;
+    return (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY) ||
+           (getrlimit(RLIMIT_DATA, &data) == 0 && data.rlim_cur != RLIM_INFINITY);
+}
+
+/* Bytes of this thread's stack. */
+static size_t stack_size(void) {
+    size_t bytes = USUAL_STACK;
+#if defined(__GLIBC__)
+    pthread_attr_t attributes;
+    if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
+        pthread_attr_getstacksize(&attributes, &bytes);
+        pthread_attr_destroy(&attributes);
+    }
+#endif
+    return bytes;
+}
+
+/* Where address space is limited: whether all but this one of so many threads may be made anew, whatever has
+ * been allocated since they were made. A run allocates nothing, so the room stays during it. */
+static quartic_status expect_room(uint32_t threads, size_t stack) {
+    if (!space_is_limited()) return QUARTIC_OK;
+    const size_t count = (size_t)SPARE_SETS * (threads - 1);
+    void *room = count > SIZE_MAX / stack ? MAP_FAILED
+                                          : mmap(NULL, count * stack, PROT_READ | PROT_WRITE,
+                                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room == MAP_FAILED)
+        return quartic_fail(
+            QUARTIC_OUT_OF_MEMORY,
+            "the limit on address space (ulimit -v or -d) leaves no room for the stacks of %u threads: %zu "
+            "of %zu bytes, as they come and go; raise the limit, or set OMP_NUM_THREADS to a smaller number",
+            threads, count, stack);
+    munmap(room, count * stack);
+    return QUARTIC_OK;
+}
+
 /* ---- the floating-point environment of OpenMP's threads
  * -----------------------------------------------------
  */
@@ -94,6 +144,7 @@ static void put_floats_back(uint32_t threads, const fenv_t *host) {
 
 /* The most threads that a parallel region of this thread had: those are there, or were. */
 static _Thread_local uint32_t known_threads;
+static _Thread_local size_t known_stack; /* bytes of each one's */
 
 static quartic_status call_here(uint32_t threads, quartic_status (*work)(void *), void *context) {
     QUARTIC_STANDARD_FLOATS;
@@ -103,11 +154,14 @@ static quartic_status call_here(uint32_t threads, quartic_status (*work)(void *)
         /* The runtime makes them now, while there is room; they are the host's too, and take over what it
          * set. */
         if (host != NULL) fesetenv(host);
+        size_t stack = 0;
 #pragma omp parallel num_threads(threads)
-        __asm__ volatile("");
+        if (omp_get_thread_num() == 1) stack = stack_size();
         if (host != NULL) fesetenv(FE_DFL_ENV);
         known_threads = threads;
+        known_stack = stack != 0 ? stack : USUAL_STACK;
     }
+    if (threads > 1) QUARTIC_TRY(expect_room(threads, known_stack));
     if (host != NULL) hold_floats(threads);
     const quartic_status status = work(context);
     if (host != NULL) put_floats_back(threads, host);

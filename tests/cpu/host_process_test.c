@@ -106,12 +106,27 @@ static void leave_room(size_t bytes) {
     }
 }
 
-/* In a process of its own, whose library has not computed yet: products that grow until there is no room. */
-static int exhaust(size_t mebibytes) {
-    omp_set_num_threads(THREADS);
+/* Steps whose parallel regions have threads of every number: OpenMP's come and go. */
+static quartic_status compute_gradients(quartic_device *device) {
+    const quartic_model_config config = configuration();
+    static const int32_t tokens[LENGTH];
+    quartic_model *model = NULL;
+    float loss;
+    quartic_status status = quartic_model_create(device, &config, &model);
+    for (uint32_t k = 0; k < 3 && status == QUARTIC_OK; ++k)
+        status = quartic_model_gradients(model, 1, LENGTH / (k + 1), tokens, tokens, NULL, &loss);
+    quartic_model_destroy(model);
+    return status;
+}
+
+/* In a process of its own, whose library has not computed yet: a model's gradients, then products that grow
+ * until there is no room. */
+static int exhaust(size_t mebibytes, int threads) {
+    omp_set_num_threads(threads);
     leave_room(mebibytes << 20);
     quartic_device *device = NULL;
     quartic_status status = quartic_device_create("cpu", &device);
+    if (status == QUARTIC_OK) status = compute_gradients(device);
     for (uint32_t side = 128; status == QUARTIC_OK && side < 60000; side += side / 2) {
         quartic_graph *graph = NULL;
         quartic_program *program = NULL;
@@ -128,22 +143,27 @@ static int exhaust(size_t mebibytes) {
     }
     quartic_device_destroy(device);
     if (status == QUARTIC_OUT_OF_MEMORY && quartic_error_message()[0] != 0) return 0;
-    fprintf(stderr, "%zu MiB: %s: %s\n", mebibytes, quartic_status_name(status), quartic_error_message());
+    fprintf(stderr, "%zu MiB, %d threads: %s: %s\n", mebibytes, threads, quartic_status_name(status),
+            quartic_error_message());
     return 1;
 }
 
 static void address_space_that_runs_out_is_out_of_memory(void **state) {
     (void)state;
-    static const char *const rooms[] = {"2", "6", "10", "15", "20", "28", "36", "50", "100", "200", "400"};
-    for (size_t r = 0; r < sizeof rooms / sizeof rooms[0]; ++r) {
+    static const char *const rooms[] = {"2",  "6",  "10", "15", "20", "28",  "36",  "50",
+                                        "58", "64", "70", "80", "95", "120", "200", "400"};
+    static const char *const threads[] = {"4", "8"}; /* 8 stacks are more than the C library keeps */
+    for (size_t k = 0; k < 2 * sizeof rooms / sizeof rooms[0]; ++k) {
         const pid_t child = fork();
         if (child == 0) {
-            execl(own_path, own_path, "exhaust", rooms[r], (char *)NULL);
+            execl(own_path, own_path, "exhaust", rooms[k / 2], threads[k % 2], (char *)NULL);
             _exit(91);
         }
         int status;
         assert_int_equal(waitpid(child, &status, 0), child);
-        if (status != 0) fail_msg("with room for %s MiB: wait status %d", rooms[r], status);
+        if (status != 0)
+            fail_msg("with room for %s MiB and %s threads: wait status %d", rooms[k / 2], threads[k % 2],
+                     status);
     }
 }
 #endif
@@ -443,8 +463,8 @@ static void the_processs_settings_stay(void **state) {
 
 int main(int count, char **arguments) {
 #ifdef HAS_LIMITS
-    if (count == 3 && strcmp(arguments[1], "exhaust") == 0)
-        return exhaust((size_t)strtoul(arguments[2], NULL, 10));
+    if (count == 4 && strcmp(arguments[1], "exhaust") == 0)
+        return exhaust((size_t)strtoul(arguments[2], NULL, 10), (int)strtol(arguments[3], NULL, 10));
 #endif
     (void)count;
     own_path = arguments[0];
