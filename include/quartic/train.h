@@ -122,7 +122,7 @@ QUARTIC_API void quartic_trainer_set_position(quartic_trainer *trainer, uint64_t
 
 /* A text of the caller's that checkpoints carry along, such as settings of a program's own; "" at first. The
  * trainer keeps a copy. quartic_trainer_load brings in that of the file, whose metadata call it "note".
- * Errors: INVALID_ARGUMENT, OUT_OF_MEMORY. */
+ * Errors: INVALID_ARGUMENT (also if it is not UTF-8), OUT_OF_MEMORY. */
 QUARTIC_API quartic_status quartic_trainer_set_note(quartic_trainer *trainer, const char *note);
 QUARTIC_API const char *quartic_trainer_get_note(const quartic_trainer *trainer);
 

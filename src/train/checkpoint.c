@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/call.h"
+#include "base/json.h"
 #include "io/safetensors.h"
 #include "train/trainer.h"
 
@@ -171,6 +172,11 @@ quartic_status quartic_trainer_set_note(quartic_trainer *trainer, const char *no
     QUARTIC_CALL();
     QUARTIC_NEED(trainer);
     QUARTIC_NEED(note);
+    if (!quartic_utf8_valid(note)) /* no checkpoint could hold it */
+        return quartic_fail(
+            QUARTIC_INVALID_ARGUMENT,
+            "the note is no valid UTF-8, which a checkpoint's texts are; encode it as ASCII, such "
+            "as hexadecimal digits");
     char *copy;
     QUARTIC_TRY(copy_text(note, &copy));
     quartic_free(trainer->note);

@@ -249,6 +249,10 @@ static void refused_calls_change_nothing(void **state) {
     refused(quartic_trainer_step(trainer, wrong, targets, NULL, &report), "token 9");
     refused(quartic_trainer_step(trainer, tokens, wrong, NULL, &report), "target 9");
     refused(quartic_trainer_step(trainer, tokens, targets, (const uint8_t[]){1, 1, 1}, &report), "mask");
+    ok(quartic_trainer_set_note(trainer, "ein gr\xc3\xbc\xc3\x9f"));
+    refused(quartic_trainer_set_note(trainer, "no UTF-8: \xff"),
+            "UTF-8"); /* nothing could be saved with it */
+    assert_string_equal(quartic_trainer_get_note(trainer), "ein gr\xc3\xbc\xc3\x9f");
     assert_int_equal(quartic_trainer_get_step(trainer), 0);
     ok(quartic_trainer_step(trainer, tokens, targets, NULL, &report));
     ok(quartic_trainer_step(untouched, tokens, targets, NULL, &want));
