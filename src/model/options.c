@@ -130,6 +130,17 @@ static quartic_status check_streams(const quartic_model_config *config) {
             QUARTIC_INVALID_ARGUMENT,
             "\"separate_stream_emb\" false with \"parallel_streams\" true: parallel streams have "
             "one embedding in common anyway; leave one of them out");
+    const bool exchange = config->pre_talking_heads || config->post_talking_heads;
+    if (config->non_linear_talking_heads && !exchange)
+        return quartic_fail(
+            QUARTIC_INVALID_ARGUMENT,
+            "\"non_linear_talking_heads\" true with \"pre_talking_heads\" and \"post_talking_heads\" false: "
+            "no heads exchange anything; leave it out, or set one of them to true");
+    if (config->ablate_cross_stream_talking_heads && !exchange && !config->residual_talking_heads)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "\"ablate_cross_stream_talking_heads\" true with "
+                                                      "\"pre_talking_heads\", \"post_talking_heads\" and "
+                                                      "\"residual_talking_heads\" false: no heads exchange "
+                                                      "anything; leave it out, or set one of them to true");
     return QUARTIC_OK;
 }
 

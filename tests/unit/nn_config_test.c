@@ -154,7 +154,12 @@ static void options_that_nothing_reads_are_refused(void **state) {
         {"\"non_linear_talking_heads\": true", M, "\"non_linear_talking_heads\" true for"},
         {"\"non_linear_talking_heads\": true, \"pre_talking_heads\": false", M, "for \"model\""},
         {"\"residual_talking_heads\": true", M, "\"residual_talking_heads\" true for"},
+        {"\"non_linear_talking_heads\": true, \"pre_talking_heads\": false, \"post_talking_heads\": false", 0,
+         "talking_heads\""},
         {"\"ablate_cross_stream_talking_heads\": true", M, "talking_heads"},
+        {"\"ablate_cross_stream_talking_heads\": true, \"pre_talking_heads\": false, \"post_talking_heads\": "
+         "false",
+         0, "talking_heads\""},
         {"\"diversity_loss\": 0.5", M, "\"diversity_loss\" 0.5 for"},
         {"\"readout\": \"graph\"", Q | R, "\"readout\""},
         {"\"positions\": false", Q | R, "\"positions\""},
