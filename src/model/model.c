@@ -57,7 +57,10 @@ static quartic_status fill_model(quartic_model *model, quartic_device *device,
             "the model has %llu weights, more than the 2147483647 elements that a tensor may hold; "
             "make dim, depth or num_tokens smaller",
             (unsigned long long)model->set.elements);
-    model->programs = quartic_alloc(model->config.cached_programs, sizeof model->programs[0]);
+    model->program_places = model->config.cached_programs < DEFAULT_CACHED_PROGRAMS
+                                ? model->config.cached_programs
+                                : DEFAULT_CACHED_PROGRAMS;
+    model->programs = quartic_alloc(model->program_places, sizeof model->programs[0]);
     if (model->programs == NULL) return QUARTIC_OUT_OF_MEMORY;
     return bind_weights(model);
 }

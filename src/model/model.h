@@ -55,7 +55,7 @@ struct quartic_model {
     quartic_tensor *gradients; /* (P), from the first call of quartic_model_gradients */
     bool has_gradients;
     quartic_model_program *programs;
-    uint32_t program_count;
+    uint32_t program_count, program_places; /* there are, and may be before the array has to grow */
     uint64_t clock;
     char loaded_prefix[QUARTIC_PARAMETER_NAME]; /* see quartic_model_loaded_prefix */
 };

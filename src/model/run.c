@@ -38,6 +38,18 @@ static quartic_status compile(quartic_model *model, const quartic_model_task *ta
     return status;
 }
 
+/* Room for one more program. */
+static quartic_status make_place(quartic_model *model) {
+    if (model->program_count < model->program_places) return QUARTIC_OK;
+    const uint32_t most = model->config.cached_programs, half = model->program_places;
+    const uint32_t places = half < most / 2 ? 2 * half : most;
+    quartic_model_program *grown = quartic_realloc(model->programs, half, places, sizeof *grown);
+    if (grown == NULL) return QUARTIC_OUT_OF_MEMORY;
+    model->programs = grown;
+    model->program_places = places;
+    return QUARTIC_OK;
+}
+
 /* The program of a task; the one unused for longest makes room for a new one. */
 static quartic_status find_program(quartic_model *model, const quartic_model_task *task,
                                    quartic_model_program **out_program) {
@@ -52,8 +64,9 @@ static quartic_status find_program(quartic_model *model, const quartic_model_tas
         }
         if (at->last_use < oldest->last_use) oldest = at;
     }
-    quartic_model_program *place = oldest;
+    quartic_model_program *place;
     if (model->program_count < model->config.cached_programs) {
+        QUARTIC_TRY(make_place(model));
         place = &model->programs[model->program_count];
     } else {
         /* Its memory is freed first, so that two large programs never have to fit at once. */

@@ -128,6 +128,21 @@ static void cached_programs_are_the_right_ones(void **state) {
     quartic_model_destroy(cached);
 }
 
+/* Room is made as programs come, not for all that might. */
+static void any_number_of_programs_may_be_kept(void **state) {
+    (void)state;
+    quartic_model_config config = small_config();
+    config.cached_programs = UINT32_MAX;
+    quartic_model *model;
+    float logits[B * N * V];
+    assert_ok(quartic_model_create(device, &config, &model));
+    for (uint32_t round = 0; round < 2; ++round)
+        for (uint32_t k = 0; k < B * N; ++k)
+            assert_ok(quartic_model_forward(model, 1 + k / N, 1 + k % N, tokens, NULL, logits));
+    assert_int_equal(model->program_count, B * N);
+    quartic_model_destroy(model);
+}
+
 static void files_bring_a_model_back(void **state) {
     (void)state;
     const char *path = "model_test.safetensors";
@@ -416,6 +431,7 @@ int main(void) {
         cmocka_unit_test(weights_are_read_and_written_by_name),
         cmocka_unit_test(batches_are_checked_with_figures),
         cmocka_unit_test(cached_programs_are_the_right_ones),
+        cmocka_unit_test(any_number_of_programs_may_be_kept),
         cmocka_unit_test(files_bring_a_model_back),
         cmocka_unit_test(wrong_files_change_nothing),
         cmocka_unit_test(weights_may_lie_in_the_callers_memory),
