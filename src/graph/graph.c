@@ -439,8 +439,7 @@ static quartic_status collect_inputs(quartic_graph *graph, const quartic_op *op,
                                      uint32_t count, quartic_node *node) {
     const char *name = quartic_op_builder(op, node->attrs);
     if (count > QUARTIC_OP_MAX_INPUTS)
-        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s takes at most %d operands, not %u", name,
-                            QUARTIC_OP_MAX_INPUTS, count);
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s got %u operands, more than it takes", name, count);
     for (uint32_t i = 0; i < count; ++i) {
         quartic_value value = inputs[i];
         if (value.id != 0 && !is_value(graph, value))

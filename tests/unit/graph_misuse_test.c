@@ -510,6 +510,9 @@ static void null_arguments_are_refused(void **state) {
     EXPECT_NULL_REFUSED(quartic_permute(graph, x, NULL), "NULL");
     EXPECT_NULL_REFUSED(quartic_broadcast(graph, x, NULL), "NULL");
     EXPECT_NULL_REFUSED(quartic_concat(graph, NULL, 2, 0), "NULL");
+    EXPECT_NULL_REFUSED(quartic_concat(graph, (const quartic_value[9]){x, x, x, x, x, x, x, x, x}, 9, 0),
+                        "concat takes 1 to 8 operands, not 9");
+    EXPECT_NULL_REFUSED(quartic_concat(graph, &x, UINT32_MAX, 0), "4294967295 operands, more than it takes");
     EXPECT_NULL_REFUSED(quartic_norm_linear(graph, x, none, NULL, 1, &linear, out), "NULL");
     EXPECT_NULL_REFUSED(quartic_norm_linear(graph, x, none, &x, 1, &linear, NULL), "NULL");
     EXPECT_NULL_REFUSED(quartic_norm_linear(graph, x, none, &x, 0, &linear, out), "norm_linear");
