@@ -7,7 +7,7 @@
 #ifndef QUARTIC_FAST_FAST_H
 #define QUARTIC_FAST_FAST_H
 
-#include "ops/op.h"
+#include "ops/ops.h"
 
 typedef struct quartic_fast_row {
     const quartic_op *op;

@@ -27,23 +27,6 @@ struct quartic_gpu_commands {
     double host_seconds; /* spent submitting the last run */
 };
 
-void quartic_gpu_barrier(const quartic_gpu_device *device, VkCommandBuffer commands, bool host) {
-    const VkPipelineStageFlags2 stages =
-        VK_PIPELINE_STAGE_2_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_2_ALL_TRANSFER_BIT;
-    const VkMemoryBarrier2 barrier = {
-        .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER_2,
-        .srcStageMask = stages,
-        .srcAccessMask = VK_ACCESS_2_SHADER_STORAGE_WRITE_BIT | VK_ACCESS_2_TRANSFER_WRITE_BIT,
-        .dstStageMask = stages | (host ? VK_PIPELINE_STAGE_2_HOST_BIT : 0),
-        .dstAccessMask = VK_ACCESS_2_SHADER_STORAGE_READ_BIT | VK_ACCESS_2_SHADER_STORAGE_WRITE_BIT |
-                         VK_ACCESS_2_TRANSFER_READ_BIT | VK_ACCESS_2_TRANSFER_WRITE_BIT |
-                         (host ? VK_ACCESS_2_HOST_READ_BIT : 0),
-    };
-    const VkDependencyInfo dependency = {
-        .sType = VK_STRUCTURE_TYPE_DEPENDENCY_INFO, .memoryBarrierCount = 1, .pMemoryBarriers = &barrier};
-    device->vk.vkCmdPipelineBarrier2(commands, &dependency);
-}
-
 /* Between dispatches of one list. */
 static void compute_barrier(const quartic_gpu_device *device, VkCommandBuffer commands) {
     const VkMemoryBarrier2 barrier = {

@@ -127,15 +127,14 @@ struct quartic_gpu_device {
     uint32_t pipeline_count, unsaved_pipelines;
 };
 
+/* ---- queue.c ------------------------------------------------------------------------------------------- */
+
 /* DEVICE_LOST with a sentence if the device was lost before. */
 quartic_status quartic_gpu_expect_alive(const quartic_gpu_device *device);
 /* quartic_vk_check that remembers a lost device. */
 quartic_status quartic_gpu_check(quartic_gpu_device *device, VkResult result, const char *what);
 quartic_status quartic_gpu_submit(quartic_gpu_device *device, VkCommandBuffer commands);
 quartic_status quartic_gpu_wait(quartic_gpu_device *device); /* for everything submitted */
-
-/* ---- commands.c ---------------------------------------------------------------------------------------- */
-
 /* What was written by compute and transfer before is seen by compute and transfer after (and by the host). */
 void quartic_gpu_barrier(const quartic_gpu_device *device, VkCommandBuffer commands, bool host);
 

@@ -74,13 +74,11 @@ static uint32_t next_number(void) {
     return number;
 }
 
-quartic_status quartic_graph_create(quartic_graph **out_graph) {
-    QUARTIC_CALL();
-    if (out_graph == NULL)
-        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "quartic_graph_create got NULL as out_graph");
+quartic_status quartic_graph_create_empty(const quartic_op *copy, quartic_graph **out_graph) {
     *out_graph = NULL;
     quartic_graph *graph = quartic_alloc(1, sizeof *graph);
     if (graph == NULL) return QUARTIC_OUT_OF_MEMORY;
+    graph->copy = copy;
     graph->number = next_number();
     if (!HAS_ROOM(graph, scopes, scope_count, scope_capacity)) {
         quartic_free(graph);
@@ -244,6 +242,11 @@ static quartic_status check_size(const char *what, const quartic_shape *shape) {
     return QUARTIC_OK;
 }
 
+/* The same elements in a storage of their own, contiguous. */
+static quartic_value copy_of(quartic_graph *graph, quartic_value value) {
+    return quartic_graph_append_one(graph, graph->copy, NULL, &value, 1);
+}
+
 /* ---- names ---- */
 
 uint32_t quartic_graph_find_named(const quartic_graph *graph, const char *name) {
@@ -339,7 +342,7 @@ void quartic_graph_output(quartic_graph *graph, const char *name, quartic_value 
     bool whole = storage->kind == QUARTIC_STORAGE_INTERMEDIATE &&
                  quartic_layout_is_contiguous(&entry->layout) &&
                  storage->elements == quartic_layout_elements(&entry->layout);
-    if (!whole) value = quartic_copy(graph, value);
+    if (!whole) value = copy_of(graph, value);
     if (graph->status != QUARTIC_OK || !has_room_for_name(graph)) return;
     char *copy = copy_text(name);
     if (copy == NULL) {
@@ -466,7 +469,7 @@ static quartic_status collect_inputs(quartic_graph *graph, const quartic_op *op,
             if (mutated)
                 return quartic_fail(QUARTIC_INVALID_ARGUMENT,
                                     "operand %u of %s is updated in place and must be contiguous", i, name);
-            value = quartic_copy(graph, value);
+            value = copy_of(graph, value);
             if (graph->status != QUARTIC_OK) return graph->status;
         }
         node->inputs[i] = value.id;

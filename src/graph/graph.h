@@ -7,7 +7,7 @@
 #define QUARTIC_GRAPH_GRAPH_H
 
 #include "base/names.h"
-#include "ops/tape.h"
+#include "graph/tape.h"
 #include "quartic/graph.h"
 
 #define QUARTIC_NONE UINT32_MAX
@@ -46,7 +46,8 @@ typedef struct quartic_graph_value {
 } quartic_graph_value;
 
 struct quartic_graph {
-    uint32_t number; /* in every value of the graph: another graph has another number */
+    const quartic_op *copy; /* one input of any strides, one contiguous output with the same elements */
+    uint32_t number;        /* in every value of the graph: another graph has another number */
     quartic_status status;
     char error[512];
     const char *error_function; /* the public function that failed, "" for none */
@@ -73,6 +74,10 @@ static inline const quartic_graph_value *quartic_graph_get(const quartic_graph *
 static inline quartic_value quartic_graph_value_of(const quartic_graph *graph, uint32_t id) {
     return (quartic_value){id, id == 0 ? 0 : graph->number};
 }
+
+/* An empty graph. It puts `copy` in front of operands that must be contiguous and are not; the language
+ * itself knows no op. */
+quartic_status quartic_graph_create_empty(const quartic_op *copy, quartic_graph **out_graph);
 
 /* The storage of that name, or QUARTIC_NONE. */
 uint32_t quartic_graph_find_named(const quartic_graph *graph, const char *name);

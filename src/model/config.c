@@ -7,32 +7,8 @@
 #include "base/call.h"
 #include "model/model.h"
 
-#define CHOICE_NAME(suffix, name) name,
-#define CHOICE_NAMES(field, type, standard, list, meaning)                                                   \
-    static const char *const field##_choices[] = {list(CHOICE_NAME) NULL};                                   \
-    _Static_assert(sizeof(type) == sizeof(uint32_t), "fields.c stores choices in 4 bytes");
-#define CHOICES_NAMES(field, type, standard, list, most, meaning)                                            \
-    CHOICE_NAMES(field, type, standard, list, meaning)
-#define NOTHING(...)
-QUARTIC_MODEL_FIELD_LIST(CHOICE_NAMES, CHOICES_NAMES, NOTHING, NOTHING, NOTHING)
-
-#define AT(name) offsetof(quartic_model_config, name)
-#define CHOICE_FIELD(name, type, standard, list, meaning)                                                    \
-    {#name, QUARTIC_FIELD_CHOICE, AT(name), 0, 0, false, 0, name##_choices, 0, 0},
-#define CHOICES_FIELD(name, type, standard, list, most, meaning)                                             \
-    {#name,          QUARTIC_FIELD_CHOICES, AT(name),       1, most, false, 0,                               \
-     name##_choices, AT(name##_count),      AT(name##_list)},
-#define COUNT_FIELD(name, standard, least, most, meaning)                                                    \
-    {#name, QUARTIC_FIELD_COUNT, AT(name), least, most, false, standard, NULL, 0, 0},
-#define FLAG_FIELD(name, standard, meaning) {#name, QUARTIC_FIELD_FLAG, AT(name), 0, 1, false, 0, NULL, 0, 0},
-#define REAL_FIELD(name, standard, least, below, meaning)                                                    \
-    {#name, QUARTIC_FIELD_REAL, AT(name), (double)(least), (double)(below), true, 0, NULL, 0, 0},
-
-static const quartic_field model_fields[] = {
-    QUARTIC_MODEL_FIELD_LIST(CHOICE_FIELD, CHOICES_FIELD, COUNT_FIELD, FLAG_FIELD, REAL_FIELD)};
-
-const quartic_field_table quartic_model_field_table = {"the model's configuration", model_fields,
-                                                       sizeof model_fields / sizeof model_fields[0]};
+#define NAME_OF(suffix, name) name,
+static const char *const families[] = {QUARTIC_MODEL_FAMILY_LIST(NAME_OF)};
 
 static const quartic_model_config standard_config = QUARTIC_MODEL_CONFIG_INIT;
 const quartic_options_type quartic_model_config_type = {"quartic_model_config", "QUARTIC_MODEL_CONFIG_INIT",
@@ -132,7 +108,7 @@ static quartic_status check_inputs(const quartic_model_config *config) {
         return quartic_fail(QUARTIC_INVALID_ARGUMENT,
                             "\"diversity_loss\" %g for \"model\": \"%s\", which has no streams to compare; "
                             "it is for \"multi-stream\"",
-                            (double)config->diversity_loss, model_choices[config->model]);
+                            (double)config->diversity_loss, families[config->model]);
     const bool graphs = features || config->num_edge_types != 0 || config->dim_edge_features != 0 ||
                         !config->positions || config->readout != QUARTIC_READOUT_NODE ||
                         config->num_classes != config->num_tokens;
@@ -143,7 +119,7 @@ static quartic_status check_inputs(const quartic_model_config *config) {
             "\"num_edge_types\", \"dim_edge_features\", \"positions\", \"readout\" and \"num_classes\" are "
             "for "
             "\"quartic\" and \"relational\"",
-            model_choices[config->model]);
+            families[config->model]);
     return QUARTIC_OK;
 }
 

@@ -4,10 +4,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "run/run.h"
-
 #include "base/alloc.h"
 #include "base/call.h"
+#include "run/access.h"
 
 enum { DEFAULT_CACHED_PROGRAMS = 4 };
 
@@ -23,12 +22,16 @@ static quartic_status bind_weights(quartic_model *model) {
         model->owns_weights = true;
         return quartic_model_initialise(model, 0);
     }
-    if (weights->device != model->device)
+    if (quartic_tensor_device(weights) != model->device) {
+        quartic_device_info given, own;
+        QUARTIC_TRY(quartic_device_get_info(quartic_tensor_device(weights), &given));
+        QUARTIC_TRY(quartic_device_get_info(model->device, &own));
         return quartic_fail(
             QUARTIC_INVALID_ARGUMENT,
             "the weights given to the model (config.weights) are a tensor on another device (%s) "
             "than the model's (%s); create it on the model's",
-            weights->device->info.name, model->device->info.name);
+            given.name, own.name);
+    }
     quartic_shape shape = quartic_tensor_shape(weights);
     if (quartic_tensor_dtype(weights) != QUARTIC_FLOAT32 ||
         quartic_shape_elements(&shape) != model->set.elements) {

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "graph/routed_choice.h"
+#include "nn/routed_choice.h"
 #include "nn/attention.h"
 
 quartic_value quartic_nn_taylor_edge_attention(quartic_nn *nn, quartic_value e, quartic_value residual,

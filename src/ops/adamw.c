@@ -10,7 +10,7 @@
 #include <math.h>
 
 #include "base/call.h"
-#include "ops/tape.h"
+#include "graph/tape.h"
 #include "ops/update.h"
 #include "shaders/adamw.args.h"
 

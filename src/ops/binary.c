@@ -4,8 +4,9 @@
  * to its shape. divide: da = g / b, db = -g * out / b.
  */
 #include "base/call.h"
+#include "graph/tape.h"
 #include "ops/elementwise.h"
-#include "ops/tape.h"
+#include "ops/movement.h"
 #include "shaders/binary.args.h"
 
 static const char *binary_builder(const void *pointer) {

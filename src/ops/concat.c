@@ -4,8 +4,8 @@
  * part.
  */
 #include "base/call.h"
+#include "graph/tape.h"
 #include "ops/movement.h"
-#include "ops/tape.h"
 
 enum { MAX_PARTS = 8 };
 

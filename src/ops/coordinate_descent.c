@@ -19,8 +19,8 @@
 #include <math.h>
 
 #include "base/call.h"
+#include "graph/tape.h"
 #include "ops/routing.h"
-#include "ops/tape.h"
 #include "shaders/coordinate_descent.args.h"
 #include "shaders/coordinate_descent_grad.args.h"
 

@@ -5,8 +5,8 @@
  * along their unit stride.
  */
 #include "base/call.h"
+#include "graph/tape.h"
 #include "ops/movement.h"
-#include "ops/tape.h"
 #include "shaders/copy.args.h"
 
 static quartic_status copy_infer(const quartic_op_call *call, quartic_layout *out, uint32_t *out_count) {

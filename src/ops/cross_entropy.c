@@ -9,9 +9,9 @@
 #include <math.h>
 
 #include "base/call.h"
+#include "graph/tape.h"
 #include "ops/cross_entropy.h"
 #include "ops/rows.h"
-#include "ops/tape.h"
 #include "shaders/cross_entropy.args.h"
 #include "shaders/cross_entropy_grad.args.h"
 #include "shaders/cross_entropy_mean.args.h"

@@ -2,7 +2,7 @@
 #ifndef QUARTIC_OPS_CROSS_ENTROPY_H
 #define QUARTIC_OPS_CROSS_ENTROPY_H
 
-#include "ops/op.h"
+#include "ops/ops.h"
 
 /* Whether a row with this target takes part in the mean. */
 static inline bool cross_entropy_counts(int32_t target, uint32_t classes) {

@@ -3,7 +3,8 @@
  * In place on e only the diagonal is touched, which the shader sees by equal addresses. de = g, dd = g_ii.
  */
 #include "base/call.h"
-#include "ops/tape.h"
+#include "graph/tape.h"
+#include "ops/ops.h"
 #include "shaders/diagonal_add.args.h"
 
 static quartic_status diagonal_add_infer(const quartic_op_call *call, quartic_layout *out,

@@ -7,11 +7,11 @@
  * through; their mixtures are never stored. The public builder takes the mean over b and i.
  */
 #include "base/call.h"
+#include "graph/tape.h"
 #include "ops/diversity.h"
 
 #include <math.h>
 
-#include "ops/tape.h"
 #include "shaders/diversity.args.h"
 #include "shaders/diversity_grad.args.h"
 #include "shaders/norm_columns.args.h"

@@ -2,7 +2,7 @@
 #ifndef QUARTIC_OPS_DIVERSITY_H
 #define QUARTIC_OPS_DIVERSITY_H
 
-#include "ops/op.h"
+#include "ops/ops.h"
 
 /* Below this a probability counts as this in the logarithm. */
 #define QUARTIC_DIVERSITY_LEAST 1e-20

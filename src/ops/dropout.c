@@ -7,8 +7,9 @@
  */
 #include "base/call.h"
 #include "base/rng.h"
+#include "graph/tape.h"
 #include "ops/elementwise.h"
-#include "ops/tape.h"
+#include "ops/ops.h"
 #include "shaders/dropout.args.h"
 
 static quartic_status dropout_infer(const quartic_op_call *call, quartic_layout *out, uint32_t *out_count) {

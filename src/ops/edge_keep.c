@@ -3,9 +3,9 @@
  * it may run in place.
  */
 #include "base/call.h"
+#include "graph/tape.h"
 #include "ops/edge_keep.h"
 
-#include "ops/tape.h"
 #include "shaders/edge_keep.args.h"
 
 static quartic_status edge_keep_infer(const quartic_op_call *call, quartic_layout *out, uint32_t *out_count) {

@@ -2,7 +2,7 @@
 #ifndef QUARTIC_OPS_EDGE_KEEP_H
 #define QUARTIC_OPS_EDGE_KEEP_H
 
-#include "ops/op.h"
+#include "ops/ops.h"
 #include "quartic/graph.h"
 
 typedef struct edge_keep_attrs {

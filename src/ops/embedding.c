@@ -13,8 +13,8 @@
 #include <string.h>
 
 #include "base/call.h"
+#include "graph/tape.h"
 #include "ops/movement.h"
-#include "ops/tape.h"
 #include "shaders/embedding.args.h"
 #include "shaders/embedding_grad.args.h"
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/call.h"
-#include "ops/tape.h"
+#include "graph/tape.h"
 #include "ops/update.h"
 #include "shaders/fill.args.h"
 

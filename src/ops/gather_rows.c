@@ -8,8 +8,8 @@
  * finds the rows that belong to an element by bisection; else it looks at all indices.
  */
 #include "base/call.h"
+#include "graph/tape.h"
 #include "ops/routing.h"
-#include "ops/tape.h"
 #include "shaders/gather_rows.args.h"
 #include "shaders/scatter_add_rows.args.h"
 #include "shaders/scatter_order.args.h"

@@ -4,7 +4,8 @@
 #ifndef QUARTIC_OPS_MOVEMENT_H
 #define QUARTIC_OPS_MOVEMENT_H
 
-#include "ops/op.h"
+#include "ops/ops.h"
+#include "quartic/graph.h"
 
 typedef struct quartic_concat_attrs {
     uint32_t axis;
@@ -21,6 +22,9 @@ typedef struct quartic_sum_attrs {
 
 /* The layout of those axes of x whose bits are set in axes, with offset 0. */
 quartic_layout quartic_sum_part(const quartic_layout *x, uint32_t axes);
+
+/* x summed down to a shape that broadcasts to x's: the adjoint of broadcasting. */
+quartic_value quartic_sum_to(quartic_graph *graph, quartic_value x, const quartic_shape *shape);
 
 /* Of embedding_grad: rows of the table. */
 typedef struct quartic_embedding_attrs {

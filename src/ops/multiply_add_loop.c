@@ -6,8 +6,9 @@
 #include <math.h>
 
 #include "base/call.h"
+#include "graph/tape.h"
 #include "ops/multiply_add_loop.h"
-#include "ops/tape.h"
+#include "ops/ops.h"
 #include "shaders/multiply_add_loop.args.h"
 #include "shaders/lib/multiply_add_loop.h"
 

@@ -9,12 +9,12 @@
  * parameter gradients are written after every row was read, so any output may take over an operand's memory.
  */
 #include "base/call.h"
+#include "graph/tape.h"
 #include "ops/norm.h"
 
 #include <math.h>
 
 #include "ops/rows.h"
-#include "ops/tape.h"
 #include "shaders/norm.args.h"
 #include "shaders/norm_columns.args.h"
 #include "shaders/norm_grad.args.h"

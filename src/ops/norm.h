@@ -3,7 +3,7 @@
 #define QUARTIC_OPS_NORM_H
 
 #include "lib/norm.h"
-#include "ops/op.h"
+#include "ops/ops.h"
 
 typedef struct norm_attrs {
     uint32_t kind;  /* QUARTIC_NORM_RMS, _L2 or _LAYER */

@@ -4,7 +4,7 @@
 #define QUARTIC_OPS_OP_LIST_H
 
 #define QUARTIC_OP_LIST(X)                                                                                   \
-    /* view.c */                                                                                             \
+    /* view.c; broadcast is in sum.c, diagonal in diagonal.c */                                              \
     X(reshape)                                                                                               \
     X(permute)                                                                                               \
     X(slice)                                                                                                 \

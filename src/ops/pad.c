@@ -5,8 +5,8 @@
  * from first = start * inner on; inner is the product of the axes behind.
  */
 #include "base/call.h"
+#include "graph/tape.h"
 #include "ops/movement.h"
-#include "ops/tape.h"
 #include "shaders/pad.args.h"
 
 static quartic_status pad_infer(const quartic_op_call *call, quartic_layout *out, uint32_t *out_count) {

@@ -4,7 +4,8 @@
  * real, and the options give the extents.
  */
 #include "base/call.h"
-#include "ops/tape.h"
+#include "graph/tape.h"
+#include "ops/ops.h"
 #include "shaders/pair_mask.args.h"
 
 typedef quartic_pair_mask_options pair_mask_attrs;

@@ -4,7 +4,8 @@
  * integers below 2^24. Nothing flows back.
  */
 #include "base/call.h"
-#include "ops/tape.h"
+#include "graph/tape.h"
+#include "ops/ops.h"
 #include "shaders/range.args.h"
 
 typedef struct range_attrs {

@@ -10,8 +10,8 @@
  * + (G_h + G_h^T) e_ij) dG_h = sum_bij g_hij e_ij e_ij^T dsender_hj = sum_i g_hij e_ij and dreceiver_hi =
  * sum_j g_hij e_ij are matrix products of the graph.
  */
+#include "graph/tape.h"
 #include "ops/relational_scores.h"
-#include "ops/tape.h"
 
 /* ---- shapes ---- */
 
@@ -243,12 +243,6 @@ static bool scores_cases(uint32_t index, quartic_op_case *out) {
 }
 
 /* ---- doors ---- */
-
-double quartic_relational_flops(const quartic_relational_problem *p, bool backward) {
-    const double pairs = (double)p->b * p->heads * p->n * p->n, dim = p->dim;
-    const double quadratic = p->has_form ? 2 * dim * dim : 0;
-    return pairs * (backward ? 2 * quadratic + 6 * dim : quadratic + 4 * dim);
-}
 
 static double scores_flops(const quartic_op_call *call) {
     const quartic_relational_problem problem = quartic_relational_problem_of_call(call);

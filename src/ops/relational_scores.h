@@ -2,7 +2,7 @@
 #ifndef QUARTIC_OPS_RELATIONAL_SCORES_H
 #define QUARTIC_OPS_RELATIONAL_SCORES_H
 
-#include "ops/op.h"
+#include "ops/ops.h"
 
 /* Inputs of the op and of its adjoint by index; the last is `base` forward and ds backward. */
 enum {

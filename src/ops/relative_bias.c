@@ -5,7 +5,8 @@
  *                     along the diagonal in the order of j
  */
 #include "base/call.h"
-#include "ops/tape.h"
+#include "graph/tape.h"
+#include "ops/ops.h"
 #include "shaders/relative_bias.args.h"
 #include "shaders/relative_bias_grad.args.h"
 

@@ -7,8 +7,8 @@
  */
 #include <math.h>
 
+#include "graph/tape.h"
 #include "ops/routing.h"
-#include "ops/tape.h"
 #include "shaders/routed_counts.args.h"
 
 static quartic_status routed_counts_infer(const quartic_op_call *call, quartic_layout *out,

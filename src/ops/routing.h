@@ -7,7 +7,7 @@
 #ifndef QUARTIC_OPS_ROUTING_H
 #define QUARTIC_OPS_ROUTING_H
 
-#include "ops/op.h"
+#include "ops/ops.h"
 #include "quartic/graph.h"
 
 typedef struct quartic_top_k_attrs {

@@ -9,38 +9,18 @@
  * or elementwise ops with matmul, and so do its gradients, which are built from those: x' is computed again.
  */
 #include "base/call.h"
+#include "graph/tape.h"
 #include "ops/row_linear.h"
 
 #include <math.h>
 
 #include "ops/elementwise.h"
 #include "ops/norm.h"
-#include "ops/tape.h"
 
 static const quartic_value nothing = {0};
 
 static bool present(const quartic_op_call *call, uint32_t input) {
     return input < call->input_count && quartic_is_present(&call->inputs[input]);
-}
-
-row_linear_problem row_linear_describe(const quartic_op_call *call) {
-    const row_linear_attrs *attrs = call->attrs;
-    const quartic_shape *x = &call->inputs[ROW_LINEAR_X].shape;
-    bool norms = row_linear_norms(attrs);
-    row_linear_problem p = {.k = x->dims[x->rank - 1],
-                            .heads = 1,
-                            .parts = norms ? call->input_count - ROW_LINEAR_WEIGHTS : 1,
-                            .norms = norms,
-                            .has_side = present(call, ROW_LINEAR_SCALE),
-                            .has_addend = !norms && present(call, ROW_LINEAR_ADDEND)};
-    p.rows = quartic_shape_elements(x) / p.k;
-    for (uint32_t part = 0; part < p.parts; ++part)
-        p.n[part] = call->inputs[ROW_LINEAR_WEIGHTS + part].shape.dims[0];
-    if (!norms && p.has_side) {
-        const quartic_shape *gates = &call->inputs[ROW_LINEAR_GATES].shape;
-        p.heads = gates->dims[gates->rank - 1];
-    }
-    return p;
 }
 
 /* ---- shape rules ---- */

@@ -7,7 +7,7 @@
 #define QUARTIC_OPS_ROW_LINEAR_H
 
 #include "lib/row_linear.h"
-#include "ops/op.h"
+#include "ops/ops.h"
 
 typedef struct row_linear_attrs {
     uint32_t form;     /* QUARTIC_ROW_RMS, .. */

@@ -8,12 +8,12 @@
  * leak into them. Each element is read and written in its own place, so both ops may run in place.
  */
 #include "base/call.h"
+#include "graph/tape.h"
 #include "ops/softmax.h"
 
 #include <math.h>
 
 #include "ops/rows.h"
-#include "ops/tape.h"
 #include "shaders/softmax.args.h"
 #include "shaders/softmax_grad.args.h"
 

@@ -2,7 +2,7 @@
 #ifndef QUARTIC_OPS_SOFTMAX_H
 #define QUARTIC_OPS_SOFTMAX_H
 
-#include "ops/op.h"
+#include "ops/ops.h"
 
 typedef struct softmax_attrs {
     uint32_t causal; /* key j is hidden from query i where j > i */

@@ -4,7 +4,8 @@
 #include <string.h>
 
 #include "base/call.h"
-#include "ops/tape.h"
+#include "graph/tape.h"
+#include "ops/ops.h"
 #include "shaders/fill.args.h"
 
 static quartic_status straight_through_infer(const quartic_op_call *call, quartic_layout *out,

@@ -6,8 +6,8 @@
  * transposition, dW = sum over b and p of dy x^T a matrix product along all positions.
  */
 #include "base/call.h"
+#include "graph/tape.h"
 #include "ops/streams.h"
-#include "ops/tape.h"
 #include "shaders/stream_exchange.args.h"
 
 /* ---- shape rule ---- */

@@ -10,11 +10,11 @@
  * (dscale, dW1, dW2).
  */
 #include "base/call.h"
+#include "graph/tape.h"
 #include "ops/stream_feedforward.h"
 
 #include <math.h>
 
-#include "ops/tape.h"
 #include "shaders/stream_feedforward.args.h"
 #include "shaders/stream_feedforward_grad.args.h"
 #include "shaders/stream_feedforward_sum.args.h"

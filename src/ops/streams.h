@@ -7,7 +7,7 @@
 #ifndef QUARTIC_OPS_STREAMS_H
 #define QUARTIC_OPS_STREAMS_H
 
-#include "ops/op.h"
+#include "ops/ops.h"
 #include "quartic/graph.h"
 
 enum {

@@ -1,4 +1,4 @@
-/* sum.c: sums over a set of axes, and quartic_sum_to, the adjoint of broadcasting.
+/* sum.c: sums over a set of axes, and broadcast, a view: each is the other's adjoint.
  *
  * y[kept] = sum over reduced of x[kept, reduced]. The gradient is g broadcast back.
  *
@@ -9,8 +9,9 @@
  * limits only.
  */
 #include "base/call.h"
+#include "graph/tape.h"
 #include "ops/movement.h"
-#include "ops/tape.h"
+#include "ops/view.h"
 #include "shaders/sum.args.h"
 
 static quartic_status sum_infer(const quartic_op_call *call, quartic_layout *out, uint32_t *out_count) {
@@ -211,6 +212,50 @@ const quartic_op quartic_op_sum = {
     .reduction = sum_reduction,
 };
 
+/* ---- broadcast: a view ---- */
+
+static quartic_status broadcast_infer(const quartic_op_call *call, quartic_layout *out, uint32_t *out_count) {
+    return quartic_view_infer(&quartic_op_broadcast, call, out, out_count);
+}
+
+static quartic_status broadcast_view(const void *attrs_pointer, const quartic_layout *in,
+                                     quartic_layout *out) {
+    const quartic_view_attrs *attrs = attrs_pointer;
+    quartic_shape common;
+    if (attrs->shape.rank > QUARTIC_MAX_RANK ||
+        !quartic_shape_broadcast(&in->shape, &attrs->shape, &common) ||
+        !quartic_shape_equal(&common, &attrs->shape))
+        return quartic_view_failure("broadcast", in, attrs);
+    *out = quartic_layout_broadcast(in, &attrs->shape);
+    return QUARTIC_OK;
+}
+
+static quartic_status broadcast_grad(quartic_tape *tape) {
+    quartic_shape shape = quartic_tape_input_layout(tape, 0).shape;
+    quartic_tape_give(tape, 0,
+                      quartic_sum_to(quartic_tape_graph(tape), quartic_tape_gradient(tape, 0), &shape));
+    return QUARTIC_OK;
+}
+
+static bool broadcast_cases(uint32_t index, quartic_op_case *out) {
+    static const quartic_view_case cases[] = {
+        {"columns", {2, {3, 1}}, {.shape = {2, {3, 5}}}},
+        {"a scalar", {0, {0}}, {.shape = {1, {7}}}},
+        {"new axes before", {2, {3, 4}}, {.shape = {4, {2, 5, 3, 4}}}},
+        {"several axes", {4, {1, 3, 1, 2}}, {.shape = {4, {4, 3, 5, 2}}}},
+    };
+    return quartic_view_cases(cases, sizeof cases / sizeof cases[0], index, out);
+}
+
+const quartic_op quartic_op_broadcast = {.name = "broadcast",
+                                         .attrs_bytes = sizeof(quartic_view_attrs),
+                                         .strided_inputs = 1,
+                                         .infer = broadcast_infer,
+                                         .view = broadcast_view,
+                                         .grad = broadcast_grad,
+                                         .cases = broadcast_cases,
+                                         .tolerance_reason = "moves no data"};
+
 /* ---- builders ---- */
 
 quartic_value quartic_sum(quartic_graph *graph, quartic_value x, uint32_t axes, uint32_t keep) {
@@ -229,4 +274,11 @@ quartic_value quartic_sum_to(quartic_graph *graph, quartic_value x, const quarti
         if (axis < added || (shape->dims[axis - added] == 1 && from.dims[axis] != 1)) axes |= 1u << axis;
     quartic_value sum = quartic_sum(graph, x, axes, 1);
     return added > 0 ? quartic_reshape(graph, sum, shape) : sum;
+}
+
+quartic_value quartic_broadcast(quartic_graph *graph, quartic_value x, const quartic_shape *shape) {
+    QUARTIC_CALL();
+    if (!quartic_graph_expect_shape(graph, "broadcast", shape)) return (quartic_value){0};
+    quartic_view_attrs attrs = {.shape = *shape};
+    return quartic_graph_append_one(graph, &quartic_op_broadcast, &attrs, &x, 1);
 }

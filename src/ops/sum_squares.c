@@ -4,8 +4,9 @@
  * results.
  */
 #include "base/call.h"
+#include "graph/tape.h"
+#include "ops/ops.h"
 #include "ops/rows.h"
-#include "ops/tape.h"
 #include "shaders/sum_squares.args.h"
 
 enum { PER_INVOCATION = 8, MAX_GROUPS = 512 };

@@ -7,7 +7,7 @@
  * stores a tensor of pairs or of features per token in memory.
  */
 #include "base/call.h"
-#include "ops/tape.h"
+#include "graph/tape.h"
 #include "ops/taylor_problem.h"
 
 /* A wider head would overflow the count of features, (d + 1)(d + 2) / 2, times a row of values. */

@@ -15,7 +15,7 @@
 #ifndef QUARTIC_OPS_TAYLOR_PROBLEM_H
 #define QUARTIC_OPS_TAYLOR_PROBLEM_H
 
-#include "ops/op.h"
+#include "ops/ops.h"
 #include "quartic/graph.h"
 
 /* The denominator's least value: max(sum w, QUARTIC_TAYLOR_LEAST). */

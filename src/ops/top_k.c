@@ -10,8 +10,8 @@
 #include <math.h>
 
 #include "base/call.h"
+#include "graph/tape.h"
 #include "ops/routing.h"
-#include "ops/tape.h"
 #include "shaders/top_k.args.h"
 
 enum { SCORES, MASK, COUNTS };

@@ -8,8 +8,9 @@
 #include <math.h>
 
 #include "base/call.h"
+#include "graph/tape.h"
 #include "ops/elementwise.h"
-#include "ops/tape.h"
+#include "ops/ops.h"
 #include "shaders/lib/unary_list.h"
 #include "shaders/unary.args.h"
 #include "shaders/unary_grad.args.h"

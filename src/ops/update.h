@@ -3,7 +3,7 @@
 #define QUARTIC_OPS_UPDATE_H
 
 #include "lib/adamw.h"
-#include "ops/op.h"
+#include "ops/ops.h"
 
 typedef struct accumulate_attrs {
     float factor;

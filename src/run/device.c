@@ -84,17 +84,6 @@ quartic_status quartic_device_wrap_gpu(quartic_gpu_device *gpu, const quartic_de
     return QUARTIC_OK;
 }
 
-quartic_status quartic_device_expect_own_process(const quartic_device *device) {
-    const int64_t process = quartic_process();
-    if (device->process == process) return QUARTIC_OK;
-    return quartic_fail(
-        QUARTIC_UNSUPPORTED,
-        "the device %s was opened in process %lld, and process %lld was made from that by fork(): threads "
-        "and a driver's state do not survive it; open a device of its own in each process, after fork() or "
-        "exec()",
-        device->info.name, (long long)device->process, (long long)process);
-}
-
 /* ---- the list ---- */
 
 /* Every device, best first, in memory to be freed. Where no Vulkan device can be had, the status tells why

@@ -230,17 +230,9 @@ static quartic_status attach_workspace(quartic_program *program, const quartic_p
             (unsigned long long)config->workspace->device_bytes, (unsigned long long)bytes);
     }
     if (bytes == 0) return QUARTIC_OK;
-    /* The workspace may exceed the largest tensor, so its memory is made directly. */
-    quartic_tensor *workspace = quartic_alloc(1, sizeof *workspace);
-    if (workspace == NULL) return QUARTIC_OUT_OF_MEMORY;
-    *workspace = (quartic_tensor){.device = program->device, .dtype = QUARTIC_FLOAT32, .device_bytes = bytes};
-    quartic_status status =
-        program->device->backend->memory_create(program->device, bytes, &workspace->memory);
-    if (status != QUARTIC_OK) {
-        quartic_free(workspace);
-        return status;
-    }
-    program->workspace = workspace;
+    /* The workspace may exceed the largest tensor, so no shape says its size. */
+    QUARTIC_TRY(quartic_tensor_create_bytes(program->device, QUARTIC_FLOAT32, &(quartic_shape){0}, bytes,
+                                            &program->workspace));
     program->owns_workspace = true;
     return QUARTIC_OK;
 }
@@ -306,13 +298,7 @@ void quartic_program_destroy(quartic_program *program) {
     quartic_free(program);
 }
 
-/* The name of the thread's last look-up if there was none such, else "": it is told to who then uses NULL. */
-static _Thread_local char missed_name[128];
 enum { MISSED_TEXT = 512 };
-
-const char *quartic_program_missed_name(void) {
-    return missed_name;
-}
 
 /* The names of a graph's tensors, as many as fit. */
 static const char *list_names(const quartic_graph *graph, char text[MISSED_TEXT]) {
@@ -332,10 +318,9 @@ quartic_tensor *quartic_program_tensor(quartic_program *program, const char *nam
     QUARTIC_NEED_OR(program, NULL);
     QUARTIC_NEED_OR(name, NULL);
     const quartic_storage *found = find_named(program->graph, name);
-    missed_name[0] = 0;
+    quartic_tensor_note_missed(found == NULL ? name : "");
     if (found != NULL) return program->tensors[found - program->graph->storages];
     char names[MISSED_TEXT];
-    snprintf(missed_name, sizeof missed_name, "%s", name);
     quartic_fail(QUARTIC_INVALID_ARGUMENT,
                  "the program has no input, parameter, state or output named \"%s\"; its names are: %s", name,
                  list_names(program->graph, names));

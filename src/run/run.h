@@ -1,4 +1,5 @@
-/* run.h (internal): devices, tensors and programs, and what a backend must do for them.
+/* run.h: devices, tensors and programs as src/run sees them, and what a backend must do for them. Rooms above
+ * see access.h and the public headers.
  *
  * A backend is one const struct: the CPU devices share run_cpu.c, Vulkan devices use backend_vulkan.c. All
  * that does not depend on the backend (names, bindings, planning, errors) is in device.c, tensor.c,
@@ -8,10 +9,11 @@
 #define QUARTIC_RUN_RUN_H
 
 #include "gpu/gpu.h"
-#include "graph/plan.h"
+#include "plan/plan.h"
 #include "quartic/device.h"
 #include "quartic/program.h"
 #include "quartic/tensor.h"
+#include "run/access.h"
 
 typedef struct quartic_backend {
     /* Memory of a tensor: zeroed bytes on the device; *out_memory is the backend's own handle. */
@@ -79,12 +81,8 @@ quartic_status quartic_device_wrap_gpu(quartic_gpu_device *gpu, const quartic_de
 
 /* UNSUPPORTED with a sentence in a process that was made by fork() from the one that opened the device. */
 quartic_status quartic_device_expect_own_process(const quartic_device *device);
-/* The name that this thread's last call of quartic_program_tensor did not find; "" if it found its own. */
-const char *quartic_program_missed_name(void);
-
-/* Element size of a dtype on a device. */
-static inline uint32_t quartic_device_element_bytes(const quartic_device *device, quartic_dtype dtype) {
-    return dtype == QUARTIC_FLOAT32 ? device->real_bytes : 4;
-}
+/* quartic_program_tensor found no tensor of that name, or, with "", found one. Who then uses NULL as a tensor
+ * in the same thread is told the name. */
+void quartic_tensor_note_missed(const char *name);
 
 #endif

@@ -11,7 +11,8 @@
 #define QUARTIC_RUN_RUN_VULKAN_H
 
 #include "gpu/gpu.h"
-#include "graph/plan.h"
+#include "ops/dispatch.h"
+#include "plan/plan.h"
 
 typedef struct quartic_run_vulkan quartic_run_vulkan;
 

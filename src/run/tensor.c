@@ -1,4 +1,6 @@
 /* tensor.c: memory with a dtype and a shape on a device; conversion where the device holds double. */
+#include <stdio.h>
+
 #include "base/alloc.h"
 #include "base/call.h"
 #include "run/run.h"
@@ -21,19 +23,8 @@ quartic_status quartic_tensor_create(quartic_device *device, quartic_dtype dtype
         return quartic_fail(QUARTIC_INVALID_ARGUMENT,
                             "a tensor holds 1 to 2147483647 elements; shape %s does not",
                             quartic_shape_text(shape, text));
-    quartic_tensor *tensor = quartic_alloc(1, sizeof *tensor);
-    if (tensor == NULL) return QUARTIC_OUT_OF_MEMORY;
-    *tensor = (quartic_tensor){.device = device,
-                               .dtype = dtype,
-                               .shape = *shape,
-                               .device_bytes = elements * quartic_device_element_bytes(device, dtype)};
-    quartic_status status = device->backend->memory_create(device, tensor->device_bytes, &tensor->memory);
-    if (status != QUARTIC_OK) {
-        quartic_free(tensor);
-        return status;
-    }
-    *out_tensor = tensor;
-    return QUARTIC_OK;
+    return quartic_tensor_create_bytes(device, dtype, shape,
+                                       elements * quartic_device_element_bytes(device, dtype), out_tensor);
 }
 
 void quartic_tensor_destroy(quartic_tensor *tensor) {
@@ -42,15 +33,21 @@ void quartic_tensor_destroy(quartic_tensor *tensor) {
     quartic_free(tensor);
 }
 
+/* The name of the thread's last look-up if there was no such tensor, else "". */
+static _Thread_local char missed_name[128];
+
+void quartic_tensor_note_missed(const char *name) {
+    snprintf(missed_name, sizeof missed_name, "%s", name);
+}
+
 /* Tensors that are NULL mostly come from quartic_program_tensor and a name mistyped. */
 static QUARTIC_RAISED no_tensor(void) {
-    const char *missed = quartic_program_missed_name();
-    if (missed[0] == 0) return quartic_fail_null("tensor");
+    if (missed_name[0] == 0) return quartic_fail_null("tensor");
     return quartic_fail(
         QUARTIC_INVALID_ARGUMENT,
         "tensor is NULL; quartic_program_tensor gave NULL for \"%s\", which is no name of the "
         "program's inputs, parameters, states and outputs",
-        missed);
+        missed_name);
 }
 
 quartic_dtype quartic_tensor_dtype(const quartic_tensor *tensor) {

@@ -35,6 +35,10 @@ typedef struct bench {
     json_t *report;
 } bench;
 
+/* Time multiply-adds in registers into bench->peak_flops, and copies into bench->peak_bytes. */
+quartic_status bench_measure_flops(bench *bench);
+quartic_status bench_measure_copies(bench *bench);
+
 /* Times a square matrix product into bench->product_flops: 1024 wide, smaller on the reference. */
 quartic_status bench_measure_product(bench *bench);
 

@@ -85,13 +85,6 @@ quartic_device *tool_open_device(const command *command, const char *name) {
     return NULL;
 }
 
-void *tool_alloc(size_t count, size_t size) {
-    void *memory = calloc(count == 0 ? 1 : count, size == 0 ? 1 : size);
-    if (memory != NULL) return memory;
-    fprintf(stderr, "quartic: the host has no memory left for %zu elements of %zu bytes\n", count, size);
-    exit(EXIT_FAILED);
-}
-
 void tool_print_json(json_t *value) {
     char *text = json_dumps(value, JSON_INDENT(2));
     if (text == NULL) {

@@ -3,7 +3,7 @@
 #ifndef QUARTIC_VERIFY_CHECK_H
 #define QUARTIC_VERIFY_CHECK_H
 
-#include "ops/op.h"
+#include "ops/ops.h"
 #include "verify/harness.h"
 
 /* See quartic_validate. config->op is ignored. */

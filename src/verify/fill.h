@@ -8,7 +8,7 @@
 #ifndef QUARTIC_VERIFY_FILL_H
 #define QUARTIC_VERIFY_FILL_H
 
-#include "ops/op.h"
+#include "ops/ops.h"
 #include "quartic/graph.h"
 
 /* Writes count numbers of the kind; rows of row_length elements matter to masks. int32 for the last kinds of

@@ -5,7 +5,8 @@
 
 #include "base/alloc.h"
 #include "base/call.h"
-#include "run/run.h"
+#include "graph/graph.h"
+#include "run/access.h"
 
 /* A quiet NaN, read as float32 and, twice in a row, as double. */
 #define POISON 0x7ff8beefu
@@ -45,22 +46,11 @@ static quartic_status create_guarded(quartic_device *device, quartic_dtype dtype
     *out_tensor = NULL;
     uint64_t words = bytes / 4 + GUARD_WORDS;
     uint32_t *poison = quartic_alloc(words, sizeof *poison);
-    quartic_tensor *tensor = quartic_alloc(1, sizeof *tensor);
-    quartic_status status = poison == NULL || tensor == NULL ? QUARTIC_OUT_OF_MEMORY : QUARTIC_OK;
-    if (status == QUARTIC_OK) {
-        *tensor =
-            (quartic_tensor){.device = device, .dtype = dtype, .shape = *shape, .device_bytes = 4 * words};
-        status = device->backend->memory_create(device, tensor->device_bytes, &tensor->memory);
-    }
-    if (status != QUARTIC_OK) {
-        quartic_free(tensor);
-        quartic_free(poison);
-        return status;
-    }
+    if (poison == NULL) return QUARTIC_OUT_OF_MEMORY;
     for (uint64_t i = 0; i < words; ++i) poison[i] = POISON;
-    status = device->backend->memory_write(device, tensor->memory, poison, tensor->device_bytes);
+    quartic_status status = quartic_tensor_create_bytes(device, dtype, shape, 4 * words, out_tensor);
+    if (status == QUARTIC_OK) status = quartic_tensor_write_memory(*out_tensor, poison);
     quartic_free(poison);
-    *out_tensor = tensor;
     return status;
 }
 
@@ -77,16 +67,14 @@ static quartic_status create_named(quartic_device *device, const quartic_graph *
 
 /* Reads all of a guarded tensor's words; *out_words is freed by quartic_free. */
 static quartic_status read_words(const quartic_tensor *tensor, uint32_t **out_words) {
-    *out_words = quartic_alloc(tensor->device_bytes / 4, 4);
-    if (*out_words == NULL) return QUARTIC_OUT_OF_MEMORY;
-    return tensor->device->backend->memory_read(tensor->device, tensor->memory, *out_words,
-                                                tensor->device_bytes);
+    *out_words = quartic_alloc(quartic_tensor_device_bytes(tensor) / 4, 4);
+    return *out_words == NULL ? QUARTIC_OUT_OF_MEMORY : quartic_tensor_read_memory(tensor, *out_words);
 }
 
 static quartic_status check_guard(const quartic_tensor *tensor, const char *name) {
     uint32_t *words;
     quartic_status status = read_words(tensor, &words);
-    uint64_t end = tensor->device_bytes / 4, begin = end - GUARD_WORDS;
+    uint64_t end = quartic_tensor_device_bytes(tensor) / 4, begin = end - GUARD_WORDS;
     for (uint64_t i = begin; status == QUARTIC_OK && i < end; ++i)
         if (words[i] != POISON)
             status = quartic_fail(QUARTIC_INTERNAL, "a kernel wrote %llu bytes beyond the end of \"%s\"",
@@ -97,11 +85,12 @@ static quartic_status check_guard(const quartic_tensor *tensor, const char *name
 
 /* Bytes of the workspace that no intermediate and no scratch was given must still be poison. */
 static quartic_status check_workspace(const quartic_program *program) {
-    const quartic_plan *plan = &program->plan;
-    const quartic_tensor *workspace = program->workspace;
+    const quartic_plan *plan = quartic_program_plan(program);
+    const quartic_tensor *workspace = quartic_program_workspace(program);
+    const uint64_t bytes = quartic_tensor_device_bytes(workspace);
     uint32_t *words;
     quartic_status status = read_words(workspace, &words);
-    uint8_t *covered = quartic_alloc(workspace->device_bytes, 1);
+    uint8_t *covered = quartic_alloc(bytes, 1);
     if (status == QUARTIC_OK && covered == NULL) status = QUARTIC_OUT_OF_MEMORY;
     if (status == QUARTIC_OK) {
         for (uint32_t s = 0; s < plan->storage_count; ++s)
@@ -109,7 +98,7 @@ static quartic_status check_workspace(const quartic_program *program) {
                 memset(covered + plan->places[s].offset, 1, plan->places[s].bytes);
         for (uint32_t k = 0; k < plan->step_count; ++k)
             memset(covered + plan->steps[k].scratch_offset, 1, plan->steps[k].scratch_bytes);
-        for (uint64_t i = 0; status == QUARTIC_OK && i < workspace->device_bytes; i += 4)
+        for (uint64_t i = 0; status == QUARTIC_OK && i < bytes; i += 4)
             if (!covered[i] && words[i / 4] != POISON)
                 status = quartic_fail(
                     QUARTIC_INTERNAL,

@@ -6,7 +6,7 @@
 
 #include "base/alloc.h"
 #include "graph/graph.h"
-#include "run/run.h"
+#include "run/access.h"
 
 /* The largest of so many draws of one sum of random signs is hardly ever below its root mean square. */
 enum { DRAWS = 12 };
@@ -25,11 +25,9 @@ static quartic_status read_result(const spread_run *run, quartic_program *progra
                                   double **kept) {
     quartic_tensor *tensor = quartic_program_tensor(program, run->names[k]);
     if (tensor == NULL) return QUARTIC_INVALID_ARGUMENT;
-    if (tensor->dtype != QUARTIC_FLOAT32) return QUARTIC_OK;
-    if (kept[k] == NULL) kept[k] = quartic_alloc(quartic_shape_elements(&tensor->shape), sizeof(double));
-    if (kept[k] == NULL) return QUARTIC_OUT_OF_MEMORY;
-    return tensor->device->backend->memory_read(tensor->device, tensor->memory, kept[k],
-                                                tensor->device_bytes);
+    if (quartic_tensor_dtype(tensor) != QUARTIC_FLOAT32) return QUARTIC_OK;
+    if (kept[k] == NULL) kept[k] = quartic_alloc(quartic_tensor_device_bytes(tensor), 1);
+    return kept[k] == NULL ? QUARTIC_OUT_OF_MEMORY : quartic_tensor_read_memory(tensor, kept[k]);
 }
 
 /* Runs the graph once from the start, moved if seed is not 0, and reads its results. */
@@ -37,7 +35,7 @@ static quartic_status draw(const spread_run *run, uint64_t seed, double **kept) 
     quartic_program *program;
     QUARTIC_TRY(quartic_program_create(run->device, run->graph, NULL, &program));
     quartic_status status = QUARTIC_OK;
-    program->jitter = seed;
+    quartic_program_set_jitter(program, seed);
     for (uint32_t f = 0; status == QUARTIC_OK && f < run->feed_count; ++f) {
         quartic_tensor *tensor = quartic_program_tensor(program, run->feeds[f].name);
         status = tensor == NULL ? QUARTIC_INVALID_ARGUMENT

@@ -17,7 +17,7 @@
 
 #include "base/alloc.h"
 #include "gpu/internal.h"
-#include "ops/op.h"
+#include "ops/ops.h"
 #include "quartic/vulkan.h"
 
 enum { MOST_KEYS = 2048, MOST_STATISTICS = 64 };

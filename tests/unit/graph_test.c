@@ -12,7 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/rng.h"
-#include "graph/plan.h"
+#include "plan/plan.h"
 #include "quartic/program.h"
 
 static quartic_graph *new_graph(void) {

@@ -4,7 +4,8 @@
  */
 #include "ops_basic_rig.h"
 
-#include "ops/tape.h"
+#include "graph/tape.h"
+#include "ops/ops.h"
 
 static const char *const devices[] = {"reference", "cpu"};
 enum { DEVICES = 2 };

@@ -5,8 +5,9 @@
 
 #include <float.h>
 
+#include "graph/tape.h"
 #include "ops/elementwise.h"
-#include "ops/tape.h"
+#include "ops/movement.h"
 #include "shaders/lib/functions.h"
 
 static const char *const devices[] = {"reference", "cpu"};

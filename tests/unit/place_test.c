@@ -11,7 +11,7 @@
 #include "base/alloc.h"
 #include "base/rng.h"
 #include "base/work.h"
-#include "graph/place.h"
+#include "plan/place.h"
 
 enum { MOST = 20000 };
 static quartic_block blocks[MOST];

@@ -13,7 +13,8 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
-#include "ops/tape.h"
+#include "graph/tape.h"
+#include "ops/ops.h"
 #include "verify/check.h"
 #include "verify/fill.h"
 #include "verify/spread.h"

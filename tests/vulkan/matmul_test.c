@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/rng.h"
-#include "ops/op.h"
+#include "ops/ops.h"
 #include "verify/harness.h"
 #include "vulkan/vulkan_test.h"
 

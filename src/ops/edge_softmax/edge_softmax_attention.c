@@ -7,8 +7,8 @@
  * or one thread, which walks it in a fixed order.
  */
 #include "base/call.h"
+#include "graph/tape.h"
 #include "ops/edge_softmax/problem.h"
-#include "ops/tape.h"
 
 /* Wider heads would leave no room for a tile of keys in 16 KiB of shared memory. */
 enum { GREATEST_WIDTH = 1024 };

@@ -9,7 +9,7 @@
 #ifndef QUARTIC_OPS_EDGE_SOFTMAX_PROBLEM_H
 #define QUARTIC_OPS_EDGE_SOFTMAX_PROBLEM_H
 
-#include "ops/op.h"
+#include "ops/ops.h"
 #include "quartic/graph.h"
 
 /* Operands of the adjoint op; the first five are the forward op's too. */

@@ -8,8 +8,8 @@
  * problem.h has the canonical form that kernels work on; plan.c picks the shaders.
  */
 #include "base/call.h"
+#include "graph/tape.h"
 #include "ops/matmul/problem.h"
-#include "ops/tape.h"
 
 #include <stdio.h>
 

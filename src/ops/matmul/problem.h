@@ -11,7 +11,7 @@
 #ifndef QUARTIC_OPS_MATMUL_PROBLEM_H
 #define QUARTIC_OPS_MATMUL_PROBLEM_H
 
-#include "ops/op.h"
+#include "ops/ops.h"
 
 /* summed: bit k says that axis k of the common leading shape is contracted too and vanishes from the result;
  * only gradients use it, for operands that were broadcast. */

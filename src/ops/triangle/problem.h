@@ -20,7 +20,7 @@
 #ifndef QUARTIC_OPS_TRIANGLE_PROBLEM_H
 #define QUARTIC_OPS_TRIANGLE_PROBLEM_H
 
-#include "ops/op.h"
+#include "ops/ops.h"
 #include "quartic/graph.h"
 
 /* Operands of the adjoint op; those before OUT are the forward op's too. */

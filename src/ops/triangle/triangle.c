@@ -10,7 +10,7 @@
  * zeros.
  */
 #include "base/call.h"
-#include "ops/tape.h"
+#include "graph/tape.h"
 #include "ops/triangle/problem.h"
 
 /* ---- shape rules ---- */

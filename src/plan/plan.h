@@ -5,8 +5,8 @@
  * workspace bytes (best fit by offset). An output of an op that allows it takes over the memory of an input
  * that dies there. Scratch lives for one step. Offsets are multiples of 256.
  */
-#ifndef QUARTIC_GRAPH_PLAN_H
-#define QUARTIC_GRAPH_PLAN_H
+#ifndef QUARTIC_PLAN_PLAN_H
+#define QUARTIC_PLAN_PLAN_H
 
 #include "graph/graph.h"
 

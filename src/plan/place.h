@@ -8,8 +8,8 @@
  * in it, as lists of ranges that join where they touch. Blocks pack closely, so the lists stay short, and
  * placing n blocks takes about n log n.
  */
-#ifndef QUARTIC_GRAPH_PLACE_H
-#define QUARTIC_GRAPH_PLACE_H
+#ifndef QUARTIC_PLAN_PLACE_H
+#define QUARTIC_PLAN_PLACE_H
 
 #include <stdint.h>
 

@@ -10,7 +10,7 @@
  * search begins at the greatest of a life. Without it the search would climb over the blocks one by one, as
  * each is in another list.
  */
-#include "graph/place.h"
+#include "plan/place.h"
 
 #include <stdbool.h>
 #include <string.h>

@@ -3,13 +3,13 @@
  * A rule asks which input gradients are wanted, builds them from the node's inputs, outputs and the outputs'
  * gradients, and gives them back. Inputs and outputs read through the tape may be recomputed copies. The
  * builders below append to the same graph; after an error they return no value and the graph keeps the error.
- * Implemented by graph/autodiff.c, so that ops know no graph.
+ * The state behind it is tape_state.h; diff/autodiff.c walks the graph with it.
  */
-#ifndef QUARTIC_OPS_TAPE_H
-#define QUARTIC_OPS_TAPE_H
+#ifndef QUARTIC_GRAPH_TAPE_H
+#define QUARTIC_GRAPH_TAPE_H
 
 #include "base/options.h"
-#include "ops/op.h"
+#include "graph/op.h"
 #include "quartic/graph.h"
 
 typedef struct quartic_tape quartic_tape;
@@ -22,12 +22,15 @@ quartic_value quartic_tape_output(quartic_tape *tape, uint32_t output);
 quartic_value quartic_tape_gradient(quartic_tape *tape, uint32_t output); /* no value: zero */
 quartic_layout quartic_tape_input_layout(const quartic_tape *tape, uint32_t input);
 void quartic_tape_give(quartic_tape *tape, uint32_t input, quartic_value gradient);
+/* The gradient of the part of an input that begins at `start` along an axis; it is 0 elsewhere. */
+void quartic_tape_give_part(quartic_tape *tape, uint32_t input, uint32_t axis, uint32_t start,
+                            quartic_value gradient);
 
 /* The graph, for the public builders (quartic_multiply, quartic_matmul, quartic_sum, ..). */
 quartic_graph *quartic_tape_graph(quartic_tape *tape);
 
-/* Any op by its door; absent optional inputs are values of id 0. Outputs beyond output_count are dropped.
- * Implemented by graph/graph.c. */
+/* Appends a node of any op; absent optional inputs are values of id 0. Outputs beyond output_count are
+ * dropped. */
 quartic_status quartic_graph_append(quartic_graph *graph, const quartic_op *op, const void *attrs,
                                     const quartic_value *inputs, uint32_t input_count, quartic_value *outputs,
                                     uint32_t output_count);
@@ -52,8 +55,5 @@ bool quartic_graph_expect_shape(quartic_graph *graph, const char *builder, const
  * which every result would be 0. */
 bool quartic_graph_expect_factor(quartic_graph *graph, const char *builder, const char *argument,
                                  float factor);
-
-/* x summed down to a shape that broadcasts to x's: the adjoint of broadcasting. */
-quartic_value quartic_sum_to(quartic_graph *graph, quartic_value x, const quartic_shape *shape);
 
 #endif

@@ -1,11 +1,11 @@
 /* plan.c: which steps run, and where every intermediate lives. See plan.h. */
-#include "graph/plan.h"
+#include "plan/plan.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
-#include "graph/place.h"
+#include "plan/place.h"
 
 enum { ALIGNMENT = QUARTIC_PLACE_ALIGNMENT };
 

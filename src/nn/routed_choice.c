@@ -4,7 +4,7 @@
  * up to n real nodes can choose. How many a graph does choose follows from its mask at run time
  * (routed_counts.c).
  */
-#include "graph/routed_choice.h"
+#include "nn/routed_choice.h"
 
 #include "ops/routing.h"
 

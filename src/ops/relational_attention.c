@@ -12,6 +12,7 @@
  */
 #include "base/call.h"
 #include "graph/graph.h"
+#include "ops/ops.h"
 
 typedef struct relational_extents {
     uint32_t b, n, heads, d, dim; /* dim: De */

@@ -3,127 +3,33 @@
  * Nodes are walked backwards once; each whose output has a gradient and which depends on a wanted value lets
  * its op's rule append the adjoint. Gradients that reach a value from several consumers are added. Gradients
  * of slices are collected first and joined by concats where the slices are disjoint, else padded and
- * added. A value built inside a recompute scope is read through a copy of its node appended here, so that the
- * forward value need not live until its backward use.
+ * added. What rules read, recomputed or as it was, is graph/tape.c.
  *
- * What a rule reads here must be what its node read: an operand that an update in place has overwritten since
- * is refused, and so is a path that leads through an update (which has no gradient) into a value read through
- * an older handle.
+ * A path to a wanted value that leads through an update in place (which has no gradient) into a value read
+ * through an older handle is refused.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/alloc.h"
 #include "base/call.h"
 #include "base/work.h"
-#include "graph/graph.h"
-#include "ops/view.h"
+#include "graph/tape_state.h"
 
 typedef struct pending_slice {
     uint32_t next; /* of the same source; QUARTIC_NONE: the last */
-    quartic_view_attrs attrs;
+    quartic_tape_part part;
     quartic_value gradient;
 } pending_slice;
 
-struct quartic_tape {
-    quartic_graph *graph;
-    uint32_t value_count;    /* values before the backward pass */
-    uint32_t node_count;     /* nodes before the backward pass */
-    quartic_value *gradient; /* per value id */
-    bool *depends;           /* per value id: on a wanted value */
-    uint32_t *recomputed;    /* per value id: the value to read instead, 0 if not decided */
+typedef struct backward_pass {
+    quartic_tape tape;       /* first, so that a rule's tape is the pass */
     bool *update_depends;    /* per node that updates in place: on a wanted value */
     pending_slice *pending;  /* gradients of slices, in lists by their source */
     uint32_t *first_pending; /* per value id: the latest of its list, QUARTIC_NONE if it has none */
     uint32_t pending_count, pending_capacity;
     pending_slice *parts; /* those of one value while they are joined */
     uint32_t parts_capacity;
-    uint32_t node_index;
-    quartic_node node; /* the node at hand, a copy since the table grows */
-};
-
-/* ---- what rules see ---- */
-
-const void *quartic_tape_attrs(const quartic_tape *tape) {
-    return tape->node.attrs;
-}
-
-bool quartic_tape_wants(const quartic_tape *tape, uint32_t input) {
-    return input < tape->node.input_count && tape->node.inputs[input] != 0 &&
-           tape->depends[tape->node.inputs[input]];
-}
-
-quartic_graph *quartic_tape_graph(quartic_tape *tape) {
-    return tape->graph;
-}
-
-quartic_layout quartic_tape_input_layout(const quartic_tape *tape, uint32_t input) {
-    uint32_t id = input < tape->node.input_count ? tape->node.inputs[input] : 0;
-    return id == 0 ? (quartic_layout){0} : quartic_graph_get(tape->graph, id)->layout;
-}
-
-/* Makes the graph fail if what `reader` read as value id has been updated in place since. */
-static void expect_unchanged(quartic_tape *tape, uint32_t reader, uint32_t id) {
-    quartic_graph *graph = tape->graph;
-    if (id == 0 || id > tape->value_count || graph->status != QUARTIC_OK) return;
-    const uint32_t update = quartic_graph_last_update(graph, id, reader + 1, graph->node_count);
-    if (update == QUARTIC_NONE) return;
-    quartic_graph_fail(
-        graph, quartic_fail(
-                   QUARTIC_INVALID_ARGUMENT,
-                   "the gradient of %s (step %u) needs \"%s\" as it was, but %s (step %u) has updated it in "
-                   "place since; ask for the gradients before the update, or compute from a quartic_copy",
-                   quartic_op_builder(graph->nodes[reader].op, graph->nodes[reader].attrs), reader,
-                   graph->storages[quartic_graph_get(graph, id)->storage].name,
-                   quartic_op_builder(graph->nodes[update].op, graph->nodes[update].attrs), update));
-}
-
-/* The value to read in the backward pass: a copy where its node is to be computed again, or is a view of
- * such. */
-static uint32_t backward_value(quartic_tape *tape, uint32_t id) {
-    if (id == 0 || id > tape->value_count || tape->graph->status != QUARTIC_OK) return id;
-    if (tape->recomputed[id] != 0) return tape->recomputed[id];
-    tape->recomputed[id] = id;
-    uint32_t node_index = quartic_graph_get(tape->graph, id)->node;
-    if (node_index == QUARTIC_NONE) return id;
-    quartic_node node = tape->graph->nodes[node_index];
-    if (!node.recompute && node.op->view == NULL) return id;
-    bool moved = node.recompute && node.op->view == NULL;
-    quartic_value inputs[QUARTIC_OP_MAX_INPUTS];
-    for (uint32_t i = 0; i < node.input_count; ++i) {
-        inputs[i] = quartic_graph_value_of(tape->graph, backward_value(tape, node.inputs[i]));
-        moved = moved || inputs[i].id != node.inputs[i];
-        /* Views read nothing themselves: who reads them is asked. */
-        if (node.op->view == NULL && inputs[i].id == node.inputs[i])
-            expect_unchanged(tape, node_index, node.inputs[i]);
-    }
-    if (!moved || tape->graph->status != QUARTIC_OK) return id;
-    quartic_value outputs[QUARTIC_OP_MAX_OUTPUTS];
-    uint32_t depth = tape->graph->recompute_depth;
-    tape->graph->recompute_depth = 0;
-    quartic_graph_append(tape->graph, node.op, node.attrs, inputs, node.input_count, outputs,
-                         node.output_count);
-    tape->graph->recompute_depth = depth;
-    for (uint32_t o = 0; o < node.output_count; ++o) tape->recomputed[node.outputs[o]] = outputs[o].id;
-    return tape->recomputed[id];
-}
-
-quartic_value quartic_tape_input(quartic_tape *tape, uint32_t input) {
-    uint32_t id = input < tape->node.input_count ? tape->node.inputs[input] : 0;
-    uint32_t read = backward_value(tape, id);
-    expect_unchanged(tape, tape->node_index, read);
-    return quartic_graph_value_of(tape->graph, read);
-}
-
-quartic_value quartic_tape_output(quartic_tape *tape, uint32_t output) {
-    uint32_t read = backward_value(tape, tape->node.outputs[output]);
-    expect_unchanged(tape, tape->node_index, read);
-    return quartic_graph_value_of(tape->graph, read);
-}
-
-quartic_value quartic_tape_gradient(quartic_tape *tape, uint32_t output) {
-    return output < tape->node.output_count ? tape->gradient[tape->node.outputs[output]] : (quartic_value){0};
-}
+} backward_pass;
 
 static void add_gradient(quartic_tape *tape, uint32_t id, quartic_value gradient) {
     quartic_graph *graph = tape->graph;
@@ -144,50 +50,55 @@ static void add_gradient(quartic_tape *tape, uint32_t id, quartic_value gradient
     *slot = slot->id == 0 ? gradient : quartic_add(graph, *slot, gradient);
 }
 
-void quartic_tape_give(quartic_tape *tape, uint32_t input, quartic_value gradient) {
-    if (quartic_tape_wants(tape, input)) add_gradient(tape, tape->node.inputs[input], gradient);
-}
-
 /* ---- slices ---- */
 
-static quartic_status defer_slice(quartic_tape *tape) {
-    if (tape->pending_count == tape->pending_capacity) {
-        uint32_t wider = tape->pending_capacity == 0 ? 32 : 2 * tape->pending_capacity;
-        pending_slice *grown = quartic_realloc(tape->pending, tape->pending_capacity, wider, sizeof *grown);
-        if (grown == NULL) return QUARTIC_OUT_OF_MEMORY;
-        tape->pending = grown;
-        tape->pending_capacity = wider;
+static void defer_slice(backward_pass *pass, uint32_t source, const quartic_tape_part *part,
+                        quartic_value gradient) {
+    if (pass->pending_count == pass->pending_capacity) {
+        uint32_t wider = pass->pending_capacity == 0 ? 32 : 2 * pass->pending_capacity;
+        pending_slice *grown = quartic_realloc(pass->pending, pass->pending_capacity, wider, sizeof *grown);
+        if (grown == NULL) {
+            quartic_graph_fail(pass->tape.graph, QUARTIC_OUT_OF_MEMORY);
+            return;
+        }
+        pass->pending = grown;
+        pass->pending_capacity = wider;
     }
-    const uint32_t source = tape->node.inputs[0];
-    pending_slice *slice = &tape->pending[tape->pending_count];
-    slice->next = tape->first_pending[source];
-    tape->first_pending[source] = tape->pending_count++;
-    memcpy(&slice->attrs, tape->node.attrs, sizeof slice->attrs);
-    slice->gradient = quartic_tape_gradient(tape, 0);
-    return QUARTIC_OK;
+    pass->pending[pass->pending_count] =
+        (pending_slice){.next = pass->first_pending[source], .part = *part, .gradient = gradient};
+    pass->first_pending[source] = pass->pending_count++;
+}
+
+/* The tape's receiver of gradients. */
+static void take_gradient(quartic_tape *tape, uint32_t id, const quartic_tape_part *part,
+                          quartic_value gradient) {
+    if (part == NULL)
+        add_gradient(tape, id, gradient);
+    else
+        defer_slice((backward_pass *)tape, id, part, gradient);
 }
 
 static int by_start(const void *a, const void *b) {
     const pending_slice *x = a, *y = b;
-    return x->attrs.start < y->attrs.start ? -1 : x->attrs.start > y->attrs.start;
+    return x->part.start < y->part.start ? -1 : x->part.start > y->part.start;
 }
 
 /* Joins the gradients of disjoint slices along one axis by a tree of concats, with zeros in the gaps; false
  * if the slices overlap or lie along several axes. Reorders parts. */
 static bool join_slices(quartic_tape *tape, uint32_t id, pending_slice *parts, uint32_t count) {
     quartic_graph *graph = tape->graph;
-    const uint32_t axis = parts[0].attrs.axis, extent = quartic_graph_get(graph, id)->layout.shape.dims[axis];
+    const uint32_t axis = parts[0].part.axis, extent = quartic_graph_get(graph, id)->layout.shape.dims[axis];
     qsort(parts, count, sizeof *parts, by_start);
     for (uint32_t p = 0; p < count; ++p) {
-        uint32_t end = parts[p].attrs.start + parts[p].attrs.length;
-        if (parts[p].attrs.axis != axis || (p + 1 < count && end > parts[p + 1].attrs.start)) return false;
+        uint32_t end = parts[p].part.start + parts[p].part.length;
+        if (parts[p].part.axis != axis || (p + 1 < count && end > parts[p + 1].part.start)) return false;
     }
     for (uint32_t p = 0; p < count; ++p) {
-        uint32_t begin = p == 0 ? 0 : parts[p].attrs.start,
-                 end = p + 1 < count ? parts[p + 1].attrs.start : extent;
-        if (end - begin != parts[p].attrs.length)
+        uint32_t begin = p == 0 ? 0 : parts[p].part.start,
+                 end = p + 1 < count ? parts[p + 1].part.start : extent;
+        if (end - begin != parts[p].part.length)
             parts[p].gradient =
-                quartic_pad(graph, parts[p].gradient, axis, parts[p].attrs.start - begin, end - begin);
+                quartic_pad(graph, parts[p].gradient, axis, parts[p].part.start - begin, end - begin);
     }
     enum { JOINED = 8 };
     while (count > 1) {
@@ -205,37 +116,38 @@ static bool join_slices(quartic_tape *tape, uint32_t id, pending_slice *parts, u
 }
 
 /* Room for the slices of one value. */
-static bool has_parts(quartic_tape *tape, uint32_t count) {
-    if (count <= tape->parts_capacity) return true;
-    pending_slice *grown = quartic_realloc(tape->parts, tape->parts_capacity, count, sizeof *grown);
+static bool has_parts(backward_pass *pass, uint32_t count) {
+    if (count <= pass->parts_capacity) return true;
+    pending_slice *grown = quartic_realloc(pass->parts, pass->parts_capacity, count, sizeof *grown);
     if (grown == NULL) {
-        quartic_graph_fail(tape->graph, QUARTIC_OUT_OF_MEMORY);
+        quartic_graph_fail(pass->tape.graph, QUARTIC_OUT_OF_MEMORY);
         return false;
     }
-    tape->parts = grown;
-    tape->parts_capacity = count;
+    pass->parts = grown;
+    pass->parts_capacity = count;
     return true;
 }
 
 /* Turns the collected slices of a value into its gradient. */
-static void settle_slices(quartic_tape *tape, uint32_t id) {
+static void settle_slices(backward_pass *pass, uint32_t id) {
+    quartic_tape *tape = &pass->tape;
     uint32_t count = 0;
     quartic_work(1);
     if (id == 0) return;
-    for (uint32_t p = tape->first_pending[id]; p != QUARTIC_NONE; p = tape->pending[p].next) ++count;
+    for (uint32_t p = pass->first_pending[id]; p != QUARTIC_NONE; p = pass->pending[p].next) ++count;
     quartic_work(count);
-    if (count == 0 || !has_parts(tape, count)) return;
-    pending_slice *parts = tape->parts;
+    if (count == 0 || !has_parts(pass, count)) return;
+    pending_slice *parts = pass->parts;
     uint32_t k = count; /* the list begins with the latest */
-    for (uint32_t p = tape->first_pending[id]; p != QUARTIC_NONE; p = tape->pending[p].next)
-        parts[--k] = tape->pending[p];
-    tape->first_pending[id] = QUARTIC_NONE;
+    for (uint32_t p = pass->first_pending[id]; p != QUARTIC_NONE; p = pass->pending[p].next)
+        parts[--k] = pass->pending[p];
+    pass->first_pending[id] = QUARTIC_NONE;
     if (join_slices(tape, id, parts, count)) return;
     for (uint32_t p = 0; p < count; ++p) {
-        uint32_t axis = parts[p].attrs.axis;
+        uint32_t axis = parts[p].part.axis;
         uint32_t extent = quartic_graph_get(tape->graph, id)->layout.shape.dims[axis];
         add_gradient(tape, id,
-                     quartic_pad(tape->graph, parts[p].gradient, axis, parts[p].attrs.start, extent));
+                     quartic_pad(tape->graph, parts[p].gradient, axis, parts[p].part.start, extent));
     }
 }
 
@@ -243,18 +155,20 @@ static void settle_slices(quartic_tape *tape, uint32_t id) {
 
 /* Whether node n reads value id, which does not itself depend on a wanted value, after an update in place
  * that does: then the path to the wanted value leads through the update. */
-static bool reads_hidden_update(const quartic_tape *tape, uint32_t n, uint32_t id) {
+static bool reads_hidden_update(const backward_pass *pass, uint32_t n, uint32_t id) {
+    const quartic_tape *tape = &pass->tape;
     if (id == 0 || n == 0 || tape->depends[id] || tape->graph->nodes[n].op->view != NULL) return false;
     for (uint32_t last = n - 1;;) {
         const uint32_t update = quartic_graph_last_update(tape->graph, id, 0, last);
         if (update == QUARTIC_NONE) return false;
-        if (tape->update_depends[update]) return true;
+        if (pass->update_depends[update]) return true;
         if (update == 0) return false;
         last = update - 1;
     }
 }
 
-static void mark_dependents(quartic_tape *tape, const quartic_value *wrt, uint32_t count) {
+static void mark_dependents(backward_pass *pass, const quartic_value *wrt, uint32_t count) {
+    quartic_tape *tape = &pass->tape;
     for (uint32_t k = 0; k < count; ++k)
         if (wrt[k].id != 0) tape->depends[wrt[k].id] = true;
     for (uint32_t n = 0; n < tape->node_count; ++n) {
@@ -262,8 +176,8 @@ static void mark_dependents(quartic_tape *tape, const quartic_value *wrt, uint32
         bool depends = false;
         for (uint32_t i = 0; i < node->input_count; ++i)
             depends =
-                depends || tape->depends[node->inputs[i]] || reads_hidden_update(tape, n, node->inputs[i]);
-        if (node->op->mutated_inputs != 0) tape->update_depends[n] = depends;
+                depends || tape->depends[node->inputs[i]] || reads_hidden_update(pass, n, node->inputs[i]);
+        if (node->op->mutated_inputs != 0) pass->update_depends[n] = depends;
         for (uint32_t o = 0; depends && o < node->output_count; ++o)
             if (quartic_graph_get(tape->graph, node->outputs[o])->layout.dtype == QUARTIC_FLOAT32)
                 tape->depends[node->outputs[o]] = true;
@@ -280,7 +194,8 @@ static quartic_status refuse_hidden_update(const quartic_tape *tape, uint32_t id
         tape->graph->storages[quartic_graph_get(tape->graph, id)->storage].name);
 }
 
-static quartic_status visit(quartic_tape *tape, uint32_t node_index) {
+static quartic_status visit(backward_pass *pass, uint32_t node_index) {
+    quartic_tape *tape = &pass->tape;
     quartic_graph *graph = tape->graph;
     tape->node = graph->nodes[node_index];
     tape->node_index = node_index;
@@ -289,17 +204,16 @@ static quartic_status visit(quartic_tape *tape, uint32_t node_index) {
     uint32_t hidden = 0;
     for (uint32_t i = 0; i < tape->node.input_count; ++i) {
         wanted = wanted || quartic_tape_wants(tape, i);
-        if (hidden == 0 && reads_hidden_update(tape, node_index, tape->node.inputs[i]))
+        if (hidden == 0 && reads_hidden_update(pass, node_index, tape->node.inputs[i]))
             hidden = tape->node.inputs[i];
     }
     if (!wanted && hidden == 0) return QUARTIC_OK;
     for (uint32_t o = 0; o < tape->node.output_count; ++o) {
-        settle_slices(tape, tape->node.outputs[o]);
+        settle_slices(pass, tape->node.outputs[o]);
         reached = reached || tape->gradient[tape->node.outputs[o]].id != 0;
     }
     if (!reached || graph->status != QUARTIC_OK) return graph->status;
     if (hidden != 0) return refuse_hidden_update(tape, hidden);
-    if (op == &quartic_op_slice) return defer_slice(tape);
     if (op->grad == NULL)
         return quartic_fail(QUARTIC_UNSUPPORTED, "%s has no gradient, but one is asked for through it",
                             op->name);
@@ -317,19 +231,20 @@ static quartic_value ones_like(quartic_graph *graph, quartic_value value) {
     return shape.rank == 0 ? quartic_reshape(graph, one, &scalar) : quartic_broadcast(graph, one, &shape);
 }
 
-static quartic_status walk(quartic_tape *tape, const quartic_value *values, const quartic_value *cotangents,
+static quartic_status walk(backward_pass *pass, const quartic_value *values, const quartic_value *cotangents,
                            uint32_t value_count, const quartic_value *wrt, uint32_t count,
                            quartic_value *out_gradients) {
+    quartic_tape *tape = &pass->tape;
     quartic_graph *graph = tape->graph;
-    mark_dependents(tape, wrt, count);
+    mark_dependents(pass, wrt, count);
     for (uint32_t k = 0; k < value_count; ++k) {
         quartic_value cotangent = cotangents == NULL ? (quartic_value){0} : cotangents[k];
         if (cotangent.id == 0) cotangent = ones_like(graph, values[k]);
         add_gradient(tape, values[k].id, cotangent);
     }
-    for (uint32_t n = tape->node_count; n-- > 0;) QUARTIC_TRY(visit(tape, n));
+    for (uint32_t n = tape->node_count; n-- > 0;) QUARTIC_TRY(visit(pass, n));
     for (uint32_t k = 0; k < count; ++k) {
-        settle_slices(tape, wrt[k].id);
+        settle_slices(pass, wrt[k].id);
         out_gradients[k] = tape->gradient[wrt[k].id];
     }
     return graph->status;
@@ -378,17 +293,18 @@ static quartic_status check_request(const quartic_graph *graph, const quartic_va
     return QUARTIC_OK;
 }
 
-static bool allocate(quartic_tape *tape) {
+static bool allocate(backward_pass *pass) {
+    quartic_tape *tape = &pass->tape;
     const size_t ids = (size_t)tape->value_count + 1;
     tape->gradient = quartic_alloc(ids, sizeof(quartic_value));
     tape->depends = quartic_alloc(ids, sizeof(bool));
     tape->recomputed = quartic_alloc(ids, sizeof(uint32_t));
-    tape->first_pending = quartic_alloc(ids, sizeof(uint32_t));
-    tape->update_depends = quartic_alloc(tape->node_count, sizeof(bool));
+    pass->first_pending = quartic_alloc(ids, sizeof(uint32_t));
+    pass->update_depends = quartic_alloc(tape->node_count, sizeof(bool));
     if (tape->gradient == NULL || tape->depends == NULL || tape->recomputed == NULL ||
-        tape->first_pending == NULL || tape->update_depends == NULL)
+        pass->first_pending == NULL || pass->update_depends == NULL)
         return false;
-    for (size_t id = 0; id < ids; ++id) tape->first_pending[id] = QUARTIC_NONE;
+    for (size_t id = 0; id < ids; ++id) pass->first_pending[id] = QUARTIC_NONE;
     return true;
 }
 
@@ -402,17 +318,19 @@ quartic_status quartic_graph_gradients_many(quartic_graph *graph, const quartic_
         return graph == NULL ? QUARTIC_INVALID_ARGUMENT : quartic_graph_status(graph);
     quartic_status status = check_request(graph, values, cotangents, value_count, wrt, count);
     if (status == QUARTIC_OK) {
-        quartic_tape tape = {
-            .graph = graph, .value_count = graph->value_count, .node_count = graph->node_count};
-        status = allocate(&tape) ? walk(&tape, values, cotangents, value_count, wrt, count, out_gradients)
+        backward_pass pass = {.tape = {.graph = graph,
+                                       .value_count = graph->value_count,
+                                       .node_count = graph->node_count,
+                                       .take = take_gradient}};
+        status = allocate(&pass) ? walk(&pass, values, cotangents, value_count, wrt, count, out_gradients)
                                  : QUARTIC_OUT_OF_MEMORY;
-        quartic_free(tape.gradient);
-        quartic_free(tape.depends);
-        quartic_free(tape.recomputed);
-        quartic_free(tape.first_pending);
-        quartic_free(tape.update_depends);
-        quartic_free(tape.pending);
-        quartic_free(tape.parts);
+        quartic_free(pass.tape.gradient);
+        quartic_free(pass.tape.depends);
+        quartic_free(pass.tape.recomputed);
+        quartic_free(pass.first_pending);
+        quartic_free(pass.update_depends);
+        quartic_free(pass.pending);
+        quartic_free(pass.parts);
     }
     if (status == QUARTIC_OK) return QUARTIC_OK;
     for (uint32_t k = 0; k < count; ++k) out_gradients[k] = (quartic_value){0};

@@ -1,8 +1,8 @@
 /* routed_choice.h: which edges routed attention chooses, softly and by index. See models.md and
  * docs/edge-attention.md.
  */
-#ifndef QUARTIC_GRAPH_ROUTED_CHOICE_H
-#define QUARTIC_GRAPH_ROUTED_CHOICE_H
+#ifndef QUARTIC_NN_ROUTED_CHOICE_H
+#define QUARTIC_NN_ROUTED_CHOICE_H
 
 #include "graph/graph.h"
 

@@ -13,15 +13,14 @@
  * Invariants: outputs are contiguous, except where they alias a mutated input. An input whose bit is not in
  * strided_inputs arrives contiguous (the graph inserts a copy). Kernels write every element of every output.
  */
-#ifndef QUARTIC_OPS_OP_H
-#define QUARTIC_OPS_OP_H
+#ifndef QUARTIC_GRAPH_OP_H
+#define QUARTIC_GRAPH_OP_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/status.h"
-#include "ops/dispatch.h"
 #include "tensor/layout.h"
 
 enum { QUARTIC_OP_MAX_INPUTS = 12, QUARTIC_OP_MAX_OUTPUTS = 8, QUARTIC_OP_ATTRS_BYTES = 64 };
@@ -103,6 +102,9 @@ typedef struct quartic_op_case {
     bool no_finite_difference; /* the function has a kink or jump at random points */
 } quartic_op_case;
 
+/* The language names them only; their contents are ops/dispatch.h and tape.h. */
+struct quartic_gpu_limits;
+struct quartic_dispatch_list;
 struct quartic_tape;
 
 typedef struct quartic_op {
@@ -120,8 +122,8 @@ typedef struct quartic_op {
     quartic_status (*check)(const quartic_op_run *run); /* on CPU devices before the kernel; NULL: nothing */
     void (*cpu)(const quartic_op_run *run);
     size_t (*cpu_scratch)(const quartic_op_call *call); /* NULL: none */
-    quartic_status (*gpu)(const quartic_op_call *call, const quartic_gpu_limits *limits,
-                          quartic_dispatch_list *out_list);
+    quartic_status (*gpu)(const quartic_op_call *call, const struct quartic_gpu_limits *limits,
+                          struct quartic_dispatch_list *out_list);
     quartic_status (*grad)(struct quartic_tape *tape);        /* NULL: not differentiable */
     bool (*cases)(uint32_t index, quartic_op_case *out_case); /* false: no case of that index */
     double (*flops)(const quartic_op_call *call);             /* NULL: one per output element */
@@ -130,17 +132,6 @@ typedef struct quartic_op {
     const char *tolerance_reason;
     double (*reduction)(const quartic_op_call *call); /* length of the longest sum, NULL: 1 */
 } quartic_op;
-
-/* The registry: every op once, in the order of op_list.h. */
-#define QUARTIC_OP_EXTERN(name) extern const quartic_op quartic_op_##name;
-#include "ops/op_list.h"
-QUARTIC_OP_LIST(QUARTIC_OP_EXTERN)
-#undef QUARTIC_OP_EXTERN
-
-uint32_t quartic_op_count(void);
-const quartic_op *quartic_op_at(uint32_t index);
-const quartic_op *quartic_op_find(const char *name); /* NULL if there is none */
-uint32_t quartic_op_index(const quartic_op *op);
 
 /* The name for sentences: that of the builder without "quartic_". */
 const char *quartic_op_builder(const quartic_op *op, const void *attrs);

@@ -1,0 +1,12 @@
+/* memory.c: memory of the commands: there is some, or the program ends with a sentence. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tool/tool.h"
+
+void *tool_alloc(size_t count, size_t size) {
+    void *memory = calloc(count == 0 ? 1 : count, size == 0 ? 1 : size);
+    if (memory != NULL) return memory;
+    fprintf(stderr, "quartic: the host has no memory left for %zu elements of %zu bytes\n", count, size);
+    exit(EXIT_FAILED);
+}
