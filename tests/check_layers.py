@@ -6,7 +6,8 @@ A folder of src/ is a room; docs/architecture.md draws them. Checked are
 - symbols, from the built objects: what a file leaves undefined is defined in its own room or in one below it, which is
   one that the table's lines lead to;
 - circles, from the same symbols: the files of a room can be put in an order in which each refers only to ones before it.
-There are no exceptions: a circle is opened by moving what both sides need into a third file.
+The table must also be that of docs/architecture.md. There are no exceptions: a circle is opened by moving what both
+sides need into a third file.
 
 Usage: check_layers.py SOURCE OBJECTS... [--nm NM]   prints each offence and fails
        check_layers.py --self-test                   shows on made-up lists that each kind of offence is found
@@ -123,6 +124,15 @@ def check_circles(objects):
         left = without_ends(uses, left - set(circle))
 
 
+def check_document(text):
+    """The table of docs/architecture.md must be this one: | folder | what | may include |."""
+    rows = dict(re.findall(r"^\| (\w+) \|.*\| *([^|]*?) *\|$", text, re.M))
+    for room, may in TABLE.items():
+        told = " ".join(word for word in re.findall(r"[\w.*`]+", rows.get(room, "no line")) if "`" not in word)
+        if told != may:
+            yield f"docs/architecture.md: src/{room} may include {told or 'nothing'}; here it is: {may or 'nothing'}"
+
+
 def read_sources(source):
     files = {}
     top = os.path.join(source, "src")
@@ -198,6 +208,12 @@ def self_test():
         if len(offences) != len(wanted) or not all(text in offence for text, offence in zip(wanted, offences)):
             print(f"self-test {number}: wanted {wanted}, got {offences}")
             failed += 1
+    told = "".join(f"| {room} | what | {may} |\n" for room, may in TABLE.items())
+    for text, wanted in ((told, 0), (told.replace("| base tensor graph ops |", "| base tensor graph |"), 3), ("", len(TABLE))):
+        found = len(list(check_document(text)))
+        if found != wanted:
+            print(f"self-test of the document: wanted {wanted} offences, got {found}")
+            failed += 1
     return failed
 
 
@@ -211,6 +227,8 @@ def main(arguments):
         del arguments[at:at + 2]
     objects = read_objects(arguments[1:], nm)
     offences = check(read_sources(arguments[0]), objects)
+    with open(os.path.join(arguments[0], "docs", "architecture.md"), encoding="utf-8") as document:
+        offences += check_document(document.read())
     missing = [path for path in arguments[1:] if source_of(path) and not any(objects.get(source_of(path), ()))]
     missing += sorted(set(TABLE) - {room_of(name) for name in objects} - {"gpu"})  # not built without Vulkan
     if missing:

@@ -11,7 +11,8 @@
  * cases   the operands on which `quartic validate` compares the backends and checks the gradients.
  *
  * Invariants: outputs are contiguous, except where they alias a mutated input. An input whose bit is not in
- * strided_inputs arrives contiguous (the graph inserts a copy). Kernels write every element of every output.
+ * strided_inputs arrives contiguous: where it is not, append puts a copy in front. Kernels write every
+ * element of every output.
  */
 #ifndef QUARTIC_GRAPH_OP_H
 #define QUARTIC_GRAPH_OP_H
@@ -102,7 +103,7 @@ typedef struct quartic_op_case {
     bool no_finite_difference; /* the function has a kink or jump at random points */
 } quartic_op_case;
 
-/* The language names them only; their contents are ops/dispatch.h and tape.h. */
+/* Named here only: what they hold is in ops/dispatch.h and tape_state.h. */
 struct quartic_gpu_limits;
 struct quartic_dispatch_list;
 struct quartic_tape;

@@ -1,6 +1,6 @@
 /* tape_state.h: what is behind a quartic_tape: the state of one backward pass that its accessors read.
  *
- * Only who walks the graph backwards (diff/autodiff.c) and tape.c include this; gradient rules see tape.h.
+ * Only tape.c and the walk (diff/autodiff.c) include this; gradient rules see tape.h.
  */
 #ifndef QUARTIC_GRAPH_TAPE_STATE_H
 #define QUARTIC_GRAPH_TAPE_STATE_H
@@ -22,8 +22,8 @@ struct quartic_tape {
     uint32_t node_index;
     quartic_node node; /* the node at hand, a copy since the table grows */
     /* Takes what a rule gives: the gradient of value id, or of a part of it with zeros elsewhere (NULL: of
-     * all of it). Adding gradients up needs ops, which the language does not know: whoever walks the graph
-     * does it. After an error the graph has failed. */
+     * all of it). Adding gradients up needs ops, which the language does not know: the walk does it. An error
+     * is kept by the graph. */
     void (*take)(quartic_tape *tape, uint32_t id, const quartic_tape_part *part, quartic_value gradient);
 };
 

@@ -34,10 +34,8 @@ void quartic_report(quartic_reporter *reporter, const quartic_check *check) {
 }
 
 static const quartic_storage *find_storage(const quartic_graph *graph, const char *name) {
-    for (uint32_t s = 0; s < graph->storage_count; ++s)
-        if (graph->storages[s].name != NULL && strcmp(graph->storages[s].name, name) == 0)
-            return &graph->storages[s];
-    return NULL;
+    const uint32_t storage = quartic_graph_find_named(graph, name);
+    return storage == QUARTIC_NONE ? NULL : &graph->storages[storage];
 }
 
 /* A tensor with poison behind its elements, all of it poison at first. */

@@ -450,9 +450,7 @@ static quartic_status build(module *m, quartic_module_results *results) {
 }
 
 static bool is_output(const quartic_graph *graph, const char *name) {
-    for (uint32_t s = 0; s < graph->storage_count; ++s)
-        if (graph->storages[s].name != NULL && strcmp(graph->storages[s].name, name) == 0) return true;
-    return false;
+    return quartic_graph_find_named(graph, name) != QUARTIC_NONE;
 }
 
 quartic_status quartic_module_replay(quartic_device *device, const quartic_recording *recording,
