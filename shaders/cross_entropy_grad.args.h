@@ -2,3 +2,9 @@
 #include "lib/args.h"
 QUARTIC_ARGS(cross_entropy_grad, QUARTIC_FLOATS logits; QUARTIC_INTS targets; QUARTIC_FLOATS factor;
              QUARTIC_FLOATS dlogits; uint32_t rows; uint32_t classes;)
+QUARTIC_OPERANDS(cross_entropy_grad)
+QUARTIC_READS(logits, QUARTIC_INPUT(0))
+QUARTIC_READS(targets, QUARTIC_INPUT(1))
+QUARTIC_READS(factor, QUARTIC_SCRATCH)
+QUARTIC_WRITES(dlogits, QUARTIC_OUTPUT(0))
+QUARTIC_OPERANDS_END(cross_entropy_grad)

@@ -3,3 +3,7 @@
 #include "lib/args.h"
 QUARTIC_ARGS(pad, QUARTIC_INTS x; QUARTIC_INTS result; uint32_t count; uint32_t block; uint32_t first;
              uint32_t width; uint32_t rank; uint32_t dims[6]; int32_t strides[6];)
+QUARTIC_OPERANDS(pad)
+QUARTIC_READS(x, QUARTIC_INPUT(0))
+QUARTIC_WRITES(result, QUARTIC_OUTPUT(0))
+QUARTIC_OPERANDS_END(pad)

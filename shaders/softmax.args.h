@@ -3,3 +3,8 @@
 #include "lib/args.h"
 QUARTIC_ARGS(softmax, QUARTIC_FLOATS sim; QUARTIC_INTS mask; QUARTIC_FLOATS p; uint32_t rows;
              uint32_t queries; uint32_t keys; uint32_t rows_per_mask;)
+QUARTIC_OPERANDS(softmax)
+QUARTIC_READS(sim, QUARTIC_INPUT(0))
+QUARTIC_READS(mask, QUARTIC_INPUT(1) | QUARTIC_OPTIONAL)
+QUARTIC_WRITES(p, QUARTIC_OUTPUT(0))
+QUARTIC_OPERANDS_END(softmax)

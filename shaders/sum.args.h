@@ -4,3 +4,7 @@
 QUARTIC_ARGS(sum, QUARTIC_FLOATS x; QUARTIC_FLOATS result; uint32_t outputs; uint32_t reduced; uint32_t chunk;
              uint32_t splits; uint32_t kept_rank; uint32_t reduced_rank; uint32_t dims[6];
              int32_t strides[6];)
+QUARTIC_OPERANDS(sum)
+QUARTIC_READS(x, QUARTIC_GIVEN)
+QUARTIC_WRITES(result, QUARTIC_GIVEN)
+QUARTIC_OPERANDS_END(sum)

@@ -3,3 +3,6 @@
 #include "lib/args.h"
 QUARTIC_ARGS(taylor_scan_parts, QUARTIC_FLOATS state; uint32_t count; uint32_t size; uint32_t parts;
              uint32_t back;)
+QUARTIC_OPERANDS(taylor_scan_parts)
+QUARTIC_UPDATES(state, QUARTIC_SCRATCH)
+QUARTIC_OPERANDS_END(taylor_scan_parts)

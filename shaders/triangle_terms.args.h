@@ -5,3 +5,10 @@
 QUARTIC_ARGS(triangle_terms, QUARTIC_FLOATS g; QUARTIC_FLOATS result; QUARTIC_FLOATS lse; QUARTIC_INTS mask;
              QUARTIC_FLOATS terms; uint32_t n; uint32_t heads; uint32_t width; uint32_t turned;
              uint32_t count;)
+QUARTIC_OPERANDS(triangle_terms)
+QUARTIC_READS(g, QUARTIC_INPUT(8))
+QUARTIC_READS(result, QUARTIC_INPUT(6))
+QUARTIC_READS(lse, QUARTIC_INPUT(7))
+QUARTIC_READS(mask, QUARTIC_INPUT(5) | QUARTIC_OPTIONAL)
+QUARTIC_WRITES(terms, QUARTIC_SCRATCH)
+QUARTIC_OPERANDS_END(triangle_terms)

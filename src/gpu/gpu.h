@@ -112,8 +112,9 @@ typedef struct quartic_gpu_command {
     bool barrier;        /* wait for all earlier dispatches of the list */
 } quartic_gpu_command;
 
-/* How many addresses the arguments of a shader begin with; 0 if this build has no shader of that name. */
-uint32_t quartic_gpu_shader_pointers(const char *shader);
+/* The file shaders/<args>.args.h that declares a shader's arguments; NULL if this build has no such shader.
+ */
+const char *quartic_gpu_shader_args(const char *shader);
 
 /* Builds the missing pipelines in parallel and records the list, split into submits that stay short on this
  * device. profile: measure the time of every step, which puts a barrier between steps. */

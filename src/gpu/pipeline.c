@@ -20,9 +20,9 @@ static const quartic_spirv *find_shader(const char *name) {
     return NULL;
 }
 
-uint32_t quartic_gpu_shader_pointers(const char *shader) {
+const char *quartic_gpu_shader_args(const char *shader) {
     const quartic_spirv *found = find_shader(shader);
-    return found == NULL ? 0 : found->pointers;
+    return found == NULL ? NULL : found->args;
 }
 
 quartic_status quartic_gpu_pipelines_create(quartic_gpu_device *device) {

@@ -9,7 +9,7 @@ typedef struct quartic_spirv {
     const char *name; /* file name without .comp */
     const uint32_t *words;
     size_t bytes;
-    uint32_t pointers; /* the 8-byte addresses that its push constants begin with */
+    const char *args; /* its push constants: the file shaders/<args>.args.h */
 } quartic_spirv;
 
 extern const quartic_spirv quartic_spirv_table[];

@@ -36,12 +36,8 @@ static quartic_status accumulate_gpu(const quartic_op_call *call, const quartic_
     const accumulate_attrs *attrs = call->attrs;
     uint64_t count = quartic_layout_elements(&call->inputs[0]);
     const quartic_accumulate_args args = {.count = (uint32_t)count, .factor = attrs->factor};
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "accumulate", &args, sizeof args);
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "accumulate", quartic_accumulate_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, offsetof(quartic_accumulate_args, target), QUARTIC_OPERAND_OUTPUT, 0,
-                             QUARTIC_READ | QUARTIC_WRITE);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_accumulate_args, x), QUARTIC_OPERAND_INPUT, 1,
-                             QUARTIC_READ);
     quartic_dispatch_groups(dispatch, (count + 255) / 256);
     dispatch->flops = 2.0 * (double)count;
     dispatch->bytes = 12.0 * (double)count;

@@ -70,21 +70,8 @@ static quartic_status adamw_gpu(const quartic_op_call *call, const quartic_gpu_l
     uint64_t count = quartic_layout_elements(&call->inputs[ADAMW_PARAMETER]);
     bool has_norm = quartic_is_present(&call->inputs[ADAMW_SQUARED_NORM]);
     const quartic_adamw_args args = {.count = (uint32_t)count, .gradient_factor = attrs->gradient_factor};
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "adamw", &args, sizeof args);
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "adamw", quartic_adamw_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    static const size_t updated[] = {[ADAMW_PARAMETER] = offsetof(quartic_adamw_args, parameter),
-                                     [ADAMW_FIRST] = offsetof(quartic_adamw_args, first),
-                                     [ADAMW_SECOND] = offsetof(quartic_adamw_args, second)};
-    for (uint32_t k = 0; k < 3; ++k)
-        quartic_dispatch_operand(dispatch, updated[k], QUARTIC_OPERAND_OUTPUT, k,
-                                 QUARTIC_READ | QUARTIC_WRITE);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_adamw_args, gradient), QUARTIC_OPERAND_INPUT,
-                             ADAMW_GRADIENT, QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_adamw_args, hyper), QUARTIC_OPERAND_INPUT,
-                             ADAMW_HYPER, QUARTIC_READ);
-    if (has_norm)
-        quartic_dispatch_operand(dispatch, offsetof(quartic_adamw_args, squared_norm), QUARTIC_OPERAND_INPUT,
-                                 ADAMW_SQUARED_NORM, QUARTIC_READ);
     quartic_dispatch_spec(dispatch, has_norm);
     quartic_dispatch_groups(dispatch, (count + 255) / 256);
     dispatch->flops = 16.0 * (double)count;

@@ -77,14 +77,8 @@ static quartic_status binary_gpu(const quartic_op_call *call, const quartic_gpu_
         args.a_strides[axis] = (int32_t)a.strides[axis];
         args.b_strides[axis] = (int32_t)b.strides[axis];
     }
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "binary", &args, sizeof args);
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "binary", quartic_binary_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, offsetof(quartic_binary_args, a), QUARTIC_OPERAND_INPUT, 0,
-                             QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_binary_args, b), QUARTIC_OPERAND_INPUT, 1,
-                             QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_binary_args, result), QUARTIC_OPERAND_OUTPUT, 0,
-                             QUARTIC_WRITE);
     quartic_dispatch_spec(dispatch, (uint32_t)attrs->function);
     quartic_dispatch_spec(dispatch, quartic_layout_is_contiguous(&a) && quartic_layout_is_contiguous(&b));
     quartic_dispatch_groups(dispatch, (count + 255) / 256);

@@ -237,10 +237,6 @@ static void finish(quartic_dispatch *dispatch, const quartic_op_call *call) {
     dispatch->bytes = dispatch->flops / 30.0 * 8.0;
 }
 
-#define READS(args_type, member, input)                                                                      \
-    quartic_dispatch_operand(dispatch, offsetof(args_type, member), QUARTIC_OPERAND_INPUT, input,            \
-                             QUARTIC_READ)
-
 #define ROW_ARGS(call, options)                                                                              \
     .rows = quartic_routing_extents_of(&(call)->inputs[SCORES].shape).rows,                                  \
     .m = quartic_routing_extents_of(&(call)->inputs[SCORES].shape).m,                                        \
@@ -253,15 +249,9 @@ static quartic_status coordinate_descent_gpu(const quartic_op_call *call, const 
     const descent *options = call->attrs;
     QUARTIC_TRY(expect_iterations(call, limits));
     const quartic_coordinate_descent_args args = {ROW_ARGS(call, options), .k = options->k};
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "coordinate_descent", &args, sizeof args);
+    quartic_dispatch *dispatch =
+        quartic_dispatch_add(list, "coordinate_descent", quartic_coordinate_descent_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    READS(quartic_coordinate_descent_args, scores, SCORES);
-    if (args.extent != 0) READS(quartic_coordinate_descent_args, mask, MASK);
-    if (quartic_is_present(&call->inputs[WANTED])) READS(quartic_coordinate_descent_args, wanted, WANTED);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_coordinate_descent_args, result),
-                             QUARTIC_OPERAND_OUTPUT, 0, QUARTIC_WRITE);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_coordinate_descent_args, steps),
-                             QUARTIC_OPERAND_OUTPUT, 1, QUARTIC_WRITE);
     quartic_dispatch_spec(dispatch, args.extent != 0);
     quartic_dispatch_spec(dispatch, quartic_is_present(&call->inputs[WANTED]));
     finish(dispatch, call);
@@ -274,16 +264,9 @@ static quartic_status coordinate_descent_grad_gpu(const quartic_op_call *call,
     const descent *options = call->attrs;
     QUARTIC_TRY(expect_iterations(call, limits));
     const quartic_coordinate_descent_grad_args args = {ROW_ARGS(call, options), .k = options->k};
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "coordinate_descent_grad", &args, sizeof args);
+    quartic_dispatch *dispatch =
+        quartic_dispatch_add(list, "coordinate_descent_grad", quartic_coordinate_descent_grad_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    READS(quartic_coordinate_descent_grad_args, scores, SCORES);
-    if (args.extent != 0) READS(quartic_coordinate_descent_grad_args, mask, MASK);
-    if (quartic_is_present(&call->inputs[WANTED]))
-        READS(quartic_coordinate_descent_grad_args, wanted, WANTED);
-    READS(quartic_coordinate_descent_grad_args, steps, STEPS);
-    READS(quartic_coordinate_descent_grad_args, g, G);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_coordinate_descent_grad_args, result),
-                             QUARTIC_OPERAND_OUTPUT, 0, QUARTIC_READ | QUARTIC_WRITE);
     quartic_dispatch_spec(dispatch, args.extent != 0);
     quartic_dispatch_spec(dispatch, options->iterations);
     quartic_dispatch_spec(dispatch, quartic_is_present(&call->inputs[WANTED]));

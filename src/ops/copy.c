@@ -57,7 +57,14 @@ quartic_status quartic_copy_dispatch(quartic_dispatch_list *list, const quartic_
         swap_axes(&to, axis, last - 1);
         mode = TILED;
     }
-    quartic_copy_args args = {.count = (uint32_t)count, .rank = rank};
+    int64_t begin, end;
+    quartic_layout_extent(window, &begin, &end);
+    quartic_copy_args args = {.x = quartic_dispatch_input(input),
+                              .result =
+                                  quartic_dispatch_window(list, quartic_dispatch_output(0),
+                                                          4 * (uint64_t)begin, 4 * (uint64_t)(end - begin)),
+                              .count = (uint32_t)count,
+                              .rank = rank};
     uint64_t groups = (count + 1023) / 1024;
     if (mode == TILED) {
         uint64_t rows = from.shape.dims[last - 1], columns = from.shape.dims[last];
@@ -68,16 +75,8 @@ quartic_status quartic_copy_dispatch(quartic_dispatch_list *list, const quartic_
         args.in_strides[axis] = (int32_t)from.strides[axis];
         args.out_strides[axis] = (int32_t)to.strides[axis];
     }
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "copy", &args, sizeof args);
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "copy", quartic_copy_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, offsetof(quartic_copy_args, x), QUARTIC_OPERAND_INPUT, input,
-                             QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_copy_args, result), QUARTIC_OPERAND_OUTPUT, 0,
-                             QUARTIC_WRITE);
-    int64_t begin, end;
-    quartic_layout_extent(window, &begin, &end);
-    dispatch->pointers[1].byte_offset = 4 * (uint64_t)begin;
-    dispatch->pointers[1].bytes = 4 * (uint64_t)(end - begin);
     quartic_dispatch_spec(dispatch, mode);
     quartic_dispatch_groups(dispatch, groups);
     dispatch->flops = (double)count;

@@ -118,71 +118,48 @@ static void cross_entropy_grad_cpu(const quartic_op_run *run) {
 /* ---- Vulkan ---- */
 
 /* result (1) at a scratch offset or in output 0 = numerator / number of rows that count. */
-static quartic_dispatch *add_mean(const quartic_op_call *call, quartic_dispatch_list *list, uint32_t mean) {
+static quartic_status add_mean(const quartic_op_call *call, quartic_dispatch_list *list, uint32_t mean,
+                               uint64_t numerator, uint64_t result) {
     uint32_t rows = call->inputs[0].shape.dims[0];
-    const quartic_cross_entropy_mean_args args = {.rows = rows, .classes = call->inputs[0].shape.dims[1]};
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "cross_entropy_mean", &args, sizeof args);
-    if (dispatch == NULL) return NULL;
-    quartic_dispatch_operand(dispatch, offsetof(quartic_cross_entropy_mean_args, targets),
-                             QUARTIC_OPERAND_INPUT, 1, QUARTIC_READ);
+    const quartic_cross_entropy_mean_args args = {
+        .numerator = numerator, .result = result, .rows = rows, .classes = call->inputs[0].shape.dims[1]};
+    quartic_dispatch *dispatch =
+        quartic_dispatch_add(list, "cross_entropy_mean", quartic_cross_entropy_mean_push(&args));
+    if (dispatch == NULL) return QUARTIC_INTERNAL;
     quartic_dispatch_spec(dispatch, mean);
     dispatch->flops = 2.0 * rows;
     dispatch->bytes = 8.0 * rows;
-    return dispatch;
+    return QUARTIC_OK;
 }
 
 static quartic_status cross_entropy_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
                                         quartic_dispatch_list *list) {
     (void)limits;
     uint32_t rows = call->inputs[0].shape.dims[0], classes = call->inputs[0].shape.dims[1];
-    uint64_t bytes = (uint64_t)rows * sizeof(float), losses = quartic_dispatch_reserve(list, bytes);
-    const quartic_cross_entropy_args args = {.rows = rows, .classes = classes};
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "cross_entropy", &args, sizeof args);
+    const uint64_t losses = quartic_dispatch_reserve(list, (uint64_t)rows * sizeof(float));
+    const quartic_cross_entropy_args args = {.row_losses = losses, .rows = rows, .classes = classes};
+    quartic_dispatch *dispatch =
+        quartic_dispatch_add(list, "cross_entropy", quartic_cross_entropy_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, offsetof(quartic_cross_entropy_args, logits), QUARTIC_OPERAND_INPUT, 0,
-                             QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_cross_entropy_args, targets), QUARTIC_OPERAND_INPUT,
-                             1, QUARTIC_READ);
-    quartic_dispatch_scratch(dispatch, offsetof(quartic_cross_entropy_args, row_losses), losses, bytes,
-                             QUARTIC_WRITE);
     uint32_t lanes = quartic_rows_lanes(classes);
     quartic_dispatch_spec(dispatch, lanes);
     quartic_dispatch_groups(dispatch, quartic_rows_groups(rows, lanes));
     dispatch->flops = 6.0 * (double)rows * classes;
     dispatch->bytes = 4.0 * (double)rows * classes;
 
-    dispatch = add_mean(call, list, 1);
-    if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_scratch(dispatch, offsetof(quartic_cross_entropy_mean_args, numerator), losses, bytes,
-                             QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_cross_entropy_mean_args, result),
-                             QUARTIC_OPERAND_OUTPUT, 0, QUARTIC_WRITE);
-    return QUARTIC_OK;
+    return add_mean(call, list, 1, losses, quartic_dispatch_output(0));
 }
 
 static quartic_status cross_entropy_grad_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
                                              quartic_dispatch_list *list) {
     (void)limits;
     uint32_t rows = call->inputs[0].shape.dims[0], classes = call->inputs[0].shape.dims[1];
-    uint64_t factor = quartic_dispatch_reserve(list, sizeof(float));
-    quartic_dispatch *dispatch = add_mean(call, list, 0);
+    const uint64_t factor = quartic_dispatch_reserve(list, sizeof(float));
+    QUARTIC_TRY(add_mean(call, list, 0, quartic_dispatch_input(2), factor));
+    const quartic_cross_entropy_grad_args args = {.factor = factor, .rows = rows, .classes = classes};
+    quartic_dispatch *dispatch =
+        quartic_dispatch_add(list, "cross_entropy_grad", quartic_cross_entropy_grad_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, offsetof(quartic_cross_entropy_mean_args, numerator),
-                             QUARTIC_OPERAND_INPUT, 2, QUARTIC_READ);
-    quartic_dispatch_scratch(dispatch, offsetof(quartic_cross_entropy_mean_args, result), factor,
-                             sizeof(float), QUARTIC_WRITE);
-
-    const quartic_cross_entropy_grad_args args = {.rows = rows, .classes = classes};
-    dispatch = quartic_dispatch_add(list, "cross_entropy_grad", &args, sizeof args);
-    if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, offsetof(quartic_cross_entropy_grad_args, logits),
-                             QUARTIC_OPERAND_INPUT, 0, QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_cross_entropy_grad_args, targets),
-                             QUARTIC_OPERAND_INPUT, 1, QUARTIC_READ);
-    quartic_dispatch_scratch(dispatch, offsetof(quartic_cross_entropy_grad_args, factor), factor,
-                             sizeof(float), QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_cross_entropy_grad_args, dlogits),
-                             QUARTIC_OPERAND_OUTPUT, 0, QUARTIC_WRITE);
     uint32_t lanes = quartic_rows_lanes(classes);
     quartic_dispatch_spec(dispatch, lanes);
     quartic_dispatch_groups(dispatch, quartic_rows_groups(rows, lanes));

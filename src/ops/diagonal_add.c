@@ -50,14 +50,8 @@ static quartic_status diagonal_add_gpu(const quartic_op_call *call, const quarti
     uint64_t count = quartic_shape_elements(e);
     quartic_diagonal_add_args args = {
         .count = (uint32_t)count, .n = e->dims[e->rank - 2], .width = e->dims[e->rank - 1]};
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "diagonal_add", &args, sizeof args);
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "diagonal_add", quartic_diagonal_add_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, offsetof(quartic_diagonal_add_args, e), QUARTIC_OPERAND_INPUT, 0,
-                             QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_diagonal_add_args, d), QUARTIC_OPERAND_INPUT, 1,
-                             QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_diagonal_add_args, result), QUARTIC_OPERAND_OUTPUT, 0,
-                             QUARTIC_WRITE);
     quartic_dispatch_groups(dispatch, (count + 1023) / 1024);
     dispatch->flops = (double)count;
     dispatch->bytes = 8.0 * (double)count;

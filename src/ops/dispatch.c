@@ -12,39 +12,115 @@ quartic_status quartic_gpu_expect_iterations(const char *op, const quartic_gpu_l
                         op, iterations, limits->max_iterations);
 }
 
-quartic_dispatch *quartic_dispatch_add(quartic_dispatch_list *list, const char *shader, const void *args,
-                                       size_t args_bytes) {
-    if (list->count == QUARTIC_DISPATCH_MAX || args_bytes > QUARTIC_ARGS_BYTES) {
+/* What op->gpu puts into a member of the arguments until its address is known: a mark, so that no plain
+ * number passes for one, what it is, and the index of the input, of the output or in the list's parts. */
+enum { AS_INPUT = 1, AS_OUTPUT, AS_PART };
+static const uint64_t MARK = UINT64_C(0x51756172) << 32;
+
+static uint64_t given(uint32_t what, uint32_t index) {
+    return MARK | what << 16 | index;
+}
+
+uint64_t quartic_dispatch_input(uint32_t index) {
+    return given(AS_INPUT, index);
+}
+
+uint64_t quartic_dispatch_output(uint32_t index) {
+    return given(AS_OUTPUT, index);
+}
+
+/* False for a number that none of the functions gave. */
+static bool part_of(const quartic_dispatch_list *list, uint64_t number, quartic_dispatch_part *out) {
+    const uint32_t what = (uint32_t)(number >> 16 & 0xffff), index = (uint32_t)(number & 0xffff);
+    if (number >> 32 != MARK >> 32) return false;
+    if (what == AS_PART) {
+        if (index >= list->part_count) return false;
+        *out = list->parts[index];
+        return true;
+    }
+    *out = (quartic_dispatch_part){.kind = what == AS_INPUT ? QUARTIC_OPERAND_INPUT : QUARTIC_OPERAND_OUTPUT,
+                                   .index = (uint8_t)index};
+    return what == AS_INPUT || what == AS_OUTPUT;
+}
+
+/* 0, which quartic_dispatch_add refuses, if the list is full. */
+static uint64_t add_part(quartic_dispatch_list *list, quartic_dispatch_part part) {
+    if (list->part_count == QUARTIC_DISPATCH_MAX_PARTS) return 0;
+    list->parts[list->part_count] = part;
+    return given(AS_PART, list->part_count++);
+}
+
+uint64_t quartic_dispatch_reserve(quartic_dispatch_list *list, uint64_t bytes) {
+    const uint64_t offset = (list->scratch_bytes + 255) / 256 * 256;
+    list->scratch_bytes = offset + bytes;
+    return add_part(list, (quartic_dispatch_part){
+                              .kind = QUARTIC_OPERAND_SCRATCH, .byte_offset = offset, .bytes = bytes});
+}
+
+uint64_t quartic_dispatch_window(quartic_dispatch_list *list, uint64_t whole, uint64_t byte_offset,
+                                 uint64_t bytes) {
+    quartic_dispatch_part part;
+    if (!part_of(list, whole, &part)) return 0;
+    part.byte_offset += byte_offset;
+    part.bytes = bytes;
+    return add_part(list, part);
+}
+
+/* The pointer of one line of the table of operands; number: what the member holds. */
+static bool set_pointer(const quartic_dispatch_list *list, const quartic_operand_row *row, uint64_t number,
+                        quartic_dispatch_pointer *out) {
+    const uint8_t kind = row->operand >> 8 & 15, index = (uint8_t)row->operand;
+    const bool optional = row->operand & QUARTIC_OPTIONAL;
+    *out = (quartic_dispatch_pointer){.args_offset = row->args_offset,
+                                      .access = row->access,
+                                      .kind = kind,
+                                      .index = index,
+                                      .optional = optional};
+    if (kind != QUARTIC_OPERAND_SCRATCH && kind != QUARTIC_OPERAND_GIVEN && !(row->operand & QUARTIC_PART))
+        return number == 0;
+    if (number == 0) {
+        out->kind = QUARTIC_OPERAND_NONE;
+        return optional;
+    }
+    quartic_dispatch_part part;
+    if (!part_of(list, number, &part)) return false;
+    out->kind = part.kind;
+    out->index = part.index;
+    out->byte_offset = part.byte_offset;
+    out->bytes = part.bytes;
+    if (kind == QUARTIC_OPERAND_GIVEN) return true;
+    return part.kind == kind && part.index == index;
+}
+
+quartic_dispatch *quartic_dispatch_add(quartic_dispatch_list *list, const char *shader, quartic_push push) {
+    const quartic_operand_table *operands = push.operands;
+    if (list->count == QUARTIC_DISPATCH_MAX || operands->count > QUARTIC_DISPATCH_MAX_POINTERS) {
         quartic_fail(QUARTIC_INTERNAL,
-                     "%s: dispatch %u with %zu bytes of arguments exceeds %d dispatches or %d bytes", shader,
-                     list->count, args_bytes, QUARTIC_DISPATCH_MAX, QUARTIC_ARGS_BYTES);
+                     "%s: dispatch %u with %u operands exceeds %d dispatches or %d operands", shader,
+                     list->count, operands->count, QUARTIC_DISPATCH_MAX, QUARTIC_DISPATCH_MAX_POINTERS);
         return NULL;
     }
-    quartic_dispatch *dispatch = &list->items[list->count++];
-    *dispatch = (quartic_dispatch){.shader = shader, .args_bytes = (uint32_t)args_bytes, .groups = {1, 1, 1}};
-    memcpy(dispatch->args, args, args_bytes);
+    quartic_dispatch *dispatch = &list->items[list->count];
+    *dispatch = (quartic_dispatch){.shader = shader,
+                                   .operands = operands,
+                                   .args_bytes = operands->args_bytes,
+                                   .pointer_count = operands->count,
+                                   .groups = {1, 1, 1}};
+    memcpy(dispatch->args, push.args, operands->args_bytes);
+    for (uint32_t p = 0; p < operands->count; ++p) {
+        const quartic_operand_row *row = &operands->rows[p];
+        uint8_t *member = dispatch->args + row->args_offset;
+        uint64_t number;
+        memcpy(&number, member, sizeof number);
+        memset(member, 0, sizeof number);
+        if (set_pointer(list, row, number, &dispatch->pointers[p])) continue;
+        quartic_fail(QUARTIC_INTERNAL,
+                     "%s: the op gives the operand %s what its line in shaders/%s.args.h does not allow",
+                     shader, row->member, operands->name);
+        return NULL;
+    }
+    ++list->count;
     return dispatch;
-}
-
-static quartic_dispatch_pointer *next_pointer(quartic_dispatch *dispatch) {
-    return &dispatch->pointers[dispatch->pointer_count++];
-}
-
-void quartic_dispatch_operand(quartic_dispatch *dispatch, size_t args_offset, quartic_operand_kind kind,
-                              uint32_t index, uint32_t access) {
-    *next_pointer(dispatch) = (quartic_dispatch_pointer){.args_offset = (uint8_t)args_offset,
-                                                         .kind = (uint8_t)kind,
-                                                         .index = (uint8_t)index,
-                                                         .access = (uint8_t)access};
-}
-
-void quartic_dispatch_scratch(quartic_dispatch *dispatch, size_t args_offset, uint64_t byte_offset,
-                              uint64_t bytes, uint32_t access) {
-    *next_pointer(dispatch) = (quartic_dispatch_pointer){.args_offset = (uint8_t)args_offset,
-                                                         .kind = QUARTIC_OPERAND_SCRATCH,
-                                                         .access = (uint8_t)access,
-                                                         .byte_offset = byte_offset,
-                                                         .bytes = bytes};
 }
 
 void quartic_dispatch_spec(quartic_dispatch *dispatch, uint32_t number) {
@@ -58,8 +134,38 @@ void quartic_dispatch_groups(quartic_dispatch *dispatch, uint64_t count) {
     dispatch->groups[2] = 1;
 }
 
-uint64_t quartic_dispatch_reserve(quartic_dispatch_list *list, uint64_t bytes) {
-    uint64_t offset = (list->scratch_bytes + 255) / 256 * 256;
-    list->scratch_bytes = offset + bytes;
-    return offset;
+/* The operand of a pointer as a whole; not present: left out. */
+static quartic_operand_memory whole_of(const quartic_dispatch_memory *memory,
+                                       const quartic_dispatch_pointer *pointer) {
+    const quartic_operand_memory none = {0};
+    switch (pointer->kind) {
+    case QUARTIC_OPERAND_INPUT:
+        return pointer->index < memory->input_count ? memory->inputs[pointer->index] : none;
+    case QUARTIC_OPERAND_OUTPUT:
+        return pointer->index < memory->output_count ? memory->outputs[pointer->index] : none;
+    case QUARTIC_OPERAND_SCRATCH:
+        return memory->scratch;
+    default:
+        return none;
+    }
+}
+
+uint32_t quartic_dispatch_fill(const quartic_dispatch *dispatch, const quartic_dispatch_memory *memory,
+                               uint8_t *args, quartic_hazard_range *ranges) {
+    uint32_t count = 0;
+    for (uint32_t p = 0; p < dispatch->pointer_count; ++p) {
+        const quartic_dispatch_pointer *pointer = &dispatch->pointers[p];
+        const quartic_operand_memory whole = whole_of(memory, pointer);
+        const bool may_lack = pointer->optional || pointer->kind == QUARTIC_OPERAND_NONE;
+        uint64_t address = may_lack ? memory->absent : 0;
+        if (whole.present) {
+            uint64_t begin = whole.begin, end = whole.end;
+            address = whole.address + pointer->byte_offset;
+            if (pointer->byte_offset != 0 || pointer->bytes != 0) begin = address;
+            if (pointer->bytes != 0) end = address + pointer->bytes;
+            ranges[count++] = (quartic_hazard_range){begin, end, pointer->access};
+        }
+        memcpy(args + pointer->args_offset, &address, sizeof address);
+    }
+    return count;
 }

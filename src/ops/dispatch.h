@@ -1,8 +1,9 @@
 /* dispatch.h: GPU work as plain records, made by op->gpu without any device.
  *
  * A dispatch names a shader (the file shaders/<name>.comp), its specialisation constants (constant_id 0, 1,
- * ..), its push constants as bytes (the struct of shaders/<name>.args.h) and where in them the addresses of
- * operands belong; whoever runs it fills these in. Pointers address an operand's first element.
+ * ..), its push constants as bytes (the struct of shaders/<name>.args.h) and whose addresses belong where in
+ * them. The last comes from the table of operands beside the push constants (shaders/lib/args.h): op->gpu
+ * names an operand only where the table leaves it open. Addresses are those of an operand's first element.
  *
  * Grids: a linear count of groups is laid out as x = min(count, 65535), y = the rest
  * (quartic_dispatch_groups); the shader's linear_group() undoes it and must ignore groups beyond its count. A
@@ -13,16 +14,19 @@
 #ifndef QUARTIC_OPS_DISPATCH_H
 #define QUARTIC_OPS_DISPATCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/status.h"
+#include "shaders/lib/args.h"
 
 enum {
     QUARTIC_ARGS_BYTES = 128,
     QUARTIC_DISPATCH_MAX_SPEC = 16,
     QUARTIC_DISPATCH_MAX_POINTERS = 14,
-    QUARTIC_DISPATCH_MAX = 24, /* dispatches of one op */
+    QUARTIC_DISPATCH_MAX = 24,                             /* dispatches of one op */
+    QUARTIC_DISPATCH_MAX_PARTS = QUARTIC_DISPATCH_MAX + 8, /* parts of operands and of scratch */
     QUARTIC_GRID_X = 65535
 };
 
@@ -44,25 +48,20 @@ typedef struct quartic_gpu_limits {
 quartic_status quartic_gpu_expect_iterations(const char *op, const quartic_gpu_limits *limits,
                                              double iterations);
 
-typedef enum quartic_operand_kind {
-    QUARTIC_OPERAND_INPUT,
-    QUARTIC_OPERAND_OUTPUT,
-    QUARTIC_OPERAND_SCRATCH
-} quartic_operand_kind;
-
-enum { QUARTIC_READ = 1, QUARTIC_WRITE = 2 };
-
+/* One address of the arguments, as the table of operands and op->gpu give it. */
 typedef struct quartic_dispatch_pointer {
     uint8_t args_offset;  /* where in args the 8-byte address goes */
-    uint8_t kind;         /* quartic_operand_kind */
+    uint8_t kind;         /* quartic_operand_kind, but not GIVEN */
     uint8_t index;        /* of the input or output */
     uint8_t access;       /* QUARTIC_READ | QUARTIC_WRITE */
+    bool optional;        /* an input or output that may be left out */
     uint64_t byte_offset; /* added to the operand's address */
     uint64_t bytes;       /* extent from there for hazards; 0: the operand's whole extent */
 } quartic_dispatch_pointer;
 
 typedef struct quartic_dispatch {
     const char *shader;
+    const quartic_operand_table *operands;
     uint32_t spec_count;
     uint32_t spec[QUARTIC_DISPATCH_MAX_SPEC];
     uint32_t args_bytes;
@@ -74,27 +73,63 @@ typedef struct quartic_dispatch {
     double bytes; /* estimated traffic */
 } quartic_dispatch;
 
+/* A range of an operand or of scratch that an address stands for. */
+typedef struct quartic_dispatch_part {
+    uint8_t kind, index;
+    uint64_t byte_offset, bytes;
+} quartic_dispatch_part;
+
 typedef struct quartic_dispatch_list {
-    uint32_t count;
+    uint32_t count, part_count;
     quartic_dispatch items[QUARTIC_DISPATCH_MAX];
+    quartic_dispatch_part parts[QUARTIC_DISPATCH_MAX_PARTS];
     uint64_t scratch_bytes; /* device memory that lives for this op only */
 } quartic_dispatch_list;
 
-/* Appends a dispatch with a copy of args; NULL with an error sentence if the list or args are full. */
-quartic_dispatch *quartic_dispatch_add(quartic_dispatch_list *list, const char *shader, const void *args,
-                                       size_t args_bytes);
-/* Says that the address of an operand goes to args + args_offset. Addresses that no call names, and those of
- * left-out inputs, become that of a block of zeros, never null: drivers may load what a condition guards.
- * Still a shader decides by a specialisation constant whether it reads such an operand, so that it holds no
- * load of it. */
-void quartic_dispatch_operand(quartic_dispatch *dispatch, size_t args_offset, quartic_operand_kind kind,
-                              uint32_t index, uint32_t access);
-/* The same for bytes of scratch starting at byte_offset. */
-void quartic_dispatch_scratch(quartic_dispatch *dispatch, size_t args_offset, uint64_t byte_offset,
-                              uint64_t bytes, uint32_t access);
+/* Appends a dispatch with a copy of the arguments; their addresses are those that the table of operands says.
+ * push: quartic_<args>_push(&args), in which the members whose operand the table leaves to the op
+ * (QUARTIC_SCRATCH, QUARTIC_GIVEN, QUARTIC_PART) hold what the four functions below return, or 0 for one that
+ * is left out; the others stay 0. NULL with an error sentence if the list is full or a member holds something
+ * that its line does not allow. */
+quartic_dispatch *quartic_dispatch_add(quartic_dispatch_list *list, const char *shader, quartic_push push);
+
+/* For members that the table leaves to the op: an input or output; */
+uint64_t quartic_dispatch_input(uint32_t index);
+uint64_t quartic_dispatch_output(uint32_t index);
+/* so many bytes of scratch, which begin at a multiple of 256; */
+uint64_t quartic_dispatch_reserve(quartic_dispatch_list *list, uint64_t bytes);
+/* and so many bytes from byte_offset on of what one of these three returned. */
+uint64_t quartic_dispatch_window(quartic_dispatch_list *list, uint64_t whole, uint64_t byte_offset,
+                                 uint64_t bytes);
+
 void quartic_dispatch_spec(quartic_dispatch *dispatch, uint32_t number); /* appends the next constant */
 void quartic_dispatch_groups(quartic_dispatch *dispatch, uint64_t count);
-/* Reserves bytes of scratch, 256-aligned; returns their offset. */
-uint64_t quartic_dispatch_reserve(quartic_dispatch_list *list, uint64_t bytes);
+
+/* Where an operand or the scratch of an op lies on a device: its first element, and the bytes that it spans.
+ * Zeroes: left out. */
+typedef struct quartic_operand_memory {
+    bool present;
+    uint64_t address, begin, end;
+} quartic_operand_memory;
+
+typedef struct quartic_dispatch_memory {
+    uint32_t input_count, output_count;
+    const quartic_operand_memory *inputs, *outputs;
+    quartic_operand_memory scratch;
+    uint64_t absent; /* a block of zeros */
+} quartic_dispatch_memory;
+
+typedef struct quartic_hazard_range {
+    uint64_t begin, end; /* bytes, end exclusive */
+    uint32_t access;     /* QUARTIC_READ | QUARTIC_WRITE */
+} quartic_hazard_range;
+
+/* Writes all addresses of a dispatch into args and the bytes that it touches into ranges (room for
+ * QUARTIC_DISPATCH_MAX_POINTERS); returns how many ranges. What is left out gets the block of zeros and no
+ * range: drivers may load what a condition guards, so no address may be null. Still a shader decides by a
+ * specialisation constant whether it reads such an operand, so that it holds no load of it. An operand that
+ * is left out but not optional becomes null, for the caller to refuse. */
+uint32_t quartic_dispatch_fill(const quartic_dispatch *dispatch, const quartic_dispatch_memory *memory,
+                               uint8_t *args, quartic_hazard_range *ranges);
 
 #endif

@@ -195,23 +195,19 @@ static quartic_status diversity_gpu(const quartic_op_call *call, const quartic_g
     QUARTIC_TRY(expect_iterations(&e, limits,
                                   (double)divide_up(cut.outer_of_one, 256 / lanes) *
                                       (double)divide_up(e.keys, lanes) * (e.heads + e.streams + 1.0)));
-    const args_type args = {.rows = rows,
+    const uint64_t bytes = (uint64_t)cut.splits * rows * sizeof(float),
+                   result =
+                       cut.splits > 1 ? quartic_dispatch_reserve(list, bytes) : quartic_dispatch_output(0);
+    const args_type args = {.result = result,
+                            .rows = rows,
                             .queries = e.queries,
                             .keys = e.keys,
                             .outer = cut.outer,
                             .outer_of_one = cut.outer_of_one,
                             .splits = cut.splits,
                             .factor = (float)(1.0 / e.choices)};
-    const uint64_t bytes = (uint64_t)cut.splits * rows * sizeof(float),
-                   partial = cut.splits > 1 ? quartic_dispatch_reserve(list, bytes) : 0;
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "diversity", &args, sizeof args);
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "diversity", quartic_diversity_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, offsetof(args_type, p), QUARTIC_OPERAND_INPUT, 0, QUARTIC_READ);
-    if (cut.splits > 1)
-        quartic_dispatch_scratch(dispatch, offsetof(args_type, result), partial, bytes, QUARTIC_WRITE);
-    else
-        quartic_dispatch_operand(dispatch, offsetof(args_type, result), QUARTIC_OPERAND_OUTPUT, 0,
-                                 QUARTIC_WRITE);
     quartic_dispatch_spec(dispatch, e.streams);
     quartic_dispatch_spec(dispatch, e.heads);
     quartic_dispatch_spec(dispatch, lanes);
@@ -220,13 +216,13 @@ static quartic_status diversity_gpu(const quartic_op_call *call, const quartic_g
     dispatch->bytes = 4.0 * (double)quartic_layout_elements(&call->inputs[0]) * cut.splits;
     if (cut.splits == 1) return QUARTIC_OK;
 
-    const quartic_norm_columns_args sum = {.count = cut.splits, .stride = rows, .width = rows};
-    dispatch = quartic_dispatch_add(list, "norm_columns", &sum, sizeof sum);
+    const quartic_norm_columns_args sum = {.partial = result,
+                                           .result = quartic_dispatch_output(0),
+                                           .count = cut.splits,
+                                           .stride = rows,
+                                           .width = rows};
+    dispatch = quartic_dispatch_add(list, "norm_columns", quartic_norm_columns_push(&sum));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_scratch(dispatch, offsetof(quartic_norm_columns_args, partial), partial, bytes,
-                             QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_norm_columns_args, result), QUARTIC_OPERAND_OUTPUT, 0,
-                             QUARTIC_WRITE);
     quartic_dispatch_spec(dispatch, COLUMNS);
     quartic_dispatch_groups(dispatch, divide_up(rows, COLUMNS));
     dispatch->flops = (double)cut.splits * rows;
@@ -260,12 +256,9 @@ static quartic_status diversity_grad_gpu(const quartic_op_call *call, const quar
                                 .begin = begin,
                                 .end = begin + (rest < cut.outer_of_one ? rest : cut.outer_of_one),
                                 .factor = (float)(1.0 / (e.choices * e.streams))};
-        quartic_dispatch *dispatch = quartic_dispatch_add(list, "diversity_grad", &args, sizeof args);
+        quartic_dispatch *dispatch =
+            quartic_dispatch_add(list, "diversity_grad", quartic_diversity_grad_push(&args));
         if (dispatch == NULL) return QUARTIC_INTERNAL;
-        quartic_dispatch_operand(dispatch, offsetof(args_type, p), QUARTIC_OPERAND_INPUT, 0, QUARTIC_READ);
-        quartic_dispatch_operand(dispatch, offsetof(args_type, g), QUARTIC_OPERAND_INPUT, 1, QUARTIC_READ);
-        quartic_dispatch_operand(dispatch, offsetof(args_type, dp), QUARTIC_OPERAND_OUTPUT, 0,
-                                 split == 0 ? QUARTIC_WRITE : QUARTIC_READ | QUARTIC_WRITE);
         quartic_dispatch_spec(dispatch, e.streams);
         quartic_dispatch_spec(dispatch, e.heads);
         quartic_dispatch_groups(dispatch, divide_up(elements, 256));

@@ -48,14 +48,8 @@ static quartic_status dropout_gpu(const quartic_op_call *call, const quartic_gpu
                                  .stream = attrs->stream,
                                  .probability = attrs->probability,
                                  .factor = quartic_dropout_factor(attrs)};
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "dropout", &args, sizeof args);
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "dropout", quartic_dropout_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, offsetof(quartic_dropout_args, x), QUARTIC_OPERAND_INPUT, 0,
-                             QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_dropout_args, seed), QUARTIC_OPERAND_INPUT, 1,
-                             QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_dropout_args, result), QUARTIC_OPERAND_OUTPUT, 0,
-                             QUARTIC_WRITE);
     quartic_dispatch_groups(dispatch, (count + 1023) / 1024);
     dispatch->flops = 30.0 * (double)count; /* about 120 integer operations give four numbers */
     dispatch->bytes = 8.0 * (double)count;

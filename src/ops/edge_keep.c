@@ -53,16 +53,9 @@ static quartic_status edge_keep_gpu(const quartic_op_call *call, const quartic_g
     const quartic_edge_extents extents = quartic_edge_extents_of(&call->inputs[0]);
     const uint64_t count = extents.edges * extents.width;
     const quartic_edge_keep_args args = {.count = (uint32_t)count, .n = extents.n, .width = extents.width};
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "edge_keep", &args, sizeof args);
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "edge_keep", quartic_edge_keep_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
     const bool masked = quartic_is_present(&call->inputs[1]);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_edge_keep_args, x), QUARTIC_OPERAND_INPUT, 0,
-                             QUARTIC_READ);
-    if (masked)
-        quartic_dispatch_operand(dispatch, offsetof(quartic_edge_keep_args, mask), QUARTIC_OPERAND_INPUT, 1,
-                                 QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_edge_keep_args, result), QUARTIC_OPERAND_OUTPUT, 0,
-                             QUARTIC_WRITE);
     quartic_dispatch_spec(dispatch, masked);
     quartic_dispatch_spec(dispatch, attrs->part);
     quartic_dispatch_groups(dispatch, (count + 255) / 256);

@@ -78,14 +78,8 @@ static quartic_status embedding_gpu(const quartic_op_call *call, const quartic_g
     uint64_t count = quartic_layout_elements(&call->outputs[0]);
     const uint32_t *table = call->inputs[0].shape.dims;
     quartic_embedding_args args = {.count = (uint32_t)count, .rows = table[0], .width = table[1]};
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "embedding", &args, sizeof args);
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "embedding", quartic_embedding_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, offsetof(quartic_embedding_args, table), QUARTIC_OPERAND_INPUT, 0,
-                             QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_embedding_args, indices), QUARTIC_OPERAND_INPUT, 1,
-                             QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_embedding_args, result), QUARTIC_OPERAND_OUTPUT, 0,
-                             QUARTIC_WRITE);
     quartic_dispatch_groups(dispatch, (count + 1023) / 1024);
     dispatch->flops = (double)count;
     dispatch->bytes = 8.0 * (double)count;
@@ -205,14 +199,9 @@ static quartic_status embedding_grad_gpu(const quartic_op_call *call, const quar
     uint64_t groups = (table[0] + rows - 1) / rows * columns;
     quartic_embedding_grad_args args = {
         .positions = (uint32_t)positions, .rows = table[0], .width = table[1], .group_rows = rows};
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "embedding_grad", &args, sizeof args);
+    quartic_dispatch *dispatch =
+        quartic_dispatch_add(list, "embedding_grad", quartic_embedding_grad_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, offsetof(quartic_embedding_grad_args, g), QUARTIC_OPERAND_INPUT, 0,
-                             QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_embedding_grad_args, indices), QUARTIC_OPERAND_INPUT,
-                             1, QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_embedding_grad_args, result), QUARTIC_OPERAND_OUTPUT,
-                             0, QUARTIC_WRITE);
     quartic_dispatch_groups(dispatch, groups);
     dispatch->flops = (double)groups * (double)positions + (double)positions * table[1];
     dispatch->bytes = 4.0 * ((double)table[0] + (double)positions) * table[1];

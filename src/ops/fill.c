@@ -45,10 +45,8 @@ static quartic_status fill_gpu(const quartic_op_call *call, const quartic_gpu_li
         args.bits = (int32_t)attrs->number;
     else
         memcpy(&args.bits, &attrs->number, sizeof args.bits);
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "fill", &args, sizeof args);
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "fill", quartic_fill_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, offsetof(quartic_fill_args, target), QUARTIC_OPERAND_OUTPUT, 0,
-                             QUARTIC_WRITE);
     quartic_dispatch_groups(dispatch, (count + 255) / 256);
     dispatch->bytes = 4.0 * (double)count;
     return QUARTIC_OK;

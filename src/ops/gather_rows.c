@@ -142,14 +142,8 @@ static quartic_status gather_rows_gpu(const quartic_op_call *call, const quartic
                                            .m = call->inputs[X].shape.dims[1],
                                            .k = call->inputs[INDICES].shape.dims[1],
                                            .width = call->inputs[X].shape.dims[2]};
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "gather_rows", &args, sizeof args);
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "gather_rows", quartic_gather_rows_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, offsetof(quartic_gather_rows_args, x), QUARTIC_OPERAND_INPUT, X,
-                             QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_gather_rows_args, indices), QUARTIC_OPERAND_INPUT,
-                             INDICES, QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_gather_rows_args, result), QUARTIC_OPERAND_OUTPUT, 0,
-                             QUARTIC_WRITE);
     quartic_dispatch_groups(dispatch, (count + 1023) / 1024);
     dispatch->flops = (double)count;
     dispatch->bytes = 8.0 * (double)count;
@@ -164,32 +158,20 @@ static quartic_status scatter_add_rows_gpu(const quartic_op_call *call, const qu
     const uint32_t graphs = call->inputs[AT].shape.dims[0], k = call->inputs[AT].shape.dims[1];
     QUARTIC_TRY(quartic_gpu_expect_iterations("scatter_add_rows", limits, (double)k / (double)STRIDE + 1));
     const uint64_t flags = quartic_dispatch_reserve(list, sizeof(int32_t) * (uint64_t)graphs);
-    const quartic_scatter_order_args order_args = {.graphs = graphs, .k = k};
-    quartic_dispatch *order = quartic_dispatch_add(list, "scatter_order", &order_args, sizeof order_args);
+    const quartic_scatter_order_args order_args = {.descends = flags, .graphs = graphs, .k = k};
+    quartic_dispatch *order =
+        quartic_dispatch_add(list, "scatter_order", quartic_scatter_order_push(&order_args));
     if (order == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(order, offsetof(quartic_scatter_order_args, indices), QUARTIC_OPERAND_INPUT, AT,
-                             QUARTIC_READ);
-    quartic_dispatch_scratch(order, offsetof(quartic_scatter_order_args, descends), flags,
-                             sizeof(int32_t) * (uint64_t)graphs, QUARTIC_WRITE);
     quartic_dispatch_groups(order, graphs);
     order->flops = order->bytes = 4.0 * (double)graphs * (double)k;
-    const quartic_scatter_add_rows_args args = {.count = (uint32_t)count,
+    const quartic_scatter_add_rows_args args = {.descends = flags,
+                                                .count = (uint32_t)count,
                                                 .m = call->outputs[0].shape.dims[1],
                                                 .k = k,
                                                 .width = call->outputs[0].shape.dims[2]};
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "scatter_add_rows", &args, sizeof args);
+    quartic_dispatch *dispatch =
+        quartic_dispatch_add(list, "scatter_add_rows", quartic_scatter_add_rows_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    if (based)
-        quartic_dispatch_operand(dispatch, offsetof(quartic_scatter_add_rows_args, base),
-                                 QUARTIC_OPERAND_INPUT, BASE, QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_scatter_add_rows_args, rows), QUARTIC_OPERAND_INPUT,
-                             ROWS, QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_scatter_add_rows_args, indices),
-                             QUARTIC_OPERAND_INPUT, AT, QUARTIC_READ);
-    quartic_dispatch_scratch(dispatch, offsetof(quartic_scatter_add_rows_args, descends), flags,
-                             sizeof(int32_t) * (uint64_t)graphs, QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_scatter_add_rows_args, result),
-                             QUARTIC_OPERAND_OUTPUT, 0, QUARTIC_WRITE);
     quartic_dispatch_spec(dispatch, based);
     quartic_dispatch_groups(dispatch, (count + 255) / 256);
     dispatch->flops = 60.0 * (double)count; /* bisection, which is the rule */

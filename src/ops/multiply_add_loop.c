@@ -56,12 +56,9 @@ static quartic_status multiply_add_loop_gpu(const quartic_op_call *call, const q
                                                  .count = attrs->count,
                                                  .factor = attrs->factor,
                                                  .offset = attrs->offset};
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "multiply_add_loop", &args, sizeof args);
+    quartic_dispatch *dispatch =
+        quartic_dispatch_add(list, "multiply_add_loop", quartic_multiply_add_loop_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, offsetof(quartic_multiply_add_loop_args, x), QUARTIC_OPERAND_INPUT, 0,
-                             QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_multiply_add_loop_args, y), QUARTIC_OPERAND_OUTPUT, 0,
-                             QUARTIC_WRITE);
     quartic_dispatch_groups(dispatch, (elements + group - 1) / group);
     dispatch->flops = multiply_add_loop_flops(call);
     dispatch->bytes = 8.0 * (double)elements;

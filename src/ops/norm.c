@@ -217,19 +217,9 @@ static quartic_status norm_gpu(const quartic_op_call *call, const quartic_gpu_li
     QUARTIC_TRY(steps_of(attrs, width, lanes, &steps));
     const quartic_norm_args args = {
         .rows = (uint32_t)rows, .width = width, .eps = attrs->eps, .offset = attrs->offset};
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "norm", &args, sizeof args);
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "norm", quartic_norm_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, offsetof(quartic_norm_args, x), QUARTIC_OPERAND_INPUT, 0,
-                             QUARTIC_READ);
     bool has_scale = quartic_is_present(&call->inputs[1]);
-    if (has_scale)
-        quartic_dispatch_operand(dispatch, offsetof(quartic_norm_args, scale), QUARTIC_OPERAND_INPUT, 1,
-                                 QUARTIC_READ);
-    if (attrs->kind == QUARTIC_NORM_LAYER)
-        quartic_dispatch_operand(dispatch, offsetof(quartic_norm_args, bias), QUARTIC_OPERAND_INPUT, 2,
-                                 QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_norm_args, y), QUARTIC_OPERAND_OUTPUT, 0,
-                             QUARTIC_WRITE);
     quartic_dispatch_spec(dispatch, attrs->kind);
     quartic_dispatch_spec(dispatch, lanes);
     quartic_dispatch_spec(dispatch, steps);
@@ -242,16 +232,18 @@ static quartic_status norm_gpu(const quartic_op_call *call, const quartic_gpu_li
 
 /* Second stage of a parameter gradient: the sum of `count` partial rows, from part * width on, `stride`
  * apart. */
-static quartic_status add_column_sum(quartic_dispatch_list *list, uint32_t output, uint64_t scratch,
+static quartic_status add_column_sum(quartic_dispatch_list *list, uint32_t output, uint64_t partial,
                                      uint32_t count, uint32_t stride, uint32_t part, uint32_t width) {
-    const quartic_norm_columns_args args = {.count = count, .stride = stride, .width = width};
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "norm_columns", &args, sizeof args);
+    const uint64_t skipped = (uint64_t)part * width * sizeof(float);
+    const quartic_norm_columns_args args = {
+        .partial = quartic_dispatch_window(list, partial, skipped,
+                                           (uint64_t)count * stride * sizeof(float) - skipped),
+        .result = quartic_dispatch_output(output),
+        .count = count,
+        .stride = stride,
+        .width = width};
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "norm_columns", quartic_norm_columns_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    uint64_t skipped = (uint64_t)part * width * sizeof(float);
-    quartic_dispatch_scratch(dispatch, offsetof(quartic_norm_columns_args, partial), scratch + skipped,
-                             (uint64_t)count * stride * sizeof(float) - skipped, QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_norm_columns_args, result), QUARTIC_OPERAND_OUTPUT,
-                             output, QUARTIC_WRITE);
     uint32_t columns = 1;
     while (columns < COLUMN_TILE && columns < width) columns *= 2;
     quartic_dispatch_spec(dispatch, columns);
@@ -282,29 +274,18 @@ static quartic_status norm_grad_gpu(const quartic_op_call *call, const quartic_g
     uint64_t batches_per_group = (batches + groups - 1) / groups;
     groups = (batches + batches_per_group - 1) / batches_per_group;
 
-    const quartic_norm_grad_args args = {.rows = (uint32_t)rows,
+    const uint64_t partial =
+        parts > 0 ? quartic_dispatch_reserve(list, groups * parts * width * sizeof(float)) : 0;
+    const quartic_norm_grad_args args = {.dx = wants & QUARTIC_NORM_WANT_X ? quartic_dispatch_output(0) : 0,
+                                         .partial = partial,
+                                         .rows = (uint32_t)rows,
                                          .width = width,
                                          .rows_per_group = (uint32_t)batches_per_group * at_once,
                                          .eps = attrs->eps,
                                          .offset = attrs->offset};
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "norm_grad", &args, sizeof args);
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "norm_grad", quartic_norm_grad_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, offsetof(quartic_norm_grad_args, x), QUARTIC_OPERAND_INPUT, 0,
-                             QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_norm_grad_args, dy), QUARTIC_OPERAND_INPUT, 1,
-                             QUARTIC_READ);
     bool has_scale = quartic_is_present(&call->inputs[2]);
-    if (has_scale)
-        quartic_dispatch_operand(dispatch, offsetof(quartic_norm_grad_args, scale), QUARTIC_OPERAND_INPUT, 2,
-                                 QUARTIC_READ);
-    if (wants & QUARTIC_NORM_WANT_X)
-        quartic_dispatch_operand(dispatch, offsetof(quartic_norm_grad_args, dx), QUARTIC_OPERAND_OUTPUT, 0,
-                                 QUARTIC_WRITE);
-    uint64_t partial_bytes = groups * parts * width * sizeof(float);
-    uint64_t partial = parts > 0 ? quartic_dispatch_reserve(list, partial_bytes) : 0;
-    if (parts > 0)
-        quartic_dispatch_scratch(dispatch, offsetof(quartic_norm_grad_args, partial), partial, partial_bytes,
-                                 QUARTIC_WRITE);
     quartic_dispatch_spec(dispatch, attrs->kind);
     quartic_dispatch_spec(dispatch, lanes);
     quartic_dispatch_spec(dispatch, steps);

@@ -74,11 +74,8 @@ static quartic_status pad_gpu(const quartic_op_call *call, const quartic_gpu_lim
         args.dims[axis] = x.shape.dims[axis];
         args.strides[axis] = (int32_t)x.strides[axis];
     }
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "pad", &args, sizeof args);
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "pad", quartic_pad_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, offsetof(quartic_pad_args, x), QUARTIC_OPERAND_INPUT, 0, QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_pad_args, result), QUARTIC_OPERAND_OUTPUT, 0,
-                             QUARTIC_WRITE);
     quartic_dispatch_groups(dispatch, (count + 1023) / 1024);
     dispatch->flops = (double)count;
     dispatch->bytes = 4.0 * (double)(count + quartic_layout_elements(&x));

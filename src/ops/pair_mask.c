@@ -72,13 +72,8 @@ static quartic_status pair_mask_gpu(const quartic_op_call *call, const quartic_g
     const bool masked = quartic_is_present(&call->inputs[0]);
     const uint64_t count = quartic_layout_elements(&call->outputs[0]);
     const quartic_pair_mask_args args = {.count = (uint32_t)count, .nodes = call->outputs[0].shape.dims[1]};
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "pair_mask", &args, sizeof args);
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "pair_mask", quartic_pair_mask_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    if (masked)
-        quartic_dispatch_operand(dispatch, offsetof(quartic_pair_mask_args, mask), QUARTIC_OPERAND_INPUT, 0,
-                                 QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_pair_mask_args, result), QUARTIC_OPERAND_OUTPUT, 0,
-                             QUARTIC_WRITE);
     quartic_dispatch_spec(dispatch, masked);
     quartic_dispatch_spec(dispatch, attrs->causal);
     quartic_dispatch_groups(dispatch, (count + 255) / 256);

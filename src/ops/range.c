@@ -34,10 +34,8 @@ static quartic_status range_gpu(const quartic_op_call *call, const quartic_gpu_l
     (void)limits;
     const range_attrs *attrs = call->attrs;
     const quartic_range_args args = {.count = attrs->count, .start = attrs->start, .step = attrs->step};
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "range", &args, sizeof args);
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "range", quartic_range_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, offsetof(quartic_range_args, result), QUARTIC_OPERAND_OUTPUT, 0,
-                             QUARTIC_WRITE);
     quartic_dispatch_groups(dispatch, ((uint64_t)attrs->count + 255) / 256);
     dispatch->flops = 2.0 * attrs->count;
     dispatch->bytes = 4.0 * attrs->count;

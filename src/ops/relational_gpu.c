@@ -33,10 +33,6 @@ static uint32_t columns_of(uint32_t dim) {
     return dim <= 16 ? 16 : dim <= 32 ? 32 : 64;
 }
 
-static void reads(quartic_dispatch *dispatch, size_t args_offset, uint32_t input) {
-    quartic_dispatch_operand(dispatch, args_offset, QUARTIC_OPERAND_INPUT, input, QUARTIC_READ);
-}
-
 /* Whether the shaders for Vulkan on a CPU are for this device. */
 static bool has_lanes(const quartic_gpu_limits *limits) {
     return limits->subgroup_size == LANES && limits->has_subgroup_shuffle;
@@ -87,14 +83,8 @@ quartic_status quartic_relational_gpu(const quartic_op_call *call, const quartic
     for (uint32_t axis = 0; axis < 4; ++axis)
         args.base_strides[axis] = (int32_t)call->inputs[QUARTIC_RELATIONAL_BASE].strides[axis];
     quartic_dispatch *dispatch = quartic_dispatch_add(
-        list, lanes ? "relational_scores_lanes" : "relational_scores", &args, sizeof args);
+        list, lanes ? "relational_scores_lanes" : "relational_scores", quartic_relational_scores_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    reads(dispatch, offsetof(args_type, e), QUARTIC_RELATIONAL_E);
-    reads(dispatch, offsetof(args_type, sender), QUARTIC_RELATIONAL_SENDER);
-    if (p.has_receiver) reads(dispatch, offsetof(args_type, receiver), QUARTIC_RELATIONAL_RECEIVER);
-    if (p.has_form) reads(dispatch, offsetof(args_type, form), QUARTIC_RELATIONAL_FORM);
-    reads(dispatch, offsetof(args_type, base), QUARTIC_RELATIONAL_BASE);
-    quartic_dispatch_operand(dispatch, offsetof(args_type, scores), QUARTIC_OPERAND_OUTPUT, 0, QUARTIC_WRITE);
     edges_spec(dispatch, &p, lanes);
     quartic_dispatch_groups(dispatch, groups);
     dispatch->flops = quartic_relational_flops(&p, false);
@@ -112,15 +102,10 @@ static quartic_status plan_edges(const quartic_relational_problem *p, const quar
     const uint64_t edges = (uint64_t)p->b * p->n * p->n, groups = slices * edge_groups(p, lanes);
     const args_type args = {
         .heads = p->heads, .n = p->n, .edges = (uint32_t)edges, .groups = (uint32_t)groups};
-    quartic_dispatch *dispatch = quartic_dispatch_add(
-        list, lanes ? "relational_edge_grad_lanes" : "relational_edge_grad", &args, sizeof args);
+    quartic_dispatch *dispatch =
+        quartic_dispatch_add(list, lanes ? "relational_edge_grad_lanes" : "relational_edge_grad",
+                             quartic_relational_edge_grad_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    reads(dispatch, offsetof(args_type, e), QUARTIC_RELATIONAL_E);
-    reads(dispatch, offsetof(args_type, sender), QUARTIC_RELATIONAL_SENDER);
-    if (p->has_receiver) reads(dispatch, offsetof(args_type, receiver), QUARTIC_RELATIONAL_RECEIVER);
-    if (p->has_form) reads(dispatch, offsetof(args_type, form), QUARTIC_RELATIONAL_FORM);
-    reads(dispatch, offsetof(args_type, ds), QUARTIC_RELATIONAL_DS);
-    quartic_dispatch_operand(dispatch, offsetof(args_type, de), QUARTIC_OPERAND_OUTPUT, 0, QUARTIC_WRITE);
     edges_spec(dispatch, p, lanes);
     quartic_dispatch_groups(dispatch, groups);
     dispatch->flops = quartic_relational_flops(p, true) / (p->has_form ? 2 : 1);
@@ -128,15 +113,17 @@ static quartic_status plan_edges(const quartic_relational_problem *p, const quar
     return QUARTIC_OK;
 }
 
-static quartic_status plan_reduce(uint32_t count, uint32_t splits, uint64_t scratch,
+static quartic_status plan_reduce(uint32_t count, uint32_t splits, uint64_t parts,
                                   quartic_dispatch_list *list) {
-    const quartic_matmul_reduce_args args = {.count = count, .n = 1, .splits = splits, .alpha = 1.0f};
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "matmul_reduce", &args, sizeof args);
+    const quartic_matmul_reduce_args args = {.partial = parts,
+                                             .result = quartic_dispatch_output(1),
+                                             .count = count,
+                                             .n = 1,
+                                             .splits = splits,
+                                             .alpha = 1.0f};
+    quartic_dispatch *dispatch =
+        quartic_dispatch_add(list, "matmul_reduce", quartic_matmul_reduce_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_scratch(dispatch, offsetof(quartic_matmul_reduce_args, partial), scratch,
-                             4 * (uint64_t)count * splits, QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_matmul_reduce_args, result), QUARTIC_OPERAND_OUTPUT,
-                             1, QUARTIC_WRITE);
     quartic_dispatch_spec(dispatch, 0); /* no bias */
     quartic_dispatch_spec(dispatch, 0); /* no addend */
     quartic_dispatch_groups(dispatch, divide_up(count, REDUCE_THREADS));
@@ -176,30 +163,25 @@ static quartic_status plan_form(const quartic_relational_problem *p, const quart
     const uint32_t rows = divide_up(edges, splits);
     QUARTIC_TRY(quartic_gpu_expect_iterations("relational_scores_grad", limits, (rows + DEPTH) * of_edge));
     splits = divide_up(edges, rows);
-    const args_type args = {.heads = p->heads,
+    const uint64_t parts =
+        splits > 1 ? quartic_dispatch_reserve(list, 4 * splits * results) : quartic_dispatch_output(1);
+    const args_type args = {.parts = parts,
+                            .heads = p->heads,
                             .pairs = p->n * p->n,
                             .edges = (uint32_t)edges,
                             .rows = rows,
                             .groups = (uint32_t)(whole * splits)};
-    quartic_dispatch *dispatch = quartic_dispatch_add(
-        list, lanes ? "relational_form_grad_lanes" : "relational_form_grad", &args, sizeof args);
+    quartic_dispatch *dispatch =
+        quartic_dispatch_add(list, lanes ? "relational_form_grad_lanes" : "relational_form_grad",
+                             quartic_relational_form_grad_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    reads(dispatch, offsetof(args_type, e), QUARTIC_RELATIONAL_E);
-    reads(dispatch, offsetof(args_type, ds), QUARTIC_RELATIONAL_DS);
-    const uint64_t bytes = 4 * splits * results,
-                   scratch = splits > 1 ? quartic_dispatch_reserve(list, bytes) : 0;
-    if (splits > 1)
-        quartic_dispatch_scratch(dispatch, offsetof(args_type, parts), scratch, bytes, QUARTIC_WRITE);
-    else
-        quartic_dispatch_operand(dispatch, offsetof(args_type, parts), QUARTIC_OPERAND_OUTPUT, 1,
-                                 QUARTIC_WRITE);
     quartic_dispatch_spec(dispatch, p->dim);
     quartic_dispatch_spec(dispatch, tile);
     if (!lanes) quartic_dispatch_spec(dispatch, threads);
     quartic_dispatch_groups(dispatch, whole * splits);
     dispatch->flops = quartic_relational_flops(p, true) / 2;
     dispatch->bytes = 4.0 * (double)edges * (p->heads + p->dim);
-    return splits > 1 ? plan_reduce((uint32_t)results, (uint32_t)splits, scratch, list) : QUARTIC_OK;
+    return splits > 1 ? plan_reduce((uint32_t)results, (uint32_t)splits, parts, list) : QUARTIC_OK;
 }
 
 quartic_status quartic_relational_gpu_grad(const quartic_op_call *call, const quartic_gpu_limits *limits,

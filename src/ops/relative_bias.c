@@ -45,12 +45,9 @@ static quartic_status relative_bias_gpu(const quartic_op_call *call, const quart
     uint64_t count = quartic_shape_elements(shape);
     quartic_relative_bias_args args = {
         .count = (uint32_t)count, .n = shape->dims[0], .width = shape->dims[2]};
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "relative_bias", &args, sizeof args);
+    quartic_dispatch *dispatch =
+        quartic_dispatch_add(list, "relative_bias", quartic_relative_bias_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, offsetof(quartic_relative_bias_args, table), QUARTIC_OPERAND_INPUT, 0,
-                             QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_relative_bias_args, result), QUARTIC_OPERAND_OUTPUT,
-                             0, QUARTIC_WRITE);
     quartic_dispatch_groups(dispatch, (count + 1023) / 1024);
     dispatch->flops = (double)count;
     dispatch->bytes = 4.0 * (double)count;
@@ -119,12 +116,9 @@ static quartic_status relative_bias_grad_gpu(const quartic_op_call *call, const 
     const quartic_shape *shape = &call->inputs[0].shape;
     uint32_t n = shape->dims[0], width = shape->dims[2];
     quartic_relative_bias_grad_args args = {.n = n, .width = width};
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "relative_bias_grad", &args, sizeof args);
+    quartic_dispatch *dispatch =
+        quartic_dispatch_add(list, "relative_bias_grad", quartic_relative_bias_grad_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, offsetof(quartic_relative_bias_grad_args, g), QUARTIC_OPERAND_INPUT, 0,
-                             QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_relative_bias_grad_args, result),
-                             QUARTIC_OPERAND_OUTPUT, 0, QUARTIC_WRITE);
     quartic_dispatch_groups(dispatch, (2 * (uint64_t)n - 1) * ((width + 31) / 32));
     dispatch->flops = (double)quartic_shape_elements(shape);
     dispatch->bytes = 4.0 * dispatch->flops;

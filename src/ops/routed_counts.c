@@ -57,14 +57,9 @@ static quartic_status routed_counts_gpu(const quartic_op_call *call, const quart
                                              .routed = attrs->routed,
                                              .by_row = attrs->by_row,
                                              .ratio = attrs->ratio};
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "routed_counts", &args, sizeof args);
+    quartic_dispatch *dispatch =
+        quartic_dispatch_add(list, "routed_counts", quartic_routed_counts_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, offsetof(quartic_routed_counts_args, mask), QUARTIC_OPERAND_INPUT, 0,
-                             QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_routed_counts_args, counts), QUARTIC_OPERAND_OUTPUT,
-                             0, QUARTIC_WRITE);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_routed_counts_args, wanted), QUARTIC_OPERAND_OUTPUT,
-                             1, QUARTIC_WRITE);
     quartic_dispatch_groups(dispatch, dims[0]);
     dispatch->flops = (double)dims[0] * dims[1];
     dispatch->bytes = 4.0 * dispatch->flops;

@@ -69,7 +69,8 @@ quartic_status row_linear_gpu(const quartic_op_call *call, const quartic_gpu_lim
                               quartic_dispatch_list *list) {
     const row_linear_attrs *attrs = call->attrs;
     const row_linear_problem p = row_linear_describe(call);
-    quartic_row_linear_args args = {.rows = (uint32_t)p.rows,
+    quartic_row_linear_args args = {.addend = p.has_addend ? quartic_dispatch_input(ROW_LINEAR_ADDEND) : 0,
+                                    .rows = (uint32_t)p.rows,
                                     .k = p.k,
                                     .heads = p.heads,
                                     .eps = attrs->eps,
@@ -77,6 +78,7 @@ quartic_status row_linear_gpu(const quartic_op_call *call, const quartic_gpu_lim
                                     .alpha = attrs->alpha};
     double results = 0;
     for (uint32_t part = 0; part < p.parts; ++part) {
+        args.w[part] = quartic_dispatch_input(ROW_LINEAR_WEIGHTS + part);
         args.n[part] = p.n[part];
         results += (double)p.rows * p.n[part];
     }
@@ -98,23 +100,9 @@ quartic_status row_linear_gpu(const quartic_op_call *call, const quartic_gpu_lim
             p.k, (unsigned long long)loop_iterations(&p, 1), limits->max_iterations);
     splits = (tiles + tiles_of_group - 1) / tiles_of_group;
 
-    quartic_dispatch *dispatch =
-        quartic_dispatch_add(list, plan.lanes ? "row_linear_lanes" : "row_linear", &args, sizeof args);
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, plan.lanes ? "row_linear_lanes" : "row_linear",
+                                                      quartic_row_linear_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, offsetof(quartic_row_linear_args, x), QUARTIC_OPERAND_INPUT,
-                             ROW_LINEAR_X, QUARTIC_READ);
-    if (p.has_side)
-        quartic_dispatch_operand(dispatch, offsetof(quartic_row_linear_args, side), QUARTIC_OPERAND_INPUT,
-                                 ROW_LINEAR_SCALE, QUARTIC_READ);
-    if (p.has_addend)
-        quartic_dispatch_operand(dispatch, offsetof(quartic_row_linear_args, addend), QUARTIC_OPERAND_INPUT,
-                                 ROW_LINEAR_ADDEND, QUARTIC_READ);
-    for (uint32_t part = 0; part < p.parts; ++part) {
-        quartic_dispatch_operand(dispatch, offsetof(quartic_row_linear_args, w) + part * sizeof args.w[0],
-                                 QUARTIC_OPERAND_INPUT, ROW_LINEAR_WEIGHTS + part, QUARTIC_READ);
-        quartic_dispatch_operand(dispatch, offsetof(quartic_row_linear_args, y) + part * sizeof args.y[0],
-                                 QUARTIC_OPERAND_OUTPUT, part, QUARTIC_WRITE);
-    }
     quartic_dispatch_spec(dispatch, attrs->form);
     quartic_dispatch_spec(dispatch, plan.lanes ? plan.block : plan.width);
     quartic_dispatch_spec(dispatch, plan.lanes ? LANES_COLUMNS : 2 * plan.width);

@@ -112,16 +112,9 @@ static quartic_status softmax_gpu(const quartic_op_call *call, const quartic_gpu
                                        .queries = extents.queries,
                                        .keys = extents.keys,
                                        .rows_per_mask = (uint32_t)extents.rows_per_mask};
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "softmax", &args, sizeof args);
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "softmax", quartic_softmax_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, offsetof(quartic_softmax_args, sim), QUARTIC_OPERAND_INPUT, 0,
-                             QUARTIC_READ);
     bool has_mask = quartic_is_present(&call->inputs[1]);
-    if (has_mask)
-        quartic_dispatch_operand(dispatch, offsetof(quartic_softmax_args, mask), QUARTIC_OPERAND_INPUT, 1,
-                                 QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_softmax_args, p), QUARTIC_OPERAND_OUTPUT, 0,
-                             QUARTIC_WRITE);
     uint32_t lanes = quartic_rows_lanes(extents.keys);
     quartic_dispatch_spec(dispatch, lanes);
     quartic_dispatch_spec(dispatch, has_mask);
@@ -140,14 +133,8 @@ static quartic_status softmax_grad_gpu(const quartic_op_call *call, const quarti
     const softmax_extents extents = softmax_extents_of(&call->inputs[0]);
     const quartic_softmax_grad_args args = {
         .rows = (uint32_t)extents.rows, .queries = extents.queries, .keys = extents.keys};
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "softmax_grad", &args, sizeof args);
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "softmax_grad", quartic_softmax_grad_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, offsetof(quartic_softmax_grad_args, p), QUARTIC_OPERAND_INPUT, 0,
-                             QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_softmax_grad_args, dp), QUARTIC_OPERAND_INPUT, 1,
-                             QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_softmax_grad_args, dsim), QUARTIC_OPERAND_OUTPUT, 0,
-                             QUARTIC_WRITE);
     uint32_t lanes = quartic_rows_lanes(extents.keys);
     quartic_dispatch_spec(dispatch, lanes);
     quartic_dispatch_spec(dispatch, attrs->causal != 0);

@@ -29,10 +29,8 @@ static quartic_status straight_through_gpu(const quartic_op_call *call, const qu
     const uint64_t count = quartic_layout_elements(&call->outputs[0]);
     quartic_fill_args args = {.count = (uint32_t)count};
     memcpy(&args.bits, &one, sizeof args.bits);
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "fill", &args, sizeof args);
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "fill", quartic_fill_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, offsetof(quartic_fill_args, target), QUARTIC_OPERAND_OUTPUT, 0,
-                             QUARTIC_WRITE);
     quartic_dispatch_groups(dispatch, (count + 255) / 256);
     dispatch->bytes = 4.0 * (double)count;
     return QUARTIC_OK;

@@ -84,14 +84,9 @@ static quartic_status stream_exchange_gpu(const quartic_op_call *call, const qua
     const uint64_t groups = (uint64_t)e.batch * tiles;
     const quartic_stream_exchange_args args = {
         .positions = e.positions, .tiles = tiles, .groups = (uint32_t)groups};
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "stream_exchange", &args, sizeof args);
+    quartic_dispatch *dispatch =
+        quartic_dispatch_add(list, "stream_exchange", quartic_stream_exchange_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, offsetof(quartic_stream_exchange_args, x), QUARTIC_OPERAND_INPUT, 0,
-                             QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_stream_exchange_args, weight), QUARTIC_OPERAND_INPUT,
-                             1, QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_stream_exchange_args, y), QUARTIC_OPERAND_OUTPUT, 0,
-                             QUARTIC_WRITE);
     quartic_stream_spec(dispatch, e.heads);
     quartic_dispatch_spec(dispatch, attrs->transpose != 0);
     quartic_dispatch_groups(dispatch, groups);

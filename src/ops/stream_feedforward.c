@@ -239,10 +239,6 @@ double quartic_stream_feedforward_grad_flops(const quartic_op_call *call) {
     return products * quartic_stream_feedforward_flops(call);
 }
 
-static void reads(quartic_dispatch *dispatch, size_t args_offset, uint32_t input) {
-    quartic_dispatch_operand(dispatch, args_offset, QUARTIC_OPERAND_INPUT, input, QUARTIC_READ);
-}
-
 static uint64_t divide_up(uint64_t count, uint64_t by) {
     return (count + by - 1) / by;
 }
@@ -277,13 +273,9 @@ static quartic_status stream_feedforward_gpu(const quartic_op_call *call, const 
                             .groups = (uint32_t)groups,
                             .hidden = hidden_of(call->inputs),
                             .eps = attrs->eps};
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "stream_feedforward", &args, sizeof args);
+    quartic_dispatch *dispatch =
+        quartic_dispatch_add(list, "stream_feedforward", quartic_stream_feedforward_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    reads(dispatch, offsetof(args_type, x), QUARTIC_STREAM_X);
-    reads(dispatch, offsetof(args_type, scale), QUARTIC_STREAM_SCALE);
-    reads(dispatch, offsetof(args_type, w1), QUARTIC_STREAM_W1);
-    reads(dispatch, offsetof(args_type, w2), QUARTIC_STREAM_W2);
-    quartic_dispatch_operand(dispatch, offsetof(args_type, y), QUARTIC_OPERAND_OUTPUT, 0, QUARTIC_WRITE);
     quartic_stream_spec(dispatch, e.heads);
     quartic_dispatch_groups(dispatch, groups);
     dispatch->flops = quartic_stream_feedforward_flops(call);
@@ -304,14 +296,9 @@ static quartic_status plan_dx(const quartic_op_call *call, const quartic_gpu_lim
                             .groups = (uint32_t)groups,
                             .hidden = hidden_of(call->inputs),
                             .eps = attrs->eps};
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "stream_feedforward_grad", &args, sizeof args);
+    quartic_dispatch *dispatch =
+        quartic_dispatch_add(list, "stream_feedforward_grad", quartic_stream_feedforward_grad_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    reads(dispatch, offsetof(args_type, x), QUARTIC_STREAM_X);
-    reads(dispatch, offsetof(args_type, scale), QUARTIC_STREAM_SCALE);
-    reads(dispatch, offsetof(args_type, w1), QUARTIC_STREAM_W1);
-    reads(dispatch, offsetof(args_type, w2), QUARTIC_STREAM_W2);
-    reads(dispatch, offsetof(args_type, dy), QUARTIC_STREAM_DY);
-    quartic_dispatch_operand(dispatch, offsetof(args_type, dx), QUARTIC_OPERAND_OUTPUT, 0, QUARTIC_WRITE);
     quartic_stream_spec(dispatch, e.heads);
     quartic_dispatch_groups(dispatch, groups);
     dispatch->flops = 1.5 * quartic_stream_feedforward_flops(call);
@@ -372,7 +359,8 @@ static quartic_status plan_weights(const quartic_op_call *call, const quartic_gp
         call, limits, (double)divide_up(hidden, QUARTIC_STREAM_INVOCATIONS) * (cut.splits + 1.0) + 64));
     const uint64_t bytes = 2 * sizeof(float) * (uint64_t)hidden * e.heads * cut.splits,
                    partial = quartic_dispatch_reserve(list, bytes);
-    const args_type args = {.positions = e.positions,
+    const args_type args = {.partial = partial,
+                            .positions = e.positions,
                             .tiles = cut.tiles,
                             .all_tiles = cut.all_tiles,
                             .tiles_of_one = cut.tiles_of_one,
@@ -380,14 +368,9 @@ static quartic_status plan_weights(const quartic_op_call *call, const quartic_gp
                             .groups = cut.unit_groups * cut.splits,
                             .hidden = hidden,
                             .eps = attrs->eps};
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "stream_feedforward_weights", &args, sizeof args);
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "stream_feedforward_weights",
+                                                      quartic_stream_feedforward_weights_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    reads(dispatch, offsetof(args_type, x), QUARTIC_STREAM_X);
-    reads(dispatch, offsetof(args_type, scale), QUARTIC_STREAM_SCALE);
-    reads(dispatch, offsetof(args_type, w1), QUARTIC_STREAM_W1);
-    reads(dispatch, offsetof(args_type, w2), QUARTIC_STREAM_W2);
-    reads(dispatch, offsetof(args_type, dy), QUARTIC_STREAM_DY);
-    quartic_dispatch_scratch(dispatch, offsetof(args_type, partial), partial, bytes, QUARTIC_WRITE);
     quartic_dispatch_spec(dispatch, e.heads);
     quartic_dispatch_spec(dispatch, cut.columns);
     quartic_dispatch_spec(dispatch, cut.units);
@@ -396,18 +379,16 @@ static quartic_status plan_weights(const quartic_op_call *call, const quartic_gp
     dispatch->flops = 2 * quartic_stream_feedforward_flops(call);
     dispatch->bytes = 8.0 * (double)quartic_layout_elements(&call->inputs[QUARTIC_STREAM_X]);
 
-    const sum_type sum_args = {.heads = e.heads, .hidden = hidden, .splits = cut.splits};
-    dispatch = quartic_dispatch_add(list, "stream_feedforward_sum", &sum_args, sizeof sum_args);
+    const sum_type sum_args = {.partial = partial,
+                               .dscale = quartic_dispatch_output(first_output),
+                               .dw1 = quartic_dispatch_output(first_output + 1),
+                               .dw2 = quartic_dispatch_output(first_output + 2),
+                               .heads = e.heads,
+                               .hidden = hidden,
+                               .splits = cut.splits};
+    dispatch =
+        quartic_dispatch_add(list, "stream_feedforward_sum", quartic_stream_feedforward_sum_push(&sum_args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_scratch(dispatch, offsetof(sum_type, partial), partial, bytes, QUARTIC_READ);
-    reads(dispatch, offsetof(sum_type, scale), QUARTIC_STREAM_SCALE);
-    reads(dispatch, offsetof(sum_type, w1), QUARTIC_STREAM_W1);
-    quartic_dispatch_operand(dispatch, offsetof(sum_type, dscale), QUARTIC_OPERAND_OUTPUT, first_output,
-                             QUARTIC_WRITE);
-    quartic_dispatch_operand(dispatch, offsetof(sum_type, dw1), QUARTIC_OPERAND_OUTPUT, first_output + 1,
-                             QUARTIC_WRITE);
-    quartic_dispatch_operand(dispatch, offsetof(sum_type, dw2), QUARTIC_OPERAND_OUTPUT, first_output + 2,
-                             QUARTIC_WRITE);
     quartic_dispatch_groups(dispatch, e.heads);
     dispatch->flops = 2.0 * cut.splits * hidden * e.heads;
     dispatch->bytes = (double)bytes;

@@ -95,9 +95,12 @@ static uint64_t stage_blocks(const sum_stage *stage) {
     return (stage->outputs + per_group - 1) / per_group;
 }
 
-static quartic_dispatch *add_stage(quartic_dispatch_list *list, const sum_stage *stage, uint32_t splits,
-                                   uint32_t chunk) {
-    quartic_sum_args args = {.outputs = (uint32_t)stage->outputs,
+/* x and result: whose numbers the stage adds, and where its sums go. */
+static quartic_status add_stage(quartic_dispatch_list *list, const sum_stage *stage, uint32_t splits,
+                                uint32_t chunk, uint64_t x, uint64_t result) {
+    quartic_sum_args args = {.x = x,
+                             .result = result,
+                             .outputs = (uint32_t)stage->outputs,
                              .reduced = (uint32_t)stage->length,
                              .chunk = chunk,
                              .splits = splits,
@@ -111,20 +114,20 @@ static quartic_dispatch *add_stage(quartic_dispatch_list *list, const sum_stage 
         args.dims[args.kept_rank + axis] = stage->reduced.shape.dims[axis];
         args.strides[args.kept_rank + axis] = (int32_t)stage->reduced.strides[axis];
     }
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "sum", &args, sizeof args);
-    if (dispatch == NULL) return NULL;
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "sum", quartic_sum_push(&args));
+    if (dispatch == NULL) return QUARTIC_INTERNAL;
     quartic_dispatch_spec(dispatch, stage->lanes);
     quartic_dispatch_spec(dispatch, stage->lanes_fast);
     quartic_dispatch_groups(dispatch, stage_blocks(stage) * splits);
     dispatch->flops = (double)stage->outputs * (double)stage->length;
     dispatch->bytes = 4.0 * dispatch->flops + 4.0 * (double)stage->outputs * splits;
-    return dispatch;
+    return QUARTIC_OK;
 }
 
 static quartic_status sum_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
                               quartic_dispatch_list *list) {
     enum { GROUPS_PER_UNIT = 8, LEAST_PER_SPLIT_LANE = 8 };
-    const size_t x_offset = offsetof(quartic_sum_args, x), result_offset = offsetof(quartic_sum_args, result);
+    const uint64_t x = quartic_dispatch_input(0), result = quartic_dispatch_output(0);
     const quartic_sum_attrs *attrs = call->attrs;
     sum_stage stage = plan_stage(quartic_sum_part(&call->inputs[0], ~attrs->axes),
                                  quartic_sum_part(&call->inputs[0], attrs->axes));
@@ -134,23 +137,13 @@ static quartic_status sum_gpu(const quartic_op_call *call, const quartic_gpu_lim
     if (splits < 1) splits = 1;
     uint64_t chunk = (stage.length + splits - 1) / splits;
     splits = (stage.length + chunk - 1) / chunk;
-    quartic_dispatch *first = add_stage(list, &stage, (uint32_t)splits, (uint32_t)chunk);
-    if (first == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(first, x_offset, QUARTIC_OPERAND_INPUT, 0, QUARTIC_READ);
-    if (splits == 1) {
-        quartic_dispatch_operand(first, result_offset, QUARTIC_OPERAND_OUTPUT, 0, QUARTIC_WRITE);
-        return QUARTIC_OK;
-    }
-    uint64_t bytes = 4 * splits * stage.outputs, partial = quartic_dispatch_reserve(list, bytes);
-    quartic_dispatch_scratch(first, result_offset, partial, bytes, QUARTIC_WRITE);
+    if (splits == 1) return add_stage(list, &stage, 1, (uint32_t)chunk, x, result);
+    const uint64_t partial = quartic_dispatch_reserve(list, 4 * splits * stage.outputs);
+    QUARTIC_TRY(add_stage(list, &stage, (uint32_t)splits, (uint32_t)chunk, x, partial));
     quartic_layout sums = quartic_layout_contiguous(
         QUARTIC_FLOAT32, &QUARTIC_SHAPE((uint32_t)splits, (uint32_t)stage.outputs)); /* (split, kept) */
     sum_stage second = plan_stage(quartic_sum_part(&sums, 2), quartic_sum_part(&sums, 1));
-    quartic_dispatch *last = add_stage(list, &second, 1, (uint32_t)splits);
-    if (last == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_scratch(last, x_offset, partial, bytes, QUARTIC_READ);
-    quartic_dispatch_operand(last, result_offset, QUARTIC_OPERAND_OUTPUT, 0, QUARTIC_WRITE);
-    return QUARTIC_OK;
+    return add_stage(list, &second, 1, (uint32_t)splits, partial, result);
 }
 
 static quartic_status sum_grad(quartic_tape *tape) {

@@ -29,41 +29,31 @@ static void sum_squares_cpu(const quartic_op_run *run) {
 }
 
 /* One stage; x and result are bound by the caller. */
-static quartic_dispatch *add_stage(quartic_dispatch_list *list, uint32_t square, uint64_t count,
-                                   uint32_t groups) {
-    const quartic_sum_squares_args args = {.count = (uint32_t)count, .groups = groups};
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "sum_squares", &args, sizeof args);
-    if (dispatch == NULL) return NULL;
+static quartic_status add_stage(quartic_dispatch_list *list, uint32_t square, uint64_t count, uint32_t groups,
+                                uint64_t x, uint64_t result) {
+    const quartic_sum_squares_args args = {
+        .x = x, .result = result, .count = (uint32_t)count, .groups = groups};
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "sum_squares", quartic_sum_squares_push(&args));
+    if (dispatch == NULL) return QUARTIC_INTERNAL;
     quartic_dispatch_spec(dispatch, square);
     quartic_dispatch_groups(dispatch, groups);
     dispatch->flops = 2.0 * (double)count;
     dispatch->bytes = 4.0 * (double)count;
-    return dispatch;
+    return QUARTIC_OK;
 }
 
 static quartic_status sum_squares_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
                                       quartic_dispatch_list *list) {
     (void)limits;
-    const size_t x = offsetof(quartic_sum_squares_args, x),
-                 result = offsetof(quartic_sum_squares_args, result);
+    const uint64_t x = quartic_dispatch_input(0), result = quartic_dispatch_output(0);
     uint64_t count = quartic_layout_elements(&call->inputs[0]);
     uint64_t per_group = PER_INVOCATION * QUARTIC_ROWS_INVOCATIONS,
              groups = (count + per_group - 1) / per_group;
     if (groups > MAX_GROUPS) groups = MAX_GROUPS;
-    quartic_dispatch *dispatch = add_stage(list, 1, count, (uint32_t)groups);
-    if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, x, QUARTIC_OPERAND_INPUT, 0, QUARTIC_READ);
-    if (groups == 1) {
-        quartic_dispatch_operand(dispatch, result, QUARTIC_OPERAND_OUTPUT, 0, QUARTIC_WRITE);
-        return QUARTIC_OK;
-    }
-    uint64_t bytes = groups * sizeof(float), partial = quartic_dispatch_reserve(list, bytes);
-    quartic_dispatch_scratch(dispatch, result, partial, bytes, QUARTIC_WRITE);
-    dispatch = add_stage(list, 0, groups, 1);
-    if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_scratch(dispatch, x, partial, bytes, QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, result, QUARTIC_OPERAND_OUTPUT, 0, QUARTIC_WRITE);
-    return QUARTIC_OK;
+    if (groups == 1) return add_stage(list, 1, count, 1, x, result);
+    const uint64_t partial = quartic_dispatch_reserve(list, groups * sizeof(float));
+    QUARTIC_TRY(add_stage(list, 1, count, (uint32_t)groups, x, partial));
+    return add_stage(list, 0, groups, 1, partial, result);
 }
 
 static quartic_status sum_squares_grad(quartic_tape *tape) {

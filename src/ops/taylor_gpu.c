@@ -74,20 +74,6 @@ static void common_spec(quartic_dispatch *dispatch, const quartic_taylor_problem
     quartic_dispatch_spec(dispatch, threads);
 }
 
-#define READS(args_type, member, input)                                                                      \
-    quartic_dispatch_operand(dispatch, offsetof(args_type, member), QUARTIC_OPERAND_INPUT, input,            \
-                             QUARTIC_READ)
-#define WRITES(args_type, member, output)                                                                    \
-    quartic_dispatch_operand(dispatch, offsetof(args_type, member), QUARTIC_OPERAND_OUTPUT, output,          \
-                             QUARTIC_WRITE)
-
-static void reads_mask(quartic_dispatch *dispatch, const quartic_taylor_problem *problem,
-                       size_t args_offset) {
-    if (problem->masked)
-        quartic_dispatch_operand(dispatch, args_offset, QUARTIC_OPERAND_INPUT, QUARTIC_TAYLOR_MASK,
-                                 QUARTIC_READ);
-}
-
 /* ---- quadratic form ---- */
 
 typedef struct pair_tiles {
@@ -159,14 +145,9 @@ static quartic_status plan_quadratic(const quartic_taylor_problem *problem, cons
     QUARTIC_TRY(expect_pair_iterations(problem, limits, &tiles));
     quartic_taylor_quadratic_args args = {PAIR_ARGS(problem)};
     SET_PAIR_STRIDES(args, problem);
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "taylor_quadratic", &args, sizeof args);
+    quartic_dispatch *dispatch =
+        quartic_dispatch_add(list, "taylor_quadratic", quartic_taylor_quadratic_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    READS(quartic_taylor_quadratic_args, q, QUARTIC_TAYLOR_Q);
-    READS(quartic_taylor_quadratic_args, k, QUARTIC_TAYLOR_K);
-    READS(quartic_taylor_quadratic_args, v, QUARTIC_TAYLOR_V);
-    reads_mask(dispatch, problem, offsetof(quartic_taylor_quadratic_args, mask));
-    WRITES(quartic_taylor_quadratic_args, result, 0);
-    WRITES(quartic_taylor_quadratic_args, z, 1);
     pair_spec(dispatch, problem, &tiles);
     quartic_dispatch_spec(dispatch, tiles.rows);
     pair_groups(dispatch, problem, &tiles, quartic_taylor_flops(problem, false));
@@ -175,16 +156,11 @@ static quartic_status plan_quadratic(const quartic_taylor_problem *problem, cons
 
 /* terms (b, r, c, h, 2) into scratch at byte `offset`. */
 static quartic_status plan_terms(const quartic_taylor_problem *problem, quartic_dispatch_list *list,
-                                 uint64_t offset, uint64_t bytes) {
+                                 uint64_t terms) {
     const uint64_t rows = quartic_taylor_units(problem) * problem->tokens;
-    const quartic_taylor_terms_args args = {.count = (uint32_t)rows, .width = problem->dv};
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "taylor_terms", &args, sizeof args);
+    const quartic_taylor_terms_args args = {.terms = terms, .count = (uint32_t)rows, .width = problem->dv};
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "taylor_terms", quartic_taylor_terms_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    READS(quartic_taylor_terms_args, g, QUARTIC_TAYLOR_G);
-    READS(quartic_taylor_terms_args, result, QUARTIC_TAYLOR_OUT);
-    READS(quartic_taylor_terms_args, z, QUARTIC_TAYLOR_Z);
-    quartic_dispatch_scratch(dispatch, offsetof(quartic_taylor_terms_args, terms), offset, bytes,
-                             QUARTIC_WRITE);
     quartic_dispatch_groups(dispatch, (rows + 255) / 256);
     dispatch->flops = 2.0 * (double)rows * problem->dv;
     dispatch->bytes = 8.0 * (double)rows * problem->dv;
@@ -193,39 +169,22 @@ static quartic_status plan_terms(const quartic_taylor_problem *problem, quartic_
 
 static quartic_status plan_quadratic_grad(const quartic_taylor_problem *problem,
                                           const quartic_gpu_limits *limits, quartic_dispatch_list *list,
-                                          uint64_t terms, uint64_t terms_bytes) {
+                                          uint64_t terms) {
     const pair_tiles tiles = choose_tiles(problem, limits, BACKWARD_SLICE, 2 * sizeof(float));
     QUARTIC_TRY(expect_pair_iterations(problem, limits, &tiles));
     const double pairs = quartic_taylor_pairs(problem);
-    quartic_taylor_query_grad_args for_queries = {PAIR_ARGS(problem)};
+    quartic_taylor_query_grad_args for_queries = {.terms = terms, PAIR_ARGS(problem)};
     SET_PAIR_STRIDES(for_queries, problem);
     quartic_dispatch *dispatch =
-        quartic_dispatch_add(list, "taylor_query_grad", &for_queries, sizeof for_queries);
+        quartic_dispatch_add(list, "taylor_query_grad", quartic_taylor_query_grad_push(&for_queries));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    READS(quartic_taylor_query_grad_args, q, QUARTIC_TAYLOR_Q);
-    READS(quartic_taylor_query_grad_args, k, QUARTIC_TAYLOR_K);
-    READS(quartic_taylor_query_grad_args, v, QUARTIC_TAYLOR_V);
-    reads_mask(dispatch, problem, offsetof(quartic_taylor_query_grad_args, mask));
-    READS(quartic_taylor_query_grad_args, g, QUARTIC_TAYLOR_G);
-    quartic_dispatch_scratch(dispatch, offsetof(quartic_taylor_query_grad_args, terms), terms, terms_bytes,
-                             QUARTIC_READ);
-    WRITES(quartic_taylor_query_grad_args, dq, 0);
     pair_spec(dispatch, problem, &tiles);
     pair_groups(dispatch, problem, &tiles, pairs * (4.0 * problem->d + 2.0 * problem->dv + 4));
 
-    quartic_taylor_key_grad_args for_keys = {PAIR_ARGS(problem)};
+    quartic_taylor_key_grad_args for_keys = {.terms = terms, PAIR_ARGS(problem)};
     SET_PAIR_STRIDES(for_keys, problem);
-    dispatch = quartic_dispatch_add(list, "taylor_key_grad", &for_keys, sizeof for_keys);
+    dispatch = quartic_dispatch_add(list, "taylor_key_grad", quartic_taylor_key_grad_push(&for_keys));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    READS(quartic_taylor_key_grad_args, q, QUARTIC_TAYLOR_Q);
-    READS(quartic_taylor_key_grad_args, k, QUARTIC_TAYLOR_K);
-    READS(quartic_taylor_key_grad_args, v, QUARTIC_TAYLOR_V);
-    reads_mask(dispatch, problem, offsetof(quartic_taylor_key_grad_args, mask));
-    READS(quartic_taylor_key_grad_args, g, QUARTIC_TAYLOR_G);
-    quartic_dispatch_scratch(dispatch, offsetof(quartic_taylor_key_grad_args, terms), terms, terms_bytes,
-                             QUARTIC_READ);
-    WRITES(quartic_taylor_key_grad_args, dk, 1);
-    WRITES(quartic_taylor_key_grad_args, dv, 2);
     pair_spec(dispatch, problem, &tiles);
     pair_groups(dispatch, problem, &tiles, pairs * (4.0 * problem->d + 4.0 * problem->dv + 6));
     return QUARTIC_OK;
@@ -285,16 +244,16 @@ static uint64_t group_size(const state_cut *cut, uint64_t first) {
 
 /* States of blocks to sums: of the keys that a block's queries see, or of the queries that see its keys. */
 static quartic_status plan_scan(const state_cut *cut, quartic_dispatch_list *list, uint64_t units,
-                                bool queries, uint64_t offset) {
-    const quartic_taylor_scan_parts_args args = {.count = (uint32_t)(units * cut->state_floats),
+                                bool queries, uint64_t state) {
+    const quartic_taylor_scan_parts_args args = {.state = state,
+                                                 .count = (uint32_t)(units * cut->state_floats),
                                                  .size = (uint32_t)cut->state_floats,
                                                  .parts = cut->parts,
                                                  .back = queries};
     QUARTIC_TRY(expect_iterations(cut->problem, cut->limits, cut->parts));
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "taylor_scan_parts", &args, sizeof args);
+    quartic_dispatch *dispatch =
+        quartic_dispatch_add(list, "taylor_scan_parts", quartic_taylor_scan_parts_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_scratch(dispatch, offsetof(quartic_taylor_scan_parts_args, state), offset,
-                             cut->side_bytes, QUARTIC_READ | QUARTIC_WRITE);
     quartic_dispatch_groups(dispatch, ((uint64_t)args.count + 255) / 256);
     dispatch->flops = (double)args.count * cut->parts;
     dispatch->bytes = 8.0 * (double)args.count * cut->parts;
@@ -303,7 +262,7 @@ static quartic_status plan_scan(const state_cut *cut, quartic_dispatch_list *lis
 
 /* The states of one side, keys or queries, of the units from `first` on, into scratch at byte `offset`. */
 static quartic_status plan_states(const state_cut *cut, quartic_dispatch_list *list, uint64_t first,
-                                  bool queries, uint64_t offset, uint64_t terms, uint64_t terms_bytes) {
+                                  bool queries, uint64_t state, uint64_t terms) {
     const quartic_taylor_problem *problem = cut->problem;
     const uint64_t units = group_size(cut, first);
     const quartic_taylor_strides *x = queries ? &problem->q : &problem->k,
@@ -319,25 +278,22 @@ static quartic_status plan_states(const state_cut *cut, quartic_dispatch_list *l
     QUARTIC_TRY(expect_iterations(problem, cut->limits,
                                   cut->part_tokens + divide_up(cut->part_tokens, tile) * loads +
                                       rows * (problem->d + 1.0)));
-    quartic_taylor_build_args args = {.tokens = problem->tokens,
-                                      .others = problem->others,
-                                      .heads = problem->heads,
-                                      .first_unit = (uint32_t)first,
-                                      .unit_count = (uint32_t)units,
-                                      .parts = cut->parts,
-                                      .part_tokens = cut->part_tokens};
+    quartic_taylor_build_args args = {
+        .x = quartic_dispatch_input(queries ? QUARTIC_TAYLOR_Q : QUARTIC_TAYLOR_K),
+        .y = quartic_dispatch_input(queries ? QUARTIC_TAYLOR_G : QUARTIC_TAYLOR_V),
+        .terms = queries ? terms : 0,
+        .state = state,
+        .tokens = problem->tokens,
+        .others = problem->others,
+        .heads = problem->heads,
+        .first_unit = (uint32_t)first,
+        .unit_count = (uint32_t)units,
+        .parts = cut->parts,
+        .part_tokens = cut->part_tokens};
     set_strides(args.x_strides, x);
     set_strides(args.y_strides, y);
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "taylor_build", &args, sizeof args);
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "taylor_build", quartic_taylor_build_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    READS(quartic_taylor_build_args, x, queries ? QUARTIC_TAYLOR_Q : QUARTIC_TAYLOR_K);
-    READS(quartic_taylor_build_args, y, queries ? QUARTIC_TAYLOR_G : QUARTIC_TAYLOR_V);
-    reads_mask(dispatch, problem, offsetof(quartic_taylor_build_args, mask));
-    if (queries)
-        quartic_dispatch_scratch(dispatch, offsetof(quartic_taylor_build_args, terms), terms, terms_bytes,
-                                 QUARTIC_READ);
-    quartic_dispatch_scratch(dispatch, offsetof(quartic_taylor_build_args, state), offset, cut->side_bytes,
-                             QUARTIC_WRITE);
     common_spec(dispatch, problem, GROUP_THREADS);
     quartic_dispatch_spec(dispatch, queries);
     quartic_dispatch_spec(dispatch, cut->vectors);
@@ -350,16 +306,15 @@ static quartic_status plan_states(const state_cut *cut, quartic_dispatch_list *l
     quartic_dispatch_groups(dispatch, units * cut->parts * blocks * slices);
     dispatch->flops = (double)units * problem->tokens * problem->features * (2.0 * problem->dv + 4);
     dispatch->bytes = 4.0 * (double)units * problem->tokens * (problem->d + problem->dv);
-    if (cut->blocked) return plan_scan(cut, list, units, queries, offset);
+    if (cut->blocked) return plan_scan(cut, list, units, queries, state);
     if (cut->parts == 1) return QUARTIC_OK;
 
-    const quartic_taylor_sum_parts_args sum = {.count = (uint32_t)(units * cut->state_floats),
+    const quartic_taylor_sum_parts_args sum = {.state = state,
+                                               .count = (uint32_t)(units * cut->state_floats),
                                                .size = (uint32_t)cut->state_floats,
                                                .parts = cut->parts};
-    dispatch = quartic_dispatch_add(list, "taylor_sum_parts", &sum, sizeof sum);
+    dispatch = quartic_dispatch_add(list, "taylor_sum_parts", quartic_taylor_sum_parts_push(&sum));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_scratch(dispatch, offsetof(quartic_taylor_sum_parts_args, state), offset,
-                             cut->side_bytes, QUARTIC_READ | QUARTIC_WRITE);
     quartic_dispatch_groups(dispatch, (sum.count + 255) / 256);
     dispatch->flops = (double)sum.count * cut->parts;
     dispatch->bytes = 4.0 * (double)sum.count * cut->parts;
@@ -395,7 +350,8 @@ static quartic_status plan_apply(const state_cut *cut, quartic_dispatch_list *li
     const uint32_t rows = problem->span > GROUP_THREADS && problem->d <= TWO_ROWS_WIDTH ? 2 : 1;
     const uint32_t threads = threads_for(cut, rows);
     QUARTIC_TRY(expect_walks(cut, threads, rows));
-    quartic_taylor_apply_args args = {.tokens = problem->tokens,
+    quartic_taylor_apply_args args = {.state = state,
+                                      .tokens = problem->tokens,
                                       .others = problem->others,
                                       .heads = problem->heads,
                                       .first_unit = (uint32_t)first,
@@ -403,13 +359,8 @@ static quartic_status plan_apply(const state_cut *cut, quartic_dispatch_list *li
                                       .parts = cut->parts,
                                       .span = problem->span};
     set_strides(args.q_strides, &problem->q);
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "taylor_apply", &args, sizeof args);
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "taylor_apply", quartic_taylor_apply_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    READS(quartic_taylor_apply_args, q, QUARTIC_TAYLOR_Q);
-    quartic_dispatch_scratch(dispatch, offsetof(quartic_taylor_apply_args, state), state, cut->side_bytes,
-                             QUARTIC_READ);
-    WRITES(quartic_taylor_apply_args, result, 0);
-    WRITES(quartic_taylor_apply_args, z, 1);
     common_spec(dispatch, problem, threads);
     quartic_dispatch_spec(dispatch, cut->vectors);
     quartic_dispatch_spec(dispatch, GREATEST_TILE);
@@ -423,34 +374,32 @@ static quartic_status plan_apply(const state_cut *cut, quartic_dispatch_list *li
 }
 
 static quartic_status plan_apply_grad(const state_cut *cut, quartic_dispatch_list *list, uint64_t first,
-                                      bool queries, uint64_t state, uint64_t terms, uint64_t terms_bytes) {
+                                      bool queries, uint64_t state, uint64_t terms) {
     const quartic_taylor_problem *problem = cut->problem;
     const uint64_t units = group_size(cut, first);
     const quartic_taylor_strides *x = queries ? &problem->q : &problem->k,
                                  *y = queries ? &problem->value : &problem->v;
     const uint32_t threads = threads_for(cut, 2); /* x and dx */
     QUARTIC_TRY(expect_walks(cut, threads, 1));
-    quartic_taylor_apply_grad_args args = {.tokens = problem->tokens,
-                                           .others = problem->others,
-                                           .heads = problem->heads,
-                                           .first_unit = (uint32_t)first,
-                                           .unit_count = (uint32_t)units,
-                                           .parts = cut->parts,
-                                           .span = problem->span};
+    quartic_taylor_apply_grad_args args = {
+        .x = quartic_dispatch_input(queries ? QUARTIC_TAYLOR_Q : QUARTIC_TAYLOR_K),
+        .y = quartic_dispatch_input(queries ? QUARTIC_TAYLOR_G : QUARTIC_TAYLOR_V),
+        .terms = queries ? terms : 0,
+        .state = state,
+        .dx = quartic_dispatch_output(queries ? 0 : 1),
+        .dy = queries ? 0 : quartic_dispatch_output(2),
+        .tokens = problem->tokens,
+        .others = problem->others,
+        .heads = problem->heads,
+        .first_unit = (uint32_t)first,
+        .unit_count = (uint32_t)units,
+        .parts = cut->parts,
+        .span = problem->span};
     set_strides(args.x_strides, x);
     set_strides(args.y_strides, y);
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "taylor_apply_grad", &args, sizeof args);
+    quartic_dispatch *dispatch =
+        quartic_dispatch_add(list, "taylor_apply_grad", quartic_taylor_apply_grad_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    READS(quartic_taylor_apply_grad_args, x, queries ? QUARTIC_TAYLOR_Q : QUARTIC_TAYLOR_K);
-    READS(quartic_taylor_apply_grad_args, y, queries ? QUARTIC_TAYLOR_G : QUARTIC_TAYLOR_V);
-    reads_mask(dispatch, problem, offsetof(quartic_taylor_apply_grad_args, mask));
-    if (queries)
-        quartic_dispatch_scratch(dispatch, offsetof(quartic_taylor_apply_grad_args, terms), terms,
-                                 terms_bytes, QUARTIC_READ);
-    quartic_dispatch_scratch(dispatch, offsetof(quartic_taylor_apply_grad_args, state), state,
-                             cut->side_bytes, QUARTIC_READ);
-    WRITES(quartic_taylor_apply_grad_args, dx, queries ? 0 : 1);
-    if (!queries) WRITES(quartic_taylor_apply_grad_args, dy, 2);
     common_spec(dispatch, problem, threads);
     quartic_dispatch_spec(dispatch, queries);
     quartic_dispatch_spec(dispatch, cut->vectors);
@@ -475,7 +424,7 @@ quartic_status quartic_taylor_gpu(const quartic_op_call *call, const quartic_gpu
     QUARTIC_TRY(cut_states(&problem, limits, false, &cut));
     const uint64_t state = quartic_dispatch_reserve(list, cut.side_bytes);
     for (uint64_t first = 0; first < quartic_taylor_units(&problem); first += cut.group) {
-        QUARTIC_TRY(plan_states(&cut, list, first, false, state, 0, 0));
+        QUARTIC_TRY(plan_states(&cut, list, first, false, state, 0));
         QUARTIC_TRY(plan_apply(&cut, list, first, state));
     }
     return QUARTIC_OK;
@@ -486,20 +435,19 @@ quartic_status quartic_taylor_gpu_grad(const quartic_op_call *call, const quarti
     const quartic_taylor_problem problem = quartic_taylor_problem_of_call(call);
     const uint64_t terms_bytes = quartic_taylor_units(&problem) * problem.tokens * 2 * sizeof(float);
     const uint64_t terms = quartic_dispatch_reserve(list, terms_bytes);
-    QUARTIC_TRY(plan_terms(&problem, list, terms, terms_bytes));
-    if (problem.form == QUARTIC_TAYLOR_QUADRATIC)
-        return plan_quadratic_grad(&problem, limits, list, terms, terms_bytes);
+    QUARTIC_TRY(plan_terms(&problem, list, terms));
+    if (problem.form == QUARTIC_TAYLOR_QUADRATIC) return plan_quadratic_grad(&problem, limits, list, terms);
     state_cut cut;
     QUARTIC_TRY(cut_states(&problem, limits, true, &cut));
     const uint64_t key_state = quartic_dispatch_reserve(list, cut.side_bytes);
     const uint64_t query_state =
         cut.blocked ? key_state : quartic_dispatch_reserve(list, cut.side_bytes); /* see the file's head */
     for (uint64_t first = 0; first < quartic_taylor_units(&problem); first += cut.group) {
-        QUARTIC_TRY(plan_states(&cut, list, first, false, key_state, 0, 0));
-        if (!cut.blocked) QUARTIC_TRY(plan_states(&cut, list, first, true, query_state, terms, terms_bytes));
-        QUARTIC_TRY(plan_apply_grad(&cut, list, first, true, key_state, terms, terms_bytes));
-        if (cut.blocked) QUARTIC_TRY(plan_states(&cut, list, first, true, query_state, terms, terms_bytes));
-        QUARTIC_TRY(plan_apply_grad(&cut, list, first, false, query_state, 0, 0));
+        QUARTIC_TRY(plan_states(&cut, list, first, false, key_state, 0));
+        if (!cut.blocked) QUARTIC_TRY(plan_states(&cut, list, first, true, query_state, terms));
+        QUARTIC_TRY(plan_apply_grad(&cut, list, first, true, key_state, terms));
+        if (cut.blocked) QUARTIC_TRY(plan_states(&cut, list, first, true, query_state, terms));
+        QUARTIC_TRY(plan_apply_grad(&cut, list, first, false, query_state, 0));
     }
     return QUARTIC_OK;
 }

@@ -95,21 +95,10 @@ static quartic_status top_k_gpu(const quartic_op_call *call, const quartic_gpu_l
                                      .m = extents.m,
                                      .extent = quartic_routing_mask_extent(&call->inputs[MASK]),
                                      .k = attrs->k};
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "top_k", &args, sizeof args);
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "top_k", quartic_top_k_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, offsetof(quartic_top_k_args, scores), QUARTIC_OPERAND_INPUT, SCORES,
-                             QUARTIC_READ);
-    if (args.extent != 0)
-        quartic_dispatch_operand(dispatch, offsetof(quartic_top_k_args, mask), QUARTIC_OPERAND_INPUT, MASK,
-                                 QUARTIC_READ);
     const bool counted = quartic_is_present(&call->inputs[COUNTS]);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_top_k_args, result), QUARTIC_OPERAND_OUTPUT, 0,
-                             QUARTIC_WRITE);
     if (counted) {
-        quartic_dispatch_operand(dispatch, offsetof(quartic_top_k_args, counts), QUARTIC_OPERAND_INPUT,
-                                 COUNTS, QUARTIC_READ);
-        quartic_dispatch_operand(dispatch, offsetof(quartic_top_k_args, positions), QUARTIC_OPERAND_OUTPUT, 1,
-                                 QUARTIC_WRITE);
     }
     const double scores = (double)extents.rows * extents.m;
     quartic_dispatch_spec(dispatch, args.extent != 0);

@@ -98,12 +98,8 @@ static quartic_status unary_gpu(const quartic_op_call *call, const quartic_gpu_l
         args.dims[axis] = x.shape.dims[axis];
         args.strides[axis] = (int32_t)x.strides[axis];
     }
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "unary", &args, sizeof args);
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "unary", quartic_unary_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, offsetof(quartic_unary_args, x), QUARTIC_OPERAND_INPUT, 0,
-                             QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_unary_args, result), QUARTIC_OPERAND_OUTPUT, 0,
-                             QUARTIC_WRITE);
     quartic_dispatch_spec(dispatch, (uint32_t)attrs->function);
     quartic_dispatch_spec(dispatch, quartic_layout_is_contiguous(&x));
     quartic_dispatch_groups(dispatch, (count + 1023) / 1024);
@@ -224,14 +220,8 @@ static quartic_status unary_grad_gpu(const quartic_op_call *call, const quartic_
         args.g_strides[axis] = (int32_t)g.strides[axis];
         args.s_strides[axis] = (int32_t)s.strides[axis];
     }
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "unary_grad", &args, sizeof args);
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "unary_grad", quartic_unary_grad_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, offsetof(quartic_unary_grad_args, g), QUARTIC_OPERAND_INPUT, 0,
-                             QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_unary_grad_args, s), QUARTIC_OPERAND_INPUT, 1,
-                             QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_unary_grad_args, result), QUARTIC_OPERAND_OUTPUT, 0,
-                             QUARTIC_WRITE);
     quartic_dispatch_spec(dispatch, (uint32_t)attrs->function);
     quartic_dispatch_spec(dispatch, quartic_layout_is_contiguous(&g) && quartic_layout_is_contiguous(&s));
     quartic_dispatch_groups(dispatch, (count + 1023) / 1024);

@@ -14,11 +14,6 @@
 
 #include <stdbool.h>
 
-typedef struct quartic_hazard_range {
-    uint64_t begin, end; /* bytes, end exclusive */
-    uint32_t access;     /* QUARTIC_READ | QUARTIC_WRITE */
-} quartic_hazard_range;
-
 typedef struct quartic_hazards {
     quartic_hazard_range *ranges;
     uint32_t count, capacity;

@@ -1,8 +1,8 @@
 /* run_vulkan.c: from a planned graph to recorded commands. See run_vulkan.h.
  *
- * Address of an operand = storage + 4 * layout offset + the pointer's byte offset; scratch lies in the
- * workspace at the step's scratch offset. Only the extent that a layout spans counts for hazards. Every
- * address of a shader's arguments is set here and none may be null: a left-out operand gets a block of zeros.
+ * Address of an operand = storage + 4 * layout offset; scratch lies in the workspace at the step's scratch
+ * offset. quartic_dispatch_fill puts these into the arguments and gives the bytes that a dispatch touches, of
+ * which only the extent that a layout spans counts for hazards. No address may be null.
  */
 #include "run/run_vulkan.h"
 
@@ -70,58 +70,48 @@ typedef struct builder {
     quartic_hazards hazards;
 } builder;
 
-/* Address of a value's first element and the bytes that its layout spans around it. */
-static uint64_t value_address(const builder *b, uint32_t id, uint64_t *out_begin, uint64_t *out_end) {
-    const quartic_graph_value *value = quartic_graph_get(b->graph, id);
-    const quartic_plan_place *place = &b->plan->places[value->storage];
-    uint64_t storage =
-        place->in_workspace ? b->memory.workspace + place->offset : b->memory.storages[value->storage];
-    int64_t begin, end;
-    quartic_layout_extent(&value->layout, &begin, &end);
-    *out_begin = storage + 4 * (uint64_t)begin;
-    *out_end = storage + 4 * (uint64_t)end;
-    return storage + 4 * (uint64_t)value->layout.offset;
+/* Where the values of a node lie: the first element of each and the bytes that its layout spans around it. */
+static void find_values(const builder *b, const uint32_t *ids, uint32_t count, quartic_operand_memory *out) {
+    for (uint32_t k = 0; k < count; ++k) {
+        out[k] = (quartic_operand_memory){0};
+        if (ids[k] == 0) continue;
+        const quartic_graph_value *value = quartic_graph_get(b->graph, ids[k]);
+        const quartic_plan_place *place = &b->plan->places[value->storage];
+        uint64_t storage =
+            place->in_workspace ? b->memory.workspace + place->offset : b->memory.storages[value->storage];
+        int64_t begin, end;
+        quartic_layout_extent(&value->layout, &begin, &end);
+        out[k] = (quartic_operand_memory){.present = true,
+                                          .address = storage + 4 * (uint64_t)value->layout.offset,
+                                          .begin = storage + 4 * (uint64_t)begin,
+                                          .end = storage + 4 * (uint64_t)end};
+    }
 }
 
-/* Puts one address into the arguments and gives the range that it touches; false for a left-out operand,
- * which keeps the address of zeros. */
-static bool resolve(const builder *b, const quartic_node *node, const quartic_plan_step *step,
-                    const quartic_dispatch_pointer *pointer, uint8_t *args, quartic_hazard_range *out_range) {
-    uint64_t address = 0, begin = 0, end = 0;
-    if (pointer->kind == QUARTIC_OPERAND_SCRATCH) {
-        begin = b->memory.workspace + step->scratch_offset;
-        end = begin + step->scratch_bytes;
-        address = begin;
-    } else {
-        uint32_t id = pointer->kind == QUARTIC_OPERAND_INPUT ? node->inputs[pointer->index]
-                                                             : node->outputs[pointer->index];
-        if (id == 0) return false;
-        address = value_address(b, id, &begin, &end);
-    }
-    address += pointer->byte_offset;
-    if (pointer->byte_offset != 0) begin = address;
-    if (pointer->bytes != 0) {
-        begin = address;
-        end = address + pointer->bytes;
-    }
-    memcpy(args + pointer->args_offset, &address, sizeof address);
-    *out_range = (quartic_hazard_range){begin, end, pointer->access};
-    return true;
-}
-
-/* The only way into a command: all addresses that the shader's arguments begin with. */
-static quartic_status resolve_all(const builder *b, const quartic_node *node, const quartic_plan_step *step,
-                                  const quartic_dispatch *dispatch, uint8_t *args,
-                                  quartic_hazard_range *ranges, uint32_t *out_count) {
-    uint32_t count = quartic_gpu_shader_pointers(dispatch->shader);
-    for (uint32_t p = 0; p < count; ++p)
-        memcpy(args + p * sizeof b->memory.absent, &b->memory.absent, sizeof b->memory.absent);
-    *out_count = 0;
-    for (uint32_t p = 0; p < dispatch->pointer_count; ++p)
-        *out_count += resolve(b, node, step, &dispatch->pointers[p], args, &ranges[*out_count]);
-    for (uint32_t p = 0; p < count; ++p) {
+/* The only way into a command: all addresses of the shader's arguments. */
+static quartic_status set_addresses(const builder *b, const quartic_node *node, const quartic_plan_step *step,
+                                    const quartic_dispatch *dispatch, uint8_t *args,
+                                    quartic_hazard_range *ranges, uint32_t *out_count) {
+    const char *table = quartic_gpu_shader_args(dispatch->shader);
+    if (table == NULL || strcmp(table, dispatch->operands->name) != 0)
+        return quartic_fail(QUARTIC_INTERNAL, "the op %s gives the shader %s the arguments of %s, not %s",
+                            node->op->name, dispatch->shader, dispatch->operands->name,
+                            table == NULL ? "one that there is" : table);
+    quartic_operand_memory inputs[QUARTIC_OP_MAX_INPUTS], outputs[QUARTIC_OP_MAX_OUTPUTS];
+    find_values(b, node->inputs, node->input_count, inputs);
+    find_values(b, node->outputs, node->output_count, outputs);
+    const uint64_t scratch = b->memory.workspace + step->scratch_offset;
+    const quartic_dispatch_memory memory = {
+        .input_count = node->input_count,
+        .output_count = node->output_count,
+        .inputs = inputs,
+        .outputs = outputs,
+        .scratch = {true, scratch, scratch, scratch + step->scratch_bytes},
+        .absent = b->memory.absent};
+    *out_count = quartic_dispatch_fill(dispatch, &memory, args, ranges);
+    for (uint32_t p = 0; p < dispatch->operands->count; ++p) {
         uint64_t address;
-        memcpy(&address, args + p * sizeof address, sizeof address);
+        memcpy(&address, args + dispatch->operands->rows[p].args_offset, sizeof address);
         if (address == 0)
             return quartic_fail(QUARTIC_INTERNAL,
                                 "address %u of the shader %s (op %s, in \"%s\") would be null", p,
@@ -151,8 +141,8 @@ static quartic_status add_dispatch(builder *b, const quartic_node *node, uint32_
     memcpy(command->spec, dispatch->spec, sizeof command->spec);
     memcpy(command->args, dispatch->args, sizeof command->args);
     quartic_hazard_range ranges[QUARTIC_DISPATCH_MAX_POINTERS];
-    uint32_t range_count;
-    QUARTIC_TRY(resolve_all(b, node, &b->plan->steps[step], dispatch, command->args, ranges, &range_count));
+    uint32_t range_count = 0;
+    QUARTIC_TRY(set_addresses(b, node, &b->plan->steps[step], dispatch, command->args, ranges, &range_count));
     return quartic_hazards_add(&b->hazards, ranges, range_count, &command->barrier);
 }
 

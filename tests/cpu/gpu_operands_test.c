@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "model/model.h"
+#include "operand_tables.h"
 #include "run/run_vulkan.h"
 #include "verify/rig.h"
 
@@ -55,7 +56,7 @@ static bool count_absent(const quartic_graph *graph, const quartic_gpu_limits *l
     uint32_t count;
     expect(quartic_run_vulkan_lower(graph, &plan, limits, &memory, &commands, &count));
     for (uint32_t c = 0; c < count; ++c) {
-        const uint32_t pointers = quartic_gpu_shader_pointers(commands[c].shader);
+        const uint32_t pointers = operand_table(quartic_gpu_shader_args(commands[c].shader))->count;
         assert_true(pointers > 0 && pointers * 8 <= commands[c].args_bytes);
         for (uint32_t p = 0; p < pointers; ++p) {
             uint64_t address;

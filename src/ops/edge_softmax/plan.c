@@ -60,37 +60,20 @@ static quartic_status choose_tiles(const quartic_edge_problem *problem, const qu
                                              iterations_of_tile(&chosen, problem->d, backward));
 }
 
-#define READS(args_type, member, input)                                                                      \
-    quartic_dispatch_operand(dispatch, offsetof(args_type, member), QUARTIC_OPERAND_INPUT, input,            \
-                             QUARTIC_READ)
-#define WRITES(args_type, member, output)                                                                    \
-    quartic_dispatch_operand(dispatch, offsetof(args_type, member), QUARTIC_OPERAND_OUTPUT, output,          \
-                             QUARTIC_WRITE)
-
-/* A part of scratch. */
-typedef struct part {
-    uint64_t offset, bytes;
-} part;
-
-static part reserve(quartic_dispatch_list *list, uint64_t bytes) {
-    return (part){quartic_dispatch_reserve(list, bytes), bytes};
-}
-
 static quartic_status plan_sight(const quartic_edge_problem *problem, quartic_dispatch_list *list,
-                                 part *out_sight) {
+                                 uint64_t *out_sight) {
     const uint32_t tile_count = divide_up(problem->tokens, SIGHT_TILE);
     const uint64_t tokens = (uint64_t)problem->batch * problem->tokens;
-    *out_sight = reserve(list, (tokens + (uint64_t)problem->batch * tile_count) * 2 * sizeof(int32_t));
-    const quartic_edge_softmax_sight_args args = {.batches = problem->batch,
+    *out_sight = quartic_dispatch_reserve(list, (tokens + (uint64_t)problem->batch * tile_count) * 2 *
+                                                    sizeof(int32_t));
+    const quartic_edge_softmax_sight_args args = {.sight = *out_sight,
+                                                  .batches = problem->batch,
                                                   .tokens = problem->tokens,
                                                   .nodes = problem->nodes,
                                                   .causal = problem->causal};
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "edge_softmax_sight", &args, sizeof args);
+    quartic_dispatch *dispatch =
+        quartic_dispatch_add(list, "edge_softmax_sight", quartic_edge_softmax_sight_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    if (problem->positioned) READS(quartic_edge_softmax_sight_args, positions, QUARTIC_EDGE_POSITIONS);
-    if (problem->masked) READS(quartic_edge_softmax_sight_args, mask, QUARTIC_EDGE_MASK);
-    quartic_dispatch_scratch(dispatch, offsetof(quartic_edge_softmax_sight_args, sight), out_sight->offset,
-                             out_sight->bytes, QUARTIC_WRITE);
     quartic_dispatch_spec(dispatch, problem->positioned);
     quartic_dispatch_spec(dispatch, problem->masked);
     quartic_dispatch_groups(dispatch, divide_up((uint64_t)problem->batch * tile_count, 64));
@@ -100,17 +83,14 @@ static quartic_status plan_sight(const quartic_edge_problem *problem, quartic_di
 }
 
 static quartic_status plan_terms(const quartic_edge_problem *problem, quartic_dispatch_list *list,
-                                 part *out_terms) {
+                                 uint64_t *out_terms) {
     const uint64_t rows = quartic_edge_units(problem) * problem->tokens;
-    *out_terms = reserve(list, rows * 2 * sizeof(float));
-    const quartic_edge_softmax_terms_args args = {.count = (uint32_t)rows, .width = problem->d};
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "edge_softmax_terms", &args, sizeof args);
+    *out_terms = quartic_dispatch_reserve(list, rows * 2 * sizeof(float));
+    const quartic_edge_softmax_terms_args args = {
+        .terms = *out_terms, .count = (uint32_t)rows, .width = problem->d};
+    quartic_dispatch *dispatch =
+        quartic_dispatch_add(list, "edge_softmax_terms", quartic_edge_softmax_terms_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    READS(quartic_edge_softmax_terms_args, g, QUARTIC_EDGE_G);
-    READS(quartic_edge_softmax_terms_args, result, QUARTIC_EDGE_OUT);
-    READS(quartic_edge_softmax_terms_args, lse, QUARTIC_EDGE_LSE);
-    quartic_dispatch_scratch(dispatch, offsetof(quartic_edge_softmax_terms_args, terms), out_terms->offset,
-                             out_terms->bytes, QUARTIC_WRITE);
     quartic_dispatch_groups(dispatch, divide_up(rows, 256));
     dispatch->flops = 2.0 * (double)rows * problem->d;
     dispatch->bytes = 8.0 * (double)rows * problem->d;
@@ -151,21 +131,14 @@ static void finish(quartic_dispatch *dispatch, const quartic_edge_problem *probl
 quartic_status quartic_edge_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
                                 quartic_dispatch_list *list) {
     const quartic_edge_problem problem = quartic_edge_problem_of_call(call);
-    part sight;
+    uint64_t sight;
     QUARTIC_TRY(plan_sight(&problem, list, &sight));
     tiles chosen;
     QUARTIC_TRY(choose_tiles(&problem, limits, false, &chosen));
-    quartic_edge_softmax_args args = {COMMON_ARGS(&problem)};
+    quartic_edge_softmax_args args = {.sight = sight, COMMON_ARGS(&problem)};
     SET_STRIDES(args, &problem);
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "edge_softmax", &args, sizeof args);
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "edge_softmax", quartic_edge_softmax_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    READS(quartic_edge_softmax_args, q, QUARTIC_EDGE_Q);
-    READS(quartic_edge_softmax_args, k, QUARTIC_EDGE_K);
-    READS(quartic_edge_softmax_args, v, QUARTIC_EDGE_V);
-    quartic_dispatch_scratch(dispatch, offsetof(quartic_edge_softmax_args, sight), sight.offset, sight.bytes,
-                             QUARTIC_READ);
-    WRITES(quartic_edge_softmax_args, result, 0);
-    WRITES(quartic_edge_softmax_args, lse, 1);
     finish(dispatch, &problem, &chosen, quartic_edge_pair_flops(&problem, false));
     quartic_dispatch_spec(dispatch, chosen.rows);
     return QUARTIC_OK;
@@ -174,42 +147,25 @@ quartic_status quartic_edge_gpu(const quartic_op_call *call, const quartic_gpu_l
 quartic_status quartic_edge_gpu_grad(const quartic_op_call *call, const quartic_gpu_limits *limits,
                                      quartic_dispatch_list *list) {
     const quartic_edge_problem problem = quartic_edge_problem_of_call(call);
-    part sight, terms;
+    uint64_t sight, terms;
     QUARTIC_TRY(plan_sight(&problem, list, &sight));
     QUARTIC_TRY(plan_terms(&problem, list, &terms));
     tiles chosen;
     QUARTIC_TRY(choose_tiles(&problem, limits, true, &chosen));
 
-    quartic_edge_softmax_query_grad_args for_queries = {COMMON_ARGS(&problem)};
+    quartic_edge_softmax_query_grad_args for_queries = {
+        .sight = sight, .terms = terms, COMMON_ARGS(&problem)};
     SET_STRIDES(for_queries, &problem);
-    quartic_dispatch *dispatch =
-        quartic_dispatch_add(list, "edge_softmax_query_grad", &for_queries, sizeof for_queries);
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "edge_softmax_query_grad",
+                                                      quartic_edge_softmax_query_grad_push(&for_queries));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    READS(quartic_edge_softmax_query_grad_args, q, QUARTIC_EDGE_Q);
-    READS(quartic_edge_softmax_query_grad_args, k, QUARTIC_EDGE_K);
-    READS(quartic_edge_softmax_query_grad_args, v, QUARTIC_EDGE_V);
-    READS(quartic_edge_softmax_query_grad_args, g, QUARTIC_EDGE_G);
-    quartic_dispatch_scratch(dispatch, offsetof(quartic_edge_softmax_query_grad_args, sight), sight.offset,
-                             sight.bytes, QUARTIC_READ);
-    quartic_dispatch_scratch(dispatch, offsetof(quartic_edge_softmax_query_grad_args, terms), terms.offset,
-                             terms.bytes, QUARTIC_READ);
-    WRITES(quartic_edge_softmax_query_grad_args, dq, 0);
     finish(dispatch, &problem, &chosen, 6.0 * problem.d + 25);
 
-    quartic_edge_softmax_key_grad_args for_keys = {COMMON_ARGS(&problem)};
+    quartic_edge_softmax_key_grad_args for_keys = {.sight = sight, .terms = terms, COMMON_ARGS(&problem)};
     SET_STRIDES(for_keys, &problem);
-    dispatch = quartic_dispatch_add(list, "edge_softmax_key_grad", &for_keys, sizeof for_keys);
+    dispatch =
+        quartic_dispatch_add(list, "edge_softmax_key_grad", quartic_edge_softmax_key_grad_push(&for_keys));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    READS(quartic_edge_softmax_key_grad_args, q, QUARTIC_EDGE_Q);
-    READS(quartic_edge_softmax_key_grad_args, k, QUARTIC_EDGE_K);
-    READS(quartic_edge_softmax_key_grad_args, v, QUARTIC_EDGE_V);
-    READS(quartic_edge_softmax_key_grad_args, g, QUARTIC_EDGE_G);
-    quartic_dispatch_scratch(dispatch, offsetof(quartic_edge_softmax_key_grad_args, sight), sight.offset,
-                             sight.bytes, QUARTIC_READ);
-    quartic_dispatch_scratch(dispatch, offsetof(quartic_edge_softmax_key_grad_args, terms), terms.offset,
-                             terms.bytes, QUARTIC_READ);
-    WRITES(quartic_edge_softmax_key_grad_args, dk, 1);
-    WRITES(quartic_edge_softmax_key_grad_args, dv, 2);
     finish(dispatch, &problem, &chosen, 8.0 * problem.d + 25);
     return QUARTIC_OK;
 }

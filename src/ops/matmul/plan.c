@@ -230,14 +230,9 @@ static int64_t offset_of(const quartic_op_call *call, uint32_t input, bool prese
     return present ? call->inputs[input].offset : 0;
 }
 
-static void add_operands(const quartic_matmul_problem *p, quartic_dispatch *dispatch, size_t bias,
-                         size_t addend, size_t result) {
-    if (p->has_bias)
-        quartic_dispatch_operand(dispatch, bias, QUARTIC_OPERAND_INPUT, QUARTIC_MATMUL_BIAS, QUARTIC_READ);
-    if (p->has_addend)
-        quartic_dispatch_operand(dispatch, addend, QUARTIC_OPERAND_INPUT, QUARTIC_MATMUL_ADDEND,
-                                 QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, result, QUARTIC_OPERAND_OUTPUT, 0, QUARTIC_WRITE);
+/* An operand that only the last dispatch of a product takes. */
+static uint64_t given_input(bool present, uint32_t input) {
+    return present ? quartic_dispatch_input(input) : 0;
 }
 
 static quartic_status add_product(const quartic_op_call *call, const quartic_matmul_problem *p,
@@ -249,7 +244,11 @@ static quartic_status add_product(const quartic_op_call *call, const quartic_mat
                                           [QUARTIC_MATMUL_SMALL] = "matmul_small"};
     bool whole = plan->splits == 1;
     uint64_t results = p->batches * p->m * p->n;
-    quartic_matmul_args args = {.m = p->m,
+    if (!whole) *out_parts = quartic_dispatch_reserve(list, results * plan->splits * 4);
+    quartic_matmul_args args = {.bias = whole ? given_input(p->has_bias, QUARTIC_MATMUL_BIAS) : 0,
+                                .addend = whole ? given_input(p->has_addend, QUARTIC_MATMUL_ADDEND) : 0,
+                                .result = whole ? quartic_dispatch_output(0) : *out_parts,
+                                .m = p->m,
                                 .n = p->n,
                                 .k = p->k,
                                 .alpha = whole ? p->alpha : 1.0f,
@@ -264,21 +263,8 @@ static quartic_status add_product(const quartic_op_call *call, const quartic_mat
         args.a_strides[axis] = (int32_t)p->axes[axis].a_stride;
         args.b_strides[axis] = (int32_t)p->axes[axis].b_stride;
     }
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, shaders[plan->kind], &args, sizeof args);
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, shaders[plan->kind], quartic_matmul_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_operand(dispatch, offsetof(quartic_matmul_args, a), QUARTIC_OPERAND_INPUT,
-                             QUARTIC_MATMUL_A, QUARTIC_READ);
-    quartic_dispatch_operand(dispatch, offsetof(quartic_matmul_args, b), QUARTIC_OPERAND_INPUT,
-                             QUARTIC_MATMUL_B, QUARTIC_READ);
-    if (whole) {
-        add_operands(p, dispatch, offsetof(quartic_matmul_args, bias), offsetof(quartic_matmul_args, addend),
-                     offsetof(quartic_matmul_args, result));
-    } else {
-        uint64_t bytes = results * plan->splits * 4;
-        *out_parts = quartic_dispatch_reserve(list, bytes);
-        quartic_dispatch_scratch(dispatch, offsetof(quartic_matmul_args, result), *out_parts, bytes,
-                                 QUARTIC_WRITE);
-    }
     bool with_addend = whole && p->has_addend;
     bool write_quads = in_fours(p->n) && (!whole || in_fours(call->outputs[0].offset)) &&
                        in_fours(offset_of(call, QUARTIC_MATMUL_ADDEND, with_addend));
@@ -307,14 +293,17 @@ static quartic_status add_product(const quartic_op_call *call, const quartic_mat
 static quartic_status add_reduction(const quartic_matmul_problem *p, const quartic_matmul_plan *plan,
                                     uint64_t parts, quartic_dispatch_list *list) {
     uint64_t results = p->batches * p->m * p->n;
-    const quartic_matmul_reduce_args args = {
-        .count = (uint32_t)results, .n = p->n, .splits = plan->splits, .alpha = p->alpha};
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "matmul_reduce", &args, sizeof args);
+    const quartic_matmul_reduce_args args = {.partial = parts,
+                                             .bias = given_input(p->has_bias, QUARTIC_MATMUL_BIAS),
+                                             .addend = given_input(p->has_addend, QUARTIC_MATMUL_ADDEND),
+                                             .result = quartic_dispatch_output(0),
+                                             .count = (uint32_t)results,
+                                             .n = p->n,
+                                             .splits = plan->splits,
+                                             .alpha = p->alpha};
+    quartic_dispatch *dispatch =
+        quartic_dispatch_add(list, "matmul_reduce", quartic_matmul_reduce_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_scratch(dispatch, offsetof(quartic_matmul_reduce_args, partial), parts,
-                             results * plan->splits * 4, QUARTIC_READ);
-    add_operands(p, dispatch, offsetof(quartic_matmul_reduce_args, bias),
-                 offsetof(quartic_matmul_reduce_args, addend), offsetof(quartic_matmul_reduce_args, result));
     quartic_dispatch_spec(dispatch, p->has_bias);
     quartic_dispatch_spec(dispatch, p->has_addend);
     quartic_dispatch_groups(dispatch, divide_up(results, REDUCE_THREADS));

@@ -50,11 +50,6 @@ typedef struct planner {
     uint64_t pairs; /* units n^2: edges of all heads */
 } planner;
 
-/* Bytes of scratch. */
-typedef struct range {
-    uint64_t offset, bytes;
-} range;
-
 static uint32_t divide_up(uint64_t count, uint32_t by) {
     return (uint32_t)((count + by - 1) / by);
 }
@@ -70,29 +65,12 @@ static planner start_plan(const quartic_triangle_problem *problem, const quartic
                      .pairs = quartic_triangle_units(problem) * n * n};
 }
 
-static range reserve(planner *plan, uint64_t bytes) {
-    return (range){quartic_dispatch_reserve(plan->list, bytes), bytes};
-}
-
-static void reads(quartic_dispatch *dispatch, size_t args_offset, uint32_t input) {
-    quartic_dispatch_operand(dispatch, args_offset, QUARTIC_OPERAND_INPUT, input, QUARTIC_READ);
-}
-static void writes(quartic_dispatch *dispatch, size_t args_offset, uint32_t output) {
-    quartic_dispatch_operand(dispatch, args_offset, QUARTIC_OPERAND_OUTPUT, output, QUARTIC_WRITE);
-}
-static void reads_range(quartic_dispatch *dispatch, size_t args_offset, range from) {
-    quartic_dispatch_scratch(dispatch, args_offset, from.offset, from.bytes, QUARTIC_READ);
-}
-static void writes_range(quartic_dispatch *dispatch, size_t args_offset, range to) {
-    quartic_dispatch_scratch(dispatch, args_offset, to.offset, to.bytes, QUARTIC_WRITE);
-}
-
 /* ---- packing ---- */
 
 /* An operand as (unit, first, second, lanes) into new scratch; first is its column if turned. lanes:
  * components rounded up to fours, or 1. */
 static quartic_status pack(planner *plan, const quartic_triangle_operand *operand, uint32_t input,
-                           bool turned, uint32_t lanes, float factor, range *out_range) {
+                           bool turned, uint32_t lanes, float factor, uint64_t *out_range) {
     const quartic_triangle_problem *p = plan->problem;
     const uint64_t count = plan->pairs * lanes;
     if (count > INT32_MAX)
@@ -103,7 +81,10 @@ static quartic_status pack(planner *plan, const quartic_triangle_operand *operan
             p->batch, p->n, p->heads, p->d, (unsigned long long)count, INT32_MAX);
     const int64_t first = turned ? operand->column : operand->row,
                   second = turned ? operand->row : operand->column;
-    const quartic_triangle_pack_args args = {.strides = {(int32_t)operand->batch, (int32_t)first,
+    *out_range = quartic_dispatch_reserve(plan->list, count * sizeof(float));
+    const quartic_triangle_pack_args args = {.x = quartic_dispatch_input(input),
+                                             .packed = *out_range,
+                                             .strides = {(int32_t)operand->batch, (int32_t)first,
                                                          (int32_t)second, (int32_t)operand->head,
                                                          (int32_t)operand->component},
                                              .n = p->n,
@@ -112,19 +93,13 @@ static quartic_status pack(planner *plan, const quartic_triangle_operand *operan
                                              .lanes = lanes,
                                              .count = (uint32_t)count,
                                              .factor = factor};
-    *out_range = reserve(plan, count * sizeof(float));
-    quartic_dispatch *dispatch = quartic_dispatch_add(plan->list, "triangle_pack", &args, sizeof args);
+    quartic_dispatch *dispatch =
+        quartic_dispatch_add(plan->list, "triangle_pack", quartic_triangle_pack_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    reads(dispatch, offsetof(quartic_triangle_pack_args, x), input);
-    writes_range(dispatch, offsetof(quartic_triangle_pack_args, packed), *out_range);
     quartic_dispatch_groups(dispatch, divide_up(count, PACK_THREADS));
     dispatch->flops = (double)count;
     dispatch->bytes = 8.0 * (double)count;
     return QUARTIC_OK;
-}
-
-static void reads_mask(const planner *plan, quartic_dispatch *dispatch, size_t args_offset) {
-    if (plan->problem->masked) reads(dispatch, args_offset, QUARTIC_TRIANGLE_MASK);
 }
 
 /* Constants 0..2. */
@@ -135,18 +110,18 @@ static void common_spec(const planner *plan, quartic_dispatch *dispatch, bool fi
 }
 
 /* (lse, delta) of every edge as (unit, first, second, 2). */
-static quartic_status pack_terms(planner *plan, range *out_range) {
+static quartic_status pack_terms(planner *plan, uint64_t *out_range) {
     const quartic_triangle_problem *p = plan->problem;
-    const quartic_triangle_terms_args args = {
-        .n = p->n, .heads = p->heads, .width = p->d, .turned = plan->turned, .count = (uint32_t)plan->pairs};
-    *out_range = reserve(plan, plan->pairs * 2 * sizeof(float));
-    quartic_dispatch *dispatch = quartic_dispatch_add(plan->list, "triangle_terms", &args, sizeof args);
+    *out_range = quartic_dispatch_reserve(plan->list, plan->pairs * 2 * sizeof(float));
+    const quartic_triangle_terms_args args = {.terms = *out_range,
+                                              .n = p->n,
+                                              .heads = p->heads,
+                                              .width = p->d,
+                                              .turned = plan->turned,
+                                              .count = (uint32_t)plan->pairs};
+    quartic_dispatch *dispatch =
+        quartic_dispatch_add(plan->list, "triangle_terms", quartic_triangle_terms_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    reads(dispatch, offsetof(quartic_triangle_terms_args, g), QUARTIC_TRIANGLE_G);
-    reads(dispatch, offsetof(quartic_triangle_terms_args, result), QUARTIC_TRIANGLE_OUT);
-    reads(dispatch, offsetof(quartic_triangle_terms_args, lse), QUARTIC_TRIANGLE_LSE);
-    reads_mask(plan, dispatch, offsetof(quartic_triangle_terms_args, mask));
-    writes_range(dispatch, offsetof(quartic_triangle_terms_args, terms), *out_range);
     common_spec(plan, dispatch, plan->turned);
     quartic_dispatch_groups(dispatch, divide_up(plan->pairs, PACK_THREADS));
     dispatch->flops = 2.0 * (double)plan->pairs * p->d;
@@ -156,7 +131,7 @@ static quartic_status pack_terms(planner *plan, range *out_range) {
 
 /* Everything that the kernels of one op read. */
 typedef struct packed {
-    range q, k, v, v2, g, terms, bias, bias_turned;
+    uint64_t q, k, v, v2, g, terms, bias, bias_turned;
 } packed;
 
 /* Kind both: q and v as (i, l), k and v2 as (j, l), g and terms as (i, j). Kinds start and end: all as
@@ -243,16 +218,17 @@ static quartic_status both_spec(const planner *plan, quartic_dispatch *dispatch,
 static quartic_status add_both(planner *plan, const packed *from) {
     const quartic_triangle_problem *p = plan->problem;
     const uint32_t units = (uint32_t)quartic_triangle_units(p);
-    const quartic_triangle_both_args args = {.n = p->n, .heads = p->heads, .width = p->d, .units = units};
-    quartic_dispatch *dispatch = quartic_dispatch_add(plan->list, "triangle_both", &args, sizeof args);
+    const quartic_triangle_both_args args = {.x = from->q,
+                                             .xv = from->v,
+                                             .y = from->k,
+                                             .yv = from->v2,
+                                             .n = p->n,
+                                             .heads = p->heads,
+                                             .width = p->d,
+                                             .units = units};
+    quartic_dispatch *dispatch =
+        quartic_dispatch_add(plan->list, "triangle_both", quartic_triangle_both_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    reads_range(dispatch, offsetof(quartic_triangle_both_args, x), from->q);
-    reads_range(dispatch, offsetof(quartic_triangle_both_args, xv), from->v);
-    reads_range(dispatch, offsetof(quartic_triangle_both_args, y), from->k);
-    reads_range(dispatch, offsetof(quartic_triangle_both_args, yv), from->v2);
-    reads_mask(plan, dispatch, offsetof(quartic_triangle_both_args, mask));
-    writes(dispatch, offsetof(quartic_triangle_both_args, result), 0);
-    writes(dispatch, offsetof(quartic_triangle_both_args, lse), 1);
     return both_spec(plan, dispatch, false, &both_forward);
 }
 
@@ -262,6 +238,14 @@ static quartic_status add_both_grad(planner *plan, const packed *from, bool exch
     const uint32_t units = (uint32_t)quartic_triangle_units(p);
     const uint32_t row = (uint32_t)p->wide.row, column = (uint32_t)p->wide.column;
     const quartic_triangle_both_grad_args args = {
+        .x = exchanged ? from->k : from->q,
+        .xv = exchanged ? from->v2 : from->v,
+        .y = exchanged ? from->q : from->k,
+        .yv = exchanged ? from->v : from->v2,
+        .g = from->g,
+        .terms = from->terms,
+        .dx = quartic_dispatch_output(exchanged ? QUARTIC_TRIANGLE_DK : QUARTIC_TRIANGLE_DQ),
+        .dxv = quartic_dispatch_output(exchanged ? QUARTIC_TRIANGLE_DLAST : QUARTIC_TRIANGLE_DV),
         .n = p->n,
         .heads = p->heads,
         .width = p->d,
@@ -272,19 +256,9 @@ static quartic_status add_both_grad(planner *plan, const packed *from, bool exch
         .dx_pivot = exchanged ? row : column,
         .dx_factor = exchanged ? 1.0f : p->scale, /* packed q has the scale already */
     };
-    quartic_dispatch *dispatch = quartic_dispatch_add(plan->list, "triangle_both_grad", &args, sizeof args);
+    quartic_dispatch *dispatch =
+        quartic_dispatch_add(plan->list, "triangle_both_grad", quartic_triangle_both_grad_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    reads_range(dispatch, offsetof(quartic_triangle_both_grad_args, x), exchanged ? from->k : from->q);
-    reads_range(dispatch, offsetof(quartic_triangle_both_grad_args, xv), exchanged ? from->v2 : from->v);
-    reads_range(dispatch, offsetof(quartic_triangle_both_grad_args, y), exchanged ? from->q : from->k);
-    reads_range(dispatch, offsetof(quartic_triangle_both_grad_args, yv), exchanged ? from->v : from->v2);
-    reads_range(dispatch, offsetof(quartic_triangle_both_grad_args, g), from->g);
-    reads_range(dispatch, offsetof(quartic_triangle_both_grad_args, terms), from->terms);
-    reads_mask(plan, dispatch, offsetof(quartic_triangle_both_grad_args, mask));
-    writes(dispatch, offsetof(quartic_triangle_both_grad_args, dx),
-           exchanged ? QUARTIC_TRIANGLE_DK : QUARTIC_TRIANGLE_DQ);
-    writes(dispatch, offsetof(quartic_triangle_both_grad_args, dxv),
-           exchanged ? QUARTIC_TRIANGLE_DLAST : QUARTIC_TRIANGLE_DV);
     return both_spec(plan, dispatch, exchanged, &both_backward);
 }
 
@@ -326,59 +300,47 @@ static quartic_status row_spec(const planner *plan, quartic_dispatch *dispatch, 
     .edge_second = (plan)->turned ? (plan)->problem->n : 1
 
 static quartic_status add_rows(planner *plan, const packed *from) {
-    const quartic_triangle_rows_args args = {ROW_ARGS(plan)};
-    quartic_dispatch *dispatch = quartic_dispatch_add(plan->list, "triangle_rows", &args, sizeof args);
+    const quartic_triangle_rows_args args = {
+        .q = from->q, .k = from->k, .v = from->v, .bias = from->bias, ROW_ARGS(plan)};
+    quartic_dispatch *dispatch =
+        quartic_dispatch_add(plan->list, "triangle_rows", quartic_triangle_rows_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    reads_range(dispatch, offsetof(quartic_triangle_rows_args, q), from->q);
-    reads_range(dispatch, offsetof(quartic_triangle_rows_args, k), from->k);
-    reads_range(dispatch, offsetof(quartic_triangle_rows_args, v), from->v);
-    if (plan->problem->bias.present)
-        reads_range(dispatch, offsetof(quartic_triangle_rows_args, bias), from->bias);
-    reads_mask(plan, dispatch, offsetof(quartic_triangle_rows_args, mask));
-    writes(dispatch, offsetof(quartic_triangle_rows_args, result), 0);
-    writes(dispatch, offsetof(quartic_triangle_rows_args, lse), 1);
     return row_spec(plan, dispatch, FORWARD_SLICE, sizeof(float), 4, 4);
 }
 
-/* Reads that the three adjoint kernels share. */
-#define GRAD_READS(type)                                                                                     \
-    reads_range(dispatch, offsetof(type, q), from->q), reads_range(dispatch, offsetof(type, k), from->k),    \
-        reads_range(dispatch, offsetof(type, v), from->v),                                                   \
-        reads_range(dispatch, offsetof(type, g), from->g),                                                   \
-        reads_range(dispatch, offsetof(type, terms), from->terms),                                           \
-        reads_mask(plan, dispatch, offsetof(type, mask))
+/* What the three adjoint kernels read. */
+#define PACKED_ARGS(from)                                                                                    \
+    .q = (from)->q, .k = (from)->k, .v = (from)->v, .g = (from)->g, .terms = (from)->terms
 
 static quartic_status add_query_grad(planner *plan, const packed *from) {
-    const quartic_triangle_query_grad_args args = {ROW_ARGS(plan), .factor = plan->problem->scale};
-    quartic_dispatch *dispatch = quartic_dispatch_add(plan->list, "triangle_query_grad", &args, sizeof args);
+    const quartic_triangle_query_grad_args args = {PACKED_ARGS(from), .bias = from->bias, ROW_ARGS(plan),
+                                                   .factor = plan->problem->scale};
+    quartic_dispatch *dispatch =
+        quartic_dispatch_add(plan->list, "triangle_query_grad", quartic_triangle_query_grad_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    GRAD_READS(quartic_triangle_query_grad_args);
-    if (plan->problem->bias.present)
-        reads_range(dispatch, offsetof(quartic_triangle_query_grad_args, bias), from->bias);
-    writes(dispatch, offsetof(quartic_triangle_query_grad_args, dq), QUARTIC_TRIANGLE_DQ);
     return row_spec(plan, dispatch, QUERY_SLICE, 2 * sizeof(float), 6, 5);
 }
 
 static quartic_status add_key_grad(planner *plan, const packed *from) {
-    const quartic_triangle_key_grad_args args = {ROW_ARGS(plan)};
-    quartic_dispatch *dispatch = quartic_dispatch_add(plan->list, "triangle_key_grad", &args, sizeof args);
+    const quartic_triangle_key_grad_args args = {PACKED_ARGS(from), .bias = from->bias_turned,
+                                                 ROW_ARGS(plan)};
+    quartic_dispatch *dispatch =
+        quartic_dispatch_add(plan->list, "triangle_key_grad", quartic_triangle_key_grad_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    GRAD_READS(quartic_triangle_key_grad_args);
-    if (plan->problem->bias.present)
-        reads_range(dispatch, offsetof(quartic_triangle_key_grad_args, bias), from->bias_turned);
-    writes(dispatch, offsetof(quartic_triangle_key_grad_args, dk), QUARTIC_TRIANGLE_DK);
-    writes(dispatch, offsetof(quartic_triangle_key_grad_args, dv), QUARTIC_TRIANGLE_DV);
     return row_spec(plan, dispatch, KEY_SLICE, 2 * sizeof(float), 8, 6);
 }
 
 /* The parts of dbias (b, n, n, h), added up in order. */
-static quartic_status add_parts(planner *plan, range parts, uint32_t splits) {
-    const quartic_matmul_reduce_args args = {
-        .count = (uint32_t)plan->pairs, .n = 1, .splits = splits, .alpha = 1.0f};
-    quartic_dispatch *dispatch = quartic_dispatch_add(plan->list, "matmul_reduce", &args, sizeof args);
+static quartic_status add_parts(planner *plan, uint64_t parts, uint32_t splits) {
+    const quartic_matmul_reduce_args args = {.partial = parts,
+                                             .result = quartic_dispatch_output(QUARTIC_TRIANGLE_DLAST),
+                                             .count = (uint32_t)plan->pairs,
+                                             .n = 1,
+                                             .splits = splits,
+                                             .alpha = 1.0f};
+    quartic_dispatch *dispatch =
+        quartic_dispatch_add(plan->list, "matmul_reduce", quartic_matmul_reduce_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    reads_range(dispatch, offsetof(quartic_matmul_reduce_args, partial), parts);
-    writes(dispatch, offsetof(quartic_matmul_reduce_args, result), QUARTIC_TRIANGLE_DLAST);
     quartic_dispatch_spec(dispatch, 0);
     quartic_dispatch_spec(dispatch, 0);
     quartic_dispatch_groups(dispatch, divide_up(plan->pairs, REDUCE_THREADS));
@@ -398,23 +360,22 @@ static quartic_status add_bias_grad(planner *plan, const packed *from) {
     if (splits > p->d) splits = p->d;
     const uint32_t firsts = divide_up(p->n, splits);
     splits = divide_up(p->n, firsts);
-    const quartic_triangle_bias_grad_args args = {.n = p->n,
+    const uint64_t parts = splits > 1
+                               ? quartic_dispatch_reserve(plan->list, splits * plan->pairs * sizeof(float))
+                               : quartic_dispatch_output(QUARTIC_TRIANGLE_DLAST);
+    const quartic_triangle_bias_grad_args args = {PACKED_ARGS(from),
+                                                  .bias = from->bias,
+                                                  .partial = parts,
+                                                  .n = p->n,
                                                   .heads = p->heads,
                                                   .units = units,
                                                   .pivot_stride = plan->turned ? 1 : p->n,
                                                   .edge_stride = plan->turned ? p->n : 1,
                                                   .splits = splits,
                                                   .firsts = firsts};
-    range parts = {0};
-    if (splits > 1) parts = reserve(plan, splits * plan->pairs * sizeof(float));
-    quartic_dispatch *dispatch = quartic_dispatch_add(plan->list, "triangle_bias_grad", &args, sizeof args);
+    quartic_dispatch *dispatch =
+        quartic_dispatch_add(plan->list, "triangle_bias_grad", quartic_triangle_bias_grad_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    GRAD_READS(quartic_triangle_bias_grad_args);
-    reads_range(dispatch, offsetof(quartic_triangle_bias_grad_args, bias), from->bias);
-    if (splits > 1)
-        writes_range(dispatch, offsetof(quartic_triangle_bias_grad_args, partial), parts);
-    else
-        writes(dispatch, offsetof(quartic_triangle_bias_grad_args, partial), QUARTIC_TRIANGLE_DLAST);
     common_spec(plan, dispatch, plan->turned);
     quartic_dispatch_groups(dispatch, groups * splits);
     set_cost(plan, dispatch, (double)groups * (double)BIAS_TILE * (double)BIAS_TILE * p->n, BIAS_TILE,
