@@ -2,7 +2,7 @@
  *
  * GLSL has no erf, and Vulkan lets exp err by (3 + 2|x|) ulp and tanh lose all of its digits near 0; these
  * do not. Each is a straight line of additions, multiplications and selects, so C compilers vectorise it.
- * Errors measured against double over the whole range (tests/unit/ops_basic_functions_test.c holds them):
+ * Errors measured against double over the whole range (tests/unit/ops_basic_numbers_test.c holds them):
  *   approx_exp 1.0 ulp · approx_log 0.85 ulp · approx_tanh 1.3 ulp · approx_sigmoid 2.4 ulp ·
  *   approx_normal_cdf 8e-8 absolute (erf: twice that)
  * NaN gives NaN; results below 2^-126 may be flushed to zero by a device.

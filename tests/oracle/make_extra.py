@@ -1,5 +1,5 @@
 """python3 make_extra.py FOLDER: writes the recordings of tests/golden/extra, other sizes and options than the
-ones that came with the equations. The same seed gives the same files. See golden.md for the format."""
+ones that came with the equations. The same seed gives the same files. See golden/README.md for the format."""
 import json
 import os
 import sys

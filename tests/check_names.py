@@ -1,0 +1,61 @@
+#!/usr/bin/env python3
+"""check_names.py SOURCE: every file that a comment or a document names must exist.
+
+A name is a word with the ending of a source file or a document, such as softmax.c or docs/models.md. It may
+be the whole path or the end of one. Names of files that a reader makes are listed in EXAMPLES.
+"""
+import os
+import re
+import sys
+
+# Files that documents tell the reader to write, that a program writes, or that another project has.
+EXAMPLES = {
+    "config.json", "two-streams.json", "relational.json", "streams.json", "report.md", "FOLDER/report.md",
+    "volk.h", "spirv_table.c", "cmake/quarticConfig.cmake",
+    "softplus.c", "softplus.comp", "softplus.args.h", "src/ops/softplus.c", "shaders/softplus.comp", "shaders/softplus.args.h",
+}
+NAME = re.compile(r"(?<![\w.*<>{}$@/-])((?:\.\.?/)*(?:[A-Za-z0-9_-]+/)*[A-Za-z0-9_-]+(?:\.args)?"
+                  r"\.(?:cmake|comp|cpp|glsl|json|c|h|md|py|sh))(?![\w(*])")
+CODE = re.compile(r"\.(c|h|cpp|comp|glsl)$")
+TEXT = re.compile(r"\.(md|sh|py|cmake|txt)$")
+COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
+SKIPPED = re.compile(r"^(build[^/]*|\.git|tests/golden|tests/fuzz/corpus|data)(/|$)")
+
+
+def files(source):
+    for folder, folders, names in os.walk(source):
+        inner = os.path.relpath(folder, source)
+        inner = "" if inner == "." else inner + "/"
+        folders[:] = [f for f in folders if not re.match(r"^(build[^/]*|\.git)$", inner + f)]
+        for name in names:
+            yield inner + name
+
+
+def main(source):
+    known = set()
+    readable = []
+    for path in files(source):
+        parts = path.split("/")
+        known.update("/".join(parts[k:]) for k in range(len(parts)))
+        if not SKIPPED.match(path) and (CODE.search(path) or TEXT.search(path)):
+            readable.append(path)
+    checked = missing = 0
+    for path in sorted(readable):
+        with open(os.path.join(source, path), encoding="utf-8", errors="replace") as file:
+            text = file.read()
+        if CODE.search(path):
+            text = "\n".join(COMMENT.findall(text))
+        for match in NAME.finditer(text):
+            name = re.sub(r"^(\.\.?/)+", "", match.group(1))
+            checked += 1
+            if name not in known and name not in EXAMPLES:
+                missing += 1
+                print(f"{path} names {match.group(1)}, which does not exist")
+    if checked == 0:
+        print(f"no file name was found in {source}: is that the project's folder?")
+        return 1
+    return 1 if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
