@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "gpu/spirv.h"
+#include "ops/dispatch.h"
 #include "operand_tables.h"
 
 enum { /* opcodes of SPIR-V */
@@ -404,11 +405,36 @@ static void addresses_are_followed(void **state) {
     assert_int_equal(found.stored, 0x152);
 }
 
+/* What op->gpu puts into a member must be what its line leaves to it. */
+static void members_hold_only_what_their_line_allows(void **state) {
+    (void)state;
+    static quartic_dispatch_list list;
+    const uint64_t scratch = quartic_dispatch_reserve(&list, 64), input = quartic_dispatch_input(0);
+    const uint64_t window = quartic_dispatch_window(&list, quartic_dispatch_output(0), 8, 16);
+    const struct {
+        quartic_norm_columns_args columns; /* partial: scratch; result: given */
+        bool allowed;
+    } cases[] = {{{.partial = scratch, .result = input}, true},
+                 {{.partial = scratch, .result = window}, true},
+                 {{.partial = input, .result = input}, false},
+                 {{.partial = scratch}, false},
+                 {{.partial = scratch, .result = 4096}, false}};
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; ++k) {
+        const quartic_push push = quartic_norm_columns_push(&cases[k].columns);
+        assert_int_equal(quartic_dispatch_add(&list, "norm_columns", push) != NULL, cases[k].allowed);
+    }
+    assert_int_equal(list.count, 2);
+    const quartic_norm_args fixed = {.x = input}; /* its line says which input it is */
+    assert_null(quartic_dispatch_add(&list, "norm", quartic_norm_push(&fixed)));
+    assert_non_null(strstr(quartic_error_message(), "operand x"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_tables_say_what_the_shaders_do),
         cmocka_unit_test(wrong_tables_are_found),
         cmocka_unit_test(addresses_are_followed),
+        cmocka_unit_test(members_hold_only_what_their_line_allows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
