@@ -66,6 +66,8 @@ typedef struct builder {
     quartic_gpu_limits limits;
     quartic_dispatch_list *list; /* of the step at hand */
     quartic_gpu_command *commands;
+    quartic_run_vulkan_touched *touched; /* as many as commands, if keep_touched */
+    bool keep_touched;
     uint32_t count, capacity;
     quartic_hazards hazards;
 } builder;
@@ -130,15 +132,24 @@ static quartic_status resolve_all(const builder *b, const quartic_node *node, co
     return QUARTIC_OK;
 }
 
+static quartic_status grow(builder *b) {
+    const uint32_t capacity = 2 * b->capacity + 64;
+    quartic_gpu_command *grown = quartic_realloc(b->commands, b->count, capacity, sizeof *grown);
+    if (grown == NULL) return QUARTIC_OUT_OF_MEMORY;
+    b->commands = grown;
+    if (b->keep_touched) {
+        quartic_run_vulkan_touched *touched =
+            quartic_realloc(b->touched, b->count, capacity, sizeof *touched);
+        if (touched == NULL) return QUARTIC_OUT_OF_MEMORY;
+        b->touched = touched;
+    }
+    b->capacity = capacity;
+    return QUARTIC_OK;
+}
+
 static quartic_status add_dispatch(builder *b, const quartic_node *node, uint32_t step,
                                    const quartic_dispatch *dispatch) {
-    if (b->count == b->capacity) {
-        uint32_t capacity = 2 * b->capacity + 64;
-        quartic_gpu_command *grown = quartic_realloc(b->commands, b->count, capacity, sizeof *grown);
-        if (grown == NULL) return QUARTIC_OUT_OF_MEMORY;
-        b->commands = grown;
-        b->capacity = capacity;
-    }
+    if (b->count == b->capacity) QUARTIC_TRY(grow(b));
     quartic_gpu_command *command = &b->commands[b->count++];
     *command =
         (quartic_gpu_command){.shader = dispatch->shader,
@@ -150,10 +161,11 @@ static quartic_status add_dispatch(builder *b, const quartic_node *node, uint32_
                               .step = step};
     memcpy(command->spec, dispatch->spec, sizeof command->spec);
     memcpy(command->args, dispatch->args, sizeof command->args);
-    quartic_hazard_range ranges[QUARTIC_DISPATCH_MAX_POINTERS];
-    uint32_t range_count;
-    QUARTIC_TRY(resolve_all(b, node, &b->plan->steps[step], dispatch, command->args, ranges, &range_count));
-    return quartic_hazards_add(&b->hazards, ranges, range_count, &command->barrier);
+    quartic_run_vulkan_touched touched;
+    QUARTIC_TRY(
+        resolve_all(b, node, &b->plan->steps[step], dispatch, command->args, touched.ranges, &touched.count));
+    if (b->keep_touched) b->touched[b->count - 1] = touched;
+    return quartic_hazards_add(&b->hazards, touched.ranges, touched.count, &command->barrier);
 }
 
 static quartic_status add_step(builder *b, uint32_t step) {
@@ -176,16 +188,24 @@ static quartic_status add_steps(builder *b) {
 quartic_status quartic_run_vulkan_lower(const quartic_graph *graph, const quartic_plan *plan,
                                         const quartic_gpu_limits *limits,
                                         const quartic_run_vulkan_memory *memory,
-                                        quartic_gpu_command **out_commands, uint32_t *out_count) {
-    builder b = {.graph = graph, .plan = plan, .memory = *memory, .limits = *limits};
+                                        quartic_gpu_command **out_commands,
+                                        quartic_run_vulkan_touched **out_touched, uint32_t *out_count) {
+    builder b = {.graph = graph,
+                 .plan = plan,
+                 .memory = *memory,
+                 .limits = *limits,
+                 .keep_touched = out_touched != NULL};
     quartic_status status = add_steps(&b);
     quartic_free(b.list);
     quartic_hazards_destroy(&b.hazards);
     if (status != QUARTIC_OK) {
         quartic_free(b.commands);
+        quartic_free(b.touched);
         b.commands = NULL;
+        b.touched = NULL;
     }
     *out_commands = b.commands;
+    if (out_touched != NULL) *out_touched = b.touched;
     *out_count = status == QUARTIC_OK ? b.count : 0;
     return status;
 }
@@ -199,7 +219,7 @@ quartic_status quartic_run_vulkan_create(quartic_gpu_device *device, const quart
     uint32_t count;
     quartic_run_vulkan_memory memory = {.storages = storages, .workspace = workspace};
     QUARTIC_TRY(quartic_gpu_device_absent(device, &memory.absent));
-    QUARTIC_TRY(quartic_run_vulkan_lower(graph, plan, &limits, &memory, &list, &count));
+    QUARTIC_TRY(quartic_run_vulkan_lower(graph, plan, &limits, &memory, &list, NULL, &count));
     quartic_run_vulkan *run = quartic_alloc(1, sizeof *run);
     quartic_status status = run == NULL ? QUARTIC_OUT_OF_MEMORY : QUARTIC_OK;
     if (status == QUARTIC_OK)

@@ -12,6 +12,7 @@
 
 #include "gpu/gpu.h"
 #include "graph/plan.h"
+#include "run/hazard.h"
 
 typedef struct quartic_run_vulkan quartic_run_vulkan;
 
@@ -32,16 +33,23 @@ quartic_status quartic_run_vulkan_scratch(void *rule, const quartic_node *node, 
  * storages[k] is the device address of storage k of the graph (start of the storage, layout offset not
  * applied), for every storage that the plan uses and does not place in the workspace; others are ignored.
  * workspace may be 0 if plan->workspace_bytes is; absent is the address for operands that are left out
- * (quartic_gpu_device_absent). *out_commands is freed by quartic_free. Errors: UNSUPPORTED naming the op and
- * its scope, OUT_OF_MEMORY; INTERNAL if a shader would be given a null address. */
+ * (quartic_gpu_device_absent). *out_commands and *out_touched (one entry per command; out_touched may be
+ * NULL) are freed by quartic_free. Errors: UNSUPPORTED naming the op and its scope, OUT_OF_MEMORY; INTERNAL
+ * if a shader would be given a null address. */
 typedef struct quartic_run_vulkan_memory {
     const uint64_t *storages;
     uint64_t workspace, absent;
 } quartic_run_vulkan_memory;
+/* The byte ranges that one command touches, as its op declares them: what its barrier was decided from. */
+typedef struct quartic_run_vulkan_touched {
+    uint32_t count;
+    quartic_hazard_range ranges[QUARTIC_DISPATCH_MAX_POINTERS];
+} quartic_run_vulkan_touched;
 quartic_status quartic_run_vulkan_lower(const quartic_graph *graph, const quartic_plan *plan,
                                         const quartic_gpu_limits *limits,
                                         const quartic_run_vulkan_memory *memory,
-                                        quartic_gpu_command **out_commands, uint32_t *out_count);
+                                        quartic_gpu_command **out_commands,
+                                        quartic_run_vulkan_touched **out_touched, uint32_t *out_count);
 
 /* Lowers and records on a device. graph and plan are only read during the call. Errors also:
  * OUT_OF_DEVICE_MEMORY. */

@@ -53,7 +53,7 @@ static bool count_absent(const quartic_graph *graph, const quartic_gpu_limits *l
     const quartic_run_vulkan_memory memory = {storages, base(WORKSPACE_BASE), base(ABSENT_BASE)};
     quartic_gpu_command *commands;
     uint32_t count;
-    expect(quartic_run_vulkan_lower(graph, &plan, limits, &memory, &commands, &count));
+    expect(quartic_run_vulkan_lower(graph, &plan, limits, &memory, &commands, NULL, &count));
     for (uint32_t c = 0; c < count; ++c) {
         const uint32_t pointers = quartic_gpu_shader_pointers(commands[c].shader);
         assert_true(pointers > 0 && pointers * 8 <= commands[c].args_bytes);
@@ -205,7 +205,7 @@ static void a_null_address_is_refused(void **state) {
     const quartic_run_vulkan_memory memory = {storages, 0x4000, 0x5000};
     quartic_gpu_command *commands;
     uint32_t count;
-    assert_int_equal(quartic_run_vulkan_lower(graph, &plan, &kinds[0], &memory, &commands, &count),
+    assert_int_equal(quartic_run_vulkan_lower(graph, &plan, &kinds[0], &memory, &commands, NULL, &count),
                      QUARTIC_INTERNAL);
     assert_null(commands);
     assert_non_null(strstr(quartic_error_message(), "address 0 of the shader unary (op unary"));

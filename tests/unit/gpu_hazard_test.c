@@ -85,7 +85,7 @@ static void a_graph_is_lowered_with_addresses_and_barriers(void **state) {
     const quartic_run_vulkan_memory memory = {storages, 0x1000000, 0x2000000};
     quartic_gpu_command *commands;
     uint32_t count;
-    assert_int_equal(quartic_run_vulkan_lower(graph, &plan, &rule.limits, &memory, &commands, &count),
+    assert_int_equal(quartic_run_vulkan_lower(graph, &plan, &rule.limits, &memory, &commands, NULL, &count),
                      QUARTIC_OK);
     assert_true(count >= 3);
     quartic_binary_args first, second, third;

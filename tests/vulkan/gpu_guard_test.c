@@ -7,6 +7,7 @@
  * touch such pages; the handler of the fault notes it and opens the page, so that all cases are told. On
  * other devices the test is skipped.
  */
+#include "op_graph.h"
 #include "vulkan/vulkan_test.h"
 
 #include <signal.h>
@@ -105,7 +106,7 @@ static void run_guarded(quartic_rig *rig, quartic_gpu_device *gpu, uint32_t **re
     const quartic_run_vulkan_memory where = {storages, 0, (uint64_t)(uintptr_t)add_piece(4, 4)};
     quartic_gpu_command *list;
     uint32_t count;
-    expect_ok(quartic_run_vulkan_lower(graph, &plan, &rule.limits, &where, &list, &count));
+    expect_ok(quartic_run_vulkan_lower(graph, &plan, &rule.limits, &where, &list, NULL, &count));
     quartic_gpu_commands *commands;
     expect_ok(quartic_gpu_commands_create(gpu, list, count, plan.step_count, false, &commands));
     quartic_free(list);
@@ -119,49 +120,7 @@ static void run_guarded(quartic_rig *rig, quartic_gpu_device *gpu, uint32_t **re
     quartic_plan_destroy(&plan);
 }
 
-/* ---- the graphs: an op, or an op and its gradients ----------------------------------------------------- */
-
-static void add_op(quartic_rig *rig, bool gradient) {
-    quartic_value values[QUARTIC_OP_MAX_INPUTS] = {{0}}, outputs[QUARTIC_OP_MAX_OUTPUTS];
-    uint32_t output_count, mutated = 0;
-    for (uint32_t i = 0; i < rig->test->input_count; ++i) {
-        if (rig->test->inputs[i].dtype == QUARTIC_NO_DTYPE) continue;
-        const quartic_operand_request request = {.placement = QUARTIC_PLACE_WHOLE,
-                                                 .dtype = rig->test->inputs[i].dtype,
-                                                 .shape = rig->test->inputs[i].shape,
-                                                 .fill = rig->test->inputs[i].fill,
-                                                 .limit = rig->test->inputs[i].limit,
-                                                 .state = (rig->op->mutated_inputs >> i & 1u) != 0,
-                                                 .divisor = 1.0f};
-        expect_ok(quartic_rig_operand(rig, &request, &values[i]));
-    }
-    expect_ok(quartic_rig_apply(rig, values, outputs, &output_count));
-    if (gradient) {
-        quartic_value cotangents[QUARTIC_OP_MAX_OUTPUTS], wrt[QUARTIC_OP_MAX_INPUTS],
-            gradients[QUARTIC_OP_MAX_INPUTS];
-        uint32_t operands[QUARTIC_OP_MAX_INPUTS];
-        expect_ok(quartic_rig_cotangents(rig, QUARTIC_PLACE_WHOLE, outputs, output_count, cotangents));
-        const uint32_t count = quartic_rig_differentiable(rig, operands);
-        for (uint32_t k = 0; k < count; ++k) wrt[k] = values[operands[k]];
-        expect_ok(quartic_rig_gradients(rig, outputs, cotangents, output_count, wrt, count, gradients));
-        for (uint32_t k = 0; k < count; ++k) {
-            char name[QUARTIC_HARNESS_NAME];
-            snprintf(name, sizeof name, "gradient %u", k);
-            expect_ok(quartic_rig_result(rig, name, gradients[k]));
-        }
-        return;
-    }
-    for (uint32_t i = 0; i < rig->test->input_count; ++i)
-        if (rig->op->mutated_inputs >> i & 1u) {
-            ++mutated;
-            expect_ok(quartic_rig_state_result(rig, values[i]));
-        }
-    for (uint32_t o = mutated; o < output_count; ++o) {
-        char name[QUARTIC_HARNESS_NAME];
-        snprintf(name, sizeof name, "output %u", o);
-        expect_ok(quartic_rig_result(rig, name, outputs[o]));
-    }
-}
+/* ---- the cases ---------------------------------------------------------------------------------------- */
 
 /* False if memory outside of the operands was touched. */
 static bool run_case(quartic_device *device, const quartic_op *op, const quartic_op_case *test,
@@ -171,7 +130,7 @@ static bool run_case(quartic_device *device, const quartic_op *op, const quartic
              gradient ? "gradient" : "forward");
     quartic_rig rig;
     expect_ok(quartic_rig_begin(&rig, op, test, 1));
-    add_op(&rig, gradient);
+    expect_ok(op_graph_build(&rig, gradient));
     expect_ok(quartic_rig_run(&rig, device, false));
     uint32_t *results[QUARTIC_RIG_RESULTS];
     for (uint32_t r = 0; r < rig.result_count; ++r) results[r] = quartic_alloc(rig.results[r].count, 4);
