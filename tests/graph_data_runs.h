@@ -4,6 +4,7 @@
 #ifndef QUARTIC_TESTS_GRAPH_DATA_RUNS_H
 #define QUARTIC_TESTS_GRAPH_DATA_RUNS_H
 
+#include "failing_alloc.h"
 #include "model_case.h"
 
 #include <unistd.h>

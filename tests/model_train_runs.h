@@ -4,6 +4,7 @@
 #ifndef QUARTIC_TESTS_MODEL_TRAIN_RUNS_H
 #define QUARTIC_TESTS_MODEL_TRAIN_RUNS_H
 
+#include "failing_alloc.h"
 #include "model_case.h"
 
 #include "base/rng.h"

@@ -6,6 +6,7 @@
 #ifndef QUARTIC_TESTS_TRAINING_RUNS_H
 #define QUARTIC_TESTS_TRAINING_RUNS_H
 
+#include "failing_alloc.h"
 #include "model_case.h"
 
 #include <unistd.h>

@@ -1,5 +1,5 @@
-/* alloc.c: zeroed, 64-byte aligned, counted allocations with an injectable failure, from the C library or
- * from the program's allocator. See alloc.h and quartic/host.h.
+/* alloc.c: zeroed, 64-byte aligned, counted allocations, from the C library or from the program's allocator.
+ * See alloc.h and quartic/host.h.
  *
  * In front of each block lie ALIGNMENT bytes with its size, which allocators are told at the end.
  */
@@ -30,19 +30,9 @@ static const quartic_allocator standard = {sizeof standard, standard_allocate, s
 static quartic_allocator allocator = {sizeof standard, standard_allocate, standard_release, NULL};
 
 static _Atomic int64_t live_blocks;
-static _Atomic int64_t allocations_until_failure; /* 0 = never */
-
-void quartic_alloc_fail_at(uint64_t nth) {
-    atomic_store(&allocations_until_failure, (int64_t)nth);
-}
 
 int64_t quartic_alloc_live(void) {
     return atomic_load(&live_blocks);
-}
-
-static int injected_failure(void) {
-    if (atomic_load(&allocations_until_failure) <= 0) return 0;
-    return atomic_fetch_sub(&allocations_until_failure, 1) == 1;
 }
 
 quartic_status quartic_allocator_set(const quartic_allocator *given) {
@@ -76,7 +66,7 @@ void *quartic_alloc(size_t count, size_t size) {
     const size_t bytes = count * size;
     size_t whole = ALIGNMENT + (bytes == 0 ? 1 : bytes) + ALIGNMENT - 1;
     whole -= whole % ALIGNMENT;
-    char *block = injected_failure() ? NULL : allocator.allocate(allocator.context, whole, ALIGNMENT);
+    char *block = allocator.allocate(allocator.context, whole, ALIGNMENT);
     if (block == NULL) {
         quartic_fail(QUARTIC_OUT_OF_MEMORY, "the host has no memory left for an allocation of %zu bytes",
                      bytes);

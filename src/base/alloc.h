@@ -1,8 +1,7 @@
 /* alloc.h: the only door to the heap, or to the program's allocator (quartic_allocator_set).
  *
- * All memory is zeroed. quartic_alloc_fail_at(n) makes the n-th allocation from now fail (1 = the next one),
- * 0 switches that off: tests walk n upward to prove that every failure path leaves nothing behind.
- * The counters are atomic, so threads may allocate at once.
+ * All memory is zeroed. The counter is atomic, so threads may allocate at once. Tests make allocations fail
+ * through an allocator of theirs (tests/failing_alloc.h).
  */
 #ifndef QUARTIC_BASE_ALLOC_H
 #define QUARTIC_BASE_ALLOC_H
@@ -19,8 +18,6 @@ void *quartic_alloc(size_t count, size_t size);
 void *quartic_realloc(void *memory, size_t old_count, size_t new_count, size_t size);
 
 void quartic_free(void *memory);
-
-void quartic_alloc_fail_at(uint64_t nth);
 
 /* Blocks allocated and not yet freed, over all threads. */
 int64_t quartic_alloc_live(void);

@@ -1,6 +1,7 @@
 /* edge_forms_test.c: every form of edge attention in both models on the CPU devices: gradients against finite
  * differences, causality, masks, batches, lists of forms, files. See edge_forms_runs.h.
  */
+#include "failing_alloc.h"
 #include "edge_forms_runs.h"
 
 #include "base/alloc.h"

@@ -1,5 +1,6 @@
 /* model_repeats_test.c: the same bits again on the CPU devices: second runs, resumed runs, replays, two
  * threads, and after every host allocation has failed once. */
+#include "failing_alloc.h"
 #include "model_repeats.h"
 
 static void lives_repeat(void **state) {

@@ -1,5 +1,6 @@
 /* model_test.c: the model's public functions: weights, files, checks, cached programs, read-outs, appending.
  */
+#include "failing_alloc.h"
 #include "model_case.h"
 
 #include "quartic/train.h"

@@ -1,6 +1,7 @@
 /* ops_validate_test.c: every op on the device "cpu" (its tuned rows) and on "reference" itself, forward, in
  * place, strided and backward. On "reference" this finds reads of unwritten memory and writes out of range.
  */
+#include "failing_alloc.h"
 #include "validate_device.h"
 
 static void cpu_matches_the_reference(void **state) {

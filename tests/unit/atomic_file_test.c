@@ -22,6 +22,7 @@
 
 #include <cmocka.h>
 
+#include "failing_alloc.h"
 #include "base/alloc.h"
 #include "base/atomic_file.h"
 #include "folder.h"

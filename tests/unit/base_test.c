@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "failing_alloc.h"
 #include "base/alloc.h"
 #include "base/rng.h"
 #include "base/status.h"

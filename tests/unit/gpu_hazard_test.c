@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "failing_alloc.h"
 #include "base/alloc.h"
 #include "run/hazard.h"
 #include "run/run_vulkan.h"

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "failing_alloc.h"
 #include "base/alloc.h"
 #include "base/rng.h"
 #include "graph/plan.h"

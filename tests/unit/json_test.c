@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "failing_alloc.h"
 #include "base/alloc.h"
 #include "base/json.h"
 #include "base/rng.h"

@@ -10,6 +10,7 @@
 
 #include <math.h>
 
+#include "failing_alloc.h"
 #include "base/alloc.h"
 #include "quartic/model.h"
 #include "quartic/train.h"

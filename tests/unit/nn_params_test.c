@@ -1,4 +1,5 @@
 /* nn_params_test.c: which weights a model has, where they lie, and what they start as. */
+#include "failing_alloc.h"
 #include "model_case.h"
 
 static quartic_parameter_set collect(const char *json) {

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "failing_alloc.h"
 #include "base/alloc.h"
 #include "base/half.h"
 #include "base/rng.h"

@@ -1,5 +1,6 @@
 /* gpu_adopt_test.c: the library as a guest in an application's Vulkan: its device and queue, its buffers as
  * tensors, a program recorded between its own dispatches in its own command buffer. */
+#include "failing_alloc.h"
 #include "folder.h"
 #include "vulkan/application.h"
 

@@ -1,6 +1,7 @@
 /* gpu_failure_test.c: every creating Vulkan call and every host allocation on the way from nothing to a
  * finished run fails once; each failure is reported and leaves nothing behind. What is left of Vulkan objects
  * would be reported by the validation layers when the device or the instance goes. */
+#include "failing_alloc.h"
 #include "vulkan/vulkan_test.h"
 
 #include <string.h>

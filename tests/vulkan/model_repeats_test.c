@@ -1,5 +1,6 @@
 /* model_repeats_test.c: the same bits again on a Vulkan device: second runs, resumed runs, replays, two
  * threads, and after Vulkan calls and host allocations have failed. */
+#include "failing_alloc.h"
 #include "model_repeats.h"
 #include "vulkan/vulkan_test.h"
 
