@@ -166,16 +166,14 @@ static quartic_status create_submits(quartic_gpu_commands *commands) {
     const VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
                                           .queueFamilyIndex = device->caps.queue_family};
     QUARTIC_TRY(quartic_gpu_check(
-        device,
-        QUARTIC_VK_CREATE(device->vk.vkCreateCommandPool(device->handle, &pool, NULL, &commands->pool)),
+        device, device->vk.vkCreateCommandPool(device->handle, &pool, NULL, &commands->pool),
         "creating a command pool"));
     const VkCommandBufferAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
                                               .commandPool = commands->pool,
                                               .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
                                               .commandBufferCount = submit_count};
     QUARTIC_TRY(quartic_gpu_check(
-        device,
-        QUARTIC_VK_CREATE(device->vk.vkAllocateCommandBuffers(device->handle, &info, commands->submits)),
+        device, device->vk.vkAllocateCommandBuffers(device->handle, &info, commands->submits),
         "allocating command buffers"));
     commands->submit_count = submit_count;
     return QUARTIC_OK;
@@ -189,9 +187,8 @@ static quartic_status create_timestamps(quartic_gpu_commands *commands) {
                                         .queryType = VK_QUERY_TYPE_TIMESTAMP,
                                         .queryCount = commands->step_count + 1};
     VkQueryPool pool;
-    QUARTIC_TRY(quartic_gpu_check(
-        device, QUARTIC_VK_CREATE(device->vk.vkCreateQueryPool(device->handle, &info, NULL, &pool)),
-        "creating the timestamps"));
+    QUARTIC_TRY(quartic_gpu_check(device, device->vk.vkCreateQueryPool(device->handle, &info, NULL, &pool),
+                                  "creating the timestamps"));
     commands->timestamps = pool;
     return QUARTIC_OK;
 }

@@ -57,7 +57,7 @@ static quartic_status create_handle(quartic_gpu_device *device) {
                                      .ppEnabledExtensionNames = extensions};
     const quartic_vk_instance *vk = &device->instance.vk;
     VkDevice handle;
-    QUARTIC_TRY(quartic_vk_check(QUARTIC_VK_CREATE(vk->CreateDevice(device->physical, &info, NULL, &handle)),
+    QUARTIC_TRY(quartic_vk_check(vk->CreateDevice(device->physical, &info, NULL, &handle),
                                  "opening the Vulkan device"));
     device->handle = handle;
     quartic_vk_load_device(vk, handle, &device->vk);
@@ -77,15 +77,14 @@ static quartic_status create_objects(quartic_gpu_device *device) {
     const VkSemaphoreCreateInfo semaphore = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO,
                                              .pNext = &type};
     QUARTIC_TRY(quartic_gpu_check(
-        device,
-        QUARTIC_VK_CREATE(device->vk.vkCreateSemaphore(device->handle, &semaphore, NULL, &device->timeline)),
+        device, device->vk.vkCreateSemaphore(device->handle, &semaphore, NULL, &device->timeline),
         "creating the timeline semaphore"));
     const VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
                                           .flags = VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT,
                                           .queueFamilyIndex = device->caps.queue_family};
-    QUARTIC_TRY(quartic_gpu_check(
-        device, QUARTIC_VK_CREATE(device->vk.vkCreateCommandPool(device->handle, &pool, NULL, &device->pool)),
-        "creating the command pool"));
+    QUARTIC_TRY(quartic_gpu_check(device,
+                                  device->vk.vkCreateCommandPool(device->handle, &pool, NULL, &device->pool),
+                                  "creating the command pool"));
     QUARTIC_TRY(quartic_gpu_memory_create(device));
     return quartic_gpu_pipelines_create(device);
 }

@@ -135,7 +135,5 @@ uint32_t quartic_gpu_commands_submit_count(const quartic_gpu_commands *commands)
 /* Messages of the validation layers (on if QUARTIC_VALIDATION=1) in this process so far. Each also goes
  * where quartic_log_set says. */
 uint64_t quartic_gpu_validation_messages(void);
-/* Makes the n-th creating or allocating Vulkan call from now fail (1 = the next), 0 switches that off. */
-void quartic_gpu_fail_at(uint64_t nth);
 
 #endif

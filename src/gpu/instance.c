@@ -178,7 +178,7 @@ quartic_status quartic_gpu_instance_create(quartic_gpu_instance *out_instance) {
                                        .enabledExtensionCount = extension_count,
                                        .ppEnabledExtensionNames = extensions};
     VkInstance handle;
-    const VkResult created = QUARTIC_VK_CREATE(create(&info, NULL, &handle));
+    const VkResult created = create(&info, NULL, &handle);
     if (created == VK_ERROR_OUT_OF_HOST_MEMORY || created == VK_ERROR_INCOMPATIBLE_DRIVER ||
         created == VK_ERROR_INITIALIZATION_FAILED)
         return explain(entry, create, created);
@@ -187,8 +187,8 @@ quartic_status quartic_gpu_instance_create(quartic_gpu_instance *out_instance) {
     atomic_fetch_add(&live_instances, 1);
     quartic_status status = quartic_vk_load_instance(entry, handle, &out_instance->vk);
     if (status == QUARTIC_OK && validate)
-        status = quartic_vk_check(QUARTIC_VK_CREATE(out_instance->vk.CreateDebugUtilsMessengerEXT(
-                                      handle, &messenger_info, NULL, &out_instance->messenger)),
+        status = quartic_vk_check(out_instance->vk.CreateDebugUtilsMessengerEXT(handle, &messenger_info, NULL,
+                                                                                &out_instance->messenger),
                                   "creating the validation messenger");
     if (status != QUARTIC_OK) quartic_gpu_instance_destroy(out_instance);
     return status;

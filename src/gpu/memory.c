@@ -92,9 +92,8 @@ static quartic_status create_buffer(quartic_gpu_device *device, uint64_t bytes, 
                                      .usage = usage,
                                      .sharingMode = VK_SHARING_MODE_EXCLUSIVE};
     VkBuffer handle;
-    QUARTIC_TRY(quartic_gpu_check(
-        device, QUARTIC_VK_CREATE(device->vk.vkCreateBuffer(device->handle, &info, NULL, &handle)),
-        "creating a buffer"));
+    QUARTIC_TRY(quartic_gpu_check(device, device->vk.vkCreateBuffer(device->handle, &info, NULL, &handle),
+                                  "creating a buffer"));
     *out_buffer = handle;
     return QUARTIC_OK;
 }
@@ -108,7 +107,7 @@ static quartic_status allocate_memory(quartic_gpu_device *device, uint64_t bytes
                                        .allocationSize = bytes,
                                        .memoryTypeIndex = type};
     VkDeviceMemory memory;
-    VkResult result = QUARTIC_VK_CREATE(device->vk.vkAllocateMemory(device->handle, &info, NULL, &memory));
+    VkResult result = device->vk.vkAllocateMemory(device->handle, &info, NULL, &memory);
     if (result == VK_ERROR_OUT_OF_DEVICE_MEMORY || result == VK_ERROR_OUT_OF_HOST_MEMORY)
         return quartic_fail(QUARTIC_OUT_OF_DEVICE_MEMORY,
                             "%s has no memory left for %.1f MiB; the library holds %.1f MiB of its %.1f MiB",
@@ -130,16 +129,14 @@ static quartic_status block_fill(quartic_gpu_device *device, quartic_gpu_block *
     uint32_t type = device_type(device, needs.memoryTypeBits);
     QUARTIC_TRY(allocate_memory(device, needs.size, type, true, &block->memory));
     QUARTIC_TRY(quartic_gpu_check(
-        device,
-        QUARTIC_VK_CREATE(device->vk.vkBindBufferMemory(device->handle, block->handle, block->memory, 0)),
+        device, device->vk.vkBindBufferMemory(device->handle, block->handle, block->memory, 0),
         "binding device memory"));
     if (device->caps.map_memory &&
         (device->memory.memoryTypes[type].propertyFlags & shared_flags) == shared_flags) {
         void *mapped;
-        QUARTIC_TRY(quartic_gpu_check(device,
-                                      QUARTIC_VK_CREATE(device->vk.vkMapMemory(device->handle, block->memory,
-                                                                               0, VK_WHOLE_SIZE, 0, &mapped)),
-                                      "mapping device memory"));
+        QUARTIC_TRY(quartic_gpu_check(
+            device, device->vk.vkMapMemory(device->handle, block->memory, 0, VK_WHOLE_SIZE, 0, &mapped),
+            "mapping device memory"));
         block->mapped = mapped;
     }
     block->address = buffer_address(device, block->handle);
@@ -374,9 +371,9 @@ quartic_status quartic_gpu_memory_create(quartic_gpu_device *device) {
                                               .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
                                               .commandBufferCount = 1};
     VkCommandBuffer transfer;
-    QUARTIC_TRY(quartic_gpu_check(
-        device, QUARTIC_VK_CREATE(device->vk.vkAllocateCommandBuffers(device->handle, &info, &transfer)),
-        "allocating a command buffer"));
+    QUARTIC_TRY(quartic_gpu_check(device,
+                                  device->vk.vkAllocateCommandBuffers(device->handle, &info, &transfer),
+                                  "allocating a command buffer"));
     device->transfer = transfer;
     QUARTIC_TRY(create_buffer(device, STAGING,
                               VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT,
@@ -385,15 +382,13 @@ quartic_status quartic_gpu_memory_create(quartic_gpu_device *device) {
     device->vk.vkGetBufferMemoryRequirements(device->handle, device->staging, &needs);
     QUARTIC_TRY(allocate_memory(device, needs.size, staging_type(device, needs.memoryTypeBits), false,
                                 &device->staging_memory));
-    QUARTIC_TRY(quartic_gpu_check(device,
-                                  QUARTIC_VK_CREATE(device->vk.vkBindBufferMemory(
-                                      device->handle, device->staging, device->staging_memory, 0)),
-                                  "binding the staging memory"));
+    QUARTIC_TRY(quartic_gpu_check(
+        device, device->vk.vkBindBufferMemory(device->handle, device->staging, device->staging_memory, 0),
+        "binding the staging memory"));
     void *mapped;
-    QUARTIC_TRY(quartic_gpu_check(device,
-                                  QUARTIC_VK_CREATE(device->vk.vkMapMemory(
-                                      device->handle, device->staging_memory, 0, VK_WHOLE_SIZE, 0, &mapped)),
-                                  "mapping the staging memory"));
+    QUARTIC_TRY(quartic_gpu_check(
+        device, device->vk.vkMapMemory(device->handle, device->staging_memory, 0, VK_WHOLE_SIZE, 0, &mapped),
+        "mapping the staging memory"));
     device->staging_mapped = mapped;
     return QUARTIC_OK;
 }

@@ -31,15 +31,13 @@ quartic_status quartic_gpu_pipelines_create(quartic_gpu_device *device) {
                                                .pushConstantRangeCount = 1,
                                                .pPushConstantRanges = &range};
     QUARTIC_TRY(quartic_gpu_check(
-        device,
-        QUARTIC_VK_CREATE(device->vk.vkCreatePipelineLayout(device->handle, &layout, NULL, &device->layout)),
+        device, device->vk.vkCreatePipelineLayout(device->handle, &layout, NULL, &device->layout),
         "creating the pipeline layout"));
     if (device->foreign_cache) return QUARTIC_OK;
     VkPipelineCacheCreateInfo cache = {.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO};
     void *data = quartic_gpu_cache_load(&device->caps, &cache.initialDataSize);
     cache.pInitialData = data;
-    VkResult result =
-        QUARTIC_VK_CREATE(device->vk.vkCreatePipelineCache(device->handle, &cache, NULL, &device->cache));
+    VkResult result = device->vk.vkCreatePipelineCache(device->handle, &cache, NULL, &device->cache);
     quartic_free(data);
     if (result != VK_SUCCESS) device->cache = VK_NULL_HANDLE;
     return quartic_gpu_check(device, result, "creating the pipeline cache");
@@ -74,8 +72,7 @@ static VkResult compile(const quartic_gpu_device *device, quartic_gpu_pipeline *
                                                   .codeSize = pipeline->shader->bytes,
                                                   .pCode = pipeline->shader->words};
     VkShaderModule module;
-    VkResult result =
-        QUARTIC_VK_CREATE(device->vk.vkCreateShaderModule(device->handle, &module_info, NULL, &module));
+    VkResult result = device->vk.vkCreateShaderModule(device->handle, &module_info, NULL, &module);
     if (result != VK_SUCCESS) return result;
     VkSpecializationMapEntry entries[QUARTIC_GPU_MAX_SPEC];
     for (uint32_t c = 0; c < pipeline->spec_count; ++c)
@@ -94,8 +91,7 @@ static VkResult compile(const quartic_gpu_device *device, quartic_gpu_pipeline *
                   .pSpecializationInfo = &constants},
         .layout = device->layout};
     VkPipeline handle;
-    result = QUARTIC_VK_CREATE(
-        device->vk.vkCreateComputePipelines(device->handle, device->cache, 1, &info, NULL, &handle));
+    result = device->vk.vkCreateComputePipelines(device->handle, device->cache, 1, &info, NULL, &handle);
     if (result == VK_SUCCESS) pipeline->handle = handle;
     device->vk.vkDestroyShaderModule(device->handle, module, NULL);
     return result;

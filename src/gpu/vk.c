@@ -1,24 +1,10 @@
-/* vk.c: the loader, the function tables, results as statuses, injected failures. See vk.h. */
+/* vk.c: the loader, the function tables, results as statuses. See vk.h. */
 #define VOLK_IMPLEMENTATION
 #include "gpu/vk.h"
 
-#include "gpu/gpu.h"
-
 #include <dlfcn.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
-
-static _Atomic int64_t calls_until_failure; /* 0 = never */
-
-void quartic_gpu_fail_at(uint64_t nth) {
-    atomic_store(&calls_until_failure, (int64_t)nth);
-}
-
-bool quartic_vk_injected(void) {
-    if (atomic_load(&calls_until_failure) <= 0) return false;
-    return atomic_fetch_sub(&calls_until_failure, 1) == 1;
-}
 
 quartic_status quartic_vk_loader(PFN_vkGetInstanceProcAddr *out_entry) {
     const char *chosen = getenv("QUARTIC_VULKAN_LOADER");

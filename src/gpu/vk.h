@@ -4,8 +4,6 @@
  * instance, both loaded through one vkGetInstanceProcAddr. volk's global function pointers exist in the
  * library (hidden) but none is ever called, so neither two devices nor a host application's volk can meet in
  * them.
- *
- * Every call that creates or allocates goes through QUARTIC_VK_CREATE, so that tests can fail each in turn.
  */
 #ifndef QUARTIC_GPU_VK_H
 #define QUARTIC_GPU_VK_H
@@ -55,10 +53,6 @@ void quartic_vk_load_device(const quartic_vk_instance *instance, VkDevice device
 
 /* QUARTIC_OK, or the status for a VkResult with the sentence "<what> failed: <meaning>". */
 quartic_status quartic_vk_check(VkResult result, const char *what);
-
-/* True if this is the call that quartic_gpu_fail_at chose. */
-bool quartic_vk_injected(void);
-#define QUARTIC_VK_CREATE(call) (quartic_vk_injected() ? VK_ERROR_OUT_OF_DEVICE_MEMORY : (call))
 
 /* VK_KHR_cooperative_matrix for headers that predate it (before 1.3.255), values from the registry. */
 #ifndef VK_KHR_cooperative_matrix

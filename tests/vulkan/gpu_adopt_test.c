@@ -1,6 +1,7 @@
 /* gpu_adopt_test.c: the library as a guest in an application's Vulkan: its device and queue, its buffers as
  * tensors, a program recorded between its own dispatches in its own command buffer. */
 #include "failing_alloc.h"
+#include "vulkan/failing_vulkan.h"
 #include "folder.h"
 #include "vulkan/application.h"
 
@@ -348,7 +349,7 @@ static void the_applications_pipeline_cache_is_used(void **state) {
 static void a_failed_adoption_leaves_nothing(void **state) {
     (void)state;
     const quartic_vulkan_config config = good_config();
-    void (*const fail_at[])(uint64_t) = {quartic_gpu_fail_at, quartic_alloc_fail_at};
+    void (*const fail_at[])(uint64_t) = {vulkan_fail_at, quartic_alloc_fail_at};
     for (int kind = 0; kind < 2; ++kind) {
         int64_t live = quartic_alloc_live();
         uint64_t nth = 1;

@@ -2,6 +2,7 @@
  * finished run fails once; each failure is reported and leaves nothing behind. What is left of Vulkan objects
  * would be reported by the validation layers when the device or the instance goes. */
 #include "failing_alloc.h"
+#include "vulkan/failing_vulkan.h"
 #include "vulkan/vulkan_test.h"
 
 #include <string.h>
@@ -74,7 +75,7 @@ static int mapped(void **state) {
 
 static void every_vulkan_call_may_fail(void **state) {
     (void)state;
-    uint64_t calls = walk(quartic_gpu_fail_at);
+    uint64_t calls = walk(vulkan_fail_at);
     /* Two instances with messengers, a device, semaphore, two pools, staging, buffers, layout, cache,
      * pipelines .. */
     assert_true(calls >= 25 && calls < MOST_CALLS - 1);

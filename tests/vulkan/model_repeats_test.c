@@ -2,6 +2,7 @@
  * threads, and after Vulkan calls and host allocations have failed. */
 #include "failing_alloc.h"
 #include "model_repeats.h"
+#include "vulkan/failing_vulkan.h"
 #include "vulkan/vulkan_test.h"
 
 enum { EVERY_CALL = 1 << 20 }; /* a stride that no count of calls reaches */
@@ -20,7 +21,7 @@ static void threads_repeat(void **state) {
  * reach them. */
 static void vulkan_calls_may_fail(void **state) {
     (void)state;
-    assert_true(fail_each(vulkan_test_name(), life_models[0], quartic_gpu_fail_at, EVERY_CALL) > 7);
+    assert_true(fail_each(vulkan_test_name(), life_models[0], vulkan_fail_at, EVERY_CALL) > 7);
 }
 
 static void every_host_allocation_may_fail(void **state) {
