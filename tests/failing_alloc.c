@@ -7,14 +7,22 @@
 #include "quartic/host.h"
 
 static _Atomic int64_t allocations_until_failure; /* 0 = never */
+static _Atomic bool failed;
 
 void quartic_alloc_fail_at(uint64_t nth) {
+    if (nth != 0) atomic_store(&failed, false);
     atomic_store(&allocations_until_failure, (int64_t)nth);
 }
 
-static int fails(void) {
-    if (atomic_load(&allocations_until_failure) <= 0) return 0;
-    return atomic_fetch_sub(&allocations_until_failure, 1) == 1;
+bool quartic_alloc_has_failed(void) {
+    return atomic_load(&failed);
+}
+
+static bool fails(void) {
+    if (atomic_load(&allocations_until_failure) <= 0) return false;
+    if (atomic_fetch_sub(&allocations_until_failure, 1) != 1) return false;
+    atomic_store(&failed, true);
+    return true;
 }
 
 static void *allocate(void *context, size_t bytes, size_t alignment) {

@@ -8,8 +8,12 @@
 #ifndef QUARTIC_TESTS_FAILING_ALLOC_H
 #define QUARTIC_TESTS_FAILING_ALLOC_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 void quartic_alloc_fail_at(uint64_t nth);
+
+/* Whether an allocation has failed since a failure was last asked for. */
+bool quartic_alloc_has_failed(void);
 
 #endif

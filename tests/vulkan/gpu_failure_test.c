@@ -51,6 +51,7 @@ static uint64_t walk(void (*fail_at)(uint64_t)) {
         fail_at(0);
         assert_int_equal(quartic_alloc_live(), live);
         assert_int_equal(quartic_gpu_validation_messages(), messages);
+        if (status == QUARTIC_OK && quartic_alloc_has_failed()) continue; /* a manifest was read without it */
         if (status == QUARTIC_OK) break;
         if (status != QUARTIC_OUT_OF_MEMORY && status != QUARTIC_OUT_OF_DEVICE_MEMORY)
             fail_msg("call %llu: %s: %s", (unsigned long long)nth, quartic_status_name(status),
