@@ -53,7 +53,8 @@ static quartic_status compare_once(quartic_device *device) {
     return status;
 }
 
-/* Lets the n-th allocation fail for n = 1, 2, .., in strides that grow, until the call gets through without. */
+/* Lets the n-th allocation fail for n = 1, 2, .., in strides that grow, until the call gets through without.
+ */
 static void failing_allocations_leave_nothing_behind(void **state) {
     (void)state;
     quartic_status (*const calls[])(quartic_device * device) = {validate_once, verify_once, compare_once};
