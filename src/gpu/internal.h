@@ -10,8 +10,8 @@
 
 /* UNAVAILABLE, naming the file, if the Vulkan loader would read a driver manifest that ends the process. */
 quartic_status quartic_gpu_check_manifests(void);
-/* What is wrong with a manifest's text in that way; NULL: nothing. Pure. */
-const char *quartic_gpu_manifest_fault(const char *text);
+/* What is wrong with a manifest's text in that way; NULL: nothing. Errors: OUT_OF_MEMORY. */
+quartic_status quartic_gpu_manifest_fault(const char *text, const char **out_fault);
 
 /* ---- instance.c ---------------------------------------------------------------------------------------- */
 

@@ -49,14 +49,18 @@ static const char *fault_of_values(const quartic_json *root) {
     return library != NULL && !quartic_json_is(library, QUARTIC_JSON_TEXT) ? no_path : NULL;
 }
 
-const char *quartic_gpu_manifest_fault(const char *text) {
+quartic_status quartic_gpu_manifest_fault(const char *text, const char **out_fault) {
     quartic_json_document document;
     quartic_json_error error;
-    if (quartic_json_read(text, strlen(text), &document, &error) != QUARTIC_OK)
-        return fault_of_characters(text);
-    const char *fault = fault_of_values(document.values);
+    const quartic_status status = quartic_json_read(text, strlen(text), &document, &error);
+    if (status == QUARTIC_OUT_OF_MEMORY) return status;
+    if (status != QUARTIC_OK) {
+        *out_fault = fault_of_characters(text);
+        return QUARTIC_OK;
+    }
+    *out_fault = fault_of_values(document.values);
     quartic_json_free(&document);
-    return fault;
+    return QUARTIC_OK;
 }
 
 /* ---- files and folders ---- */
@@ -72,9 +76,10 @@ static quartic_status check_file(const char *path, const struct stat *facts) {
     fclose(stream);
     if (text == NULL) return QUARTIC_OUT_OF_MEMORY;
     text[count] = 0;
-    const char *fault = quartic_gpu_manifest_fault(text);
+    const char *fault = NULL;
+    const quartic_status status = quartic_gpu_manifest_fault(text, &fault);
     quartic_free(text);
-    if (fault == NULL) return QUARTIC_OK;
+    if (status != QUARTIC_OK || fault == NULL) return status;
     return quartic_fail(
         QUARTIC_UNAVAILABLE,
         "the Vulkan driver manifest %.300s is broken, and the loader would not survive it: %s; "
