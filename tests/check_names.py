@@ -10,15 +10,17 @@ import sys
 
 # Files that documents tell the reader to write, that a program writes, or that another project has.
 EXAMPLES = {
-    "config.json", "two-streams.json", "relational.json", "streams.json", "report.md", "FOLDER/report.md",
+    "config.json", "run.json", "FILE.json", "two-streams.json", "relational.json", "streams.json", "report.md", "FOLDER/report.md",
     "volk.h", "spirv_table.c", "cmake/quarticConfig.cmake",
     "softplus.c", "softplus.comp", "softplus.args.h", "src/ops/softplus.c", "shaders/softplus.comp", "shaders/softplus.args.h",
 }
 NAME = re.compile(r"(?<![\w.*<>{}$@/-])((?:\.\.?/)*(?:[A-Za-z0-9_-]+/)*[A-Za-z0-9_-]+(?:\.args)?"
                   r"\.(?:cmake|comp|cpp|glsl|json|c|h|md|py|sh))(?![\w(*])")
 CODE = re.compile(r"\.(c|h|cpp|comp|glsl)$")
-TEXT = re.compile(r"\.(md|sh|py|cmake|txt)$")
+SCRIPT = re.compile(r"\.(sh|py|cmake|txt)$")
+TEXT = re.compile(r"\.md$")
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
+SCRIPT_COMMENT = re.compile(r"^\s*#.*$", re.M)
 SKIPPED = re.compile(r"^(build[^/]*|\.git|tests/golden|tests/fuzz/corpus|data)(/|$)")
 
 
@@ -37,7 +39,7 @@ def main(source):
     for path in files(source):
         parts = path.split("/")
         known.update("/".join(parts[k:]) for k in range(len(parts)))
-        if not SKIPPED.match(path) and (CODE.search(path) or TEXT.search(path)):
+        if not SKIPPED.match(path) and any(kind.search(path) for kind in (CODE, SCRIPT, TEXT)):
             readable.append(path)
     checked = missing = 0
     for path in sorted(readable):
@@ -45,6 +47,8 @@ def main(source):
             text = file.read()
         if CODE.search(path):
             text = "\n".join(COMMENT.findall(text))
+        elif SCRIPT.search(path):
+            text = "\n".join(SCRIPT_COMMENT.findall(text))
         for match in NAME.finditer(text):
             name = re.sub(r"^(\.\.?/)+", "", match.group(1))
             checked += 1
