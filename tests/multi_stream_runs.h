@@ -242,7 +242,7 @@ static inline void exchanges_start_as_identities(void **state) {
         config.residual_talking_heads = 0, config.non_linear_talking_heads = feedforward;
         quartic_model *with, *without;
         assert_ok(quartic_model_create(device, &config, &with));
-        config.pre_talking_heads = config.post_talking_heads = 0;
+        config.pre_talking_heads = config.post_talking_heads = config.non_linear_talking_heads = 0;
         assert_ok(quartic_model_create(device, &config, &without));
         for (uint32_t k = 0; k < quartic_model_parameter_count(without); ++k) {
             quartic_model_parameter parameter;
