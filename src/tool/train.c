@@ -5,7 +5,8 @@
  * but the folder and the data, and goes on bit for bit. Lines of metrics.csv beyond the checkpoint are
  * dropped when resuming: those steps are made again. The folder is locked as long as the run lasts. A
  * checkpoint is replaced only by weights that are finite and, tried on the next batch, give a finite loss and
- * gradient, so that a run that diverges can go on from before.
+ * gradient, so that a run that diverges can go on from before. The file is over 600 lines, since options,
+ * checks, loop and report share the state of one run; what a run notes for --resume is in resume.c.
  */
 #include "tool/files.h"
 #include "tool/graphs.h"
