@@ -21,7 +21,7 @@ static void threads_repeat(void **state) {
  * reach them. */
 static void vulkan_calls_may_fail(void **state) {
     (void)state;
-    assert_true(fail_each(vulkan_test_name(), life_models[0], vulkan_fail_at, EVERY_CALL) > 7);
+    assert_true(fail_each(vulkan_test_name(), life_models[0], vulkan_fail_at, EVERY_CALL) > 9);
 }
 
 static void every_host_allocation_may_fail(void **state) {
