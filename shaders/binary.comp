@@ -11,10 +11,14 @@ layout(constant_id = 1) const uint CONTIGUOUS = 0;
 
 float evaluate(float a, float b) {
     switch (FUNCTION) {
-    case 0: return a + b;
-    case 1: return a - b;
-    case 2: return a * b;
-    default: return a / b;
+    case 0:
+        return a + b;
+    case 1:
+        return a - b;
+    case 2:
+        return a * b;
+    default:
+        return a / b;
     }
 }
 

@@ -53,10 +53,12 @@ void main() {
         const float top = capped(slack_of(largest, a), 0.0); // the greatest s + a + b
         float part = 0;
         for (uint j = local; j < args.m; j += 256)
-            if (is_visible(row, j)) part += approx_exp((capped(slack_of(score_at(row, j), a), 0.0) - top) / eps);
+            if (is_visible(row, j))
+                part += approx_exp((capped(slack_of(score_at(row, j), a), 0.0) - top) / eps);
         const float sum = reduce_sum(part, 256);
         const float step = eps * approx_log(k / sum);
-        if (count > 0.0) a = advanced(top < 0.0 ? vec2(-largest, 0.0) : a, step); // a - top is -largest if top < 0
+        if (count > 0.0)
+            a = advanced(top < 0.0 ? vec2(-largest, 0.0) : a, step); // a - top is -largest if top < 0
         if (local == 0) keep_step(row * args.iterations + t, a);
     }
 

@@ -41,7 +41,8 @@ void main() {
     for (uint j = local; j < args.m; j += 256) {
         const float u = slack_of(score_at(row, j), a), eps = eps_of[ITERATIONS];
         float slope = 0;
-        if (is_visible(row, j) && !(u > 0.0)) slope = args.g.at[base + min(j, args.m - 1)] * approx_exp(u / eps) / eps;
+        if (is_visible(row, j) && !(u > 0.0))
+            slope = args.g.at[base + min(j, args.m - 1)] * approx_exp(u / eps) / eps;
         args.result.at[base + j] = slope;
         part += slope;
     }

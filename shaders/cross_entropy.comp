@@ -24,7 +24,8 @@ void main() {
     running = running_reduce(running, LANES);
     if (exists && lane == 0)
         args.row_losses.at[row] =
-            counts ? approx_log(running.sum) +
-                         (running.largest - args.logits.at[base + uint(clamp(target, 0, int(args.classes) - 1))])
-                   : 0.0;
+            counts
+                ? approx_log(running.sum) +
+                      (running.largest - args.logits.at[base + uint(clamp(target, 0, int(args.classes) - 1))])
+                : 0.0;
 }

@@ -28,7 +28,8 @@ void main() {
     for (uint c = lane; exists && c < args.classes; c += LANES) {
         float d = 0.0;
         if (counts) {
-            float p = approx_exp(args.logits.at[base + min(c, args.classes - 1)] - running.largest) / running.sum;
+            float p =
+                approx_exp(args.logits.at[base + min(c, args.classes - 1)] - running.largest) / running.sum;
             d = (c == uint(target) ? p - 1.0 : p) * factor;
         }
         args.dlogits.at[base + c] = d;

@@ -31,7 +31,8 @@ void main() {
         }
         float sum = 0.0;
         for (uint h = 0; h < (STREAMS > 1u ? HEADS : 1u); ++h) {
-            float p = STREAMS > 1u ? args.p.at[base + (inner * HEADS + min(h, HEADS - 1u)) * head_stride] : 0.0;
+            float p =
+                STREAMS > 1u ? args.p.at[base + (inner * HEADS + min(h, HEADS - 1u)) * head_stride] : 0.0;
             float m = (rest + p) * (1.0 / float(STREAMS));
             sum += approx_log(max(m, 1e-20)) + (m > 1e-20 ? 1.0 : 0.0);
         }

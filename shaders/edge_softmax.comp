@@ -104,7 +104,8 @@ void main() {
         if (token < args.tokens) {
             const uint row = row_of(unit, token);
             float nothing = 0.0; // what a query without a weight gets: NaN if it sees keys, all of -inf
-            if (total[r] == 0.0 && least_row_of_block(unit, 0, args.tokens) <= limit[r]) nothing = NOT_A_NUMBER;
+            if (total[r] == 0.0 && least_row_of_block(unit, 0, args.tokens) <= limit[r])
+                nothing = NOT_A_NUMBER;
             if (slice == 0) args.lse.at[row] = total[r] == 0.0 ? nothing : top[r] + approx_log(total[r]);
             const float inverse = total[r] == 0.0 ? nothing : 1.0 / total[r]; // a NaN stays one
             [[unroll]] for (uint c = 0; c < D4; ++c)

@@ -8,7 +8,7 @@
 #include "edge_softmax_key_grad.args.h"
 #include "lib/edge_softmax.glsl"
 
-shared vec2 terms[TILE];                            // lse and delta of a query
+shared vec2 terms[TILE]; // lse and delta of a query
 // Parts of s and of g . v; their sum lies at the first slice of a row.
 shared vec2 parts[SPLIT == 1 ? 1 : THREADS * TILE];
 

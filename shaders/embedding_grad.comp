@@ -9,8 +9,8 @@
 
 layout(local_size_x = 256) in;
 
-shared uint hits[8];                                // a bit per position of the chunk
-shared uint hit_rows[256];                          // its row within the workgroup's
+shared uint hits[8];                               // a bit per position of the chunk
+shared uint hit_rows[256];                         // its row within the workgroup's
 shared float sums[EMBEDDING_GRAD_MAX_ROWS * 256u]; // (row, lane, column)
 
 void main() {
@@ -27,7 +27,7 @@ void main() {
         uint position = chunk + thread;
         if (one_of(position, args.positions)) {
             uint index = uint(args.indices.at[position]); // a negative index becomes a large one
-            uint row = index - first_row;                       // and so does one before the first row
+            uint row = index - first_row;                 // and so does one before the first row
             if (index < args.rows && row < args.group_rows) {
                 hit_rows[thread] = row;
                 atomicOr(hits[lane], 1u << (thread % 32u));

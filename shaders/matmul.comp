@@ -39,12 +39,12 @@ void fetch(uint step, matmul_place place) {
         uint block = gl_LocalInvocationID.x + slot * THREADS;
         if (block < A_BLOCKS) {
             uvec2 within = matmul_block(block, BM, BK, A_READ);
-            carried[slot] = matmul_fetch(args.a, place.a + at.a, place.row + within.x, at.k + within.y, args.m,
-                                         args.a_row, args.a_k, A_READ);
+            carried[slot] = matmul_fetch(args.a, place.a + at.a, place.row + within.x, at.k + within.y,
+                                         args.m, args.a_row, args.a_k, A_READ);
         } else if (block < A_BLOCKS + B_BLOCKS) {
             uvec2 within = matmul_block(block - A_BLOCKS, BN, BK, B_READ);
-            carried[slot] = matmul_fetch(args.b, place.b + at.b, place.col + within.x, at.k + within.y, args.n,
-                                         args.b_col, args.b_k, B_READ);
+            carried[slot] = matmul_fetch(args.b, place.b + at.b, place.col + within.x, at.k + within.y,
+                                         args.n, args.b_col, args.b_k, B_READ);
         }
     }
 }
@@ -83,8 +83,10 @@ void main() {
         uint a_base = half_index * BK * A_PITCH + ty, b_base = half_index * BK * B_PITCH + tx;
         [[unroll]] for (uint k = 0; k < BK; ++k) {
             vec4 rows[ROW_QUADS], cols[COL_QUADS];
-            [[unroll]] for (uint q = 0; q < ROW_QUADS; ++q) rows[q] = a_tile[a_base + k * A_PITCH + q * threads_m];
-            [[unroll]] for (uint q = 0; q < COL_QUADS; ++q) cols[q] = b_tile[b_base + k * B_PITCH + q * threads_n];
+            [[unroll]] for (uint q = 0; q < ROW_QUADS; ++q)
+                rows[q] = a_tile[a_base + k * A_PITCH + q * threads_m];
+            [[unroll]] for (uint q = 0; q < COL_QUADS; ++q)
+                cols[q] = b_tile[b_base + k * B_PITCH + q * threads_n];
             [[unroll]] for (uint i = 0; i < TM; ++i)
                 [[unroll]] for (uint q = 0; q < COL_QUADS; ++q)
                     sums[i * COL_QUADS + q] += rows[i / 4][i % 4] * cols[q];

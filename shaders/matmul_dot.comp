@@ -24,8 +24,10 @@ void main() {
 
     // Rows and columns beyond the edge read the last one and are not stored.
     int a_at[TM], b_at[TN];
-    [[unroll]] for (uint i = 0; i < TM; ++i) a_at[i] = place.a + int(min(place.row + i, args.m - 1)) * args.a_row;
-    [[unroll]] for (uint j = 0; j < TN; ++j) b_at[j] = place.b + int(min(place.col + j, args.n - 1)) * args.b_col;
+    [[unroll]] for (uint i = 0; i < TM; ++i)
+        a_at[i] = place.a + int(min(place.row + i, args.m - 1)) * args.a_row;
+    [[unroll]] for (uint j = 0; j < TN; ++j)
+        b_at[j] = place.b + int(min(place.col + j, args.n - 1)) * args.b_col;
     float sums[TM * TN];
     [[unroll]] for (uint i = 0; i < TM * TN; ++i) sums[i] = 0.0;
 
@@ -54,7 +56,7 @@ void main() {
     }
     for (uint at = thread; at < TM * TN; at += THREADS) {
         uint row = place.row + at / TN, col = place.col + at % TN;
-        if (row < args.m && col < args.n) 
+        if (row < args.m && col < args.n)
             matmul_put(place.result, row, col, partial[at * THREADS], matmul_bias(col, WRITE), WRITE);
     }
 }

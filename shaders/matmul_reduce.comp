@@ -13,7 +13,7 @@ void main() {
     uint index = linear_group() * 64u + gl_LocalInvocationID.x;
     if (!one_of(index, args.count)) return;
     float sum = 0.0;
-    for (uint split = 0; split < args.splits; ++split) 
+    for (uint split = 0; split < args.splits; ++split)
         sum += args.partial.at[min(split, args.splits - 1) * args.count + index];
     sum *= args.alpha;
     if (WITH_BIAS != 0) sum += args.bias.at[index % args.n];

@@ -23,7 +23,8 @@ void main() {
         uint end = min(inner.k + BK, args.k);
         for (uint k = inner.k; k < end; ++k) {
             const int inside = int(min(k, args.k - 1));
-            sum += args.a.at[at.x + inner.a + inside * args.a_k] * args.b.at[at.y + inner.b + inside * args.b_k];
+            sum +=
+                args.a.at[at.x + inner.a + inside * args.a_k] * args.b.at[at.y + inner.b + inside * args.b_k];
         }
     }
     matmul_put(batch * results, row, col, sum, matmul_bias(col, WRITE), WRITE);

@@ -10,7 +10,8 @@ const uint ROUNDS = 8;
 layout(local_size_x = QUARTIC_MULTIPLY_ADD_GROUP) in;
 
 void main() {
-    const uint first = linear_group() * QUARTIC_MULTIPLY_ADD_GROUP * QUARTIC_MULTIPLY_ADD_CHAINS + gl_LocalInvocationID.x;
+    const uint first =
+        linear_group() * QUARTIC_MULTIPLY_ADD_GROUP * QUARTIC_MULTIPLY_ADD_CHAINS + gl_LocalInvocationID.x;
     float y[QUARTIC_MULTIPLY_ADD_CHAINS];
     [[unroll]] for (uint k = 0; k < QUARTIC_MULTIPLY_ADD_CHAINS; ++k) {
         uint i = first + k * QUARTIC_MULTIPLY_ADD_GROUP;
@@ -21,11 +22,13 @@ void main() {
     uint round = 0;
     for (; round + ROUNDS <= args.count; round += ROUNDS) {
         [[unroll]] for (uint r = 0; r < ROUNDS; ++r) {
-            [[unroll]] for (uint k = 0; k < QUARTIC_MULTIPLY_ADD_CHAINS; ++k) y[k] = fma(y[k], args.factor, args.offset);
+            [[unroll]] for (uint k = 0; k < QUARTIC_MULTIPLY_ADD_CHAINS; ++k)
+                y[k] = fma(y[k], args.factor, args.offset);
         }
     }
     for (; round < args.count; ++round) {
-        [[unroll]] for (uint k = 0; k < QUARTIC_MULTIPLY_ADD_CHAINS; ++k) y[k] = fma(y[k], args.factor, args.offset);
+        [[unroll]] for (uint k = 0; k < QUARTIC_MULTIPLY_ADD_CHAINS; ++k)
+            y[k] = fma(y[k], args.factor, args.offset);
     }
     [[unroll]] for (uint k = 0; k < QUARTIC_MULTIPLY_ADD_CHAINS; ++k) {
         const uint i = first + k * QUARTIC_MULTIPLY_ADD_GROUP;

@@ -62,7 +62,8 @@ void row_gradient(uint row, uint lane, bool exists) {
     if ((WANTS & QUARTIC_NORM_WANT_SCALE) != 0)
         [[unroll]] for (uint k = 0; k < STEPS; ++k) {
             uint column = lane + k * LANES;
-            if (one_of(column, args.width) && exists) scale_sum[k] += args.dy.at[base + column] * (centred[k] * factor);
+            if (one_of(column, args.width) && exists)
+                scale_sum[k] += args.dy.at[base + column] * (centred[k] * factor);
         }
     if ((WANTS & QUARTIC_NORM_WANT_X) == 0) return;
     // 1 = S * part + eps * factor^2 with S the sum of squares. Written so, the terms of the element itself drop

@@ -17,7 +17,8 @@ void main() {
             // A place before the first wraps around to a large number.
             uint within = index % args.block - args.first;
             int number = 0;
-            if (one_of(within, args.width)) number = args.x.at[position_of(index / args.block * args.width + within)];
+            if (one_of(within, args.width))
+                number = args.x.at[position_of(index / args.block * args.width + within)];
             args.result.at[index] = number;
         }
     }

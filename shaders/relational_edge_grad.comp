@@ -33,7 +33,8 @@ void main() {
                 const uint k = index % DEPTH, row = index / DEPTH;
                 const bool inside = depth + k < DIM && first + row < args.edges;
                 row_tile[k * ROW_PITCH + row] =
-                    inside ? row_ds[row] * args.e.at[min(first + row, args.edges - 1) * DIM + min(depth + k, DIM - 1)]
+                    inside ? row_ds[row] *
+                                 args.e.at[min(first + row, args.edges - 1) * DIM + min(depth + k, DIM - 1)]
                            : 0.0;
             }
             for (uint index = local; index < COLUMNS * DEPTH; index += THREADS) {
@@ -53,14 +54,15 @@ void main() {
             uint component = column + y + COLUMN_STEP * c;
             if (!one_of(component, DIM)) break;
             [[unroll]] for (uint r = 0; r < 4; ++r)
-                sums[r][c] += row_ds[x + 16 * r] *
-                              node_terms(nodes[r].batch * args.heads + head, nodes[r], component);
+                sums[r][c] +=
+                    row_ds[x + 16 * r] * node_terms(nodes[r].batch * args.heads + head, nodes[r], component);
         }
     }
     for (uint c = 0; c < 4; ++c) {
         const uint component = column + y + COLUMN_STEP * c;
         if (component >= DIM) break;
         [[unroll]] for (uint r = 0; r < 4; ++r)
-            if (first + x + 16 * r < args.edges) args.de.at[(first + x + 16 * r) * DIM + component] = sums[r][c];
+            if (first + x + 16 * r < args.edges)
+                args.de.at[(first + x + 16 * r) * DIM + component] = sums[r][c];
     }
 }

@@ -34,8 +34,8 @@ void main() {
                 if (WITH_FORM != 0)
                     [[unroll]] for (uint eight = 0; eight < EIGHTS; ++eight) {
                         const uint k = min(eight * 8 + lane, DIM - 1);
-                        const float g =
-                            args.form.at[(head * DIM + c) * DIM + k] + args.form.at[(head * DIM + k) * DIM + c];
+                        const float g = args.form.at[(head * DIM + c) * DIM + k] +
+                                        args.form.at[(head * DIM + k) * DIM + c];
                         [[unroll]] for (uint v = 0; v < 8; ++v) {
                             if (eight * 8 + v >= DIM) break;
                             const float x = subgroupShuffle(g, v);
@@ -43,7 +43,8 @@ void main() {
                                 sums[row] += x * e[row * DIM + eight * 8 + v];
                         }
                     }
-                [[unroll]] for (uint row = 0; row < ROWS; ++row) gradients[u * ROWS + row] += ds[row] * sums[row];
+                [[unroll]] for (uint row = 0; row < ROWS; ++row)
+                    gradients[u * ROWS + row] += ds[row] * sums[row];
             }
         }
         [[unroll]] for (uint row = 0; row < ROWS; ++row)

@@ -36,8 +36,8 @@ void main() {
             const uint edge = min(first + index / TILE, args.edges - 1);
             float scaled = 0.0, plain = 0.0;
             if (first + index / TILE < end) {
-                const uint pair =
-                    (edge / args.pairs * args.heads + head) * args.pairs + edge % args.pairs; // in (b, h, i j)
+                const uint pair = (edge / args.pairs * args.heads + head) * args.pairs +
+                                  edge % args.pairs; // in (b, h, i j)
                 if (row + c < DIM) scaled = args.ds.at[pair] * args.e.at[edge * DIM + min(row + c, DIM - 1)];
                 if (column + c < DIM) plain = args.e.at[edge * DIM + min(column + c, DIM - 1)];
             }

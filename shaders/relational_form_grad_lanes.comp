@@ -38,12 +38,14 @@ void main() {
             float rows[EIGHTS], columns[EIGHTS];
             [[unroll]] for (uint c = 0; c < EIGHTS; ++c) {
                 columns[c] = args.e.at[edge + min(column + c * 8 + lane, DIM - 1)];
-                rows[c] = scale * (tiles == 1 ? columns[c] : args.e.at[edge + min(row + c * 8 + lane, DIM - 1)]);
+                rows[c] =
+                    scale * (tiles == 1 ? columns[c] : args.e.at[edge + min(row + c * 8 + lane, DIM - 1)]);
             }
             [[unroll]] for (uint eight = 0; eight < EIGHTS; ++eight)
                 [[unroll]] for (uint v = 0; v < 8; ++v) {
                     const float x = subgroupShuffle(rows[eight], v);
-                    [[unroll]] for (uint c = 0; c < EIGHTS; ++c) sums[(eight * 8 + v) * EIGHTS + c] += x * columns[c];
+                    [[unroll]] for (uint c = 0; c < EIGHTS; ++c)
+                        sums[(eight * 8 + v) * EIGHTS + c] += x * columns[c];
                 }
         }
     }

@@ -32,13 +32,16 @@ void main() {
                 const uint k = index % DEPTH, row = index / DEPTH;
                 const bool inside = depth + k < DIM && first + row < args.edges;
                 row_tile[k * ROW_PITCH + row] =
-                    inside ? args.e.at[min(first + row, args.edges - 1) * DIM + min(depth + k, DIM - 1)] : 0.0;
+                    inside ? args.e.at[min(first + row, args.edges - 1) * DIM + min(depth + k, DIM - 1)]
+                           : 0.0;
             }
             for (uint index = local; index < COLUMNS * DEPTH; index += THREADS) {
                 const uint k = index % DEPTH, c = index / DEPTH;
                 const bool inside = depth + k < DIM && column + c < DIM;
                 column_tile[k * COLUMN_PITCH + c] =
-                    inside ? args.form.at[(head * DIM + min(column + c, DIM - 1)) * DIM + min(depth + k, DIM - 1)] : 0.0;
+                    inside ? args.form
+                                 .at[(head * DIM + min(column + c, DIM - 1)) * DIM + min(depth + k, DIM - 1)]
+                           : 0.0;
             }
             barrier();
             multiply_tiles(x, y, sums);
@@ -47,8 +50,9 @@ void main() {
             uint component = column + y + COLUMN_STEP * c;
             if (!one_of(component, DIM)) break;
             [[unroll]] for (uint r = 0; r < 4; ++r)
-                score[r] += args.e.at[edge[r] * DIM + component] *
-                            (sums[r][c] + node_terms(nodes[r].batch * args.heads + head, nodes[r], component));
+                score[r] +=
+                    args.e.at[edge[r] * DIM + component] *
+                    (sums[r][c] + node_terms(nodes[r].batch * args.heads + head, nodes[r], component));
         }
     }
     [[unroll]] for (uint r = 0; r < 4; ++r) parts[y * ROWS + x + 16 * r] = score[r];

@@ -86,8 +86,8 @@ void load_rows(uint row0, uint k0) {
         [[unroll]] for (uint r = 0; r < 4; ++r) {
             uint row = row0 + m + r;
             if (one_of(row, args.rows))
-                lines[r] = prepare(load_quad(args.x, row * args.k, k0 + k, (FLAGS & QUARTIC_ROW_X_QUADS) != 0), row,
-                                   k0 + k);
+                lines[r] = prepare(
+                    load_quad(args.x, row * args.k, k0 + k, (FLAGS & QUARTIC_ROW_X_QUADS) != 0), row, k0 + k);
         }
         lines = transpose(lines);
         [[unroll]] for (uint c = 0; c < 4; ++c) a_tile[(k + c) * A_PITCH + m / 4] = lines[c];
@@ -113,7 +113,8 @@ void load_weights(uint tile, uint k0) {
     lines = transpose(lines);
     [[unroll]] for (uint c = 0; c < 4; ++c) {
         vec4 four = lines[c];
-        if (NORMS && (FLAGS & QUARTIC_ROW_HAS_SCALE) != 0 && k0 + k + c < args.k && (RAW >> column.part & 1u) == 0)
+        if (NORMS && (FLAGS & QUARTIC_ROW_HAS_SCALE) != 0 && k0 + k + c < args.k &&
+            (RAW >> column.part & 1u) == 0)
             four *= args.side.at[min(k0 + k + c, args.k - 1)] + args.offset;
         b_tile[(k + c) * B_PITCH + quad] = four;
     }
@@ -137,7 +138,8 @@ void write(Column column, uint row, vec4 y) {
     }
     [[unroll]] for (uint c = 0; c < 4; ++c) {
         if (column.col + c >= n) continue;
-        if ((FLAGS & QUARTIC_ROW_HAS_ADDEND) != 0) y[c] += args.addend.at[row * n + min(column.col + c, n - 1)];
+        if ((FLAGS & QUARTIC_ROW_HAS_ADDEND) != 0)
+            y[c] += args.addend.at[row * n + min(column.col + c, n - 1)];
         to.at[at + c] = y[c];
     }
 }

@@ -97,7 +97,8 @@ void main() {
         float factors[TM / 8];
         [[unroll]] for (uint i = 0; i < TM / 8; ++i) {
             factors[i] = 1.0;
-            if (NORMS) factors[i] = factor_of_squares(squares[i], float(args.k), args.eps, FORM == QUARTIC_ROW_L2);
+            if (NORMS)
+                factors[i] = factor_of_squares(squares[i], float(args.k), args.eps, FORM == QUARTIC_ROW_L2);
         }
         [[unroll]] for (uint i = 0; i < TM; ++i) {
             float factor = NORMS ? subgroupShuffle(factors[i / 8], i % 8) : 1.0;

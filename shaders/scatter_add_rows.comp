@@ -37,7 +37,8 @@ void main() {
         for (uint r = first; r < end; r += STRIDE) {
             [[unroll]] for (uint s = 0; s < STRIDE; ++s) {
                 const uint here = min(r + s, end - 1);
-                if (r + s < end && args.indices.at[here] == row) sum += args.rows.at[here * args.width + column];
+                if (r + s < end && args.indices.at[here] == row)
+                    sum += args.rows.at[here * args.width + column];
             }
         }
     }

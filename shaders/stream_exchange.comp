@@ -31,5 +31,6 @@ void main() {
         }
     }
     [[unroll]] for (uint k = 0; k < STEPS; ++k)
-        if (place.inside && own_head(k) < HEADS) args.y.at[place.base + own_head(k) * args.positions] = sums[k];
+        if (place.inside && own_head(k) < HEADS)
+            args.y.at[place.base + own_head(k) * args.positions] = sums[k];
 }

@@ -20,16 +20,22 @@ void main() {
         for (uint h = 0; h < HEADS; ++h) {
             float t = tile[h * COLUMNS + own_column()];
             [[unroll]] for (uint k = 0; k < CHUNK; ++k)
-                s[k] += args.w1.at[min(first + chunk_place(k), args.hidden - 1u) * HEADS + min(h, HEADS - 1u)] * t;
+                s[k] +=
+                    args.w1.at[min(first + chunk_place(k), args.hidden - 1u) * HEADS + min(h, HEADS - 1u)] *
+                    t;
         }
         [[unroll]] for (uint k = 0; k < CHUNK; ++k)
-            hidden[chunk_place(k) * COLUMNS + own_column()] = s[k] * approx_normal_cdf(s[k], approx_normal_bell(s[k]));
+            hidden[chunk_place(k) * COLUMNS + own_column()] =
+                s[k] * approx_normal_cdf(s[k], approx_normal_bell(s[k]));
         barrier();
         uint units = min(UNITS, args.hidden - first);
         for (uint m = 0; m < units; ++m) {
             float a = hidden[m * COLUMNS + own_column()];
             [[unroll]] for (uint k = 0; k < STEPS; ++k)
-                sums[k] += args.w2.at[min(own_head(k), HEADS - 1u) * args.hidden + min(first + m, args.hidden - 1u)] * a;
+                sums[k] +=
+                    args.w2
+                        .at[min(own_head(k), HEADS - 1u) * args.hidden + min(first + m, args.hidden - 1u)] *
+                    a;
         }
         barrier(); // the chunk has been read
     }

@@ -16,7 +16,9 @@ void main() {
     float dy_own[STEPS];
     [[unroll]] for (uint k = 0; k < STEPS; ++k) {
         uint head = own_head(k);
-        dy_own[k] = place.inside && head < HEADS ? args.dy.at[place.base + min(head, HEADS - 1u) * args.positions] : 0.0;
+        dy_own[k] = place.inside && head < HEADS
+                        ? args.dy.at[place.base + min(head, HEADS - 1u) * args.positions]
+                        : 0.0;
         if (head < HEADS) dy_tile[head * COLUMNS + own_column()] = dy_own[k];
     }
     float factor = load_normed(place);
@@ -47,7 +49,8 @@ void main() {
         for (uint m = 0; m < units; ++m) {
             float d = hidden[m * COLUMNS + own_column()];
             [[unroll]] for (uint k = 0; k < STEPS; ++k)
-                u[k] += args.w1.at[min(first + m, args.hidden - 1u) * HEADS + min(own_head(k), HEADS - 1u)] * d;
+                u[k] +=
+                    args.w1.at[min(first + m, args.hidden - 1u) * HEADS + min(own_head(k), HEADS - 1u)] * d;
         }
         barrier(); // the chunk has been read
     }

@@ -49,7 +49,8 @@ void compute_units(uint first_unit) {
         float s = 0.0, da = 0.0;
         for (uint next = 0; next < HEADS && is_unit; ++next) {
             const uint h = min(next, HEADS - 1u);
-            s += args.w1.at[m * HEADS + h] * args.scale.at[h] * (x_tile[h * PITCH + column] * factors[column]);
+            s +=
+                args.w1.at[m * HEADS + h] * args.scale.at[h] * (x_tile[h * PITCH + column] * factors[column]);
             da += args.w2.at[h * args.hidden + m] * dy_tile[h * PITCH + column];
         }
         float bell = approx_normal_bell(s), cdf = approx_normal_cdf(s, bell);

@@ -29,7 +29,7 @@ void main() {
     if (live) {
         int kept = position_kept(index);
         uint end = min((split + 1u) * args.chunk, args.reduced);
-        for (uint r = split * args.chunk + lane; r < end; r += LANES) 
+        for (uint r = split * args.chunk + lane; r < end; r += LANES)
             sum += args.x.at[kept + position_reduced(min(r, args.reduced - 1u))];
     }
     uint slot = lane * OUTPUTS + within;

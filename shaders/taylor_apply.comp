@@ -53,8 +53,8 @@ void main() {
             const uint count = min(TILE, F - first);
             barrier();
             for (uint index = local; index < count * V4; index += THREADS)
-                state_tile[index] = load4(args.state, int(state + min(first + index / V4, F - 1) * STATE_ROW), 1,
-                                          (slice * V4 + index % V4) * 4, DV);
+                state_tile[index] = load4(args.state, int(state + min(first + index / V4, F - 1) * STATE_ROW),
+                                          1, (slice * V4 + index % V4) * 4, DV);
             for (uint index = local; index < count; index += THREADS)
                 ones[index] = args.state.at[state + min(first + index, F - 1) * STATE_ROW + DV];
             barrier();

@@ -66,8 +66,8 @@ void main() {
         [[unroll]] for (uint e = 0; e < V4; ++e) {
             y[e] = vec4(0);
             if (seen)
-                y[e] = scale * load4(args.y, place_of(unit, min(position, args.tokens - 1), args.y_strides), Y_COMPONENT,
-                                     (slice * V4 + e) * 4, DV);
+                y[e] = scale * load4(args.y, place_of(unit, min(position, args.tokens - 1), args.y_strides),
+                                     Y_COMPONENT, (slice * V4 + e) * 4, DV);
             dy[e] = vec4(0);
         }
         uvec2 pair = uvec2(0);
@@ -75,11 +75,12 @@ void main() {
             const uint count = min(TILE, F - first);
             barrier();
             for (uint index = local; index < count * V4; index += THREADS)
-                state_tile[index] = load4(args.state, int(state + min(first + index / V4, F - 1) * STATE_ROW), 1,
-                                          (slice * V4 + index % V4) * 4, DV);
+                state_tile[index] = load4(args.state, int(state + min(first + index / V4, F - 1) * STATE_ROW),
+                                          1, (slice * V4 + index % V4) * 4, DV);
             for (uint index = local; index < count; index += THREADS) {
                 ones[index] = 0; // the last column counts once, in the first walk
-                if (slice == 0) ones[index] = args.state.at[state + min(first + index, F - 1) * STATE_ROW + DV];
+                if (slice == 0)
+                    ones[index] = args.state.at[state + min(first + index, F - 1) * STATE_ROW + DV];
             }
             barrier();
             for (uint f = 0; f < count; ++f) {
@@ -96,7 +97,8 @@ void main() {
             }
         }
         if (SIDE == KEYS && position < end)
-            [[unroll]] for (uint e = 0; e < V4; ++e) store4(args.dy, row * DV, (slice * V4 + e) * 4, DV, dy[e]);
+            [[unroll]] for (uint e = 0; e < V4; ++e)
+                store4(args.dy, row * DV, (slice * V4 + e) * 4, DV, dy[e]);
     }
 
     barrier();

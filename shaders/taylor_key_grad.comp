@@ -32,7 +32,8 @@ void load_queries(Unit unit, uint first) {
         y_tile[index] = vec4(0);
         if (one_of(position, args.tokens)) {
             const uint row = row_of(unit, position);
-            y_tile[index] = args.terms.at[2 * row] * load4(args.g, int(row * DV), 1, index % (SPLIT * V4) * 4, DV);
+            y_tile[index] =
+                args.terms.at[2 * row] * load4(args.g, int(row * DV), 1, index % (SPLIT * V4) * 4, DV);
         }
     }
     barrier();
@@ -47,7 +48,7 @@ void main() {
     const uint block = group % blocks * LANES, position = block + lane;
     const uint key_end = key_end_of(unit);
     const uint query_end = block < key_end ? args.tokens : 0; // a block of hidden keys sums over no query
-    const uint begin = block_begin(position); // of the queries that see this key
+    const uint begin = block_begin(position);                 // of the queries that see this key
     bool visible = false;
     const uint near = min(position, args.tokens - 1);
     if (position < key_end) visible = is_visible(unit, near);
@@ -84,7 +85,8 @@ void main() {
                 [[unroll]] for (uint c = 0; c < Q4; ++c) sum.x += dot(k[c], x_tile[at_x(query, 0) + c]);
                 [[unroll]] for (uint e = 0; e < V4; ++e) sum.y += dot(v[e], y_tile[at_y(query, 0) + e]);
             } else {
-                for (uint other = 0; other < SPLIT; ++other) sum += parts[query * THREADS + lane * SPLIT + other];
+                for (uint other = 0; other < SPLIT; ++other)
+                    sum += parts[query * THREADS + lane * SPLIT + other];
             }
             float w = 1 + sum.x * (1 + 0.5 * sum.x);
             float slope = (sum.y - delta[query]) * (1 + sum.x);
@@ -98,7 +100,9 @@ void main() {
     if (position < args.tokens) {
         const uint row = row_of(unit, position);
         const float kept = visible ? 1.0 : 0.0;
-        [[unroll]] for (uint c = 0; c < Q4; ++c) store4(args.dk, row * D, (slice * Q4 + c) * 4, D, kept * dk[c]);
-        [[unroll]] for (uint e = 0; e < V4; ++e) store4(args.dv, row * DV, (slice * V4 + e) * 4, DV, kept * dv[e]);
+        [[unroll]] for (uint c = 0; c < Q4; ++c)
+            store4(args.dk, row * D, (slice * Q4 + c) * 4, D, kept * dk[c]);
+        [[unroll]] for (uint e = 0; e < V4; ++e)
+            store4(args.dv, row * DV, (slice * V4 + e) * 4, DV, kept * dv[e]);
     }
 }

@@ -27,7 +27,8 @@ void main() {
     float total[ROWS];
     uint end[ROWS]; // of a query's keys
     [[unroll]] for (uint r = 0; r < ROWS; ++r) {
-        const uint position = min(begin + r * LANES, args.tokens - 1); // surplus rows are computed, not stored
+        const uint position =
+            min(begin + r * LANES, args.tokens - 1); // surplus rows are computed, not stored
         end[r] = block_end(position);
         const int place = place_of(unit, position, args.q_strides);
         [[unroll]] for (uint c = 0; c < Q4; ++c)
@@ -56,7 +57,8 @@ void main() {
                     [[unroll]] for (uint r = 0; r < ROWS; ++r) w[r] += dot(q[r * Q4 + c], k);
                 }
             } else {
-                for (uint other = 0; other < SPLIT; ++other) w[0] += parts[key * THREADS + lane * SPLIT + other];
+                for (uint other = 0; other < SPLIT; ++other)
+                    w[0] += parts[key * THREADS + lane * SPLIT + other];
             }
             [[unroll]] for (uint r = 0; r < ROWS; ++r) {
                 w[r] = one[key] + w[r] * (1 + 0.5 * w[r]);

@@ -51,7 +51,8 @@ void main() {
                 [[unroll]] for (uint c = 0; c < Q4; ++c) sum.x += dot(q[c], x_tile[at_x(key, 0) + c]);
                 [[unroll]] for (uint e = 0; e < V4; ++e) sum.y += dot(a[e], y_tile[at_y(key, 0) + e]);
             } else {
-                for (uint other = 0; other < SPLIT; ++other) sum += parts[key * THREADS + lane * SPLIT + other];
+                for (uint other = 0; other < SPLIT; ++other)
+                    sum += parts[key * THREADS + lane * SPLIT + other];
             }
             float slope = (sum.y - delta) * (1 + sum.x);
             if (BLOCK != 0 && first + key >= end) slope = 0;

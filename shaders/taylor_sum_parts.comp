@@ -11,7 +11,7 @@ void main() {
     if (!one_of(index, args.count)) return;
     const uint first = index / args.size * args.size * args.parts + index % args.size;
     float sum = args.state.at[first];
-    for (uint part = 1; part < args.parts; ++part) 
+    for (uint part = 1; part < args.parts; ++part)
         sum += args.state.at[first + min(part, args.parts - 1) * args.size];
     args.state.at[first] = sum;
 }

@@ -32,7 +32,8 @@ void main() {
     const uint local = gl_LocalInvocationIndex;
     uint wanted = args.k;
     if (COUNTED != 0) wanted = uint(clamp(args.counts.at[row / args.groups], 0, int(args.k)));
-    uint prefix = 0, rest = wanted; // keys with a greater prefix are taken; of those that begin with it, `rest`
+    uint prefix = 0,
+         rest = wanted; // keys with a greater prefix are taken; of those that begin with it, `rest`
     for (uint shift = 32; shift > 0; shift -= 8) {
         histogram[local] = 0;
         barrier();

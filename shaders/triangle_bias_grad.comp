@@ -55,7 +55,8 @@ void main() {
             const uint p = edge + x + SIDE * c;
             sums[4 * r + c] = bias[4 * r + c] = 0.0;
             if (l < args.n && p < args.n)
-                bias[4 * r + c] = args.bias.at[(unit * args.n + min(l, args.n - 1)) * args.n + min(p, args.n - 1)];
+                bias[4 * r + c] =
+                    args.bias.at[(unit * args.n + min(l, args.n - 1)) * args.n + min(p, args.n - 1)];
         }
     }
 
@@ -87,8 +88,8 @@ void main() {
             const vec2 terms = Pairs(args.terms).at[sequence * args.n + min(p, args.n - 1)];
             [[unroll]] for (uint r = 0; r < 4; ++r)
                 if (visible[r] && p < args.n && follows(first, pivot + y + SIDE * r, p))
-                    sums[4 * r + c] += slope_of(exp(scores[4 * r + c] + bias[4 * r + c] - terms.x), slopes[4 * r + c],
-                                                terms.y);
+                    sums[4 * r + c] += slope_of(exp(scores[4 * r + c] + bias[4 * r + c] - terms.x),
+                                                slopes[4 * r + c], terms.y);
         }
     }
 

@@ -21,8 +21,8 @@ const uint CHUNKS = (QUADS + CHUNK - 1) / CHUNK;
 const uint SLICES = (CHUNKS + HELD - 1) / HELD;
 const uint SHARE = (CHUNK + 3) / 4; // quads of a chunk that one invocation sums
 
-shared vec4 x_tile[PIVOTS * TILE * PITCH]; // (l, i, quad) of q or v
-shared vec4 y_tile[PIVOTS * TILE * PITCH]; // (l, j, quad) of k or v2
+shared vec4 x_tile[PIVOTS * TILE * PITCH];  // (l, i, quad) of q or v
+shared vec4 y_tile[PIVOTS * TILE * PITCH];  // (l, j, quad) of k or v2
 shared float weights[PIVOTS * TILE * TILE]; // (l, i, j): scores, then exp(score - largest so far)
 shared float factors[TILE * TILE];          // (i, j): what the sums so far shrink by
 
@@ -142,7 +142,8 @@ void main() {
             [[unroll]] for (uint chunk = 0; chunk < HELD; ++chunk)
                 [[unroll]] for (uint share = 0; share < SHARE; ++share)
                     if (share * 4 + part < CHUNK)
-                        store_quad(args.result, place, (slice * HELD + chunk) * CHUNK + share * 4 + part, args.width,
+                        store_quad(args.result, place, (slice * HELD + chunk) * CHUNK + share * 4 + part,
+                                   args.width,
                                    factors[row * TILE + column] * sums[4 * (chunk * SHARE + share) + k]);
         }
     }

@@ -13,7 +13,7 @@
 
 layout(local_size_x = 128) in;
 layout(constant_id = 3) const uint CHUNK = 4; // quads of a row in shared memory at once, at most 4
-layout(constant_id = 4) const uint HELD = 2; // chunks of components that a group sums
+layout(constant_id = 4) const uint HELD = 2;  // chunks of components that a group sums
 
 const uint TILE = 8;
 const uint PITCH = CHUNK | 1u;
@@ -36,7 +36,8 @@ void load(uint unit, uint own, uint other, uint pivot, uint chunk, bool with_x) 
         const uint quad = index % CHUNK, column = index / CHUNK % TILE, row = index / (CHUNK * TILE);
         uint component = chunk * CHUNK + quad;
         uint own_row = own + row, other_row = other + row, other_column = other + column, l = pivot + column;
-        const uint turned = (column * TILE + row) * PITCH + quad, straight = (row * TILE + column) * PITCH + quad;
+        const uint turned = (column * TILE + row) * PITCH + quad,
+                   straight = (row * TILE + column) * PITCH + quad;
         const bool inside = one_of(component, QUADS), has_own = one_of(own_row, args.n) && inside;
         const bool has_other = one_of(other_row, args.n) && inside, has_pivot = one_of(l, args.n);
         const bool has_g = one_of(other_column, args.n) && has_own;
@@ -47,9 +48,10 @@ void load(uint unit, uint own, uint other, uint pivot, uint chunk, bool with_x) 
             from_yv = Quads(args.yv).at[at];
         }
         if (has_g)
-            from_g = Quads(args.g).at[(unit * args.n * args.n + own_row * args.g_own + other_column * args.g_other) *
-                                          QUADS +
-                                      component];
+            from_g = Quads(args.g)
+                         .at[(unit * args.n * args.n + own_row * args.g_own + other_column * args.g_other) *
+                                 QUADS +
+                             component];
         y_tile[turned] = from_y;
         yv_tile[turned] = from_yv;
         g_tile[straight] = from_g;
@@ -70,8 +72,7 @@ void load(uint unit, uint own, uint other, uint pivot, uint chunk, bool with_x) 
 vec2 weigh(uint unit, uint own, uint other, uint pivot, float score, float slope) {
     if (!one_of(own, args.n) || !one_of(other, args.n) || !shown(unit, pivot) || !follows(own, pivot, other))
         return vec2(0);
-    const vec2 terms =
-        Pairs(args.terms).at[unit * args.n * args.n + own * args.g_own + other * args.g_other];
+    const vec2 terms = Pairs(args.terms).at[unit * args.n * args.n + own * args.g_own + other * args.g_other];
     const float weight = exp(score - terms.x);
     return vec2(weight, slope_of(weight, slope, terms.y));
 }

@@ -50,7 +50,8 @@ void main() {
                 [[unroll]] for (uint k = 0; k < SLICE; ++k)
                     sum += vec2(dot(key[k], x_tile[row * WIDTH + k]), dot(value[k], y_tile[row * WIDTH + k]));
             } else {
-                for (uint other = 0; other < SPLIT; ++other) sum += parts[row * THREADS + lane * SPLIT + other];
+                for (uint other = 0; other < SPLIT; ++other)
+                    sum += parts[row * THREADS + lane * SPLIT + other];
             }
             const float weight = exp(sum.x - terms.x), slope = slope_of(weight, sum.y, terms.y);
             [[unroll]] for (uint k = 0; k < SLICE; ++k) {
@@ -63,7 +64,8 @@ void main() {
 
     if (l < args.n) {
         const uint row = args.heads * args.width;
-        const uint place = place_of(at.unit, at.first, args.edge_first * row, l, args.edge_second * row, args.width);
+        const uint place =
+            place_of(at.unit, at.first, args.edge_first * row, l, args.edge_second * row, args.width);
         [[unroll]] for (uint k = 0; k < SLICE; ++k) {
             store_quad(args.dk, place, slice * SLICE + k, args.width, dk[k]);
             store_quad(args.dv, place, slice * SLICE + k, args.width, dv[k]);

@@ -15,8 +15,9 @@ void main() {
     const uint second = row % args.n, first = row / args.n % args.n, unit = row / args.n / args.n;
     float number = 0.0;
     if (one_of(lane, args.width))
-        number = args.factor * args.x.at[int(unit / args.heads) * args.strides[0] + int(first) * args.strides[1] +
-                                         int(second) * args.strides[2] + int(unit % args.heads) * args.strides[3] +
-                                         int(lane) * args.strides[4]];
+        number =
+            args.factor * args.x.at[int(unit / args.heads) * args.strides[0] + int(first) * args.strides[1] +
+                                    int(second) * args.strides[2] + int(unit % args.heads) * args.strides[3] +
+                                    int(lane) * args.strides[4]];
     args.packed.at[index] = number;
 }

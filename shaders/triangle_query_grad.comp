@@ -40,22 +40,26 @@ void main() {
             const uint l = begin + row;
             if (!shown(at.unit, l) || !follows(at.first, l, p)) continue;
             vec2 sum = vec2(0);
-            if (HAS_BIAS != 0) sum.x = args.bias.at[(at.unit * args.n + min(l, args.n - 1)) * args.n + column];
+            if (HAS_BIAS != 0)
+                sum.x = args.bias.at[(at.unit * args.n + min(l, args.n - 1)) * args.n + column];
             if (SPLIT == 1) {
                 [[unroll]] for (uint k = 0; k < SLICE; ++k)
                     sum += vec2(dot(q[k], x_tile[row * WIDTH + k]), dot(g[k], y_tile[row * WIDTH + k]));
             } else {
-                for (uint other = 0; other < SPLIT; ++other) sum += parts[row * THREADS + lane * SPLIT + other];
+                for (uint other = 0; other < SPLIT; ++other)
+                    sum += parts[row * THREADS + lane * SPLIT + other];
             }
             const float slope = slope_of(exp(sum.x - terms.x), sum.y, terms.y);
-            [[unroll]] for (uint k = 0; k < SLICE; ++k) dq[k] += slope * x_tile[row * WIDTH + slice * SLICE + k];
+            [[unroll]] for (uint k = 0; k < SLICE; ++k)
+                dq[k] += slope * x_tile[row * WIDTH + slice * SLICE + k];
         }
         barrier();
     }
 
     if (p < args.n) {
         const uint row = args.heads * args.width;
-        const uint place = place_of(at.unit, at.first, args.edge_first * row, p, args.edge_second * row, args.width);
+        const uint place =
+            place_of(at.unit, at.first, args.edge_first * row, p, args.edge_second * row, args.width);
         [[unroll]] for (uint k = 0; k < SLICE; ++k)
             store_quad(args.dq, place, slice * SLICE + k, args.width, args.factor * dq[k]);
     }

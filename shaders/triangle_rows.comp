@@ -14,7 +14,7 @@ shared float parts[SPLIT == 1 ? 1 : TILE * THREADS]; // (l, invocation)
 void main() {
     const uint local = gl_LocalInvocationIndex, slice = local % SPLIT, lane = local / SPLIT;
     Place at;
-    if (!place_of_group(at)) return; // the whole group
+    if (!place_of_group(at)) return;                             // the whole group
     const uint p = at.begin + lane, column = min(p, args.n - 1); // surplus rows are computed, not stored
     vec4 q[SLICE], sums[SLICE];
     [[unroll]] for (uint k = 0; k < SLICE; ++k) {
@@ -31,7 +31,8 @@ void main() {
         if (SPLIT != 1) {
             for (uint row = 0; row < TILE; ++row) {
                 float part = 0.0;
-                [[unroll]] for (uint k = 0; k < SLICE; ++k) part += dot(q[k], x_tile[row * WIDTH + slice * SLICE + k]);
+                [[unroll]] for (uint k = 0; k < SLICE; ++k)
+                    part += dot(q[k], x_tile[row * WIDTH + slice * SLICE + k]);
                 parts[row * THREADS + local] = part;
             }
             barrier();
@@ -44,9 +45,11 @@ void main() {
                 if (shown(at.unit, l) && follows(at.first, l, p)) {
                     sees = true;
                     s[r] = 0.0;
-                    if (HAS_BIAS != 0) s[r] = args.bias.at[(at.unit * args.n + min(l, args.n - 1)) * args.n + column];
+                    if (HAS_BIAS != 0)
+                        s[r] = args.bias.at[(at.unit * args.n + min(l, args.n - 1)) * args.n + column];
                     if (SPLIT == 1) {
-                        [[unroll]] for (uint k = 0; k < SLICE; ++k) s[r] += dot(q[k], x_tile[row * WIDTH + k]);
+                        [[unroll]] for (uint k = 0; k < SLICE; ++k)
+                            s[r] += dot(q[k], x_tile[row * WIDTH + k]);
                     } else {
                         for (uint other = 0; other < SPLIT; ++other)
                             s[r] += parts[row * THREADS + lane * SPLIT + other];
@@ -74,9 +77,11 @@ void main() {
         const float factor = total == 0.0 ? nothing : 1.0 / total;
         const uint heads = args.heads, row = heads * args.width;
         if (slice == 0)
-            args.lse.at[place_of(at.unit, at.first, args.edge_first * heads, p, args.edge_second * heads, 1)] =
+            args.lse
+                .at[place_of(at.unit, at.first, args.edge_first * heads, p, args.edge_second * heads, 1)] =
                 total == 0.0 ? nothing : largest + log(total);
-        const uint place = place_of(at.unit, at.first, args.edge_first * row, p, args.edge_second * row, args.width);
+        const uint place =
+            place_of(at.unit, at.first, args.edge_first * row, p, args.edge_second * row, args.width);
         [[unroll]] for (uint k = 0; k < SLICE; ++k)
             store_quad(args.result, place, slice * SLICE + k, args.width, factor * sums[k]);
     }

@@ -12,8 +12,7 @@ void main() {
     if (!one_of(index, args.count)) return;
     const uint second = index % args.n, first = index / args.n % args.n, unit = index / args.n / args.n;
     const uint i = args.turned != 0 ? second : first, j = args.turned != 0 ? first : second;
-    const uint edge =
-        ((unit / args.heads * args.n + i) * args.n + j) * args.heads + unit % args.heads;
+    const uint edge = ((unit / args.heads * args.n + i) * args.n + j) * args.heads + unit % args.heads;
     float delta = 0.0;
     for (uint c = 0; c < args.width; ++c) {
         const uint at = edge * args.width + min(c, args.width - 1);

@@ -16,17 +16,28 @@ STRIDED_POSITION(position_of, 0, args.rank, args.dims, args.strides)
 
 float evaluate(float x) {
     switch (FUNCTION) {
-    case UNARY_NEGATE: return -x;
-    case UNARY_EXP: return approx_exp(x);
-    case UNARY_LOG: return approx_log(x);
-    case UNARY_SQRT: return sqrt(x);
-    case UNARY_SQUARE: return x * x;
-    case UNARY_RELU: return x <= 0.0 ? 0.0 : x;
-    case UNARY_SIGMOID: return approx_sigmoid(x);
-    case UNARY_TANH: return approx_tanh(x);
-    case UNARY_SILU: return x * approx_sigmoid(x);
-    case UNARY_GELU: return x * approx_normal_cdf(x, approx_normal_bell(x));
-    default: return x * args.factor + args.offset;
+    case UNARY_NEGATE:
+        return -x;
+    case UNARY_EXP:
+        return approx_exp(x);
+    case UNARY_LOG:
+        return approx_log(x);
+    case UNARY_SQRT:
+        return sqrt(x);
+    case UNARY_SQUARE:
+        return x * x;
+    case UNARY_RELU:
+        return x <= 0.0 ? 0.0 : x;
+    case UNARY_SIGMOID:
+        return approx_sigmoid(x);
+    case UNARY_TANH:
+        return approx_tanh(x);
+    case UNARY_SILU:
+        return x * approx_sigmoid(x);
+    case UNARY_GELU:
+        return x * approx_normal_cdf(x, approx_normal_bell(x));
+    default:
+        return x * args.factor + args.offset;
     }
 }
 

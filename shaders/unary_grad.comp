@@ -18,13 +18,20 @@ STRIDED_POSITION(position_in_s, 0, args.rank, args.dims, args.s_strides)
 
 float evaluate(float g, float s) {
     switch (FUNCTION) {
-    case UNARY_EXP: return g * s;
-    case UNARY_LOG: return g / s;
-    case UNARY_SQRT: return 0.5 * g / s;
-    case UNARY_SQUARE: return 2.0 * g * s;
-    case UNARY_RELU: return s <= 0.0 ? 0.0 : g;
-    case UNARY_SIGMOID: return g * s * (1.0 - s);
-    case UNARY_TANH: return g * (1.0 - s * s);
+    case UNARY_EXP:
+        return g * s;
+    case UNARY_LOG:
+        return g / s;
+    case UNARY_SQRT:
+        return 0.5 * g / s;
+    case UNARY_SQUARE:
+        return 2.0 * g * s;
+    case UNARY_RELU:
+        return s <= 0.0 ? 0.0 : g;
+    case UNARY_SIGMOID:
+        return g * s * (1.0 - s);
+    case UNARY_TANH:
+        return g * (1.0 - s * s);
     case UNARY_SILU: {
         float y = approx_sigmoid(s);
         return g * y * (1.0 + s * (1.0 - y));

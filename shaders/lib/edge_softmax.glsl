@@ -73,21 +73,25 @@ int limit_of_query(Unit unit, uint token) {
 }
 // Extremes of the sight tile that holds a token.
 int least_row(Unit unit, uint token) {
-    return args.sight.at[sight_least(batch_count(), args.tokens, unit.batch) + min(token, args.tokens - 1) / SIGHT_TILE];
+    return args.sight
+        .at[sight_least(batch_count(), args.tokens, unit.batch) + min(token, args.tokens - 1) / SIGHT_TILE];
 }
 int greatest_limit(Unit unit, uint token) {
-    return args.sight.at[sight_greatest(batch_count(), args.tokens, unit.batch) + min(token, args.tokens - 1) / SIGHT_TILE];
+    return args.sight.at[sight_greatest(batch_count(), args.tokens, unit.batch) +
+                         min(token, args.tokens - 1) / SIGHT_TILE];
 }
 // The same over tokens first .. first + count - 1, at least.
 int least_row_of_block(Unit unit, uint first, uint count) {
     int least = SIGHT_HIDDEN;
-    for (uint token = first; token < min(first + count, args.tokens); token = (token / SIGHT_TILE + 1) * SIGHT_TILE)
+    for (uint token = first; token < min(first + count, args.tokens);
+         token = (token / SIGHT_TILE + 1) * SIGHT_TILE)
         least = min(least, least_row(unit, token));
     return least;
 }
 int greatest_limit_of_block(Unit unit, uint first, uint count) {
     int greatest = -1;
-    for (uint token = first; token < min(first + count, args.tokens); token = (token / SIGHT_TILE + 1) * SIGHT_TILE)
+    for (uint token = first; token < min(first + count, args.tokens);
+         token = (token / SIGHT_TILE + 1) * SIGHT_TILE)
         greatest = max(greatest, greatest_limit(unit, token));
     return greatest;
 }
@@ -95,7 +99,8 @@ int greatest_limit_of_block(Unit unit, uint first, uint count) {
 // The tile of keys first .. first + TILE - 1. Ends with a barrier; begins where all threads are done with the last.
 void load_keys(Unit unit, uint first) {
     const uint local = gl_LocalInvocationID.x;
-    for (uint index = local; index < TILE; index += THREADS) sight_tile[index] = row_of_key(unit, first + index);
+    for (uint index = local; index < TILE; index += THREADS)
+        sight_tile[index] = row_of_key(unit, first + index);
     for (uint index = local; index < TILE * SPLIT * D4; index += THREADS) {
         const uint component = index % (SPLIT * D4) * 4;
         uint token = first + index / (SPLIT * D4);

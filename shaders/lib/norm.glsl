@@ -16,6 +16,7 @@ float row_scale(float largest, float eps) {
 // squares: the sum of the row's squared (centred) elements.
 float row_factor(float squares, uint width, float eps) {
     const float length = sqrt(squares), least = float(QUARTIC_NORM_LEAST_LENGTH);
-    if (KIND == QUARTIC_NORM_L2) return sqrt(float(width)) / (length <= least ? least : length); // a NaN stays one
+    if (KIND == QUARTIC_NORM_L2)
+        return sqrt(float(width)) / (length <= least ? least : length); // a NaN stays one
     return inversesqrt(squares / float(width) + eps);
 }

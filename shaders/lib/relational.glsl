@@ -34,14 +34,16 @@ uint pair_of(uint edge, uint batch, uint head) {
 // sender_hj + receiver_hi of a component; unit: (b, h).
 float node_terms(uint unit, edge_nodes nodes, uint component) {
     const float sender = args.sender.at[(unit * DIM + component) * args.n + nodes.j];
-    return WITH_RECEIVER != 0 ? args.receiver.at[(unit * args.n + nodes.i) * DIM + component] + sender : sender;
+    return WITH_RECEIVER != 0 ? args.receiver.at[(unit * args.n + nodes.i) * DIM + component] + sender
+                              : sender;
 }
 
 // sums += row_tile^T column_tile, between barriers.
 void multiply_tiles(uint x, uint y, inout vec4 sums[4]) {
     for (uint k = 0; k < DEPTH; ++k) {
         vec4 columns;
-        [[unroll]] for (uint c = 0; c < 4; ++c) columns[c] = column_tile[k * COLUMN_PITCH + y + COLUMN_STEP * c];
+        [[unroll]] for (uint c = 0; c < 4; ++c)
+            columns[c] = column_tile[k * COLUMN_PITCH + y + COLUMN_STEP * c];
         [[unroll]] for (uint r = 0; r < 4; ++r) sums[r] += row_tile[k * ROW_PITCH + x + 16 * r] * columns;
     }
 }

@@ -25,7 +25,8 @@ struct lanes_place {
 lanes_place place_of(uint group, uint lane) {
     const uint tiles_i = (args.n + ROWS - 1) / ROWS, tiles_j = (args.n + 7) / 8;
     const uint j = group % tiles_j * 8 + lane;
-    return lanes_place(group / tiles_j / tiles_i, group / tiles_j % tiles_i * ROWS, min(j, args.n - 1), j < args.n);
+    return lanes_place(group / tiles_j / tiles_i, group / tiles_j % tiles_i * ROWS, min(j, args.n - 1),
+                       j < args.n);
 }
 
 // Receivers beyond the last read the last one and are not stored.

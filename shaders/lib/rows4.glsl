@@ -16,7 +16,8 @@ void store4(Floats to, uint place, uint first, uint width, vec4 four) {
 // The same where all four lie within the row.
 vec4 load4_inside(Floats source, int place, int component, uint first) {
     const int at = place + int(first) * component;
-    return vec4(source.at[at], source.at[at + component], source.at[at + 2 * component], source.at[at + 3 * component]);
+    return vec4(source.at[at], source.at[at + component], source.at[at + 2 * component],
+                source.at[at + 3 * component]);
 }
 
 void store4_inside(Floats to, uint place, uint first, vec4 four) {

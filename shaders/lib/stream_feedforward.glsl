@@ -16,7 +16,9 @@ float x_own[STEPS]; // the invocation's own heads of x
 float load_normed(Place place) {
     [[unroll]] for (uint k = 0; k < STEPS; ++k) {
         uint head = own_head(k);
-        x_own[k] = place.inside && head < HEADS ? args.x.at[place.base + min(head, HEADS - 1u) * args.positions] : 0.0;
+        x_own[k] = place.inside && head < HEADS
+                       ? args.x.at[place.base + min(head, HEADS - 1u) * args.positions]
+                       : 0.0;
         if (head < HEADS) tile[head * COLUMNS + own_column()] = x_own[k];
     }
     barrier();
@@ -28,7 +30,8 @@ float load_normed(Place place) {
     barrier(); // every lane has the sum
     [[unroll]] for (uint k = 0; k < STEPS; ++k) {
         uint head = own_head(k);
-        if (head < HEADS) tile[head * COLUMNS + own_column()] = x_own[k] * factor * args.scale.at[min(head, HEADS - 1u)];
+        if (head < HEADS)
+            tile[head * COLUMNS + own_column()] = x_own[k] * factor * args.scale.at[min(head, HEADS - 1u)];
     }
     barrier();
     return factor;

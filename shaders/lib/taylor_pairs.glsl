@@ -49,15 +49,15 @@ void load_keys(Unit unit, uint first, uint key_end) {
         const uint key = index / (SPLIT * Q4);
         x_tile[index] = vec4(0);
         if (one[key] != 0)
-            x_tile[index] = load4(args.k, place_of(unit, min(first + key, args.tokens - 1), args.k_strides), K_COMPONENT,
-                                  index % (SPLIT * Q4) * 4, D);
+            x_tile[index] = load4(args.k, place_of(unit, min(first + key, args.tokens - 1), args.k_strides),
+                                  K_COMPONENT, index % (SPLIT * Q4) * 4, D);
     }
     for (uint index = local; index < TILE * SPLIT * V4; index += THREADS) {
         const uint key = index / (SPLIT * V4);
         y_tile[index] = vec4(0);
         if (one[key] != 0)
-            y_tile[index] = load4(args.v, place_of(unit, min(first + key, args.tokens - 1), args.v_strides), V_COMPONENT,
-                                  index % (SPLIT * V4) * 4, DV);
+            y_tile[index] = load4(args.v, place_of(unit, min(first + key, args.tokens - 1), args.v_strides),
+                                  V_COMPONENT, index % (SPLIT * V4) * 4, DV);
     }
     barrier();
 }

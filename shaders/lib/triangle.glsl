@@ -46,8 +46,8 @@ bool follows(uint first, uint l, uint second) {
 
 // First element of an edge's head in a contiguous (b, n, n, heads, width): strides of first and second.
 uint place_of(uint unit, uint first, uint first_stride, uint second, uint second_stride, uint width) {
-    return ((unit / args.heads * args.n * args.n) * args.heads + unit % args.heads) * width + first * first_stride +
-           second * second_stride;
+    return ((unit / args.heads * args.n * args.n) * args.heads + unit % args.heads) * width +
+           first * first_stride + second * second_stride;
 }
 
 // Components 4 quad .. 4 quad + 3 of a row of the given width.
