@@ -6,6 +6,7 @@
  *   graph.h   computations from ops            verify.h   checking devices against the reference
  *   program.h compiled graphs                  vulkan.h   (not included here) your own VkDevice
  *   version.h which release this is            host.h     where messages go, and memory
+ *   estimate.h what a device that is not here would take
  *
  * Conventions, stated once: functions are quartic_<noun>_<verb>; handles are opaque, made by create and freed
  * by destroy (NULL is fine), and parents outlive children; results come last as out_*; structs of options
@@ -20,6 +21,7 @@
 
 #include "quartic/data.h"
 #include "quartic/device.h"
+#include "quartic/estimate.h"
 #include "quartic/graph.h"
 #include "quartic/host.h"
 #include "quartic/io.h"

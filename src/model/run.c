@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/call.h"
 #include "model/model.h"
+#include "quartic/estimate.h"
 
 /* ---- the cache ---- */
 
@@ -299,7 +300,7 @@ quartic_status quartic_model_gradients(quartic_model *model, uint32_t batch, uin
     return quartic_model_gradients_batch(model, &in, out_loss);
 }
 
-/* ---- memory ---- */
+/* ---- estimates and memory ---- */
 
 quartic_status quartic_model_measure(const quartic_model *model, uint32_t batch, uint32_t length,
                                      uint32_t masked, uint32_t with_gradients,
@@ -323,6 +324,24 @@ quartic_status quartic_model_measure(const quartic_model *model, uint32_t batch,
     quartic_graph *graph;
     QUARTIC_TRY(quartic_model_build(model, &task, NULL, &graph));
     quartic_status status = quartic_program_measure(model->device, graph, &config, out_memory);
+    quartic_graph_destroy(graph);
+    return status;
+}
+
+quartic_status quartic_model_estimate(const quartic_model *model, uint32_t batch, uint32_t length,
+                                      uint32_t masked, const quartic_device_limits *limits,
+                                      quartic_estimate **out_estimate) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(out_estimate);
+    *out_estimate = NULL;
+    QUARTIC_NEED(model);
+    QUARTIC_NEED(limits);
+    QUARTIC_TRY(quartic_model_check_size(model, batch, length));
+    const quartic_model_task task = {.batch = batch, .length = length, .masked = masked != 0, .logits = true};
+    quartic_graph *graph;
+    QUARTIC_TRY(quartic_model_build(model, &task, NULL, &graph));
+    quartic_status status =
+        quartic_estimate_create(&(quartic_estimate_part){graph, 1}, 1, limits, out_estimate);
     quartic_graph_destroy(graph);
     return status;
 }

@@ -10,11 +10,12 @@
 
 #include "quartic/io.h"
 #include "quartic/train.h"
+#include "tool/estimate.h"
 #include "tool/files.h"
 #include "tool/models.h"
 
 typedef struct inspect_settings {
-    const char *device, *config;
+    const char *device, *config, *limits;
     uint32_t batch, length, tensors, keys, json;
 } inspect_settings;
 
@@ -29,6 +30,9 @@ static const arg_option options[] = {
     {"tensors", NULL, ARG_FLAG, offsetof(inspect_settings, tensors), 0, 0, "list every tensor"},
     {"keys", NULL, ARG_FLAG, offsetof(inspect_settings, keys), 0, 0,
      "instead list the keys of a configuration, their ranges and meanings"},
+    {"limits", "NAME", ARG_TEXT, offsetof(inspect_settings, limits), 0, 0,
+     "instead estimate a forward pass and a training step on a device that is not here: h200, rx7900xtx, "
+     "rx9070xt, arc-a770, apple-m2, adreno-740, or a JSON file of limits"},
     TOOL_DEVICE_OPTION(inspect_settings),
     TOOL_JSON_OPTION(inspect_settings),
 };
@@ -299,6 +303,23 @@ static json_t *list_parameters(const quartic_model *model, bool print) {
     return list;
 }
 
+/* Counts and times for a device that is known by its limits. */
+static int show_limits(const invocation *call, const quartic_model *model, const tool_run_shape *shape) {
+    const inspect_settings *settings = call->settings;
+    quartic_device_limits limits;
+    if (!tool_read_limits(call->command, settings->limits, &limits)) return EXIT_FAILED;
+    if (!settings->json)
+        return tool_show_estimates(call->command, model, settings->batch, shape, &limits, NULL);
+    json_t *report = tool_json_object("batch", tool_json_count(settings->batch), "length",
+                                      tool_json_count(shape->length), NULL);
+    const int code = tool_show_estimates(call->command, model, settings->batch, shape, &limits, report);
+    if (code == EXIT_DONE)
+        tool_print_json(report);
+    else
+        json_decref(report);
+    return code;
+}
+
 static int show_model(const invocation *call, quartic_model *model) {
     const inspect_settings *settings = call->settings;
     const quartic_model_config *config = quartic_model_get_config(model);
@@ -307,6 +328,7 @@ static int show_model(const invocation *call, quartic_model *model) {
         shape.length = settings->length;
     else if (shape.length == 0)
         shape.length = tool_standard_length(model);
+    if (settings->limits != NULL) return show_limits(call, model, &shape);
     quartic_program_memory forward, training;
     if (!measure(call, model, &shape, false, &forward) || !measure(call, model, &shape, true, &training))
         return EXIT_FAILED;

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/call.h"
 #include "base/rng.h"
+#include "quartic/estimate.h"
 
 static quartic_model_task micro_task(const quartic_trainer_config *config) {
     return (quartic_model_task){.batch = config->batch,
@@ -111,6 +112,26 @@ quartic_status quartic_trainer_measure(const quartic_model *model, const quartic
     out_memory->flops = micros * micro_memory.flops + apply_memory.flops;
     out_memory->traffic_bytes = micros * micro_memory.traffic_bytes + apply_memory.traffic_bytes;
     return QUARTIC_OK;
+}
+
+quartic_status quartic_trainer_estimate(const quartic_model *model, const quartic_trainer_config *config,
+                                        const quartic_device_limits *limits,
+                                        quartic_estimate **out_estimate) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(out_estimate);
+    *out_estimate = NULL;
+    QUARTIC_NEED(model);
+    QUARTIC_NEED(config);
+    QUARTIC_NEED(limits);
+    quartic_graph *micro, *apply;
+    quartic_trainer_config whole;
+    QUARTIC_TRY(check_settings(model, config, &whole));
+    QUARTIC_TRY(build_both(model, &whole, &micro, &apply));
+    const quartic_estimate_part parts[] = {{micro, whole.accumulation}, {apply, 1}};
+    quartic_status status = quartic_estimate_create(parts, 2, limits, out_estimate);
+    quartic_graph_destroy(micro);
+    quartic_graph_destroy(apply);
+    return status;
 }
 
 /* ---- life ---- */
