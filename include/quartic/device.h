@@ -77,6 +77,11 @@ QUARTIC_API void quartic_device_destroy(quartic_device *device);
 QUARTIC_API quartic_status quartic_device_get_info(const quartic_device *device,
                                                    quartic_device_info *out_info);
 
+/* What programs made on the device from now on take as workspace_budget where their own is 0 (program.h):
+ * those of models and trainers, too. 0, as at first: the standard. Nothing for CPU devices. Errors:
+ * INVALID_ARGUMENT for NULL. */
+QUARTIC_API quartic_status quartic_device_set_workspace_budget(quartic_device *device, uint64_t bytes);
+
 /* Lists what exists, best first by the order of "auto". Writes at most capacity entries to out_infos (which
  * may be NULL if capacity is 0, else INVALID_ARGUMENT) and the full count to *out_count. No Vulkan loader or
  * driver is no error, nor is a broken driver manifest: the CPU devices are always listed. Errors:

@@ -35,14 +35,15 @@ typedef struct quartic_device_limits {
     double flops_per_second;                                /* float32 peak, a multiply-add counted as two */
     double bytes_per_second;                                /* of the memory */
     double launch_seconds;                                  /* that one dispatch costs beside its work */
-    double barrier_seconds; /* that waiting for all earlier dispatches costs */
+    double barrier_seconds;    /* that waiting for all earlier dispatches costs */
+    uint64_t workspace_budget; /* as in quartic_program_config; 0: the standard */
 } quartic_device_limits;
 
 /* Modest limits of no particular device, to be filled in. */
 #define QUARTIC_DEVICE_LIMITS_INIT                                                                           \
     {                                                                                                        \
         sizeof(quartic_device_limits), "", QUARTIC_LIMITS_INTEGRATED, 8, 32, 256, 32768, 0, 0, 0,            \
-            UINT64_C(1) << 32, UINT64_C(1) << 30, 1e12, 5e10, 2e-6, 4e-6                                     \
+            UINT64_C(1) << 32, UINT64_C(1) << 30, 1e12, 5e10, 2e-6, 4e-6, 0                                  \
     }
 
 /* The names of the table's devices: those of index 0, 1, .. until NULL. */
@@ -93,6 +94,9 @@ typedef struct quartic_estimate_info {
      * hides operations, and above where workgroups leave units idle. */
     double launch_seconds, barrier_seconds, bandwidth_seconds, arithmetic_seconds;
     double estimated_seconds;
+    double
+        chain_seconds; /* work of the heaviest chain: with every dependency a wait of its own, the work could
+                             not take less */
     double longest_seconds;               /* of one dispatch, as it is cut into submits */
     uint64_t memory_bytes;                /* of all arenas */
     uint32_t arena_count, dispatch_count; /* to be listed: one run of each part */

@@ -33,10 +33,16 @@ typedef struct quartic_program_config {
     uint32_t binding_count;
     quartic_tensor *workspace; /* memory for intermediates of at least workspace_bytes, or NULL: own */
     uint32_t profile;          /* 1: measure the time of every step (see quartic_program_step) */
+    /* Bytes that the workspace may take so that Vulkan devices wait less often: independent steps run side by
+     * side and do not use each other's memory again. 0: as quartic_device_set_workspace_budget
+     * says, else up to twice the least, within a quarter of the
+     * device's memory; 1: the least. With a workspace of the caller's, its size is the budget. Profiled
+     * programs and CPU devices, which run one step after the other, always take the least. */
+    uint64_t workspace_budget;
 } quartic_program_config;
 
 #define QUARTIC_PROGRAM_CONFIG_INIT                                                                          \
-    { sizeof(quartic_program_config), 0, 0, 0, 0 }
+    { sizeof(quartic_program_config), 0, 0, 0, 0, 0 }
 
 typedef struct quartic_program_memory {
     uint64_t workspace_bytes;  /* intermediates and scratch, after sharing by lifetime */

@@ -84,6 +84,8 @@ typedef struct quartic_dispatch_list {
     quartic_dispatch items[QUARTIC_DISPATCH_MAX];
     quartic_dispatch_part parts[QUARTIC_DISPATCH_MAX_PARTS];
     uint64_t scratch_bytes; /* device memory that lives for this op only */
+    bool apart; /* set by the op: its dispatches touch no byte that another of them writes, whatever their
+                   operands' extents say, and need not wait for each other */
 } quartic_dispatch_list;
 
 /* Appends a dispatch with a copy of the arguments; their addresses are those that the table of operands says.
@@ -101,6 +103,9 @@ uint64_t quartic_dispatch_reserve(quartic_dispatch_list *list, uint64_t bytes);
 /* and so many bytes from byte_offset on of what one of these three returned. */
 uint64_t quartic_dispatch_window(quartic_dispatch_list *list, uint64_t whole, uint64_t byte_offset,
                                  uint64_t bytes);
+
+/* Whether a dispatch of a list has to wait for one before it, by what their pointers say of one operand. */
+bool quartic_dispatch_must_wait(const quartic_dispatch *dispatch, const quartic_dispatch *before);
 
 void quartic_dispatch_spec(quartic_dispatch *dispatch, uint32_t number); /* appends the next constant */
 void quartic_dispatch_groups(quartic_dispatch *dispatch, uint64_t count);
@@ -122,6 +127,7 @@ typedef struct quartic_dispatch_memory {
 typedef struct quartic_hazard_range {
     uint64_t begin, end; /* bytes, end exclusive */
     uint32_t access;     /* QUARTIC_READ | QUARTIC_WRITE */
+    uint32_t owner;      /* ranges of one owner do not conflict; 0: nobody's */
 } quartic_hazard_range;
 
 /* Writes all addresses of a dispatch into args and the bytes that it touches into ranges (room for

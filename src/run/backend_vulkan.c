@@ -41,11 +41,15 @@ static quartic_status memory_read(quartic_device *device, const void *memory, vo
 }
 
 static quartic_status scratch(void *context, const quartic_node *node, const quartic_op_call *call,
-                              uint64_t *out_bytes) {
+                              quartic_step_need *out_need) {
     const quartic_scratch_context *scratch_context = context;
     quartic_run_vulkan_rule rule = {scratch_context->graph,
                                     quartic_run_vulkan_limits(scratch_context->device->gpu)};
-    return quartic_run_vulkan_scratch(&rule, node, call, out_bytes);
+    return quartic_run_vulkan_scratch(&rule, node, call, out_need);
+}
+
+static quartic_plan_budget standard_budget(const quartic_device *device) {
+    return quartic_plan_standard_budget(quartic_gpu_device_caps(device->gpu)->memory_bytes);
 }
 
 /* Refuses what cannot fit before any of it is allocated. */
@@ -97,6 +101,7 @@ const quartic_backend quartic_backend_vulkan = {.memory_create = memory_create,
                                                 .memory_read = memory_read,
                                                 .scratch = scratch,
                                                 .expect_room = expect_room,
+                                                .standard_budget = standard_budget,
                                                 .compile = compile,
                                                 .release = release,
                                                 .run = run,

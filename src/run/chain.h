@@ -8,9 +8,10 @@
 
 #include "run/run_vulkan.h"
 
-/* The number of dispatches in the longest chain in which each waits for the one before it; 0 if count is 0.
- * touched: what each touches, in the order of recording. Errors: OUT_OF_MEMORY. */
-quartic_status quartic_chain_longest(const quartic_run_vulkan_touched *touched, uint32_t count,
-                                     uint32_t *out_longest);
+/* The weight of the heaviest chain of dispatches in which each waits for the one before it; 0 if count is 0.
+ * touched: what each touches, in the order of recording; weights: one for each, or NULL: all 1, so that it is
+ * the number of dispatches. Errors: OUT_OF_MEMORY. */
+quartic_status quartic_chain_longest(const quartic_run_vulkan_touched *touched, const double *weights,
+                                     uint32_t count, double *out_longest);
 
 #endif

@@ -156,6 +156,7 @@ static const limit_key keys[] = {
     LIMIT(bytes_per_second, LIMIT_REAL, 1e6, 1e20),
     LIMIT(launch_seconds, LIMIT_REAL, 0, 1),
     LIMIT(barrier_seconds, LIMIT_REAL, 0, 1),
+    LIMIT(workspace_budget, LIMIT_BYTES, 0, 9e18), /* may be left out */
 };
 enum { KEY_COUNT = sizeof keys / sizeof keys[0] };
 
@@ -249,7 +250,7 @@ static quartic_status read_limits(const quartic_json *object, quartic_device_lim
         }
     }
     for (uint32_t k = 0; k < KEY_COUNT; ++k)
-        if (!seen[k])
+        if (!seen[k] && keys[k].offset != offsetof(quartic_device_limits, workspace_budget))
             return quartic_fail(QUARTIC_INVALID_ARGUMENT, "device limits lack the key \"%s\"", keys[k].name);
     if (!has_kind) return quartic_fail(QUARTIC_INVALID_ARGUMENT, "device limits lack the key \"kind\"");
     return QUARTIC_OK;

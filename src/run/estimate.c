@@ -171,15 +171,23 @@ static quartic_status estimate_lowered(quartic_estimate *estimate, const quartic
     const quartic_gpu_limits gpu = quartic_device_limits_gpu(limits);
     quartic_gpu_command *commands;
     quartic_run_vulkan_touched *touched;
-    uint32_t count, chain, submits;
+    uint32_t count, submits;
     QUARTIC_TRY(quartic_run_vulkan_lower(graph, plan, &gpu, memory, &commands, &touched, &count));
-    quartic_status status = quartic_chain_longest(touched, count, &chain);
+    double chain = 0, seconds = 0, *weights = quartic_alloc(count, sizeof *weights);
+    quartic_status status = weights == NULL ? QUARTIC_OUT_OF_MEMORY : QUARTIC_OK;
+    for (uint32_t c = 0; c < count && weights != NULL; ++c)
+        weights[c] =
+            estimate_work(limits, commands[c].flops, commands[c].bytes, group_count(commands[c].groups));
+    if (status == QUARTIC_OK) status = quartic_chain_longest(touched, NULL, count, &chain);
+    if (status == QUARTIC_OK) status = quartic_chain_longest(touched, weights, count, &seconds);
     if (status == QUARTIC_OK) {
-        estimate->info.longest_chain += runs * chain;
+        estimate->info.longest_chain += runs * (uint32_t)chain;
+        estimate->info.chain_seconds += runs * seconds;
         count_submits(limits, commands, count, &submits, &estimate->info.longest_seconds);
         estimate->info.submits += runs * submits;
         status = list_part(estimate, graph, plan, part, runs, limits, commands, count);
     }
+    quartic_free(weights);
     quartic_free(commands);
     quartic_free(touched);
     return status;
@@ -204,9 +212,11 @@ static quartic_status estimate_part(quartic_estimate *estimate, const quartic_es
                                     uint32_t part, const quartic_device_limits *limits) {
     const quartic_graph *graph = given->graph;
     quartic_run_vulkan_rule rule = {graph, quartic_device_limits_gpu(limits)};
+    quartic_plan_budget budget = quartic_plan_standard_budget(limits->memory_bytes);
+    if (limits->workspace_budget != 0) budget = (quartic_plan_budget){.bytes = limits->workspace_budget};
     quartic_plan plan;
     QUARTIC_TRY(quartic_graph_status(graph));
-    QUARTIC_TRY(quartic_plan_create(graph, 4, quartic_run_vulkan_scratch, &rule, &plan));
+    QUARTIC_TRY(quartic_plan_create_within(graph, 4, quartic_run_vulkan_scratch, &rule, &budget, &plan));
     uint64_t *storages = quartic_alloc(graph->storage_count, sizeof *storages);
     quartic_status status =
         storages == NULL ? QUARTIC_OUT_OF_MEMORY : place_part(estimate, graph, &plan, part, storages);

@@ -5,7 +5,7 @@
  * between all compute and all compute, so it empties the memory; so does one that is set after some thousand
  * ranges, to keep the search short. Ranges of one dispatch do not conflict with
  * each other: in place updates are the shader's own business. Addresses are absolute, so aliases of any kind
- * are seen.
+ * are seen. Nor do ranges of one owner conflict: dispatches of an op that says that they stay apart.
  */
 #ifndef QUARTIC_RUN_HAZARD_H
 #define QUARTIC_RUN_HAZARD_H

@@ -81,14 +81,13 @@ static const quartic_fast_row *row_for(const quartic_device *device, const quart
 }
 
 static quartic_status scratch(void *context, const quartic_node *node, const quartic_op_call *call,
-                              uint64_t *out_bytes) {
+                              quartic_step_need *out_need) {
     const quartic_device *device = ((const quartic_scratch_context *)context)->device;
     const quartic_fast_row *row = row_for(device, node->op, call);
-    *out_bytes = 0;
     if (row != NULL)
-        *out_bytes = row->scratch == NULL ? 0 : row->scratch(call, device->threads);
+        out_need->scratch_bytes = row->scratch == NULL ? 0 : row->scratch(call, device->threads);
     else if (node->op->cpu_scratch != NULL)
-        *out_bytes = node->op->cpu_scratch(call);
+        out_need->scratch_bytes = node->op->cpu_scratch(call);
     return QUARTIC_OK;
 }
 

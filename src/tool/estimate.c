@@ -85,8 +85,8 @@ static json_t *estimate_json(const quartic_estimate *estimate, const quartic_dev
         tool_json_real(info.estimated_seconds), "launch_seconds", tool_json_real(info.launch_seconds),
         "barrier_seconds", tool_json_real(info.barrier_seconds), "bandwidth_seconds",
         tool_json_real(info.bandwidth_seconds), "arithmetic_seconds", tool_json_real(info.arithmetic_seconds),
-        "longest_dispatch_seconds", tool_json_real(info.longest_seconds), "arenas", arenas, "steps", steps,
-        NULL);
+        "chain_seconds", tool_json_real(info.chain_seconds), "longest_dispatch_seconds",
+        tool_json_real(info.longest_seconds), "arenas", arenas, "steps", steps, NULL);
 }
 
 /* ---- for people ---- */

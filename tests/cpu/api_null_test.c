@@ -201,6 +201,7 @@ static void devices_tensors_and_programs(void **state) {
     REFUSED(quartic_device_create, out_device, quartic_device_create("cpu", NULL));
     REFUSED(quartic_device_get_info, device, quartic_device_get_info(NULL, &info));
     REFUSED(quartic_device_get_info, out_info, quartic_device_get_info(t.device, NULL));
+    REFUSED(quartic_device_set_workspace_budget, device, quartic_device_set_workspace_budget(NULL, 0));
     REFUSED(quartic_device_list, out_infos, quartic_device_list(NULL, 1, &count));
     FINE(quartic_device_list, out_infos, quartic_device_list(NULL, 0, &count));
     REFUSED(quartic_device_list, out_count, quartic_device_list(&info, 1, NULL));

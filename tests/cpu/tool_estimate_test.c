@@ -145,6 +145,30 @@ static void a_file_of_limits_is_taken(void **state) {
                 "more than one allocation may have");
 }
 
+/* Bytes against barriers: the least workspace has the most barriers. */
+static void a_budget_trades_bytes_for_barriers(void **state) {
+    (void)state;
+    json_t *standard = estimate_of("quartic", "h200", 24, 1),
+           *least = estimate_of("quartic", "h200 --budget 1", 24, 1),
+           *most = estimate_of("quartic", "h200 --budget 1000000000000", 24, 1);
+    static const char *const passes[] = {"forward", "training"};
+    for (int p = 0; p < 2; ++p) {
+        const json_t *a = json_object_get(least, passes[p]), *b = json_object_get(standard, passes[p]),
+                     *c = json_object_get(most, passes[p]);
+        assert_true(number(a, "barriers") > number(b, "barriers"));
+        assert_true(number(b, "barriers") >= number(c, "barriers"));
+        assert_true(number(a, "memory_bytes") <= number(b, "memory_bytes"));
+        assert_true(number(a, "dispatches") == number(c, "dispatches"));
+        /* With no need to save bytes there are hardly more barriers than the longest chain asks for. */
+        assert_true(number(c, "barriers") + number(c, "submits") >= number(c, "longest_chain"));
+        assert_true(number(c, "barriers") + number(c, "submits") <= number(c, "longest_chain") + 2);
+    }
+    json_decref(standard);
+    json_decref(least);
+    json_decref(most);
+    tool_expect("$Q inspect quartic.json --budget 5", 2, "--budget goes with --limits");
+}
+
 static void people_read_the_same(void **state) {
     (void)state;
     tool_expect("$Q inspect quartic.json --limits h200 --length 24", 0, "forward pass: ");
@@ -177,6 +201,7 @@ int main(void) {
         cmocka_unit_test(every_model_is_estimated_for_every_device),
         cmocka_unit_test(sizes_change_the_estimate),
         cmocka_unit_test(a_file_of_limits_is_taken),
+        cmocka_unit_test(a_budget_trades_bytes_for_barriers),
         cmocka_unit_test(people_read_the_same),
         cmocka_unit_test(what_is_wrong_is_said),
     };

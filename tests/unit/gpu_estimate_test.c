@@ -21,15 +21,15 @@ static void ok(quartic_status status) {
 /* ---- chains ---- */
 
 static quartic_run_vulkan_touched touch(uint64_t read, uint64_t write) {
-    return (quartic_run_vulkan_touched){
-        .count = 2,
-        .ranges = {{read * 16, read * 16 + 16, QUARTIC_READ}, {write * 16, write * 16 + 16, QUARTIC_WRITE}}};
+    return (quartic_run_vulkan_touched){.count = 2,
+                                        .ranges = {{read * 16, read * 16 + 16, QUARTIC_READ, 0},
+                                                   {write * 16, write * 16 + 16, QUARTIC_WRITE, 0}}};
 }
 
 static uint32_t longest(const quartic_run_vulkan_touched *touched, uint32_t count) {
-    uint32_t chain;
-    ok(quartic_chain_longest(touched, count, &chain));
-    return chain;
+    double chain;
+    ok(quartic_chain_longest(touched, NULL, count, &chain));
+    return (uint32_t)chain;
 }
 
 static void a_chain_follows_what_is_read_and_written(void **state) {
@@ -51,19 +51,33 @@ static void a_chain_follows_what_is_read_and_written(void **state) {
     assert_int_equal(longest(both, 5), 3);
     /* Overlap in a part. */
     quartic_run_vulkan_touched part[] = {touch(0, 1), touch(2, 3)};
-    part[1].ranges[0] = (quartic_hazard_range){24, 48, QUARTIC_READ};
+    part[1].ranges[0] = (quartic_hazard_range){24, 48, QUARTIC_READ, 0};
     assert_int_equal(longest(part, 2), 2);
-    part[1].ranges[0] = (quartic_hazard_range){32, 48, QUARTIC_READ};
+    part[1].ranges[0] = (quartic_hazard_range){32, 48, QUARTIC_READ, 0};
     assert_int_equal(longest(part, 2), 1);
+    /* Writers that stay apart, and a reader of both. */
+    quartic_run_vulkan_touched apart_writers[] = {touch(0, 5), touch(1, 5), touch(5, 6)};
+    for (int k = 0; k < 2; ++k) apart_writers[k].ranges[0].owner = apart_writers[k].ranges[1].owner = 9;
+    assert_int_equal(longest(apart_writers, 3), 2);
+}
+
+static void a_chain_is_weighed(void **state) {
+    (void)state;
+    const quartic_run_vulkan_touched fork[] = {touch(0, 1), touch(1, 2), touch(1, 3), touch(3, 4)};
+    double chain;
+    ok(quartic_chain_longest(fork, (const double[]){1, 10, 2, 3}, 4, &chain));
+    assert_true(chain == 11);
+    ok(quartic_chain_longest(fork, (const double[]){1, 4, 2, 3}, 4, &chain));
+    assert_true(chain == 6);
 }
 
 static void a_chain_without_memory_is_reported(void **state) {
     (void)state;
     const quartic_run_vulkan_touched one = touch(0, 1);
-    uint32_t chain;
-    for (uint32_t call = 1; call <= 2; ++call) {
+    double chain;
+    for (uint32_t call = 1; call <= 3; ++call) {
         quartic_alloc_fail_at(call);
-        assert_int_equal(quartic_chain_longest(&one, 1, &chain), QUARTIC_OUT_OF_MEMORY);
+        assert_int_equal(quartic_chain_longest(&one, NULL, 1, &chain), QUARTIC_OUT_OF_MEMORY);
     }
     quartic_alloc_fail_at(0);
 }
@@ -304,6 +318,7 @@ static void limits_out_of_range_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_chain_follows_what_is_read_and_written),
+        cmocka_unit_test(a_chain_is_weighed),
         cmocka_unit_test(a_chain_without_memory_is_reported),
         cmocka_unit_test(a_graph_is_counted),
         cmocka_unit_test(parts_share_tensors_and_are_repeated),
