@@ -141,6 +141,22 @@ bool quartic_dispatch_must_wait(const quartic_dispatch *dispatch, const quartic_
     return false;
 }
 
+quartic_status quartic_dispatch_expect_short(const char *op, const quartic_dispatch_list *list) {
+    for (uint32_t d = 0; d < list->count; ++d) {
+        const quartic_dispatch *dispatch = &list->items[d];
+        const double groups =
+            (double)dispatch->groups[0] * (double)dispatch->groups[1] * (double)dispatch->groups[2];
+        const double flops = dispatch->flops / groups, bytes = dispatch->bytes / groups;
+        if (flops <= QUARTIC_GROUP_MOST_FLOPS && bytes <= QUARTIC_GROUP_MOST_BYTES) continue;
+        return quartic_fail(
+            QUARTIC_UNSUPPORTED,
+            "%s of this size takes %.2g operations and %.2g bytes in one workgroup of %s, which "
+            "some devices would be stopped for; use the device cpu",
+            op, flops, bytes, dispatch->shader);
+    }
+    return QUARTIC_OK;
+}
+
 void quartic_dispatch_spec(quartic_dispatch *dispatch, uint32_t number) {
     dispatch->spec[dispatch->spec_count++] = number;
 }

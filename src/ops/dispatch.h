@@ -48,6 +48,11 @@ typedef struct quartic_gpu_limits {
 quartic_status quartic_gpu_expect_iterations(const char *op, const quartic_gpu_limits *limits,
                                              double iterations);
 
+/* The most that one workgroup may do, which no cut by range makes shorter: 0.2 s of one unit of the slowest
+ * device of docs/device-limits.md, where kernels reach half of its peak. */
+#define QUARTIC_GROUP_MOST_FLOPS 2.4e10
+#define QUARTIC_GROUP_MOST_BYTES 1e10
+
 /* One address of the arguments, as the table of operands and op->gpu give it. */
 typedef struct quartic_dispatch_pointer {
     uint8_t args_offset;  /* where in args the 8-byte address goes */
@@ -106,6 +111,10 @@ uint64_t quartic_dispatch_window(quartic_dispatch_list *list, uint64_t whole, ui
 
 /* Whether a dispatch of a list has to wait for one before it, by what their pointers say of one operand. */
 bool quartic_dispatch_must_wait(const quartic_dispatch *dispatch, const quartic_dispatch *before);
+
+/* UNSUPPORTED, with a sentence, if one workgroup of a dispatch would run so long that a kernel may take the
+ * device for hung. */
+quartic_status quartic_dispatch_expect_short(const char *op, const quartic_dispatch_list *list);
 
 void quartic_dispatch_spec(quartic_dispatch *dispatch, uint32_t number); /* appends the next constant */
 void quartic_dispatch_groups(quartic_dispatch *dispatch, uint64_t count);

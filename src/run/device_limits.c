@@ -4,6 +4,7 @@
  */
 #include "run/device_limits.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -282,4 +283,12 @@ quartic_gpu_limits quartic_device_limits_gpu(const quartic_device_limits *limits
                                 .has_float16 = limits->float16,
                                 .has_cooperative_matrix = limits->cooperative_matrix,
                                 .has_subgroup_shuffle = limits->subgroup_shuffle};
+}
+
+double quartic_device_limits_work(const quartic_device_limits *limits, double flops, double bytes,
+                                  double groups) {
+    const double units = limits->compute_units, waves = ceil(fmax(groups, 1) / units);
+    const double used = fmax(groups, 1) / (waves * units);
+    return fmax(bytes / (QUARTIC_REACHED_BYTES * limits->bytes_per_second),
+                flops / (QUARTIC_REACHED_FLOPS * limits->flops_per_second * used));
 }

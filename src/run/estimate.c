@@ -14,10 +14,6 @@
 #include "run/device_limits.h"
 #include "run/run_vulkan.h"
 
-/* Shares of the stated peaks that good kernels reach; nothing here was measured. */
-#define REACHED_FLOPS 0.5
-#define REACHED_BYTES 0.8
-
 struct quartic_estimate {
     quartic_estimate_info info;
     quartic_estimate_arena *arenas;
@@ -75,14 +71,6 @@ static quartic_status find_arena(quartic_estimate *estimate, const char *name, u
 
 /* ---- times ---- */
 
-/* What a dispatch takes without its launch, if it has the device to itself. */
-static double estimate_work(const quartic_device_limits *limits, double flops, double bytes, double groups) {
-    const double units = limits->compute_units, waves = ceil(fmax(groups, 1) / units);
-    const double used = fmax(groups, 1) / (waves * units);
-    return fmax(bytes / (REACHED_BYTES * limits->bytes_per_second),
-                flops / (REACHED_FLOPS * limits->flops_per_second * used));
-}
-
 static double group_count(const uint32_t groups[3]) {
     return (double)groups[0] * (double)groups[1] * (double)groups[2];
 }
@@ -93,8 +81,8 @@ typedef struct estimate_span {
 } estimate_span;
 
 static double span_seconds(const quartic_device_limits *limits, const estimate_span *span) {
-    return fmax(span->longest, fmax(span->bytes / (REACHED_BYTES * limits->bytes_per_second),
-                                    span->flops / (REACHED_FLOPS * limits->flops_per_second)));
+    return fmax(span->longest, fmax(span->bytes / (QUARTIC_REACHED_BYTES * limits->bytes_per_second),
+                                    span->flops / (QUARTIC_REACHED_FLOPS * limits->flops_per_second)));
 }
 
 /* Submits of a list, and the longest piece of a dispatch that stands in one. */
@@ -111,7 +99,8 @@ static void count_submits(const quartic_device_limits *limits, const quartic_gpu
     while (quartic_gpu_schedule_next(&schedule, &piece)) {
         const quartic_gpu_command *command = &commands[piece.command];
         const double groups = group_count(piece.groups), share = groups / group_count(command->groups);
-        const double seconds = estimate_work(limits, command->flops * share, command->bytes * share, groups);
+        const double seconds =
+            quartic_device_limits_work(limits, command->flops * share, command->bytes * share, groups);
         *out_submits += piece.new_submit;
         *inout_longest = fmax(*inout_longest, limits->launch_seconds + seconds);
     }
@@ -136,7 +125,7 @@ static quartic_status list_part(quartic_estimate *estimate, const quartic_graph 
         const char *label = keep_text(estimate, graph->scopes[node->scope]);
         if (label == NULL) return QUARTIC_OUT_OF_MEMORY;
         const double groups = group_count(command->groups);
-        const double work = estimate_work(limits, command->flops, command->bytes, groups);
+        const double work = quartic_device_limits_work(limits, command->flops, command->bytes, groups);
         if (command->barrier) {
             info->estimated_seconds += times * span_seconds(limits, &span);
             span = (estimate_span){0};
@@ -176,8 +165,8 @@ static quartic_status estimate_lowered(quartic_estimate *estimate, const quartic
     double chain = 0, seconds = 0, *weights = quartic_alloc(count, sizeof *weights);
     quartic_status status = weights == NULL ? QUARTIC_OUT_OF_MEMORY : QUARTIC_OK;
     for (uint32_t c = 0; c < count && weights != NULL; ++c)
-        weights[c] =
-            estimate_work(limits, commands[c].flops, commands[c].bytes, group_count(commands[c].groups));
+        weights[c] = quartic_device_limits_work(limits, commands[c].flops, commands[c].bytes,
+                                                group_count(commands[c].groups));
     if (status == QUARTIC_OK) status = quartic_chain_longest(touched, NULL, count, &chain);
     if (status == QUARTIC_OK) status = quartic_chain_longest(touched, weights, count, &seconds);
     if (status == QUARTIC_OK) {
@@ -253,8 +242,8 @@ quartic_status quartic_estimate_create(const quartic_estimate_part *parts, uint3
     quartic_estimate_info *info = &estimate->info;
     info->launch_seconds = whole.launch_seconds * info->dispatches;
     info->barrier_seconds = whole.barrier_seconds * (info->barriers + info->submits);
-    info->bandwidth_seconds = info->bytes / (REACHED_BYTES * whole.bytes_per_second);
-    info->arithmetic_seconds = info->flops / (REACHED_FLOPS * whole.flops_per_second);
+    info->bandwidth_seconds = info->bytes / (QUARTIC_REACHED_BYTES * whole.bytes_per_second);
+    info->arithmetic_seconds = info->flops / (QUARTIC_REACHED_FLOPS * whole.flops_per_second);
     info->estimated_seconds += info->launch_seconds + info->barrier_seconds;
     *out_estimate = estimate;
     return QUARTIC_OK;

@@ -40,6 +40,7 @@ static quartic_status list_dispatches(const quartic_graph *graph, const quartic_
                             "the op %s (in \"%s\") has no Vulkan shader; use the device cpu", node->op->name,
                             scope);
     quartic_status status = node->op->gpu(call, limits, out_list);
+    if (status == QUARTIC_OK) status = quartic_dispatch_expect_short(node->op->name, out_list);
     if (status == QUARTIC_OK) return QUARTIC_OK;
     char why[512];
     strncpy(why, quartic_error_sentence(), sizeof why - 1);
