@@ -34,10 +34,10 @@ typedef struct quartic_program_config {
     quartic_tensor *workspace; /* memory for intermediates of at least workspace_bytes, or NULL: own */
     uint32_t profile;          /* 1: measure the time of every step (see quartic_program_step) */
     /* Bytes that the workspace may take so that Vulkan devices wait less often: independent steps run side by
-     * side and do not use each other's memory again. 0: as quartic_device_set_workspace_budget
-     * says, else up to twice the least, within a quarter of the
-     * device's memory; 1: the least. With a workspace of the caller's, its size is the budget. Profiled
-     * programs and CPU devices, which run one step after the other, always take the least. */
+     * side and do not use each other's memory again. 1: the least. 0: as quartic_device_set_workspace_budget
+     * says, else up to twice the least, within a quarter of the device's memory and the size of one buffer.
+     * With a workspace of the caller's, its size is the budget. Profiled programs and CPU devices, which run
+     * one step after the other, always take the least. */
     uint64_t workspace_budget;
 } quartic_program_config;
 

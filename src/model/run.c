@@ -14,7 +14,7 @@ static bool same_task(const quartic_model_task *a, const quartic_model_task *b) 
     return a->batch == b->batch && a->length == b->length && a->masked == b->masked &&
            a->logits == b->logits && a->attention == b->attention && a->edges == b->edges &&
            a->diversity == b->diversity && a->loss == b->loss && a->gradients == b->gradients &&
-           a->clear == b->clear && a->norm == b->norm && a->dropout == b->dropout &&
+           a->replace == b->replace && a->norm == b->norm && a->dropout == b->dropout &&
            a->weighted == b->weighted;
 }
 
@@ -210,7 +210,7 @@ static quartic_status run_loss(quartic_model *model, const quartic_model_batch *
                                      .masked = in->mask != NULL,
                                      .loss = true,
                                      .gradients = gradients,
-                                     .clear = gradients,
+                                     .replace = gradients,
                                      .norm = gradients};
     quartic_model_program *entry;
     float loss;
@@ -315,7 +315,7 @@ quartic_status quartic_model_measure(const quartic_model *model, uint32_t batch,
                                      .logits = !with_gradients,
                                      .loss = with_gradients != 0,
                                      .gradients = with_gradients != 0,
-                                     .clear = with_gradients != 0,
+                                     .replace = with_gradients != 0,
                                      .norm = with_gradients != 0};
     const quartic_binding bindings[] = {{"parameters", model->weights}};
     quartic_program_config config = QUARTIC_PROGRAM_CONFIG_INIT;

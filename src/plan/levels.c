@@ -4,7 +4,7 @@
 #include "base/alloc.h"
 #include "base/work.h"
 
-enum { MOST_ACCESSES = 64 };
+enum { MOST_ACCESSES = 512 };
 
 /* A range of one storage, in elements, and the first level after its last use. */
 typedef struct level_access {
@@ -21,6 +21,7 @@ typedef struct level_storage {
 
 typedef struct level_finder {
     const quartic_graph *graph;
+    const quartic_plan_alias *aliases;
     level_storage *storages;
 } level_finder;
 
@@ -31,9 +32,17 @@ static bool is_only_read(const quartic_graph *graph, uint32_t storage) {
            entry->kind != QUARTIC_STORAGE_OUTPUT;
 }
 
-static level_access access_of(const level_finder *finder, uint32_t id, bool writes) {
+/* The range of a value, and the storage that it lies in. */
+static level_access access_of(const level_finder *finder, uint32_t id, bool writes, uint32_t *out_storage) {
+    const quartic_graph_value *value = quartic_graph_get(finder->graph, id);
+    const quartic_plan_alias *alias = &finder->aliases[value->storage];
     level_access access = {.writes = writes};
-    quartic_layout_extent(&quartic_graph_get(finder->graph, id)->layout, &access.begin, &access.end);
+    quartic_layout_extent(&value->layout, &access.begin, &access.end);
+    *out_storage = value->storage;
+    if (alias->storage == QUARTIC_NONE) return access;
+    *out_storage = alias->storage;
+    access.begin += (int64_t)alias->offset;
+    access.end += (int64_t)alias->offset;
     return access;
 }
 
@@ -99,9 +108,9 @@ static quartic_status walk_step(level_finder *finder, const quartic_node *node, 
         const bool writes = k >= node->input_count;
         const uint32_t id = writes ? node->outputs[k - node->input_count] : node->inputs[k];
         if (id == 0) continue;
-        const uint32_t storage = quartic_graph_get(finder->graph, id)->storage;
+        uint32_t storage;
+        level_access access = access_of(finder, id, writes, &storage);
         if (is_only_read(finder->graph, storage)) continue;
-        level_access access = access_of(finder, id, writes);
         access.free_from = *inout_level + stages;
         if (note) {
             QUARTIC_TRY(note_access(finder, storage, &access));
@@ -126,9 +135,11 @@ static quartic_status find_levels(level_finder *finder, const uint32_t *nodes, c
     return QUARTIC_OK;
 }
 
-quartic_status quartic_levels_find(const quartic_graph *graph, const uint32_t *nodes, const uint32_t *stages,
-                                   uint32_t count, uint32_t window, uint32_t *out_levels) {
+quartic_status quartic_levels_find(const quartic_graph *graph, const quartic_plan_alias *aliases,
+                                   const uint32_t *nodes, const uint32_t *stages, uint32_t count,
+                                   uint32_t window, uint32_t *out_levels) {
     level_finder finder = {.graph = graph,
+                           .aliases = aliases,
                            .storages = quartic_alloc(graph->storage_count, sizeof *finder.storages)};
     if (finder.storages == NULL) return QUARTIC_OUT_OF_MEMORY;
     const quartic_status status = find_levels(&finder, nodes, stages, count, window, out_levels);

@@ -9,11 +9,12 @@
 #ifndef QUARTIC_PLAN_LEVELS_H
 #define QUARTIC_PLAN_LEVELS_H
 
-#include "graph/graph.h"
+#include "plan/assigns.h"
 
-/* The first level of each of `count` steps, which are nodes of the graph in its order; stages[t] is at least
+/* aliases: where storages lie in others, one per storage. The first level of each of `count` steps, which are nodes of the graph in its order; stages[t] is at least
  * 1. Errors: OUT_OF_MEMORY. */
-quartic_status quartic_levels_find(const quartic_graph *graph, const uint32_t *nodes, const uint32_t *stages,
-                                   uint32_t count, uint32_t window, uint32_t *out_levels);
+quartic_status quartic_levels_find(const quartic_graph *graph, const quartic_plan_alias *aliases,
+                                   const uint32_t *nodes, const uint32_t *stages, uint32_t count,
+                                   uint32_t window, uint32_t *out_levels);
 
 #endif

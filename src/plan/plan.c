@@ -22,7 +22,8 @@ typedef struct planner {
     const quartic_graph *graph;
     quartic_plan *plan;
     uint32_t real_bytes;
-    bool *needed;           /* per value id */
+    bool *needed;                /* per value id */
+    quartic_plan_alias *aliases; /* per storage */
     uint32_t *first, *last; /* per storage: levels of definition and last use; first QUARTIC_NONE if unused */
     uint32_t *last_step;    /* per storage: the step whose use ends last */
     uint32_t *before_last;  /* per storage: the first level after the uses of all other steps */
@@ -45,7 +46,7 @@ static uint32_t storage_of(const planner *p, uint32_t id) {
 }
 
 /* Marks the nodes that a named output or an in-place update depends on; the rest is never run. */
-static void select_steps(planner *p, bool *node_needed) {
+static quartic_status select_steps(planner *p, bool *node_needed) {
     const quartic_graph *graph = p->graph;
     for (uint32_t n = graph->node_count; n-- > 0;) {
         const quartic_node *node = &graph->nodes[n];
@@ -59,9 +60,11 @@ static void select_steps(planner *p, bool *node_needed) {
         node_needed[n] = needed;
         for (uint32_t i = 0; needed && i < node->input_count; ++i) p->needed[node->inputs[i]] = true;
     }
+    QUARTIC_TRY(quartic_assigns_find(graph, node_needed, p->aliases));
     for (uint32_t n = 0; n < graph->node_count; ++n)
         if (node_needed[n] && graph->nodes[n].op->view == NULL)
             p->plan->steps[p->plan->step_count++] = (quartic_plan_step){.node = n, .stages = 1};
+    return QUARTIC_OK;
 }
 
 static uint32_t last_level(const quartic_plan_step *step) {
@@ -109,6 +112,8 @@ static bool can_take_over(const planner *p, const quartic_node *node, uint32_t t
     const quartic_graph_value *out = quartic_graph_get(p->graph, node->outputs[0]);
     const quartic_storage *from = &p->graph->storages[in->storage], *to = &p->graph->storages[out->storage];
     if (from->kind != QUARTIC_STORAGE_INTERMEDIATE || to->kind != QUARTIC_STORAGE_INTERMEDIATE) return false;
+    if (p->aliases[in->storage].storage != QUARTIC_NONE || p->aliases[out->storage].storage != QUARTIC_NONE)
+        return false;
     /* All other uses of the memory end before the step begins. */
     const uint32_t root = p->root[in->storage], level = p->plan->steps[t].level;
     if (p->last_step[root] != t || p->last_step[in->storage] != t || p->before_last[root] > level ||
@@ -184,8 +189,10 @@ static quartic_status assign(planner *p) {
     for (uint32_t s = 0; s < storages; ++s) {
         plan->places[s].used = p->first[s] != QUARTIC_NONE;
         plan->places[s].bytes = storage_bytes(p, s);
-        plan->places[s].in_workspace =
-            plan->places[s].used && p->graph->storages[s].kind == QUARTIC_STORAGE_INTERMEDIATE;
+        plan->places[s].in_workspace = plan->places[s].used &&
+                                       p->graph->storages[s].kind == QUARTIC_STORAGE_INTERMEDIATE &&
+                                       p->aliases[s].storage == QUARTIC_NONE;
+        plan->places[s].alias = p->aliases[s];
         if (p->graph->storages[s].kind != QUARTIC_STORAGE_INTERMEDIATE) plan->places[s].used = true;
         if (!plan->places[s].in_workspace) continue;
         plan->unshared_bytes += align_up(plan->places[s].bytes);
@@ -242,7 +249,8 @@ static quartic_status order_steps(planner *p, uint32_t window) {
         nodes[t] = plan->steps[t].node;
         stages[t] = plan->steps[t].stages;
     }
-    quartic_status status = quartic_levels_find(p->graph, nodes, stages, plan->step_count, window, levels);
+    quartic_status status =
+        quartic_levels_find(p->graph, p->aliases, nodes, stages, plan->step_count, window, levels);
     for (uint32_t t = 0; t < plan->step_count && status == QUARTIC_OK; ++t) {
         plan->steps[t].level = levels[t];
         if (last_level(&plan->steps[t]) + 1 > plan->level_count)
@@ -275,8 +283,9 @@ static quartic_status plan_within(planner *p, const quartic_plan_budget *budget)
     return QUARTIC_OK;
 }
 
-quartic_plan_budget quartic_plan_standard_budget(uint64_t device_bytes) {
-    return (quartic_plan_budget){.bytes = device_bytes / 4, .times_least = 2};
+quartic_plan_budget quartic_plan_standard_budget(uint64_t device_bytes, uint64_t buffer_bytes) {
+    const uint64_t quarter = device_bytes / 4;
+    return (quartic_plan_budget){.bytes = quarter < buffer_bytes ? quarter : buffer_bytes, .times_least = 2};
 }
 
 /* budget NULL: graph order. */
@@ -292,6 +301,7 @@ static quartic_status create_plan(const quartic_graph *graph, uint32_t real_byte
                  .plan = out_plan,
                  .real_bytes = real_bytes,
                  .needed = quartic_alloc((size_t)graph->value_count + 1, sizeof(bool)),
+                 .aliases = quartic_alloc(storages, sizeof *p.aliases),
                  .first = quartic_alloc(storages, sizeof(uint32_t)),
                  .last = quartic_alloc(storages, sizeof(uint32_t)),
                  .last_step = quartic_alloc(storages, sizeof(uint32_t)),
@@ -301,14 +311,15 @@ static quartic_status create_plan(const quartic_graph *graph, uint32_t real_byte
                  .order = quartic_alloc(storages + nodes, sizeof(sized))};
     bool *node_needed = quartic_alloc(nodes, sizeof(bool));
     quartic_status status = QUARTIC_OUT_OF_MEMORY;
-    if (out_plan->steps != NULL && out_plan->places != NULL && p.needed != NULL && p.first != NULL &&
-        p.last != NULL && p.last_step != NULL && p.before_last != NULL && p.root != NULL &&
+    if (out_plan->steps != NULL && out_plan->places != NULL && p.needed != NULL && p.aliases != NULL &&
+        p.first != NULL && p.last != NULL && p.last_step != NULL && p.before_last != NULL && p.root != NULL &&
         p.blocks != NULL && p.order != NULL && node_needed != NULL) {
-        select_steps(&p, node_needed);
-        status = find_needs(&p, scratch, context);
+        status = select_steps(&p, node_needed);
+        if (status == QUARTIC_OK) status = find_needs(&p, scratch, context);
         if (status == QUARTIC_OK) status = budget == NULL ? plan_window(&p, 0) : plan_within(&p, budget);
     }
     quartic_free(p.needed);
+    quartic_free(p.aliases);
     quartic_free(p.first);
     quartic_free(p.last);
     quartic_free(p.last_step);

@@ -14,7 +14,7 @@
 #ifndef QUARTIC_PLAN_PLAN_H
 #define QUARTIC_PLAN_PLAN_H
 
-#include "graph/graph.h"
+#include "plan/assigns.h"
 
 /* What a backend needs for a node. */
 typedef struct quartic_step_need {
@@ -33,9 +33,10 @@ typedef struct quartic_plan_step {
 } quartic_plan_step;
 
 typedef struct quartic_plan_place {
-    bool used;         /* some step or output touches the storage */
-    bool in_workspace; /* else it is a named tensor */
-    uint64_t offset;   /* bytes in the workspace */
+    bool used;                /* some step or output touches the storage */
+    bool in_workspace;        /* else it is a named tensor, or lies in one */
+    quartic_plan_alias alias; /* the named tensor that an intermediate lies in (assigns.h) */
+    uint64_t offset;          /* bytes in the workspace */
     uint64_t bytes;
 } quartic_plan_place;
 
@@ -59,8 +60,9 @@ typedef struct quartic_plan_budget {
     uint64_t bytes;
     uint32_t times_least;
 } quartic_plan_budget;
-/* Where the caller says nothing: twice the least, and a quarter of the device's memory. */
-quartic_plan_budget quartic_plan_standard_budget(uint64_t device_bytes);
+/* Where the caller says nothing: twice the least, a quarter of the device's memory, and what one buffer may
+ * have. */
+quartic_plan_budget quartic_plan_standard_budget(uint64_t device_bytes, uint64_t buffer_bytes);
 
 /* By level, of the plans whose workspace is within the budget that with the widest window; in graph order, as
  * quartic_plan_create, if none is. */

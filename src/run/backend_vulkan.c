@@ -49,7 +49,8 @@ static quartic_status scratch(void *context, const quartic_node *node, const qua
 }
 
 static quartic_plan_budget standard_budget(const quartic_device *device) {
-    return quartic_plan_standard_budget(quartic_gpu_device_caps(device->gpu)->memory_bytes);
+    const quartic_gpu_caps *caps = quartic_gpu_device_caps(device->gpu);
+    return quartic_plan_standard_budget(caps->memory_bytes, caps->max_buffer_bytes);
 }
 
 /* Refuses what cannot fit before any of it is allocated. */

@@ -201,7 +201,7 @@ static quartic_status estimate_part(quartic_estimate *estimate, const quartic_es
                                     uint32_t part, const quartic_device_limits *limits) {
     const quartic_graph *graph = given->graph;
     quartic_run_vulkan_rule rule = {graph, quartic_device_limits_gpu(limits)};
-    quartic_plan_budget budget = quartic_plan_standard_budget(limits->memory_bytes);
+    quartic_plan_budget budget = quartic_plan_standard_budget(limits->memory_bytes, limits->max_buffer_bytes);
     if (limits->workspace_budget != 0) budget = (quartic_plan_budget){.bytes = limits->workspace_budget};
     quartic_plan plan;
     QUARTIC_TRY(quartic_graph_status(graph));

@@ -96,9 +96,14 @@ static quartic_operand operand(const quartic_program *program, uint32_t id, cons
     if (id == 0) return (quartic_operand){.data = NULL, .layout = layout};
     uint32_t storage = quartic_graph_get(program->graph, id)->storage;
     const quartic_plan_place *place = &program->plan.places[storage];
-    char *base = place->in_workspace ? (char *)program->workspace->memory + place->offset
-                                     : program->tensors[storage]->memory;
-    uint32_t size = quartic_device_element_bytes(program->device, layout->dtype);
+    const uint32_t size = quartic_device_element_bytes(program->device, layout->dtype);
+    char *base;
+    if (place->in_workspace)
+        base = (char *)program->workspace->memory + place->offset;
+    else if (place->alias.storage != QUARTIC_NONE)
+        base = (char *)program->tensors[place->alias.storage]->memory + size * place->alias.offset;
+    else
+        base = program->tensors[storage]->memory;
     return (quartic_operand){.data = base + layout->offset * (int64_t)size,
                              .layout = layout,
                              .wide = layout->dtype == QUARTIC_FLOAT32 && size == 8};

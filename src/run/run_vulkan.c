@@ -101,8 +101,13 @@ static void find_values(const builder *b, const uint32_t *ids, uint32_t count, q
         if (ids[k] == 0) continue;
         const quartic_graph_value *value = quartic_graph_get(b->graph, ids[k]);
         const quartic_plan_place *place = &b->plan->places[value->storage];
-        uint64_t storage =
-            place->in_workspace ? b->memory.workspace + place->offset : b->memory.storages[value->storage];
+        uint64_t storage;
+        if (place->in_workspace)
+            storage = b->memory.workspace + place->offset;
+        else if (place->alias.storage != QUARTIC_NONE)
+            storage = b->memory.storages[place->alias.storage] + 4 * place->alias.offset;
+        else
+            storage = b->memory.storages[value->storage];
         int64_t begin, end;
         quartic_layout_extent(&value->layout, &begin, &end);
         out[k] = (quartic_operand_memory){.present = true,

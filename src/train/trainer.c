@@ -15,16 +15,17 @@ static quartic_model_task micro_task(const quartic_trainer_config *config) {
                                 .masked = config->masked,
                                 .loss = true,
                                 .gradients = true,
+                                .replace = config->accumulation == 1,
                                 .norm = true,
                                 .weighted = config->accumulation > 1,
                                 .dropout = true};
 }
 
 /* Parameters, gradients and moments (P), hyper (8), squared_norm: AdamW over each run of neighbouring weights
- * that are trained (the others stay as they are, without decay, as in PyTorch), then gradients = 0. Output
+ * that are trained (the others stay as they are, without decay, as in PyTorch), then, with clear, gradients = 0. Output
  * "squared_weights": the sum of squares of all weights after that, which is not finite if one of them is not.
  */
-static quartic_status build_apply(const quartic_model *model, const bool *trained,
+static quartic_status build_apply(const quartic_model *model, const bool *trained, bool clear,
                                   quartic_graph **out_graph) {
     quartic_graph *graph;
     const quartic_parameter_set *set = &model->set;
@@ -46,7 +47,7 @@ static quartic_status build_apply(const quartic_model *model, const bool *traine
         for (uint32_t v = 0; v < 4; ++v) run[v] = quartic_slice(graph, all[v], 0, start, end - start);
         quartic_adamw(graph, run[0], run[1], run[2], run[3], hyper, norm, 1.0f);
     }
-    quartic_fill(graph, all[1], 0.0f);
+    if (clear) quartic_fill(graph, all[1], 0.0f);
     quartic_graph_output(graph, "squared_weights", quartic_sum_squares(graph, all[0]));
     quartic_status status = quartic_graph_status(graph);
     if (status == QUARTIC_OK)
@@ -64,7 +65,7 @@ static quartic_status build_both(const quartic_model *model, const quartic_train
     if (trained == NULL) return QUARTIC_OUT_OF_MEMORY;
     quartic_status status = quartic_model_build(model, &task, trained, out_micro);
     if (status == QUARTIC_OK) {
-        status = build_apply(model, trained, out_apply);
+        status = build_apply(model, trained, config->accumulation > 1, out_apply);
         if (status != QUARTIC_OK) quartic_graph_destroy(*out_micro);
     }
     quartic_free(trained);
@@ -334,7 +335,7 @@ static quartic_status accumulate(quartic_trainer *trainer, const quartic_model_b
     const uint64_t all_targets = report->targets;
     double loss_sum = 0.0;
     if (trainer->gradients_used) QUARTIC_TRY(clear_gradients(trainer));
-    trainer->gradients_used = true;
+    trainer->gradients_used = trainer->config.accumulation > 1;
     for (uint32_t micro = 0; micro < trainer->config.accumulation; ++micro) {
         float loss;
         QUARTIC_TRY(run_micro(trainer, micro, in, all_targets, &loss));

@@ -2,7 +2,8 @@
  *
  * Two programs over the same flat tensors (P): micro = forward, loss, backward, gradients added, their sum of
  * squares; apply = AdamW, then gradients = 0. So the gradients are zero between steps, unless gradients_used
- * says that a step was not applied: the next one clears them first.
+ * says that a step was not applied: the next one clears them first. With one micro-batch a step, micro puts its
+ * gradients in the place of the last step's, and nothing is cleared.
  */
 #ifndef QUARTIC_TRAIN_TRAINER_H
 #define QUARTIC_TRAIN_TRAINER_H

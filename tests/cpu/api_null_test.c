@@ -383,6 +383,7 @@ static void graphs(void **state) {
     VALUE(quartic_diversity_loss, graph, quartic_diversity_loss(NULL, t.x4, 1));
     VALUE(quartic_sum_squares, graph, quartic_sum_squares(NULL, t.x2));
     VALUE(quartic_accumulate, graph, quartic_accumulate(NULL, t.state, t.x2, 1.0f));
+    VALUE(quartic_assign, graph, quartic_assign(NULL, t.state, t.x2));
     VALUE(quartic_fill, graph, quartic_fill(NULL, t.state, 1.0f));
 
     VALUE(quartic_reshape, shape, quartic_reshape(t.graph, t.x2, NULL));

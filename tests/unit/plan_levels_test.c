@@ -107,6 +107,106 @@ static void updates_wait_for_their_range_only(void **state) {
     quartic_graph_destroy(graph);
 }
 
+/* ---- values made in their place ---- */
+
+/* A state of 300, of which value goes to 100 .. 199; what is asked for happens before or after. */
+typedef enum meddling {
+    NOBODY,
+    READ_BEFORE,        /* before the value is made: fine */
+    READ_BETWEEN,       /* of what stood there, while the value is made */
+    READ_BESIDE,        /* of another range: fine */
+    WRITE_AFTER,        /* while the value is still read */
+    WRITE_AFTER_UNREAD, /* when nobody reads it any more: fine */
+    SLICE,              /* only a part of the value is put there */
+    TWICE,              /* the value goes to two places: one of them is copied */
+    IS_AN_INPUT,
+    NEXT_TOO_EARLY, /* another value goes to the same place later, but is made while the first is read */
+    NEXT_LATER,     /* made when the first is no longer read: fine, both */
+    MEDDLINGS
+} meddling;
+
+static uint32_t steps_with(meddling kind) {
+    quartic_graph *graph;
+    ok(quartic_graph_create(&graph));
+    quartic_value all = quartic_graph_state(graph, "s", QUARTIC_FLOAT32, &QUARTIC_SHAPE(300));
+    quartic_value x = quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &QUARTIC_SHAPE(100));
+    quartic_value range = quartic_slice(graph, all, 0, 100, 100);
+    if (kind == READ_BEFORE) quartic_graph_output(graph, "sum", quartic_sum(graph, range, 1u, 0));
+    quartic_value value = quartic_tanh(graph, x);
+    if (kind == READ_BETWEEN) quartic_graph_output(graph, "sum", quartic_sum(graph, range, 1u, 0));
+    if (kind == READ_BESIDE)
+        quartic_graph_output(graph, "sum", quartic_sum(graph, quartic_slice(graph, all, 0, 0, 100), 1u, 0));
+    if (kind == IS_AN_INPUT) value = x;
+    if (kind == TWICE) quartic_assign(graph, quartic_slice(graph, all, 0, 0, 100), value);
+    if (kind == SLICE)
+        quartic_assign(graph, quartic_slice(graph, range, 0, 0, 50), quartic_slice(graph, value, 0, 50, 50));
+    else
+        quartic_assign(graph, range, value);
+    quartic_value next = {0};
+    if (kind == NEXT_TOO_EARLY) next = quartic_exp(graph, x);
+    if (kind >= NEXT_TOO_EARLY) quartic_graph_output(graph, "sum", quartic_sum(graph, value, 1u, 0));
+    if (kind == NEXT_LATER) next = quartic_exp(graph, x);
+    if (kind >= NEXT_TOO_EARLY) quartic_assign(graph, range, next);
+    if (kind == WRITE_AFTER_UNREAD) quartic_graph_output(graph, "sum", quartic_sum(graph, value, 1u, 0));
+    if (kind == WRITE_AFTER || kind == WRITE_AFTER_UNREAD) quartic_fill(graph, range, 0.0f);
+    if (kind == WRITE_AFTER) quartic_graph_output(graph, "sum", quartic_sum(graph, value, 1u, 0));
+    quartic_graph_output(graph, "all", quartic_sum_squares(graph, all));
+    quartic_plan plan = plan_of(graph, NULL);
+    const uint32_t count = plan.step_count;
+    quartic_plan_destroy(&plan);
+    quartic_graph_destroy(graph);
+    return count;
+}
+
+static void a_value_is_made_where_it_goes(void **state) {
+    (void)state;
+    /* Steps besides tanh, and whether the assignment remains one of them. */
+    static const struct {
+        uint32_t others, remains;
+    } want[MEDDLINGS] = {[NOBODY] = {1, 0},         [READ_BEFORE] = {2, 0}, [READ_BETWEEN] = {2, 1},
+                         [READ_BESIDE] = {2, 0},    [WRITE_AFTER] = {3, 1}, [WRITE_AFTER_UNREAD] = {3, 0},
+                         [SLICE] = {1, 1},          [TWICE] = {1, 1},       [IS_AN_INPUT] = {0, 1},
+                         [NEXT_TOO_EARLY] = {3, 1}, [NEXT_LATER] = {3, 0}};
+    for (int kind = 0; kind < MEDDLINGS; ++kind) {
+        const uint32_t steps = steps_with((meddling)kind);
+        if (steps != 1 + want[kind].others + want[kind].remains)
+            fail_msg("kind %d has %u steps", kind, steps);
+    }
+}
+
+/* On a device: the numbers are where they belong, whoever makes them. */
+static void assigned_numbers_are_there(void **state) {
+    (void)state;
+    quartic_graph *graph;
+    quartic_device *device;
+    quartic_program *program;
+    float x[4] = {1, 2, 3, 4}, s[12] = {0}, sum;
+    ok(quartic_graph_create(&graph));
+    quartic_value all = quartic_graph_state(graph, "s", QUARTIC_FLOAT32, &QUARTIC_SHAPE(12));
+    quartic_value in = quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &QUARTIC_SHAPE(4));
+    quartic_value twice = quartic_scale(graph, in, 2.0f, 0.0f);
+    quartic_assign(graph, quartic_slice(graph, all, 0, 4, 4), twice);
+    quartic_assign(graph, quartic_slice(graph, all, 0, 8, 4), in);
+    quartic_graph_output(graph, "sum", quartic_sum(graph, twice, 1u, 0));
+    for (int d = 0; d < 3; ++d) {
+        static const char *const names[] = {"cpu", "reference", "reference64"};
+        ok(quartic_device_create(names[d], &device));
+        ok(quartic_program_create(device, graph, NULL, &program));
+        for (int k = 0; k < 12; ++k) s[k] = (float)k + 100;
+        ok(quartic_tensor_write(quartic_program_tensor(program, "x"), x, sizeof x));
+        ok(quartic_tensor_write(quartic_program_tensor(program, "s"), s, sizeof s));
+        ok(quartic_program_run(program));
+        ok(quartic_tensor_read(quartic_program_tensor(program, "s"), s, sizeof s));
+        ok(quartic_tensor_read(quartic_program_tensor(program, "sum"), &sum, sizeof sum));
+        assert_true(sum == 20);
+        for (int k = 0; k < 4; ++k)
+            assert_true(s[k] == (float)k + 100 && s[4 + k] == 2 * x[k] && s[8 + k] == x[k]);
+        quartic_program_destroy(program);
+        quartic_device_destroy(device);
+    }
+    quartic_graph_destroy(graph);
+}
+
 /* ---- many steps ---- */
 
 enum { VALUES = 300 };
@@ -127,6 +227,8 @@ static quartic_graph *random_graph(uint64_t seed) {
             values[i] = quartic_multiply(graph, part, values[a]);
         else if (kind == 2)
             values[i] = quartic_accumulate(graph, part, values[a], 0.5f);
+        else if (kind == 3)
+            values[i] = quartic_assign(graph, part, quartic_multiply(graph, values[a], values[b]));
         else
             values[i] = quartic_multiply(graph, values[a], values[b]);
     }
@@ -165,7 +267,12 @@ static uint32_t touches_of(const quartic_graph *graph, const quartic_plan *plan,
         const quartic_plan_place *place = &plan->places[value->storage];
         touch one = {.storage = value->storage, .writes = writes};
         quartic_layout_extent(&value->layout, &one.begin, &one.end);
-        const uint64_t base = place->in_workspace ? place->offset : ((uint64_t)value->storage + 1) << 40;
+        if (place->alias.storage != QUARTIC_NONE) {
+            one.storage = place->alias.storage;
+            one.begin += (int64_t)place->alias.offset;
+            one.end += (int64_t)place->alias.offset;
+        }
+        const uint64_t base = place->in_workspace ? place->offset : ((uint64_t)one.storage + 1) << 40;
         one.low = base + 4 * (uint64_t)one.begin;
         one.high = base + 4 * (uint64_t)one.end;
         out[count++] = one;
@@ -257,8 +364,9 @@ static void the_budget_decides(void **state) {
     expect_same_plan(&first, &second);
     assert_true(first.workspace_bytes <= 2 * row.workspace_bytes);
     assert_true(first.level_count < row.level_count);
-    const quartic_plan_budget standard = quartic_plan_standard_budget(4000);
+    const quartic_plan_budget standard = quartic_plan_standard_budget(4000, 3000);
     assert_int_equal(standard.bytes, 1000);
+    assert_int_equal(quartic_plan_standard_budget(4000, 800).bytes, 800);
     assert_int_equal(standard.times_least, 2);
     quartic_plan_destroy(&row);
     quartic_plan_destroy(&least);
@@ -289,6 +397,8 @@ int main(void) {
         cmocka_unit_test(branches_stand_side_by_side),
         cmocka_unit_test(what_a_neighbour_reads_is_not_taken_over),
         cmocka_unit_test(updates_wait_for_their_range_only),
+        cmocka_unit_test(a_value_is_made_where_it_goes),
+        cmocka_unit_test(assigned_numbers_are_there),
         cmocka_unit_test(no_two_steps_of_a_level_meet),
         cmocka_unit_test(the_budget_decides),
         cmocka_unit_test(a_plan_without_memory_leaves_nothing_behind),
