@@ -196,7 +196,14 @@ static void what_is_wrong_is_said(void **state) {
     json_decref(document);
 }
 
+/* A library without Vulkan has no shaders to estimate, and says so. */
+static void without_vulkan_it_is_said(void **state) {
+    (void)state;
+    tool_expect("$Q inspect quartic.json --limits h200", 1, "built without Vulkan");
+}
+
 int main(void) {
+    const struct CMUnitTest refusal[] = {cmocka_unit_test(without_vulkan_it_is_said)};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_model_is_estimated_for_every_device),
         cmocka_unit_test(sizes_change_the_estimate),
@@ -205,5 +212,11 @@ int main(void) {
         cmocka_unit_test(people_read_the_same),
         cmocka_unit_test(what_is_wrong_is_said),
     };
-    return cmocka_run_group_tests(tests, make_models, tool_remove_test_folder);
+    const quartic_device_limits limits = QUARTIC_DEVICE_LIMITS_INIT;
+    quartic_estimate *none = NULL;
+    const bool unsupported =
+        quartic_estimate_create(&(quartic_estimate_part){0}, 0, &limits, &none) == QUARTIC_UNSUPPORTED;
+    quartic_estimate_destroy(none);
+    return unsupported ? cmocka_run_group_tests(refusal, make_models, tool_remove_test_folder)
+                       : cmocka_run_group_tests(tests, make_models, tool_remove_test_folder);
 }

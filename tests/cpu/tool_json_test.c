@@ -321,7 +321,6 @@ static void a_stream_that_takes_nothing_is_a_failure(void **state) {
         "$Q bench quartic --device cpu --repeat 1 --forward-only",
         "$Q bench edges --device cpu --longest 16 --dim-edges 2 --repeat 1",
         "$Q inspect quartic",
-        "$Q inspect quartic --limits h200",
         "$Q inspect names.safetensors",
         "$Q inspect --keys",
     };
