@@ -11,6 +11,7 @@
 
 #include "base/call.h"
 #include "graph/tape.h"
+#include "ops/cases.h"
 #include "ops/update.h"
 #include "shaders/adamw.args.h"
 
@@ -87,23 +88,21 @@ static bool adamw_cases(uint32_t index, quartic_op_case *out) {
         quartic_shape shape;
         float gradient_factor;
         bool clips;
-    } cases[] = {{"without clipping", {2, {3, 129}}, 0.5f, false},
+    } table[] = {{"without clipping", {2, {3, 129}}, 0.5f, false},
                  {"clipped, accumulated gradients", {1, {1031}}, 0.25f, true},
                  {"one element", {1, {1}}, 0.5f, true}};
-    if (index >= sizeof cases / sizeof cases[0]) return false;
-    *out = (quartic_op_case){.label = cases[index].label, .input_count = ADAMW_INPUTS};
-    *(adamw_attrs *)out->attrs = (adamw_attrs){cases[index].gradient_factor};
-    for (uint32_t input = 0; input < ADAMW_INPUTS; ++input) {
-        if (input == ADAMW_SQUARED_NORM && !cases[index].clips) continue;
-        out->inputs[input].dtype = QUARTIC_FLOAT32;
-        out->inputs[input].no_gradient = true;
-        out->inputs[input].fill = QUARTIC_FILL_POSITIVE;
-        if (input <= ADAMW_GRADIENT) out->inputs[input].shape = cases[index].shape;
-        if (input == ADAMW_HYPER) out->inputs[input].shape = QUARTIC_SHAPE(QUARTIC_ADAMW_HYPERS);
-    }
-    out->inputs[ADAMW_PARAMETER].fill = QUARTIC_FILL_NORMAL;
-    out->inputs[ADAMW_FIRST].fill = QUARTIC_FILL_NORMAL;
-    out->inputs[ADAMW_GRADIENT].fill = QUARTIC_FILL_SMALL;
+    if (index >= QUARTIC_CASES(table)) return false;
+    *out = (quartic_op_case){.label = table[index].label, .input_count = ADAMW_INPUTS};
+    *(adamw_attrs *)out->attrs = (adamw_attrs){table[index].gradient_factor};
+    quartic_case_floats(out, ADAMW_PARAMETER, table[index].shape, QUARTIC_FILL_NORMAL);
+    quartic_case_floats(out, ADAMW_FIRST, table[index].shape, QUARTIC_FILL_NORMAL);
+    quartic_case_floats(out, ADAMW_SECOND, table[index].shape, QUARTIC_FILL_POSITIVE);
+    quartic_case_floats(out, ADAMW_GRADIENT, table[index].shape, QUARTIC_FILL_SMALL);
+    quartic_case_floats(out, ADAMW_HYPER, QUARTIC_SHAPE(QUARTIC_ADAMW_HYPERS), QUARTIC_FILL_POSITIVE);
+    if (table[index].clips)
+        quartic_case_floats(out, ADAMW_SQUARED_NORM, (quartic_shape){0}, QUARTIC_FILL_POSITIVE);
+    for (uint32_t input = 0; input < ADAMW_INPUTS; ++input)
+        out->inputs[input].no_gradient = input != ADAMW_SQUARED_NORM || table[index].clips;
     return true;
 }
 

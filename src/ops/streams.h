@@ -41,12 +41,13 @@ static inline uint32_t quartic_stream_columns(uint32_t heads) {
  * stream_exchange.c. */
 quartic_status quartic_stream_expect(const char *op, const quartic_op_call *call, uint32_t input);
 
-/* Appends the constants of lib/streams.glsl. */
-static inline void quartic_stream_spec(quartic_dispatch *dispatch, uint32_t heads) {
-    uint32_t columns = quartic_stream_columns(heads), lanes = QUARTIC_STREAM_INVOCATIONS / columns;
-    quartic_dispatch_spec(dispatch, heads);
-    quartic_dispatch_spec(dispatch, columns);
-    quartic_dispatch_spec(dispatch, (heads + lanes - 1) / lanes);
+/* Elements of a column that one lane works on. */
+static inline uint32_t quartic_stream_steps(uint32_t heads) {
+    const uint32_t lanes = QUARTIC_STREAM_INVOCATIONS / quartic_stream_columns(heads);
+    return (heads + lanes - 1) / lanes;
 }
+
+/* The constants of lib/streams.glsl, for QUARTIC_SPEC. */
+#define QUARTIC_STREAM_CONSTANTS(heads) (heads), quartic_stream_columns(heads), quartic_stream_steps(heads)
 
 #endif

@@ -24,6 +24,6 @@ typedef struct quartic_view_case {
 } quartic_view_case;
 
 /* An op's cases from a table; false past its end. */
-bool quartic_view_cases(const quartic_view_case *cases, uint32_t count, uint32_t index, quartic_op_case *out);
+bool quartic_view_cases(const quartic_view_case *table, uint32_t count, uint32_t index, quartic_op_case *out);
 
 #endif
