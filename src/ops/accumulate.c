@@ -1,4 +1,4 @@
-/* accumulate.c: target += factor * x, in place; both of one shape. Not differentiable: it is an update. */
+/* accumulate.c: target += factor * x, in place; both of one shape. An update, so not differentiable. */
 #include <math.h>
 
 #include "base/call.h"

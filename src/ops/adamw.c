@@ -1,11 +1,15 @@
 /* adamw.c: one step of AdamW (Loshchilov and Hutter 2019, as torch.optim.AdamW), in place.
  *
- *   g = gradient * gradient_factor * min(1, clip / (norm + 1e-6))      norm = gradient_factor *
- * sqrt(squared_norm) m = beta1 m + (1 - beta1) g        v = beta2 v + (1 - beta2) g^2 p = p - rate * decay *
- * p           p = p - rate * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps) Parameter p, first moment
- * m, second moment v and gradient have one shape. hyper (8) holds rate, betas, eps, decay, the corrections 1
- * - beta^t and clip, and is read on the device, so a recorded program serves every step. Clipping is off
- * without squared_norm () or with clip 0.
+ *     norm = gradient_factor * sqrt(squared_norm)
+ *     g    = gradient * gradient_factor * min(1, clip / (norm + 1e-6))
+ *     m    = beta1 m + (1 - beta1) g
+ *     v    = beta2 v + (1 - beta2) g^2
+ *     p    = p - rate * decay * p
+ *     p    = p - rate * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
+ *
+ * Parameter p, first moment m, second moment v and gradient have one shape. hyper (8) holds rate, betas, eps,
+ * decay, the corrections 1 - beta^t and clip. It is read on the device, so a recorded program serves every
+ * step. Without squared_norm (), or with clip 0, nothing is clipped.
  */
 #include <math.h>
 

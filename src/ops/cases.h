@@ -1,5 +1,5 @@
-/* cases.h: how an op writes down its cases (op->cases, see graph/op.h): a table with one line for each case, and
- * one call for each operand of it.
+/* cases.h: how an op writes down its cases (op->cases, see graph/op.h): a table with one line for each case,
+ * and one call for each operand of it.
  */
 #ifndef QUARTIC_OPS_CASES_H
 #define QUARTIC_OPS_CASES_H

@@ -1,7 +1,7 @@
 /* concat.c: joins 1 to 8 tensors along an axis, float32 or int32.
  *
- * Every part is copied to its window of the output, so parts may have any strides. The adjoint is a slice per
- * part.
+ * Every part is copied to its window of the output, so parts may have any strides. The adjoint gives each
+ * part a slice.
  */
 #include "base/call.h"
 #include "graph/tape.h"

@@ -2,19 +2,29 @@
  *
  * coordinate_descent       scores s (b, m), mask?, wanted? to c (b, m), a (b, T, 2)
  * coordinate_descent_grad  s, mask?, wanted?, a, g = the cotangent of c, to ds (b, m)
- * wanted (b) is the k of each graph, in the place of the options'. Scores in groups, (b, g, m), are b g rows
- * of m: c and ds have their shape, a is (b g, T, 2). From b = -s, T times: a = eps (log k - logsumexp((s + b)
- * / eps)), b = -relu(s + a), eps falling from eps_init to eps by eps_decay after each; then c = exp((s + a +
- * b) / eps) with the eps reached (as CoLT5's published code does). The sums run over the visible scores;
- * hidden ones have c = 0.
  *
- * Since s + b = min(s, -a) and s + a + b = min(s + a, 0), only the number a is carried and kept for backward,
- * as the sum of two floats: the rounding of one, over eps, would be the error of c, and of T factors of da:
- *   a_1 = eps_1 (log k - log count),  a_t = eps_t (log k - logsumexp_j(min(s_j, -a_(t-1)) / eps_t)),
- *   c_j = exp(min(s_j + a_T, 0) / eps_(T+1)).
- * Adjoint: a score is saturated at a where s + a > 0. ds_j = g_j c_j / eps where s_j is not saturated at a_T,
- * da_T = their sum. For t = T .. 2 with p_j = exp((min(s_j, -a_(t-1)) + a_t) / eps_t) / k, which sum to 1:
- *   ds_j -= da_t p_j where s_j is not saturated at a_(t-1),  da_(t-1) = da_t sum of p_j where it is.
+ * wanted (b) is the k of each graph, in place of the options'. Scores in groups, (b, g, m), are b g rows of
+ * m: c and ds have their shape, a is (b g, T, 2). As CoLT5's published code does it, from b = -s, T times:
+ *     a = eps (log k - logsumexp((s + b) / eps))
+ *     b = -relu(s + a)                              eps falls from eps_init to eps by eps_decay after each
+ * then, with the eps reached:
+ *     c = exp((s + a + b) / eps)
+ * The sums run over the visible scores; hidden ones have c = 0.
+ *
+ * Since s + b = min(s, -a) and s + a + b = min(s + a, 0), only the number a is carried and kept for the
+ * adjoint:
+ *     a_1 = eps_1 (log k - log count)
+ *     a_t = eps_t (log k - logsumexp_j(min(s_j, -a_(t-1)) / eps_t))
+ *     c_j = exp(min(s_j + a_T, 0) / eps_(T+1))
+ * a is the sum of two floats: the rounding of one, divided by eps, would be the error of c, and of T factors
+ * of da.
+ *
+ * Adjoint. A score is saturated at a where s + a > 0.
+ *     ds_j     = g_j c_j / eps where s_j is not saturated at a_T
+ *     da_T     = sum of these ds_j
+ * For t = T .. 2, with p_j = exp((min(s_j, -a_(t-1)) + a_t) / eps_t) / k, which sum to 1:
+ *     ds_j     -= da_t p_j where s_j is not saturated at a_(t-1)
+ *     da_(t-1) = da_t times the sum of p_j where it is
  */
 #include <math.h>
 
@@ -277,7 +287,7 @@ static quartic_status coordinate_descent_grad_gpu(const quartic_op_call *call,
     return QUARTIC_OK;
 }
 
-/* ---- gradient, cases, doors ---- */
+/* ---- gradient, cases, ops ---- */
 
 /* The public builder hands out only c, so the steps never have a cotangent. */
 static quartic_status coordinate_descent_rule(quartic_tape *tape) {

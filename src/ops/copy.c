@@ -1,8 +1,8 @@
 /* copy.c: a contiguous copy of a tensor with any strides, float32 or int32.
  *
- * On the GPU one shader copies strided to strided. Where the axis that is fastest in the source is not the
- * fastest of the destination, it moves 32 x 32 tiles through shared memory, so that both sides are walked
- * along their unit stride.
+ * On the GPU one shader copies strided to strided. Where the fastest axis of the source is not the fastest of
+ * the destination, it moves 32 x 32 tiles through shared memory, so that both sides are walked along their
+ * unit stride.
  */
 #include "base/call.h"
 #include "graph/tape.h"

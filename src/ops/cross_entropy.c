@@ -1,10 +1,12 @@
 /* cross_entropy.c: mean cross entropy of logits against class indices, with its adjoint.
  *
- * loss = 1 / count * sum over the rows that count of log(sum over c of exp(logits_c)) - logits_target, for
- * logits (rows, classes) and targets (rows). A row counts if its target is a class: a negative target means
- * "ignored"; one beyond the last class is an error of the run on the CPU devices and ignored by the kernels,
- * so that none reads out of range. No row counts: loss 0. Adjoint, with g the loss's scalar cotangent:
- * dlogits = (softmax(logits) - onehot(target)) * g / count, zeros in ignored rows. It may run in place.
+ *     loss    = 1 / count * sum over rows that count of log(sum over c of exp(logits_c)) - logits_target
+ *     dlogits = (softmax(logits) - onehot(target)) * g / count, zeros in rows that do not count
+ *
+ * for logits (rows, classes), targets int32 (rows) and g (), the loss's cotangent. A row counts if its target
+ * is a class; count is the number of such rows, and without any the loss is 0. A negative target means
+ * "ignored". A target beyond the last class is an error of the run on the CPU devices; the kernels ignore it,
+ * so that none reads out of range. The adjoint may run in place.
  */
 #include <math.h>
 
@@ -55,7 +57,7 @@ static quartic_status cross_entropy_grad_infer(const quartic_op_call *call, quar
     return QUARTIC_OK;
 }
 
-/* A target that is no class is a mistake unless it is negative. */
+/* Refuses a target beyond the last class. */
 static quartic_status cross_entropy_check(const quartic_op_run *run) {
     const uint32_t rows = run->inputs[0].layout->shape.dims[0],
                    classes = run->inputs[0].layout->shape.dims[1];
@@ -119,7 +121,8 @@ static void cross_entropy_grad_cpu(const quartic_op_run *run) {
 
 /* ---- Vulkan ---- */
 
-/* result (1) at a scratch offset or in output 0 = numerator / number of rows that count. */
+/* result (1), in scratch or in output 0, = numerator / number of rows that count. mean: whether the numerator
+ * is the rows' losses (rows), which are added first; else it is one number. */
 static quartic_status cross_entropy_add_mean(const quartic_op_call *call, quartic_dispatch_list *list,
                                              uint32_t mean, uint64_t numerator, uint64_t result) {
     uint32_t rows = call->inputs[0].shape.dims[0];

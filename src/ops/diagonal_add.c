@@ -1,6 +1,7 @@
 /* diagonal_add.c: y = e with d added to its diagonal: e, y (.., n, n, D), d (.., n, D); y_ii = e_ii + d_i.
  *
- * In place on e only the diagonal is touched, which the shader sees by equal addresses. de = g, dd = g_ii.
+ * The op may run in place on e. The shader sees that by equal addresses, and then touches only the diagonal.
+ * Adjoint: de = g, dd_i = g_ii.
  */
 #include "base/call.h"
 #include "graph/tape.h"

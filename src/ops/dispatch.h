@@ -82,8 +82,8 @@ typedef struct quartic_dispatch_list {
 } quartic_dispatch_list;
 
 /* Appends a dispatch with a copy of the arguments. push is quartic_<args>_push(&args). Where the table of
- * operands leaves a member to the op (QUARTIC_SCRATCH, QUARTIC_GIVEN, QUARTIC_PART), the member holds what one
- * of the four functions below returned, or 0 for an operand that is left out. The other addresses stay 0.
+ * operands leaves a member to the op (QUARTIC_SCRATCH, QUARTIC_GIVEN, QUARTIC_PART), the member holds what
+ * one of the four functions below returned, or 0 for an operand that is left out. The other addresses stay 0.
  * Returns a dispatch that belongs to the list; NULL, with an error message, if the list is full or a member
  * holds something that its line does not allow. */
 quartic_dispatch *quartic_dispatch_add(quartic_dispatch_list *list, const char *shader, quartic_push push);

@@ -1,6 +1,8 @@
-/* diversity.c: how unlike the attention of the streams is: the entropy of mixtures of one head of each stream.
+/* diversity.c: how unlike the attention of the streams is: the entropy of mixtures of one head of each
+ * stream.
  *
- * p (b, S H, i, j) holds S streams of H heads, stream by stream. A choice c takes one head c_s of each stream:
+ * p (b, S H, i, j) holds S streams of H heads, stream by stream. A choice c takes one head c_s of each
+ * stream:
  *     m_c          = 1/S sum over s of p[s, c_s]
  *     result[b, i] = H^-S sum over c and j of f(m_c)              f(m)  = m log max(m, 1e-20)
  * Adjoint, with g[b, i]:

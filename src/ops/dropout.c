@@ -1,9 +1,11 @@
 /* dropout.c: zeroes elements at random and scales up the others.
  *
- * out[i] = u_i < probability ? 0 : x[i] / (1 - probability), where u_i is the uniform number at (seed,
- * stream, i) of base/rng.h: the upper 24 bits of a Philox word, exact in float32, so that every device draws
- * the same mask. seed int32 (2): low and high word, read when the op runs. The op is linear; its adjoint is
- * the op itself with the same seed, so no mask is stored.
+ *     out[i] = u_i < probability ? 0 : x[i] / (1 - probability)
+ *
+ * u_i is the uniform number at (seed, stream, i) of base/rng.h: the upper 24 bits of a Philox draw, exact in
+ * float32, so that every device draws the same mask. seed int32 (2) is a 64-bit number, its low half first,
+ * read when the op runs. The op is linear. Its adjoint is the op itself with the same seed, so no mask is
+ * stored.
  */
 #include "base/call.h"
 #include "base/rng.h"

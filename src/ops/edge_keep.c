@@ -1,6 +1,8 @@
 /* edge_keep.c: edges (b, n, n, ..) with zeros at (i, j) unless both nodes are real and the edge lies in the
- * kept triangle. Linear, so the gradient is the same op on the cotangent. Each element stays in its place, so
- * it may run in place.
+ * kept triangle.
+ *
+ * The op is linear, so the gradient is the same op on the cotangent. Each element stays in its place, so the
+ * op may run in place.
  */
 #include "base/call.h"
 #include "graph/tape.h"

@@ -1,14 +1,16 @@
 /* embedding.c: rows of a table by index, and the adjoint that adds gradients into the rows.
  *
- * embedding       table (V, D), indices int32 (..) to out (.., D): out[t] = table[index[t]]
- * embedding_grad  g (.., D), indices (..) to dtable (V, D): dtable[v] = sum of g[t] over t with index[t] = v
- * A negative index reads a row of zeros and adds to no row. So does one of V or more on Vulkan, where no
+ * embedding       table (V, D), indices int32 (..) to out (.., D):  out[t] = table[index[t]]
+ * embedding_grad  g (.., D), indices (..) to dtable (V, D):         dtable[v] = sum of g[t] with index[t] = v
+ *
+ * A negative index reads a row of zeros and adds to no row. So does an index of V or more on Vulkan, where no
  * kernel touches memory out of range; on the CPU devices it is an error of the run.
  *
- * The adjoint on the GPU has no atomics on numbers. A workgroup owns a few rows and 32 columns; it walks the
- * index list in chunks of 256, marks the positions that hit its rows as bits, and its 8 lanes add the hits of
- * 32 positions each, always in the order of positions; lanes are added last. So work is about
- * T * V / rows looks at an index plus one read of g, and the sum of a row does not depend on the grid.
+ * The adjoint on the GPU has no atomics on floats. A workgroup owns a few rows and 32 columns. It walks the
+ * list of indices in chunks of 256 and marks the positions that hit its rows as bits. Its 8 lanes add the
+ * hits of 32 positions each, always in the order of positions; the lanes are added last. So the work is about
+ * T V / rows looks at an index, for T positions, plus one read of g, and the sum of a row does not depend on
+ * the grid.
  */
 #include <string.h>
 
@@ -43,7 +45,7 @@ static quartic_status embedding_infer(const quartic_op_call *call, quartic_layou
     return QUARTIC_OK;
 }
 
-/* A negative index means no row; one past the table is a mistake. */
+/* Refuses an index beyond the table. A negative one means no row. */
 static quartic_status embedding_check_indices(const quartic_operand *indices, uint32_t rows) {
     int64_t positions = (int64_t)quartic_layout_elements(indices->layout);
     for (int64_t t = 0; t < positions; ++t) {
@@ -187,7 +189,7 @@ static quartic_status embedding_grad_gpu(const quartic_op_call *call, const quar
     uint64_t positions = quartic_layout_elements(&call->inputs[1]);
     const uint32_t *table = call->outputs[0].shape.dims;
     uint64_t columns = (table[1] + 31) / 32;
-    /* Fewer rows a workgroup while the device would not be full. */
+    /* A workgroup takes fewer rows while the device would not be full. */
     uint32_t rows = EMBEDDING_GRAD_MAX_ROWS;
     while (rows > 1 &&
            (table[0] + rows - 1) / rows * columns < (uint64_t)GROUPS_PER_UNIT * limits->compute_units)

@@ -1,4 +1,5 @@
-/* fill.c: every element of target = number, in place; float32 or int32. Not differentiable: it is an update.
+/* fill.c: every element of target = number, in place; float32 or int32. An update, so not
+ * differentiable.
  */
 #include <math.h>
 #include <string.h>

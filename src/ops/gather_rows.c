@@ -1,10 +1,11 @@
 /* gather_rows.c: chosen rows of each graph out of a tensor, and back into it; each is the other's adjoint.
  *
- * gather_rows       x (b, m, D), indices int32 (b, k) to out (b, k, D): out[b, r] = x[b, indices[b, r]]
- * scatter_add_rows  base? (b, m, D), rows (b, k, D), indices (b, k) to out (b, m, D): base (or zeros), with
- *                   rows[b, r] added at indices[b, r]
- * Indices stand in any order, also more than once, and lie in 0 .. m - 1. Others are refused on the CPU; on
- * Vulkan they read zeros and add nothing. Where the indices of a graph ascend, as those of top_k do, the GPU
+ * gather_rows       x (b, m, D), indices int32 (b, k) to out (b, k, D):  out[b, r] = x[b, indices[b, r]]
+ * scatter_add_rows  base? (b, m, D), rows (b, k, D), indices (b, k) to out (b, m, D):
+ *                   base (or zeros), with rows[b, r] added at indices[b, r]
+ *
+ * Indices stand in any order, also more than once, and lie in 0 .. m - 1. The CPU devices refuse others; on
+ * Vulkan these read zeros and add nothing. Where the indices of a graph ascend, as those of top_k do, the GPU
  * finds the rows that belong to an element by bisection; else it looks at all indices.
  */
 #include "base/call.h"
@@ -210,7 +211,7 @@ static quartic_status scatter_add_rows_grad(quartic_tape *tape) {
     return QUARTIC_OK;
 }
 
-/* ---- cases and doors ---- */
+/* ---- cases and ops ---- */
 
 typedef struct gather_rows_case {
     const char *label;

@@ -1,7 +1,8 @@
 /* multiply_add_loop.c: y = x, then `count` times y = y * factor + offset: a measure of a device's arithmetic.
  *
- * Nothing but multiplications and additions happens between one read and one write of an element, so the time
- * of many rounds tells the rate that any kernel is to be compared with. Linear in x: y = factor^count x + ...
+ * Between one read and one write of an element there are only multiplications and additions. So the time of
+ * many rounds tells the rate that any kernel is to be compared with. The op is linear in x: y = factor^count
+ * x + ..
  */
 #include <math.h>
 

@@ -237,8 +237,8 @@ static quartic_status norm_gpu(const quartic_op_call *call, const quartic_gpu_li
     return QUARTIC_OK;
 }
 
-/* Second stage of a parameter gradient: the sum of `count` partial rows, which lie `stride` apart and begin at
- * part * width. */
+/* Second stage of a parameter gradient: the sum of `count` partial rows, which lie `stride` apart and begin
+ * at part * width. */
 static quartic_status norm_add_columns(quartic_dispatch_list *list, uint32_t output, uint64_t partial,
                                        uint32_t count, uint32_t stride, uint32_t part, uint32_t width) {
     const uint64_t skipped = (uint64_t)part * width * sizeof(float);

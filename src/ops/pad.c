@@ -1,8 +1,8 @@
-/* pad.c: zeros of a given extent along one axis with x placed at start, float32 or int32: the adjoint of
+/* pad.c: zeros of a given extent along one axis, with x placed at start; float32 or int32. The adjoint of
  * slice.
  *
- * Seen along the axis, the output is rows of extent * inner elements, of which x fills width = length * inner
- * from first = start * inner on; inner is the product of the axes behind.
+ * Seen along the axis, the output is rows of extent * inner elements, where inner is the product of the
+ * extents behind the axis. x fills length * inner elements of each row, from start * inner on.
  */
 #include "base/call.h"
 #include "graph/tape.h"

@@ -1,7 +1,7 @@
 /* range.c: numbers at equal distances, from no operand at all: out[k] = start + k * step.
  *
- * Models need it for positions: a graph has no other constants. Exact while start, step and the products are
- * integers below 2^24. Nothing flows back.
+ * Models need it for positions, since a graph has no other constants. It is exact while start, step and the
+ * products are integers below 2^24. Nothing flows back.
  */
 #include "base/call.h"
 #include "graph/tape.h"

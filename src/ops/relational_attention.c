@@ -1,13 +1,12 @@
 /* relational_attention.c: attention whose queries, keys and values see the edge, as a composition of ops.
  *
- *     q_ij = q_i + Q' e_ij    k_ij = k_j + K' e_ij    v_ij = v_j + V' e_ij      (per head; q_j from the
- * sender)
+ *     q_ij = q_i + Q' e_ij    k_ij = k_j + K' e_ij    v_ij = v_j + V' e_ij     (per head; q_j where the query
+ *                                                                              comes from the sender)
+ * Scores, expanded:   q_ij . k_ij = q_i . k_j + e . (Q'^T k_j + K'^T q_i) + e . (Q'^T K') e
+ * Scores, per edge:   the last term as (Q' e) . (K' e), a few heads at a time, computed again in the adjoint
+ * Values:             sum_j A_ij v_ij = sum_j A_ij v_j + V' sum_j A_ij e_ij
  *
- * Scores, expanded:  q_ij . k_ij = q_i . k_j + e . (Q'^T k_j + K'^T q_i) + e . (Q'^T K') e
- * Scores, per edge:  the last term as (Q' e) . (K' e), a few heads at a time, computed again in the backward
- * pass. Values:            sum_j A_ij v_ij = sum_j A_ij v_j + V' sum_j A_ij e_ij
- *
- * Invariant: no value has the size of (b, h, n, n, d); the largest beside the maps (b, h, n, n) is smaller
+ * Invariant: no value has the size of (b, h, n, n, d). The largest beside the maps (b, h, n, n) is smaller
  * than e.
  */
 #include "base/call.h"
@@ -23,7 +22,8 @@ static bool relational_has_shape(const quartic_graph *graph, quartic_value value
     return quartic_shape_equal(&shape, want);
 }
 
-/* Nodes (b, n, h, d), edges (b, n, n, De), weight (h, d, De); else the graph fails with all three shapes. */
+/* The extents of nodes (b, n, h, d), edges (b, n, n, De) and weight (h, d, De). Other shapes make the graph
+ * fail, with all three in the message; then it returns false. */
 static bool relational_extents_of(quartic_graph *graph, const char *what, quartic_value nodes,
                                   quartic_value e, quartic_value weight, relational_extents *out) {
     if (quartic_graph_status(graph) != QUARTIC_OK) return false;
@@ -93,7 +93,7 @@ static quartic_value relational_edge_products(quartic_graph *graph, quartic_valu
     return quartic_permute(graph, products, (const uint32_t[]){0, 3, 1, 2});
 }
 
-/* The same of all heads: as many at a time as keep q, k and their products below the size of e. */
+/* The same of all heads, so many at a time that q, k and their products stay smaller than e. */
 static quartic_value relational_all_edge_products(quartic_graph *graph, quartic_value e,
                                                   quartic_value q_weight, quartic_value k_weight, float scale,
                                                   const relational_extents *x) {

@@ -1,11 +1,11 @@
 /* relational_gpu.c: GPU plans of relational_scores and its adjoint.
  *
  * forward    relational_scores: a group for each head and 64 edges
- * adjoint    relational_edge_grad; where there is a quadratic term also relational_form_grad, which splits the
- *            edges over groups until the device is busy, and matmul_reduce, which adds the splits in order
+ * adjoint    relational_edge_grad; where there is a quadratic term also relational_form_grad, which splits
+ *            the edges over groups until the device is busy, and matmul_reduce, which adds them in order
  *
- * Vulkan on a CPU gets the same in groups of eight lanes without shared memory (*_lanes.comp; see gpu_plan.h),
- * up to LANES_MOST_DIM components of an edge.
+ * Vulkan on a CPU gets the same in groups of eight lanes without shared memory (*_lanes.comp; see
+ * gpu_plan.h), up to LANES_MOST_DIM components of an edge.
  */
 #include "ops/relational_scores.h"
 
@@ -56,7 +56,8 @@ static quartic_dispatch_shape relational_edges_shape(const quartic_relational_pr
     return shape;
 }
 
-/* Refuses what would take more iterations than the device runs: `times` those of one head and row of tiles. */
+/* Refuses what would take more iterations than the device runs: `times` those of one head and row of tiles.
+ * */
 static quartic_status relational_expect_iterations(const char *what, const quartic_relational_problem *p,
                                                    bool lanes, double times,
                                                    const quartic_gpu_limits *limits) {

@@ -4,11 +4,15 @@
  *     s_hij = base_hij + e_ij . (sender_hj + receiver_hi + G_h e_ij)
  *
  * e (b, i, j, De), sender (b, h, De, j), receiver? (b, h, i, De), G? (h, De, De), base (b, h, i, j). With
- * sender_j = Q'^T k_j, receiver_i = K'^T q_i, G = Q'^T K' and base_ij = q_i . k_j this is
- * (q_i + Q' e_ij) . (k_j + K' e_ij), without a query or key per edge (relational_attention.c). An edge and
- * head cost 2 De^2 + 4 De operations. The adjoint, with g = ds: de_ij = sum_h g_hij (sender_hj + receiver_hi
- * + (G_h + G_h^T) e_ij) dG_h = sum_bij g_hij e_ij e_ij^T dsender_hj = sum_i g_hij e_ij and dreceiver_hi =
- * sum_j g_hij e_ij are matrix products of the graph.
+ *     sender_j = Q'^T k_j,   receiver_i = K'^T q_i,   G = Q'^T K',   base_ij = q_i . k_j
+ * this is (q_i + Q' e_ij) . (k_j + K' e_ij), without a query or key for each edge (relational_attention.c).
+ * An edge and head cost 2 De^2 + 4 De operations.
+ *
+ * Adjoint, with g = ds:
+ *     de_ij        = sum_h g_hij (sender_hj + receiver_hi + (G_h + G_h^T) e_ij)
+ *     dG_h         = sum_bij g_hij e_ij e_ij^T
+ *     dsender_hj   = sum_i g_hij e_ij          a matrix product of the graph
+ *     dreceiver_hi = sum_j g_hij e_ij          a matrix product of the graph
  */
 #include "graph/tape.h"
 #include "ops/cases.h"
@@ -66,7 +70,7 @@ static quartic_status relational_scores_grad_infer(const quartic_op_call *call, 
 
 /* ---- reference ---- */
 
-/* One edge and head: where its numbers begin. */
+/* Where the numbers of one edge and head begin. */
 typedef struct edge_place {
     int64_t e, sender, receiver, form, pair; /* sender's components are n apart */
 } edge_place;
@@ -246,7 +250,7 @@ static bool relational_scores_cases(uint32_t index, quartic_op_case *out) {
     return true;
 }
 
-/* ---- doors ---- */
+/* ---- ops ---- */
 
 static double relational_scores_flops(const quartic_op_call *call) {
     const quartic_relational_problem problem = quartic_relational_problem_of_call(call);

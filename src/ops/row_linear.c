@@ -1,12 +1,13 @@
-/* row_linear.c: norm_linear and gated_linear, products fused with what stands before and after them, so that
- * an edge's row is read once and written once.
+/* row_linear.c: norm_linear and gated_linear: products fused with what stands before and after them, so that
+ * the row of an edge is read once and written once.
  *
- *     norm_linear    y_p = x' W_p^T, p < 4, with x' = norm(x) (rms or l2, see norm.c), or x' = x for the
- * weights in attrs.raw; y_0 is multiplied by alpha gated_linear   y = x' W^T + addend, with x'[h, d] = x[h,
- * d] * sigmoid(gates[h]) for heads of K / H elements, or x' = gelu(x)
+ *     norm_linear    y_p = x' W_p^T, p < 4       x' = norm(x), rms or l2 (norm.c); x' = x for the weights
+ *                                                whose bit is set in attrs.raw; y_0 is multiplied by alpha
+ *     gated_linear   y = x' W^T + addend         x'[h, d] = x[h, d] * sigmoid(gates[h]), heads of K / H
+ *                                                elements; or x' = gelu(x)
  *
- * x (.., K) are rows of any number of axes, W_p (N_p, K), y_p (.., N_p). Each equals the composition of norm
- * or elementwise ops with matmul, and so do its gradients, which are built from those: x' is computed again.
+ * x (.., K) are rows of any number of axes, W_p (N_p, K), y_p (.., N_p). Each op equals a composition of norm
+ * or elementwise ops with matmul. So do its gradients, which are built from those ops: x' is computed again.
  */
 #include "base/call.h"
 #include "graph/tape.h"
@@ -35,7 +36,7 @@ static quartic_status row_linear_check_x(const char *name, const quartic_op_call
     return QUARTIC_OK;
 }
 
-/* The result of x with the weight at an input. */
+/* The layout of the product of x with the weight at `input`. */
 static quartic_status row_linear_infer_part(const char *name, const quartic_op_call *call, uint32_t input,
                                             quartic_layout *out) {
     char x_text[QUARTIC_SHAPE_TEXT], w_text[QUARTIC_SHAPE_TEXT];
@@ -119,7 +120,7 @@ static row_linear_problem row_linear_problem_of_run(const quartic_op_run *run) {
     return row_linear_describe(&call);
 }
 
-/* What the row of x that starts at base is multiplied by: norms only. */
+/* The factor of the norm for the row of x that starts at base. */
 static double row_linear_norm_factor(const row_linear_attrs *attrs, const quartic_operand *x, int64_t base,
                                      uint32_t k) {
     double squares = 0;
@@ -173,7 +174,7 @@ static double row_linear_reduction(const quartic_op_call *call) {
 
 /* ---- gradients ---- */
 
-/* x as a matrix of its rows. */
+/* x (.., K) as a matrix of its rows (rows, K). */
 static quartic_value row_linear_as_rows(quartic_graph *graph, quartic_value x) {
     quartic_shape shape = quartic_graph_shape(graph, x);
     uint32_t k = shape.dims[shape.rank - 1];
@@ -182,7 +183,7 @@ static quartic_value row_linear_as_rows(quartic_graph *graph, quartic_value x) {
                : quartic_reshape(graph, x, &QUARTIC_SHAPE((uint32_t)(quartic_shape_elements(&shape) / k), k));
 }
 
-/* alpha g W + addend over rows; addend may be no value. */
+/* alpha g W + addend over rows: (rows, K). addend may be no value. */
 static quartic_value row_linear_times_weight(quartic_graph *graph, quartic_value g, quartic_value w,
                                              float alpha, quartic_value addend) {
     quartic_matmul_options options = QUARTIC_MATMUL_OPTIONS_INIT;
@@ -373,7 +374,7 @@ static bool gated_linear_cases(uint32_t index, quartic_op_case *out) {
     return true;
 }
 
-/* ---- doors ---- */
+/* ---- ops ---- */
 
 const quartic_op quartic_op_norm_linear = {
     .name = "norm_linear",

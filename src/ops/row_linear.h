@@ -1,4 +1,5 @@
-/* row_linear.h: what the reference, the GPU plan and the tuned rows of norm_linear and gated_linear share.
+/* row_linear.h: what the reference, the GPU plan and the tuned kernels of norm_linear and gated_linear
+ * share.
  *
  * Both are products of rows x (rows, K) with weights W_p (N_p, K), to y_p (rows, N_p). They differ in the
  * form, which says what happens to a row before it is multiplied. See row_linear.c.

@@ -1,7 +1,7 @@
-/* row_linear_gpu.c: how row_linear.comp, or on a CPU's Vulkan row_linear_lanes.comp, is launched for
- * norm_linear and gated_linear. Pure.
+/* row_linear_gpu.c: the GPU plan of norm_linear and gated_linear: how row_linear.comp is launched or, on
+ * Vulkan on a CPU, row_linear_lanes.comp. Pure.
  *
- * A group takes a block of rows and all columns; where that leaves compute units idle, the columns are shared
+ * A group takes a block of rows and all columns. Where that leaves compute units idle, the columns are shared
  * out to more groups, which then read the rows once each.
  */
 #include <stdio.h>

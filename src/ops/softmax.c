@@ -1,11 +1,13 @@
 /* softmax.c: masked softmax over the keys, with its adjoint.
  *
- * p_j = exp(s_j - max s) / sum over the visible k of exp(s_k - max s) for each row (b, h, i) of sim (b, h, i,
- * j); hidden entries (mask (b, j) is 0, or j > i if causal) are exactly 0, and so is a row with no visible
- * key. Adjoint from the output: ds_j = p_j (dp_j - m), m = sum over k of dp_k p_k / sum over k of p_k. That
- * sum is 1 up to rounding; with it, and with m refined by the mean of what remains, a row of ds sums to 0 as
- * well as its own elements are rounded. Edges' gradients hang on that: common parts of dp would otherwise
- * leak into them. Each element is read and written in its own place, so both ops may run in place.
+ * For each row (b, h, i) of sim s (b, h, i, j), the sum running over the visible keys k:
+ *     p_j  = exp(s_j - max s) / sum_k exp(s_k - max s)
+ * A key is hidden where mask (b, j) is 0 or, if causal, where j > i. Hidden entries are exactly 0, and so is
+ * a row without a visible key. Adjoint, from the output:
+ *     ds_j = p_j (dp_j - m),   m = sum_k dp_k p_k / sum_k p_k
+ * The last sum is 1 up to rounding. With it, and with m refined by the mean of what remains, a row of ds sums
+ * to 0 as precisely as its elements are rounded. The gradients of edges depend on that: common parts of dp
+ * would leak into them. Each element is read and written in its own place, so both ops may run in place.
  */
 #include "base/call.h"
 #include "graph/tape.h"

@@ -1,5 +1,5 @@
-/* straight_through.c: ones of x's shape, with the gradient of x: a choice that is made or not counts fully
- * where it is made, and is yet learned through the weight x that led to it.
+/* straight_through.c: ones of the shape of x, with the gradient of x. A choice that is made or not made
+ * counts fully where it is made, and is still learned through the weight x that led to it.
  */
 #include <string.h>
 

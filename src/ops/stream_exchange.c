@@ -2,10 +2,9 @@
  *
  *     y[b, o, p] = sum_h W[o, h] x[b, h, p]          x (b, h, ..), W (h, h); transposed: W[h, o] for W[o, h]
  *
- * This is a 1 x 1 convolution over heads. Unlike a matrix product it reads a column before it writes it, so the
- * op works in place: logits (b, h, i, j) are exchanged in the memory where they lie.
- * Adjoint: dx is the op with the other transposition; dW = sum over b and p of dy x^T is a matrix product along
- * all positions.
+ * This is a 1 x 1 convolution over heads. Unlike a matrix product it reads a column before it writes it, so
+ * the op works in place: logits (b, h, i, j) are exchanged in the memory where they lie. Adjoint: dx is the
+ * op with the other transposition; dW = sum over b and p of dy x^T is a matrix product along all positions.
  */
 #include "base/call.h"
 #include "graph/tape.h"

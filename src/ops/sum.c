@@ -1,12 +1,12 @@
 /* sum.c: sums over a set of axes, and broadcast, a view: each is the other's adjoint.
  *
- * y[kept] = sum over reduced of x[kept, reduced]. The gradient is g broadcast back.
+ *     y[kept] = sum over reduced of x[kept, reduced]
  *
- * On the GPU a workgroup of 256 threads makes 256 / lanes outputs; lanes threads share one output and are
+ * On the GPU a workgroup of 256 threads makes 256 / lanes outputs. `lanes` threads share one output and are
  * added by a tree in shared memory. Neighbouring threads walk whichever of kept and reduced lies closer in
  * memory. Where outputs are few and sums long, the reduced range is split over workgroups, whose partial sums
- * go to scratch and are added by a second dispatch. The order of additions depends on the shape and the
- * limits only.
+ * go to scratch; a second dispatch adds them. The order of additions depends on the shape and the limits
+ * only.
  */
 #include "base/call.h"
 #include "graph/tape.h"
@@ -61,7 +61,7 @@ static void sum_cpu(const quartic_op_run *run) {
 
 /* ---- GPU ---- */
 
-/* One dispatch's worth of summing: out[split, kept] = sum over reduced elements of that split. */
+/* What one dispatch sums: out[split, kept] = sum over the reduced elements of that split. */
 typedef struct sum_stage {
     quartic_layout kept, reduced; /* simplified */
     uint64_t outputs, length;
@@ -69,6 +69,7 @@ typedef struct sum_stage {
     bool lanes_fast; /* neighbouring threads share an output */
 } sum_stage;
 
+/* The least stride of a simplified layout, in elements; INT32_MAX where neighbours are not close. */
 static uint32_t sum_closeness(const quartic_layout *layout) {
     int64_t stride = layout->strides[layout->shape.rank - 1];
     return layout->shape.dims[layout->shape.rank - 1] == 1 || stride < 0 || stride > INT32_MAX
@@ -82,7 +83,7 @@ static sum_stage sum_plan_stage(quartic_layout kept, quartic_layout reduced) {
     quartic_layouts_simplify((quartic_layout *const[]){&reduced}, 1);
     sum_stage stage = {kept, reduced, quartic_layout_elements(&kept), quartic_layout_elements(&reduced),
                        1,    false};
-    if (stage.outputs == 1) stage.kept.shape.rank = 0; /* leaves room for six reduced axes */
+    if (stage.outputs == 1) stage.kept.shape.rank = 0; /* leaves all six axes of the args to the sum */
     stage.lanes_fast = stage.outputs == 1 || sum_closeness(&reduced) < sum_closeness(&kept);
     uint32_t most = 256;
     if (!stage.lanes_fast)

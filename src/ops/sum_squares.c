@@ -1,7 +1,7 @@
 /* sum_squares.c: the sum of the squares of all elements, a scalar; the gradient is 2 x g.
  *
- * On Vulkan in two stages with a fixed order: workgroups sum at a stride, then one workgroup sums their
- * results.
+ * Vulkan sums in two stages with a fixed order: each workgroup sums elements at a stride, then one workgroup
+ * sums their results.
  */
 #include "base/call.h"
 #include "graph/tape.h"
@@ -29,7 +29,7 @@ static void sum_squares_cpu(const quartic_op_run *run) {
     quartic_put(&run->outputs[0], 0, sum);
 }
 
-/* One stage; x and result are bound by the caller. */
+/* One stage. square: whether the numbers are squared first. x and result: marks from dispatch.h. */
 static quartic_status sum_squares_add_stage(quartic_dispatch_list *list, uint32_t square, uint64_t count,
                                             uint32_t groups, uint64_t x, uint64_t result) {
     const quartic_sum_squares_args args = {

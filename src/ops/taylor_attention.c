@@ -1,10 +1,12 @@
 /* taylor_attention.c: attention with weights 1 + s + s^2/2 along one axis of the edges, and its adjoint.
  *
- * taylor_attention        q, k (b, r, c, h, d), v (b, r, c, h, dv), mask? to out (b, r, c, h, dv), z (b, r,
- * c, h) taylor_attention_grad   q, k, v, mask?, out, z, g = the cotangent of out, to dq, dk, dv z are the
- * denominators max(sum_j w_ij, 1e-5), kept because the adjoint needs nothing else. A sequence without visible
- * keys gives exact zeros. Formulas: taylor_reference.c; geometry and masks: taylor_problem.h. Neither form
- * stores a tensor of pairs or of features per token in memory.
+ * taylor_attention        q, k (b, r, c, h, d), v (b, r, c, h, dv), mask?
+ *                         to out (b, r, c, h, dv), z (b, r, c, h)
+ * taylor_attention_grad   q, k, v, mask?, out, z, g = the cotangent of out, to dq, dk, dv
+ *
+ * z are the denominators max(sum_j w_ij, 1e-5), kept because the adjoint needs nothing else. A sequence
+ * without visible keys gives exact zeros. Formulas: taylor_reference.c; geometry and masks: taylor_problem.h.
+ * Neither form stores a tensor of pairs, or of features of each token, in memory.
  */
 #include "base/call.h"
 #include "graph/tape.h"
@@ -247,7 +249,7 @@ static bool taylor_grad_cases(uint32_t index, quartic_op_case *out) {
     return true;
 }
 
-/* ---- doors ---- */
+/* ---- ops ---- */
 
 #define STRIDED_INPUTS (1u << QUARTIC_TAYLOR_Q | 1u << QUARTIC_TAYLOR_K | 1u << QUARTIC_TAYLOR_V)
 

@@ -7,9 +7,9 @@
  *                  for keys
  *
  * The linear form works on groups of units, so that the states held at once stay bounded. A unit is cut into
- * parts by its shape alone. Where the sequence has blocks of tokens that see different keys, a part is a block
- * and taylor_scan_parts takes the place of taylor_sum_parts; the adjoint then keeps the states of keys and of
- * queries in the same scratch, one after the other.
+ * parts by its shape alone. Where the sequence has blocks of tokens that see different keys, a part is a
+ * block and taylor_scan_parts takes the place of taylor_sum_parts; the adjoint then keeps the states of keys
+ * and of queries in the same scratch, one after the other.
  */
 #include "ops/taylor_problem.h"
 

@@ -1,4 +1,5 @@
-/* taylor_problem.c: geometry, visibility and cost of Taylor attention. See taylor_problem.h. */
+/* taylor_problem.c: geometry, visibility and cost of Taylor attention. See taylor_problem.h.
+ */
 #include "ops/taylor_problem.h"
 
 #include <math.h>
@@ -26,9 +27,9 @@ static double taylor_linear_cost(uint32_t d, uint32_t dv) {
     return (double)taylor_feature_count(d) * (2.0 + 4.0 * (dv + 1.0));
 }
 
-/* Features are formed, written and read again where weights stay in registers. With d = dv = 16 the tuned
- * rows take as long for both forms, forward and backward together, at m = 264: there the quadratic form
- * has 1.7 times the operations of the linear one. */
+/* The linear form writes features and reads them again, where the quadratic form keeps weights in registers.
+ * With d = dv = 16 the tuned kernels take as long for both forms, forward and backward together, at m = 264;
+ * there the quadratic form has 1.7 times the operations of the linear one. */
 static const double linear_slowness = 1.7;
 
 uint32_t quartic_taylor_form(uint32_t m, uint32_t d, uint32_t dv) {
@@ -47,7 +48,7 @@ static double taylor_mean_keys(const quartic_taylor_problem *problem) {
 static uint32_t taylor_form_by_cost(const quartic_taylor_problem *problem) {
     const uint32_t d = problem->d, dv = problem->dv, span = problem->span;
     if (!quartic_taylor_blocked(problem)) return quartic_taylor_form(problem->tokens, d, dv);
-    /* The tuned rows take up to 32 tokens of a block at once, as many as there are or not. */
+    /* The tuned kernels take 32 tokens of a block at once, even where the block has fewer. */
     const double lanes = 32, used = span / (lanes * ceil(span / lanes));
     /* A device holds the states of all blocks at once. */
     const double state_floats = (double)problem->features * (dv + 1.0), most_states = 16;

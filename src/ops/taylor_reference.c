@@ -1,20 +1,27 @@
 /* taylor_reference.c: the reference loops of Taylor attention and of its adjoint, in both exact forms.
  *
- * forward    w_ij = 1 + s + s^2/2, s = q_i . k_j;  z_i = max(sum_j w_ij, 1e-5);  out_i = sum_j w_ij v_j / z_i
- * backward   a_i = g_i / z_i,  D_i = a_i . out_i (0 where z_i is clamped),  ds_ij = (a_i . v_j - D_i)(1 + s):
+ * forward    w_ij = 1 + s + s^2/2,  s = q_i . k_j
+ *            z_i = max(sum_j w_ij, 1e-5),  out_i = sum_j w_ij v_j / z_i
+ * backward   a_i = g_i / z_i,  D_i = a_i . out_i (0 where z_i is clamped)
+ *            ds_ij = (a_i . v_j - D_i)(1 + s)
  *            dq_i = sum_j ds_ij k_j,  dk_j = sum_i ds_ij q_i,  dv_j = sum_i w_ij a_i
- * The linear form says the same through states S = sum_j c_f f(k_j) (v_j, 1) and T = sum_i c_f f(q_i) (a_i,
- * -D_i), f the feature x_a x_b with weight c_f (see taylor_problem.h): (numerator_i, sum_i) = sum_f f(q_i)
- * S_f;  dv_j = sum_f f(k_j) T_f (but its last column) P_f = S_f . (a_i, -D_i):  dq_a += P x_b, dq_b += P x_a,
- * x = (1, q_i);  likewise dk from T_f . (v_j, 1). Hidden keys are skipped; their dk and dv are zero. Blocks
- * are walked in order, S growing by each before its queries read it; for keys from the last, T growing
- * likewise. Scratch holds doubles.
+ *
+ * The linear form says the same through states. f is the feature x_a x_b with weight c_f (taylor_problem.h):
+ *            S = sum_j c_f f(k_j) (v_j, 1),  T = sum_i c_f f(q_i) (a_i, -D_i)
+ * forward    (numerator_i, sum_i) = sum_f f(q_i) S_f
+ * backward   dv_j = sum_f f(k_j) T_f, but its last column
+ *            P_f = S_f . (a_i, -D_i):  dq_a += P_f x_b,  dq_b += P_f x_a,  x = (1, q_i)
+ *            dk likewise from T_f . (v_j, 1)
+ *
+ * Hidden keys are skipped; their dk and dv are zero. Blocks are walked in order, and S grows by each block
+ * before its queries read it; for keys they are walked from the last, and T grows likewise. Scratch holds
+ * doubles.
  */
 #include <string.h>
 
 #include "ops/taylor_problem.h"
 
-/* One head of one sequence, with the place of its position 0 in every operand. */
+/* One head of one sequence. */
 typedef struct taylor_unit {
     const quartic_taylor_problem *problem;
     const quartic_op_run *run;
@@ -175,10 +182,11 @@ static void taylor_apply_state_grad(const quartic_taylor_problem *problem, const
         }
 }
 
-typedef double reader(const taylor_unit *at, uint32_t position, uint32_t component);
+/* A component of a token's row. */
+typedef double taylor_reader(const taylor_unit *at, uint32_t position, uint32_t component);
 
-static void taylor_read_row(const taylor_unit *at, reader *component, uint32_t position, uint32_t width,
-                            double *row) {
+static void taylor_read_row(const taylor_unit *at, taylor_reader *component, uint32_t position,
+                            uint32_t width, double *row) {
     for (uint32_t a = 0; a < width; ++a) row[a] = component(at, position, a);
 }
 
@@ -208,7 +216,7 @@ static linear_scratch taylor_divide_scratch(const taylor_unit *at) {
     return scratch;
 }
 
-/* Adds the keys of the block that begins there. */
+/* Adds the keys of the block that begins at token `begin` to the state of the keys. */
 static void taylor_add_keys(const taylor_unit *at, const linear_scratch *scratch, uint32_t begin) {
     for (uint32_t j = begin; j < taylor_key_end_of(at, begin); ++j) {
         if (!taylor_key_is_visible(at, j)) continue;

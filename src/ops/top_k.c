@@ -1,11 +1,11 @@
 /* top_k.c: the indices of the k greatest scores of each row, ascending: scores (b, m), mask? to int32 (b, k).
  *
  * Scores in groups, (b, g, m), give the k greatest of each group as indices among the g m scores of their
- * graph: to int32 (b, g k), ascending as well. counts? int32 (b) leaves each group of graph b only its
- * counts[b] <= k greatest; the lowest of the others fill up its k places. A second output, positions (b, g
- * k), then tells them apart: the index where it was chosen, -1 where it fills up. Among equal scores the
- * lower index wins. Hidden scores and NaN come last, so they are chosen only where there are fewer than k
- * others. Not differentiable: coordinate_descent.c gives the choice a gradient.
+ * graph: int32 (b, g k), ascending as well. counts? int32 (b) leaves each group of graph b only its counts[b]
+ * <= k greatest; the lowest of the other indices fill its k places. A second output, positions (b, g k),
+ * tells them apart: the index where it was chosen, -1 where it fills a place. Among equal scores the lower
+ * index wins. Hidden scores and NaN come last, so they are chosen only where there are fewer than k others.
+ * Not differentiable: coordinate_descent.c gives the choice a gradient.
  */
 #include <math.h>
 

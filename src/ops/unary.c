@@ -2,8 +2,10 @@
  *
  * unary       y = f(x) for the functions of QUARTIC_UNARY_LIST and scale, y = x * factor + offset
  * unary_grad  dx = g * f'(x), computed from s: s = y for exp, sqrt, relu, sigmoid and tanh, whose slope the
- *             output gives, else s = x. Taking y where possible lets x die early.
- * relu's slope at 0 is 0. negate and scale have adjoints among the unary functions themselves.
+ *             output gives; s = x for the others
+ *
+ * Taking y where possible lets x be freed early. relu's slope at 0 is 0. negate and scale have adjoints among
+ * the unary functions themselves.
  */
 #include <math.h>
 
@@ -126,8 +128,8 @@ static quartic_status unary_grad(quartic_tape *tape) {
     return QUARTIC_OK;
 }
 
-/* Every function on a long tensor with outliers and on an odd one without, whose errors outliers would hide.
- */
+/* Every function, on a long tensor with outliers and on an odd one without, whose errors outliers would hide.
+ * */
 static bool unary_cases(uint32_t index, quartic_op_case *out) {
     if (index >= 2 * QUARTIC_UNARY_COUNT) return false;
     quartic_unary_function function = (quartic_unary_function)(index / 2);

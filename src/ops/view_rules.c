@@ -11,7 +11,6 @@ quartic_status quartic_view_failure(const char *op, const quartic_layout *in,
                         attrs->axis, attrs->start, attrs->length);
 }
 
-/* The one-operand shape rule of all views: the layout rule decides. */
 quartic_status quartic_view_infer(const quartic_op *op, const quartic_op_call *call, quartic_layout *out,
                                   uint32_t *out_count) {
     QUARTIC_TRY(quartic_op_expect_inputs(op->name, call, 1, 1));

@@ -2,16 +2,17 @@
  *
  * edge_softmax_attention       q, k, v (b, m, h, d), positions?, mask? to out (b, m, h, d), lse (b, m, h)
  * edge_softmax_attention_grad  q, k, v, positions?, mask?, out, lse, g = the cotangent of out, to dq, dk, dv
- * Flash form: probabilities are never stored but recomputed from the scores and lse, so memory is linear in m
- * though m may be n^2. Formulas: reference.c; who sees whom: problem.h. Every sum is owned by one invocation
- * or one thread, which walks it in a fixed order.
+ *
+ * Flash form: probabilities are not stored but computed again from the scores and lse, so memory is linear in
+ * m, where m may be n^2. Formulas: reference.c; who sees whom: problem.h. One invocation or thread owns each
+ * sum and walks it in a fixed order.
  */
 #include "base/call.h"
 #include "graph/tape.h"
 #include "ops/cases.h"
 #include "ops/edge_softmax/problem.h"
 
-/* Wider heads would leave no room for a tile of keys in 16 KiB of shared memory. */
+/* With wider heads a tile of keys would not fit into 16 KiB of shared memory. */
 enum { GREATEST_WIDTH = 1024 };
 
 static quartic_status edge_softmax_check_positions(const char *op, const quartic_op_call *call) {
@@ -195,7 +196,7 @@ static bool edge_softmax_grad_cases(uint32_t index, quartic_op_case *out) {
     return true;
 }
 
-/* ---- doors ---- */
+/* ---- ops ---- */
 
 #define STRIDED_INPUTS (1u << QUARTIC_EDGE_Q | 1u << QUARTIC_EDGE_K | 1u << QUARTIC_EDGE_V)
 

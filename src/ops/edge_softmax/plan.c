@@ -4,8 +4,8 @@
  * adjoint    edge_softmax_sight, edge_softmax_terms (lse and g . out of each query, into scratch),
  *            edge_softmax_query_grad, edge_softmax_key_grad
  *
- * A workgroup owns a block of rows of one unit and walks over all rows of the other side. So a dispatch may be
- * cut between any two workgroups without changing a bit. Estimates count every pair, even with causality:
+ * A workgroup owns a block of rows of one unit and walks over all rows of the other side. So a dispatch may
+ * be cut between any two workgroups without changing a bit. Estimates count every pair, even with causality:
  * the pairs that may be skipped are not spread evenly over the workgroups, and no piece may take longer than
  * its estimate.
  */
@@ -41,8 +41,8 @@ static double edge_softmax_tile_iterations(const edge_tiles *chosen, uint32_t d,
     return 1.0 + loading + exchanges + (double)steps * loops;
 }
 
-/* split is a power of two, so that a thread holds no more components of each operand than a slice has. tile is
- * a power of two, so that the arrays of a tile leave half of the shared memory to a second group. */
+/* split is a power of two, so that a thread holds no more components of each operand than a slice has. tile
+ * is a power of two, so that the arrays of a tile leave half of the shared memory to a second group. */
 static quartic_status edge_softmax_choose_tiles(const quartic_edge_problem *problem,
                                                 const quartic_gpu_limits *limits, bool backward,
                                                 edge_tiles *out) {

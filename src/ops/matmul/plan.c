@@ -21,7 +21,7 @@ enum {
     LANES = QUARTIC_LANES
 };
 
-/* In how matmul.comp reads operands and writes results; see shaders/lib/matmul.glsl. */
+/* Bits that say how matmul.comp reads operands and writes results; see shaders/lib/matmul.glsl. */
 enum { READ_QUADS = 1, READ_ALONG_K = 2, WITH_ADDEND = 1, WRITE_QUADS = 2, WITH_BIAS = 4 };
 
 typedef struct tile_shape {

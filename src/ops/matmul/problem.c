@@ -1,7 +1,7 @@
 /* problem.c: the canonical form of a matrix product. See problem.h.
  *
- * Axes are merged from the fastest outward. Where both operands walk two neighbouring axes as one, they
- * become one. The innermost batch axis is folded into m if B does not move along it and A goes on row after
+ * Axes are merged from the fastest outward. Two neighbouring axes become one where both operands walk them as
+ * one. The innermost batch axis is folded into m if B does not move along it and A goes on row after
  * row; the innermost summed axis is folded into k if both operands go on along k.
  */
 #include "ops/matmul/problem.h"

@@ -184,8 +184,8 @@ typedef struct both_kernel {
 static const both_kernel both_forward = {16, 4, 8, 2, 4 * 16, (4 + 1) * 16 * 16 * sizeof(float), 2, 3, 5};
 static const both_kernel both_backward = {8, 8, 4, 5, 8 * 8, 2 * 8 * 8 * 8 * sizeof(float), 5, 5, 7};
 
-/* The shape of either shader. Rows are cut evenly into chunks, which are smaller where shared memory is short,
- * and chunks into slices of as many as the invocations' registers hold. */
+/* The shape of either shader. Rows are cut evenly into chunks, which are smaller where shared memory is
+ * short, and chunks into slices of as many as the invocations' registers hold. */
 static quartic_status triangle_both_shape(const triangle_planner *plan, bool exchanged,
                                           const both_kernel *kernel, quartic_dispatch_shape *out) {
     const uint32_t shared = quartic_gpu_shared_bytes(plan->limits);

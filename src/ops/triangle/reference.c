@@ -12,7 +12,7 @@ typedef struct triangle {
     uint32_t b, h, i, l, j;
 } triangle;
 
-/* The operands at one triangle, and what else its adjoint needs. */
+/* A run with its geometry. */
 typedef struct triangle_view {
     const quartic_op_run *run;
     quartic_triangle_problem problem;

@@ -4,10 +4,10 @@
  *                           to out (b, n, n, h, d), lse (b, n, n, h)
  * triangle_attention_grad   the same, out, lse, g = the cotangent of out, to dq, dk, dv and dv2 or dbias
  *
- * Formulas and who lies on which edge: problem.h. The forward op keeps no more than lse; the adjoint computes
- * the scores again, each gradient gathered by whoever owns it, so nothing of size n^3 is stored and nothing
- * is added up in an order that could change. Edges without a visible pivot (with causality all j > i) give
- * zeros.
+ * Formulas, and which operand lies on which edge: problem.h. The forward op keeps no more than lse. The
+ * adjoint computes the scores again; each element of a gradient is summed by one owner, so nothing of size
+ * n^3 is stored and the order of additions is fixed. Edges without a visible pivot (with causality all j > i)
+ * give zeros.
  */
 #include "base/call.h"
 #include "graph/tape.h"
@@ -211,7 +211,7 @@ static bool triangle_grad_cases(uint32_t index, quartic_op_case *out) {
     return true;
 }
 
-/* ---- doors ---- */
+/* ---- ops ---- */
 
 static double triangle_flops(const quartic_op_call *call) {
     const quartic_triangle_problem problem = quartic_triangle_of_call(call);
