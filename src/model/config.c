@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/call.h"
+#include "io/safetensors.h"
 #include "model/model.h"
 
 #define NAME_OF(suffix, name) name,
@@ -28,6 +29,15 @@ quartic_status quartic_model_config_read_json(quartic_model_config *inout_config
     return read_bytes(inout_config, text, strlen(text));
 }
 
+quartic_status quartic_model_config_read_from(quartic_model_config *inout_config, const char *text,
+                                              size_t bytes, const char *path) {
+    const quartic_status status = read_bytes(inout_config, text, bytes);
+    if (status != QUARTIC_FORMAT && status != QUARTIC_INVALID_ARGUMENT) return status;
+    char message[1024];
+    snprintf(message, sizeof message, "%s", quartic_error_sentence());
+    return quartic_fail(status, "\"%s\": %s", quartic_safetensors_path_end(path), message);
+}
+
 quartic_status quartic_model_config_read_json_file(quartic_model_config *inout_config, const char *path) {
     QUARTIC_CALL();
     QUARTIC_NEED(inout_config);
@@ -46,7 +56,7 @@ quartic_status quartic_model_config_read_json_file(quartic_model_config *inout_c
         status = quartic_fail(QUARTIC_FORMAT, "\"%s\" has more than %d bytes and is no configuration", path,
                               MOST_BYTES);
     else
-        status = read_bytes(inout_config, text, bytes);
+        status = quartic_model_config_read_from(inout_config, text, bytes, path);
     fclose(file);
     quartic_free(text);
     return status;

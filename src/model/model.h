@@ -18,6 +18,10 @@
 extern const quartic_field_table quartic_model_field_table;
 extern const quartic_options_type quartic_model_config_type, quartic_model_batch_type;
 
+/* Reads bytes of JSON as quartic_model_config_read_json does. An error names the file that they are from. */
+quartic_status quartic_model_config_read_from(quartic_model_config *inout_config, const char *text,
+                                              size_t bytes, const char *path);
+
 /* Fills in the values that follow from others. */
 void quartic_model_config_derive(quartic_model_config *config);
 

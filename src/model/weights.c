@@ -182,7 +182,7 @@ static quartic_status open_from(quartic_device *device, const quartic_safetensor
             "\"%s\" has no \"config\" in its metadata, so its model is unknown; create the model from "
             "a configuration and load the weights into it",
             path);
-    QUARTIC_TRY(quartic_model_config_read_json(&config, text));
+    QUARTIC_TRY(quartic_model_config_read_from(&config, text, strlen(text), path));
     QUARTIC_TRY(quartic_model_create(device, &config, out_model));
     quartic_status status = load_from(*out_model, file, path);
     if (status == QUARTIC_OK) return QUARTIC_OK;

@@ -51,8 +51,7 @@ struct command {
     uint32_t least_operands, most_operands;
     const void *defaults;
     size_t settings_bytes;
-    uint32_t writes_files;              /* its result is files: without --json, what it prints may be lost */
-    int (*run)(const invocation *call); /* the exit code */
+    int (*run)(const invocation *call); /* returns the exit code */
 };
 
 typedef enum args_outcome { ARGS_OK, ARGS_HELP, ARGS_WRONG } args_outcome;

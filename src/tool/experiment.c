@@ -181,6 +181,5 @@ const command command_experiment = {
     .most_operands = 16,
     .defaults = &defaults,
     .settings_bytes = sizeof defaults,
-    .writes_files = 1,
     .run = run,
 };

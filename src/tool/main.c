@@ -65,11 +65,10 @@ static int run_command(const command *command, int count, char **arguments) {
     invocation call = {command, settings, operands, 0, count, arguments};
     memcpy(settings, command->defaults, command->settings_bytes);
     int code = EXIT_DONE;
-    bool json = false, needs_stdout = true;
+    bool json = false;
     switch (args_parse(command, count, arguments, settings, operands, &call.operand_count, sentence)) {
     case ARGS_OK:
         json = wants_json(command, settings, 0, NULL);
-        needs_stdout = json || !command->writes_files;
         code = command->run(&call);
         break;
     case ARGS_HELP:
@@ -81,7 +80,7 @@ static int run_command(const command *command, int count, char **arguments) {
         break;
     }
     /* Results that never reached their reader are a failure. */
-    code = tool_finish(command, code, json, needs_stdout);
+    code = tool_finish(command, code, json);
     free(operands);
     free(settings);
     return code;
@@ -109,11 +108,11 @@ int main(int count, char **arguments) {
     bool wants_help = strcmp(first, "help") == 0;
     if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0 || (wants_help && count == 2)) {
         print_commands(stdout);
-        return tool_finish(NULL, EXIT_DONE, false, true);
+        return tool_finish(NULL, EXIT_DONE, false);
     }
     if (strcmp(first, "--version") == 0) {
         printf("quartic %s\n", QUARTIC_TOOL_VERSION);
-        return tool_finish(NULL, EXIT_DONE, false, true);
+        return tool_finish(NULL, EXIT_DONE, false);
     }
     const char *name = wants_help ? arguments[2] : first;
     const command *command = find_command(name);
@@ -123,5 +122,5 @@ int main(int count, char **arguments) {
         return run_command(command, count - 2, arguments + 2);
     }
     args_print_help(stdout, command);
-    return tool_finish(NULL, EXIT_DONE, false, true);
+    return tool_finish(NULL, EXIT_DONE, false);
 }

@@ -109,13 +109,13 @@ void tool_hold_streams(void) {
     }
 }
 
-/* Whether stdout was closed when the program started. */
-static bool is_held(void) {
+/* Whether stdout was closed when the program started, and tool_hold_streams has put something there. */
+static bool was_stdout_closed(void) {
     const int mode = fcntl(STDOUT_FILENO, F_GETFL);
     return mode != -1 && (mode & O_ACCMODE) == O_RDONLY;
 }
 
-int tool_finish(const command *command, int code, bool json, bool needs_stdout) {
+int tool_finish(const command *command, int code, bool json) {
     if (json && code != EXIT_DONE && !outcome.printed)
         tool_print_json(tool_json_object(
             "error", tool_json_text(outcome.sentence[0] != 0 ? outcome.sentence : "the command failed"),
@@ -123,8 +123,10 @@ int tool_finish(const command *command, int code, bool json, bool needs_stdout) 
     const bool broken = ferror(stdout) != 0; /* of writes that were long ago */
     errno = 0;
     const bool lost = fflush(stdout) != 0 || broken;
-    if (!lost || code != EXIT_DONE || (is_held() && !needs_stdout)) return code;
-    const char *why = errno != 0 ? strerror(errno) : "an earlier write failed";
+    if (!lost || code != EXIT_DONE) return code;
+    const char *why = was_stdout_closed() ? "standard output is closed"
+                      : errno != 0        ? strerror(errno)
+                                          : "an earlier write failed";
     if (command != NULL) return tool_fail(command, NULL, "the output could not be written: %s", why);
     fprintf(stderr, "quartic: the output could not be written: %s\n", why);
     return EXIT_FAILED;

@@ -67,10 +67,10 @@ void tool_print_json(json_t *value);
  * would end up in that file: puts /dev/null there, opened so that printing still fails. */
 void tool_hold_streams(void);
 
-/* The end of every way through main: with json, a document if none was printed; then all of stdout reaches
- * its reader, or the code becomes EXIT_FAILED, with a sentence. needs_stdout: whether a stdout that was
- * closed from the start is a loss, too. command: NULL outside of commands. Returns the exit code. */
-int tool_finish(const command *command, int code, bool json, bool needs_stdout);
+/* Every path through main ends here. With json, prints a document if none was printed yet. Then flushes
+ * stdout: if anything printed was lost, also because stdout was closed from the start, a code of EXIT_DONE
+ * becomes EXIT_FAILED, with a message. command: NULL outside of commands. Returns the exit code. */
+int tool_finish(const command *command, int code, bool json);
 
 /* "12.3 MiB", "4.56 G", "1:02:03" into a buffer of TOOL_NUMBER_BYTES; returns the buffer. */
 enum { TOOL_NUMBER_BYTES = 32 };

@@ -608,6 +608,5 @@ const command command_train = {
     .most_operands = 1,
     .defaults = &defaults,
     .settings_bytes = sizeof defaults,
-    .writes_files = 1,
     .run = run,
 };

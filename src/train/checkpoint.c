@@ -153,7 +153,7 @@ static quartic_status compare_models(const quartic_trainer *trainer, const quart
     const char *text;
     quartic_model_config saved = QUARTIC_MODEL_CONFIG_INIT;
     QUARTIC_TRY(read_text(file, path, "config", &text));
-    QUARTIC_TRY(quartic_model_config_read_json(&saved, text));
+    QUARTIC_TRY(quartic_model_config_read_from(&saved, text, strlen(text), path));
     char label[512];
     snprintf(label, sizeof label, "\"%s\"", quartic_safetensors_path_end(path));
     return quartic_model_config_compare(&saved, label, &trainer->model->config, "the trainer's model");
