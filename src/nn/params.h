@@ -13,7 +13,8 @@
 
 #include <stdbool.h>
 
-#include "graph/graph.h"
+#include "base/names.h"
+#include "graph/access.h"
 
 /* Of all norms, but where a family says otherwise. */
 #define QUARTIC_NORM_EPS 1e-5f

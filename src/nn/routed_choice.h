@@ -4,7 +4,7 @@
 #ifndef QUARTIC_NN_ROUTED_CHOICE_H
 #define QUARTIC_NN_ROUTED_CHOICE_H
 
-#include "graph/graph.h"
+#include "graph/access.h"
 
 typedef struct quartic_routed_choice_options {
     uint32_t routed; /* edges of a graph; 0: as many as it has nodes */

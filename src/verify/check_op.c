@@ -18,7 +18,7 @@
 #include "base/alloc.h"
 #include "base/call.h"
 #include "base/options.h"
-#include "graph/graph.h"
+#include "graph/access.h"
 #include "verify/check.h"
 #include "verify/check_view.h"
 #include "verify/fill.h"

@@ -13,7 +13,7 @@
 
 #include "base/alloc.h"
 #include "base/call.h"
-#include "graph/graph.h"
+#include "graph/access.h"
 #include "verify/harness.h"
 #include "verify/spread.h"
 
@@ -82,7 +82,7 @@ static quartic_status take_feeds(comparison_run *run) {
     for (uint32_t f = 0; f < run->feed_count; ++f) {
         const quartic_feed *feed = &run->feeds[f];
         const uint32_t s = quartic_graph_find_named(run->graph, feed->name);
-        const quartic_storage *storage = s == QUARTIC_NONE ? NULL : &run->graph->storages[s];
+        const quartic_storage *storage = s == QUARTIC_NONE ? NULL : quartic_graph_storage(run->graph, s);
         if (storage == NULL || storage->kind == QUARTIC_STORAGE_OUTPUT ||
             storage->elements * 4 != feed->bytes)
             return quartic_fail(
@@ -94,10 +94,10 @@ static quartic_status take_feeds(comparison_run *run) {
         if (find_feed(run, feed->name) != feed)
             return quartic_fail(QUARTIC_INVALID_ARGUMENT, "\"%s\" is fed twice", feed->name);
     }
-    for (uint32_t s = 0; s < run->graph->storage_count; ++s) {
-        run->contents[s] = quartic_alloc(run->graph->storages[s].elements, 4);
+    for (uint32_t s = 0; s < quartic_graph_storage_count(run->graph); ++s) {
+        run->contents[s] = quartic_alloc(quartic_graph_storage(run->graph, s)->elements, 4);
         if (run->contents[s] == NULL) return QUARTIC_OUT_OF_MEMORY;
-        const char *name = run->graph->storages[s].name;
+        const char *name = quartic_graph_storage(run->graph, s)->name;
         const quartic_feed *feed = name == NULL ? NULL : find_feed(run, name);
         if (feed != NULL) memcpy(run->contents[s], feed->data, feed->bytes);
     }
@@ -107,19 +107,19 @@ static quartic_status take_feeds(comparison_run *run) {
 /* Names the results of all steps in a copy of the graph and fetches them into contents. */
 static quartic_status keep_everything(comparison_run *run, quartic_graph *copy,
                                       char (*names)[QUARTIC_HARNESS_NAME], quartic_fetch *fetches) {
-    uint32_t count = 0, nodes = copy->node_count;
+    uint32_t count = 0, nodes = quartic_graph_node_count(copy);
     for (uint32_t n = 0; n < nodes; ++n) {
-        const quartic_node node = copy->nodes[n];
+        const quartic_node node = *quartic_graph_node(copy, n); /* outputs are added below */
         if (node.op->view != NULL || node.op->mutated_inputs != 0) continue;
         for (uint32_t o = 0; o < node.output_count; ++o) {
-            uint32_t storage = quartic_graph_get(copy, node.outputs[o])->storage;
-            if (copy->storages[storage].kind == QUARTIC_STORAGE_INTERMEDIATE) {
+            uint32_t storage = quartic_graph_value_record(copy, node.outputs[o])->storage;
+            if (quartic_graph_storage(copy, storage)->kind == QUARTIC_STORAGE_INTERMEDIATE) {
                 snprintf(names[storage], sizeof names[storage], "storage %u", storage);
                 quartic_graph_output(copy, names[storage], quartic_graph_value_of(copy, node.outputs[o]));
                 QUARTIC_TRY(quartic_graph_status(copy));
             }
-            fetches[count++] = (quartic_fetch){copy->storages[storage].name, run->contents[storage],
-                                               copy->storages[storage].elements};
+            fetches[count++] = (quartic_fetch){quartic_graph_storage(copy, storage)->name, run->contents[storage],
+                                               quartic_graph_storage(copy, storage)->elements};
         }
     }
     return quartic_harness_run(run->trusted, copy, run->feeds, run->feed_count, fetches, count);
@@ -127,7 +127,7 @@ static quartic_status keep_everything(comparison_run *run, quartic_graph *copy,
 
 static quartic_status run_trusted(comparison_run *run) {
     quartic_graph *copy = NULL;
-    uint32_t storages = run->graph->storage_count;
+    uint32_t storages = quartic_graph_storage_count(run->graph);
     char(*names)[QUARTIC_HARNESS_NAME] = quartic_alloc(storages, sizeof *names);
     quartic_fetch *fetches = quartic_alloc(storages, sizeof *fetches);
     quartic_status status =
@@ -160,8 +160,8 @@ static bool is_mutated(const quartic_node *node, uint32_t input) {
  */
 static quartic_value add_operand(lone_step *step, const comparison_run *run, const quartic_node *node,
                                  uint32_t input) {
-    const quartic_graph_value *value = quartic_graph_get(run->graph, node->inputs[input]);
-    const quartic_storage *storage = &run->graph->storages[value->storage];
+    const quartic_graph_value *value = quartic_graph_value_record(run->graph, node->inputs[input]);
+    const quartic_storage *storage = quartic_graph_storage(run->graph, value->storage);
     char *name = step->names[step->feed_count];
     snprintf(name, QUARTIC_HARNESS_NAME, "operand %u", input);
     const quartic_shape flat = QUARTIC_SHAPE((uint32_t)storage->elements);
@@ -175,7 +175,7 @@ static quartic_value add_operand(lone_step *step, const comparison_run *run, con
             fmax(step->largest, quartic_largest(run->contents[value->storage], storage->elements));
     /* Any view gives a value of its own over the storage; the layout is then put in place. */
     quartic_value view = quartic_slice(step->graph, base, 0, 0, flat.dims[0]);
-    if (view.id != 0) step->graph->values[view.id - 1].layout = value->layout;
+    if (view.id != 0) quartic_graph_set_layout(step->graph, view, &value->layout);
     return view;
 }
 
@@ -197,8 +197,8 @@ static quartic_status build_step(lone_step *step, const comparison_run *run, con
         if (node->inputs[i] == 0) continue;
         inputs[i] = add_operand(step, run, node, i);
         if (!is_mutated(node, i)) continue;
-        const quartic_graph_value *value = quartic_graph_get(run->graph, node->inputs[i]);
-        const quartic_storage *storage = &run->graph->storages[value->storage];
+        const quartic_graph_value *value = quartic_graph_value_record(run->graph, node->inputs[i]);
+        const quartic_storage *storage = quartic_graph_storage(run->graph, value->storage);
         quartic_layout flat =
             quartic_layout_contiguous(storage->dtype, &QUARTIC_SHAPE((uint32_t)storage->elements));
         QUARTIC_TRY(add_fetch(step, step->names[step->feed_count - 1], &flat, storage->elements));
@@ -207,7 +207,7 @@ static quartic_status build_step(lone_step *step, const comparison_run *run, con
     QUARTIC_TRY(quartic_graph_append(step->graph, node->op, node->attrs, inputs, node->input_count, outputs,
                                      QUARTIC_OP_MAX_OUTPUTS));
     for (uint32_t o = mutated; o < node->output_count; ++o) {
-        const quartic_layout *layout = &quartic_graph_get(run->graph, node->outputs[o])->layout;
+        const quartic_layout *layout = &quartic_graph_value_record(run->graph, node->outputs[o])->layout;
         char *name = step->names[QUARTIC_OP_MAX_INPUTS + o];
         snprintf(name, QUARTIC_HARNESS_NAME, "output %u", o);
         quartic_graph_output(step->graph, name, outputs[o]);
@@ -233,11 +233,11 @@ static quartic_status compare_step(const lone_step *step, double tolerance, quar
 }
 
 static quartic_status check_step(comparison_run *run, uint32_t index) {
-    const quartic_node *node = &run->graph->nodes[index];
-    const char *label = run->graph->scopes[node->scope];
+    const quartic_node *node = quartic_graph_node(run->graph, index);
+    const char *label = quartic_graph_node_scope(run->graph, node);
     char text[QUARTIC_HARNESS_TEXT] = "";
     for (uint32_t i = 0; i < node->input_count; ++i)
-        if (node->inputs[i] != 0 && run->updated[quartic_graph_get(run->graph, node->inputs[i])->storage]) {
+        if (node->inputs[i] != 0 && run->updated[quartic_graph_value_record(run->graph, node->inputs[i])->storage]) {
             report(run, QUARTIC_NOT_SUPPORTED, node->op->name, index, label, "step", NULL,
                    "reads what an earlier step updated in place, so it is checked with the whole graph only");
             return QUARTIC_OK;
@@ -269,7 +269,7 @@ static quartic_status check_step(comparison_run *run, uint32_t index) {
     quartic_graph_destroy(step->graph);
     quartic_free(step);
     for (uint32_t i = 0; i < node->input_count; ++i)
-        if (is_mutated(node, i)) run->updated[quartic_graph_get(run->graph, node->inputs[i])->storage] = true;
+        if (is_mutated(node, i)) run->updated[quartic_graph_value_record(run->graph, node->inputs[i])->storage] = true;
     return status;
 }
 
@@ -280,7 +280,7 @@ static quartic_status compare_outputs(comparison_run *run, const quartic_fetch *
                                       const quartic_fetch *want, uint32_t count, const uint32_t *outputs,
                                       double tolerance) {
     for (uint32_t k = 0; k < count; ++k) {
-        const quartic_storage *storage = &run->graph->storages[outputs[k]];
+        const quartic_storage *storage = quartic_graph_storage(run->graph, outputs[k]);
         quartic_comparison comparison;
         char text[QUARTIC_COMPARISON_TEXT];
         QUARTIC_TRY(compare_result(run->graph, run->feeds, run->feed_count, &got[k], &want[k], storage->dtype,
@@ -293,13 +293,13 @@ static quartic_status compare_outputs(comparison_run *run, const quartic_fetch *
 }
 
 static quartic_status check_outputs(comparison_run *run, double tolerance) {
-    uint32_t storages = run->graph->storage_count, count = 0;
+    uint32_t storages = quartic_graph_storage_count(run->graph), count = 0;
     quartic_fetch *got = quartic_alloc(storages, sizeof *got), *want = quartic_alloc(storages, sizeof *want);
     uint32_t *outputs = quartic_alloc(storages, sizeof *outputs);
     quartic_status status =
         got == NULL || want == NULL || outputs == NULL ? QUARTIC_OUT_OF_MEMORY : QUARTIC_OK;
     for (uint32_t s = 0; status == QUARTIC_OK && s < storages; ++s) {
-        const quartic_storage *output = &run->graph->storages[s];
+        const quartic_storage *output = quartic_graph_storage(run->graph, s);
         if (output->kind != QUARTIC_STORAGE_OUTPUT) continue;
         got[count] =
             (quartic_fetch){output->name, quartic_alloc(output->elements, sizeof(float)), output->elements};
@@ -327,9 +327,9 @@ static quartic_status compare_all(comparison_run *run) {
     QUARTIC_TRY(take_feeds(run));
     QUARTIC_TRY(run_trusted(run));
     double tolerance = 0.0;
-    for (uint32_t n = 0; n < run->graph->node_count; ++n) {
-        if (run->graph->nodes[n].op->view != NULL) continue;
-        tolerance += tolerance_of(run->graph, &run->graph->nodes[n]);
+    for (uint32_t n = 0; n < quartic_graph_node_count(run->graph); ++n) {
+        if (quartic_graph_node(run->graph, n)->op->view != NULL) continue;
+        tolerance += tolerance_of(run->graph, quartic_graph_node(run->graph, n));
         QUARTIC_TRY(check_step(run, n));
     }
     return check_outputs(run, tolerance);
@@ -356,12 +356,12 @@ quartic_status quartic_compare_devices(quartic_device *device, quartic_device *t
                           .graph = graph,
                           .feeds = feeds,
                           .feed_count = feed_count,
-                          .contents = quartic_alloc(graph->storage_count, sizeof(void *)),
-                          .updated = quartic_alloc(graph->storage_count, sizeof(bool)),
+                          .contents = quartic_alloc(quartic_graph_storage_count(graph), sizeof(void *)),
+                          .updated = quartic_alloc(quartic_graph_storage_count(graph), sizeof(bool)),
                           .reporter = &reporter};
     quartic_status status =
         run.contents == NULL || run.updated == NULL ? QUARTIC_OUT_OF_MEMORY : compare_all(&run);
-    for (uint32_t s = 0; run.contents != NULL && s < graph->storage_count; ++s) quartic_free(run.contents[s]);
+    for (uint32_t s = 0; run.contents != NULL && s < quartic_graph_storage_count(graph); ++s) quartic_free(run.contents[s]);
     quartic_free(run.contents);
     quartic_free(run.updated);
     if (out_totals != NULL) *out_totals = reporter.totals;

@@ -5,7 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/call.h"
-#include "graph/graph.h"
+#include "graph/access.h"
 #include "run/access.h"
 
 /* A quiet NaN, read as float32 and, twice in a row, as double. */
@@ -35,7 +35,7 @@ void quartic_report(quartic_reporter *reporter, const quartic_check *check) {
 
 static const quartic_storage *find_storage(const quartic_graph *graph, const char *name) {
     const uint32_t storage = quartic_graph_find_named(graph, name);
-    return storage == QUARTIC_NONE ? NULL : &graph->storages[storage];
+    return storage == QUARTIC_NONE ? NULL : quartic_graph_storage(graph, storage);
 }
 
 /* A tensor with poison behind its elements, all of it poison at first. */
@@ -83,27 +83,22 @@ static quartic_status check_guard(const quartic_tensor *tensor, const char *name
 
 /* Bytes of the workspace that no intermediate and no scratch was given must still be poison. */
 static quartic_status check_workspace(const quartic_program *program) {
-    const quartic_plan *plan = quartic_program_plan(program);
     const quartic_tensor *workspace = quartic_program_workspace(program);
     const uint64_t bytes = quartic_tensor_device_bytes(workspace);
     uint32_t *words;
     quartic_status status = read_words(workspace, &words);
-    uint8_t *covered = quartic_alloc(bytes, 1);
-    if (status == QUARTIC_OK && covered == NULL) status = QUARTIC_OUT_OF_MEMORY;
+    uint8_t *used = quartic_alloc(bytes, 1);
+    if (status == QUARTIC_OK && used == NULL) status = QUARTIC_OUT_OF_MEMORY;
     if (status == QUARTIC_OK) {
-        for (uint32_t s = 0; s < plan->storage_count; ++s)
-            if (plan->places[s].used && plan->places[s].in_workspace)
-                memset(covered + plan->places[s].offset, 1, plan->places[s].bytes);
-        for (uint32_t k = 0; k < plan->step_count; ++k)
-            memset(covered + plan->steps[k].scratch_offset, 1, plan->steps[k].scratch_bytes);
+        quartic_program_mark_workspace(program, used);
         for (uint64_t i = 0; status == QUARTIC_OK && i < bytes; i += 4)
-            if (!covered[i] && words[i / 4] != POISON)
+            if (!used[i] && words[i / 4] != POISON)
                 status = quartic_fail(
                     QUARTIC_INTERNAL,
                     "a kernel wrote at byte %llu of the workspace, which belongs to no intermediate",
                     (unsigned long long)i);
     }
-    quartic_free(covered);
+    quartic_free(used);
     quartic_free(words);
     return status;
 }

@@ -366,12 +366,12 @@ static quartic_status check_keys(const module *m, const struct builder *builder)
 
 /* Weights are the parameters of the graph, under the names of the recording without "param.". */
 static quartic_status add_weights(module *m) {
-    for (uint32_t v = 0; v < m->graph->value_count; ++v) {
-        const quartic_graph_value *value = &m->graph->values[v];
-        const quartic_storage *storage = &m->graph->storages[value->storage];
+    for (uint32_t id = 1; id <= quartic_graph_value_count(m->graph); ++id) {
+        const quartic_graph_value *value = quartic_graph_value_record(m->graph, id);
+        const quartic_storage *storage = quartic_graph_storage(m->graph, value->storage);
         if (storage->kind != QUARTIC_STORAGE_PARAMETER || value->node != QUARTIC_NONE) continue;
         char from[192], recorded[QUARTIC_SHAPE_TEXT], wanted[QUARTIC_SHAPE_TEXT];
-        const quartic_shape shape = quartic_graph_shape(m->graph, quartic_graph_value_of(m->graph, v + 1));
+        const quartic_shape shape = quartic_graph_shape(m->graph, quartic_graph_value_of(m->graph, id));
         const quartic_safetensors_tensor *tensor;
         snprintf(from, sizeof from, "param.%s", storage->name);
         QUARTIC_TRY(quartic_recording_find(m->recording, "", from, &tensor));
@@ -381,7 +381,7 @@ static quartic_status add_weights(module *m) {
                                 m->recording->path, quartic_shape_text(&tensor->shape, recorded),
                                 quartic_shape_text(&shape, wanted));
         QUARTIC_TRY(feed(m, storage->name, from, QUARTIC_FLOAT32));
-        add_wrt(m, "param.", storage->name, quartic_graph_value_of(m->graph, v + 1));
+        add_wrt(m, "param.", storage->name, quartic_graph_value_of(m->graph, id));
     }
     return QUARTIC_OK;
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "graph/graph.h"
+#include "graph/access.h"
 #include "verify/spread.h"
 
 quartic_status quartic_rig_begin(quartic_rig *rig, const quartic_op *op, const quartic_op_case *test,
@@ -65,7 +65,8 @@ quartic_status quartic_rig_apply(quartic_rig *rig, const quartic_value *inputs, 
                                  uint32_t *out_count) {
     QUARTIC_TRY(quartic_graph_append(rig->graph, rig->op, rig->test->attrs, inputs, rig->test->input_count,
                                      outputs, QUARTIC_OP_MAX_OUTPUTS));
-    *out_count = rig->graph->nodes[rig->graph->node_count - 1].output_count;
+    const uint32_t last = quartic_graph_node_count(rig->graph) - 1;
+    *out_count = quartic_graph_node(rig->graph, last)->output_count;
     return QUARTIC_OK;
 }
 
@@ -141,8 +142,8 @@ quartic_status quartic_rig_result(quartic_rig *rig, const char *name, quartic_va
 }
 
 quartic_status quartic_rig_state_result(quartic_rig *rig, quartic_value state) {
-    uint32_t storage = quartic_graph_get(rig->graph, state.id)->storage;
-    return add_result(rig, rig->graph->storages[storage].name, state);
+    const uint32_t storage = quartic_graph_value_record(rig->graph, state.id)->storage;
+    return add_result(rig, quartic_graph_storage(rig->graph, storage)->name, state);
 }
 
 quartic_status quartic_rig_run(quartic_rig *rig, quartic_device *device, bool trusted) {
@@ -163,8 +164,8 @@ quartic_status quartic_rig_spreads(const quartic_rig *rig, double *out_spreads) 
 
 double quartic_rig_tolerance(const quartic_rig *rig) {
     double sum = 0.0;
-    for (uint32_t n = 0; n < rig->graph->node_count; ++n) {
-        const quartic_node *node = &rig->graph->nodes[n];
+    for (uint32_t n = 0; n < quartic_graph_node_count(rig->graph); ++n) {
+        const quartic_node *node = quartic_graph_node(rig->graph, n);
         quartic_layout inputs[QUARTIC_OP_MAX_INPUTS], outputs[QUARTIC_OP_MAX_OUTPUTS];
         quartic_op_call call = quartic_graph_call(rig->graph, node, inputs, outputs);
         sum += node->op->tolerance * (node->op->reduction == NULL ? 1.0 : sqrt(node->op->reduction(&call)));

@@ -5,7 +5,7 @@
 #include <math.h>
 
 #include "base/alloc.h"
-#include "graph/graph.h"
+#include "graph/access.h"
 #include "run/access.h"
 
 /* The largest of so many draws of one sum of random signs is hardly ever below its root mean square. */
@@ -53,7 +53,7 @@ static void widen(const spread_run *run, double *out_spreads) {
     for (uint32_t k = 0; k < run->count; ++k) {
         if (run->clean[k] == NULL) continue;
         const quartic_storage *storage =
-            &run->graph->storages[quartic_graph_find_named(run->graph, run->names[k])];
+            quartic_graph_storage(run->graph, quartic_graph_find_named(run->graph, run->names[k]));
         for (uint64_t i = 0; i < storage->elements; ++i) {
             const double distance = fabs(run->moved[k][i] - run->clean[k][i]);
             if (isfinite(distance) && distance > out_spreads[k]) out_spreads[k] = distance;

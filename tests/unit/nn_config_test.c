@@ -295,7 +295,7 @@ static void files_are_read_or_refused(void **state) {
     } wrong[] = {
         {"{\n\"dim\": }", "\"nn_config_test.json\": the model's configuration is no JSON: line 2, column 8"},
         {"{\"dimm\": 8}", "\"nn_config_test.json\": the model's configuration has no key \"dimm\""},
-        {"{\"depth\": 0}", "\"nn_config_test.json\": \"depth\" of the model's configuration is 0"},
+        {"{\"dropout\": 2}", "\"nn_config_test.json\": \"dropout\" of the model's configuration is 2"},
     };
     for (size_t k = 0; k < sizeof wrong / sizeof wrong[0]; ++k) {
         file = fopen("nn_config_test.json", "w");
