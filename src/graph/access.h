@@ -45,6 +45,11 @@ typedef struct quartic_graph_value {
     uint32_t node; /* producer, QUARTIC_NONE for inputs, parameters and states */
 } quartic_graph_value;
 
+/* Whether an op updates an input in place. */
+static inline bool quartic_op_mutates(const quartic_op *op, uint32_t input) {
+    return op->mutated_inputs >> input & 1u;
+}
+
 uint32_t quartic_graph_node_count(const quartic_graph *graph);
 const quartic_node *quartic_graph_node(const quartic_graph *graph, uint32_t index);
 /* The path of the scopes in which a node was appended, joined by '/'; "" outside of all. */

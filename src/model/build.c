@@ -26,7 +26,7 @@ static void output_layers(quartic_graph *graph, const char *name, const quartic_
 }
 
 /* Adds the loss's gradient of every weight to its slice of the state. */
-static void append_gradients(const task_build *build, const quartic_nn *nn) {
+static void append_loss_gradients(const task_build *build, const quartic_nn *nn) {
     quartic_graph *graph = build->graph;
     const quartic_parameter_set *set = &build->model->set;
     const quartic_value ones = {0};
@@ -57,7 +57,7 @@ static void append_gradients(const task_build *build, const quartic_nn *nn) {
 }
 
 /* A term of the loss, times this batch's share of it. */
-static quartic_value share(const task_build *build, const char *name, quartic_value term) {
+static quartic_value weighted_term(const task_build *build, const char *name, quartic_value term) {
     if (!build->task->weighted) return term;
     return quartic_multiply(build->graph, term,
                             quartic_graph_input(build->graph, name, QUARTIC_FLOAT32, &(quartic_shape){0}));
@@ -88,15 +88,15 @@ static void append_task(task_build *build) {
         quartic_value targets = quartic_graph_input(graph, "targets", QUARTIC_INT32, &QUARTIC_SHAPE(count));
         quartic_value rows =
             quartic_reshape(graph, build->logits, &QUARTIC_SHAPE(count, config->num_classes));
-        build->loss = share(build, "target_share", quartic_cross_entropy(graph, rows, targets));
+        build->loss = weighted_term(build, "target_share", quartic_cross_entropy(graph, rows, targets));
         if (config->diversity_loss > 0.0f)
-            build->loss =
-                quartic_add(graph, build->loss,
-                            share(build, "batch_share",
-                                  quartic_scale(graph, build->diversity, config->diversity_loss, 0.0f)));
+            build->loss = quartic_add(
+                graph, build->loss,
+                weighted_term(build, "batch_share",
+                              quartic_scale(graph, build->diversity, config->diversity_loss, 0.0f)));
         quartic_graph_output(graph, "loss", build->loss);
     }
-    if (task->gradients) append_gradients(build, &nn);
+    if (task->gradients) append_loss_gradients(build, &nn);
     quartic_nn_end(&nn);
 }
 
@@ -131,8 +131,8 @@ quartic_status quartic_model_build(const quartic_model *model, const quartic_mod
 }
 
 /* An input that the caller appends to: there exactly if the configuration asks for it, and of the shape. */
-static quartic_status check_input(const quartic_graph *graph, const char *name, quartic_value value,
-                                  bool asked, quartic_dtype dtype, const quartic_shape *want) {
+static quartic_status check_appended_input(const quartic_graph *graph, const char *name, quartic_value value,
+                                           bool asked, quartic_dtype dtype, const quartic_shape *want) {
     if (!asked && value.id == 0) return QUARTIC_OK;
     if (!asked || value.id == 0)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT, "the model %s %s", asked ? "needs" : "does not take",
@@ -157,21 +157,22 @@ static quartic_status check_appended(const quartic_model *model, quartic_graph *
     if (!quartic_graph_expect(graph, "model_append", all, sizeof all / sizeof all[0]))
         return quartic_graph_status(graph);
     const quartic_shape flat = QUARTIC_SHAPE((uint32_t)model->set.elements);
-    QUARTIC_TRY(check_input(graph, "the model's parameters", parameters, true, QUARTIC_FLOAT32, &flat));
+    QUARTIC_TRY(
+        check_appended_input(graph, "the model's parameters", parameters, true, QUARTIC_FLOAT32, &flat));
     const quartic_value nodes = node_width == 0 ? inputs->tokens : inputs->node_features;
     const quartic_shape shape = quartic_graph_shape(graph, nodes);
     const uint32_t b = shape.dims[0], n = shape.dims[1];
-    QUARTIC_TRY(check_input(graph, "the tokens", inputs->tokens, node_width == 0, QUARTIC_INT32,
-                            &QUARTIC_SHAPE(b, n)));
-    QUARTIC_TRY(check_input(graph, "the node features", inputs->node_features, node_width != 0,
-                            QUARTIC_FLOAT32, &QUARTIC_SHAPE(b, n, node_width)));
+    QUARTIC_TRY(check_appended_input(graph, "the tokens", inputs->tokens, node_width == 0, QUARTIC_INT32,
+                                     &QUARTIC_SHAPE(b, n)));
+    QUARTIC_TRY(check_appended_input(graph, "the node features", inputs->node_features, node_width != 0,
+                                     QUARTIC_FLOAT32, &QUARTIC_SHAPE(b, n, node_width)));
     QUARTIC_TRY(quartic_model_check_size(model, b, n));
-    QUARTIC_TRY(check_input(graph, "the edge types", inputs->edge_types, config->num_edge_types != 0,
-                            QUARTIC_INT32, &QUARTIC_SHAPE(b, n, n)));
-    QUARTIC_TRY(check_input(graph, "the edge features", inputs->edge_features, edge_width != 0,
-                            QUARTIC_FLOAT32, &QUARTIC_SHAPE(b, n, n, edge_width)));
-    return check_input(graph, "the mask", inputs->mask, inputs->mask.id != 0, QUARTIC_INT32,
-                       &QUARTIC_SHAPE(b, n));
+    QUARTIC_TRY(check_appended_input(graph, "the edge types", inputs->edge_types, config->num_edge_types != 0,
+                                     QUARTIC_INT32, &QUARTIC_SHAPE(b, n, n)));
+    QUARTIC_TRY(check_appended_input(graph, "the edge features", inputs->edge_features, edge_width != 0,
+                                     QUARTIC_FLOAT32, &QUARTIC_SHAPE(b, n, n, edge_width)));
+    return check_appended_input(graph, "the mask", inputs->mask, inputs->mask.id != 0, QUARTIC_INT32,
+                                &QUARTIC_SHAPE(b, n));
 }
 
 static const quartic_model_inputs standard_inputs = QUARTIC_MODEL_INPUTS_INIT;

@@ -15,7 +15,7 @@ static const quartic_model_config standard_config = QUARTIC_MODEL_CONFIG_INIT;
 const quartic_options_type quartic_model_config_type = {"quartic_model_config", "QUARTIC_MODEL_CONFIG_INIT",
                                                         sizeof standard_config, 0, &standard_config};
 
-static quartic_status read_bytes(quartic_model_config *inout_config, const char *bytes, size_t count) {
+static quartic_status read_config_bytes(quartic_model_config *inout_config, const char *bytes, size_t count) {
     quartic_model_config config;
     QUARTIC_TRY(quartic_options_read(&quartic_model_config_type, inout_config, &config));
     QUARTIC_TRY(quartic_fields_read_json_bytes(&quartic_model_field_table, bytes, count, &config));
@@ -26,12 +26,12 @@ quartic_status quartic_model_config_read_json(quartic_model_config *inout_config
     QUARTIC_CALL();
     QUARTIC_NEED(inout_config);
     QUARTIC_NEED(text);
-    return read_bytes(inout_config, text, strlen(text));
+    return read_config_bytes(inout_config, text, strlen(text));
 }
 
 quartic_status quartic_model_config_read_from(quartic_model_config *inout_config, const char *text,
                                               size_t bytes, const char *path) {
-    const quartic_status status = read_bytes(inout_config, text, bytes);
+    const quartic_status status = read_config_bytes(inout_config, text, bytes);
     if (status != QUARTIC_FORMAT && status != QUARTIC_INVALID_ARGUMENT) return status;
     char message[1024];
     snprintf(message, sizeof message, "%s", quartic_error_sentence());
@@ -96,7 +96,7 @@ void quartic_model_config_derive(quartic_model_config *config) {
 }
 
 /* What the fields about inputs and read-outs mean together. */
-static quartic_status check_inputs(const quartic_model_config *config) {
+static quartic_status check_config_inputs(const quartic_model_config *config) {
     const char *what = quartic_model_field_table.what;
     const bool features = config->dim_node_features != 0;
     if (!features && config->num_tokens == 0)
@@ -134,7 +134,7 @@ static quartic_status check_inputs(const quartic_model_config *config) {
 }
 
 /* A list of forms of edge attention has one for each layer. */
-static quartic_status check_layers(const quartic_model_config *config) {
+static quartic_status check_edge_attention_list(const quartic_model_config *config) {
     if (config->edge_attention_count == 0 || config->edge_attention_count == config->depth) return QUARTIC_OK;
     return quartic_fail(QUARTIC_INVALID_ARGUMENT,
                         "\"edge_attention\" of %s lists %u forms for a \"depth\" of %u layers; give one for "
@@ -149,8 +149,8 @@ quartic_status quartic_model_config_check(const quartic_model_config *config) {
     QUARTIC_TRY(quartic_options_read(&quartic_model_config_type, config, &derived));
     QUARTIC_TRY(quartic_fields_check(&quartic_model_field_table, &derived));
     quartic_model_config_derive(&derived);
-    QUARTIC_TRY(check_inputs(&derived));
-    QUARTIC_TRY(check_layers(&derived));
+    QUARTIC_TRY(check_config_inputs(&derived));
+    QUARTIC_TRY(check_edge_attention_list(&derived));
     QUARTIC_TRY(quartic_model_check_options(&derived));
     return quartic_model_family_of(&derived)->check(&derived);
 }

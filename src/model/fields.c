@@ -88,7 +88,7 @@ static const char *range_text(const quartic_field *field, char text[RANGE_TEXT])
     return text;
 }
 
-static bool in_range(const quartic_field *field, double number) {
+static bool field_in_range(const quartic_field *field, double number) {
     return number >= field->least && (field->below ? number < field->most : number <= field->most);
 }
 
@@ -134,7 +134,7 @@ static quartic_status read_choices(const quartic_field_table *table, const quart
     const bool is_list = quartic_json_is(value, QUARTIC_JSON_ARRAY);
     uint32_t index, count = is_list ? value->count : 0;
     uint8_t *list = (uint8_t *)to + field->list_offset;
-    if (is_list && !in_range(field, (double)count))
+    if (is_list && !field_in_range(field, (double)count))
         return quartic_fail(QUARTIC_INVALID_ARGUMENT,
                             "\"%s\" of %s is a list of %u; a list has 1 to %.0f entries", field->name,
                             table->what, count, field->most);
@@ -155,7 +155,7 @@ static quartic_status read_choices(const quartic_field_table *table, const quart
 }
 
 /* One value of the JSON object into the struct. */
-static quartic_status read_value(const quartic_field_table *table, const quartic_field *field,
+static quartic_status read_field(const quartic_field_table *table, const quartic_field *field,
                                  const quartic_json *value, void *to) {
     char range[RANGE_TEXT];
     uint32_t number = 0;
@@ -168,14 +168,14 @@ static quartic_status read_value(const quartic_field_table *table, const quartic
     case QUARTIC_FIELD_COUNT:
         fits = value->kind == QUARTIC_JSON_INTEGER;
         if (fits) {
-            if (!in_range(field, value->real)) return out_of_range(table, field, value->real);
+            if (!field_in_range(field, value->real)) return out_of_range(table, field, value->real);
             number = (uint32_t)value->integer;
         }
         break;
     case QUARTIC_FIELD_REAL:
         if (value->kind == QUARTIC_JSON_INTEGER || value->kind == QUARTIC_JSON_REAL) {
             float real = (float)value->real;
-            if (!in_range(field, (double)real)) return out_of_range(table, field, value->real);
+            if (!field_in_range(field, (double)real)) return out_of_range(table, field, value->real);
             memcpy((char *)to + field->offset, &real, sizeof real);
             return QUARTIC_OK;
         }
@@ -205,7 +205,7 @@ static quartic_status read_object(const quartic_field_table *table, const quarti
                                 value->key, near ? "; did you mean \"" : "", near ? near : "",
                                 near ? "\"?" : "");
         }
-        if (value->kind != QUARTIC_JSON_NULL) QUARTIC_TRY(read_value(table, field, value, to));
+        if (value->kind != QUARTIC_JSON_NULL) QUARTIC_TRY(read_field(table, field, value, to));
     }
     return QUARTIC_OK;
 }
@@ -253,8 +253,8 @@ quartic_status quartic_fields_read_json(const quartic_field_table *table, const 
 }
 
 /* The list of a CHOICES field that has one. */
-static void write_list(const quartic_field *field, const void *from, uint32_t count,
-                       quartic_json_writer *writer) {
+static void write_choice_list(const quartic_field *field, const void *from, uint32_t count,
+                              quartic_json_writer *writer) {
     const uint8_t *items = (const uint8_t *)from + field->list_offset;
     for (uint32_t k = 0; k < count; ++k) {
         quartic_json_put(writer, k == 0 ? "[" : ", ");
@@ -263,7 +263,7 @@ static void write_list(const quartic_field *field, const void *from, uint32_t co
     quartic_json_put(writer, "]");
 }
 
-static void write_value(const quartic_field *field, const void *from, quartic_json_writer *writer) {
+static void write_field(const quartic_field *field, const void *from, quartic_json_writer *writer) {
     uint32_t number, count = 0;
     float real;
     memcpy(&number, (const char *)from + field->offset, sizeof number);
@@ -277,7 +277,7 @@ static void write_value(const quartic_field *field, const void *from, quartic_js
     else if (field->kind == QUARTIC_FIELD_REAL)
         quartic_json_put_float(writer, real);
     else if (count != 0)
-        write_list(field, from, count, writer);
+        write_choice_list(field, from, count, writer);
     else
         quartic_json_put_text(writer, field->choices[number]);
 }
@@ -289,7 +289,7 @@ quartic_status quartic_fields_write_json(const quartic_field_table *table, const
         quartic_json_put(&writer, k == 0 ? "{" : ", ");
         quartic_json_put_text(&writer, table->fields[k].name);
         quartic_json_put(&writer, ": ");
-        write_value(&table->fields[k], from, &writer);
+        write_field(&table->fields[k], from, &writer);
     }
     quartic_json_put(&writer, "}");
     *out_text = NULL;
@@ -330,10 +330,10 @@ quartic_status quartic_fields_check(const quartic_field_table *table, const void
         memcpy(&real, (const char *)of + field->offset, sizeof real);
         switch (field->kind) {
         case QUARTIC_FIELD_COUNT:
-            if (!in_range(field, (double)number)) return out_of_range(table, field, (double)number);
+            if (!field_in_range(field, (double)number)) return out_of_range(table, field, (double)number);
             break;
         case QUARTIC_FIELD_REAL:
-            if (!in_range(field, (double)real)) return out_of_range(table, field, (double)real);
+            if (!field_in_range(field, (double)real)) return out_of_range(table, field, (double)real);
             break;
         case QUARTIC_FIELD_CHOICES:
             QUARTIC_TRY(check_choices(table, field, of));
@@ -349,8 +349,8 @@ quartic_status quartic_fields_check(const quartic_field_table *table, const void
 }
 
 /* "12", "true", "\"axial\"" of a value, or of entry k of a list of choices. */
-static void value_text(const quartic_field *field, const void *of, uint32_t entry,
-                       char text[QUARTIC_FIELD_TEXT]) {
+static void field_value_text(const quartic_field *field, const void *of, uint32_t entry,
+                             char text[QUARTIC_FIELD_TEXT]) {
     uint32_t number, count = 0;
     float real;
     memcpy(&number, (const char *)of + field->offset, sizeof number);
@@ -407,8 +407,8 @@ bool quartic_fields_differ(const quartic_field_table *table, const void *a, cons
             snprintf(out->name, sizeof out->name, "\"%s\"", field->name);
         else
             snprintf(out->name, sizeof out->name, "\"%s\"[%u]", field->name, entry);
-        value_text(field, a, entry, out->left);
-        value_text(field, b, entry, out->right);
+        field_value_text(field, a, entry, out->left);
+        field_value_text(field, b, entry, out->right);
         return true;
     }
     return false;

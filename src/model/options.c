@@ -47,7 +47,8 @@ static uint32_t number_at(const quartic_model_config *config, size_t offset) {
 }
 
 /* "true", "\"unmixed\"", "3", "a list": as the value is written in JSON. */
-static const char *value_text(const struct option *option, const quartic_model_config *config, char *text) {
+static const char *option_value_text(const struct option *option, const quartic_model_config *config,
+                                     char *text) {
     const uint32_t number = number_at(config, option->offset);
     const quartic_field *field = NULL;
     for (uint32_t k = 0; k < quartic_model_field_table.count && field == NULL; ++k)
@@ -80,7 +81,7 @@ static quartic_status refuse_family(const struct option *option, const quartic_m
     return quartic_fail(
         QUARTIC_INVALID_ARGUMENT,
         "\"%s\" %s for \"model\": \"%s\", which would not read it; it is for %s: leave it out", option->name,
-        value_text(option, config, value), families[config->model], known);
+        option_value_text(option, config, value), families[config->model], known);
 }
 
 static quartic_status check_family(const quartic_model_config *config) {

@@ -17,8 +17,8 @@ static bool same_task(const quartic_model_task *a, const quartic_model_task *b) 
            a->weighted == b->weighted;
 }
 
-static quartic_status compile(quartic_model *model, const quartic_model_task *task,
-                              quartic_model_program *out) {
+static quartic_status compile_task(quartic_model *model, const quartic_model_task *task,
+                                   quartic_model_program *out) {
     quartic_graph *graph;
     quartic_binding bindings[2] = {{"parameters", model->weights}, {"gradients", model->gradients}};
     quartic_program_config config = QUARTIC_PROGRAM_CONFIG_INIT;
@@ -76,7 +76,7 @@ static quartic_status find_program(quartic_model *model, const quartic_model_tas
         place = &model->programs[model->program_count];
     }
     quartic_model_program fresh;
-    QUARTIC_TRY(compile(model, task, &fresh));
+    QUARTIC_TRY(compile_task(model, task, &fresh));
     fresh.last_use = model->clock;
     *place = fresh;
     ++model->program_count;
@@ -94,8 +94,8 @@ static quartic_status read_output(quartic_program *program, const char *name, fl
 }
 
 /* Checks a batch, finds its program, writes the inputs and runs. What refuses the batch changes nothing. */
-static quartic_status run(quartic_model *model, const quartic_model_task *task, const quartic_model_batch *in,
-                          quartic_model_program **out_program) {
+static quartic_status run_model_task(quartic_model *model, const quartic_model_task *task,
+                                     const quartic_model_batch *in, quartic_model_program **out_program) {
     QUARTIC_TRY(quartic_model_check_batch(model, in, task->loss));
     QUARTIC_TRY(find_program(model, task, out_program));
     quartic_program *program = (*out_program)->program;
@@ -104,7 +104,7 @@ static quartic_status run(quartic_model *model, const quartic_model_task *task, 
     return quartic_program_run(program);
 }
 
-static quartic_status check_finite(const char *what, const float *numbers, uint64_t count) {
+static quartic_status check_output_finite(const char *what, const float *numbers, uint64_t count) {
     for (uint64_t i = 0; i < count; ++i)
         if (!isfinite(numbers[i]))
             return quartic_fail(
@@ -161,7 +161,7 @@ quartic_status quartic_model_inspect_batch(quartic_model *model, const quartic_m
                                      .edges = readout->edges != NULL,
                                      .diversity = readout->diversity != NULL};
     quartic_model_program *entry;
-    QUARTIC_TRY(run(model, &task, in, &entry));
+    QUARTIC_TRY(run_model_task(model, &task, in, &entry));
     const uint64_t pairs = (uint64_t)in->batch * in->length * in->length;
     if (readout->attention != NULL)
         QUARTIC_TRY(read_layers(model, entry->program, "attention",
@@ -173,7 +173,7 @@ quartic_status quartic_model_inspect_batch(quartic_model *model, const quartic_m
     if (readout->logits == NULL) return QUARTIC_OK;
     QUARTIC_TRY(read_output(entry->program, "logits", readout->logits));
     const uint64_t rows = quartic_model_logit_rows(model, in->batch, in->length);
-    return check_finite("logits", readout->logits, rows * model->config.num_classes);
+    return check_output_finite("logits", readout->logits, rows * model->config.num_classes);
 }
 
 quartic_status quartic_model_forward_batch(quartic_model *model, const quartic_model_batch *in,
@@ -213,9 +213,9 @@ static quartic_status run_loss(quartic_model *model, const quartic_model_batch *
                                      .norm = gradients};
     quartic_model_program *entry;
     float loss;
-    QUARTIC_TRY(run(model, &task, in, &entry));
+    QUARTIC_TRY(run_model_task(model, &task, in, &entry));
     QUARTIC_TRY(read_output(entry->program, "loss", &loss));
-    QUARTIC_TRY(check_finite("loss", &loss, 1));
+    QUARTIC_TRY(check_output_finite("loss", &loss, 1));
     if (gradients) QUARTIC_TRY(check_gradients(model, entry->program));
     *out_loss = loss;
     return QUARTIC_OK;

@@ -141,7 +141,8 @@ quartic_status quartic_model_refuse_extra(const quartic_model *model, const quar
     return refuse_extra_after(model, file, path, "");
 }
 
-static quartic_status load_from(quartic_model *model, const quartic_safetensors *file, const char *path) {
+static quartic_status load_weights_from(quartic_model *model, const quartic_safetensors *file,
+                                        const char *path) {
     float *storage = quartic_alloc(model->set.elements, sizeof storage[0]);
     if (storage == NULL) return QUARTIC_OUT_OF_MEMORY;
     char prefix[QUARTIC_PARAMETER_NAME];
@@ -167,13 +168,13 @@ quartic_status quartic_model_load(quartic_model *model, const char *path) {
     QUARTIC_NEED(path);
     quartic_safetensors *file;
     QUARTIC_TRY(quartic_safetensors_open(path, &file));
-    quartic_status status = load_from(model, file, path);
+    quartic_status status = load_weights_from(model, file, path);
     quartic_safetensors_close(file);
     return status;
 }
 
-static quartic_status open_from(quartic_device *device, const quartic_safetensors *file, const char *path,
-                                quartic_model **out_model) {
+static quartic_status open_model_from(quartic_device *device, const quartic_safetensors *file,
+                                      const char *path, quartic_model **out_model) {
     quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
     const char *text = quartic_safetensors_metadata(file, "config");
     if (text == NULL)
@@ -184,7 +185,7 @@ static quartic_status open_from(quartic_device *device, const quartic_safetensor
             path);
     QUARTIC_TRY(quartic_model_config_read_from(&config, text, strlen(text), path));
     QUARTIC_TRY(quartic_model_create(device, &config, out_model));
-    quartic_status status = load_from(*out_model, file, path);
+    quartic_status status = load_weights_from(*out_model, file, path);
     if (status == QUARTIC_OK) return QUARTIC_OK;
     quartic_model_destroy(*out_model);
     *out_model = NULL;
@@ -199,7 +200,7 @@ quartic_status quartic_model_open(quartic_device *device, const char *path, quar
     quartic_safetensors *file;
     *out_model = NULL;
     QUARTIC_TRY(quartic_safetensors_open(path, &file));
-    quartic_status status = open_from(device, file, path, out_model);
+    quartic_status status = open_model_from(device, file, path, out_model);
     quartic_safetensors_close(file);
     return status;
 }

@@ -34,8 +34,9 @@ quartic_value quartic_nn_taylor_edge_attention(quartic_nn *nn, quartic_value e, 
 
 /* residual + gated softmax attention among tokens x (b, m, De) that are edges at `positions` (b, m)
  * (negative: none, which gets zeros), or all edges in order; residual (b, m, De) or no value. */
-static quartic_value attend(quartic_nn *nn, quartic_value x, quartic_value residual, quartic_value positions,
-                            uint32_t nodes, const quartic_full_edge_options *o) {
+static quartic_value edge_softmax_module(quartic_nn *nn, quartic_value x, quartic_value residual,
+                                         quartic_value positions, uint32_t nodes,
+                                         const quartic_full_edge_options *o) {
     quartic_graph *graph = nn->graph;
     const quartic_shape shape = quartic_graph_shape(graph, x);
     const uint32_t b = shape.dims[0], m = shape.dims[1], dim = shape.dims[2], h = o->heads, d = o->dim_head;
@@ -83,7 +84,7 @@ quartic_value quartic_nn_full_edge_attention(quartic_nn *nn, quartic_value e,
     const uint32_t n = shape.dims[1];
     const quartic_value all = {0};
     e = quartic_reshape(nn->graph, e, &QUARTIC_SHAPE(shape.dims[0], n * shape.dims[2], shape.dims[3]));
-    return quartic_reshape(nn->graph, attend(nn, e, e, all, n, options), &shape);
+    return quartic_reshape(nn->graph, edge_softmax_module(nn, e, e, all, n, options), &shape);
 }
 
 quartic_value quartic_nn_routed_edge_attention(quartic_nn *nn, quartic_value e, quartic_value sim,
@@ -116,7 +117,7 @@ quartic_value quartic_nn_routed_edge_attention(quartic_nn *nn, quartic_value e, 
     quartic_value all = quartic_reshape(graph, e, &QUARTIC_SHAPE(b, edges, shape.dims[3]));
     quartic_value chosen = quartic_gather_rows(graph, all, indices); // (b, places, De)
     quartic_nn_push(nn, "attn");
-    quartic_value update = attend(nn, chosen, none, choice.positions, n, &attention);
+    quartic_value update = edge_softmax_module(nn, chosen, none, choice.positions, n, &attention);
     quartic_nn_pop(nn);
     quartic_value gate = quartic_reshape(graph, weights, &QUARTIC_SHAPE(b, edges, 1));
     gate = quartic_straight_through(graph, quartic_gather_rows(graph, gate, indices)); // (b, places, 1)

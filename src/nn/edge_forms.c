@@ -40,8 +40,8 @@ quartic_status quartic_nn_check_edge_forms(const quartic_model_config *config) {
     return QUARTIC_OK;
 }
 
-static quartic_value routed(quartic_nn *nn, const quartic_model_config *config, quartic_value e,
-                            quartic_value mask, quartic_value logits) {
+static quartic_value edge_form_routed(quartic_nn *nn, const quartic_model_config *config, quartic_value e,
+                                      quartic_value mask, quartic_value logits) {
     const quartic_routed_edge_options options = {.heads = config->edge_heads,
                                                  .dim_head = config->edge_dim_head,
                                                  .routed = config->num_routed,
@@ -55,8 +55,9 @@ static quartic_value routed(quartic_nn *nn, const quartic_model_config *config, 
     return quartic_nn_routed_edge_attention(nn, e, logits, &options, NULL, NULL);
 }
 
-static quartic_value triangle_multiply(quartic_nn *nn, const quartic_model_config *config, quartic_value e,
-                                       const quartic_triangle_module_options *options) {
+static quartic_value edge_form_triangle_multiply(quartic_nn *nn, const quartic_model_config *config,
+                                                 quartic_value e,
+                                                 const quartic_triangle_module_options *options) {
     quartic_triangle_direction directions[QUARTIC_TRIANGLE_DIRECTIONS];
     uint32_t count = 0;
     for (uint32_t k = 0; k < config->triangle_directions_count || k == 0; ++k) {
@@ -102,13 +103,13 @@ quartic_value quartic_nn_edge_attention(quartic_nn *nn, const quartic_model_conf
         return quartic_nn_full_edge_attention(nn, e, &full);
     }
     case QUARTIC_EDGE_ATTENTION_ROUTED:
-        return routed(nn, config, e, mask, logits);
+        return edge_form_routed(nn, config, e, mask, logits);
     case QUARTIC_EDGE_ATTENTION_TRIANGLE:
         return quartic_nn_triangle_attention(nn, e, &triangle);
     case QUARTIC_EDGE_ATTENTION_TRIANGLE_START_END:
         return quartic_nn_triangle_start_end(nn, e, &triangle);
     case QUARTIC_EDGE_ATTENTION_TRIANGLE_MULTIPLY:
-        return triangle_multiply(nn, config, e, &triangle);
+        return edge_form_triangle_multiply(nn, config, e, &triangle);
     case QUARTIC_EDGE_ATTENTION_DEFAULT: /* derived away */
     case QUARTIC_EDGE_ATTENTION_NONE:
         break;

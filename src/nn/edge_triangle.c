@@ -11,8 +11,8 @@
 static const quartic_value none = {0};
 
 /* x W^T as (b, n, n, heads, dim_head). */
-static quartic_value project_heads(quartic_nn *nn, quartic_value x, quartic_value weight,
-                                   const quartic_triangle_module_options *o) {
+static quartic_value triangle_project_heads(quartic_nn *nn, quartic_value x, quartic_value weight,
+                                            const quartic_triangle_module_options *o) {
     const quartic_shape shape = quartic_graph_shape(nn->graph, x);
     const uint32_t b = shape.dims[0], n = shape.dims[1];
     return quartic_reshape(nn->graph, quartic_nn_project(nn, x, weight, 1.0f, none),
@@ -20,7 +20,8 @@ static quartic_value project_heads(quartic_nn *nn, quartic_value x, quartic_valu
 }
 
 /* e + x W_out^T: x (b, n, n, heads, dim_head). */
-static quartic_value project_out(quartic_nn *nn, quartic_value e, quartic_value x, quartic_value to_out) {
+static quartic_value triangle_project_out(quartic_nn *nn, quartic_value e, quartic_value x,
+                                          quartic_value to_out) {
     const quartic_shape shape = quartic_graph_shape(nn->graph, x);
     x = quartic_reshape(
         nn->graph, x,
@@ -28,13 +29,13 @@ static quartic_value project_out(quartic_nn *nn, quartic_value e, quartic_value 
     return quartic_nn_project(nn, x, to_out, 1.0f, e);
 }
 
-static quartic_value out_weight(quartic_nn *nn, uint32_t dim, uint32_t width) {
+static quartic_value triangle_out_weight(quartic_nn *nn, uint32_t dim, uint32_t width) {
     return quartic_nn_parameter(nn, "to_out.weight", QUARTIC_SHAPE(dim, width),
                                 quartic_nn_linear_init(width));
 }
 
-static quartic_triangle_options attention_options(quartic_triangle_kind kind,
-                                                  const quartic_triangle_module_options *o) {
+static quartic_triangle_options triangle_attention_options(quartic_triangle_kind kind,
+                                                           const quartic_triangle_module_options *o) {
     return (quartic_triangle_options){
         .kind = kind, .causal = o->causal, .scale = (float)(1.0 / sqrt((double)o->dim_head))};
 }
@@ -49,18 +50,18 @@ quartic_value quartic_nn_triangle_attention(quartic_nn *nn, quartic_value e,
     quartic_graph_begin_recompute(graph);
     quartic_value normed = quartic_nn_rms(nn, e, "norm_scale"); // (b, i, j, De)
     for (uint32_t p = 0; p < 4; ++p)
-        parts[p] = project_heads(nn, normed, quartic_nn_linear_weight(nn, e, names[p], width), o);
+        parts[p] = triangle_project_heads(nn, normed, quartic_nn_linear_weight(nn, e, names[p], width), o);
     quartic_graph_end_recompute(graph);
 
-    const quartic_triangle_options attention = attention_options(QUARTIC_TRIANGLE_BOTH, o);
+    const quartic_triangle_options attention = triangle_attention_options(QUARTIC_TRIANGLE_BOTH, o);
     quartic_value out = quartic_triangle_attention(graph, parts[0], parts[1], parts[2], parts[3], none,
                                                    o->mask, &attention); // (b, i, j, h, d)
-    return project_out(nn, e, out, out_weight(nn, dim, width));
+    return triangle_project_out(nn, e, out, triangle_out_weight(nn, dim, width));
 }
 
 /* One of the two passes of start-end. */
-static quartic_value attend(quartic_nn *nn, quartic_value e, quartic_triangle_kind kind,
-                            const quartic_triangle_module_options *o) {
+static quartic_value start_end_pass(quartic_nn *nn, quartic_value e, quartic_triangle_kind kind,
+                                    const quartic_triangle_module_options *o) {
     quartic_graph *graph = nn->graph;
     const quartic_shape shape = quartic_graph_shape(graph, e);
     const uint32_t b = shape.dims[0], n = shape.dims[1], dim = shape.dims[3], h = o->heads,
@@ -71,12 +72,12 @@ static quartic_value attend(quartic_nn *nn, quartic_value e, quartic_triangle_ki
     quartic_value normed = quartic_nn_rms(nn, e, "norm_scale");                  // (b, i, j, De)
     quartic_value to_qkv = quartic_nn_linear_weight(nn, e, "to_qkv", 3 * width); // (3 h d, De)
     for (uint32_t p = 0; p < 3; ++p)
-        parts[p] = project_heads(nn, normed, quartic_slice(graph, to_qkv, 0, p * width, width), o);
+        parts[p] = triangle_project_heads(nn, normed, quartic_slice(graph, to_qkv, 0, p * width, width), o);
     quartic_value bias = quartic_nn_linear(nn, normed, "to_bias", h, false); // (b, i, j, h)
     if (o->alphafold) bias = quartic_permute(graph, bias, (const uint32_t[]){0, 2, 1, 3});
     quartic_graph_end_recompute(graph);
 
-    const quartic_triangle_options attention = attention_options(kind, o);
+    const quartic_triangle_options attention = triangle_attention_options(kind, o);
     quartic_value out = quartic_triangle_attention(graph, parts[0], parts[1], parts[2], none, bias, o->mask,
                                                    &attention); // (b, i, j, h, d)
 
@@ -85,16 +86,16 @@ static quartic_value attend(quartic_nn *nn, quartic_value e, quartic_triangle_ki
     gates = quartic_reshape(graph, gates, &QUARTIC_SHAPE(b, n, n, h, 1));
     quartic_value gated = quartic_multiply(graph, out, gates);
     quartic_graph_end_recompute(graph);
-    return project_out(nn, e, gated, out_weight(nn, dim, width));
+    return triangle_project_out(nn, e, gated, triangle_out_weight(nn, dim, width));
 }
 
 quartic_value quartic_nn_triangle_start_end(quartic_nn *nn, quartic_value e,
                                             const quartic_triangle_module_options *options) {
     quartic_nn_push(nn, "start");
-    e = attend(nn, e, QUARTIC_TRIANGLE_START, options);
+    e = start_end_pass(nn, e, QUARTIC_TRIANGLE_START, options);
     quartic_nn_pop(nn);
     quartic_nn_push(nn, "end");
-    e = attend(nn, e, QUARTIC_TRIANGLE_END, options);
+    e = start_end_pass(nn, e, QUARTIC_TRIANGLE_END, options);
     quartic_nn_pop(nn);
     return e;
 }
@@ -128,8 +129,9 @@ static quartic_value gated_matrices(quartic_nn *nn, quartic_value x, const char 
 }
 
 /* One pass. Causality needs no mask on t: where j > i no l has j <= l <= i, so t and the update are zeros. */
-static quartic_value multiply(quartic_nn *nn, quartic_value e, quartic_triangle_direction direction,
-                              const quartic_triangle_module_options *o) {
+static quartic_value triangle_multiply_pass(quartic_nn *nn, quartic_value e,
+                                            quartic_triangle_direction direction,
+                                            const quartic_triangle_module_options *o) {
     quartic_graph *graph = nn->graph;
     const uint32_t dim = quartic_graph_shape(graph, e).dims[3];
     quartic_graph_begin_recompute(graph);
@@ -161,7 +163,7 @@ quartic_value quartic_nn_triangle_multiply(quartic_nn *nn, quartic_value e,
                                            const quartic_triangle_module_options *options) {
     for (uint32_t k = 0; k < count; ++k) {
         quartic_nn_push(nn, "%s", quartic_triangle_direction_name(directions[k]));
-        e = multiply(nn, e, directions[k], options);
+        e = triangle_multiply_pass(nn, e, directions[k], options);
         quartic_nn_pop(nn);
     }
     return e;

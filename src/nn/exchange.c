@@ -12,30 +12,31 @@
 
 /* ---- weights with or without an axis of streams ---- */
 
-static quartic_value matrix(quartic_nn *nn, const quartic_streams *s, const char *name, uint32_t out,
-                            uint32_t in) {
+static quartic_value stream_matrix(quartic_nn *nn, const quartic_streams *s, const char *name, uint32_t out,
+                                   uint32_t in) {
     const quartic_shape shape = s->own_weights ? QUARTIC_SHAPE(s->streams, out, in) : QUARTIC_SHAPE(out, in);
     return quartic_nn_parameter(nn, name, shape, quartic_nn_linear_init(in));
 }
 
 /* A vector as it is added to or multiplied with rows: (w, 1, D), or (D). */
-static quartic_value vector(quartic_nn *nn, const quartic_streams *s, const char *name, uint32_t width,
-                            quartic_init init) {
+static quartic_value stream_vector(quartic_nn *nn, const quartic_streams *s, const char *name, uint32_t width,
+                                   quartic_init init) {
     if (!s->own_weights) return quartic_nn_parameter(nn, name, QUARTIC_SHAPE(width), init);
     quartic_value weight = quartic_nn_parameter(nn, name, QUARTIC_SHAPE(s->streams, width), init);
     return quartic_reshape(nn->graph, weight, &QUARTIC_SHAPE(s->streams, 1, width));
 }
 
-static quartic_value rms(quartic_nn *nn, const quartic_streams *s, quartic_value x, const char *name,
-                         uint32_t dim) {
+static quartic_value stream_rms(quartic_nn *nn, const quartic_streams *s, quartic_value x, const char *name,
+                                uint32_t dim) {
     const quartic_value none = {0};
-    quartic_value scale = vector(nn, s, name, dim, (quartic_init){QUARTIC_INIT_CONSTANT, 1.0f, 0});
+    quartic_value scale = stream_vector(nn, s, name, dim, (quartic_init){QUARTIC_INIT_CONSTANT, 1.0f, 0});
     if (!s->own_weights) return quartic_rms_norm(nn->graph, x, scale, QUARTIC_NORM_EPS);
     return quartic_multiply(nn->graph, quartic_rms_norm(nn->graph, x, none, QUARTIC_NORM_EPS), scale);
 }
 
 /* x W^T + addend: x (w, r, K), W (w, N, K) or (N, K); addend (w, r, N) or no value. */
-static quartic_value project(quartic_nn *nn, quartic_value x, quartic_value weight, quartic_value addend) {
+static quartic_value stream_project(quartic_nn *nn, quartic_value x, quartic_value weight,
+                                    quartic_value addend) {
     quartic_matmul_options options = QUARTIC_MATMUL_OPTIONS_INIT;
     options.transpose_b = 1;
     options.addend = addend;
@@ -46,18 +47,18 @@ quartic_value quartic_nn_streams_feedforward(quartic_nn *nn, const quartic_strea
                                              uint32_t mult) {
     const uint32_t dim = quartic_graph_shape(nn->graph, x).dims[2];
     const quartic_value none = {0};
-    quartic_value normed = rms(nn, s, x, "0.scale", dim); // (w, r, D)
+    quartic_value normed = stream_rms(nn, s, x, "0.scale", dim); // (w, r, D)
     quartic_value hidden =
-        project(nn, normed, matrix(nn, s, "1.weight", mult * dim, dim), none); // (w, r, mult D)
+        stream_project(nn, normed, stream_matrix(nn, s, "1.weight", mult * dim, dim), none); // (w, r, mult D)
     hidden = quartic_nn_dropout(nn, quartic_gelu(nn->graph, hidden));
-    return project(nn, hidden, matrix(nn, s, "4.weight", dim, mult * dim), x);
+    return stream_project(nn, hidden, stream_matrix(nn, s, "4.weight", dim, mult * dim), x);
 }
 
 /* ---- exchange ---- */
 
 /* The maps as the exchange ops see them: heads that exchange are an axis, (groups, C, i, j). */
-static quartic_value group(quartic_nn *nn, const quartic_streams *s, const quartic_exchange_options *o,
-                           quartic_value x) {
+static quartic_value group_exchanging_heads(quartic_nn *nn, const quartic_streams *s,
+                                            const quartic_exchange_options *o, quartic_value x) {
     const uint32_t groups = s->batch * (s->streams / o->talking), heads = o->talking * o->heads;
     return quartic_reshape(nn->graph, x, &QUARTIC_SHAPE(groups, heads, s->length, s->length));
 }
@@ -71,13 +72,13 @@ static quartic_value exchange_matrix(quartic_nn *nn, const quartic_exchange_opti
 }
 
 /* x (b, S H, i, j), the heads of each `talking` neighbouring streams mixed by the weights below `name`. */
-static quartic_value exchange(quartic_nn *nn, const quartic_streams *s, const quartic_exchange_options *o,
-                              quartic_value x, const char *name) {
+static quartic_value exchange_heads(quartic_nn *nn, const quartic_streams *s,
+                                    const quartic_exchange_options *o, quartic_value x, const char *name) {
     quartic_graph *graph = nn->graph;
     const quartic_shape maps = quartic_graph_shape(graph, x);
     const uint32_t heads = o->talking * o->heads;
     quartic_nn_push(nn, "%s", name);
-    x = group(nn, s, o, x);
+    x = group_exchanging_heads(nn, s, o, x);
     if (o->feedforward) {
         quartic_value scale = quartic_nn_parameter(nn, "fn.0.scale", QUARTIC_SHAPE(heads),
                                                    (quartic_init){QUARTIC_INIT_CONSTANT, 1.0f, 0});
@@ -96,7 +97,7 @@ static quartic_value exchange(quartic_nn *nn, const quartic_streams *s, const qu
 }
 
 /* q, k or v of packed (3, b, S, H, n, d). */
-static quartic_value part_of(quartic_nn *nn, quartic_value packed, uint32_t part) {
+static quartic_value packed_stream_part(quartic_nn *nn, quartic_value packed, uint32_t part) {
     return quartic_slice(nn->graph, packed, 0, part, 1);
 }
 
@@ -116,13 +117,15 @@ quartic_value quartic_nn_exchange_attention(quartic_nn *nn, const quartic_stream
                         split_maps = QUARTIC_SHAPE(1, b, s->streams, h, n, n);
     const quartic_value none = {0};
 
-    quartic_value normed = rms(nn, s, x, "rmsnorm.scale", dim); // (w, r, D)
-    quartic_value packed = project(nn, normed, matrix(nn, s, "to_qkv.0.weight", 3 * h * d, dim), none);
+    quartic_value normed = stream_rms(nn, s, x, "rmsnorm.scale", dim); // (w, r, D)
+    quartic_value packed =
+        stream_project(nn, normed, stream_matrix(nn, s, "to_qkv.0.weight", 3 * h * d, dim), none);
     packed = quartic_reshape(graph, packed, &QUARTIC_SHAPE(outer, inner, n, 3, h, d));
     packed = quartic_permute(graph, packed, to_parts[s->own_weights]); // (3, b, S, H, n, d)
-    quartic_value gates = project(nn, normed, matrix(nn, s, "to_gates.0.weight", h, dim), none);
+    quartic_value gates = stream_project(nn, normed, stream_matrix(nn, s, "to_gates.0.weight", h, dim), none);
     gates = quartic_sigmoid(
-        graph, quartic_add(graph, gates, vector(nn, s, "to_gates.0.bias", h, quartic_nn_linear_init(dim))));
+        graph,
+        quartic_add(graph, gates, stream_vector(nn, s, "to_gates.0.bias", h, quartic_nn_linear_init(dim))));
 
     quartic_matmul_options score = QUARTIC_MATMUL_OPTIONS_INIT;
     score.transpose_b = 1;
@@ -131,15 +134,17 @@ quartic_value quartic_nn_exchange_attention(quartic_nn *nn, const quartic_stream
         /* The first layer has the weight, too, as all layers have the same, but nothing to mix. */
         const quartic_value weight = exchange_matrix(nn, o, "residual_talking_heads.weight");
         if (o->previous.id != 0) {
-            quartic_value before = quartic_stream_exchange(graph, group(nn, s, o, o->previous), weight);
+            quartic_value before =
+                quartic_stream_exchange(graph, group_exchanging_heads(nn, s, o, o->previous), weight);
             score.addend = quartic_reshape(graph, before, &split_maps);
         }
     }
-    quartic_value logits = quartic_matmul(graph, part_of(nn, packed, 0), part_of(nn, packed, 1), &score);
+    quartic_value logits =
+        quartic_matmul(graph, packed_stream_part(nn, packed, 0), packed_stream_part(nn, packed, 1), &score);
     logits = quartic_reshape(graph, logits, &maps);
     if (o->before) {
         quartic_graph_begin_recompute(graph);
-        logits = exchange(nn, s, o, logits, "pre_talking_heads");
+        logits = exchange_heads(nn, s, o, logits, "pre_talking_heads");
         quartic_graph_end_recompute(graph);
     }
     if (out_logits != NULL) *out_logits = logits;
@@ -147,15 +152,16 @@ quartic_value quartic_nn_exchange_attention(quartic_nn *nn, const quartic_stream
     if (out_map != NULL) *out_map = map;
     quartic_graph_begin_recompute(graph);
     map = quartic_nn_dropout(nn, map);
-    if (o->after) map = exchange(nn, s, o, map, "post_talking_heads");
+    if (o->after) map = exchange_heads(nn, s, o, map, "post_talking_heads");
     quartic_graph_end_recompute(graph);
 
     map = quartic_reshape(graph, map, &split_maps);
-    quartic_value mixed = quartic_matmul(graph, map, part_of(nn, packed, 2), NULL); // (1, b, S, h, n, d)
+    quartic_value mixed =
+        quartic_matmul(graph, map, packed_stream_part(nn, packed, 2), NULL); // (1, b, S, h, n, d)
     mixed = quartic_reshape(graph, mixed, &QUARTIC_SHAPE(b, s->streams, h, n, d));
     mixed = quartic_permute(graph, mixed, to_rows[s->own_weights]); // (outer, inner, n, H, d)
     quartic_value gated =
         quartic_multiply(graph, mixed, quartic_reshape(graph, gates, &QUARTIC_SHAPE(outer, inner, n, h, 1)));
     gated = quartic_reshape(graph, gated, &QUARTIC_SHAPE(shape.dims[0], shape.dims[1], h * d));
-    return project(nn, gated, matrix(nn, s, "to_out.1.weight", dim, h * d), x);
+    return stream_project(nn, gated, stream_matrix(nn, s, "to_out.1.weight", dim, h * d), x);
 }

@@ -22,7 +22,7 @@ static quartic_status relational_check(const quartic_model_config *config) {
 }
 
 /* Part 0, 1, 2 (query, key, value) of a packed weight (3 h d, in): (h d, in). */
-static quartic_value part_of(quartic_nn *nn, quartic_value packed, uint32_t part, uint32_t rows) {
+static quartic_value packed_weight_part(quartic_nn *nn, quartic_value packed, uint32_t part, uint32_t rows) {
     return quartic_slice(nn->graph, packed, 0, part * rows, rows);
 }
 
@@ -48,9 +48,9 @@ static quartic_value relational_attention(quartic_nn *nn, const quartic_model_co
     const quartic_value none = {0};
     quartic_value node[3], edge[3]; // (b, n, h, d) and (h, d, De)
     for (uint32_t part = 0; part < 3; ++part) {
-        node[part] = quartic_nn_project(nn, normed, part_of(nn, to_qkv, part, h * d), 1.0f, none);
+        node[part] = quartic_nn_project(nn, normed, packed_weight_part(nn, to_qkv, part, h * d), 1.0f, none);
         node[part] = quartic_reshape(graph, node[part], &QUARTIC_SHAPE(b, n, h, d));
-        edge[part] = quartic_reshape(graph, part_of(nn, to_edges_qkv, part, h * d),
+        edge[part] = quartic_reshape(graph, packed_weight_part(nn, to_edges_qkv, part, h * d),
                                      &QUARTIC_SHAPE(h, d, config->dim_edges));
     }
     quartic_value map = quartic_relational_scores(graph, node[0], node[1], edges, edge[0], edge[1], &options);

@@ -10,13 +10,13 @@
 
 enum { HELP_WIDTH = 90, HELP_INDENT = 29, LONGEST_NAME = 48 };
 
-static char plain(char letter) {
+static char fold_dash(char letter) {
     return letter == '_' ? '-' : letter;
 }
 
 static bool same_name(const char *option, const char *given, size_t length) {
     for (size_t i = 0; i < length; ++i)
-        if (plain(option[i]) != plain(given[i]) || option[i] == 0) return false;
+        if (fold_dash(option[i]) != fold_dash(given[i]) || option[i] == 0) return false;
     return option[length] == 0;
 }
 
@@ -33,7 +33,7 @@ static size_t distance(const char *a, const char *b) {
         size_t corner = row[0];
         row[0] = i;
         for (size_t j = 1; j <= b_length; ++j) {
-            size_t change = corner + (plain(a[i - 1]) != plain(b[j - 1]));
+            size_t change = corner + (fold_dash(a[i - 1]) != fold_dash(b[j - 1]));
             size_t either = 1 + (row[j] < row[j - 1] ? row[j] : row[j - 1]);
             corner = row[j];
             row[j] = change < either ? change : either;
@@ -65,9 +65,9 @@ static const char *option_name_at(const void *context, uint32_t index) {
  */
 
 /* An option's name as it is typed, with dashes. */
-static const char *dashed(const char *name, char buffer[LONGEST_NAME]) {
+static const char *dashed_name(const char *name, char buffer[LONGEST_NAME]) {
     size_t i = 0;
-    for (; name[i] != 0 && i + 1 < LONGEST_NAME; ++i) buffer[i] = plain(name[i]);
+    for (; name[i] != 0 && i + 1 < LONGEST_NAME; ++i) buffer[i] = fold_dash(name[i]);
     buffer[i] = 0;
     return buffer;
 }
@@ -78,14 +78,14 @@ static args_outcome unknown_option(const command *command, const char *given, si
     const char *nearest = args_nearest(name, option_name_at, command, command->option_count + 1);
     if (nearest != NULL)
         snprintf(sentence, ARGS_SENTENCE_BYTES, "there is no option --%s; did you mean --%s?", name,
-                 dashed(nearest, buffer));
+                 dashed_name(nearest, buffer));
     else
         snprintf(sentence, ARGS_SENTENCE_BYTES, "there is no option --%s", name);
     return ARGS_WRONG;
 }
 
 /* A whole number without sign, or a real number; all of the text must belong to it. */
-static bool read_number(const arg_option *option, const char *text, uint64_t *out_whole, double *out_real) {
+static bool parse_number(const arg_option *option, const char *text, uint64_t *out_whole, double *out_real) {
     char *end;
     errno = 0;
     if (option->kind == ARG_FLOAT) {
@@ -99,12 +99,12 @@ static bool read_number(const arg_option *option, const char *text, uint64_t *ou
 
 /* A real number is compared as the float that it becomes, so that a limit is within the range as it is
  * printed. */
-static bool in_range(const arg_option *option, double number) {
+static bool option_in_range(const arg_option *option, double number) {
     if (option->kind != ARG_FLOAT) return number >= option->least && number <= option->most;
     return (float)number >= (float)option->least && (float)number <= (float)option->most;
 }
 
-static args_outcome store(const arg_option *option, const char *text, void *settings, char *sentence) {
+static args_outcome store_value(const arg_option *option, const char *text, void *settings, char *sentence) {
     void *setting = (char *)settings + option->offset;
     if (option->kind == ARG_TEXT) {
         *(const char **)setting = text;
@@ -112,10 +112,10 @@ static args_outcome store(const arg_option *option, const char *text, void *sett
     }
     uint64_t whole = 0;
     double real = 0;
-    if (!read_number(option, text, &whole, &real) || !in_range(option, real)) {
+    if (!parse_number(option, text, &whole, &real) || !option_in_range(option, real)) {
         char buffer[LONGEST_NAME];
         snprintf(sentence, ARGS_SENTENCE_BYTES, "--%s is \"%.60s\"; expected a %snumber from %.*g to %.*g",
-                 dashed(option->name, buffer), text, option->kind == ARG_FLOAT ? "" : "whole ",
+                 dashed_name(option->name, buffer), text, option->kind == ARG_FLOAT ? "" : "whole ",
                  option->kind == ARG_FLOAT ? 7 : 10, option->least, option->kind == ARG_FLOAT ? 7 : 10,
                  option->most);
         return ARGS_WRONG;
@@ -143,17 +143,17 @@ static args_outcome parse_option(const command *command, int count, char **argum
     if (option->kind == ARG_FLAG) {
         *(uint32_t *)((char *)settings + option->offset) = 1;
         if (equals == NULL) return ARGS_OK;
-        snprintf(sentence, ARGS_SENTENCE_BYTES, "--%s takes no value", dashed(option->name, buffer));
+        snprintf(sentence, ARGS_SENTENCE_BYTES, "--%s takes no value", dashed_name(option->name, buffer));
         return ARGS_WRONG;
     }
-    if (equals != NULL) return store(option, equals + 1, settings, sentence);
+    if (equals != NULL) return store_value(option, equals + 1, settings, sentence);
     if (*at + 1 >= count || strncmp(arguments[*at + 1], "--", 2) == 0) {
-        snprintf(sentence, ARGS_SENTENCE_BYTES, "--%s needs a value: --%s %s", dashed(option->name, buffer),
-                 buffer, option->value);
+        snprintf(sentence, ARGS_SENTENCE_BYTES, "--%s needs a value: --%s %s",
+                 dashed_name(option->name, buffer), buffer, option->value);
         return ARGS_WRONG;
     }
     *at += 1;
-    return store(option, arguments[*at], settings, sentence);
+    return store_value(option, arguments[*at], settings, sentence);
 }
 
 args_outcome args_parse(const command *command, int count, char **arguments, void *settings,
@@ -212,7 +212,7 @@ static void print_wrapped(FILE *stream, const char *text, size_t column, size_t 
 }
 
 /* Appends the default to an option's meaning; a number outside its own range stands for none. */
-static void describe(const command *command, const arg_option *option, char *text, size_t bytes) {
+static void describe_option(const command *command, const arg_option *option, char *text, size_t bytes) {
     const void *setting = (const char *)command->defaults + option->offset;
     double number = option->kind == ARG_UINT32   ? (double)*(const uint32_t *)setting
                     : option->kind == ARG_UINT64 ? (double)*(const uint64_t *)setting
@@ -258,11 +258,11 @@ void args_print_help(FILE *stream, const command *command) {
     for (uint32_t k = 0; k < command->option_count; ++k) {
         const arg_option *option = &command->options[k];
         char name[LONGEST_NAME], text[1024];
-        int used = fprintf(stream, "  --%s%s%s  ", dashed(option->name, name),
+        int used = fprintf(stream, "  --%s%s%s  ", dashed_name(option->name, name),
                            option->value == NULL ? "" : " ", option->value == NULL ? "" : option->value);
         size_t column = used < 0 ? 0 : (size_t)used;
         if (column < HELP_INDENT) fprintf(stream, "%*s", (int)(HELP_INDENT - column), "");
-        describe(command, option, text, sizeof text);
+        describe_option(command, option, text, sizeof text);
         print_wrapped(stream, text, column < HELP_INDENT ? HELP_INDENT : column, HELP_INDENT);
     }
     fprintf(stream, "  %-*sprint this text\n", HELP_INDENT - 2, "--help");

@@ -143,7 +143,7 @@ static int slowest_first(const void *a, const void *b) {
 }
 
 /* Adds the program's steps up by op, each with its least time over the runs. */
-static quartic_status profile(bench *bench, quartic_program *program, op_row *rows, uint32_t *out_count) {
+static quartic_status profile_ops(bench *bench, quartic_program *program, op_row *rows, uint32_t *out_count) {
     uint32_t steps = quartic_program_step_count(program);
     double *least = tool_alloc(steps, sizeof *least);
     quartic_status status = bench_least_seconds(bench, program, least);
@@ -243,7 +243,7 @@ static quartic_status show_profile(bench *bench, const char *name, bool with_gra
     if (status != QUARTIC_OK) return status;
     op_row *rows = tool_alloc(quartic_program_step_count(program), sizeof *rows);
     uint32_t count;
-    status = profile(bench, program, rows, &count);
+    status = profile_ops(bench, program, rows, &count);
     if (status == QUARTIC_OK) show_rows(bench, name, rows, count);
     if (status == QUARTIC_OK) show_share_of_products(bench, with_gradients, rows, count);
     if (status == QUARTIC_OK) show_replay(bench, name, program);
@@ -284,7 +284,7 @@ static quartic_status report_start(const bench *bench) {
     return QUARTIC_OK;
 }
 
-static quartic_model *make_model(const invocation *call, quartic_device *device) {
+static quartic_model *make_bench_model(const invocation *call, quartic_device *device) {
     if (call->operand_count > 0 && tool_is_config(call->operands[0]))
         return tool_make_model(call->command, device, call->operands[0]);
     if (call->operand_count > 0) {
@@ -314,7 +314,7 @@ static int run_edges(bench *bench) {
     return code;
 }
 
-static int run(const invocation *call) {
+static int run_bench(const invocation *call) {
     bench bench = {.call = call, .settings = call->settings};
     if (bench.settings->config != NULL && (call->operand_count == 0 || tool_is_config(call->operands[0]) ||
                                            strcmp(call->operands[0], "edges") == 0))
@@ -324,7 +324,7 @@ static int run(const invocation *call) {
     bench.device = tool_open_device(call->command, bench.settings->device);
     if (bench.device != NULL && call->operand_count > 0 && strcmp(call->operands[0], "edges") == 0)
         return run_edges(&bench);
-    bench.model = bench.device == NULL ? NULL : make_model(call, bench.device);
+    bench.model = bench.device == NULL ? NULL : make_bench_model(call, bench.device);
     int code = EXIT_FAILED;
     if (bench.model != NULL) {
         tool_run_shape shape =
@@ -366,5 +366,5 @@ const command command_bench = {
     .most_operands = 1,
     .defaults = &defaults,
     .settings_bytes = sizeof defaults,
-    .run = run,
+    .run = run_bench,
 };

@@ -12,7 +12,7 @@ static const devices_settings defaults = {0};
 static const arg_option options[] = {TOOL_JSON_OPTION(devices_settings)};
 
 /* The name by which --device finds it: the index of a Vulkan device, the name of the others. */
-static const char *handle(const quartic_device_info *info, char buffer[TOOL_NUMBER_BYTES]) {
+static const char *device_argument(const quartic_device_info *info, char buffer[TOOL_NUMBER_BYTES]) {
     if (info->kind != QUARTIC_DEVICE_VULKAN) return info->name;
     snprintf(buffer, TOOL_NUMBER_BYTES, "%u", info->index);
     return buffer;
@@ -24,7 +24,7 @@ static void print_json(const quartic_device_info *infos, uint32_t count, const c
     for (uint32_t k = 0; k < count; ++k) {
         const quartic_device_info *info = &infos[k];
         char buffer[TOOL_NUMBER_BYTES];
-        tool_json_add(list, tool_json_object("device", tool_json_text(handle(info, buffer)), "name",
+        tool_json_add(list, tool_json_object("device", tool_json_text(device_argument(info, buffer)), "name",
                                              tool_json_text(info->name), "type", tool_json_text(info->type),
                                              "driver", tool_json_text(info->driver), "memory_bytes",
                                              tool_json_count(info->memory_bytes), "usable",
@@ -45,7 +45,7 @@ static void print_table(const quartic_device_info *infos, uint32_t count, const 
     for (uint32_t k = 0; k < count; ++k) {
         const quartic_device_info *info = &infos[k];
         char buffer[TOOL_NUMBER_BYTES], memory[TOOL_NUMBER_BYTES];
-        printf("%-12s %-11s %10s  ", handle(info, buffer), info->type,
+        printf("%-12s %-11s %10s  ", device_argument(info, buffer), info->type,
                tool_bytes_text((double)info->memory_bytes, memory));
         tool_put_text(stdout, info->name);
         if (info->driver[0] != 0) {
@@ -62,7 +62,7 @@ static void print_table(const quartic_device_info *infos, uint32_t count, const 
     printf("\n");
 }
 
-static int run(const invocation *call) {
+static int run_devices(const invocation *call) {
     const devices_settings *settings = call->settings;
     uint32_t count = 0;
     const char *no_vulkan = NULL;
@@ -94,5 +94,5 @@ const command command_devices = {
     .option_count = sizeof options / sizeof options[0],
     .defaults = &defaults,
     .settings_bytes = sizeof defaults,
-    .run = run,
+    .run = run_devices,
 };

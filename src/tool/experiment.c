@@ -146,7 +146,7 @@ static int run_tasks(const invocation *call, quartic_device *device) {
     return EXIT_DONE;
 }
 
-static int run(const invocation *call) {
+static int run_experiment(const invocation *call) {
     const experiment_settings *settings = call->settings;
     for (uint32_t k = 0; k < call->operand_count; ++k)
         if (experiment_task_named(call->operands[k]) == NULL)
@@ -181,5 +181,5 @@ const command command_experiment = {
     .most_operands = 16,
     .defaults = &defaults,
     .settings_bytes = sizeof defaults,
-    .run = run,
+    .run = run_experiment,
 };

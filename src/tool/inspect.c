@@ -171,8 +171,8 @@ static int show_file(const invocation *call, const quartic_safetensors *file, co
  */
 
 /* What one kind of run takes; false after an error, which is printed. */
-static bool measure(const invocation *call, quartic_model *model, const tool_run_shape *shape,
-                    bool with_gradients, quartic_program_memory *out_cost) {
+static bool measure_model(const invocation *call, quartic_model *model, const tool_run_shape *shape,
+                          bool with_gradients, quartic_program_memory *out_cost) {
     const inspect_settings *settings = call->settings;
     if (quartic_model_measure(model, settings->batch, shape->length, shape->masked, with_gradients,
                               out_cost) == QUARTIC_OK)
@@ -308,7 +308,8 @@ static int show_model(const invocation *call, quartic_model *model) {
     else if (shape.length == 0)
         shape.length = tool_standard_length(model);
     quartic_program_memory forward, training;
-    if (!measure(call, model, &shape, false, &forward) || !measure(call, model, &shape, true, &training))
+    if (!measure_model(call, model, &shape, false, &forward) ||
+        !measure_model(call, model, &shape, true, &training))
         return EXIT_FAILED;
     char *text = tool_config_text(config);
     if (text == NULL) return tool_fail_library(call->command, NULL);
@@ -363,7 +364,7 @@ static int inspect_file(const invocation *call, quartic_device *device, const ch
     return code;
 }
 
-static int run(const invocation *call) {
+static int run_inspect(const invocation *call) {
     const inspect_settings *settings = call->settings;
     if (settings->keys) return settings->json ? print_keys_json() : print_keys(), EXIT_DONE;
     if (call->operand_count == 0) return tool_fail_usage(call->command, "a FILE is missing");
@@ -404,5 +405,5 @@ const command command_inspect = {
     .most_operands = 1,
     .defaults = &defaults,
     .settings_bytes = sizeof defaults,
-    .run = run,
+    .run = run_inspect,
 };

@@ -68,8 +68,8 @@ static json_t *config_json(const quartic_model_config *config) {
 }
 
 /* Whether what a configuration says is what the model has; keys that it leaves out are. */
-static bool agrees(const command *command, const quartic_model *model, const char *model_path,
-                   const char *config_path) {
+static bool config_agrees(const command *command, const quartic_model *model, const char *model_path,
+                          const char *config_path) {
     quartic_model_config config = *quartic_model_get_config(model);
     config.weights = NULL;
     json_t *have = config_json(&config);
@@ -118,7 +118,7 @@ quartic_model *tool_open_model(const command *command, quartic_device *device, c
                    ? tool_load_model(command, device, file, &given)
                    : NULL;
     const quartic_status status = quartic_model_open(device, file, &model);
-    if (status == QUARTIC_OK && (config == NULL || agrees(command, model, file, config))) {
+    if (status == QUARTIC_OK && (config == NULL || config_agrees(command, model, file, config))) {
         tool_tell_prefix(command, model, file);
         return model;
     }
@@ -193,7 +193,7 @@ uint32_t tool_standard_length(const quartic_model *model) {
 }
 
 /* Appends mean cross entropy of the logits (.., V) and its gradient with respect to the weights. */
-static void append_gradients(quartic_graph *graph, quartic_value weights, quartic_value logits) {
+static void append_flat_gradient(quartic_graph *graph, quartic_value weights, quartic_value logits) {
     quartic_shape shape = quartic_graph_shape(graph, logits);
     uint32_t classes = shape.dims[shape.rank - 1];
     uint32_t count = (uint32_t)(quartic_shape_elements(&shape) / classes);
@@ -249,7 +249,7 @@ quartic_status tool_compile(quartic_model *model, uint32_t batch, uint32_t lengt
     quartic_model_inputs inputs = add_inputs(graph, quartic_model_get_config(model), batch, length, masked);
     quartic_value logits = quartic_model_append_inputs(model, graph, flat, &inputs); // (.., V)
     if (quartic_graph_status(graph) == QUARTIC_OK && with_gradients)
-        append_gradients(graph, flat, logits);
+        append_flat_gradient(graph, flat, logits);
     else
         quartic_graph_output(graph, "logits", logits);
     quartic_binding binding = {"weights", weights};

@@ -9,7 +9,7 @@
 
 enum { MARK_DIGITS = 8 };
 
-static char *copy_text(const char *text) {
+static char *copy_note_text(const char *text) {
     if (text == NULL) return NULL;
     char *copy = tool_alloc(strlen(text) + 1, 1);
     strcpy(copy, text);
@@ -18,8 +18,8 @@ static char *copy_text(const char *text) {
 
 static void read_note(const char *text, run_note *note) {
     json_t *json = text == NULL ? NULL : json_loads(text, 0, NULL);
-    note->device = copy_text(json_string_value(json_object_get(json, "device")));
-    note->initial = copy_text(json_string_value(json_object_get(json, "initial")));
+    note->device = copy_note_text(json_string_value(json_object_get(json, "device")));
+    note->initial = copy_note_text(json_string_value(json_object_get(json, "initial")));
     const json_int_t every = json_integer_value(json_object_get(json, "save_every"));
     note->save_every = every > 0 && every <= UINT32_MAX ? (uint32_t)every : 0;
     json_decref(json);
@@ -44,7 +44,7 @@ void resume_forget(run_note *note) {
 }
 
 void resume_settle(run_note *note, const char **inout_device, uint32_t save_every) {
-    char *device = copy_text(*inout_device); /* which may be the note's own */
+    char *device = copy_note_text(*inout_device); /* which may be the note's own */
     free(note->device);
     *inout_device = note->device = device;
     note->save_every = save_every;

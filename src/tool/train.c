@@ -182,7 +182,7 @@ static bool prepare_folder(run_state *run) {
 }
 
 /* The configuration that --config means for this data. */
-static bool read_config(const run_state *run, quartic_model_config *out_config) {
+static bool read_run_config(const run_state *run, quartic_model_config *out_config) {
     const command *command = run->call->command;
     const char *path = run->settings.config;
     *out_config = (quartic_model_config)QUARTIC_MODEL_CONFIG_INIT;
@@ -202,7 +202,7 @@ static bool open_model(run_state *run) {
     if (quartic_model_open(run->device, run->checkpoint, &run->model) != QUARTIC_OK)
         return tool_fail_library(command, NULL), false;
     if (settings->config != NULL) {
-        if (!read_config(run, &config)) return false;
+        if (!read_run_config(run, &config)) return false;
         if (quartic_model_config_compare(&config, settings->config, quartic_model_get_config(run->model),
                                          "the run's model") != QUARTIC_OK)
             return tool_fail_library(command,
@@ -212,12 +212,12 @@ static bool open_model(run_state *run) {
     return settings->init == NULL || resume_compare_weights(command, run->model, &run->note, settings->init);
 }
 
-static bool make_model(run_state *run) {
+static bool make_run_model(run_state *run) {
     const command *command = run->call->command;
     const train_settings *settings = &run->settings;
     if (settings->resume) return open_model(run);
     quartic_model_config config;
-    if (!read_config(run, &config)) return false;
+    if (!read_run_config(run, &config)) return false;
     if (quartic_model_create(run->device, &config, &run->model) != QUARTIC_OK ||
         quartic_model_initialise(run->model, settings->trainer.seed) != QUARTIC_OK ||
         (settings->init != NULL && quartic_model_load(run->model, settings->init) != QUARTIC_OK))
@@ -252,7 +252,7 @@ static void settle_steps(run_state *run) {
 }
 
 /* The text, if it is one: graphs were read before the model was made. */
-static bool read_text(run_state *run) {
+static bool read_run_data(run_state *run) {
     const command *command = run->call->command;
     if (run->graphs != NULL) {
         /* A new model was made to fit; one that goes on must fit, too. */
@@ -269,7 +269,7 @@ static bool read_text(run_state *run) {
 static bool make_trainer(run_state *run) {
     const command *command = run->call->command;
     const char *smaller = "a smaller --batch or --length (with a larger --accumulation) takes less memory.";
-    if (!read_text(run)) return false;
+    if (!read_run_data(run)) return false;
     quartic_status status = quartic_trainer_create(run->model, &run->settings.trainer, &run->trainer);
     if (status != QUARTIC_OK)
         return tool_fail_library(command, status == QUARTIC_INVALID_ARGUMENT ? NULL : smaller), false;
@@ -435,7 +435,7 @@ static int fail_run(const run_state *run, quartic_status status, bool any_saved,
 /* Saves. A failure to write during the run is a warning, since the next save may succeed and the last one
  * stands; out of a run that has diverged nothing is saved. False: not saved, and *inout_code says whether the
  * run must end. */
-static bool save(run_state *run, bool last, bool any_saved, uint64_t saved, int *inout_code) {
+static bool save_checkpoint(run_state *run, bool last, bool any_saved, uint64_t saved, int *inout_code) {
     struct stat before, after;
     const bool there = stat(run->checkpoint, &before) == 0;
     const quartic_status status = save_if_good(run);
@@ -480,7 +480,7 @@ static int train_steps(run_state *run, progress *progress) {
         add_metrics(run, &report, tokens / (tool_clock() - begin));
         progress_step(progress, &report, tool_clock() - begin);
         if (step % run->settings.save_every == 0 && step < run->target) {
-            if (save(run, false, true, saved, &code)) saved = step;
+            if (save_checkpoint(run, false, true, saved, &code)) saved = step;
             diverged = code != EXIT_DONE;
             if (diverged) break;
         }
@@ -488,7 +488,7 @@ static int train_steps(run_state *run, progress *progress) {
     }
     progress_clear(progress);
     /* What a diverged run has in memory is no better than its last checkpoint. */
-    if (saved != step && !diverged) save(run, true, true, saved, &code);
+    if (saved != step && !diverged) save_checkpoint(run, true, true, saved, &code);
     return code;
 }
 
@@ -529,11 +529,11 @@ static bool can_save(const run_state *run, uint64_t done) {
     return false;
 }
 
-static int train(run_state *run) {
+static int train_run(run_state *run) {
     uint64_t done = quartic_trainer_get_step(run->trainer);
     catch_signals();
     int code = EXIT_DONE;
-    if (!run->settings.resume && !save(run, true, false, 0, &code)) return code;
+    if (!run->settings.resume && !save_checkpoint(run, true, false, 0, &code)) return code;
     if (!can_save(run, done) || !open_metrics(run, done)) return EXIT_FAILED;
     tell_schedule(run);
     if (print_start(run) != QUARTIC_OK)
@@ -547,7 +547,7 @@ static int train(run_state *run) {
     return report_end(run, &progress, code);
 }
 
-static int run(const invocation *call) {
+static int run_train(const invocation *call) {
     const train_settings *settings = call->settings;
     if (settings->out == NULL) return tool_fail_usage(call->command, "--out FOLDER is missing");
     if (settings->config == NULL && !settings->resume)
@@ -571,9 +571,10 @@ static int run(const invocation *call) {
         (run->graphs != NULL && tool_graphs_fit(call->command, run->graphs, settings->trainer.length) &&
          (settings->resume || tool_graphs_config(call->command, run->graphs, settings->config, &config)));
     if (fits && prepare_folder(run) &&
-        (run->device = tool_open_device(call->command, run->settings.device)) != NULL && make_model(run)) {
+        (run->device = tool_open_device(call->command, run->settings.device)) != NULL &&
+        make_run_model(run)) {
         settle_steps(run);
-        if (make_trainer(run)) code = train(run);
+        if (make_trainer(run)) code = train_run(run);
     }
     if (run->metrics != NULL) fclose(run->metrics);
     quartic_trainer_destroy(run->trainer);
@@ -608,5 +609,5 @@ const command command_train = {
     .most_operands = 1,
     .defaults = &defaults,
     .settings_bytes = sizeof defaults,
-    .run = run,
+    .run = run_train,
 };

@@ -25,7 +25,7 @@ static const arg_option options[] = {
     TOOL_JSON_OPTION(validate_settings),
 };
 
-static int run(const invocation *call) {
+static int run_validate(const invocation *call) {
     const validate_settings *settings = call->settings;
     quartic_device *device = NULL;
     quartic_device_info info = {.name = "reference64"};
@@ -65,5 +65,5 @@ const command command_validate = {
     .option_count = sizeof options / sizeof options[0],
     .defaults = &defaults,
     .settings_bytes = sizeof defaults,
-    .run = run,
+    .run = run_validate,
 };

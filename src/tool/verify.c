@@ -9,7 +9,7 @@ typedef struct verify_settings {
 static const verify_settings defaults = {0};
 static const arg_option options[] = {TOOL_DEVICE_OPTION(verify_settings), TOOL_JSON_OPTION(verify_settings)};
 
-static int run(const invocation *call) {
+static int run_verify(const invocation *call) {
     const verify_settings *settings = call->settings;
     quartic_device *device = tool_open_device(call->command, settings->device);
     if (device == NULL) return EXIT_FAILED;
@@ -43,5 +43,5 @@ const command command_verify = {
     .most_operands = UINT32_MAX,
     .defaults = &defaults,
     .settings_bytes = sizeof defaults,
-    .run = run,
+    .run = run_verify,
 };

@@ -210,7 +210,7 @@ quartic_status quartic_dataset_gather(quartic_dataset *dataset, const uint32_t *
 
 /* A permutation of [0, 4^half_bits): four rounds of a Feistel network over two halves, keyed by seed and
  * epoch. */
-static uint64_t permute(uint64_t x, uint32_t half_bits, uint64_t seed, uint64_t epoch) {
+static uint64_t feistel_permute(uint64_t x, uint32_t half_bits, uint64_t seed, uint64_t epoch) {
     const uint64_t low = ((uint64_t)1 << half_bits) - 1;
     uint64_t left = x >> half_bits, right = x & low;
     for (uint64_t round = 0; round < 4; ++round) {
@@ -233,7 +233,7 @@ uint32_t quartic_dataset_shuffled(uint32_t count, uint64_t seed, uint64_t positi
     /* Walking the cycle until it is back below count gives a permutation of these: four steps at most on
      * average. */
     uint64_t x = position % count;
-    do x = permute(x, half_bits, seed, position / count);
+    do x = feistel_permute(x, half_bits, seed, position / count);
     while (x >= count);
     return (uint32_t)x;
 }
@@ -258,8 +258,8 @@ quartic_status quartic_trainer_step_dataset(quartic_trainer *trainer, quartic_da
 /* ---- evaluation ---- */
 
 /* Adds the rows whose target is not negative. */
-static void add_rows(const float *logits, const int32_t *targets, uint64_t rows, uint32_t classes,
-                     quartic_evaluation *sums) {
+static void add_evaluated_rows(const float *logits, const int32_t *targets, uint64_t rows, uint32_t classes,
+                               quartic_evaluation *sums) {
     for (uint64_t r = 0; r < rows; ++r, logits += classes) {
         if (targets[r] < 0) continue;
         uint32_t best = 0;
@@ -273,8 +273,8 @@ static void add_rows(const float *logits, const int32_t *targets, uint64_t rows,
     }
 }
 
-static quartic_status evaluate(quartic_dataset *dataset, quartic_model *model, uint32_t batch,
-                               uint32_t *graphs, float *logits, quartic_evaluation *sums) {
+static quartic_status evaluate_batches(quartic_dataset *dataset, quartic_model *model, uint32_t batch,
+                                       uint32_t *graphs, float *logits, quartic_evaluation *sums) {
     const quartic_dataset_info *info = &dataset->info;
     const uint32_t classes = model->config.num_classes;
     for (uint32_t first = 0; first < info->graphs; first += batch) {
@@ -283,8 +283,8 @@ static quartic_status evaluate(quartic_dataset *dataset, quartic_model *model, u
         for (uint32_t k = 0; k < count; ++k) graphs[k] = first + k;
         QUARTIC_TRY(quartic_dataset_gather(dataset, graphs, count, &in));
         QUARTIC_TRY(quartic_model_forward_batch(model, &in, logits));
-        add_rows(logits, in.targets, count * quartic_dataset_elements(info, QUARTIC_DATASET_TARGETS), classes,
-                 sums);
+        add_evaluated_rows(logits, in.targets,
+                           count * quartic_dataset_elements(info, QUARTIC_DATASET_TARGETS), classes, sums);
     }
     sums->loss /= (double)sums->targets;
     sums->accuracy /= (double)sums->targets;
@@ -309,7 +309,7 @@ quartic_status quartic_dataset_evaluate(quartic_dataset *dataset, quartic_model 
     quartic_evaluation sums = {0};
     quartic_status status = graphs == NULL || logits == NULL
                                 ? QUARTIC_OUT_OF_MEMORY
-                                : evaluate(dataset, model, batch, graphs, logits, &sums);
+                                : evaluate_batches(dataset, model, batch, graphs, logits, &sums);
     quartic_free(graphs);
     quartic_free(logits);
     if (status == QUARTIC_OK) *out_evaluation = sums;

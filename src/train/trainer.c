@@ -76,8 +76,8 @@ static quartic_status check_settings(const quartic_model *model, const quartic_t
     return quartic_model_check_size(model, out_config->batch, out_config->length);
 }
 
-static quartic_status measure(const quartic_model *model, const quartic_graph *graph,
-                              quartic_program_memory *out_memory) {
+static quartic_status measure_program(const quartic_model *model, const quartic_graph *graph,
+                                      quartic_program_memory *out_memory) {
     const quartic_binding bindings[] = {{"parameters", model->weights}};
     quartic_program_config config = QUARTIC_PROGRAM_CONFIG_INIT;
     config.bindings = bindings;
@@ -97,8 +97,8 @@ quartic_status quartic_trainer_measure(const quartic_model *model, const quartic
     QUARTIC_TRY(check_settings(model, config, &whole));
     config = &whole;
     QUARTIC_TRY(build_both(model, config, &micro, &apply));
-    quartic_status status = measure(model, micro, &micro_memory);
-    if (status == QUARTIC_OK) status = measure(model, apply, &apply_memory);
+    quartic_status status = measure_program(model, micro, &micro_memory);
+    if (status == QUARTIC_OK) status = measure_program(model, apply, &apply_memory);
     quartic_graph_destroy(micro);
     quartic_graph_destroy(apply);
     if (status != QUARTIC_OK) return status;
@@ -115,9 +115,9 @@ quartic_status quartic_trainer_measure(const quartic_model *model, const quartic
 
 /* ---- life ---- */
 
-static quartic_status compile(quartic_trainer *trainer, const quartic_graph *graph,
-                              const quartic_binding *bindings, uint32_t binding_count,
-                              quartic_program **out_program) {
+static quartic_status compile_program(quartic_trainer *trainer, const quartic_graph *graph,
+                                      const quartic_binding *bindings, uint32_t binding_count,
+                                      quartic_program **out_program) {
     quartic_program_config config = QUARTIC_PROGRAM_CONFIG_INIT;
     config.bindings = bindings;
     config.binding_count = binding_count;
@@ -132,8 +132,8 @@ static quartic_status compile_both(quartic_trainer *trainer) {
                                         {"second_moment", trainer->second_moment}};
     quartic_graph *micro, *apply;
     QUARTIC_TRY(build_both(trainer->model, &trainer->config, &micro, &apply));
-    quartic_status status = compile(trainer, micro, bindings, 3, &trainer->micro);
-    if (status == QUARTIC_OK) status = compile(trainer, apply, bindings, 5, &trainer->apply);
+    quartic_status status = compile_program(trainer, micro, bindings, 3, &trainer->micro);
+    if (status == QUARTIC_OK) status = compile_program(trainer, apply, bindings, 5, &trainer->apply);
     quartic_graph_destroy(micro);
     quartic_graph_destroy(apply);
     return status;
@@ -224,7 +224,7 @@ void quartic_trainer_set_trial(quartic_trainer *trainer, uint32_t trial) {
 /* ---- the step ---- */
 
 /* Targets of a batch that are not ignored. */
-static uint64_t count_targets(const quartic_model *model, const quartic_model_batch *in) {
+static uint64_t count_batch_targets(const quartic_model *model, const quartic_model_batch *in) {
     const uint64_t rows = quartic_model_logit_rows(model, in->batch, in->length);
     uint64_t count = 0;
     for (uint64_t r = 0; r < rows; ++r) count += in->targets[r] >= 0;
@@ -234,7 +234,7 @@ static uint64_t count_targets(const quartic_model *model, const quartic_model_ba
 /* What a micro-batch counts in the step: its part of all targets, and of all sequences. */
 static quartic_status write_shares(quartic_trainer *trainer, const quartic_model_batch *part,
                                    uint64_t all_targets) {
-    const uint64_t own = count_targets(trainer->model, part);
+    const uint64_t own = count_batch_targets(trainer->model, part);
     const float target_share = all_targets == 0 ? 0.0f : (float)((double)own / (double)all_targets),
                 batch_share = 1.0f / (float)trainer->config.accumulation;
     QUARTIC_TRY(quartic_model_write_input(trainer->micro, "target_share", &target_share, 1));
@@ -308,8 +308,8 @@ static quartic_status clear_gradients(quartic_trainer *trainer) {
 }
 
 /* All micro-batches: the loss and the norm of its gradient, as of one batch of all. */
-static quartic_status accumulate(quartic_trainer *trainer, const quartic_model_batch *in,
-                                 quartic_step_report *report) {
+static quartic_status accumulate_gradients(quartic_trainer *trainer, const quartic_model_batch *in,
+                                           quartic_step_report *report) {
     const uint64_t all_targets = report->targets;
     double loss_sum = 0.0;
     if (trainer->gradients_used) QUARTIC_TRY(clear_gradients(trainer));
@@ -327,7 +327,7 @@ static quartic_status accumulate(quartic_trainer *trainer, const quartic_model_b
 }
 
 /* A NaN has a sign, which says nothing. */
-static double plain(float number) {
+static double without_nan_sign(float number) {
     return isnan(number) ? fabs((double)number) : (double)number;
 }
 
@@ -350,17 +350,17 @@ quartic_status quartic_trainer_step_batch(quartic_trainer *trainer, const quarti
                             config->masked ? "it is" : "it is not");
     QUARTIC_TRY(quartic_model_check_batch(trainer->model, in, true));
     quartic_step_report report = {.step = trainer->step + 1,
-                                  .targets = count_targets(trainer->model, in),
+                                  .targets = count_batch_targets(trainer->model, in),
                                   .learning_rate = quartic_learning_rate(config, trainer->step + 1)};
-    QUARTIC_TRY(accumulate(trainer, in, &report));
+    QUARTIC_TRY(accumulate_gradients(trainer, in, &report));
     if (out_report != NULL) *out_report = report;
     if (!(isfinite(report.loss) && isfinite(report.gradient_norm)))
         return quartic_fail(
             QUARTIC_NON_FINITE,
             "at step %llu the loss is %g and the gradient's norm %g; nothing was updated: try a smaller "
             "learning rate (now %g), clipping, or look at this batch",
-            (unsigned long long)report.step, plain(report.loss), plain(report.gradient_norm),
-            (double)report.learning_rate);
+            (unsigned long long)report.step, without_nan_sign(report.loss),
+            without_nan_sign(report.gradient_norm), (double)report.learning_rate);
     if (trainer->trial) return QUARTIC_OK;
     QUARTIC_TRY(run_apply(trainer, report.learning_rate));
     trainer->gradients_used = false; /* the update has set them to zero */

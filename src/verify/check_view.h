@@ -6,10 +6,10 @@
 #ifndef QUARTIC_VERIFY_CHECK_VIEW_H
 #define QUARTIC_VERIFY_CHECK_VIEW_H
 
-#include "verify/rig.h"
+#include "verify/fixture.h"
 
-/* Fills want of the rig's only result: factor times the view of operand 0, or, if gradient, factor times the
+/* Fills want of the fixture's only result: factor times the view of operand 0, or, if gradient, factor times the
  * gradient of operand 0 for the cotangent that is operand 1. */
-quartic_status quartic_view_want(const quartic_rig *rig, bool gradient, double factor);
+quartic_status quartic_view_want(const quartic_fixture *fixture, bool gradient, double factor);
 
 #endif

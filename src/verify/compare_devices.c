@@ -27,9 +27,9 @@ typedef struct comparison_run {
     quartic_reporter *reporter;
 } comparison_run;
 
-static void report(const comparison_run *run, quartic_verdict verdict, const char *subject, uint32_t index,
-                   const char *label, const char *check, const quartic_comparison *comparison,
-                   const char *text) {
+static void report_comparison(const comparison_run *run, quartic_verdict verdict, const char *subject,
+                              uint32_t index, const char *label, const char *check,
+                              const quartic_comparison *comparison, const char *text) {
     const quartic_check line = {.verdict = verdict,
                                 .subject = subject,
                                 .index = index,
@@ -51,10 +51,10 @@ static double tolerance_of(const quartic_graph *graph, const quartic_node *node)
 
 /* Compares a result of a graph: float32 by the bound that costs nothing, then, if it is beyond, by what
  * roundings do to the result (spread.h); int32 must be equal. */
-static quartic_status compare_result(const quartic_graph *graph, const quartic_feed *feeds,
-                                     uint32_t feed_count, const quartic_fetch *got, const quartic_fetch *want,
-                                     quartic_dtype dtype, double tolerance, double largest_operand,
-                                     quartic_comparison *out) {
+static quartic_status compare_fetched(const quartic_graph *graph, const quartic_feed *feeds,
+                                      uint32_t feed_count, const quartic_fetch *got,
+                                      const quartic_fetch *want, quartic_dtype dtype, double tolerance,
+                                      double largest_operand, quartic_comparison *out) {
     if (dtype == QUARTIC_INT32) {
         quartic_compare_int(got->numbers, want->numbers, want->count, out);
         return QUARTIC_OK;
@@ -118,14 +118,15 @@ static quartic_status keep_everything(comparison_run *run, quartic_graph *copy,
                 quartic_graph_output(copy, names[storage], quartic_graph_value_of(copy, node.outputs[o]));
                 QUARTIC_TRY(quartic_graph_status(copy));
             }
-            fetches[count++] = (quartic_fetch){quartic_graph_storage(copy, storage)->name, run->contents[storage],
-                                               quartic_graph_storage(copy, storage)->elements};
+            fetches[count++] =
+                (quartic_fetch){quartic_graph_storage(copy, storage)->name, run->contents[storage],
+                                quartic_graph_storage(copy, storage)->elements};
         }
     }
     return quartic_harness_run(run->trusted, copy, run->feeds, run->feed_count, fetches, count);
 }
 
-static quartic_status run_trusted(comparison_run *run) {
+static quartic_status run_trusted_steps(comparison_run *run) {
     quartic_graph *copy = NULL;
     uint32_t storages = quartic_graph_storage_count(run->graph);
     char(*names)[QUARTIC_HARNESS_NAME] = quartic_alloc(storages, sizeof *names);
@@ -152,20 +153,16 @@ typedef struct lone_step {
     double largest; /* element of the real operands */
 } lone_step;
 
-static bool is_mutated(const quartic_node *node, uint32_t input) {
-    return node->op->mutated_inputs >> input & 1u;
-}
-
 /* The operand as a value of the step's graph: its whole storage fed flat, seen through the operand's layout.
  */
-static quartic_value add_operand(lone_step *step, const comparison_run *run, const quartic_node *node,
-                                 uint32_t input) {
+static quartic_value add_step_operand(lone_step *step, const comparison_run *run, const quartic_node *node,
+                                      uint32_t input) {
     const quartic_graph_value *value = quartic_graph_value_record(run->graph, node->inputs[input]);
     const quartic_storage *storage = quartic_graph_storage(run->graph, value->storage);
     char *name = step->names[step->feed_count];
     snprintf(name, QUARTIC_HARNESS_NAME, "operand %u", input);
     const quartic_shape flat = QUARTIC_SHAPE((uint32_t)storage->elements);
-    quartic_value base = is_mutated(node, input)
+    quartic_value base = quartic_op_mutates(node->op, input)
                              ? quartic_graph_state(step->graph, name, storage->dtype, &flat)
                              : quartic_graph_input(step->graph, name, storage->dtype, &flat);
     step->feeds[step->feed_count++] =
@@ -195,8 +192,8 @@ static quartic_status build_step(lone_step *step, const comparison_run *run, con
     QUARTIC_TRY(quartic_graph_create(&step->graph));
     for (uint32_t i = 0; i < node->input_count; ++i) {
         if (node->inputs[i] == 0) continue;
-        inputs[i] = add_operand(step, run, node, i);
-        if (!is_mutated(node, i)) continue;
+        inputs[i] = add_step_operand(step, run, node, i);
+        if (!quartic_op_mutates(node->op, i)) continue;
         const quartic_graph_value *value = quartic_graph_value_record(run->graph, node->inputs[i]);
         const quartic_storage *storage = quartic_graph_storage(run->graph, value->storage);
         quartic_layout flat =
@@ -221,8 +218,8 @@ static quartic_status compare_step(const lone_step *step, double tolerance, quar
                                    char *text) {
     for (uint32_t k = 0; k < step->fetch_count; ++k) {
         quartic_comparison comparison;
-        QUARTIC_TRY(compare_result(step->graph, step->feeds, step->feed_count, &step->got[k], &step->want[k],
-                                   step->dtypes[k], tolerance, step->largest, &comparison));
+        QUARTIC_TRY(compare_fetched(step->graph, step->feeds, step->feed_count, &step->got[k], &step->want[k],
+                                    step->dtypes[k], tolerance, step->largest, &comparison));
         if (k > 0 && (quartic_comparison_holds(&comparison) || !quartic_comparison_holds(worst))) continue;
         char element[QUARTIC_COMPARISON_TEXT];
         *worst = comparison;
@@ -237,9 +234,11 @@ static quartic_status check_step(comparison_run *run, uint32_t index) {
     const char *label = quartic_graph_node_scope(run->graph, node);
     char text[QUARTIC_HARNESS_TEXT] = "";
     for (uint32_t i = 0; i < node->input_count; ++i)
-        if (node->inputs[i] != 0 && run->updated[quartic_graph_value_record(run->graph, node->inputs[i])->storage]) {
-            report(run, QUARTIC_NOT_SUPPORTED, node->op->name, index, label, "step", NULL,
-                   "reads what an earlier step updated in place, so it is checked with the whole graph only");
+        if (node->inputs[i] != 0 &&
+            run->updated[quartic_graph_value_record(run->graph, node->inputs[i])->storage]) {
+            report_comparison(
+                run, QUARTIC_NOT_SUPPORTED, node->op->name, index, label, "step", NULL,
+                "reads what an earlier step updated in place, so it is checked with the whole graph only");
             return QUARTIC_OK;
         }
     lone_step *step = quartic_alloc(1, sizeof *step);
@@ -254,12 +253,12 @@ static quartic_status check_step(comparison_run *run, uint32_t index) {
                                      step->fetch_count);
     if (status == QUARTIC_OK) status = compare_step(step, tolerance_of(run->graph, node), &worst, text);
     if (status == QUARTIC_OK) {
-        report(run, quartic_comparison_holds(&worst) ? QUARTIC_PASSED : QUARTIC_FAILED, node->op->name, index,
-               label, "step", &worst, text);
+        report_comparison(run, quartic_comparison_holds(&worst) ? QUARTIC_PASSED : QUARTIC_FAILED,
+                          node->op->name, index, label, "step", &worst, text);
     } else if (status == QUARTIC_INTERNAL || status == QUARTIC_UNSUPPORTED) {
         snprintf(text, sizeof text, "%s", quartic_error_sentence());
-        report(run, status == QUARTIC_INTERNAL ? QUARTIC_FAILED : QUARTIC_NOT_SUPPORTED, node->op->name,
-               index, label, "step", NULL, text);
+        report_comparison(run, status == QUARTIC_INTERNAL ? QUARTIC_FAILED : QUARTIC_NOT_SUPPORTED,
+                          node->op->name, index, label, "step", NULL, text);
         status = QUARTIC_OK;
     }
     for (uint32_t k = 0; k < step->fetch_count; ++k) {
@@ -269,7 +268,8 @@ static quartic_status check_step(comparison_run *run, uint32_t index) {
     quartic_graph_destroy(step->graph);
     quartic_free(step);
     for (uint32_t i = 0; i < node->input_count; ++i)
-        if (is_mutated(node, i)) run->updated[quartic_graph_value_record(run->graph, node->inputs[i])->storage] = true;
+        if (quartic_op_mutates(node->op, i))
+            run->updated[quartic_graph_value_record(run->graph, node->inputs[i])->storage] = true;
     return status;
 }
 
@@ -283,11 +283,11 @@ static quartic_status compare_outputs(comparison_run *run, const quartic_fetch *
         const quartic_storage *storage = quartic_graph_storage(run->graph, outputs[k]);
         quartic_comparison comparison;
         char text[QUARTIC_COMPARISON_TEXT];
-        QUARTIC_TRY(compare_result(run->graph, run->feeds, run->feed_count, &got[k], &want[k], storage->dtype,
-                                   tolerance, 0.0, &comparison));
+        QUARTIC_TRY(compare_fetched(run->graph, run->feeds, run->feed_count, &got[k], &want[k],
+                                    storage->dtype, tolerance, 0.0, &comparison));
         quartic_comparison_text(&comparison, &storage->shape, text);
-        report(run, quartic_comparison_holds(&comparison) ? QUARTIC_PASSED : QUARTIC_FAILED, want[k].name, 0,
-               "", "whole graph", &comparison, text);
+        report_comparison(run, quartic_comparison_holds(&comparison) ? QUARTIC_PASSED : QUARTIC_FAILED,
+                          want[k].name, 0, "", "whole graph", &comparison, text);
     }
     return QUARTIC_OK;
 }
@@ -325,7 +325,7 @@ static quartic_status check_outputs(comparison_run *run, double tolerance) {
 
 static quartic_status compare_all(comparison_run *run) {
     QUARTIC_TRY(take_feeds(run));
-    QUARTIC_TRY(run_trusted(run));
+    QUARTIC_TRY(run_trusted_steps(run));
     double tolerance = 0.0;
     for (uint32_t n = 0; n < quartic_graph_node_count(run->graph); ++n) {
         if (quartic_graph_node(run->graph, n)->op->view != NULL) continue;
@@ -361,7 +361,8 @@ quartic_status quartic_compare_devices(quartic_device *device, quartic_device *t
                           .reporter = &reporter};
     quartic_status status =
         run.contents == NULL || run.updated == NULL ? QUARTIC_OUT_OF_MEMORY : compare_all(&run);
-    for (uint32_t s = 0; run.contents != NULL && s < quartic_graph_storage_count(graph); ++s) quartic_free(run.contents[s]);
+    for (uint32_t s = 0; run.contents != NULL && s < quartic_graph_storage_count(graph); ++s)
+        quartic_free(run.contents[s]);
     quartic_free(run.contents);
     quartic_free(run.updated);
     if (out_totals != NULL) *out_totals = reporter.totals;

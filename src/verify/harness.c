@@ -127,8 +127,9 @@ static bool is_state(const quartic_graph *graph, const char *name) {
     return find_storage(graph, name)->kind == QUARTIC_STORAGE_STATE;
 }
 
-static quartic_status run(quartic_program *program, const quartic_graph *graph, const quartic_feed *feeds,
-                          uint32_t feed_count, const quartic_fetch *fetches, uint32_t fetch_count) {
+static quartic_status run_guarded(quartic_program *program, const quartic_graph *graph,
+                                  const quartic_feed *feeds, uint32_t feed_count,
+                                  const quartic_fetch *fetches, uint32_t fetch_count) {
     for (uint32_t f = 0; f < feed_count; ++f)
         QUARTIC_TRY(quartic_tensor_write(quartic_program_tensor(program, feeds[f].name), feeds[f].data,
                                          feeds[f].bytes));
@@ -167,7 +168,7 @@ quartic_status quartic_harness_run(quartic_device *device, const quartic_graph *
         status = create_guarded(device, QUARTIC_INT32, &(quartic_shape){0}, memory.workspace_bytes,
                                 &config.workspace);
     if (status == QUARTIC_OK) status = quartic_program_create(device, graph, &config, &program);
-    if (status == QUARTIC_OK) status = run(program, graph, feeds, feed_count, fetches, fetch_count);
+    if (status == QUARTIC_OK) status = run_guarded(program, graph, feeds, feed_count, fetches, fetch_count);
     quartic_program_destroy(program);
     quartic_tensor_destroy(config.workspace);
     for (uint32_t b = 0; b < config.binding_count; ++b) quartic_tensor_destroy(bindings[b].tensor);

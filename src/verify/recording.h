@@ -1,4 +1,4 @@
-/* recording.h: a recorded case opened for replay, and the tally of what a replay gave.
+/* recording.h: a recorded case opened for replay, and the replay of what a replay gave.
  *
  * Tensors: param.<name>, input.<name>, output.<name>, grad.<name>, final.<name>. Metadata: model, family
  * (reference, corrected, module, train), config (the constructor's arguments as a JSON object).
@@ -40,31 +40,31 @@ quartic_status quartic_recording_count(const quartic_recording *recording, const
 /* Whether the name starts with the prefix; then *out_rest (may be NULL) is what follows. */
 bool quartic_starts_with(const char *name, const char *prefix, const char **out_rest);
 
-/* ---- the tally ---- */
+/* ---- the replay ---- */
 
-typedef struct quartic_tally_entry {
+typedef struct quartic_replay_worst {
     bool any;
     char name[192]; /* of the tensor with the largest error / bound */
     quartic_shape shape;
     quartic_comparison comparison;
-} quartic_tally_entry;
+} quartic_replay_worst;
 
-typedef struct quartic_tally {
+typedef struct quartic_replay {
     const quartic_recording *recording;
-    quartic_tally_entry outputs, gradients; /* outputs: also losses and trained parameters */
+    quartic_replay_worst outputs, gradients; /* outputs: also losses and trained parameters */
     uint32_t compared;
     uint32_t failed;
     char note[128]; /* appended to the sentence */
-} quartic_tally;
+} quartic_replay;
 
 /* Compares numbers with the tensor of that full name: by the gradients' bound if it starts with "grad.", else
  * by the outputs'; integers must be equal. SHAPE_MISMATCH if the counts differ, FORMAT if there is no such
  * tensor. */
-quartic_status quartic_tally_compare(quartic_tally *tally, const char *name, const float *got,
-                                     uint64_t count);
+quartic_status quartic_replay_compare(quartic_replay *replay, const char *name, const float *got,
+                                      uint64_t count);
 /* FORMAT if the recording has outputs, gradients or final parameters that were not compared. */
-quartic_status quartic_tally_check_complete(const quartic_tally *tally);
+quartic_status quartic_replay_check_complete(const quartic_replay *replay);
 /* One sentence. */
-void quartic_tally_text(const quartic_tally *tally, char *buffer, size_t bytes);
+void quartic_replay_text(const quartic_replay *replay, char *buffer, size_t bytes);
 
 #endif

@@ -31,7 +31,7 @@ static quartic_status read_result(const spread_run *run, quartic_program *progra
 }
 
 /* Runs the graph once from the start, moved if seed is not 0, and reads its results. */
-static quartic_status draw(const spread_run *run, uint64_t seed, double **kept) {
+static quartic_status draw_run(const spread_run *run, uint64_t seed, double **kept) {
     quartic_program *program;
     QUARTIC_TRY(quartic_program_create(run->device, run->graph, NULL, &program));
     quartic_status status = QUARTIC_OK;
@@ -49,7 +49,7 @@ static quartic_status draw(const spread_run *run, uint64_t seed, double **kept) 
 }
 
 /* What is not finite in one of the two runs says nothing. */
-static void widen(const spread_run *run, double *out_spreads) {
+static void widen_spreads(const spread_run *run, double *out_spreads) {
     for (uint32_t k = 0; k < run->count; ++k) {
         if (run->clean[k] == NULL) continue;
         const quartic_storage *storage =
@@ -61,11 +61,11 @@ static void widen(const spread_run *run, double *out_spreads) {
     }
 }
 
-static quartic_status measure(const spread_run *run, double *out_spreads) {
-    QUARTIC_TRY(draw(run, 0, run->clean));
+static quartic_status measure_spread(const spread_run *run, double *out_spreads) {
+    QUARTIC_TRY(draw_run(run, 0, run->clean));
     for (uint64_t seed = 1; seed <= DRAWS; ++seed) {
-        QUARTIC_TRY(draw(run, seed, run->moved));
-        widen(run, out_spreads);
+        QUARTIC_TRY(draw_run(run, seed, run->moved));
+        widen_spreads(run, out_spreads);
     }
     return QUARTIC_OK;
 }
@@ -83,7 +83,7 @@ quartic_status quartic_spread(const quartic_graph *graph, const quartic_feed *fe
     quartic_status status = run.clean == NULL || run.moved == NULL
                                 ? QUARTIC_OUT_OF_MEMORY
                                 : quartic_device_create("reference64", &run.device);
-    if (status == QUARTIC_OK) status = measure(&run, out_spreads);
+    if (status == QUARTIC_OK) status = measure_spread(&run, out_spreads);
     for (uint32_t k = 0; run.clean != NULL && run.moved != NULL && k < count; ++k) {
         quartic_free(run.clean[k]);
         quartic_free(run.moved[k]);
