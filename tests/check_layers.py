@@ -33,7 +33,7 @@ TABLE = {
     "model": "base tensor graph io run nn",
     "train": "base tensor graph io run nn model",
     "verify": "base tensor graph ops plan io run nn model train",
-    "tool": "verify",
+    "tool": "base verify",
 }
 # Rooms that a room calls without including them: their functions are declared in the public headers.
 PUBLIC = {

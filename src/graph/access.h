@@ -1,8 +1,9 @@
 /* access.h: what other folders see of a graph beyond the public header: its records, read through functions.
  *
- * A graph is a list of nodes in the order of appending, each an op with its attrs, inputs and outputs. A value
- * is a layout over a storage; views and in-place updates share storages. A value's id counts from 1; id 0
- * stands for no value. Nodes and storages count from 0. Pointers to records are valid until the graph changes.
+ * A graph is a list of nodes in the order of appending, each an op with its attrs, inputs and outputs. A
+ * value is a layout over a storage; views and in-place updates share storages. A value's id counts from 1; id
+ * 0 stands for no value. Nodes and storages count from 0. Pointers to records are valid until the graph
+ * changes.
  */
 #ifndef QUARTIC_GRAPH_ACCESS_H
 #define QUARTIC_GRAPH_ACCESS_H

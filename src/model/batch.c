@@ -1,5 +1,5 @@
-/* batch.c: what a model is given, on its way in: checked against the configuration, cut into parts, written.
- */
+/* batch.c: the inputs of a model: checked against the configuration, cut into parts, written to the
+ * device. */
 #include <math.h>
 #include <stdio.h>
 
@@ -51,7 +51,7 @@ static const quartic_model_batch standard_batch = QUARTIC_MODEL_BATCH_INIT;
 const quartic_options_type quartic_model_batch_type = {"quartic_model_batch", "QUARTIC_MODEL_BATCH_INIT",
                                                        sizeof standard_batch, 0, &standard_batch};
 
-/* Whether an input is there exactly if the configuration asks for it. */
+/* An input must be given if and only if the configuration asks for it. */
 static quartic_status check_presence(const char *what, bool given, const char *field, uint32_t asked) {
     if (given == (asked != 0)) return QUARTIC_OK;
     if (given)
@@ -126,7 +126,7 @@ static quartic_status check_batch_targets(const quartic_model *model, const quar
     return QUARTIC_OK;
 }
 
-/* The mean over no node is no number. */
+/* A graph read-out is a mean over the real nodes, so each graph needs at least one. */
 static quartic_status check_batch_real_nodes(const quartic_model_batch *in) {
     for (uint32_t b = 0; b < in->batch; ++b) {
         bool any = false;

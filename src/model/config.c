@@ -95,7 +95,7 @@ void quartic_model_config_derive(quartic_model_config *config) {
     if (config->num_classes == 0) config->num_classes = config->num_tokens;
 }
 
-/* What the fields about inputs and read-outs mean together. */
+/* Checks the fields about inputs and read-outs together. */
 static quartic_status check_config_inputs(const quartic_model_config *config) {
     const char *what = quartic_model_field_table.what;
     const bool features = config->dim_node_features != 0;
@@ -127,13 +127,12 @@ static quartic_status check_config_inputs(const quartic_model_config *config) {
             QUARTIC_INVALID_ARGUMENT,
             "\"model\": \"%s\" takes tokens with positions and predicts tokens; \"dim_node_features\", "
             "\"num_edge_types\", \"dim_edge_features\", \"positions\", \"readout\" and \"num_classes\" are "
-            "for "
-            "\"quartic\" and \"relational\"",
+            "for \"quartic\" and \"relational\"",
             families[config->model]);
     return QUARTIC_OK;
 }
 
-/* A list of forms of edge attention has one for each layer. */
+/* A list of forms of edge attention has one entry for each layer. */
 static quartic_status check_edge_attention_list(const quartic_model_config *config) {
     if (config->edge_attention_count == 0 || config->edge_attention_count == config->depth) return QUARTIC_OK;
     return quartic_fail(QUARTIC_INVALID_ARGUMENT,
@@ -170,9 +169,10 @@ quartic_status quartic_model_config_weights(const quartic_model_config *config, 
     return QUARTIC_OK;
 }
 
-/* Derived, and with lists in the place of words that mean the same, so that meanings are compared. */
+/* A copy with derived values filled in, and with lists in place of single choices that mean the same. So two
+ * configurations compare as equal exactly if they mean the same model. */
 static quartic_model_config spelled_out(const quartic_model_config *config) {
-    quartic_model_config out = *config; /* as the library has it, of full size */
+    quartic_model_config out = *config; /* of the library's own size, as quartic_options_read gives it */
     quartic_model_config_derive(&out);
     if (out.edge_attention_count == 0)
         for (; out.edge_attention_count < out.depth && out.edge_attention_count < QUARTIC_MODEL_MOST_LAYERS;)

@@ -1,8 +1,8 @@
 /* weights.c: a model's weights in safetensors files.
  *
  * Metadata: "config", the configuration as JSON; "format", "pt", which PyTorch's loaders ask for. Loading
- * reads everything into host memory and checks it before the first weight changes; saving checks that all
- * weights are finite before it touches the file, since no file of others could be loaded again.
+ * reads everything into host memory and checks it before the first weight changes. Saving checks that all
+ * weights are finite before it touches the file, since a file with other weights could not be loaded again.
  *
  * Wrappers put a prefix before all names of a state_dict: "module." (data-parallel), "_orig_mod."
  * (torch.compile), "model." and the like (a module that holds the model), also several. A prefix that every
@@ -29,14 +29,14 @@ static uint32_t count_found(const quartic_parameter_set *set, const quartic_safe
     return found;
 }
 
-/* The prefix that all names of a file have and under which most of the model's weights are found, the
- * shortest of equals; "" where none helps. */
+/* The prefix, common to all names of a file, under which most of the model's weights are found; the shortest
+ * of equals; "" if no prefix finds more than none does. */
 static void find_prefix(const quartic_model *model, const quartic_safetensors *file,
                         char out_prefix[QUARTIC_PARAMETER_NAME]) {
     const uint32_t tensors = quartic_safetensors_count(file);
     out_prefix[0] = 0;
     if (tensors == 0) return;
-    /* Names are sorted, so what the first and the last begin with all do. */
+    /* Names are sorted, so a prefix of the first and the last is a prefix of all. */
     const char *first = quartic_safetensors_at(file, 0)->name,
                *last = quartic_safetensors_at(file, tensors - 1)->name;
     uint32_t most = count_found(&model->set, file, "", 0);
@@ -52,7 +52,7 @@ static void find_prefix(const quartic_model *model, const quartic_safetensors *f
     }
 }
 
-/* For a weight that is missing: a tensor whose name ends in its name after a point, or NULL. */
+/* For a message about a missing weight: a tensor whose name ends with '.' and the weight's name, or NULL. */
 static const char *find_longer(const quartic_safetensors *file, const char *name) {
     const size_t length = strlen(name);
     for (uint32_t t = 0; t < quartic_safetensors_count(file); ++t) {

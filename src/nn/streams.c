@@ -1,10 +1,11 @@
 /* streams.c: hyper-connections (Zhu et al. 2024), the generalised residual connections of the nodes.
  *
- * N_s = l2(R_s; gamma + 1)
- * alpha_st = tanh(N_s . dynamic_alpha_fn)_t dynamic_alpha_scale + static_alpha_st,  t = 0..S
- * beta_s = tanh(N_s . dynamic_beta_fn) dynamic_beta_scale + static_beta_s
- * M_t = sum_s alpha_st R_s;  branch input M_0;  R_t <- M_(t+1) + beta_t branch(M_0)
- * or, unmixed, R_t <- R_t + beta_t branch(M_0), where alpha's other columns lead nowhere
+ *   N_s      = l2(R_s; gamma + 1)
+ *   alpha_st = tanh(N_s . dynamic_alpha_fn)_t dynamic_alpha_scale + static_alpha_st,  t = 0..S
+ *   beta_s   = tanh(N_s . dynamic_beta_fn) dynamic_beta_scale + static_beta_s
+ *   M_t      = sum_s alpha_st R_s,  of which M_0 is the input of the branch
+ *   mixed:   R_t <- M_(t+1) + beta_t branch(M_0)
+ *   unmixed: R_t <- R_t + beta_t branch(M_0), where the other columns of alpha are not used
  *
  * The streams are kept as (b, n, S, D), so that both mixings are small matrix products per token.
  */
@@ -28,7 +29,7 @@ static quartic_value hyper_coefficients(quartic_nn *nn, quartic_value normed, qu
     return quartic_add(nn->graph, quartic_multiply(nn->graph, dynamic, scale), fixed);
 }
 
-/* Fills in *hyper and gives alpha_s0 (b, n, S, 1): how much of each stream goes into the branch. */
+/* Fills in *hyper and returns alpha_s0 (b, n, S, 1), the share of each stream in the input of the branch. */
 static quartic_value hyper_connect(quartic_nn *nn, quartic_value residuals, uint32_t index, bool mixes,
                                    quartic_hyper *hyper) {
     quartic_graph *graph = nn->graph;

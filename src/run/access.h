@@ -23,7 +23,8 @@ quartic_status quartic_tensor_write_memory(quartic_tensor *tensor, const void *d
 quartic_status quartic_tensor_read_memory(const quartic_tensor *tensor, void *out_data);
 
 const quartic_tensor *quartic_program_workspace(const quartic_program *program); /* NULL: it needs none */
-/* Sets out_used[k] to 1 for each byte k of the workspace that the plan gives to an intermediate or to scratch. */
+/* Sets out_used[k] to 1 for each byte k of the workspace that the plan gives to an intermediate or to
+ * scratch. */
 void quartic_program_mark_workspace(const quartic_program *program, uint8_t *out_used);
 
 /* On "reference64": the seed by which every number that a kernel reads or writes is moved; 0: none is. See

@@ -1,12 +1,12 @@
 /* bench_edges.c: `quartic bench edges`: what each form of edge attention costs over the number of nodes.
  *
- * Each form is the first of two layers of a quartic transformer, compiled with its gradients; the steps of
- * the form's scope are summed, each with its least time over the runs. As many of them as the graph without
- * gradients has are forward, the rest, with what is computed again, backward. Of both, the attention itself
- * (softmax, Taylor or triangle op; of triangle-multiply the product over the pivots) is told apart from what
- * is around it: norms, projections, gates. A size is skipped, with the estimate, if at the rate of the size
- * before it would take too long, or if it does not fit into half of the device's memory. Exponents are slopes
- * of log(time) over log(n), least squares.
+ * Each form is the first of two layers of a quartic transformer, compiled with its gradients. The steps in
+ * the form's scope are summed, each with its shortest time over the runs. The first of them, as many as the
+ * graph without gradients has, are the forward pass; the others, recomputation included, are the backward
+ * pass. In both, the attention itself (the softmax, Taylor or triangle op; for triangle-multiply the product
+ * over the pivots) is summed apart from the norms, projections and gates around it. A size is skipped if,
+ * estimated by the size before it, it would take too long, or if it does not fit into half of the device's
+ * memory. Exponents are slopes of log(time) over log(n) by least squares.
  */
 #include <math.h>
 #include <stdio.h>
@@ -15,12 +15,6 @@
 
 #include "tool/bench.h"
 
-static const char *const form_names[] = {
-#define FORM_NAME(suffix, name) name,
-    QUARTIC_EDGE_ATTENTION_LIST(FORM_NAME)
-#undef FORM_NAME
-};
-
 #define FORM_SCOPE  "layers.0/1.0"
 #define PIVOT_SCOPE "/pivots" /* of triangle-multiply's product */
 enum { SMALLEST = 16, MOST_SIZES = 16 };
@@ -28,7 +22,7 @@ enum { SMALLEST = 16, MOST_SIZES = 16 };
 /* Forward or backward of one form and size. */
 typedef struct pass {
     double seconds, flops, bytes;
-    double core_seconds, core_flops; /* of the attention itself */
+    double core_seconds, core_flops; /* of the attention itself, without norms, projections and gates */
     double workspace;                /* of the whole model; backward: forward and backward */
 } pass;
 
@@ -83,7 +77,7 @@ static quartic_status count_forward(const bench *bench, quartic_model *model, ui
     return status;
 }
 
-/* Sums the form's steps, each with its least time of the runs after a first one. */
+/* Sums the form's steps, each with its shortest time of all runs but the first. */
 static quartic_status time_form(const bench *bench, quartic_model *model, size_row *row) {
     quartic_program *program = NULL;
     uint32_t forward_steps, seen = 0;
@@ -208,7 +202,7 @@ static quartic_status bench_form(bench *bench, quartic_edge_attention form, json
     uint32_t count = 0;
     const size_row *before = NULL;
     json_t *sizes = tool_json_list();
-    if (!bench->settings->json) printf("%s\n", form_names[form]);
+    if (!bench->settings->json) printf("%s\n", tool_edge_form_name(form));
     quartic_status status = make_form_model(bench, form, &model);
     for (uint32_t n = SMALLEST; status == QUARTIC_OK && n <= bench->settings->longest; n *= 2) {
         size_row *row = &rows[count++];
@@ -221,7 +215,7 @@ static quartic_status bench_form(bench *bench, quartic_edge_attention form, json
     quartic_model_destroy(model);
     const double forward = growth_exponent(rows, count, false), backward = growth_exponent(rows, count, true);
     if (bench->settings->json)
-        tool_json_add(forms, tool_json_object("form", tool_json_text(form_names[form]), "sizes",
+        tool_json_add(forms, tool_json_object("form", tool_json_text(tool_edge_form_name(form)), "sizes",
                                               json_incref(sizes), "forward_exponent", tool_json_real(forward),
                                               "backward_exponent", tool_json_real(backward), NULL));
     else if (isfinite(forward) && isfinite(backward))
@@ -241,15 +235,16 @@ quartic_status bench_edges(bench *bench) {
     tool_json_set(bench->report, "dim_edges", tool_json_count(settings->dim_edges));
     tool_json_set(bench->report, "matrix_product_flops_per_second", tool_json_real(bench->product_flops));
     if (!settings->json)
-        printf("edge attention by form on %s: batch %u, dim_edges %u, default heads, least of %u runs;\n"
-               "work: estimated operations; share: of a large matrix product's %.1f GFLOP/s; attention: "
-               "without\n"
-               "its norms, projections and gates, over which x is the ratio; workspaces: of the two layers "
-               "around\n"
-               "  %4s  %13s %12s %6s %13s %6s %6s  %13s %12s %6s %13s %6s %6s  %10s %10s\n",
-               info.name, settings->batch, settings->dim_edges, settings->repeat, 1e-9 * bench->product_flops,
-               "n", "forward", "work", "share", "attention", "share", "x", "backward", "work", "share",
-               "attention", "share", "x", "workspace", "training");
+        printf(
+            "edge attention by form on %s: batch %u, dim_edges %u, default heads, least of %u runs;\n"
+            "work: estimated operations; share: of a large matrix product's %.1f GFLOP/s; attention: "
+            "without\n"
+            "its norms, projections and gates; x: the attention's time over theirs; workspaces: of the whole "
+            "model\n"
+            "  %4s  %13s %12s %6s %13s %6s %6s  %13s %12s %6s %13s %6s %6s  %10s %10s\n",
+            info.name, settings->batch, settings->dim_edges, settings->repeat, 1e-9 * bench->product_flops,
+            "n", "forward", "work", "share", "attention", "share", "x", "backward", "work", "share",
+            "attention", "share", "x", "workspace", "training");
     json_t *forms = tool_json_list();
     for (uint32_t form = QUARTIC_EDGE_ATTENTION_AXIAL;
          form < QUARTIC_EDGE_ATTENTION_NONE && status == QUARTIC_OK; ++form)

@@ -11,7 +11,7 @@ typedef struct devices_settings {
 static const devices_settings defaults = {0};
 static const arg_option options[] = {TOOL_JSON_OPTION(devices_settings)};
 
-/* The name by which --device finds it: the index of a Vulkan device, the name of the others. */
+/* What --device takes for this device: the index of a Vulkan device, the name of another. */
 static const char *device_argument(const quartic_device_info *info, char buffer[TOOL_NUMBER_BYTES]) {
     if (info->kind != QUARTIC_DEVICE_VULKAN) return info->name;
     snprintf(buffer, TOOL_NUMBER_BYTES, "%u", info->index);
@@ -73,7 +73,7 @@ static int run_devices(const invocation *call) {
     if (quartic_device_list(infos, count, &found) != QUARTIC_OK) {
         code = tool_fail_library(call->command, NULL);
     } else {
-        if (quartic_device_check_vulkan() != QUARTIC_OK) no_vulkan = tool_sentence();
+        if (quartic_device_check_vulkan() != QUARTIC_OK) no_vulkan = tool_library_message();
         (settings->json ? print_json : print_table)(infos, found < count ? found : count, no_vulkan);
     }
     free(infos);

@@ -32,7 +32,7 @@ typedef struct batch_memory {
     uint8_t *mask;             // (b, n)
 } batch_memory;
 
-/* Fills the windows that begin at window `first`; returns how many targets count. */
+/* Fills a batch of windows from window `first` on; returns the number of targets that count. */
 static uint64_t fill_windows(const tool_text *text, uint64_t first, uint32_t batch, uint32_t length,
                              batch_memory *memory) {
     uint64_t known = 0;
@@ -64,12 +64,12 @@ static quartic_status batch_loss(quartic_model *model, uint32_t batch, uint32_t 
     return status;
 }
 
-/* Mean loss over the text in nats; *out_count predictions. */
+/* *out_loss: the mean loss over the text in nats; *out_count: the number of predictions. */
 static quartic_status evaluate_text(quartic_model *model, const tool_text *text, uint32_t batch,
                                     uint32_t length, double *out_loss, uint64_t *out_count) {
-    size_t room = (size_t)batch * length;
-    batch_memory memory = {tool_alloc(room, sizeof(int32_t)), tool_alloc(room, sizeof(int32_t)),
-                           tool_alloc(room, 1)};
+    size_t elements = (size_t)batch * length;
+    batch_memory memory = {tool_alloc(elements, sizeof(int32_t)), tool_alloc(elements, sizeof(int32_t)),
+                           tool_alloc(elements, 1)};
     uint64_t windows = (text->count - 1 + length - 1) / length;
     quartic_status status = QUARTIC_OK;
     *out_loss = 0;
@@ -77,7 +77,7 @@ static quartic_status evaluate_text(quartic_model *model, const tool_text *text,
     for (uint64_t window = 0; window < windows && status == QUARTIC_OK; window += batch) {
         uint64_t known = fill_windows(text, window, batch, length, &memory);
         double loss;
-        status = batch_loss(model, batch, length, &memory, known == room ? NULL : memory.mask, &loss);
+        status = batch_loss(model, batch, length, &memory, known == elements ? NULL : memory.mask, &loss);
         *out_loss += loss * (double)known;
         *out_count += known;
     }
@@ -107,7 +107,7 @@ static int report_text_loss(const invocation *call, const tool_text *text, doubl
     return EXIT_DONE;
 }
 
-/* Graphs: loss and share of right classes. */
+/* Prints the loss on graphs and the share of right classes. */
 static int eval_graphs(const invocation *call, quartic_model *model) {
     const eval_settings *settings = call->settings;
     quartic_dataset *graphs = tool_open_graphs(call->command, call->operands[1]);

@@ -166,15 +166,15 @@ const command command_experiment = {
     .name = "experiment",
     .operands = "TASK...",
     .summary = "what edge attention learns and quadratic transformers do not",
-    .details =
-        "TASK: cycles (does a 3-regular graph hold a triangle), foaf, foaf24 (is there an l with i -> l -> "
-        "j, "
-        "among 14 or 24 nodes), compose (is g(f(i)) = j), set (does the card that completes i and j lie on "
-        "the "
-        "table). Trains a small transformer with each form of edge attention, and quadratic baselines with "
-        "more "
-        "parameters, layers, steps and learning rates, on graphs drawn from a seed; test graphs are never "
-        "trained on.",
+    .details = "TASK: cycles (does a 3-regular graph contain a triangle), foaf, foaf24 (is there an l with i "
+               "-> l -> j, "
+               "among 14 or 24 nodes), compose (is g(f(i)) = j), set (does the card that completes i and j "
+               "lie on the "
+               "table). Trains a small transformer with each form of edge attention, and quadratic baselines "
+               "with more "
+               "parameters, layers, steps and learning rates, on graphs drawn from a seed; test graphs are "
+               "never trained "
+               "on.",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .least_operands = 1,

@@ -1,8 +1,10 @@
 /* experiment_attention.c: where triangle attention looks. See experiment_attention.h.
  *
- * The model shows node attention A and the edges after each layer, from which follow the edges that a layer's
- * edge attention gets: those after the layer before, or the first embedding
- * LayerNorm(W (R x_i + C x_j)) + type's embedding, plus W_e A. The rest is the equation of the attention.
+ * quartic_model_inspect_batch shows the node attention A and the edges after each layer. From them follow the
+ * edges e that enter the edge attention of a layer:
+ *     first layer   e = LayerNorm(W (R x_i + C x_j)) + embedding of the type + W_e A
+ *     other layers  e = edges after the layer before + W_e A
+ * The attention is then computed by its equation.
  */
 #include "tool/experiment_attention.h"
 
@@ -16,7 +18,7 @@
 
 static const double norm_eps = 1e-5;
 
-/* A weight tensor by name, to be freed; NULL with a sentence. */
+/* A weight tensor by name, to be freed; NULL with a message. */
 static float *fetch_weight(const command *command, const quartic_model *model, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 static float *fetch_weight(const command *command, const quartic_model *model, const char *format, ...) {

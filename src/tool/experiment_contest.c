@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tool/models.h"
+
 enum {
     WIDTH = 16, /* of the forms' nodes and edges */
     DEPTH = 2,  /* of the forms */
@@ -23,13 +25,11 @@ static const double solved = 0.99, unsolved = 0.90, finished = 0.9995;
 
 /* ---- the contestants ---- */
 
-#define FORM_NAME(suffix, name) name,
-static const char *const form_names[] = {QUARTIC_EDGE_ATTENTION_LIST(FORM_NAME)};
-
 const char *contest_form(uint32_t index) {
-    for (uint32_t k = 0; k < sizeof form_names / sizeof form_names[0]; ++k) {
-        if (strcmp(form_names[k], "none") == 0 || strcmp(form_names[k], "default") == 0) continue;
-        if (index-- == 0) return form_names[k];
+    const char *name;
+    for (uint32_t form = 0; (name = tool_edge_form_name(form)) != NULL; ++form) {
+        if (form == QUARTIC_EDGE_ATTENTION_NONE || form == QUARTIC_EDGE_ATTENTION_DEFAULT) continue;
+        if (index-- == 0) return name;
     }
     return NULL;
 }
@@ -137,8 +137,8 @@ static bool list_contestants(contest *contest) {
     for (uint32_t kind = 0; kind < KINDS; ++kind)
         for (uint32_t ids = 0; ids <= given; ++ids)
             for (uint32_t k = 0; k < settings->sizes; ++k) {
-                /* Without edges there is nothing to learn, at any size; without identifiers there is proof.
-                 */
+                /* Without edges there is nothing to learn, at any size; without identifiers there is
+                 * proof. */
                 if (kind == ABLATED && (!given || settings->quick || k != 0)) continue;
                 if (given && !ids && k != 0) continue;
                 if (!set_contestant_width(

@@ -140,7 +140,7 @@ void experiment_report_add(experiment_report *report, const contest *contest, co
     fprintf(markdown, "\n![accuracy against steps](%s.svg)\n", contest->task->name);
     if (map_name != NULL) fprintf(markdown, "\n![a learnt edge attention](%s.svg)\n", map_name);
     if (!save_report_file(&report->csv) || !save_report_file(&report->markdown))
-        tool_warn(contest->command, "%s; it is tried again at the end", tool_sentence());
+        tool_warn(contest->command, "%s; it is tried again at the end", tool_library_message());
 }
 
 bool experiment_report_close(const command *command, experiment_report *report) {

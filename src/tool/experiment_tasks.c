@@ -202,7 +202,7 @@ const experiment_task *experiment_task_named(const char *name) {
     return NULL;
 }
 
-/* ---- marks ---- */
+/* ---- hashes ---- */
 
 /* Steele, Lea and Flood 2014: the finaliser of SplitMix64. */
 static uint64_t mix_bits(uint64_t x) {
@@ -213,7 +213,7 @@ static uint64_t mix_bits(uint64_t x) {
 
 /* Colours of pairs, refined by the multiset of the pairs' ways over l (2-dimensional Weisfeiler-Leman in its
  * folklore form): sums of mixed numbers, which have no order. */
-uint64_t experiment_mark(const experiment_task *task, const experiment_graph *graph) {
+uint64_t experiment_graph_hash(const experiment_task *task, const experiment_graph *graph) {
     const uint32_t n = task->n;
     uint64_t colour[MOST_NODES * MOST_NODES], next[MOST_NODES * MOST_NODES], mark = 0;
     for (uint32_t i = 0; i < n; ++i)
@@ -279,7 +279,7 @@ void experiment_data_draw(const experiment_task *task, uint64_t seed, experiment
     out_data->tokens = tool_alloc((size_t)graphs * n, sizeof(int32_t));
     if (task->edge_types > 0) out_data->edge_types = tool_alloc((size_t)graphs * n * n, sizeof(int32_t));
     out_data->targets = tool_alloc((size_t)graphs * per_graph, sizeof(int32_t));
-    out_data->marks = tool_alloc(graphs, sizeof(uint64_t));
+    out_data->hashes = tool_alloc(graphs, sizeof(uint64_t));
     for (uint32_t index = 0; index < graphs; ++index) {
         const experiment_graph graph = graph_at(out_data, index);
         experiment_source source = {.seed = seed, .stream = 2 * index + (part == EXPERIMENT_TEST)};
@@ -287,8 +287,8 @@ void experiment_data_draw(const experiment_task *task, uint64_t seed, experiment
         do {
             fine = task->draw(task, &source, index % 2, &graph);
             if (!fine) continue;
-            out_data->marks[index] = experiment_mark(task, &graph);
-            fine = (out_data->marks[index] % TEST_SHARE == 0) == (part == EXPERIMENT_TEST);
+            out_data->hashes[index] = experiment_graph_hash(task, &graph);
+            fine = (out_data->hashes[index] % TEST_SHARE == 0) == (part == EXPERIMENT_TEST);
         } while (!fine);
         if (task->readout == QUARTIC_READOUT_EDGE) mask_frequent_label(task, &source, &graph);
     }
@@ -298,7 +298,7 @@ void experiment_data_free(experiment_data *data) {
     free(data->tokens);
     free(data->edge_types);
     free(data->targets);
-    free(data->marks);
+    free(data->hashes);
     *data = (experiment_data){0};
 }
 

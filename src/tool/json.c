@@ -1,4 +1,4 @@
-/* json.c: values of JSON that cannot get lost. See json.h. */
+/* json.c: JSON values and texts for people. See json.h. */
 #define TOOL_JSON_MAKERS
 #include "tool/json.h"
 
@@ -9,7 +9,7 @@
 
 #include "tool/tool.h"
 
-/* The value itself; without one there is no memory, since what is asked for can always be made. */
+/* Returns the value. NULL can only mean that there was no memory, and ends the program. */
 static json_t *expect_value(json_t *value) {
     if (value != NULL) return value;
     fprintf(stderr, "quartic: the host has no memory left for the output\n");

@@ -67,7 +67,7 @@ static uint32_t filled_length(uint32_t context, uint32_t count) {
     return length;
 }
 
-/* Puts the window's tokens and mask in place; its true length is returned, the filled one is *out_length. */
+/* Fills tokens and mask with the window. Returns its length; *out_length is the length with the filling. */
 static uint32_t set_window(writer *writer, uint32_t *out_length) {
     uint32_t window = writer->count < writer->context ? (uint32_t)writer->count : writer->context;
     *out_length = filled_length(writer->context, window);
@@ -146,7 +146,7 @@ static int write_text(const invocation *call, writer *writer) {
         uint8_t byte = choose_byte(writer, logits, settings->temperature, settings->top_k);
         writer->text[writer->count++] = byte;
         if (settings->json) continue;
-        /* A text that nobody gets is not gone on with. */
+        /* If the text cannot be written, there is no point in continuing it. */
         if (fputc(byte, stdout) == EOF || fflush(stdout) != 0)
             return tool_fail(call->command, NULL, "the output could not be written: %s", strerror(errno));
     }

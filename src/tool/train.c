@@ -1,12 +1,12 @@
 /* train.c: `quartic train DATA`: training on a text or on graphs, with checkpoints, metrics and resumption.
  *
- * A run's folder always holds a whole checkpoint from before the first step on. The checkpoint carries the
- * target number of steps and a mark of the data (in the trainer's position), so that --resume needs nothing
- * but the folder and the data, and goes on bit for bit. Lines of metrics.csv beyond the checkpoint are
- * dropped when resuming: those steps are made again. The folder is locked as long as the run lasts. A
- * checkpoint is replaced only by weights that are finite and, tried on the next batch, give a finite loss and
- * gradient, so that a run that diverges can go on from before. The file is over 600 lines, since options,
- * checks, loop and report share the state of one run; what a run notes for --resume is in resume.c.
+ * From before the first step on, a run's folder contains a whole checkpoint. The checkpoint contains the
+ * target number of steps and a hash of the data (in the trainer's position), so that --resume needs only the
+ * folder and the data, and goes on bit for bit. Lines of metrics.csv beyond the checkpoint are dropped when
+ * resuming: those steps are made again. The folder is locked as long as the run lasts. A checkpoint is
+ * replaced only by weights that are finite and, tried on the next batch, give a finite loss and gradient, so
+ * that a run that diverges can go on from before. The file is over 600 lines, since options, checks, loop and
+ * report share the state of one run; what a run notes for --resume is in resume.c.
  */
 #include "tool/files.h"
 #include "tool/graphs.h"
@@ -73,8 +73,7 @@ static const arg_option options[] = {
     TOOL_JSON_OPTION(train_settings),
     QUARTIC_TRAINER_FIELD_LIST(COUNT_OPTION, FLAG_OPTION, REAL_OPTION)};
 
-/* ---- what a run holds -------------------------------------------------------------------------------------
- */
+/* ---- what a run holds ---- */
 
 typedef struct run_state {
     const invocation *call;
@@ -112,8 +111,7 @@ static void catch_signals(void) {
     signal(SIGPIPE, SIG_IGN); /* a reader of our lines that leaves must not end the training */
 }
 
-/* ---- setting up -------------------------------------------------------------------------------------------
- */
+/* ---- setting up ---- */
 
 /* Settings of the checkpoint, and over them those of the command line. */
 static bool resumed_settings(run_state *run) {
@@ -129,10 +127,10 @@ static bool resumed_settings(run_state *run) {
     settings.device = run->note.device;
     if (run->note.save_every != 0) settings.save_every = run->note.save_every;
     const char **operands = tool_alloc((size_t)call->argument_count + 1, sizeof *operands);
-    char sentence[ARGS_SENTENCE_BYTES];
+    char message[ARGS_MESSAGE_BYTES];
     uint32_t count;
     /* Parsed well before, so it parses well again. */
-    args_parse(call->command, call->argument_count, call->arguments, &settings, operands, &count, sentence);
+    args_parse(call->command, call->argument_count, call->arguments, &settings, operands, &count, message);
     free(operands);
     run->settings = settings;
     if (settings.device != NULL && run->note.device != NULL && strcmp(settings.device, run->note.device) != 0)
@@ -145,18 +143,18 @@ static bool resumed_settings(run_state *run) {
     return true;
 }
 
-/* Whether an option of whole numbers stands on the command line: what it sets does not depend on the default.
- */
+/* Whether an option of whole numbers stands on the command line: what it sets does not depend on the
+ * default. */
 static bool is_given(const invocation *call, size_t offset) {
     uint32_t got[2];
     for (uint32_t k = 0; k < 2; ++k) {
         train_settings settings = defaults;
         const char **operands = tool_alloc((size_t)call->argument_count + 1, sizeof *operands);
-        char sentence[ARGS_SENTENCE_BYTES];
+        char message[ARGS_MESSAGE_BYTES];
         uint32_t count;
         memcpy((char *)&settings + offset, &k, sizeof k);
         args_parse(call->command, call->argument_count, call->arguments, &settings, operands, &count,
-                   sentence);
+                   message);
         free(operands);
         memcpy(&got[k], (const char *)&settings + offset, sizeof got[k]);
     }
@@ -193,8 +191,8 @@ static bool read_run_config(const run_state *run, quartic_model_config *out_conf
     return tool_fail_library(command, "`quartic inspect --keys` lists the keys of a configuration."), false;
 }
 
-/* The model of the checkpoint, which must be that of --config and have begun with --init, if they are given.
- */
+/* The model of the checkpoint, which must be that of --config and have begun with --init, if they are
+ * given. */
 static bool open_model(run_state *run) {
     const command *command = run->call->command;
     const train_settings *settings = &run->settings;
@@ -223,7 +221,7 @@ static bool make_run_model(run_state *run) {
         (settings->init != NULL && quartic_model_load(run->model, settings->init) != QUARTIC_OK))
         return tool_fail_library(command, NULL), false;
     if (settings->init != NULL) tool_tell_prefix(command, run->model, settings->init);
-    if (!resume_mark(command, run->model, &run->note)) return false;
+    if (!resume_hash_weights(command, run->model, &run->note)) return false;
     if (run->graphs == NULL && !config.causal)
         tool_warn(command,
                   "the configuration says causal: false, so the model sees the bytes that it is to predict; "
@@ -273,10 +271,10 @@ static bool make_trainer(run_state *run) {
     quartic_status status = quartic_trainer_create(run->model, &run->settings.trainer, &run->trainer);
     if (status != QUARTIC_OK)
         return tool_fail_library(command, status == QUARTIC_INVALID_ARGUMENT ? NULL : smaller), false;
-    uint32_t mark = 0;
+    uint32_t hash = 0;
     if (run->graphs == NULL)
-        mark = tool_text_mark(&run->text);
-    else if (tool_graphs_mark(run->graphs, &mark) != QUARTIC_OK)
+        hash = tool_text_hash(&run->text);
+    else if (tool_graphs_hash(run->graphs, &hash) != QUARTIC_OK)
         return tool_fail_library(command, NULL), false;
     if (run->settings.resume) {
         if (quartic_trainer_load(run->trainer, run->checkpoint) != QUARTIC_OK)
@@ -284,7 +282,7 @@ static bool make_trainer(run_state *run) {
                                      "leave that option out to go on, or start a new run with --init."),
                    false;
         uint64_t position = quartic_trainer_get_position(run->trainer);
-        if (position >> 32 != mark) {
+        if (position >> 32 != hash) {
             tool_fail(command, "to teach a model from other data, start a new run with --init.",
                       "%s is not the data that this run began with", run->call->operands[0]);
             return false;
@@ -292,7 +290,7 @@ static bool make_trainer(run_state *run) {
         if (run->target == 0) run->target = position & UINT32_MAX;
         resume_tell(command, &run->was, &run->settings.trainer, quartic_trainer_get_step(run->trainer));
     }
-    quartic_trainer_set_position(run->trainer, (uint64_t)mark << 32 | run->target);
+    quartic_trainer_set_position(run->trainer, (uint64_t)hash << 32 | run->target);
     resume_settle(&run->note, &run->settings.device, run->settings.save_every);
     return true;
 }
@@ -310,8 +308,7 @@ static void tell_schedule(const run_state *run) {
               (unsigned long long)run->target, (double)trainer->final_learning_rate);
 }
 
-/* ---- metrics.csv ------------------------------------------------------------------------------------------
- */
+/* ---- metrics.csv ---- */
 
 #define METRICS_HEAD "step,loss,gradient_norm,learning_rate,tokens_per_second\n"
 
@@ -368,8 +365,7 @@ static void add_metrics(run_state *run, const quartic_step_report *report, doubl
     run->metrics = NULL;
 }
 
-/* ---- the loop ---------------------------------------------------------------------------------------------
- */
+/* ---- the loop ---- */
 
 static quartic_status print_start(const run_state *run) {
     if (run->settings.json) return QUARTIC_OK;
@@ -448,7 +444,7 @@ static bool save_checkpoint(run_state *run, bool last, bool any_saved, uint64_t 
         *inout_code = tool_fail_library(run->call->command,
                                         kept ? "the checkpoint before it is still there, whole." : NULL);
     else
-        tool_warn(run->call->command, "%s; training goes on from memory", tool_sentence());
+        tool_warn(run->call->command, "%s; training goes on from memory", tool_library_message());
     return false;
 }
 
@@ -597,12 +593,13 @@ const command command_train = {
         "file named *.safetensors, laid out as docs/data.md says. Shows loss (nats per byte or target), "
         "speed "
         "and remaining time; writes FOLDER/checkpoint.safetensors, each time as a whole, and "
-        "FOLDER/metrics.csv. Ctrl-C stops after the current step and saves. --resume goes on "
-        "bit for bit as if there had been no break, with every setting that is not given anew; the folder is "
-        "locked "
-        "as long as a run lasts. A checkpoint is replaced only by numbers from which a step is possible. "
-        "Batches are 8 windows of 64 bytes, or 8 graphs, unless "
-        "given.",
+        "FOLDER/metrics.csv. "
+        "Ctrl-C stops after the current step and saves. --resume goes on bit for bit as if there had been no "
+        "break, and keeps every setting that is not given anew; the folder is locked as long as a run lasts. "
+        "A "
+        "checkpoint is replaced only by numbers from which a step is possible. Batches are 8 windows of 64 "
+        "bytes, "
+        "or 8 graphs, unless given.",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .least_operands = 1,

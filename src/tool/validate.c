@@ -59,8 +59,7 @@ const command command_validate = {
     .operands = "",
     .summary = "check every op of a device against the CPU reference",
     .details = "Forward and gradients, at awkward shapes, with outliers, strided operands and poisoned "
-               "borders. Prints "
-               "what fails, with a line that repeats it, and the totals.",
+               "borders. Prints what fails, with a line that repeats it, and the totals.",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .defaults = &defaults,

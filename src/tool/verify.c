@@ -33,8 +33,8 @@ const command command_verify = {
     .operands = "CASE.safetensors...",
     .summary = "replay recorded cases and compare outputs and gradients",
     .details =
-        "A line for each file with its worst errors. Fails if any is out of bounds: outputs and "
-        "losses within "
+        "A line for each file with its worst errors. Fails if any is out of bounds: outputs and losses "
+        "within "
         "2e-5 * max(1, largest), gradients within 1e-4 * largest + 1e-6; or if a case records what this "
         "library does not have.",
     .options = options,

@@ -20,6 +20,7 @@ static const char *const prefixes[] = {"", QUARTIC_TRAINER_PREFIX "first_moment.
                                        QUARTIC_TRAINER_PREFIX "second_moment."};
 enum { PARTS = sizeof prefixes / sizeof prefixes[0], NUMBER_TEXT = 24 };
 
+/* Part 0, 1, 2 of a checkpoint: the weights, the first and the second moments, (P). */
 static quartic_tensor *checkpoint_part(const quartic_trainer *trainer, uint32_t part) {
     quartic_tensor *const parts[PARTS] = {trainer->model->weights, trainer->first_moment,
                                           trainer->second_moment};
@@ -71,7 +72,7 @@ quartic_status quartic_trainer_save(const quartic_trainer *trainer, const char *
                                             tensors + (size_t)described * count);
     }
     if (status == QUARTIC_OK) status = write_checkpoint(trainer, path, tensors);
-    /* Names left NULL by a failure are fine to free. */
+    /* After a failure some names are NULL, which quartic_free takes. */
     for (uint32_t k = 0; tensors != NULL && k < PARTS * count; ++k)
         quartic_free((void *)(uintptr_t)tensors[k].name);
     for (uint32_t part = 0; part < PARTS; ++part) quartic_free(storages[part]);
@@ -123,7 +124,7 @@ quartic_status quartic_trainer_config_read(const char *path, quartic_trainer_con
     return status;
 }
 
-/* The settings that a run's numbers depend on must be those of the file. */
+/* INVALID_ARGUMENT if a setting that decides the numbers of a run differs from the file's. */
 static quartic_status compare_settings(const quartic_trainer *trainer, const quartic_safetensors *file,
                                        const char *path) {
     quartic_trainer_config saved;
@@ -191,7 +192,7 @@ const char *quartic_trainer_get_note(const quartic_trainer *trainer) {
     return trainer->note == NULL ? "" : trainer->note;
 }
 
-/* Writes all parts, or, if a write fails, those that were there before. */
+/* Writes weights and moments to the device. If a write fails, writes back what was there before. */
 static quartic_status write_parts(quartic_trainer *trainer, float *const storages[PARTS]) {
     const size_t bytes = trainer->model->set.elements * sizeof(float);
     float *before[PARTS] = {NULL};
@@ -202,13 +203,13 @@ static quartic_status write_parts(quartic_trainer *trainer, float *const storage
     for (; written < PARTS && status == QUARTIC_OK; ++written)
         status = quartic_tensor_write(checkpoint_part(trainer, written), storages[written], bytes);
     if (status != QUARTIC_OK && written > 0) {
-        char sentence[512];
-        snprintf(sentence, sizeof sentence, "%s", quartic_error_sentence());
+        char message[512];
+        snprintf(message, sizeof message, "%s", quartic_error_sentence());
         quartic_status restored = QUARTIC_OK;
         for (uint32_t part = 0; part < written && restored == QUARTIC_OK; ++part)
             restored = quartic_tensor_write(checkpoint_part(trainer, part), before[part], bytes);
         status = quartic_fail(
-            status, "%s%s", sentence,
+            status, "%s%s", message,
             restored == QUARTIC_OK ? "" : "; nor could what was there be restored: load a checkpoint again");
     }
     for (uint32_t part = 0; part < PARTS; ++part) quartic_free(before[part]);

@@ -111,7 +111,8 @@ static const char *place_text(const quartic_dataset *dataset, quartic_dataset_te
     return text;
 }
 
-/* Numbers of a tensor against what is configured, which may be 0 only if nothing is in use. */
+/* Compares the range that a tensor uses with the configured one, which may be 0 if and only if nothing is
+ * used. */
 static quartic_status check_range(const quartic_dataset *dataset, quartic_dataset_tensor tensor,
                                   const char *field, uint32_t configured, uint32_t used) {
     static const char *const names[] = {
@@ -123,7 +124,7 @@ static quartic_status check_range(const quartic_dataset *dataset, quartic_datase
                             field, configured, dataset->path, used == 0 ? "none of these" : "such data");
     const int32_t *numbers = dataset->all.at[tensor];
     uint64_t at = 0;
-    while (numbers[at] < 0 || (uint32_t)numbers[at] < configured) ++at; /* there is one, or used were less */
+    while (numbers[at] < 0 || (uint32_t)numbers[at] < configured) ++at; /* ends: used > configured */
     char place[PLACE_BYTES];
     return quartic_fail(QUARTIC_INVALID_ARGUMENT,
                         "%s of %s: %d at %s is beyond %s = %u of the model's configuration, which knows 0 to "
@@ -230,8 +231,8 @@ uint32_t quartic_dataset_shuffled(uint32_t count, uint64_t seed, uint64_t positi
     }
     uint32_t half_bits = 1;
     while ((uint64_t)1 << 2 * half_bits < count) ++half_bits; /* at most 16 */
-    /* Walking the cycle until it is back below count gives a permutation of these: four steps at most on
-     * average. */
+    /* feistel_permute permutes [0, 4^half_bits). Applying it until the result is below count permutes [0,
+     * count); on average that takes at most four rounds. */
     uint64_t x = position % count;
     do x = feistel_permute(x, half_bits, seed, position / count);
     while (x >= count);
@@ -257,7 +258,8 @@ quartic_status quartic_trainer_step_dataset(quartic_trainer *trainer, quartic_da
 
 /* ---- evaluation ---- */
 
-/* Adds the rows whose target is not negative. */
+/* Adds the loss and the hits of the rows whose target is not negative: logits (rows, classes), targets
+ * (rows). */
 static void add_evaluated_rows(const float *logits, const int32_t *targets, uint64_t rows, uint32_t classes,
                                quartic_evaluation *sums) {
     for (uint64_t r = 0; r < rows; ++r, logits += classes) {

@@ -41,7 +41,8 @@ static quartic_status find_tensors(dataset_file *in) {
     return QUARTIC_OK;
 }
 
-/* The shape of a tensor: `rank` axes that begin with (g, n, n) as far as they go, then any width. */
+/* A tensor must have `rank` axes, of which the first pair_axes are (graphs, n, n) as far as they go; the last
+ * may then be any width. */
 static quartic_status expect_shape(const dataset_file *in, uint32_t name, uint32_t pair_axes, uint32_t rank,
                                    const quartic_dataset_info *info) {
     const quartic_shape *shape = &in->tensors[name]->shape;
@@ -81,7 +82,7 @@ static quartic_status read_extents(const dataset_file *in, quartic_dataset_info 
     return QUARTIC_OK;
 }
 
-/* Of what the targets are: their rank tells. */
+/* What the targets belong to (graphs, nodes or edges) follows from their rank. */
 static quartic_status read_readout(const dataset_file *in, quartic_dataset_info *info) {
     if (in->tensors[QUARTIC_DATASET_TARGETS] == NULL) return QUARTIC_OK;
     static const quartic_readout by_rank[] = {QUARTIC_READOUT_GRAPH, QUARTIC_READOUT_NODE,
@@ -104,12 +105,12 @@ static quartic_status read_readout(const dataset_file *in, quartic_dataset_info 
 
 /* ---- contents ---- */
 
-/* Whether a node is real, from a number of any type: 0 is padding, anything else is not. */
+/* Reads the mask from numbers of any type: 0 is padding, any other number a real node. */
 static quartic_status read_dataset_mask(const dataset_file *in, uint64_t count, uint8_t *out) {
     const quartic_safetensors_tensor *tensor = in->tensors[QUARTIC_DATASET_MASK];
     const bool integer = quartic_safetensors_is_integer(tensor->dtype);
     for (uint64_t i = 0; i < count; ++i) {
-        int32_t whole = 1; /* beyond int32 is not 0 */
+        int32_t whole = 1; /* a number beyond int32 is not 0 */
         const int beyond = integer ? quartic_safetensors_int32_at(tensor, i, &whole) : 0;
         const float real = integer ? (float)whole : quartic_safetensors_float32_at(tensor, i);
         char place[QUARTIC_SAFETENSORS_PLACE_BYTES];
@@ -136,7 +137,7 @@ static bool is_padding(const quartic_dataset *dataset, quartic_dataset_tensor te
     return !mask[row];
 }
 
-/* Padding is not looked at: its tokens become 0, its types and targets -1. */
+/* Reads integers. Numbers of padding are not read: tokens become 0, types and targets -1. */
 static quartic_status read_integers(const dataset_file *in, const quartic_dataset *out,
                                     quartic_dataset_tensor name, uint64_t count, int32_t *numbers) {
     const quartic_safetensors_tensor *tensor = in->tensors[name];
@@ -146,14 +147,14 @@ static quartic_status read_integers(const dataset_file *in, const quartic_datase
         numbers[i] = tokens ? 0 : -1;
         if (is_padding(out, name, i)) continue;
         const int beyond = quartic_safetensors_int32_at(tensor, i, &numbers[i]);
-        /* Of types and targets all negative numbers mean the same. */
+        /* All negative types, and all negative targets, mean the same. */
         if (beyond > 0 || (beyond < 0 && tokens))
             return quartic_safetensors_refuse_integer(in->file, tensor, i);
     }
     return QUARTIC_OK;
 }
 
-/* Features of padding become 0; all others must be finite. */
+/* Reads features. Those of padding become 0; all others must be finite. */
 static quartic_status read_features(const dataset_file *in, const quartic_dataset *out,
                                     quartic_dataset_tensor name, uint64_t count, float *numbers) {
     const quartic_safetensors_tensor *tensor = in->tensors[name];
@@ -222,7 +223,7 @@ static quartic_status check_dataset_tokens(const char *path, const quartic_datas
     return QUARTIC_OK;
 }
 
-/* Ranges in use, and refusal of what is out of any range. */
+/* Finds the ranges in use, and refuses numbers that no range contains. */
 static quartic_status read_ranges(const char *path, quartic_dataset *out) {
     quartic_dataset_info *info = &out->info;
     QUARTIC_TRY(check_dataset_tokens(path, out));

@@ -19,10 +19,10 @@ static quartic_model_task micro_task(const quartic_trainer_config *config) {
                                 .dropout = true};
 }
 
-/* Parameters, gradients and moments (P), hyper (8), squared_norm: AdamW over each run of neighbouring weights
- * that are trained (the others stay as they are, without decay, as in PyTorch), then gradients = 0. Output
- * "squared_weights": the sum of squares of all weights after that, which is not finite if one of them is not.
- */
+/* The graph of the update. Tensors: "parameters", "gradients", "first_moment", "second_moment" (P); "hyper"
+ * (8); "squared_norm", a scalar. AdamW updates each range of neighbouring weights that are trained; the
+ * others stay as they are, without decay, as in PyTorch. Then gradients = 0. Output "squared_weights": the
+ * sum of squares of all updated weights, which is not finite if one of them is not. */
 static quartic_status build_apply(const quartic_model *model, const bool *trained,
                                   quartic_graph **out_graph) {
     quartic_graph *graph;
@@ -231,7 +231,7 @@ static uint64_t count_batch_targets(const quartic_model *model, const quartic_mo
     return count;
 }
 
-/* What a micro-batch counts in the step: its part of all targets, and of all sequences. */
+/* Writes the weights of a micro-batch in the step: its share of all targets, and of all sequences. */
 static quartic_status write_shares(quartic_trainer *trainer, const quartic_model_batch *part,
                                    uint64_t all_targets) {
     const uint64_t own = count_batch_targets(trainer->model, part);
@@ -242,7 +242,7 @@ static quartic_status write_shares(quartic_trainer *trainer, const quartic_model
     return quartic_model_write_input(trainer->micro, "batch_share", &batch_share, 1);
 }
 
-/* One micro-batch of the step to come; its part of the step's loss. */
+/* Runs one micro-batch of the coming step; *out_loss is its part of the step's loss. */
 static quartic_status run_micro(quartic_trainer *trainer, uint32_t micro, const quartic_model_batch *in,
                                 uint64_t all_targets, float *out_loss) {
     const quartic_trainer_config *config = &trainer->config;
@@ -277,26 +277,26 @@ static quartic_status run_apply(quartic_trainer *trainer, float learning_rate) {
     return quartic_program_run(trainer->apply);
 }
 
-/* NON_FINITE if the update left a weight that is no finite number. */
+/* NON_FINITE if a weight is not finite after the update. */
 static quartic_status check_weights(const quartic_trainer *trainer) {
     quartic_tensor *sum = quartic_program_tensor(trainer->apply, "squared_weights");
     float squared, *storage;
     if (sum == NULL) return quartic_fail(QUARTIC_INTERNAL, "the update has no output \"squared_weights\"");
     QUARTIC_TRY(quartic_tensor_read(sum, &squared, sizeof squared));
-    if (isfinite(squared)) return QUARTIC_OK; /* else the weights may only be too large for their squares */
+    if (isfinite(squared)) return QUARTIC_OK; /* else the sum may only have overflowed */
     QUARTIC_TRY(quartic_model_fetch(trainer->model, trainer->model->weights, &storage));
     const quartic_status status = quartic_model_check_finite(trainer->model, "weight", "", storage);
     quartic_free(storage);
     if (status != QUARTIC_NON_FINITE) return status;
-    char sentence[512];
-    snprintf(sentence, sizeof sentence, "%s", quartic_error_sentence());
+    char message[512];
+    snprintf(message, sizeof message, "%s", quartic_error_sentence());
     return quartic_fail(QUARTIC_NON_FINITE,
                         "after the update of step %llu %s; these weights cannot be trained on: load a "
                         "checkpoint from before",
-                        (unsigned long long)trainer->step + 1, sentence);
+                        (unsigned long long)trainer->step + 1, message);
 }
 
-/* Removes what a step that was not applied has left in the gradients. */
+/* Sets the gradients to 0 after a step that was not applied. */
 static quartic_status clear_gradients(quartic_trainer *trainer) {
     const size_t elements = trainer->model->set.elements;
     float *zeros = quartic_alloc(elements, sizeof zeros[0]);
@@ -307,7 +307,7 @@ static quartic_status clear_gradients(quartic_trainer *trainer) {
     return status;
 }
 
-/* All micro-batches: the loss and the norm of its gradient, as of one batch of all. */
+/* Runs all micro-batches. The report gets the loss and the gradient's norm of the whole batch. */
 static quartic_status accumulate_gradients(quartic_trainer *trainer, const quartic_model_batch *in,
                                            quartic_step_report *report) {
     const uint64_t all_targets = report->targets;
@@ -326,7 +326,7 @@ static quartic_status accumulate_gradients(quartic_trainer *trainer, const quart
     return QUARTIC_OK;
 }
 
-/* A NaN has a sign, which says nothing. */
+/* A number for a message. The sign of a NaN has no meaning, so it is dropped. */
 static double without_nan_sign(float number) {
     return isnan(number) ? fabs((double)number) : (double)number;
 }
@@ -363,7 +363,7 @@ quartic_status quartic_trainer_step_batch(quartic_trainer *trainer, const quarti
             without_nan_sign(report.gradient_norm), (double)report.learning_rate);
     if (trainer->trial) return QUARTIC_OK;
     QUARTIC_TRY(run_apply(trainer, report.learning_rate));
-    trainer->gradients_used = false; /* the update has set them to zero */
+    trainer->gradients_used = false; /* the update has set the gradients to zero */
     QUARTIC_TRY(check_weights(trainer));
     ++trainer->step;
     return QUARTIC_OK;

@@ -4,10 +4,9 @@
  * weights of the recorded steps through train.h. Modules: see module.h. Every recorded result must be
  * computed here, so a result that was forgotten fails the case.
  *
- * Some modules were recorded plain, masked and causal one after the other without clearing the gradients of
- * their weights in between: each of these files holds the sum over all of them. Such a file is told by
- * siblings in its folder with the very same weights and weight gradients; then the sum over the siblings is
- * compared.
+ * Some modules were recorded plain, masked and causal one after the other, without clearing the gradients of
+ * their weights in between: each of these files has the sum over all of them. Such a file has siblings in its
+ * folder, with exactly the same weights and weight gradients. Then the sum over the siblings is compared.
  */
 #include <dirent.h>
 #include <math.h>
@@ -26,7 +25,7 @@
 
 /* ---- models ---- */
 
-/* Keys of training configurations that are no model's. */
+/* Keys of recorded training configurations that a model's configuration does not have. */
 static const char *const training_keys[] = {"lr", "weight_decay", "clip"};
 
 /* Weight of a recorded diversity loss, "aux", in the recorded loss. */
@@ -75,7 +74,8 @@ static quartic_status read_recorded_config(const quartic_recording *recording,
     return status;
 }
 
-/* A model with the recording's weights; each of them must be the model's and the other way round. */
+/* Creates the model and writes the recording's weights, which must be exactly those of the model. The caller
+ * destroys *out_model, also after an error. */
 static quartic_status create_recorded_model(quartic_device *device, const quartic_recording *recording,
                                             quartic_model **out_model) {
     *out_model = NULL;
@@ -122,7 +122,7 @@ static quartic_status compare_parameters(quartic_replay *replay, const quartic_m
     return QUARTIC_OK;
 }
 
-/* What a model case feeds; freed as a whole. */
+/* The inputs of a model case, in memory of their own. */
 typedef struct model_inputs {
     uint32_t batch, length;
     int32_t *tokens, *targets;
@@ -196,7 +196,7 @@ static quartic_status replay_passes(quartic_replay *replay, quartic_model *model
     QUARTIC_TRY(quartic_model_loss(model, in->batch, in->length, in->tokens, in->targets, in->mask, &loss));
     QUARTIC_TRY(quartic_model_gradients(model, in->batch, in->length, in->tokens, in->targets, in->mask,
                                         &loss_again));
-    /* Whichever of the two losses is further off counts. */
+    /* Of the two losses the one with the larger error is compared. */
     const quartic_safetensors_tensor *recorded;
     float *want = NULL;
     QUARTIC_TRY(quartic_recording_find(replay->recording, "output.", "loss", &recorded));
@@ -231,7 +231,7 @@ static quartic_status read_real(const quartic_recording *recording, const char *
     return QUARTIC_OK;
 }
 
-/* tokens (steps, b, n + 1): each row's first n tokens predict its last n. */
+/* Trains. tokens (steps, b, n + 1): the first n tokens of a row predict its last n. */
 static quartic_status replay_steps(quartic_replay *replay, quartic_trainer *trainer, const int32_t *tokens,
                                    uint32_t steps) {
     uint32_t batch = quartic_trainer_get_config(trainer)->batch,

@@ -1,14 +1,18 @@
-/* check_op.c: quartic_validate: every op on a device against the same op on the reference.
+/* check_op.c: quartic_validate: every op on a device against the same op on the reference device.
  *
  * Each case of an op is put into small graphs, one per variant:
- *   forward           operands with poisoned borders -> op -> outputs
- *   in the middle     operand * 1.5 -> op -> result * 2: the op may work in place, its results lie in the
- * workspace operand k strided, operand k repeated    the views that the op accepts without a copy gradient
- * operand * 1.5 -> op, and the gradients for random cotangents gradient, strided the same on strided operands
- * and cotangents Both devices run the same graph on the same bytes. The bound of a result is the sum over the
- * graph's kernels of tolerance * sqrt(reduction), times what a rounding of operands and intermediate results
- * does to it (spread.h): so a sum that cancels is judged by its terms. Views have a check of their own,
- * check_view.c.
+ *     forward               operands with poisoned borders -> op -> outputs
+ *     in the middle         operand * 1.5 -> op -> result * 2: the op may work in place, its results lie in
+ *                           the workspace
+ *     operand k strided     the views that the op accepts without a copy
+ *     operand k repeated    the same
+ *     gradient              operand * 1.5 -> op, and the gradients for random cotangents
+ *     gradient, strided     the same on strided operands and cotangents
+ *
+ * Both devices run the same graph on the same bytes. The bound of a result is
+ *     sum over nodes of (tolerance * sqrt(reduction)) * effect of a rounding on the result,
+ * where spread.h defines the effect of roundings of operands and intermediate results. So a sum that cancels
+ * is judged by its terms. Views have a check of their own, check_view.c.
  */
 #include <float.h>
 #include <math.h>
@@ -30,10 +34,10 @@ typedef enum variant { FORWARD, MIDDLE, STRIDED, REPEATED, GRADIENT, GRADIENT_ST
 
 static const float middle_factor = 1.5f;
 
-/* Names of results of one op: outputs, mutated operands, gradients. */
+/* At most so many different results of one op: outputs, mutated operands, gradients. */
 enum { EVIDENCE = 2 * QUARTIC_FIXTURE_RESULTS };
 
-/* One check in the making. */
+/* The state of the checks of one op. */
 typedef struct validation {
     quartic_device *device, *reference;
     const char *device_name;
@@ -42,19 +46,19 @@ typedef struct validation {
     const quartic_op *op;
     const quartic_op_case *test;
     uint32_t case_index;
-    const char *variant; /* in words */
+    const char *variant; /* its name, for the report */
     struct {
         char name[QUARTIC_HARNESS_NAME];
-        bool proven; /* some case expects more than zeros of it */
+        bool proven; /* in some case the expected result is not mostly zeros */
     } evidence[EVIDENCE];
     uint32_t evidence_count;
 } validation;
 
 static void report_validation(const validation *validation, quartic_verdict verdict, const char *result,
-                              const quartic_comparison *comparison, const char *sentence) {
+                              const quartic_comparison *comparison, const char *message) {
     char check[96], text[QUARTIC_HARNESS_TEXT];
     snprintf(check, sizeof check, "%s%s%s", validation->variant, result[0] == 0 ? "" : ", ", result);
-    int used = snprintf(text, sizeof text, "%s", sentence);
+    int used = snprintf(text, sizeof text, "%s", message);
     if (verdict == QUARTIC_FAILED && used > 0 && (size_t)used < sizeof text)
         snprintf(text + used, sizeof text - (size_t)used,
                  "; repeat with: quartic validate --device %s --op %s --case %u --seed %llu",
@@ -73,7 +77,8 @@ static void report_validation(const validation *validation, quartic_verdict verd
 
 /* ---- building the graph of a variant ---- */
 
-/* Adds operand `input` of the case in the way of the variant; *out_base is what gradients are taken of. */
+/* Adds operand `input` of the case as the variant wants it. *out_base is the value whose gradient is
+ * taken. */
 static quartic_status add_variant_operand(quartic_fixture *fixture, variant variant, uint32_t chosen,
                                           uint32_t input, quartic_value *out_value, quartic_value *out_base) {
     const quartic_op_case *test = fixture->test;
@@ -151,8 +156,8 @@ static quartic_status build_variant(quartic_fixture *fixture, variant variant, u
 
 /* ---- running and comparing ---- */
 
-/* A result that is mostly zero proves little. Some cases are about that, but every result of an op must be
- * something else in one of its cases. */
+/* A result that is mostly zeros proves little. That is all right in some cases, but each result of an op must
+ * have other numbers in at least one case. */
 static void note_evidence(validation *validation, const char *name, bool proven) {
     uint32_t k = 0;
     while (k < validation->evidence_count && strcmp(validation->evidence[k].name, name) != 0) ++k;
@@ -172,9 +177,9 @@ static void judge_evidence(validation *validation) {
                               "the expected result is mostly zero in every case, which proves too little");
 }
 
-/* One result: by the bound that costs nothing, then, if it is beyond, by what its terms' roundings do. The
- * first is never the larger: a result is no larger than the sum of its terms' magnitudes. *spreads is filled
- * when it is needed first. */
+/* Compares one result, first with a bound that is cheap to compute, from its largest element. If the error is
+ * larger, the bound from the spread decides. The cheap bound is never the larger one, since a result is at
+ * most the sum of its terms' magnitudes. *spreads is filled when it is first needed. */
 static quartic_status validate_result(const quartic_fixture *fixture, uint32_t r, double *spreads,
                                       bool *has_spreads, quartic_comparison *out) {
     const quartic_fixture_output *result = &fixture->results[r];
@@ -209,7 +214,7 @@ static quartic_status compare_results(validation *validation, const quartic_fixt
     return QUARTIC_OK;
 }
 
-/* What the results must be: the reference's, or a view's definition. */
+/* Fills in what the results must be: those of the reference device, or of a view's definition. */
 static quartic_status fill_wanted_results(const validation *validation, quartic_fixture *fixture,
                                           variant variant) {
     const double factor = (double)middle_factor;

@@ -1,4 +1,4 @@
-/* check_view.c: see check_view.h. */
+/* check_view.c: the definition of every view. See check_view.h. */
 #include "verify/check_view.h"
 
 #include <string.h>
@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "ops/view.h"
 
+/* The index along each axis of element `index` of a shape. */
 static void split_index(const quartic_shape *shape, uint64_t index, uint32_t out_axes[QUARTIC_MAX_RANK]) {
     for (uint32_t a = shape->rank; a-- > 0;) {
         out_axes[a] = (uint32_t)(index % shape->dims[a]);
@@ -13,13 +14,14 @@ static void split_index(const quartic_shape *shape, uint64_t index, uint32_t out
     }
 }
 
+/* The element of a shape at an index along each axis. */
 static uint64_t join_index(const quartic_shape *shape, const uint32_t axes[QUARTIC_MAX_RANK]) {
     uint64_t index = 0;
     for (uint32_t a = 0; a < shape->rank; ++a) index = index * shape->dims[a] + axes[a];
     return index;
 }
 
-/* The element of the operand, of shape in, that element `index` of the result, of shape out, shows. */
+/* The element of the operand (of shape in) that element `index` of the result (of shape out) shows. */
 static uint64_t source_of(const char *view, const quartic_view_attrs *attrs, const quartic_shape *in,
                           const quartic_shape *out, uint64_t index) {
     uint32_t at[QUARTIC_MAX_RANK] = {0}, from[QUARTIC_MAX_RANK] = {0};

@@ -1,4 +1,4 @@
-/* compare.c: see compare.h. */
+/* compare.c: comparison of results with one bound. See compare.h. */
 #include "verify/compare.h"
 
 #include <math.h>
@@ -60,8 +60,8 @@ double quartic_largest(const float *numbers, uint64_t count) {
 }
 
 double quartic_error_scale(double largest_want, double largest_operand) {
-    static const double vanishing =
-        1e-12; /* what is this much smaller than the operands is nothing but rounding */
+    /* A result that is smaller than the operands by this factor is nothing but rounding. */
+    static const double vanishing = 1e-12;
     return largest_want > vanishing * largest_operand ? largest_want : largest_operand;
 }
 

@@ -1,10 +1,11 @@
-/* compare_devices.c: quartic_compare_devices: at which step do two devices part?
+/* compare_devices.c: quartic_compare_devices: the first step at which two devices differ.
  *
- * The graph first runs on the trusted device with every intermediate kept. Then each step runs by itself on
- * both devices, on the trusted device's operands in the layouts that they have in the graph: so errors do not
- * add up from step to step, and each step has its op's own bound. Last the whole graph runs on both as it is
- * planned, in place and with shared memory, and the named outputs are compared: if all steps agree and these
- * do not, the fault lies between the steps (order, memory, barriers).
+ * 1. The graph runs on the trusted device with every intermediate kept.
+ * 2. Each step runs by itself on both devices, on the trusted device's operands in the layouts that they
+ *    have in the graph. So errors do not add up from step to step, and each step has its op's own bound.
+ * 3. The whole graph runs on both devices as it is planned, in place and with shared memory, and the named
+ *    outputs are compared. If all steps agree and the outputs do not, the fault lies between the steps: their
+ *    order, memory or barriers.
  */
 #include <float.h>
 #include <math.h>
@@ -22,7 +23,7 @@ typedef struct comparison_run {
     const quartic_graph *graph;
     const quartic_feed *feeds;
     uint32_t feed_count;
-    void **contents; /* per storage: what it holds on the trusted device before any update; NULL: not known */
+    void **contents; /* per storage: its numbers on the trusted device before any update; NULL: not known */
     bool *updated;   /* per storage: a step so far has updated it in place */
     quartic_reporter *reporter;
 } comparison_run;
@@ -49,8 +50,8 @@ static double tolerance_of(const quartic_graph *graph, const quartic_node *node)
     return node->op->tolerance * sqrt(reduction);
 }
 
-/* Compares a result of a graph: float32 by the bound that costs nothing, then, if it is beyond, by what
- * roundings do to the result (spread.h); int32 must be equal. */
+/* Compares a result of a graph: float32 with a bound that is cheap to compute; if the error is larger, with
+ * the bound from the spread (spread.h). int32 must be equal. */
 static quartic_status compare_fetched(const quartic_graph *graph, const quartic_feed *feeds,
                                       uint32_t feed_count, const quartic_fetch *got,
                                       const quartic_fetch *want, quartic_dtype dtype, double tolerance,
@@ -69,7 +70,7 @@ static quartic_status compare_fetched(const quartic_graph *graph, const quartic_
     return QUARTIC_OK;
 }
 
-/* ---- what the trusted device computes ---- */
+/* ---- the results of the trusted device ---- */
 
 static const quartic_feed *find_feed(const comparison_run *run, const char *name) {
     for (uint32_t f = 0; f < run->feed_count; ++f)
@@ -77,7 +78,7 @@ static const quartic_feed *find_feed(const comparison_run *run, const char *name
     return NULL;
 }
 
-/* Named storages start as they are fed, else as zeros. */
+/* Checks the feeds and fills the contents of all storages: as fed, else zeros. */
 static quartic_status take_feeds(comparison_run *run) {
     for (uint32_t f = 0; f < run->feed_count; ++f) {
         const quartic_feed *feed = &run->feeds[f];
@@ -153,8 +154,8 @@ typedef struct lone_step {
     double largest; /* element of the real operands */
 } lone_step;
 
-/* The operand as a value of the step's graph: its whole storage fed flat, seen through the operand's layout.
- */
+/* The operand as a value of the step's graph: its whole storage fed flat, seen through the operand's
+ * layout. */
 static quartic_value add_step_operand(lone_step *step, const comparison_run *run, const quartic_node *node,
                                       uint32_t input) {
     const quartic_graph_value *value = quartic_graph_value_record(run->graph, node->inputs[input]);
@@ -170,7 +171,7 @@ static quartic_value add_step_operand(lone_step *step, const comparison_run *run
     if (storage->dtype == QUARTIC_FLOAT32)
         step->largest =
             fmax(step->largest, quartic_largest(run->contents[value->storage], storage->elements));
-    /* Any view gives a value of its own over the storage; the layout is then put in place. */
+    /* A slice of everything is a new value over the storage, which then gets the layout of the operand. */
     quartic_value view = quartic_slice(step->graph, base, 0, 0, flat.dims[0]);
     if (view.id != 0) quartic_graph_set_layout(step->graph, view, &value->layout);
     return view;
@@ -213,7 +214,8 @@ static quartic_status build_step(lone_step *step, const comparison_run *run, con
     return quartic_graph_status(step->graph);
 }
 
-/* Compares all results of the step; the worst so far, a failed one first, is kept in *worst and text. */
+/* Compares all results of the step. *worst and text are of the worst result: one that failed if there is
+ * any. */
 static quartic_status compare_step(const lone_step *step, double tolerance, quartic_comparison *worst,
                                    char *text) {
     for (uint32_t k = 0; k < step->fetch_count; ++k) {
@@ -275,7 +277,7 @@ static quartic_status check_step(comparison_run *run, uint32_t index) {
 
 /* ---- the whole graph ---- */
 
-/* Outputs k of the arrays are of storage outputs[k]. */
+/* Compares the named outputs: got[k] and want[k] are of storage outputs[k]. */
 static quartic_status compare_outputs(comparison_run *run, const quartic_fetch *got,
                                       const quartic_fetch *want, uint32_t count, const uint32_t *outputs,
                                       double tolerance) {

@@ -1,4 +1,4 @@
-/* fixture.c: see fixture.h. */
+/* fixture.c: graphs of single ops with drawn operands. See fixture.h. */
 #include "verify/fixture.h"
 
 #include <math.h>
@@ -180,7 +180,8 @@ double quartic_fixture_scale(const quartic_fixture *fixture, const quartic_fixtu
     for (uint32_t k = 0; k < fixture->operand_count; ++k) {
         if (quartic_graph_dtype(fixture->graph, fixture->values[k]) != QUARTIC_FLOAT32) continue;
         const float *numbers = fixture->feeds[k].data;
-        for (uint64_t i = 0; i < fixture->feeds[k].bytes / sizeof *numbers; ++i) /* poison is not counted */
+        for (uint64_t i = 0; i < fixture->feeds[k].bytes / sizeof *numbers;
+             ++i) /* false for NaN, the poison */
             if (fabs((double)numbers[i]) > operands) operands = fabs((double)numbers[i]);
     }
     return quartic_error_scale(quartic_largest(result->want, result->count), operands);

@@ -1,7 +1,8 @@
-/* fixture.h: one op's case as a graph that can be run: what checks of ops share.
+/* fixture.h: one case of an op as a graph that can be run; what the checks of ops share.
  *
  * Order of use: begin; operands; apply; results (and gradients); run; end. Operands are drawn from the seed,
- * each from the random stream of its number, so a variant changes how an operand lies but not what it holds.
+ * each from the random stream of its number. So variants of a case differ in where an operand lies, but not
+ * in its numbers.
  */
 #ifndef QUARTIC_VERIFY_RIG_H
 #define QUARTIC_VERIFY_RIG_H
@@ -46,6 +47,7 @@ typedef struct quartic_fixture {
     uint32_t result_count;
 } quartic_fixture;
 
+/* Creates the graph. quartic_fixture_end frees all that the fixture holds, also after an error of begin. */
 quartic_status quartic_fixture_begin(quartic_fixture *fixture, const quartic_op *op,
                                      const quartic_op_case *test, uint64_t seed);
 void quartic_fixture_end(quartic_fixture *fixture);
@@ -60,27 +62,29 @@ quartic_status quartic_fixture_apply(quartic_fixture *fixture, const quartic_val
 quartic_status quartic_fixture_cotangents(quartic_fixture *fixture, quartic_placement placement,
                                           const quartic_value *outputs, uint32_t count,
                                           quartic_value *out_cotangents);
-/* The operands that are differentiated; out_operands holds QUARTIC_OP_MAX_INPUTS. */
+/* The indices of the operands that have a gradient; returns their number. out_operands holds
+ * QUARTIC_OP_MAX_INPUTS. */
 uint32_t quartic_fixture_differentiable(const quartic_fixture *fixture, uint32_t *out_operands);
+/* Whether any operand of the case has a gradient. */
 bool quartic_fixture_has_gradient(const quartic_op *op, const quartic_op_case *test);
-/* The gradients of the sum of <output, cotangent>; an error if one is missing. */
+/* Appends the gradients of sum(output * cotangent); INTERNAL if one is missing. */
 quartic_status quartic_fixture_gradients(quartic_fixture *fixture, const quartic_value *outputs,
                                          const quartic_value *cotangents, uint32_t output_count,
                                          const quartic_value *wrt, uint32_t count,
                                          quartic_value *out_gradients);
 
-/* Names a value as a result to be compared. */
+/* Makes a value a result to be compared, under that name. */
 quartic_status quartic_fixture_result(quartic_fixture *fixture, const char *name, quartic_value value);
 /* The same for a state operand. */
 quartic_status quartic_fixture_state_result(quartic_fixture *fixture, quartic_value state);
 
-/* What roundings do to each result (see spread.h): out_spreads holds QUARTIC_FIXTURE_RESULTS. */
+/* How far roundings move each result (see spread.h). out_spreads holds QUARTIC_FIXTURE_RESULTS numbers. */
 quartic_status quartic_fixture_spreads(const quartic_fixture *fixture, double *out_spreads);
 
 /* Runs the graph and fills want (trusted) or got of the results. */
 quartic_status quartic_fixture_run(quartic_fixture *fixture, quartic_device *device, bool trusted);
 
-/* Sum over the graph's kernels of tolerance * sqrt(reduction). */
+/* The sum of tolerance * sqrt(reduction) over the nodes of the graph. */
 double quartic_fixture_tolerance(const quartic_fixture *fixture);
 
 /* quartic_error_scale of a result and all operands. */

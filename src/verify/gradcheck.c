@@ -2,13 +2,19 @@
  *
  * For each differentiable operand x of a case and a random direction d, one graph on the device "reference64"
  * computes both sides of
- *     (f(x + h d) - f(x - h d)) / 2h  =  sum(gradient * d),   f = sum over outputs of sum(output *
- * cotangent), so nothing is rounded to float32 before the difference is taken. The left side is Richardson's
- * (4 D(h / 2) - D(h)) / 3, which strongly curved functions need. Every operand has its own graph, in which it
- * alone is differentiated: that also covers rules that build only what is wanted. The bound is relative to
- * sqrt(sum (gradient * d)^2), what a sum of these terms with random signs would be: cancellation in the sum
- * on the right does not hide behind it, and does not fail the check. To it comes what the roundings of f
- * become when they are divided by h: they count where large outputs hardly depend on x.
+ *     (f(x + h d) - f(x - h d)) / 2h  =  sum(gradient * d),
+ *     f = sum over outputs of sum(output * cotangent),
+ * so nothing is rounded to float32 before the difference is taken. The left side D(h) is extrapolated by
+ * Richardson,
+ *     (4 D(h / 2) - D(h)) / 3,
+ * which strongly curved functions need. Every operand has its own graph, in which it alone is differentiated.
+ * That also covers rules that build only the gradients that are wanted.
+ *
+ * The bound is relative to
+ *     sqrt(sum((gradient * d)^2)),
+ * the size of a sum of these terms with random signs. So cancellation on the right side neither hides an
+ * error nor fails the check. The roundings of f, divided by h, are added to the bound: they matter where
+ * large outputs hardly depend on x.
  */
 #include <math.h>
 #include <stdio.h>
@@ -20,14 +26,14 @@
 #include "verify/check.h"
 #include "verify/fixture.h"
 
-/* Truncation grows with step^4, rounding falls with 1/step: 2^-16 leaves 1e-11 for functions whose
- * derivatives are of order 1. The bound allows for outliers of 10 cubed. Where a kink (of relu, of a choice)
- * lies within the step, no difference over it is the slope: what fails is judged once more over a step that
- * few kinks lie in. */
+/* The truncation error grows as step^4, the rounding error as 1 / step. 2^-16 leaves 1e-11 for functions
+ * whose derivatives are of order 1; the bound allows for cubes of outliers of 10. Where a kink (of relu, of a
+ * choice) lies within the step, the difference over it is not the slope. So a check that fails is repeated
+ * with a step that contains few kinks. */
 static const float steps[] = {0x1p-16f, 0x1p-22f};
 enum { STEPS = sizeof steps / sizeof steps[0] };
-/* What f sums is rounded dozens of times over, in sums with cancellation; 3 is the sum of Richardson's
- * factors, halved. */
+/* The terms of f are rounded dozens of times, in sums with cancellation: 64. The factor 3 is half the sum of
+ * the factors in Richardson's formula. */
 static const double relative_bound = 1e-5, absolute_bound = 1e-9, rounding = 64 * 3 * 0x1p-53;
 
 typedef struct gradcheck {
@@ -88,8 +94,8 @@ static quartic_status append_difference(quartic_fixture *fixture, quartic_value 
     return quartic_graph_status(graph);
 }
 
-/* Results: 0 gradient * direction, 1 both sides' difference, 2 the right side, 3 the squares of what f sums.
- */
+/* Results: 0 gradient * direction, 1 both sides' difference, 2 the right side, 3 the squares of what f
+ * sums. */
 static quartic_status build_gradcheck(quartic_fixture *fixture, uint32_t moved, float step) {
     const quartic_op_case *test = fixture->test;
     quartic_graph *graph = fixture->graph;
@@ -134,7 +140,8 @@ static quartic_status build_gradcheck(quartic_fixture *fixture, uint32_t moved, 
     return quartic_fixture_result(fixture, "squares", quartic_scale(graph, squares, 1.0f, 0.0f));
 }
 
-/* Reports, but not a failure that is not the last word; gives whether it holds. */
+/* Judges one operand at one step and reports it. A failure is reported only if `last`. Returns whether it
+ * holds. */
 static bool judge_gradient(const gradcheck *check, const quartic_fixture *fixture, float step, bool last,
                            const char *what) {
     const float *terms = fixture->results[0].want, *difference = fixture->results[1].want,

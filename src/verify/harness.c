@@ -1,4 +1,4 @@
-/* harness.c: see harness.h. */
+/* harness.c: one guarded run of a graph. See harness.h. */
 #include "verify/harness.h"
 
 #include <string.h>
@@ -38,7 +38,7 @@ static const quartic_storage *find_storage(const quartic_graph *graph, const cha
     return storage == QUARTIC_NONE ? NULL : quartic_graph_storage(graph, storage);
 }
 
-/* A tensor with poison behind its elements, all of it poison at first. */
+/* Creates a tensor with a border of poison behind its elements; the elements are poison, too. */
 static quartic_status create_guarded(quartic_device *device, quartic_dtype dtype, const quartic_shape *shape,
                                      uint64_t bytes, quartic_tensor **out_tensor) {
     *out_tensor = NULL;
@@ -81,7 +81,7 @@ static quartic_status check_guard(const quartic_tensor *tensor, const char *name
     return status;
 }
 
-/* Bytes of the workspace that no intermediate and no scratch was given must still be poison. */
+/* Bytes of the workspace that belong to no intermediate and no scratch must still be poison. */
 static quartic_status check_workspace(const quartic_program *program) {
     const quartic_tensor *workspace = quartic_program_workspace(program);
     const uint64_t bytes = quartic_tensor_device_bytes(workspace);
@@ -107,7 +107,7 @@ static bool is_nan_word(uint32_t word) {
     return (word & 0x7f800000u) == 0x7f800000u && (word & 0x007fffffu) != 0;
 }
 
-/* Inputs must be as they were; NaN may come back as another NaN. */
+/* An input must be unchanged; a NaN may come back as another NaN. */
 static quartic_status check_unchanged(quartic_program *program, const quartic_feed *feed) {
     uint64_t words = feed->bytes / 4;
     uint32_t *now = quartic_alloc(words, sizeof *now);
@@ -159,7 +159,7 @@ quartic_status quartic_harness_run(quartic_device *device, const quartic_graph *
     for (uint32_t k = 0; status == QUARTIC_OK && k < feed_count + fetch_count; ++k) {
         bool fetch = k >= feed_count;
         const char *name = fetch ? fetches[k - feed_count].name : feeds[k].name;
-        if (fetch && find_storage(graph, name) != NULL && is_state(graph, name)) continue; /* fed above */
+        if (fetch && find_storage(graph, name) != NULL && is_state(graph, name)) continue; /* is fed */
         quartic_binding *binding = &bindings[config.binding_count++];
         binding->name = name;
         status = create_named(device, graph, name, &binding->tensor);

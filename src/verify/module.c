@@ -1,5 +1,8 @@
-/* module.c: see module.h. A module is one builder function in the table below: it takes its inputs by name,
- * builds with src/nn under no prefix, and names its outputs. Weights are those that nn asks for. */
+/* module.c: the table of modules, and their replay. See module.h.
+ *
+ * A module is one builder function in the table below. It takes its inputs by name, builds with src/nn under
+ * no prefix, and names its outputs. The weights are those that src/nn asks for.
+ */
 #include "verify/module.h"
 
 #include <stdio.h>
@@ -12,7 +15,7 @@
 #include "nn/edge_triangle.h"
 #include "verify/harness.h"
 
-/* A module in the making: its graph, and what goes in and out by the recording's names. */
+/* A module while it is built: its graph, and its inputs and outputs under the names of the recording. */
 typedef struct module {
     const quartic_recording *recording;
     quartic_graph *graph;
@@ -133,7 +136,7 @@ static quartic_status refuse_word(const module *m, const char *key, const char *
     return status;
 }
 
-/* Whether the key's value is the other word; it is the standard one where it is not told. */
+/* Whether the value of a key is `other`. It is `standard` if the key is missing. */
 static quartic_status read_module_word(const module *m, const char *key, const char *standard,
                                        const char *other, bool *out_other) {
     const quartic_json *value = module_option(m, key);
@@ -184,7 +187,7 @@ static quartic_status read_causal(const module *m, bool *out_causal) {
     return QUARTIC_OK;
 }
 
-/* What is not told is as by default: 20 rounds of eps 0.1. */
+/* Keys that are missing keep their defaults: 20 iterations with eps 0.1. */
 static quartic_status read_descent(const module *m, quartic_coordinate_descent_options *out) {
     if (module_option(m, "n_iters") != NULL)
         QUARTIC_TRY(quartic_recording_count(m->recording, "n_iters", &out->iterations));
@@ -193,7 +196,7 @@ static quartic_status read_descent(const module *m, quartic_coordinate_descent_o
     return optional_number(m, "eps_decay", 1.0, &out->eps_decay);
 }
 
-/* Weights of scores s (b, m). */
+/* The weights of scores s (b, m). */
 static quartic_status build_coordinate_descent(module *m) {
     quartic_coordinate_descent_options options = QUARTIC_COORDINATE_DESCENT_OPTIONS_INIT;
     QUARTIC_TRY(read_descent(m, &options));
@@ -258,7 +261,7 @@ static quartic_status build_triangle_start_end(module *m) {
     return QUARTIC_OK;
 }
 
-/* The direction that a word names, or as many as there are. */
+/* The direction of that name, or QUARTIC_TRIANGLE_DIRECTIONS if there is none. */
 static uint32_t direction_of(const quartic_json *word) {
     const char *name = quartic_json_text(word);
     uint32_t d = 0;
@@ -269,8 +272,8 @@ static uint32_t direction_of(const quartic_json *word) {
     return d;
 }
 
-/* The passes of the configuration in their order: a word or a list of words, each once; all if it has none.
- */
+/* The passes of the configuration in their order: a word or a list of words, each once; all if it has
+ * none. */
 static quartic_status read_directions(const module *m, quartic_triangle_direction *out, uint32_t *out_count) {
     const quartic_json *listed = module_option(m, "triangle_directions"), *next = listed;
     const char *single = quartic_json_text(listed);
@@ -342,7 +345,7 @@ bool quartic_module_known(const char *model) {
     return find_builder(model) != NULL;
 }
 
-/* An option that is not known here would be computed as if it were not there; so it is refused. */
+/* An option that this library does not know would be ignored silently, so it is an error. */
 static quartic_status check_module_keys(const module *m, const struct builder *builder) {
     QUARTIC_JSON_FOREACH(value, m->recording->config) {
         const char *key = value->key;
@@ -364,7 +367,7 @@ static quartic_status check_module_keys(const module *m, const struct builder *b
 
 /* ---- replay ---- */
 
-/* Weights are the parameters of the graph, under the names of the recording without "param.". */
+/* Feeds the weights: the parameters of the graph, which have the recording's names without "param.". */
 static quartic_status add_weights(module *m) {
     for (uint32_t id = 1; id <= quartic_graph_value_count(m->graph); ++id) {
         const quartic_graph_value *value = quartic_graph_value_record(m->graph, id);
@@ -386,8 +389,8 @@ static quartic_status add_weights(module *m) {
     return QUARTIC_OK;
 }
 
-/* Names a value as the output `prefix``name` of the graph and makes room for it; without a value it is zeros.
- */
+/* Names a value as the output `prefix``name` of the graph and makes room for it; without a value it is
+ * zeros. */
 static quartic_status add_module_result(module *m, quartic_module_results *results, const char *prefix,
                                         const char *name, quartic_value value, const quartic_shape *shape) {
     if (results->count == QUARTIC_MODULE_RESULTS)

@@ -1,4 +1,4 @@
-/* recording.c: see recording.h. */
+/* recording.c: opening recordings, comparing what a replay computed. See recording.h. */
 #include "verify/recording.h"
 
 #include <math.h>
@@ -107,7 +107,7 @@ bool quartic_starts_with(const char *name, const char *prefix, const char **out_
     return true;
 }
 
-/* ---- the replay ---- */
+/* ---- comparison ---- */
 
 static const double integer_bound = 0.25;
 
@@ -131,7 +131,7 @@ quartic_status quartic_replay_compare(quartic_replay *replay, const char *name, 
         double largest = quartic_largest(want, count);
         quartic_comparison comparison;
         double bound = gradient ? quartic_gradient_bound(largest) : quartic_output_bound(largest);
-        if (is_integer(tensor)) bound = integer_bound; /* less than their least difference: exact */
+        if (is_integer(tensor)) bound = integer_bound; /* so integers must be equal */
         quartic_compare(got, want, count, bound, &comparison);
         quartic_replay_worst *entry = gradient ? &replay->gradients : &replay->outputs;
         bool worse = !entry->any || bound_ratio(&comparison) > bound_ratio(&entry->comparison);

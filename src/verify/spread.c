@@ -1,4 +1,4 @@
-/* spread.c: see spread.h. */
+/* spread.c: a graph run repeatedly with its numbers moved at random. See spread.h. */
 #include "verify/spread.h"
 
 #include <float.h>
@@ -8,7 +8,7 @@
 #include "graph/access.h"
 #include "run/access.h"
 
-/* The largest of so many draws of one sum of random signs is hardly ever below its root mean square. */
+/* The largest of this many random sums is hardly ever below their root mean square. */
 enum { DRAWS = 12 };
 
 typedef struct spread_run {
@@ -30,7 +30,7 @@ static quartic_status read_result(const spread_run *run, quartic_program *progra
     return kept[k] == NULL ? QUARTIC_OUT_OF_MEMORY : quartic_tensor_read_memory(tensor, kept[k]);
 }
 
-/* Runs the graph once from the start, moved if seed is not 0, and reads its results. */
+/* Compiles and runs the graph once, with its numbers moved unless seed is 0, and reads the results. */
 static quartic_status draw_run(const spread_run *run, uint64_t seed, double **kept) {
     quartic_program *program;
     QUARTIC_TRY(quartic_program_create(run->device, run->graph, NULL, &program));
@@ -48,7 +48,8 @@ static quartic_status draw_run(const spread_run *run, uint64_t seed, double **ke
     return status;
 }
 
-/* What is not finite in one of the two runs says nothing. */
+/* Raises the spreads to the distances between the two runs. Elements that are not finite in one of them do
+ * not count. */
 static void widen_spreads(const spread_run *run, double *out_spreads) {
     for (uint32_t k = 0; k < run->count; ++k) {
         if (run->clean[k] == NULL) continue;
