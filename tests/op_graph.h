@@ -5,9 +5,9 @@
 #ifndef QUARTIC_TESTS_OP_GRAPH_H
 #define QUARTIC_TESTS_OP_GRAPH_H
 
-#include "verify/rig.h"
+#include "verify/fixture.h"
 
-/* Between quartic_rig_begin and quartic_rig_run. */
-quartic_status op_graph_build(quartic_rig *rig, bool gradient);
+/* Between quartic_fixture_begin and quartic_fixture_run. */
+quartic_status op_graph_build(quartic_fixture *rig, bool gradient);
 
 #endif

@@ -10,17 +10,17 @@
 
 #include "graph/graph.h"
 #include "validate_device.h"
-#include "verify/rig.h"
+#include "verify/fixture.h"
 
 enum { SEEDS_MOST_CASES = 128 };
 
 /* Operations of a case, forward. */
 static inline double seeds_work_of(const quartic_op *op, const quartic_op_case *test) {
-    quartic_rig rig;
+    quartic_fixture rig;
     quartic_value values[QUARTIC_OP_MAX_INPUTS] = {0}, outputs[QUARTIC_OP_MAX_OUTPUTS];
     uint32_t count;
     double work = 0;
-    assert_int_equal(quartic_rig_begin(&rig, op, test, 1), QUARTIC_OK);
+    assert_int_equal(quartic_fixture_begin(&rig, op, test, 1), QUARTIC_OK);
     for (uint32_t i = 0; i < test->input_count; ++i) {
         const quartic_operand_request request = {.placement = QUARTIC_PLACE_WHOLE,
                                                  .dtype = test->inputs[i].dtype,
@@ -30,16 +30,16 @@ static inline double seeds_work_of(const quartic_op *op, const quartic_op_case *
                                                  .state = (op->mutated_inputs >> i & 1u) != 0,
                                                  .divisor = 1.0f};
         if (request.dtype == QUARTIC_NO_DTYPE) continue;
-        assert_int_equal(quartic_rig_operand(&rig, &request, &values[i]), QUARTIC_OK);
+        assert_int_equal(quartic_fixture_operand(&rig, &request, &values[i]), QUARTIC_OK);
         work += (double)quartic_shape_elements(&request.shape);
     }
-    assert_int_equal(quartic_rig_apply(&rig, values, outputs, &count), QUARTIC_OK);
+    assert_int_equal(quartic_fixture_apply(&rig, values, outputs, &count), QUARTIC_OK);
     quartic_layout in[QUARTIC_OP_MAX_INPUTS], out[QUARTIC_OP_MAX_OUTPUTS];
     const quartic_op_call call =
         quartic_graph_call(rig.graph, &rig.graph->nodes[rig.graph->node_count - 1], in, out);
     for (uint32_t o = 0; o < call.output_count; ++o) work += (double)quartic_layout_elements(&out[o]);
     if (op->flops != NULL) work += op->flops(&call);
-    quartic_rig_end(&rig);
+    quartic_fixture_end(&rig);
     return work;
 }
 

@@ -426,6 +426,13 @@ typedef struct quartic_model_inputs {
             0, 0                                                                                             \
         }                                                                                                    \
     }
+/* Adds the inputs of so many sequences or graphs to the caller's graph: "tokens" or "node_features",
+ * "edge_types", "edge_features" as the configuration asks for, and "mask" if masked is 1. *out_inputs, to be
+ * handed to quartic_model_append_inputs, gets them as values. Errors, with *out_inputs untouched: those of
+ * the graph; INVALID_ARGUMENT for more nodes than max_seq_len. */
+QUARTIC_API quartic_status quartic_model_declare_inputs(const quartic_model *model, quartic_graph *graph,
+                                                        uint32_t batch, uint32_t length, uint32_t masked,
+                                                        quartic_model_inputs *out_inputs);
 QUARTIC_API quartic_value quartic_model_append_inputs(const quartic_model *model, quartic_graph *graph,
                                                       quartic_value parameters,
                                                       const quartic_model_inputs *inputs);

@@ -5,7 +5,6 @@
 #ifndef QUARTIC_RUN_ACCESS_H
 #define QUARTIC_RUN_ACCESS_H
 
-#include "plan/plan.h"
 #include "quartic/program.h"
 #include "quartic/tensor.h"
 
@@ -23,8 +22,10 @@ uint64_t quartic_tensor_device_bytes(const quartic_tensor *tensor);
 quartic_status quartic_tensor_write_memory(quartic_tensor *tensor, const void *data);
 quartic_status quartic_tensor_read_memory(const quartic_tensor *tensor, void *out_data);
 
-const quartic_plan *quartic_program_plan(const quartic_program *program);
 const quartic_tensor *quartic_program_workspace(const quartic_program *program); /* NULL: it needs none */
+/* Sets out_used[k] to 1 for each byte k of the workspace that the plan gives to an intermediate or to
+ * scratch. */
+void quartic_program_mark_workspace(const quartic_program *program, uint8_t *out_used);
 
 /* On "reference64": the seed by which every number that a kernel reads or writes is moved; 0: none is. See
  * quartic_operand. */

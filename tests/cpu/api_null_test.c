@@ -583,6 +583,12 @@ static void models(void **state) {
     REFUSED(quartic_model_measure, out_memory, quartic_model_measure(t.model, 1, LENGTH, 0, 0, NULL));
     VALUE(quartic_model_append, model, quartic_model_append(NULL, t.graph, t.parameters, t.tokens, none));
     VALUE(quartic_model_append, graph, quartic_model_append(t.model, NULL, t.parameters, t.tokens, none));
+    REFUSED(quartic_model_declare_inputs, model,
+            quartic_model_declare_inputs(NULL, t.graph, 1, 2, 0, &inputs));
+    REFUSED(quartic_model_declare_inputs, graph,
+            quartic_model_declare_inputs(t.model, NULL, 1, 2, 0, &inputs));
+    REFUSED(quartic_model_declare_inputs, out_inputs,
+            quartic_model_declare_inputs(t.model, t.graph, 1, 2, 0, NULL));
     VALUE(quartic_model_append_inputs, model,
           quartic_model_append_inputs(NULL, t.graph, t.parameters, &inputs));
     VALUE(quartic_model_append_inputs, graph,

@@ -15,7 +15,7 @@
 #include "model/model.h"
 #include "operand_tables.h"
 #include "run/run_vulkan.h"
-#include "verify/rig.h"
+#include "verify/fixture.h"
 
 static const quartic_gpu_limits kinds[] = {
     {.max_shared_bytes = 49152, .max_invocations = 1024, .subgroup_size = 32, .compute_units = 80},
@@ -80,8 +80,8 @@ static bool count_absent(const quartic_graph *graph, const quartic_gpu_limits *l
 
 static bool lower_case(const quartic_op *op, const quartic_op_case *test, uint32_t number, bool gradient,
                        const quartic_gpu_limits *limits, uint32_t *inout_absent) {
-    quartic_rig rig;
-    expect(quartic_rig_begin(&rig, op, test, 1));
+    quartic_fixture rig;
+    expect(quartic_fixture_begin(&rig, op, test, 1));
     quartic_value values[QUARTIC_OP_MAX_INPUTS] = {{0}}, outputs[QUARTIC_OP_MAX_OUTPUTS];
     uint32_t output_count;
     for (uint32_t i = 0; i < test->input_count; ++i) {
@@ -92,15 +92,15 @@ static bool lower_case(const quartic_op *op, const quartic_op_case *test, uint32
                         ? quartic_graph_state(rig.graph, name, test->inputs[i].dtype, &test->inputs[i].shape)
                         : quartic_graph_input(rig.graph, name, test->inputs[i].dtype, &test->inputs[i].shape);
     }
-    expect(quartic_rig_apply(&rig, values, outputs, &output_count));
+    expect(quartic_fixture_apply(&rig, values, outputs, &output_count));
     if (gradient) {
         quartic_value cotangents[QUARTIC_OP_MAX_OUTPUTS], wrt[QUARTIC_OP_MAX_INPUTS],
             gradients[QUARTIC_OP_MAX_INPUTS];
         uint32_t operands[QUARTIC_OP_MAX_INPUTS];
-        expect(quartic_rig_cotangents(&rig, QUARTIC_PLACE_WHOLE, outputs, output_count, cotangents));
-        const uint32_t count = quartic_rig_differentiable(&rig, operands);
+        expect(quartic_fixture_cotangents(&rig, QUARTIC_PLACE_WHOLE, outputs, output_count, cotangents));
+        const uint32_t count = quartic_fixture_differentiable(&rig, operands);
         for (uint32_t k = 0; k < count; ++k) wrt[k] = values[operands[k]];
-        expect(quartic_rig_gradients(&rig, outputs, cotangents, output_count, wrt, count, gradients));
+        expect(quartic_fixture_gradients(&rig, outputs, cotangents, output_count, wrt, count, gradients));
         for (uint32_t k = 0; k < count; ++k) {
             char name[16];
             snprintf(name, sizeof name, "d%u", k);
@@ -116,7 +116,7 @@ static bool lower_case(const quartic_op *op, const quartic_op_case *test, uint32
     char what[128];
     snprintf(what, sizeof what, "%s, case %u", op->name, number);
     const bool ran = count_absent(rig.graph, limits, what, inout_absent);
-    quartic_rig_end(&rig);
+    quartic_fixture_end(&rig);
     return ran;
 }
 
@@ -133,7 +133,7 @@ static void no_case_of_an_op_gets_a_null_address(void **state) {
             if (!op->cases(number, &test)) break;
             for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; ++k) {
                 ran += lower_case(op, &test, number, false, &kinds[k], &absent);
-                if (quartic_rig_has_gradient(op, &test))
+                if (quartic_fixture_has_gradient(op, &test))
                     ran += lower_case(op, &test, number, true, &kinds[k], &absent);
             }
         }

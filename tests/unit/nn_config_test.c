@@ -289,6 +289,22 @@ static void files_are_read_or_refused(void **state) {
     fclose(file);
     assert_int_equal(quartic_model_config_read_json_file(&config, "nn_config_test.json"), QUARTIC_OK);
     assert_int_equal(config.dim, 16);
+    /* What is wrong in a file is told with the file's name, be it the syntax, a key or a value. */
+    static const struct {
+        const char *text, *message;
+    } wrong[] = {
+        {"{\n\"dim\": }", "\"nn_config_test.json\": the model's configuration is no JSON: line 2, column 8"},
+        {"{\"dimm\": 8}", "\"nn_config_test.json\": the model's configuration has no key \"dimm\""},
+        {"{\"dropout\": 2}", "\"nn_config_test.json\": \"dropout\" of the model's configuration is 2"},
+    };
+    for (size_t k = 0; k < sizeof wrong / sizeof wrong[0]; ++k) {
+        file = fopen("nn_config_test.json", "w");
+        assert_non_null(file);
+        fputs(wrong[k].text, file);
+        fclose(file);
+        assert_true(quartic_model_config_read_json_file(&config, "nn_config_test.json") != QUARTIC_OK);
+        assert_says(wrong[k].message);
+    }
     remove("nn_config_test.json");
 }
 

@@ -43,7 +43,7 @@ static const command test_command = {
     .settings_bytes = sizeof defaults,
 };
 
-static char sentence[ARGS_SENTENCE_BYTES];
+static char sentence[ARGS_MESSAGE_BYTES];
 static const char *operands[16];
 static uint32_t operand_count;
 

@@ -169,9 +169,9 @@ static void compare_case(const quartic_op *op, const quartic_op_case *test, uint
     char what[256];
     snprintf(what, sizeof what, "%s, case %u (%s), %s", op->name, number, test->label,
              gradient ? "gradient" : "forward");
-    quartic_rig rig;
+    quartic_fixture rig;
     quartic_program *program;
-    expect_ok(quartic_rig_begin(&rig, op, test, 1));
+    expect_ok(quartic_fixture_begin(&rig, op, test, 1));
     expect_ok(op_graph_build(&rig, gradient));
     expect_ok(quartic_program_create(device, rig.graph, NULL, &program));
     for (uint32_t f = 0; f < rig.operand_count; ++f)
@@ -182,7 +182,7 @@ static void compare_case(const quartic_op *op, const quartic_op_case *test, uint
     expect_ok(declared_check(program, number, &declared));
     if (!declared.right) fail_msg("%s: %s", what, declared.fault);
     quartic_program_destroy(program);
-    quartic_rig_end(&rig);
+    quartic_fixture_end(&rig);
 }
 
 static void every_op_has_its_barriers(void **state) {
@@ -196,7 +196,7 @@ static void every_op_has_its_barriers(void **state) {
             quartic_op_case test = {.label = ""};
             if (!op->cases(number, &test)) break;
             compare_case(op, &test, number, false, &moved);
-            if (quartic_rig_has_gradient(op, &test)) compare_case(op, &test, number, true, &moved);
+            if (quartic_fixture_has_gradient(op, &test)) compare_case(op, &test, number, true, &moved);
         }
     }
     print_message("%u cases of ops, %u dispatches moved\n", cases, moved);

@@ -17,7 +17,7 @@
 
 #include "run/run.h"
 #include "run/run_vulkan.h"
-#include "verify/rig.h"
+#include "verify/fixture.h"
 
 /* ---- memory that ends before a guard page -------------------------------------------------------------- */
 
@@ -82,7 +82,7 @@ static uint32_t storage_named(const quartic_graph *graph, const char *name) {
 }
 
 /* The rig's graph once, results into `results` (as many numbers as each rig result has). */
-static void run_guarded(quartic_rig *rig, quartic_gpu_device *gpu, uint32_t **results) {
+static void run_guarded(quartic_fixture *rig, quartic_gpu_device *gpu, uint32_t **results) {
     const quartic_graph *graph = rig->graph;
     const quartic_run_vulkan_rule rule = {graph, quartic_run_vulkan_limits(gpu)};
     quartic_plan plan;
@@ -128,11 +128,11 @@ static bool run_case(quartic_device *device, const quartic_op *op, const quartic
     touched = 0;
     snprintf(at_hand, sizeof at_hand, "%s, case %u (%s), %s", op->name, number, test->label,
              gradient ? "gradient" : "forward");
-    quartic_rig rig;
-    expect_ok(quartic_rig_begin(&rig, op, test, 1));
+    quartic_fixture rig;
+    expect_ok(quartic_fixture_begin(&rig, op, test, 1));
     expect_ok(op_graph_build(&rig, gradient));
-    expect_ok(quartic_rig_run(&rig, device, false));
-    uint32_t *results[QUARTIC_RIG_RESULTS];
+    expect_ok(quartic_fixture_run(&rig, device, false));
+    uint32_t *results[QUARTIC_FIXTURE_RESULTS];
     for (uint32_t r = 0; r < rig.result_count; ++r) results[r] = quartic_alloc(rig.results[r].count, 4);
     run_guarded(&rig, device->gpu, results);
     for (uint32_t r = 0; r < rig.result_count; ++r) {
@@ -140,7 +140,7 @@ static bool run_case(quartic_device *device, const quartic_op *op, const quartic
             fail_msg("%s: %s differs from the same in ordinary memory", at_hand, rig.results[r].name);
         quartic_free(results[r]);
     }
-    quartic_rig_end(&rig);
+    quartic_fixture_end(&rig);
     if (touched) print_error("memory outside of the operands was touched by %s\n", at_hand);
     return !touched;
 }
@@ -165,7 +165,8 @@ static void every_op_stays_inside_its_operands(void **state) {
             quartic_op_case test = {.label = ""};
             if (!op->cases(number, &test)) break;
             outside += !run_case(device, op, &test, number, false);
-            if (quartic_rig_has_gradient(op, &test)) outside += !run_case(device, op, &test, number, true);
+            if (quartic_fixture_has_gradient(op, &test))
+                outside += !run_case(device, op, &test, number, true);
         }
     }
     assert_true(cases > 0);
