@@ -47,7 +47,7 @@ struct quartic_device {
     const quartic_backend *backend;
     int64_t process; /* that opened it */
     quartic_device_info info;
-    uint32_t threads;    /* CPU devices: for tuned rows */
+    uint32_t threads;    /* CPU devices: for tuned kernels */
     uint32_t real_bytes; /* 4, or 8 on "reference64" */
     void *gpu;           /* the Vulkan backend's device */
 };

@@ -75,18 +75,18 @@ static quartic_status memory_read(quartic_device *device, const void *memory, vo
     return QUARTIC_OK;
 }
 
-static const quartic_fast_row *row_for(const quartic_device *device, const quartic_op *op,
-                                       const quartic_op_call *call) {
+static const quartic_fast_kernel *cpu_tuned_kernel(const quartic_device *device, const quartic_op *op,
+                                                   const quartic_op_call *call) {
     return device->info.kind == QUARTIC_DEVICE_CPU ? quartic_fast_find(op, call) : NULL;
 }
 
 static quartic_status scratch(void *context, const quartic_node *node, const quartic_op_call *call,
                               uint64_t *out_bytes) {
     const quartic_device *device = ((const quartic_scratch_context *)context)->device;
-    const quartic_fast_row *row = row_for(device, node->op, call);
+    const quartic_fast_kernel *tuned = cpu_tuned_kernel(device, node->op, call);
     *out_bytes = 0;
-    if (row != NULL)
-        *out_bytes = row->scratch == NULL ? 0 : row->scratch(call, device->threads);
+    if (tuned != NULL)
+        *out_bytes = tuned->scratch == NULL ? 0 : tuned->scratch(call, device->threads);
     else if (node->op->cpu_scratch != NULL)
         *out_bytes = node->op->cpu_scratch(call);
     return QUARTIC_OK;
@@ -113,9 +113,9 @@ static quartic_status compile(quartic_program *program) {
         const quartic_node *node = &program->graph->nodes[planned->node];
         cpu_step *step = &steps[t];
         quartic_op_call call = quartic_graph_call(program->graph, node, step->inputs, step->outputs);
-        const quartic_fast_row *row = row_for(program->device, node->op, &call);
+        const quartic_fast_kernel *tuned = cpu_tuned_kernel(program->device, node->op, &call);
         step->op = node->op;
-        step->kernel = row != NULL ? row->run : node->op->cpu;
+        step->kernel = tuned != NULL ? tuned->run : node->op->cpu;
         step->run = (quartic_op_run){.attrs = node->attrs,
                                      .input_count = node->input_count,
                                      .output_count = node->output_count,
