@@ -189,7 +189,7 @@ static void check_product(const product *c) {
     for (uint64_t i = 0; i < results; ++i) largest = fmax(largest, fabs(want[i]));
     assert_true(largest > (results < 16 ? 0.0 : 0.1));
     for (uint32_t threads = 1; threads <= 3; ++threads) {
-        const quartic_fast_row *row = quartic_fast_find(&quartic_op_matmul, &call);
+        const quartic_fast_kernel *row = quartic_fast_find(&quartic_op_matmul, &call);
         assert_non_null(row);
         size_t bytes = row->scratch(&call, threads);
         unsigned char *scratch = quartic_alloc(bytes + 64, 1);

@@ -38,7 +38,7 @@ static float *run_rows(uint32_t threads) {
     }
     const quartic_op_call call = {
         .attrs = &attrs, .input_count = 3, .output_count = 1, .inputs = layouts, .outputs = layouts + 3};
-    const quartic_fast_row *row = quartic_fast_find(&quartic_op_norm_linear, &call);
+    const quartic_fast_kernel *row = quartic_fast_find(&quartic_op_norm_linear, &call);
     assert_non_null(row);
     run.scratch = quartic_alloc(row->scratch(&call, threads), 1);
     row->run(&run);

@@ -245,6 +245,23 @@ static void every_failing_allocation_is_reported(void **state) {
     assert_true(nth > 6);
 }
 
+/* However many objects a document has: tests that fail every allocation in turn depend on it. */
+static void many_objects_take_few_allocations(void **state) {
+    (void)state;
+    enum { OBJECTS = 1000, MOST_ALLOCATIONS = 16 };
+    static char text[OBJECTS * 20 + 16];
+    size_t used = (size_t)sprintf(text, "[{}");
+    for (int k = 0; k < OBJECTS; ++k) used += (size_t)sprintf(text + used, ",{\"b\":1,\"a\":2}");
+    sprintf(text + used, "]");
+    quartic_json_document document;
+    quartic_json_error error;
+    quartic_alloc_fail_at(MOST_ALLOCATIONS + 1);
+    assert_int_equal(quartic_json_read(text, strlen(text), &document, &error), QUARTIC_OK);
+    quartic_alloc_fail_at(0);
+    assert_int_equal(document.values[0].count, OBJECTS + 1);
+    quartic_json_free(&document);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_are_read_as_they_are_written),
@@ -252,6 +269,7 @@ int main(void) {
         cmocka_unit_test(numbers_come_back_in_any_locale),
         cmocka_unit_test(what_is_written_reads_back),
         cmocka_unit_test(every_failing_allocation_is_reported),
+        cmocka_unit_test(many_objects_take_few_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

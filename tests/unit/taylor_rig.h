@@ -144,7 +144,7 @@ static inline void taylor_run_op(taylor_rig *rig, const quartic_op *op, taylor_b
     size_t scratch = op->cpu_scratch(&call);
     void (*kernel)(const quartic_op_run *) = op->cpu;
     if (backend == TAYLOR_FAST) {
-        const quartic_fast_row *row = quartic_fast_find(op, &call);
+        const quartic_fast_kernel *row = quartic_fast_find(op, &call);
         assert_non_null(row);
         kernel = row->run;
         scratch = row->scratch(&call, threads);
