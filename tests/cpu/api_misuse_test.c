@@ -1,6 +1,6 @@
 /* api_misuse_test.c: counts of 0, objects of another device, file or graph, and what is out of range.
  *
- * All are INVALID_ARGUMENT with a sentence, never a crash, never INTERNAL, and what was called with them
+ * All are INVALID_ARGUMENT with a message, never a crash, never INTERNAL, and what was called with them
  * works as before. tests/cpu/api_null_test.c has NULL; builders of graphs have tests of their own.
  */
 #include <setjmp.h>
@@ -126,24 +126,24 @@ static void tensors_of_another_device(void **state) {
     (void)state;
     quartic_graph *graph;
     quartic_program *program = NULL;
-    quartic_tensor *foreign, *room;
+    quartic_tensor *foreign, *workspace;
     quartic_program_memory memory;
     ok(quartic_graph_create(&graph));
     quartic_value x = quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &QUARTIC_SHAPE(4));
     quartic_graph_output(graph, "y", quartic_rms_norm(graph, quartic_exp(graph, x), none, 1e-5f));
     ok(quartic_tensor_create(reference, QUARTIC_FLOAT32, &QUARTIC_SHAPE(4), &foreign));
-    ok(quartic_tensor_create(reference, QUARTIC_FLOAT32, &QUARTIC_SHAPE(4096), &room));
+    ok(quartic_tensor_create(reference, QUARTIC_FLOAT32, &QUARTIC_SHAPE(4096), &workspace));
     const quartic_binding binding = {"x", foreign};
     quartic_program_config config = QUARTIC_PROGRAM_CONFIG_INIT;
     config.bindings = &binding, config.binding_count = 1;
     refused(quartic_program_create(cpu, graph, &config, &program), "another device (reference)");
     refused(quartic_program_measure(cpu, graph, &config, &memory), "another device (reference)");
     config = (quartic_program_config)QUARTIC_PROGRAM_CONFIG_INIT;
-    config.workspace = room;
+    config.workspace = workspace;
     refused(quartic_program_create(cpu, graph, &config, &program), "another device (reference)");
     refused(quartic_program_measure(cpu, graph, &config, &memory), "another device (reference)");
     assert_null(program);
-    quartic_tensor_destroy(room);
+    quartic_tensor_destroy(workspace);
     quartic_tensor_destroy(foreign);
     quartic_graph_destroy(graph);
 

@@ -1,4 +1,4 @@
-/* api_names_test.c: a sentence names the function that was called, not its family nor one that it uses.
+/* api_names_test.c: a message names the function that was called, not its family nor one that it uses.
  *
  * Every builder of graphs gets operands that it refuses; every other function is in api_null_test, which
  * checks names too. Then errors that come from deep inside: of a model's checks, of a graph compiled later,
@@ -38,20 +38,20 @@ static void begin_graph(void) {
     quartic_fail_again(QUARTIC_OK, "", "");
 }
 
-/* The sentence begins with the name, and says no other function's or family's. */
+/* The message begins with the name, and says no other function's or family's. */
 static void check_name(const char *function) {
     static const char *const families[] = {"unary", "binary", "elementwise", "quartic_graph_append"};
-    const char *sentence = quartic_error_message();
+    const char *message = quartic_error_message();
     const size_t length = strlen(function);
     assert_string_equal(quartic_error_function(), function);
-    if (strncmp(sentence, function, length) != 0 || strncmp(sentence + length, ": ", 2) != 0)
-        fail_msg("\"%s\" does not begin with \"%s: \"", sentence, function);
+    if (strncmp(message, function, length) != 0 || strncmp(message + length, ": ", 2) != 0)
+        fail_msg("\"%s\" does not begin with \"%s: \"", message, function);
     for (uint32_t k = 0; k < sizeof families / sizeof families[0]; ++k)
-        if (strstr(sentence, families[k]) != NULL) fail_msg("\"%s\" names %s", sentence, families[k]);
-    if (strstr(sentence + length, "quartic_") != NULL &&
-        strncmp(strstr(sentence + length, "quartic_"), function, length) == 0)
-        fail_msg("\"%s\" has the name twice", sentence);
-    if (strlen(sentence + length) < 20) fail_msg("\"%s\" is no sentence", sentence);
+        if (strstr(message, families[k]) != NULL) fail_msg("\"%s\" names %s", message, families[k]);
+    if (strstr(message + length, "quartic_") != NULL &&
+        strncmp(strstr(message + length, "quartic_"), function, length) == 0)
+        fail_msg("\"%s\" has the name twice", message);
+    if (strlen(message + length) < 20) fail_msg("\"%s\" is no sentence", message);
 }
 
 static void check_builder(const char *function) {

@@ -1,8 +1,8 @@
 /* api_null_test.c: every function of the library with each of its pointers NULL in turn.
  *
- * A table of calls, one a line. REFUSED and VALUE expect a sentence that names the function and the argument,
+ * A table of calls, one a line. REFUSED and VALUE expect a message that names the function and the argument,
  * with INVALID_ARGUMENT or, where nothing can say that, no value; GETTER expects 0, NULL or an empty struct
- * beside the sentence; FINE is for NULL that is documented. The last tests compare the table with the headers
+ * beside the message; FINE is for NULL that is documented. The last tests compare the table with the headers
  * and the headers with the symbols of the built library: a function that is missing fails them. It is one
  * table, which is why the file is long.
  */
@@ -126,7 +126,7 @@ static int end(void **state) {
 static struct { const char *function, *argument; } seen[1024];
 static uint32_t seen_count;
 
-/* Before each call: a graph without an error, and no sentence. */
+/* Before each call: a graph without an error, and no message. */
 static void forget(void) {
     if (t.graph == NULL || quartic_graph_status(t.graph) != QUARTIC_OK) make_graph();
     quartic_fail_again(QUARTIC_OK, "", "");
@@ -138,23 +138,23 @@ static void see(const char *function, const char *argument) {
     seen[seen_count++].argument = argument;
 }
 
-/* The sentence begins with the function and has the argument as a word. */
-static void check_sentence(const char *function, const char *argument) {
-    const char *sentence = quartic_error_message();
+/* The message begins with the function and has the argument as a word. */
+static void check_message(const char *function, const char *argument) {
+    const char *message = quartic_error_message();
     const size_t length = strlen(function);
     assert_string_equal(quartic_error_function(), function);
-    if (strncmp(sentence, function, length) != 0 || strncmp(sentence + length, ": ", 2) != 0)
-        fail_msg("\"%s\" does not begin with \"%s: \"", sentence, function);
-    for (const char *at = strstr(sentence + length, argument); at != NULL; at = strstr(at + 1, argument))
+    if (strncmp(message, function, length) != 0 || strncmp(message + length, ": ", 2) != 0)
+        fail_msg("\"%s\" does not begin with \"%s: \"", message, function);
+    for (const char *at = strstr(message + length, argument); at != NULL; at = strstr(at + 1, argument))
         if (!api_is_word(at[-1]) && !api_is_word(at[strlen(argument)])) return;
-    fail_msg("\"%s\" does not name %s", sentence, argument);
+    fail_msg("\"%s\" does not name %s", message, argument);
 }
 
 static void check_refused(const char *function, const char *argument, quartic_status status) {
     if (status != QUARTIC_INVALID_ARGUMENT)
         fail_msg("%s with %s NULL: %s, \"%s\"", function, argument, quartic_status_name(status),
                  quartic_error_message());
-    check_sentence(function, argument);
+    check_message(function, argument);
 }
 
 #define REFUSED(function, argument, call)                                                                    \
@@ -164,19 +164,19 @@ static void check_refused(const char *function, const char *argument, quartic_st
     do {                                                                                                     \
         see(#function, #argument), forget();                                                                 \
         assert_int_equal((call).id, 0);                                                                      \
-        check_sentence(#function, #argument);                                                                \
+        check_message(#function, #argument);                                                                 \
     } while (0)
 #define NOTHING(function, argument, call)                                                                    \
     do {                                                                                                     \
         see(#function, #argument), forget();                                                                 \
         call;                                                                                                \
-        check_sentence(#function, #argument);                                                                \
+        check_message(#function, #argument);                                                                 \
     } while (0)
 #define GETTER(function, argument, is_empty)                                                                 \
     do {                                                                                                     \
         see(#function, #argument), forget();                                                                 \
         assert_true(is_empty);                                                                               \
-        check_sentence(#function, #argument);                                                                \
+        check_message(#function, #argument);                                                                 \
     } while (0)
 #define FINE(function, argument, call)         (see(#function, #argument), forget(), ok(call))
 #define FINE_NOTHING(function, argument, call) (see(#function, #argument), forget(), call)
@@ -395,7 +395,7 @@ static void graphs(void **state) {
     NOTHING(quartic_adamw, graph, quartic_adamw(NULL, t.state, t.x2, t.state, t.state, t.x2, none, 1.0f));
 }
 
-/* Options that are NULL are the INIT macro's; where that lacks what has no default, the sentence says so. */
+/* Options that are NULL are the INIT macro's; where that lacks what has no default, the message says so. */
 static void options_of_builders(void **state) {
     (void)state;
     quartic_value out = none;
@@ -420,11 +420,11 @@ static void options_of_builders(void **state) {
     ok(quartic_graph_status(t.graph));
     see("quartic_taylor_attention", "options");
     assert_int_equal(quartic_taylor_attention(t.graph, x5, x5, x5, none, NULL).id, 0);
-    check_sentence("quartic_taylor_attention", "axis");
+    check_message("quartic_taylor_attention", "axis");
     see("quartic_edge_softmax_attention", "options");
     forget();
     assert_int_equal(quartic_edge_softmax_attention(t.graph, t.x4, t.x4, t.x4, none, none, NULL).id, 0);
-    check_sentence("quartic_edge_softmax_attention", "nodes");
+    check_message("quartic_edge_softmax_attention", "nodes");
 }
 
 static void files(void **state) {
@@ -715,7 +715,7 @@ static void checks_and_settings(void **state) {
     /* NULL is the standard allocator; here memory is held, which is another refusal. */
     see("quartic_allocator_set", "allocator");
     assert_int_equal(quartic_allocator_set(NULL), QUARTIC_INVALID_ARGUMENT);
-    check_sentence("quartic_allocator_set", "blocks");
+    check_message("quartic_allocator_set", "blocks");
 }
 
 #ifdef QUARTIC_TEST_VULKAN
@@ -761,15 +761,15 @@ static void vulkan_calls(void **state) {
 }
 #endif
 
-/* The mistake of a mistyped name: the sentence gives the name that was not found. */
+/* The mistake of a mistyped name: the message gives the name that was not found. */
 static void a_mistyped_name_is_told_where_it_is_used(void **state) {
     (void)state;
     const float data[6] = {0};
     assert_int_equal(quartic_tensor_write(quartic_program_tensor(t.program, "x22"), data, sizeof data),
                      QUARTIC_INVALID_ARGUMENT);
-    check_sentence("quartic_tensor_write", "x22");
+    check_message("quartic_tensor_write", "x22");
     assert_null(quartic_program_tensor(t.program, "x22"));
-    check_sentence("quartic_program_tensor", "x2"); /* among the names that there are */
+    check_message("quartic_program_tensor", "x2"); /* among the names that there are */
     assert_non_null(quartic_program_tensor(t.program, "x2"));
     assert_int_equal(quartic_tensor_write(NULL, data, sizeof data), QUARTIC_INVALID_ARGUMENT);
     assert_null(strstr(quartic_error_message(), "x22"));

@@ -299,7 +299,7 @@ static quartic_status try_size(const options_case *c, size_t struct_size, size_t
     return status;
 }
 
-static void expect_sentence(const options_case *c, const char *part) {
+static void expect_message(const options_case *c, const char *part) {
     if (strstr(quartic_error_message(), part) == NULL)
         fail_msg("%s: \"%s\" lacks \"%s\"", c->name, quartic_error_message(), part);
 }
@@ -328,8 +328,8 @@ static void later_sizes_are_taken_without_new_settings_only(void **state) {
         const options_case *c = &cases[k];
         ok(try_size(c, c->size + SURPLUS, c->size + SURPLUS, 0));
         assert_int_equal(try_size(c, c->size + SURPLUS, c->size + SURPLUS, 1), QUARTIC_INVALID_ARGUMENT);
-        expect_sentence(c, "newer header");
-        expect_sentence(c, c->name);
+        expect_message(c, "newer header");
+        expect_message(c, c->name);
     }
 }
 
@@ -339,8 +339,8 @@ static void other_sizes_are_refused(void **state) {
     for (uint32_t k = 0; k < CASES; ++k)
         for (uint32_t w = 0; w < sizeof wrong / sizeof wrong[0]; ++w) {
             assert_int_equal(try_size(&cases[k], wrong[w], cases[k].size, 0), QUARTIC_INVALID_ARGUMENT);
-            expect_sentence(&cases[k], "struct_size");
-            expect_sentence(&cases[k], cases[k].init_name);
+            expect_message(&cases[k], "struct_size");
+            expect_message(&cases[k], cases[k].init_name);
         }
 }
 
@@ -368,7 +368,7 @@ static void options_written_without_the_macro_are_read(void **state) {
     ok(quartic_graph_create(&graph));
     const quartic_taylor_options taylor = {.axis = 3};
     assert_int_equal(use_taylor(&taylor), QUARTIC_INVALID_ARGUMENT);
-    expect_sentence(&cases[0], "axis 3");
+    expect_message(&cases[0], "axis 3");
     quartic_graph_destroy(graph);
 }
 
@@ -388,7 +388,7 @@ static void factors_of_nothing_are_refused(void **state) {
         for (uint32_t u = 0; u < 4; ++u) {
             ok(quartic_graph_create(&graph));
             assert_int_equal(use[u](options[u]), QUARTIC_INVALID_ARGUMENT);
-            expect_sentence(&cases[0], u < 2 ? "alpha" : "scale");
+            expect_message(&cases[0], u < 2 ? "alpha" : "scale");
             quartic_graph_destroy(graph);
         }
     }

@@ -2,17 +2,9 @@
  * apart get the same output from every quadratic transformer, at every depth, whatever the weights; of the
  * forms of edge attention those over single edges (axial, Taylor, full) cannot tell these graphs apart
  * either, while the triangle forms, which combine two edges, can. */
-#include <setjmp.h>
-#include <stdbool.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "expect.h"
 
-#include <cmocka.h>
+#include <math.h>
 
 #include "quartic/quartic.h"
 
@@ -59,10 +51,6 @@ static void make_pairs(graph_pair pairs[PAIRS]) {
 }
 
 static quartic_device *device;
-
-static void assert_ok(quartic_status status) {
-    if (status != QUARTIC_OK) fail_msg("%s", quartic_error_message());
-}
 
 typedef struct subject {
     quartic_model_family family;

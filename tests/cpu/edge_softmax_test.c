@@ -1,6 +1,6 @@
 /* edge_softmax_test.c: softmax attention among edges on the CPU devices: the formula, forward and backward,
- * at every remainder of the tuned rows' blocks; causality and padding bit for bit; any number of threads. */
-#include "edge_softmax_runs.h"
+ * at every remainder of the tuned kernels' blocks; causality and padding bit for bit; any number of threads. */
+#include "edge_softmax_tests.h"
 
 #include <omp.h>
 
@@ -20,7 +20,7 @@ enum { SPECS = sizeof specs / sizeof specs[0] };
 
 static quartic_device *open_device(const char *name) {
     quartic_device *device = NULL;
-    rig_expect(quartic_device_create(name, &device));
+    assert_ok(quartic_device_create(name, &device));
     return device;
 }
 
@@ -94,13 +94,13 @@ static void positions_out_of_range_are_refused(void **state) {
         edge_case x = edge_begin(&spec);
         quartic_device *device = open_device("cpu");
         quartic_program *program;
-        rig_expect(quartic_program_create(device, x.r.graph, NULL, &program));
+        assert_ok(quartic_program_create(device, x.r.graph, NULL, &program));
         for (uint32_t i = 0; i < x.r.count; ++i)
-            rig_expect(quartic_tensor_write(quartic_program_tensor(program, x.r.names[i]), x.r.data[i],
-                                            x.r.bytes[i]));
+            assert_ok(quartic_tensor_write(quartic_program_tensor(program, x.r.names[i]), x.r.data[i],
+                                           x.r.bytes[i]));
         x.positions[7] = wrong[k];
-        rig_expect(quartic_tensor_write(quartic_program_tensor(program, x.r.names[EDGE_OPERANDS]),
-                                        x.positions, x.r.bytes[EDGE_OPERANDS]));
+        assert_ok(quartic_tensor_write(quartic_program_tensor(program, x.r.names[EDGE_OPERANDS]), x.positions,
+                                       x.r.bytes[EDGE_OPERANDS]));
         assert_int_equal(quartic_program_run(program), QUARTIC_INVALID_ARGUMENT);
         assert_non_null(strstr(quartic_error_message(), k == 0 ? "position 16 of token 2 of graph 1"
                                                                : "position -2 of token 2 of graph 1"));

@@ -70,7 +70,7 @@ static void keep_text(void *context, const quartic_check *check) {
     snprintf(context, 1024, "%s", check->text);
 }
 
-/* Verifies one file that must fail or be refused with a sentence that holds these words. */
+/* Verifies one file that must fail or be refused with a message that holds these words. */
 static void must_fail(quartic_device *device, const char *path, const char *words) {
     char text[1024] = "";
     quartic_check_totals totals;

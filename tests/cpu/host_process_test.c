@@ -223,7 +223,7 @@ static int compute_anew(void *context) {
     quartic_device *device;
     quartic_program *program = NULL;
     quartic_graph *graph;
-    /* Errors of the work come back with their sentence. */
+    /* Errors of the work come back with their message. */
     if (quartic_device_create("cpu", &device) != QUARTIC_OK || quartic_graph_create(&graph) != QUARTIC_OK)
         return 3;
     quartic_value table = quartic_graph_input(graph, "table", QUARTIC_FLOAT32, &QUARTIC_SHAPE(4, 4));
@@ -250,7 +250,7 @@ static int compute_in_a_grandchild(void *context) {
     return waitpid(child, &status, 0) == child && status == 0 ? 0 : 10;
 }
 
-static void a_child_gets_a_sentence_and_may_open_its_own(void **state) {
+static void a_child_gets_a_message_and_may_open_its_own(void **state) {
     (void)state;
     results *want = standard_results(); /* the parent's threads are there */
     inheritance inherited;
@@ -473,7 +473,7 @@ int main(int count, char **arguments) {
 #ifdef HAS_LIMITS
         cmocka_unit_test(address_space_that_runs_out_is_out_of_memory),
 #endif
-        cmocka_unit_test(a_child_gets_a_sentence_and_may_open_its_own),
+        cmocka_unit_test(a_child_gets_a_message_and_may_open_its_own),
         cmocka_unit_test(any_floating_point_environment_gives_the_same_bits),
         cmocka_unit_test(threads_of_their_own_get_and_keep_the_hosts),
         cmocka_unit_test(the_processs_settings_stay),

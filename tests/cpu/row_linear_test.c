@@ -1,10 +1,13 @@
 /* row_linear_test.c: products fused over rows on the CPU devices: the compositions' numbers, the same bits
- * for any number of threads, and sentences for what they refuse.
+ * for any number of threads, and messages for what they refuse.
  */
-#include "row_linear_identity.h"
+#include "row_linear_tests.h"
 
+#include "base/alloc.h"
+#include "base/rng.h"
 #include "fast/fast.h"
 #include "ops/row_linear.h"
+#include "quartic/graph.h"
 
 static void tuned_rows_are_their_composition(void **state) {
     (void)state;
@@ -64,13 +67,13 @@ static void expect_refused(quartic_graph *graph, const char *part) {
     quartic_graph_destroy(graph);
 }
 
-static void misfits_are_refused_with_a_sentence(void **state) {
+static void misfits_are_refused_with_a_message(void **state) {
     (void)state;
     const quartic_norm_linear_options options = {.l2 = 1, .alpha = 1.0f};
     const quartic_value none = {0};
     for (uint32_t what = 0; what < 4; ++what) {
         quartic_graph *graph;
-        identity_ok(quartic_graph_create(&graph));
+        assert_ok(quartic_graph_create(&graph));
         quartic_value x = quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &QUARTIC_SHAPE(5, 12));
         quartic_value w = quartic_graph_input(graph, "w", QUARTIC_FLOAT32, &QUARTIC_SHAPE(3, 11));
         quartic_value g = quartic_graph_input(graph, "g", QUARTIC_FLOAT32, &QUARTIC_SHAPE(5, 5));
@@ -96,7 +99,7 @@ int main(void) {
         cmocka_unit_test(tuned_rows_are_their_composition),
         cmocka_unit_test(references_are_their_composition),
         cmocka_unit_test(threads_do_not_change_bits),
-        cmocka_unit_test(misfits_are_refused_with_a_sentence),
+        cmocka_unit_test(misfits_are_refused_with_a_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -101,7 +101,7 @@ static void weights_of_graphs_take_the_rest_from_the_data(void **state) {
         0, "batch 1, length 4, on cpu");
 }
 
-static void a_wrong_configuration_is_a_sentence(void **state) {
+static void a_wrong_configuration_is_a_message(void **state) {
     (void)state;
     tool_expect("sed 's/\"dim\": 8/\"dim\": 16/' tiny.json > wide.json; "
                 "$Q sample bare.safetensors --config wide.json --device cpu",
@@ -130,7 +130,7 @@ int main(void) {
         cmocka_unit_test(without_a_configuration_the_way_is_told),
         cmocka_unit_test(with_one_they_are_the_model),
         cmocka_unit_test(weights_of_graphs_take_the_rest_from_the_data),
-        cmocka_unit_test(a_wrong_configuration_is_a_sentence),
+        cmocka_unit_test(a_wrong_configuration_is_a_message),
     };
     return cmocka_run_group_tests(tests, make_models, tool_remove_test_folder);
 }

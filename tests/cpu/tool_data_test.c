@@ -1,14 +1,9 @@
 /* tool_data_test.c: files as other programs write them: every integer type, anything in padding, capital
  * endings, byte-order marks, zeros and doubled keys in configurations, prefixes before the names of weights.
  */
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "expect.h"
 
-#include <cmocka.h>
+#include <math.h>
 
 #include "tool_run.h"
 
@@ -19,11 +14,6 @@
 #include "tool/models.h"
 
 enum { GRAPHS = 4, N = 3, WIDTH = 2, MOST_BYTES = GRAPHS * N * N * 8 };
-
-#define assert_ok(call)                                                                                      \
-    do {                                                                                                     \
-        if ((call) != QUARTIC_OK) fail_msg("%s: %s", #call, quartic_error_message());                        \
-    } while (0)
 
 static const char *in_folder(const char *name) {
     static char path[700];

@@ -1,5 +1,5 @@
 /* tool_disk_test.c: training on a full disk, on one that can only be read, in folders without permission, and
- * being told to end: the last checkpoint survives, the exit code and a sentence say what happened.
+ * being told to end: the last checkpoint survives, the exit code and a message say what happened.
  *
  * The disk is a folder that faults.c watches, so that no right to mount and no other user is needed.
  */

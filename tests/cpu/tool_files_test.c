@@ -1,5 +1,5 @@
 /* tool_files_test.c: damaged and foreign weight files through every command that reads one, and a checkpoint
- * cut at every byte: exit code 1 and a sentence that names file, tensor and shapes, and nothing changed. */
+ * cut at every byte: exit code 1 and a message that names file, tensor and shapes, and nothing changed. */
 #include "model_case.h"
 
 #include <unistd.h>
@@ -96,7 +96,7 @@ static int make_files(void **state) {
 
 /* What each is refused with by every command that runs a model. */
 static const struct {
-    const char *name, *sentence;
+    const char *name, *message;
 } bad_files[] = {
     {"nowhere", "No such file or directory"},
     {"empty", "has 0 bytes; a safetensors file begins with a header length of 8 bytes"},
@@ -138,8 +138,8 @@ static void every_command_refuses_bad_files(void **state) {
             char name[64], command[512];
             snprintf(name, sizeof name, "%s.safetensors", bad_files[f].name);
             snprintf(command, sizeof command, commands[c].line, name);
-            bool of_config = strstr(bad_files[f].sentence, "configuration") != NULL;
-            if (commands[c].reads_config || !of_config) tool_expect(command, 1, bad_files[f].sentence);
+            bool of_config = strstr(bad_files[f].message, "configuration") != NULL;
+            if (commands[c].reads_config || !of_config) tool_expect(command, 1, bad_files[f].message);
         }
     /* What was refused left nothing behind. */
     tool_expect("ls -A new", 0, "");
@@ -170,7 +170,7 @@ static void a_checkpoint_cut_at_every_byte_is_refused(void **state) {
         assert_int_equal(truncate(cut, count), 0);
         if (quartic_trainer_load(trainer, cut) != QUARTIC_FORMAT)
             fail_msg("cut to %ld of %ld bytes: %s", count, bytes, quartic_error_message());
-        assert_sentence("cutting.safetensors");
+        assert_message("cutting.safetensors");
         assert_int_equal(quartic_alloc_live(), live);
     }
     assert_int_equal(quartic_trainer_get_step(trainer), 2);

@@ -40,10 +40,10 @@ static void expect(const char *name, const char *device, uint32_t index) {
     assert_int_equal(many[at].index, index);
 }
 
-static void expect_refused(const char *name, quartic_status status, const char *sentence) {
+static void expect_refused(const char *name, quartic_status status, const char *message) {
     uint32_t at = 0;
     const quartic_status got = quartic_device_match(name, many, MANY, NULL, &at);
-    if (got != status || strstr(quartic_error_message(), sentence) == NULL)
+    if (got != status || strstr(quartic_error_message(), message) == NULL)
         fail_msg("\"%s\": status %d, %s", name, (int)got, quartic_error_message());
 }
 

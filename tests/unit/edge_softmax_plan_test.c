@@ -1,6 +1,6 @@
 /* edge_softmax_plan_test.c: the GPU plans of softmax attention among edges hold what every device offers, for
  * any width of heads; all edges of 128 nodes are within reach of every device; the operations of
- * causal choices; the sentences of the shape rule.
+ * causal choices; the messages of the shape rule.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -143,7 +143,7 @@ static void operations_are_those_of_visible_pairs(void **state) {
     }
 }
 
-static void wrong_operands_give_sentences(void **state) {
+static void wrong_operands_give_messages(void **state) {
     (void)state;
     static const struct {
         quartic_shape q, positions, mask;
@@ -180,7 +180,7 @@ int main(void) {
         cmocka_unit_test(every_width_fits_every_device),
         cmocka_unit_test(edges_of_128_nodes_are_within_reach),
         cmocka_unit_test(operations_are_those_of_visible_pairs),
-        cmocka_unit_test(wrong_operands_give_sentences),
+        cmocka_unit_test(wrong_operands_give_messages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -90,7 +90,7 @@ static void any_damage_is_a_miss(void **state) {
     quartic_free(data);
 }
 
-/* A file that cannot be written costs nothing but the cache: no error, no other sentence, nothing left. */
+/* A file that cannot be written costs nothing but the cache: no error, no other message, nothing left. */
 static void what_cannot_be_written_is_no_error(void **state) {
     (void)state;
     char path[QUARTIC_GPU_PATH];

@@ -1,5 +1,5 @@
 /* graph_misuse_test.c: every graph builder with NULL, with values of another graph and of none, with shapes
- * of more axes than there are, and with extreme attributes: a status and a sentence, never a crash, never
+ * of more axes than there are, and with extreme attributes: a status and a message, never a crash, never
  * INTERNAL. */
 #include <math.h>
 #include <setjmp.h>
@@ -527,7 +527,7 @@ static void null_arguments_are_refused(void **state) {
     EXPECT_NULL_REFUSED(
         quartic_graph_gradients(graph, x, (quartic_value){.id = 1, .graph = 1u << 31}, &x, 1, out),
         "cotangents[0]");
-    /* Without a graph there is only the thread's sentence. */
+    /* Without a graph there is only the thread's message. */
     quartic_graph_push_scope(NULL, "x");
     quartic_graph_pop_scope(NULL);
     quartic_graph_begin_recompute(NULL);

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
-#include "bindings_runs.h"
+#include "bindings_tests.h"
 #include "quartic/program.h"
 
 static const quartic_value none = {0};

@@ -376,9 +376,9 @@ static void expect_refusal(quartic_shape a, quartic_shape b, quartic_shape bias,
     quartic_layout out;
     uint32_t count;
     assert_int_equal(quartic_op_matmul.infer(&call, &out, &count), QUARTIC_SHAPE_MISMATCH);
-    const char *sentence = quartic_error_message();
-    if (strstr(sentence, words) == NULL || strstr(sentence, more_words) == NULL)
-        fail_msg("\"%s\" lacks \"%s\" or \"%s\"", sentence, words, more_words);
+    const char *message = quartic_error_message();
+    if (strstr(message, words) == NULL || strstr(message, more_words) == NULL)
+        fail_msg("\"%s\" lacks \"%s\" or \"%s\"", message, words, more_words);
 }
 
 static void refusals_name_both_shapes(void **state) {

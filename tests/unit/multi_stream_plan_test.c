@@ -167,7 +167,7 @@ static void loops_that_would_be_cut_short_are_refused(void **state) {
 
 /* ---- what is refused ---- */
 
-static void operands_are_refused_with_sentences(void **state) {
+static void operands_are_refused_with_messages(void **state) {
     (void)state;
     const stream_exchange_attrs exchange = {0};
     const stream_feedforward_attrs feedforward = {.eps = 1e-5f}, negative = {.eps = -1.0f};
@@ -217,7 +217,7 @@ static quartic_model_config small(void) {
     return config;
 }
 
-static void configurations_are_refused_with_sentences(void **state) {
+static void configurations_are_refused_with_messages(void **state) {
     (void)state;
     quartic_model_config config = small();
     assert_int_equal(quartic_model_config_check(&config), QUARTIC_OK);
@@ -273,8 +273,8 @@ int main(void) {
         cmocka_unit_test(weights_are_summed_over_all_tiles_once),
         cmocka_unit_test(choices_are_counted_once),
         cmocka_unit_test(loops_that_would_be_cut_short_are_refused),
-        cmocka_unit_test(operands_are_refused_with_sentences),
-        cmocka_unit_test(configurations_are_refused_with_sentences),
+        cmocka_unit_test(operands_are_refused_with_messages),
+        cmocka_unit_test(configurations_are_refused_with_messages),
         cmocka_unit_test(json_takes_either_spelling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,8 +41,8 @@ static void reads_every_kind(void **state) {
     assert_int_equal(quartic_model_config_check(&config), QUARTIC_OK);
 }
 
-/* Each text is refused with its status and a sentence holding the part; the configuration stays as it was. */
-static void refuses_with_a_sentence(void **state) {
+/* Each text is refused with its status and a message holding the part; the configuration stays as it was. */
+static void refuses_with_a_message(void **state) {
     (void)state;
     static const struct {
         const char *text;
@@ -412,7 +412,7 @@ static void failed_allocations_leave_nothing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_every_kind),
-        cmocka_unit_test(refuses_with_a_sentence),
+        cmocka_unit_test(refuses_with_a_message),
         cmocka_unit_test(check_asks_for_what_has_no_default),
         cmocka_unit_test(reference_has_no_diagonal_attention),
         cmocka_unit_test(options_that_nothing_reads_are_refused),

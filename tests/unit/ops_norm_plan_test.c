@@ -145,7 +145,7 @@ static quartic_value integers(quartic_graph *graph, const char *name, quartic_sh
     return quartic_graph_input(graph, name, QUARTIC_INT32, &shape);
 }
 
-static void wrong_operands_are_refused_with_a_sentence(void **state) {
+static void wrong_operands_are_refused_with_a_message(void **state) {
     (void)state;
     const quartic_value none = {0};
     quartic_graph *g = new_graph();
@@ -184,7 +184,7 @@ static void wrong_operands_are_refused_with_a_sentence(void **state) {
     expect_refusal(g, QUARTIC_SHAPE_MISMATCH, "must have shape (5), not (4)");
 }
 
-static void wrong_updates_are_refused_with_a_sentence(void **state) {
+static void wrong_updates_are_refused_with_a_message(void **state) {
     (void)state;
     const quartic_shape shape = QUARTIC_SHAPE(2, 3);
     quartic_graph *g = new_graph();
@@ -220,8 +220,8 @@ int main(void) {
         cmocka_unit_test(adjoint_norms_plan_only_what_is_wanted),
         cmocka_unit_test(too_wide_a_norm_is_unsupported_on_vulkan),
         cmocka_unit_test(sums_of_squares_take_one_stage_or_two),
-        cmocka_unit_test(wrong_operands_are_refused_with_a_sentence),
-        cmocka_unit_test(wrong_updates_are_refused_with_a_sentence),
+        cmocka_unit_test(wrong_operands_are_refused_with_a_message),
+        cmocka_unit_test(wrong_updates_are_refused_with_a_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

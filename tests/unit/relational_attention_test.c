@@ -1,7 +1,7 @@
 /* relational_attention_test.c: relational attention against its formula, with a query, key and value for
  * every edge and head, and its gradients against finite differences of that formula; both forms of the
- * scores, both senders of queries; the cost rule and the sentences. */
-#include "unit/ops_basic_rig.h"
+ * scores, both senders of queries; the cost rule and the messages. */
+#include "ops_fixture.h"
 
 #include "graph/graph.h"
 
@@ -70,7 +70,7 @@ static double loss(const relational_spec *s, const relational_numbers *x) {
     return sum;
 }
 
-static double *widen(const rig *r, uint32_t input) {
+static double *widen(const fixture *r, uint32_t input) {
     const size_t count = r->bytes[input] / 4;
     double *numbers = calloc(count, sizeof numbers[0]);
     assert_non_null(numbers);
@@ -80,7 +80,7 @@ static double *widen(const rig *r, uint32_t input) {
 
 /* The graph of one spec: out (b, n, h, d) and the gradients of nodes, e and weights. */
 typedef struct relational_graph {
-    rig r;
+    fixture r;
     relational_numbers numbers;
     quartic_value results[4];
 } relational_graph;
@@ -91,15 +91,15 @@ static quartic_value part_of(quartic_graph *graph, quartic_value packed_value, u
 }
 
 static relational_graph build(const relational_spec *s, uint32_t form) {
-    relational_graph x = {.r = rig_begin()};
+    relational_graph x = {.r = fixture_begin()};
     quartic_graph *graph = x.r.graph;
     const quartic_shape node = QUARTIC_SHAPE(s->b, s->n, s->h, s->d),
                         weight = QUARTIC_SHAPE(s->h, s->d, s->dim);
-    quartic_value nodes = rig_input(&x.r, QUARTIC_SHAPE(s->b, s->n, 3, s->h, s->d));
-    quartic_value e = rig_input(&x.r, QUARTIC_SHAPE(s->b, s->n, s->n, s->dim));
-    quartic_value weights = rig_input(&x.r, QUARTIC_SHAPE(3, s->h, s->d, s->dim));
-    quartic_value cotangent = rig_input(&x.r, node), mask = {0};
-    if (s->masked) mask = rig_indices(&x.r, QUARTIC_SHAPE(s->b, s->n), 0, 3);
+    quartic_value nodes = fixture_input(&x.r, QUARTIC_SHAPE(s->b, s->n, 3, s->h, s->d));
+    quartic_value e = fixture_input(&x.r, QUARTIC_SHAPE(s->b, s->n, s->n, s->dim));
+    quartic_value weights = fixture_input(&x.r, QUARTIC_SHAPE(3, s->h, s->d, s->dim));
+    quartic_value cotangent = fixture_input(&x.r, node), mask = {0};
+    if (s->masked) mask = fixture_indices(&x.r, QUARTIC_SHAPE(s->b, s->n), 0, 3);
     quartic_value q[3], w[3];
     for (uint32_t part = 0; part < 3; ++part) {
         q[part] = part_of(graph, nodes, 2, part, &node);
@@ -111,7 +111,7 @@ static relational_graph build(const relational_spec *s, uint32_t form) {
     maps = quartic_softmax(graph, maps, mask, s->causal);
     x.results[0] = quartic_relational_values(graph, maps, q[2], e, w[2]);
     const quartic_value wrt[] = {nodes, e, weights};
-    rig_expect(quartic_graph_gradients(graph, x.results[0], cotangent, wrt, 3, x.results + 1));
+    assert_ok(quartic_graph_gradients(graph, x.results[0], cotangent, wrt, 3, x.results + 1));
     x.numbers = (relational_numbers){widen(&x.r, 0), widen(&x.r, 1), widen(&x.r, 2), widen(&x.r, 3),
                                      s->masked ? x.r.data[4] : NULL};
     return x;
@@ -122,7 +122,7 @@ static void destroy(relational_graph *x) {
     free(x->numbers.e);
     free(x->numbers.weights);
     free(x->numbers.cotangent);
-    rig_end(&x->r);
+    fixture_end(&x->r);
 }
 
 /* Runs the graph: out, then the gradients of nodes, e and weights, one after the other. */
@@ -137,7 +137,7 @@ static float *run(relational_graph *x, const char *device) {
     }
     float *out = calloc(count, sizeof out[0]);
     assert_non_null(out);
-    rig_run(&x->r, device, quartic_concat(x->r.graph, flat, 4, 0), out);
+    fixture_run(&x->r, device, quartic_concat(x->r.graph, flat, 4, 0), out);
     return out;
 }
 
@@ -218,22 +218,23 @@ static void nothing_has_a_vector_per_edge_and_head(void **state) {
     destroy(&x);
 }
 
-static void wrong_shapes_give_sentences(void **state) {
+static void wrong_shapes_give_messages(void **state) {
     (void)state;
     const quartic_relational_options options = {.scale = 1};
     for (uint32_t wrong = 0; wrong < 3; ++wrong) {
-        rig r = rig_begin();
-        quartic_value q = rig_input(&r, QUARTIC_SHAPE(2, 3, 2, 4));
-        quartic_value e = rig_input(&r, wrong == 0 ? QUARTIC_SHAPE(2, 3, 4, 5) : QUARTIC_SHAPE(2, 3, 3, 5));
-        quartic_value w = rig_input(&r, wrong == 1 ? QUARTIC_SHAPE(8, 5) : QUARTIC_SHAPE(2, 4, 5));
-        quartic_value maps = rig_input(&r, QUARTIC_SHAPE(2, 3, 3, 2));
+        fixture r = fixture_begin();
+        quartic_value q = fixture_input(&r, QUARTIC_SHAPE(2, 3, 2, 4));
+        quartic_value e =
+            fixture_input(&r, wrong == 0 ? QUARTIC_SHAPE(2, 3, 4, 5) : QUARTIC_SHAPE(2, 3, 3, 5));
+        quartic_value w = fixture_input(&r, wrong == 1 ? QUARTIC_SHAPE(8, 5) : QUARTIC_SHAPE(2, 4, 5));
+        quartic_value maps = fixture_input(&r, QUARTIC_SHAPE(2, 3, 3, 2));
         quartic_value result = wrong == 2 ? quartic_relational_values(r.graph, maps, q, e, w)
                                           : quartic_relational_scores(r.graph, q, q, e, w, w, &options);
         assert_int_equal(result.id, 0);
         assert_int_equal(quartic_graph_status(r.graph), QUARTIC_SHAPE_MISMATCH);
         const char *parts[] = {"(2, 3, 4, 5)", "(8, 5)", "(2, 3, 3, 2)"};
         assert_non_null(strstr(quartic_error_message(), parts[wrong]));
-        rig_end(&r);
+        fixture_end(&r);
     }
 }
 
@@ -243,7 +244,7 @@ int main(void) {
         cmocka_unit_test(gradients_equal_finite_differences),
         cmocka_unit_test(the_cheaper_form_is_chosen),
         cmocka_unit_test(nothing_has_a_vector_per_edge_and_head),
-        cmocka_unit_test(wrong_shapes_give_sentences),
+        cmocka_unit_test(wrong_shapes_give_messages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -119,12 +119,12 @@ static void equal_contents_give_equal_bytes(void **state) {
     free(again);
 }
 
-/* The operation must fail with the status and a sentence holding the text, and change nothing. */
+/* The operation must fail with the status and a message holding the text, and change nothing. */
 static void expect_refusal(quartic_status got, quartic_status want, const char *text,
                            const unsigned char *old, size_t old_count) {
     assert_int_equal(got, want);
     if (strstr(quartic_error_message(), text) == NULL)
-        fail_msg("expected a sentence with <%s>, got <%s>", text, quartic_error_message());
+        fail_msg("expected a message with <%s>, got <%s>", text, quartic_error_message());
     size_t count;
     unsigned char *bytes = slurp(&count);
     assert_int_equal(count, old_count);
@@ -184,7 +184,7 @@ static void a_failure_leaves_the_old_file(void **state) {
     free(old);
 }
 
-static void impossible_paths_are_sentences(void **state) {
+static void impossible_paths_are_messages(void **state) {
     (void)state;
     assert_int_equal(quartic_safetensors_save("/nowhere/at/all", tensors, TENSORS, NULL, 0), QUARTIC_IO);
     assert_non_null(strstr(quartic_error_message(), "cannot write /nowhere/at/all: "));
@@ -260,7 +260,7 @@ int main(void) {
         cmocka_unit_test(what_is_saved_is_read_back),
         cmocka_unit_test(equal_contents_give_equal_bytes),
         cmocka_unit_test(a_failure_leaves_the_old_file),
-        cmocka_unit_test(impossible_paths_are_sentences),
+        cmocka_unit_test(impossible_paths_are_messages),
         cmocka_unit_test(concurrent_and_killed_writers_leave_a_whole_file),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -43,7 +43,7 @@ static const command test_command = {
     .settings_bytes = sizeof defaults,
 };
 
-static char sentence[ARGS_SENTENCE_BYTES];
+static char message[ARGS_SENTENCE_BYTES];
 static const char *operands[16];
 static uint32_t operand_count;
 
@@ -55,7 +55,7 @@ static args_outcome parse(const char *line, settings *out_settings) {
     snprintf(copy, sizeof copy, "%s", line);
     for (char *word = strtok(copy, " "); word != NULL; word = strtok(NULL, " ")) words[count++] = word;
     *out_settings = defaults;
-    return args_parse(&test_command, count, words, out_settings, operands, &operand_count, sentence);
+    return args_parse(&test_command, count, words, out_settings, operands, &operand_count, message);
 }
 
 static void values_go_where_the_table_says(void **state) {
@@ -86,7 +86,7 @@ static void values_go_where_the_table_says(void **state) {
     assert_int_equal(parse("a -h", &got), ARGS_HELP);
 }
 
-static void wrong_lines_are_refused_with_a_sentence(void **state) {
+static void wrong_lines_are_refused_with_a_message(void **state) {
     (void)state;
     static const struct {
         const char *line, *want;
@@ -116,7 +116,7 @@ static void wrong_lines_are_refused_with_a_sentence(void **state) {
         settings got;
         args_outcome outcome = parse(cases[c].line, &got);
         assert_int_equal(outcome, cases[c].want == NULL ? ARGS_OK : ARGS_WRONG);
-        if (cases[c].want != NULL) assert_string_equal(sentence, cases[c].want);
+        if (cases[c].want != NULL) assert_string_equal(message, cases[c].want);
     }
 }
 
@@ -140,7 +140,7 @@ static void help_names_every_option_with_its_default(void **state) {
     free(text);
 }
 
-/* Limits that are no floats: what the sentence gives as the least and the most is taken. */
+/* Limits that are no floats: what the message gives as the least and the most is taken. */
 static void limits_are_within_their_range(void **state) {
     (void)state;
     typedef struct limited {
@@ -169,7 +169,7 @@ static void limits_are_within_their_range(void **state) {
         char *arguments[] = {argument};
         limited got = standard;
         snprintf(argument, sizeof argument, "%s", cases[k].argument);
-        assert_int_equal(args_parse(&with_limits, 1, arguments, &got, operands, &operand_count, sentence),
+        assert_int_equal(args_parse(&with_limits, 1, arguments, &got, operands, &operand_count, message),
                          cases[k].outcome);
     }
 }
@@ -177,7 +177,7 @@ static void limits_are_within_their_range(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_go_where_the_table_says),
-        cmocka_unit_test(wrong_lines_are_refused_with_a_sentence),
+        cmocka_unit_test(wrong_lines_are_refused_with_a_message),
         cmocka_unit_test(help_names_every_option_with_its_default),
         cmocka_unit_test(limits_are_within_their_range),
     };

@@ -285,9 +285,9 @@ static void plans_fit_and_write_everything_once(void **state) {
         ++refused;
         assert_true(c.n == 512 || c.iterations == 300); /* a few nodes fit every device that there is */
         assert_true(c.iterations == 4096 || c.iterations == 300);
-        const char *sentence = quartic_error_message();
-        assert_non_null(strstr(sentence, "triangle_attention"));
-        assert_non_null(strstr(sentence, c.iterations == 300 ? "300" : "4096"));
+        const char *message = quartic_error_message();
+        assert_non_null(strstr(message, "triangle_attention"));
+        assert_non_null(strstr(message, c.iterations == 300 ? "300" : "4096"));
     }
     assert_true(fitting > refused && refused > 100);
 }

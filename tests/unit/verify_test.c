@@ -194,7 +194,7 @@ static void validation_finds_each_defect(void **state) {
     assert_int_equal(validate_with(SOUND).failed, 0);
     static const struct {
         defect defect;
-        const char *sentence;
+        const char *message;
     } cases[] = {
         {OVERRUN, "a kernel wrote 0 bytes beyond the end of \"output 0\""},
         {WRITES_OPERAND, "a kernel wrote to element 7 of the input \"operand 0\""},
@@ -205,7 +205,7 @@ static void validation_finds_each_defect(void **state) {
     for (size_t c = 0; c < sizeof cases / sizeof cases[0]; ++c) {
         findings findings = validate_with(cases[c].defect);
         if (findings.failed == 0) fail_msg("defect %d was not found", (int)cases[c].defect);
-        if (strstr(findings.text, cases[c].sentence) == NULL) fail_msg("defect %zu: %s", c, findings.text);
+        if (strstr(findings.text, cases[c].message) == NULL) fail_msg("defect %zu: %s", c, findings.text);
         assert_non_null(
             strstr(findings.text, "repeat with: quartic validate --device cpu --op twice --case 0 --seed 1"));
     }

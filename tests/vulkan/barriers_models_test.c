@@ -59,7 +59,7 @@ static quartic_model_batch batch_for(const quartic_model_config *config, uint32_
 /* No weight is zero, so that nothing is multiplied by zero before it reaches an output. */
 static quartic_model *open_model(const quartic_model_config *config) {
     quartic_model *model;
-    expect_ok(quartic_model_create(device, config, &model));
+    assert_ok(quartic_model_create(device, config, &model));
     order_write_random(quartic_model_weights(model), 5, 0.3f);
     return model;
 }
@@ -74,8 +74,8 @@ static void run_passes(quartic_model *model, const quartic_model_batch *in) {
         readout.diversity = &diversity;
     else
         readout.edges = numbers[2];
-    expect_ok(quartic_model_inspect_batch(model, in, &readout));
-    expect_ok(quartic_model_gradients_batch(model, in, &loss));
+    assert_ok(quartic_model_inspect_batch(model, in, &readout));
+    assert_ok(quartic_model_gradients_batch(model, in, &loss));
     for (int k = 0; k < 3; ++k) quartic_free(numbers[k]);
 }
 
@@ -84,9 +84,9 @@ static void compare_training(const char *what, quartic_model *model, bool masked
     config.batch = BATCH, config.length = NODES, config.accumulation = 2, config.masked = masked;
     config.learning_rate = 0.01f;
     quartic_trainer *trainer;
-    expect_ok(quartic_trainer_create(model, &config, &trainer));
+    assert_ok(quartic_trainer_create(model, &config, &trainer));
     const quartic_model_batch in = batch_for(&model->config, 2 * BATCH, masked);
-    expect_ok(quartic_trainer_step_batch(trainer, &in, NULL));
+    assert_ok(quartic_trainer_step_batch(trainer, &in, NULL));
     order_expect_same(what, trainer->micro, inout_moved); /* and leaves gradients for the update */
     order_expect_same(what, trainer->apply, inout_moved);
     quartic_trainer_destroy(trainer);
@@ -170,7 +170,7 @@ static void expect_declared(const quartic_model_config *config) {
     const quartic_model_batch in = batch_for(config, BATCH, true);
     declared_result result;
     run_passes(model, &in);
-    expect_ok(declared_check(model->programs[1].program, 0, &result));
+    assert_ok(declared_check(model->programs[1].program, 0, &result));
     if (!result.right) fail_msg("family %d: %s", (int)config->model, result.fault);
     assert_true(result.dispatches > 0);
     quartic_model_destroy(model);
@@ -201,12 +201,12 @@ static void missing_barriers_are_found(void **state) {
     quartic_program *program = model->programs[1].program;
     quartic_gpu_command *commands;
     uint32_t count, barriers = 0, found = 0;
-    expect_ok(order_lower(program, &commands, NULL, &count));
+    assert_ok(order_lower(program, &commands, NULL, &count));
     for (uint32_t c = 0; c < count; ++c) {
         if (!commands[c].barrier) continue;
         order_result result;
         commands[c].barrier = false;
-        expect_ok(order_compare(program, commands, count, &result));
+        assert_ok(order_compare(program, commands, count, &result));
         commands[c].barrier = true;
         ++barriers;
         found += !result.same;

@@ -1,6 +1,6 @@
-/* edge_forms_test.c: every form of edge attention in both models on a Vulkan device. See edge_forms_runs.h.
+/* edge_forms_test.c: every form of edge attention in both models on a Vulkan device. See edge_forms_tests.h.
  */
-#include "edge_forms_runs.h"
+#include "edge_forms_tests.h"
 #include "vulkan/vulkan_test.h"
 
 static void agree_with_the_reference(void **state) {

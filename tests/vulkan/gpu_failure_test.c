@@ -30,19 +30,19 @@ static quartic_status whole_life(quartic_graph *graph) {
 
 static quartic_graph *make_graph(void) {
     quartic_graph *graph;
-    expect_ok(quartic_graph_create(&graph));
+    assert_ok(quartic_graph_create(&graph));
     quartic_shape shape = QUARTIC_SHAPE(COUNT);
     quartic_value x = quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &shape);
     quartic_value y = quartic_multiply(graph, quartic_add(graph, x, x), x);
     quartic_graph_output(graph, "out", quartic_subtract(graph, y, x));
-    expect_ok(quartic_graph_status(graph));
+    assert_ok(quartic_graph_status(graph));
     return graph;
 }
 
 /* Fails the 1st, 2nd, .. call until one life passes untouched; returns how many calls there were. */
 static uint64_t walk(void (*fail_at)(uint64_t)) {
     quartic_graph *graph = make_graph();
-    expect_ok(whole_life(graph)); /* anything that a library keeps for good is there from now on */
+    assert_ok(whole_life(graph)); /* anything that a library keeps for good is there from now on */
     int64_t live = quartic_alloc_live();
     uint64_t messages = quartic_gpu_validation_messages(), nth = 1;
     for (; nth < MOST_CALLS; ++nth) {

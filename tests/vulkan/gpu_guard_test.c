@@ -86,7 +86,7 @@ static void run_guarded(quartic_rig *rig, quartic_gpu_device *gpu, uint32_t **re
     const quartic_graph *graph = rig->graph;
     const quartic_run_vulkan_rule rule = {graph, quartic_run_vulkan_limits(gpu)};
     quartic_plan plan;
-    expect_ok(quartic_plan_create(graph, 4, quartic_run_vulkan_scratch, (void *)&rule, &plan));
+    assert_ok(quartic_plan_create(graph, 4, quartic_run_vulkan_scratch, (void *)&rule, &plan));
     uint64_t *storages = quartic_alloc(graph->storage_count, sizeof *storages);
     for (uint32_t s = 0; s < graph->storage_count; ++s) {
         if (!plan.places[s].used) continue;
@@ -106,11 +106,11 @@ static void run_guarded(quartic_rig *rig, quartic_gpu_device *gpu, uint32_t **re
     const quartic_run_vulkan_memory where = {storages, 0, (uint64_t)(uintptr_t)add_piece(4, 4)};
     quartic_gpu_command *list;
     uint32_t count;
-    expect_ok(quartic_run_vulkan_lower(graph, &plan, &rule.limits, &where, &list, NULL, &count));
+    assert_ok(quartic_run_vulkan_lower(graph, &plan, &rule.limits, &where, &list, NULL, &count));
     quartic_gpu_commands *commands;
-    expect_ok(quartic_gpu_commands_create(gpu, list, count, plan.step_count, false, &commands));
+    assert_ok(quartic_gpu_commands_create(gpu, list, count, plan.step_count, false, &commands));
     quartic_free(list);
-    expect_ok(quartic_gpu_commands_run(commands));
+    assert_ok(quartic_gpu_commands_run(commands));
     quartic_gpu_commands_destroy(commands);
     for (uint32_t r = 0; r < rig->result_count; ++r)
         memcpy(results[r], (void *)(uintptr_t)storages[storage_named(graph, rig->results[r].name)],
@@ -129,9 +129,9 @@ static bool run_case(quartic_device *device, const quartic_op *op, const quartic
     snprintf(at_hand, sizeof at_hand, "%s, case %u (%s), %s", op->name, number, test->label,
              gradient ? "gradient" : "forward");
     quartic_rig rig;
-    expect_ok(quartic_rig_begin(&rig, op, test, 1));
-    expect_ok(op_graph_build(&rig, gradient));
-    expect_ok(quartic_rig_run(&rig, device, false));
+    assert_ok(quartic_rig_begin(&rig, op, test, 1));
+    assert_ok(op_graph_build(&rig, gradient));
+    assert_ok(quartic_rig_run(&rig, device, false));
     uint32_t *results[QUARTIC_RIG_RESULTS];
     for (uint32_t r = 0; r < rig.result_count; ++r) results[r] = quartic_alloc(rig.results[r].count, 4);
     run_guarded(&rig, device->gpu, results);

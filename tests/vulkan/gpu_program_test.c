@@ -15,7 +15,7 @@ static quartic_device *gpu, *reference;
 static int open_devices(void **state) {
     vulkan_test_begin(state);
     gpu = vulkan_test_device();
-    expect_ok(quartic_device_create("reference", &reference));
+    assert_ok(quartic_device_create("reference", &reference));
     return 0;
 }
 
@@ -29,7 +29,7 @@ static int close_devices(void **state) {
  * p = x y, q = x + row, r = p / (1.5 + y y)^T .. all elementwise, x, y (b, n, d), row (d). */
 static quartic_graph *make_graph(void) {
     quartic_graph *graph;
-    expect_ok(quartic_graph_create(&graph));
+    assert_ok(quartic_graph_create(&graph));
     quartic_shape full = QUARTIC_SHAPE(B, N, D), row_shape = QUARTIC_SHAPE(D),
                   turned = QUARTIC_SHAPE(B, D, N);
     quartic_value x = quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &full);       /* (b, n, d) */
@@ -45,7 +45,7 @@ static quartic_graph *make_graph(void) {
     }
     quartic_graph_output(graph, "p", p);
     quartic_graph_output(graph, "q", q);
-    expect_ok(quartic_graph_status(graph));
+    assert_ok(quartic_graph_status(graph));
     return graph;
 }
 
@@ -54,7 +54,7 @@ static void fill(quartic_tensor *tensor, uint64_t seed, float low) {
     size_t count = quartic_shape_elements(&shape);
     float *numbers = quartic_alloc(count, sizeof *numbers);
     for (size_t k = 0; k < count; ++k) numbers[k] = low + quartic_random_uniform(seed, 1, k);
-    expect_ok(quartic_tensor_write(tensor, numbers, count * sizeof *numbers));
+    assert_ok(quartic_tensor_write(tensor, numbers, count * sizeof *numbers));
     quartic_free(numbers);
 }
 
@@ -65,7 +65,7 @@ static void fill_inputs(quartic_program *program, uint64_t seed) {
 }
 
 static void read_output(quartic_program *program, const char *name, float out[ELEMENTS]) {
-    expect_ok(quartic_tensor_read(quartic_program_tensor(program, name), out, ELEMENTS * sizeof(float)));
+    assert_ok(quartic_tensor_read(quartic_program_tensor(program, name), out, ELEMENTS * sizeof(float)));
 }
 
 /* The elementwise shaders may differ from the CPU by a division of 2.5 ulp per step: 20 steps, eps 6e-8. */
@@ -88,7 +88,7 @@ static void expect_same(quartic_program *got, quartic_program *want) {
 static quartic_program *compile(quartic_device *device, const quartic_program_config *config) {
     quartic_graph *graph = make_graph();
     quartic_program *program;
-    expect_ok(quartic_program_create(device, graph, config, &program));
+    assert_ok(quartic_program_create(device, graph, config, &program));
     quartic_graph_destroy(graph);
     return program;
 }
@@ -100,8 +100,8 @@ static void a_graph_gives_what_the_reference_gives(void **state) {
     for (uint64_t round = 0; round < 3; ++round) {
         fill_inputs(on_gpu, 10 * round);
         fill_inputs(on_reference, 10 * round);
-        expect_ok(quartic_program_run(on_gpu));
-        expect_ok(quartic_program_run(on_reference));
+        assert_ok(quartic_program_run(on_gpu));
+        assert_ok(quartic_program_run(on_reference));
         expect_same(on_gpu, on_reference);
     }
     assert_int_equal(quartic_alloc_live(), live);
@@ -114,9 +114,9 @@ static void the_same_bits_come_again(void **state) {
     static float first[ELEMENTS], second[ELEMENTS];
     quartic_program *program = compile(gpu, NULL);
     fill_inputs(program, 5);
-    expect_ok(quartic_program_run(program));
+    assert_ok(quartic_program_run(program));
     read_output(program, "p", first);
-    expect_ok(quartic_program_run(program));
+    assert_ok(quartic_program_run(program));
     read_output(program, "p", second);
     assert_memory_equal(first, second, sizeof first);
     quartic_program_destroy(program);
@@ -134,9 +134,9 @@ static void two_programs_share_a_device_and_tensors(void **state) {
     fill_inputs(two, 7); /* x and row are one's as well */
     fill(quartic_program_tensor(one, "y"), 8, -0.5f);
     fill_inputs(want, 7);
-    expect_ok(quartic_program_run(one));
-    expect_ok(quartic_program_run(two));
-    expect_ok(quartic_program_run(want));
+    assert_ok(quartic_program_run(one));
+    assert_ok(quartic_program_run(two));
+    assert_ok(quartic_program_run(want));
     expect_same(one, want);
     expect_same(two, want);
     quartic_program_destroy(two);
@@ -150,11 +150,11 @@ static void a_profile_times_the_steps(void **state) {
     config.profile = 1;
     quartic_program *program = compile(gpu, &config);
     fill_inputs(program, 1);
-    expect_ok(quartic_program_run(program));
+    assert_ok(quartic_program_run(program));
     double sum = 0.0;
     for (uint32_t s = 0; s < quartic_program_step_count(program); ++s) {
         quartic_step_info info;
-        expect_ok(quartic_program_step(program, s, &info));
+        assert_ok(quartic_program_step(program, s, &info));
         assert_true(info.seconds >= 0.0);
         sum += info.seconds;
     }
@@ -165,7 +165,7 @@ static void a_profile_times_the_steps(void **state) {
 static void too_large_a_program_is_refused_with_figures(void **state) {
     (void)state;
     quartic_graph *graph;
-    expect_ok(quartic_graph_create(&graph));
+    assert_ok(quartic_graph_create(&graph));
     quartic_shape huge = QUARTIC_SHAPE(1u << 15, 1u << 15); /* 4 GiB */
     quartic_value sum = quartic_graph_input(graph, "x0", QUARTIC_FLOAT32, &huge);
     for (int k = 1; k < 1024; ++k) {
@@ -174,7 +174,7 @@ static void too_large_a_program_is_refused_with_figures(void **state) {
         sum = quartic_add(graph, sum, quartic_graph_input(graph, name, QUARTIC_FLOAT32, &huge));
     }
     quartic_graph_output(graph, "sum", sum);
-    expect_ok(quartic_graph_status(graph));
+    assert_ok(quartic_graph_status(graph));
     quartic_program *program;
     assert_int_equal(quartic_program_create(gpu, graph, NULL, &program), QUARTIC_OUT_OF_DEVICE_MEMORY);
     assert_null(program);

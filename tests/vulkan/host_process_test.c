@@ -1,5 +1,5 @@
 /* host_process_test.c: Vulkan devices in processes that are not the library's own. fork(): in a child, a
- * parent's devices are refused with a sentence and can be destroyed, and the CPU devices work; a child of a
+ * parent's devices are refused with a message and can be destroyed, and the CPU devices work; a child of a
  * parent that had closed its own may open one. Nothing hangs. Floating point: the host's rounding, traps and
  * flushing of subnormal numbers reach neither the driver's threads nor its compiler.
  */

@@ -20,8 +20,8 @@ typedef struct product {
 static float *run(const char *name, const product *c, uint64_t *out_count) {
     quartic_device *device;
     quartic_graph *graph;
-    expect_ok(quartic_device_create(name, &device));
-    expect_ok(quartic_graph_create(&graph));
+    assert_ok(quartic_device_create(name, &device));
+    assert_ok(quartic_graph_create(&graph));
     quartic_matmul_options options = QUARTIC_MATMUL_OPTIONS_INIT;
     options.transpose_a = c->transpose_a;
     options.transpose_b = c->transpose_b;
@@ -34,7 +34,7 @@ static float *run(const char *name, const product *c, uint64_t *out_count) {
     if (c->with & 1) options.bias = quartic_graph_input(graph, "bias", QUARTIC_FLOAT32, &bias);
     if (c->with & 2) options.addend = quartic_graph_input(graph, "addend", QUARTIC_FLOAT32, &shape);
     quartic_graph_output(graph, "y", quartic_matmul(graph, a, b, &options));
-    expect_ok(quartic_graph_status(graph));
+    assert_ok(quartic_graph_status(graph));
 
     static const char *const names[] = {"a", "b", "bias", "addend"};
     quartic_feed feeds[4];
@@ -51,7 +51,7 @@ static float *run(const char *name, const product *c, uint64_t *out_count) {
     *out_count = quartic_shape_elements(&shape);
     float *y = quartic_alloc(*out_count, sizeof *y);
     const quartic_fetch fetch = {"y", y, *out_count};
-    expect_ok(quartic_harness_run(device, graph, feeds, feed_count, &fetch, 1));
+    assert_ok(quartic_harness_run(device, graph, feeds, feed_count, &fetch, 1));
     for (uint32_t i = 0; i < 4; ++i) quartic_free(data[i]);
     quartic_graph_destroy(graph);
     quartic_device_destroy(device);

@@ -212,7 +212,7 @@ quartic_status order_compare(quartic_program *program, const quartic_gpu_command
 
 void order_expect_same(const char *what, quartic_program *program, uint32_t *inout_moved) {
     order_result result;
-    expect_ok(order_compare(program, NULL, 0, &result));
+    assert_ok(order_compare(program, NULL, 0, &result));
     if (!result.same) fail_msg("%s: %s", what, result.difference);
     *inout_moved += result.moved;
 }
@@ -221,6 +221,6 @@ void order_write_random(quartic_tensor *tensor, uint32_t stream, float scale) {
     const uint64_t count = tensor->device_bytes / sizeof(float);
     float *numbers = quartic_alloc(count, sizeof *numbers);
     for (uint64_t i = 0; i < count; ++i) numbers[i] = scale * quartic_random_normal(7, stream, i);
-    expect_ok(quartic_tensor_write(tensor, numbers, count * sizeof *numbers));
+    assert_ok(quartic_tensor_write(tensor, numbers, count * sizeof *numbers));
     quartic_free(numbers);
 }

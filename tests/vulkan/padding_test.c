@@ -1,10 +1,12 @@
-/* padding_test.c: padding has no influence, on a Vulkan device; see padding_runs.h. Fewer cases than on the
+/* padding_test.c: padding has no influence, on a Vulkan device; see padding_tests.h. Fewer cases than on the
  * CPU, since a software device takes its time to compile: every form once, and routed, whose choice it could
  * change.
  */
 #include "vulkan/vulkan_test.h"
 
-#include "padding_runs.h"
+#include "padding_tests.h"
+
+static quartic_device *device;
 
 static int open_device(void **state) {
     vulkan_test_begin(state);
@@ -19,10 +21,10 @@ static int close_device(void **state) {
 
 static void every_form(void **state) {
     (void)state;
-    for (uint32_t form = 1; form < PADDED_FORMS; ++form) {
+    for (uint32_t form = 1; form < FORM_COUNT; ++form) {
         const padded_case c = {
             .config = padded_config(QUARTIC_MODEL_QUARTIC, form, (quartic_readout)(form % 3), form % 2 != 0)};
-        padded_check(&c, false);
+        padded_check(device, &c, false);
     }
 }
 
@@ -32,7 +34,7 @@ static void routed(void **state) {
         padded_case c = {.config = padded_config(QUARTIC_MODEL_QUARTIC, QUARTIC_EDGE_ATTENTION_ROUTED,
                                                  QUARTIC_READOUT_EDGE, variant % 2 != 0)};
         c.config.num_routed = variant / 2 * 8;
-        padded_check(&c, variant < 2);
+        padded_check(device, &c, variant < 2);
     }
 }
 

@@ -41,7 +41,7 @@ static void a_lost_device_costs_no_checkpoint(void **state) {
 static void a_machine_without_vulkan(void **state) {
     (void)state;
     static const struct {
-        const char *without, *sentence;
+        const char *without, *message;
     } machines[] = {
         {"QUARTIC_VULKAN_LOADER=/nonexistent ", "cannot load the Vulkan loader"},
         {"VK_DRIVER_FILES=/nonexistent VK_ICD_FILENAMES=/nonexistent ", "no Vulkan driver"},
@@ -50,7 +50,7 @@ static void a_machine_without_vulkan(void **state) {
         char command[512];
         snprintf(command, sizeof command, "rm -rf none; %s" START "--out none --steps 1",
                  machines[m].without);
-        tool_expect(command, 1, machines[m].sentence);
+        tool_expect(command, 1, machines[m].message);
         tool_expect(command, 1, "Hint: `quartic devices` lists what there is.");
         tool_expect("test -e none/checkpoint.safetensors || echo nothing", 0, "nothing");
         snprintf(command, sizeof command, "%s$Q devices --json", machines[m].without);

@@ -1,14 +1,9 @@
-/* graph_data_runs.h: tests of graphs as inputs on the device that `device` points to: symmetry, padding,
- * gradients, sentences, datasets and training on them. A test file opens the device and lists those that it
- * wants. Over 600 lines because all of them share one small model, its graphs and their permutations. */
-#ifndef QUARTIC_TESTS_GRAPH_DATA_RUNS_H
-#define QUARTIC_TESTS_GRAPH_DATA_RUNS_H
+/* graph_data_tests.c: see graph_data_tests.h. */
+#include "graph_data_tests.h"
 
 #include "failing_alloc.h"
 #include "model_case.h"
-
 #include <unistd.h>
-
 #include "base/rng.h"
 #include "quartic/data.h"
 
@@ -23,7 +18,7 @@ typedef struct graph_batch {
     uint8_t mask[GRAPHS * N];
 } graph_batch;
 
-static inline graph_batch *draw_graphs(uint64_t seed) {
+static graph_batch *draw_graphs(uint64_t seed) {
     graph_batch *g = quartic_alloc(1, sizeof *g);
     assert_non_null(g);
     for (uint32_t i = 0; i < GRAPHS * N; ++i)
@@ -57,9 +52,10 @@ static const graph_kind graph_kinds[] = {
     {QUARTIC_MODEL_QUARTIC, QUARTIC_READOUT_EDGE, true, true, false, true},
     {QUARTIC_MODEL_QUARTIC, QUARTIC_READOUT_NODE, false, true, false, true},
 };
+
 enum { GRAPH_KINDS = sizeof graph_kinds / sizeof graph_kinds[0] };
 
-static inline quartic_model_config graph_config(const graph_kind *kind) {
+static quartic_model_config graph_config(const graph_kind *kind) {
     quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
     config.model = kind->family, config.readout = kind->readout, config.positions = 0;
     config.num_tokens = kind->node_features ? 0 : TOKENS;
@@ -73,7 +69,7 @@ static inline quartic_model_config graph_config(const graph_kind *kind) {
     return config;
 }
 
-static inline quartic_model *graph_model(const graph_kind *kind) {
+static quartic_model *graph_model(const graph_kind *kind) {
     quartic_model *model;
     const quartic_model_config config = graph_config(kind);
     assert_ok(quartic_model_create(device, &config, &model));
@@ -81,7 +77,7 @@ static inline quartic_model *graph_model(const graph_kind *kind) {
     return model;
 }
 
-static inline quartic_model_batch graph_inputs(const graph_kind *kind, const graph_batch *g) {
+static quartic_model_batch graph_inputs(const graph_kind *kind, const graph_batch *g) {
     quartic_model_batch in = QUARTIC_MODEL_BATCH_INIT;
     in.batch = GRAPHS, in.length = N, in.targets = g->targets;
     if (kind->node_features)
@@ -93,7 +89,7 @@ static inline quartic_model_batch graph_inputs(const graph_kind *kind, const gra
     return in;
 }
 
-static inline float *graph_logits(quartic_model *model, const quartic_model_batch *in, uint64_t *out_count) {
+static float *graph_logits(quartic_model *model, const quartic_model_batch *in, uint64_t *out_count) {
     *out_count = quartic_model_logit_rows(model, in->batch, in->length) * CLASSES;
     float *logits = quartic_alloc(*out_count, sizeof logits[0]);
     assert_non_null(logits);
@@ -104,7 +100,7 @@ static inline float *graph_logits(quartic_model *model, const quartic_model_batc
 /* ---- symmetry ---- */
 
 /* Node i of the result is node order[i] of g. */
-static inline graph_batch *permuted_graphs(const graph_batch *g, const uint32_t *order) {
+static graph_batch *permuted_graphs(const graph_batch *g, const uint32_t *order) {
     graph_batch *p = quartic_alloc(1, sizeof *p);
     assert_non_null(p);
     for (uint32_t b = 0; b < GRAPHS; ++b)
@@ -124,14 +120,14 @@ static inline graph_batch *permuted_graphs(const graph_batch *g, const uint32_t 
 }
 
 /* Where row r of the logits of permuted graphs is in the logits of the graphs themselves. */
-static inline uint64_t row_before(quartic_readout readout, uint64_t r, const uint32_t *order) {
+static uint64_t row_before(quartic_readout readout, uint64_t r, const uint32_t *order) {
     if (readout == QUARTIC_READOUT_GRAPH) return r;
     if (readout == QUARTIC_READOUT_NODE) return r / N * N + order[r % N];
     return (r / N / N * N + order[r / N % N]) * N + order[r % N];
 }
 
 /* Largest difference between the logits of permuted graphs and the permuted logits. */
-static inline double asymmetry(quartic_model *model, const graph_kind *kind, bool masked) {
+static double asymmetry(quartic_model *model, const graph_kind *kind, bool masked) {
     static const uint32_t order[N] = {4, 2, 0, 5, 1, 3};
     graph_batch *g = draw_graphs(3), *p = permuted_graphs(g, order);
     quartic_model_batch in = graph_inputs(kind, g), moved = graph_inputs(kind, p);
@@ -150,7 +146,7 @@ static inline double asymmetry(quartic_model *model, const graph_kind *kind, boo
     return worst;
 }
 
-static inline void graphs_have_no_order(void **state) {
+static void graphs_have_no_order(void **state) {
     (void)state;
     for (uint32_t k = 0; k < GRAPH_KINDS; ++k) {
         quartic_model *model = graph_model(&graph_kinds[k]);
@@ -162,7 +158,7 @@ static inline void graphs_have_no_order(void **state) {
     }
 }
 
-static inline void positions_and_causality_give_an_order(void **state) {
+static void positions_and_causality_give_an_order(void **state) {
     (void)state;
     for (uint32_t way = 0; way < 2; ++way) {
         const graph_kind *kind = &graph_kinds[0];
@@ -181,7 +177,7 @@ static inline void positions_and_causality_give_an_order(void **state) {
 /* ---- padding ---- */
 
 /* What is padding has no influence, and a graph alone gives what it gives in a batch. */
-static inline void padding_has_no_influence(void **state) {
+static void padding_has_no_influence(void **state) {
     (void)state;
     for (uint32_t k = 0; k < GRAPH_KINDS; ++k) {
         const graph_kind *kind = &graph_kinds[k];
@@ -225,7 +221,7 @@ static inline void padding_has_no_influence(void **state) {
 /* ---- gradients ---- */
 
 /* Along its own gradient g the loss of every weight changes by |g| per unit of length. */
-static inline void check_slope(quartic_model *model, const quartic_model_batch *in, uint32_t index) {
+static void check_slope(quartic_model *model, const quartic_model_batch *in, uint32_t index) {
     quartic_model_parameter p;
     assert_ok(quartic_model_get_parameter(model, index, &p));
     float *gradient = quartic_alloc(p.elements, sizeof(float)),
@@ -251,7 +247,7 @@ static inline void check_slope(quartic_model *model, const quartic_model_batch *
     quartic_free(gradient), quartic_free(kept), quartic_free(moved);
 }
 
-static inline void gradients_are_slopes(void **state) {
+static void gradients_are_slopes(void **state) {
     (void)state;
     for (uint32_t k = 0; k < GRAPH_KINDS; ++k) {
         quartic_model *model = graph_model(&graph_kinds[k]);
@@ -264,14 +260,14 @@ static inline void gradients_are_slopes(void **state) {
     }
 }
 
-/* ---- sentences ---- */
+/* ---- messages ---- */
 
-static inline void expect_refusal(quartic_status got, quartic_status want, const char *part) {
+static void expect_refusal(quartic_status got, quartic_status want, const char *part) {
     if (got != want) fail_msg("%s, not %s: %s", quartic_status_name(got), quartic_status_name(want), part);
-    assert_sentence(part);
+    assert_message(part);
 }
 
-static inline void bad_batches_give_sentences(void **state) {
+static void bad_batches_give_messages(void **state) {
     (void)state;
     const graph_kind *kind = &graph_kinds[1];
     quartic_model *model = graph_model(kind);
@@ -315,7 +311,7 @@ static inline void bad_batches_give_sentences(void **state) {
     quartic_free(g);
 }
 
-static inline void configurations_are_checked(void **state) {
+static void configurations_are_checked(void **state) {
     (void)state;
     quartic_model_config config = graph_config(&graph_kinds[1]);
     config.num_tokens = 5;
@@ -354,7 +350,7 @@ typedef struct graph_set {
     quartic_safetensors_tensor tensors[5];
 } graph_set;
 
-static inline int32_t target_of(const graph_set *set, quartic_readout readout, uint32_t r) {
+static int32_t target_of(const graph_set *set, quartic_readout readout, uint32_t r) {
     if (readout == QUARTIC_READOUT_EDGE)
         return set->edge_types[r] == set->edge_types[(r / N / N * N + r % N) * N + r / N % N];
     int32_t count = 0;
@@ -367,7 +363,7 @@ static inline int32_t target_of(const graph_set *set, quartic_readout readout, u
     return count > 0;
 }
 
-static inline graph_set *make_set(quartic_readout readout) {
+static graph_set *make_set(quartic_readout readout) {
     static const uint32_t rows[] = {[QUARTIC_READOUT_NODE] = SET_GRAPHS * N,
                                     [QUARTIC_READOUT_EDGE] = SET_GRAPHS * N * N,
                                     [QUARTIC_READOUT_GRAPH] = SET_GRAPHS};
@@ -392,20 +388,20 @@ static inline graph_set *make_set(quartic_readout readout) {
     return set;
 }
 
-static inline const char *set_path(void) {
+static const char *set_path(void) {
     static char path[64];
     snprintf(path, sizeof path, "graph_data_%ld.safetensors", (long)getpid());
     return path;
 }
 
-static inline quartic_status open_set(const graph_set *set, uint32_t count, quartic_dataset **out) {
+static quartic_status open_set(const graph_set *set, uint32_t count, quartic_dataset **out) {
     assert_ok(quartic_safetensors_save(set_path(), set->tensors, count, NULL, 0));
     quartic_status status = quartic_dataset_open(set_path(), out);
     remove(set_path());
     return status;
 }
 
-static inline void training_on_datasets_learns(void **state) {
+static void training_on_datasets_learns(void **state) {
     (void)state;
     for (uint32_t readout = 0; readout < 3; ++readout) {
         graph_set *set = make_set((quartic_readout)readout);
@@ -444,7 +440,7 @@ static inline void training_on_datasets_learns(void **state) {
 }
 
 /* The evaluation of all graphs is what the model's own loss of them as one batch is. */
-static inline void evaluation_is_the_loss(void **state) {
+static void evaluation_is_the_loss(void **state) {
     (void)state;
     graph_set *set = make_set(QUARTIC_READOUT_EDGE);
     quartic_dataset *dataset;
@@ -473,7 +469,7 @@ static inline void evaluation_is_the_loss(void **state) {
     quartic_free(set);
 }
 
-static inline void files_are_checked(void **state) {
+static void files_are_checked(void **state) {
     (void)state;
     graph_set *set = make_set(QUARTIC_READOUT_NODE);
     quartic_dataset *dataset;
@@ -528,7 +524,7 @@ static inline void files_are_checked(void **state) {
 }
 
 /* Every epoch reads every graph once, in orders that differ. */
-static inline void epochs_are_permutations(void **state) {
+static void epochs_are_permutations(void **state) {
     (void)state;
     static const uint32_t counts[] = {1, 2, 5, 16, 17, 1000};
     for (uint32_t k = 0; k < 6; ++k) {
@@ -550,7 +546,7 @@ static inline void epochs_are_permutations(void **state) {
 }
 
 /* A run that is saved and resumed goes on through the same graphs, bit for bit. */
-static inline void dataset_runs_resume(void **state) {
+static void dataset_runs_resume(void **state) {
     (void)state;
     graph_set *set = make_set(QUARTIC_READOUT_GRAPH);
     quartic_dataset *dataset;
@@ -585,7 +581,7 @@ static inline void dataset_runs_resume(void **state) {
     quartic_free(set);
 }
 
-static inline void failed_dataset_allocations_leave_nothing(void **state) {
+static void failed_dataset_allocations_leave_nothing(void **state) {
     (void)state;
     graph_set *set = make_set(QUARTIC_READOUT_EDGE);
     quartic_model_config config = graph_config(&graph_kinds[0]);
@@ -616,4 +612,30 @@ static inline void failed_dataset_allocations_leave_nothing(void **state) {
     quartic_free(set);
 }
 
-#endif
+int graph_data_tests(const test_device *on) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(graphs_have_no_order),
+        cmocka_unit_test(padding_has_no_influence),
+        cmocka_unit_test(training_on_datasets_learns),
+        cmocka_unit_test(evaluation_is_the_loss),
+    };
+    return DEVICE_TESTS_RUN(on, &device, tests);
+}
+
+int graph_data_host_tests(const test_device *on) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(positions_and_causality_give_an_order),
+        cmocka_unit_test(bad_batches_give_messages),
+        cmocka_unit_test(configurations_are_checked),
+        cmocka_unit_test(files_are_checked),
+        cmocka_unit_test(epochs_are_permutations),
+        cmocka_unit_test(dataset_runs_resume),
+        cmocka_unit_test(failed_dataset_allocations_leave_nothing),
+    };
+    return DEVICE_TESTS_RUN(on, &device, tests);
+}
+
+int graph_data_slope_tests(const test_device *on) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(gradients_are_slopes)};
+    return DEVICE_TESTS_RUN(on, &device, tests);
+}

@@ -1,12 +1,8 @@
-/* model_train_runs.h: tests of training on the device that `device` points to: the recorded ten steps,
- * accumulation, resuming, divergence, dropout. A test file opens the device and lists those that it wants.
- */
-#ifndef QUARTIC_TESTS_MODEL_TRAIN_RUNS_H
-#define QUARTIC_TESTS_MODEL_TRAIN_RUNS_H
+/* model_train_tests.c: see model_train_tests.h. */
+#include "model_train_tests.h"
 
 #include "failing_alloc.h"
 #include "model_case.h"
-
 #include "base/rng.h"
 #include "quartic/train.h"
 #include "train/trainer.h"
@@ -15,7 +11,7 @@ enum { BATCH = 2, LENGTH = 6, DATA = 200 };
 
 static quartic_device *device;
 
-static inline void check_recorded_steps(const char *name) {
+static void check_recorded_steps(const char *name) {
     model_case c = case_open(device, name);
     quartic_shape shape = {0};
     int32_t *rows = case_ints(&c, "input.tokens", &shape); /* (steps, b, n + 1) */
@@ -73,7 +69,7 @@ static inline void check_recorded_steps(const char *name) {
     case_close(&c);
 }
 
-static inline void recorded_steps(void **state) {
+static void recorded_steps(void **state) {
     (void)state;
     check_recorded_steps("train-relational");
     check_recorded_steps("train-quartic");
@@ -85,7 +81,7 @@ static inline void recorded_steps(void **state) {
 
 /* ---- a small model of our own ---- */
 
-static inline quartic_model_config small_config(void) {
+static quartic_model_config small_config(void) {
     quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
     config.num_tokens = 11, config.dim = 12, config.depth = 2, config.dim_edges = 6, config.heads = 2;
     config.dim_head = 4, config.linear_heads = 2, config.linear_dim_head = 3, config.ff_mult = 2;
@@ -93,7 +89,7 @@ static inline quartic_model_config small_config(void) {
     return config;
 }
 
-static inline quartic_trainer_config small_trainer_config(void) {
+static quartic_trainer_config small_trainer_config(void) {
     quartic_trainer_config config = QUARTIC_TRAINER_CONFIG_INIT;
     config.batch = BATCH, config.length = LENGTH, config.accumulation = 2, config.learning_rate = 0.003f;
     config.warmup_steps = 3, config.total_steps = 20, config.seed = 5;
@@ -101,7 +97,7 @@ static inline quartic_trainer_config small_trainer_config(void) {
 }
 
 /* Tokens with something to learn: each is the one before plus 0..2. */
-static inline const int32_t *small_data(void) {
+static const int32_t *small_data(void) {
     static int32_t data[DATA];
     for (int32_t i = 1; i < DATA; ++i) data[i] = (data[i - 1] + i * i % 3) % 11;
     return data;
@@ -112,7 +108,7 @@ typedef struct run {
     quartic_trainer *trainer;
 } run;
 
-static inline run start(const quartic_model_config *model, const quartic_trainer_config *trainer) {
+static run start(const quartic_model_config *model, const quartic_trainer_config *trainer) {
     run r;
     assert_ok(quartic_model_create(device, model, &r.model));
     assert_ok(quartic_model_initialise(r.model, 7));
@@ -120,18 +116,18 @@ static inline run start(const quartic_model_config *model, const quartic_trainer
     return r;
 }
 
-static inline void finish(run *r) {
+static void finish(run *r) {
     quartic_trainer_destroy(r->trainer);
     quartic_model_destroy(r->model);
 }
 
-static inline float *weights_of(const run *r) {
+static float *weights_of(const run *r) {
     float *storage;
     assert_ok(quartic_model_fetch(r->model, quartic_model_weights(r->model), &storage));
     return storage;
 }
 
-static inline void train(run *r, uint32_t steps, float *out_losses) {
+static void train(run *r, uint32_t steps, float *out_losses) {
     for (uint32_t k = 0; k < steps; ++k) {
         quartic_step_report report;
         assert_ok(quartic_trainer_step_sampled(r->trainer, small_data(), DATA, &report));
@@ -139,7 +135,7 @@ static inline void train(run *r, uint32_t steps, float *out_losses) {
     }
 }
 
-static inline void training_learns(void **state) {
+static void training_learns(void **state) {
     (void)state;
     quartic_model_config model = small_config();
     quartic_trainer_config trainer = small_trainer_config();
@@ -154,7 +150,7 @@ static inline void training_learns(void **state) {
     finish(&r);
 }
 
-static inline void resumes_bit_for_bit(void **state) {
+static void resumes_bit_for_bit(void **state) {
     (void)state;
     const char *path = "model_train_test.safetensors";
     quartic_model_config model = small_config();
@@ -190,7 +186,7 @@ static inline void resumes_bit_for_bit(void **state) {
     remove(path);
 }
 
-static inline void load_refuses_other_runs(void **state) {
+static void load_refuses_other_runs(void **state) {
     (void)state;
     const char *path = "model_train_test_other.safetensors",
                *weights = "model_train_test_weights.safetensors";
@@ -204,16 +200,16 @@ static inline void load_refuses_other_runs(void **state) {
     float *before = weights_of(&r);
 
     assert_int_equal(quartic_trainer_load(r.trainer, weights), QUARTIC_FORMAT);
-    assert_sentence("no trainer's checkpoint");
+    assert_message("no trainer's checkpoint");
     settings.seed = 6;
     run other = start(&model, &settings);
     assert_int_equal(quartic_trainer_load(other.trainer, path), QUARTIC_INVALID_ARGUMENT);
-    assert_sentence("seed 5, this trainer has 6");
+    assert_message("seed 5, this trainer has 6");
     finish(&other);
     settings.seed = 5, model.causal = 0;
     other = start(&model, &settings);
     assert_int_equal(quartic_trainer_load(other.trainer, path), QUARTIC_INVALID_ARGUMENT);
-    assert_sentence("\"causal\" is ");
+    assert_message("\"causal\" is ");
     finish(&other);
 
     float *after = weights_of(&r);
@@ -226,7 +222,7 @@ static inline void load_refuses_other_runs(void **state) {
 }
 
 /* Two micro-batches of one row each are one batch of two rows, up to rounding. */
-static inline void accumulation_is_a_larger_batch(void **state) {
+static void accumulation_is_a_larger_batch(void **state) {
     (void)state;
     quartic_model_config model = small_config();
     quartic_trainer_config one = small_trainer_config(), two = small_trainer_config();
@@ -247,7 +243,7 @@ static inline void accumulation_is_a_larger_batch(void **state) {
     finish(&b);
 }
 
-static inline void a_mask_and_ignored_targets_hide_padding(void **state) {
+static void a_mask_and_ignored_targets_hide_padding(void **state) {
     (void)state;
     quartic_model_config model = small_config();
     quartic_trainer_config settings = small_trainer_config();
@@ -262,15 +258,15 @@ static inline void a_mask_and_ignored_targets_hide_padding(void **state) {
     assert_ok(quartic_trainer_step(s.trainer, tokens, targets, mask, &of_s));
     assert_true(of_r.loss == of_s.loss);
     assert_int_equal(quartic_trainer_step(r.trainer, tokens, targets, NULL, NULL), QUARTIC_INVALID_ARGUMENT);
-    assert_sentence("mask");
+    assert_message("mask");
     targets[0] = 11;
     assert_int_equal(quartic_trainer_step(r.trainer, tokens, targets, mask, NULL), QUARTIC_INVALID_ARGUMENT);
-    assert_sentence("target 11 at (0, 0) is outside the vocabulary, 0 to num_tokens - 1 = 10");
+    assert_message("target 11 at (0, 0) is outside the vocabulary, 0 to num_tokens - 1 = 10");
     finish(&r);
     finish(&s);
 }
 
-static inline void divergence_changes_nothing(void **state) {
+static void divergence_changes_nothing(void **state) {
     (void)state;
     quartic_model_config model = small_config();
     quartic_trainer_config settings = small_trainer_config();
@@ -287,7 +283,7 @@ static inline void divergence_changes_nothing(void **state) {
     quartic_step_report report;
     assert_int_equal(quartic_trainer_step_sampled(r.trainer, small_data(), DATA, &report),
                      QUARTIC_NON_FINITE);
-    assert_sentence("at step 2 the loss is");
+    assert_message("at step 2 the loss is");
     assert_int_equal(report.step, 2);
     assert_int_equal(quartic_trainer_get_step(r.trainer), 1);
     /* With the weights repaired, training goes on as if nothing had been. */
@@ -301,7 +297,7 @@ static inline void divergence_changes_nothing(void **state) {
     finish(&twin);
 }
 
-static inline void seeds_and_dropout_matter(void **state) {
+static void seeds_and_dropout_matter(void **state) {
     (void)state;
     quartic_model_config model = small_config();
     quartic_trainer_config settings = small_trainer_config();
@@ -329,7 +325,7 @@ static inline void seeds_and_dropout_matter(void **state) {
 
 /* The gradient under dropout, recomputed stretches included, is that of the loss with the same masks: along a
  * random direction v, (loss(w + e v) - loss(w - e v)) / 2 e = <gradient, v>, in double. */
-static inline void check_gradients_under_dropout(quartic_model_config config) {
+static void check_gradients_under_dropout(quartic_model_config config) {
     quartic_device *wide;
     assert_ok(quartic_device_create("reference64", &wide));
     config.dropout = 0.3f;
@@ -384,7 +380,7 @@ static inline void check_gradients_under_dropout(quartic_model_config config) {
     quartic_device_destroy(wide);
 }
 
-static inline void gradients_see_the_same_dropout(void **state) {
+static void gradients_see_the_same_dropout(void **state) {
     (void)state;
     quartic_model_config config = small_config();
     check_gradients_under_dropout(config);
@@ -395,7 +391,7 @@ static inline void gradients_see_the_same_dropout(void **state) {
     check_gradients_under_dropout(config);
 }
 
-static inline void failed_allocations_leave_nothing(void **state) {
+static void failed_allocations_leave_nothing(void **state) {
     (void)state;
     quartic_model_config model_config = small_config();
     quartic_trainer_config settings = small_trainer_config();
@@ -419,4 +415,24 @@ static inline void failed_allocations_leave_nothing(void **state) {
     quartic_model_destroy(model);
 }
 
-#endif
+int model_train_tests(const test_device *on) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(recorded_steps),
+        cmocka_unit_test(resumes_bit_for_bit),
+        cmocka_unit_test(divergence_changes_nothing),
+    };
+    return DEVICE_TESTS_RUN(on, &device, tests);
+}
+
+int model_train_host_tests(const test_device *on) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(training_learns),
+        cmocka_unit_test(load_refuses_other_runs),
+        cmocka_unit_test(accumulation_is_a_larger_batch),
+        cmocka_unit_test(a_mask_and_ignored_targets_hide_padding),
+        cmocka_unit_test(seeds_and_dropout_matter),
+        cmocka_unit_test(gradients_see_the_same_dropout),
+        cmocka_unit_test(failed_allocations_leave_nothing),
+    };
+    return DEVICE_TESTS_RUN(on, &device, tests);
+}
