@@ -262,7 +262,7 @@ static void gradients_are_slopes(void **state) {
 
 /* ---- messages ---- */
 
-static void expect_refusal(quartic_status got, quartic_status want, const char *part) {
+static void graph_data_expect_refusal(quartic_status got, quartic_status want, const char *part) {
     if (got != want) fail_msg("%s, not %s: %s", quartic_status_name(got), quartic_status_name(want), part);
     assert_message(part);
 }
@@ -275,38 +275,40 @@ static void bad_batches_give_messages(void **state) {
     quartic_model_batch in = graph_inputs(kind, g);
     float loss;
     g->edge_types[N * N + 2 * N + 3] = TYPES;
-    expect_refusal(quartic_model_loss_batch(model, &in, &loss), QUARTIC_INVALID_ARGUMENT,
-                   "edge type 5 at (1, 2, 3) is out of range, 0 to num_edge_types - 1 = 4");
+    graph_data_expect_refusal(quartic_model_loss_batch(model, &in, &loss), QUARTIC_INVALID_ARGUMENT,
+                              "edge type 5 at (1, 2, 3) is out of range, 0 to num_edge_types - 1 = 4");
     g->edge_types[N * N + 2 * N + 3] = -7; /* no type */
     assert_ok(quartic_model_loss_batch(model, &in, &loss));
     g->targets[2 * N * N + 1] = CLASSES;
-    expect_refusal(quartic_model_loss_batch(model, &in, &loss), QUARTIC_INVALID_ARGUMENT,
-                   "target 4 at (2, 0, 1) is outside the classes, 0 to num_classes - 1 = 3");
+    graph_data_expect_refusal(quartic_model_loss_batch(model, &in, &loss), QUARTIC_INVALID_ARGUMENT,
+                              "target 4 at (2, 0, 1) is outside the classes, 0 to num_classes - 1 = 3");
     g->targets[2 * N * N + 1] = 0;
     g->node_features[2 * NODE_WIDTH + 1] = NAN;
-    expect_refusal(quartic_model_loss_batch(model, &in, &loss), QUARTIC_NON_FINITE, "feature 1 of node 2 is");
+    graph_data_expect_refusal(quartic_model_loss_batch(model, &in, &loss), QUARTIC_NON_FINITE,
+                              "feature 1 of node 2 is");
     g->node_features[2 * NODE_WIDTH + 1] = 0;
     in.edge_features = NULL;
-    expect_refusal(quartic_model_loss_batch(model, &in, &loss), QUARTIC_INVALID_ARGUMENT,
-                   "the batch has no edge_features, which the model needs: its dim_edge_features is 3");
+    graph_data_expect_refusal(
+        quartic_model_loss_batch(model, &in, &loss), QUARTIC_INVALID_ARGUMENT,
+        "the batch has no edge_features, which the model needs: its dim_edge_features is 3");
     in.edge_features = g->edge_features;
     in.tokens = g->tokens;
-    expect_refusal(quartic_model_loss_batch(model, &in, &loss), QUARTIC_INVALID_ARGUMENT,
-                   "the model takes node features (dim_node_features 4)");
+    graph_data_expect_refusal(quartic_model_loss_batch(model, &in, &loss), QUARTIC_INVALID_ARGUMENT,
+                              "the model takes node features (dim_node_features 4)");
     in.tokens = NULL, in.targets = NULL;
-    expect_refusal(quartic_model_loss_batch(model, &in, &loss), QUARTIC_INVALID_ARGUMENT,
-                   "the targets are NULL");
+    graph_data_expect_refusal(quartic_model_loss_batch(model, &in, &loss), QUARTIC_INVALID_ARGUMENT,
+                              "the targets are NULL");
     in.targets = g->targets, in.length = 0;
-    expect_refusal(quartic_model_loss_batch(model, &in, &loss), QUARTIC_INVALID_ARGUMENT,
-                   "at least one of each");
+    graph_data_expect_refusal(quartic_model_loss_batch(model, &in, &loss), QUARTIC_INVALID_ARGUMENT,
+                              "at least one of each");
     quartic_model_destroy(model);
 
     model = graph_model(&graph_kinds[2]); /* reads out graphs */
     in = graph_inputs(&graph_kinds[2], g);
     in.mask = g->mask;
     memset(g->mask + N, 0, N);
-    expect_refusal(quartic_model_loss_batch(model, &in, &loss), QUARTIC_INVALID_ARGUMENT,
-                   "graph 1 has no real node");
+    graph_data_expect_refusal(quartic_model_loss_batch(model, &in, &loss), QUARTIC_INVALID_ARGUMENT,
+                              "graph 1 has no real node");
     quartic_model_destroy(model);
     quartic_free(g);
 }
@@ -315,27 +317,30 @@ static void configurations_are_checked(void **state) {
     (void)state;
     quartic_model_config config = graph_config(&graph_kinds[1]);
     config.num_tokens = 5;
-    expect_refusal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT,
-                   "either tokens or features");
+    graph_data_expect_refusal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT,
+                              "either tokens or features");
     config.num_tokens = 0, config.num_classes = 0;
-    expect_refusal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT, "must say \"num_classes\"");
+    graph_data_expect_refusal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT,
+                              "must say \"num_classes\"");
     config = graph_config(&graph_kinds[4]);
     config.ablate_edges = 1;
-    expect_refusal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT, "nothing to read out");
+    graph_data_expect_refusal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT,
+                              "nothing to read out");
     config.ablate_edges = 0, config.static_edges = 1;
     assert_ok(quartic_model_config_check(&config));
     config.edge_attention = QUARTIC_EDGE_ATTENTION_TRIANGLE;
-    expect_refusal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT,
-                   "static_edges with edge attention in layer 0");
+    graph_data_expect_refusal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT,
+                              "static_edges with edge attention in layer 0");
     config = graph_config(&graph_kinds[1]);
     config.static_edges = 1;
-    expect_refusal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT, "it is for \"quartic\"");
+    graph_data_expect_refusal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT,
+                              "it is for \"quartic\"");
     config = (quartic_model_config)QUARTIC_MODEL_CONFIG_INIT;
     config.model = QUARTIC_MODEL_MULTI_STREAM, config.num_tokens = 5, config.dim = 4, config.depth = 1;
     assert_ok(quartic_model_config_check(&config));
     config.num_edge_types = 2;
-    expect_refusal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT,
-                   "\"multi-stream\" takes tokens with positions");
+    graph_data_expect_refusal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT,
+                              "\"multi-stream\" takes tokens with positions");
 }
 
 /* ---- datasets ---- */
@@ -462,8 +467,8 @@ static void evaluation_is_the_loss(void **state) {
     assert_ok(quartic_dataset_evaluate(dataset, model, 3, &evaluation));
     assert_true(fabs((double)loss - evaluation.loss) < 1e-5);
     graphs[2] = SET_GRAPHS;
-    expect_refusal(quartic_dataset_gather(dataset, graphs, 3, &batch), QUARTIC_INVALID_ARGUMENT,
-                   "graph 10 is asked");
+    graph_data_expect_refusal(quartic_dataset_gather(dataset, graphs, 3, &batch), QUARTIC_INVALID_ARGUMENT,
+                              "graph 10 is asked");
     quartic_model_destroy(model);
     quartic_dataset_close(dataset);
     quartic_free(set);
@@ -475,48 +480,52 @@ static void files_are_checked(void **state) {
     quartic_dataset *dataset;
     int64_t live = quartic_alloc_live();
     set->tensors[3].shape = QUARTIC_SHAPE(SET_GRAPHS, N / 2);
-    expect_refusal(
+    graph_data_expect_refusal(
         open_set(set, 4, &dataset), QUARTIC_SHAPE_MISMATCH,
         "have shape (10, 3); with 10 graphs of 6 nodes they must be (10, 6) for nodes, (10, 6, 6) for "
         "edges or (10) for graphs");
     assert_null(dataset);
     set->tensors[3].shape = QUARTIC_SHAPE(SET_GRAPHS, N);
     set->tensors[1].shape = QUARTIC_SHAPE(SET_GRAPHS, N);
-    expect_refusal(open_set(set, 4, &dataset), QUARTIC_SHAPE_MISMATCH, "edge_types of");
+    graph_data_expect_refusal(open_set(set, 4, &dataset), QUARTIC_SHAPE_MISMATCH, "edge_types of");
     set->tensors[1].shape = QUARTIC_SHAPE(SET_GRAPHS, N, N);
     set->tensors[0].shape = QUARTIC_SHAPE(SET_GRAPHS, 0);
-    expect_refusal(open_set(set, 4, &dataset), QUARTIC_SHAPE_MISMATCH, "with at least one of each");
+    graph_data_expect_refusal(open_set(set, 4, &dataset), QUARTIC_SHAPE_MISMATCH,
+                              "with at least one of each");
     set->tensors[0].shape = QUARTIC_SHAPE(SET_GRAPHS, N);
     set->tensors[1].name = "edge_type";
-    expect_refusal(open_set(set, 4, &dataset), QUARTIC_FORMAT, "holds \"edge_type\"");
+    graph_data_expect_refusal(open_set(set, 4, &dataset), QUARTIC_FORMAT, "holds \"edge_type\"");
     set->tensors[1].name = "edge_types";
     set->tokens[N + 1] = -3;
-    expect_refusal(open_set(set, 4, &dataset), QUARTIC_INVALID_ARGUMENT, "token -3 at (1, 1)");
+    graph_data_expect_refusal(open_set(set, 4, &dataset), QUARTIC_INVALID_ARGUMENT, "token -3 at (1, 1)");
     set->tokens[N + 1] = 0;
     memset(set->mask + 3 * N, 0, N);
-    expect_refusal(open_set(set, 4, &dataset), QUARTIC_INVALID_ARGUMENT, "graph 3 of");
+    graph_data_expect_refusal(open_set(set, 4, &dataset), QUARTIC_INVALID_ARGUMENT, "graph 3 of");
     memset(set->mask + 3 * N, 1, N);
     memset(set->tokens + 3 * N, 0, N * sizeof(int32_t));
     for (uint32_t i = 0; i < SET_GRAPHS * N; ++i) set->targets[i] = -1;
-    expect_refusal(open_set(set, 4, &dataset), QUARTIC_INVALID_ARGUMENT,
-                   "all of them are negative or padding");
-    expect_refusal(quartic_dataset_open("missing.safetensors", &dataset), QUARTIC_IO, "missing.safetensors");
+    graph_data_expect_refusal(open_set(set, 4, &dataset), QUARTIC_INVALID_ARGUMENT,
+                              "all of them are negative or padding");
+    graph_data_expect_refusal(quartic_dataset_open("missing.safetensors", &dataset), QUARTIC_IO,
+                              "missing.safetensors");
     assert_int_equal(quartic_alloc_live(), live);
 
     assert_ok(open_set(set, 3, &dataset)); /* without targets */
     quartic_model_config config = graph_config(&graph_kinds[0]);
     config.num_edge_types = 2;
-    expect_refusal(quartic_dataset_check(dataset, &config), QUARTIC_INVALID_ARGUMENT,
-                   ": 2 at (0, 2, 1) is beyond num_edge_types = 2 of the model's");
+    graph_data_expect_refusal(quartic_dataset_check(dataset, &config), QUARTIC_INVALID_ARGUMENT,
+                              ": 2 at (0, 2, 1) is beyond num_edge_types = 2 of the model's");
     config.num_edge_types = 0;
-    expect_refusal(quartic_dataset_check(dataset, &config), QUARTIC_INVALID_ARGUMENT, "has such data");
+    graph_data_expect_refusal(quartic_dataset_check(dataset, &config), QUARTIC_INVALID_ARGUMENT,
+                              "has such data");
     config = graph_config(&graph_kinds[0]);
     config.max_seq_len = 5;
-    expect_refusal(quartic_dataset_check(dataset, &config), QUARTIC_INVALID_ARGUMENT, "have 6 nodes");
+    graph_data_expect_refusal(quartic_dataset_check(dataset, &config), QUARTIC_INVALID_ARGUMENT,
+                              "have 6 nodes");
     quartic_model *model = graph_model(&graph_kinds[0]);
     quartic_evaluation evaluation;
-    expect_refusal(quartic_dataset_evaluate(dataset, model, 2, &evaluation), QUARTIC_INVALID_ARGUMENT,
-                   "has no targets");
+    graph_data_expect_refusal(quartic_dataset_evaluate(dataset, model, 2, &evaluation),
+                              QUARTIC_INVALID_ARGUMENT, "has no targets");
     quartic_model_destroy(model);
     quartic_dataset_close(dataset);
     quartic_free(set);

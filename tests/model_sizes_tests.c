@@ -16,7 +16,8 @@ typedef struct sizes_result {
     uint64_t logit_count, gradient_count;
 } sizes_result;
 
-static sizes_result run_size(const char *device_name, uint32_t batch, uint32_t n, bool causal, bool masked) {
+static sizes_result model_sizes_run_size(const char *device_name, uint32_t batch, uint32_t n, bool causal,
+                                         bool masked) {
     quartic_device *device = NULL;
     quartic_model *model = NULL;
     assert_ok(quartic_device_create(device_name, &device));
@@ -65,8 +66,8 @@ static void free_size(sizes_result *result) {
 
 static void compare_size(const char *device, const char *trusted, uint32_t batch, uint32_t n, bool causal,
                          bool masked) {
-    sizes_result got = run_size(device, batch, n, causal, masked),
-                 want = run_size(trusted, batch, n, causal, masked);
+    sizes_result got = model_sizes_run_size(device, batch, n, causal, masked),
+                 want = model_sizes_run_size(trusted, batch, n, causal, masked);
     assert_true(fabsf(got.loss - want.loss) <= 2e-5f * fmaxf(1, fabsf(want.loss)));
     float largest = 1, largest_gradient = 0;
     uint64_t nonzero = 0;

@@ -40,7 +40,7 @@ static void write_random(quartic_program *program, const char *name, uint32_t st
     quartic_free(numbers);
 }
 
-static void compare_outputs(quartic_program *program, const char *left, const char *right) {
+static void multi_stream_compare_outputs(quartic_program *program, const char *left, const char *right) {
     quartic_tensor *a = quartic_program_tensor(program, left), *b = quartic_program_tensor(program, right);
     quartic_shape shape = quartic_tensor_shape(a), other = quartic_tensor_shape(b);
     assert_true(quartic_shape_equal(&shape, &other));
@@ -80,11 +80,11 @@ static void check_twins(twin_graph *twins, quartic_value left, quartic_value rig
         write_random(program, name[2], k, twins->positive);
     }
     assert_ok(quartic_program_run(program));
-    compare_outputs(program, "left", "right");
+    multi_stream_compare_outputs(program, "left", "right");
     for (uint32_t k = 0; k < twins->operand_count; ++k) {
         snprintf(name[0], sizeof name[0], "left%u", k);
         snprintf(name[1], sizeof name[1], "right%u", k);
-        compare_outputs(program, name[0], name[1]);
+        multi_stream_compare_outputs(program, name[0], name[1]);
     }
     quartic_program_destroy(program);
     quartic_graph_destroy(graph);

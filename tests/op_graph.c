@@ -21,8 +21,8 @@ static quartic_status add_operands(quartic_rig *rig, quartic_value *values) {
     return QUARTIC_OK;
 }
 
-static quartic_status add_gradients(quartic_rig *rig, const quartic_value *values,
-                                    const quartic_value *outputs, uint32_t output_count) {
+static quartic_status op_graph_add_gradients(quartic_rig *rig, const quartic_value *values,
+                                             const quartic_value *outputs, uint32_t output_count) {
     quartic_value cotangents[QUARTIC_OP_MAX_OUTPUTS], wrt[QUARTIC_OP_MAX_INPUTS],
         gradients[QUARTIC_OP_MAX_INPUTS];
     uint32_t operands[QUARTIC_OP_MAX_INPUTS];
@@ -59,7 +59,7 @@ quartic_status op_graph_build(quartic_rig *rig, bool gradient) {
     uint32_t output_count;
     QUARTIC_TRY(add_operands(rig, values));
     QUARTIC_TRY(quartic_rig_apply(rig, values, outputs, &output_count));
-    return gradient ? add_gradients(rig, values, outputs, output_count)
+    return gradient ? op_graph_add_gradients(rig, values, outputs, output_count)
                     : add_results(rig, values, outputs, output_count);
 }
 

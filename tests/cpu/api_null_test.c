@@ -51,13 +51,13 @@ static struct {
 static const int32_t tokens[LENGTH] = {0, 4, 2}, targets[LENGTH] = {1, 2, 3};
 static const quartic_value none = {0};
 
-static void ok(quartic_status status) {
+static void api_null_ok(quartic_status status) {
     if (status != QUARTIC_OK) fail_msg("%s: %s", quartic_status_name(status), quartic_error_message());
 }
 
-static void make_graph(void) {
+static void api_null_make_graph(void) {
     quartic_graph_destroy(t.graph);
-    ok(quartic_graph_create(&t.graph));
+    api_null_ok(quartic_graph_create(&t.graph));
     t.x2 = quartic_graph_input(t.graph, "x2", QUARTIC_FLOAT32, &QUARTIC_SHAPE(2, 3));
     t.x3 = quartic_graph_input(t.graph, "x3", QUARTIC_FLOAT32, &QUARTIC_SHAPE(2, 3, 3));
     t.x4 = quartic_graph_input(t.graph, "x4", QUARTIC_FLOAT32, &QUARTIC_SHAPE(1, 2, 3, 3));
@@ -66,46 +66,46 @@ static void make_graph(void) {
     t.state = quartic_graph_state(t.graph, "state", QUARTIC_FLOAT32, &QUARTIC_SHAPE(2, 3));
     t.tokens = quartic_graph_input(t.graph, "tokens", QUARTIC_INT32, &QUARTIC_SHAPE(1, LENGTH));
     uint64_t elements = 0;
-    ok(quartic_model_config_weights(&t.config, &elements));
+    api_null_ok(quartic_model_config_weights(&t.config, &elements));
     t.parameters = quartic_graph_parameter(t.graph, "p", &QUARTIC_SHAPE((uint32_t)elements));
-    ok(quartic_graph_status(t.graph));
+    api_null_ok(quartic_graph_status(t.graph));
 }
 
-static void make_files(void) {
+static void api_null_make_files(void) {
     const quartic_safetensors_tensor tensors[] = {
         {"tokens", QUARTIC_SAFETENSORS_I32, {.rank = 2, .dims = {1, LENGTH}}, tokens, 0},
         {"targets", QUARTIC_SAFETENSORS_I32, {.rank = 2, .dims = {1, LENGTH}}, targets, 0}};
-    ok(quartic_safetensors_save(data_path, tensors, 2, NULL, 0));
+    api_null_ok(quartic_safetensors_save(data_path, tensors, 2, NULL, 0));
     FILE *json = fopen(json_path, "wb");
     assert_non_null(json);
     fputs("{\"dim\": 8}", json);
     fclose(json);
 }
 
-static int begin(void **state) {
+static int api_null_begin(void **state) {
     (void)state;
     t.config = (quartic_model_config)QUARTIC_MODEL_CONFIG_INIT;
     t.config.num_tokens = 5, t.config.dim = 8, t.config.depth = 1, t.config.dim_edges = 4;
     t.training = (quartic_trainer_config)QUARTIC_TRAINER_CONFIG_INIT;
     t.training.batch = 1, t.training.length = LENGTH;
-    make_files();
-    ok(quartic_device_create("cpu", &t.device));
-    ok(quartic_tensor_create(t.device, QUARTIC_FLOAT32, &QUARTIC_SHAPE(2, 3), &t.tensor));
-    make_graph();
+    api_null_make_files();
+    api_null_ok(quartic_device_create("cpu", &t.device));
+    api_null_ok(quartic_tensor_create(t.device, QUARTIC_FLOAT32, &QUARTIC_SHAPE(2, 3), &t.tensor));
+    api_null_make_graph();
     quartic_graph_output(t.graph, "y", quartic_exp(t.graph, t.x2));
-    ok(quartic_program_create(t.device, t.graph, NULL, &t.program));
-    make_graph();
-    ok(quartic_model_create(t.device, &t.config, &t.model));
-    ok(quartic_model_save(t.model, model_path));
-    ok(quartic_trainer_create(t.model, &t.training, &t.trainer));
-    ok(quartic_trainer_save(t.trainer, checkpoint_path));
-    ok(quartic_dataset_open(data_path, &t.dataset));
-    ok(quartic_safetensors_open(data_path, &t.file));
+    api_null_ok(quartic_program_create(t.device, t.graph, NULL, &t.program));
+    api_null_make_graph();
+    api_null_ok(quartic_model_create(t.device, &t.config, &t.model));
+    api_null_ok(quartic_model_save(t.model, model_path));
+    api_null_ok(quartic_trainer_create(t.model, &t.training, &t.trainer));
+    api_null_ok(quartic_trainer_save(t.trainer, checkpoint_path));
+    api_null_ok(quartic_dataset_open(data_path, &t.dataset));
+    api_null_ok(quartic_safetensors_open(data_path, &t.file));
     t.entry = quartic_safetensors_find(t.file, "tokens");
     return 0;
 }
 
-static int end(void **state) {
+static int api_null_end(void **state) {
     (void)state;
     quartic_safetensors_close(t.file);
     quartic_dataset_close(t.dataset);
@@ -127,8 +127,8 @@ static struct { const char *function, *argument; } seen[1024];
 static uint32_t seen_count;
 
 /* Before each call: a graph without an error, and no message. */
-static void forget(void) {
-    if (t.graph == NULL || quartic_graph_status(t.graph) != QUARTIC_OK) make_graph();
+static void api_null_forget(void) {
+    if (t.graph == NULL || quartic_graph_status(t.graph) != QUARTIC_OK) api_null_make_graph();
     quartic_fail_again(QUARTIC_OK, "", "");
 }
 
@@ -158,28 +158,28 @@ static void check_refused(const char *function, const char *argument, quartic_st
 }
 
 #define REFUSED(function, argument, call)                                                                    \
-    (see(#function, #argument), forget(), check_refused(#function, #argument, call))
+    (see(#function, #argument), api_null_forget(), check_refused(#function, #argument, call))
 /* A builder with a graph or without one: no value, and the graph keeps the error. */
 #define VALUE(function, argument, call)                                                                      \
     do {                                                                                                     \
-        see(#function, #argument), forget();                                                                 \
+        see(#function, #argument), api_null_forget();                                                        \
         assert_int_equal((call).id, 0);                                                                      \
         check_message(#function, #argument);                                                                 \
     } while (0)
 #define NOTHING(function, argument, call)                                                                    \
     do {                                                                                                     \
-        see(#function, #argument), forget();                                                                 \
+        see(#function, #argument), api_null_forget();                                                        \
         call;                                                                                                \
         check_message(#function, #argument);                                                                 \
     } while (0)
 #define GETTER(function, argument, is_empty)                                                                 \
     do {                                                                                                     \
-        see(#function, #argument), forget();                                                                 \
+        see(#function, #argument), api_null_forget();                                                        \
         assert_true(is_empty);                                                                               \
         check_message(#function, #argument);                                                                 \
     } while (0)
-#define FINE(function, argument, call)         (see(#function, #argument), forget(), ok(call))
-#define FINE_NOTHING(function, argument, call) (see(#function, #argument), forget(), call)
+#define FINE(function, argument, call)         (see(#function, #argument), api_null_forget(), api_null_ok(call))
+#define FINE_NOTHING(function, argument, call) (see(#function, #argument), api_null_forget(), call)
 
 /* ---- the table ---- */
 
@@ -221,7 +221,7 @@ static void devices_tensors_and_programs(void **state) {
     REFUSED(quartic_program_measure, device, quartic_program_measure(NULL, t.graph, NULL, &memory));
     REFUSED(quartic_program_measure, graph, quartic_program_measure(t.device, NULL, NULL, &memory));
     REFUSED(quartic_program_measure, out_memory, quartic_program_measure(t.device, t.graph, NULL, NULL));
-    make_graph();
+    api_null_make_graph();
     quartic_graph_output(t.graph, "y", quartic_exp(t.graph, t.x2));
     FINE(quartic_program_measure, config, quartic_program_measure(t.device, t.graph, NULL, &memory));
     FINE(quartic_program_create, config, quartic_program_create(t.device, t.graph, NULL, &program));
@@ -246,7 +246,7 @@ static void pointers_inside_structs(void **state) {
     quartic_program_config config = QUARTIC_PROGRAM_CONFIG_INIT;
     quartic_binding binding = {"x2", NULL};
     config.binding_count = 1;
-    make_graph();
+    api_null_make_graph();
     quartic_graph_output(t.graph, "y", quartic_exp(t.graph, t.x2));
     check_refused("quartic_program_create", "bindings",
                   quartic_program_create(t.device, t.graph, &config, &program));
@@ -399,7 +399,7 @@ static void graphs(void **state) {
 static void options_of_builders(void **state) {
     (void)state;
     quartic_value out = none;
-    make_graph();
+    api_null_make_graph();
     const quartic_value weight = quartic_reshape(t.graph, t.x2, &QUARTIC_SHAPE(2, 3));
     const quartic_value heads = quartic_slice(t.graph, t.x4, 1, 0, 1);                   // (1, 1, 3, 3)
     const quartic_value q = quartic_reshape(t.graph, heads, &QUARTIC_SHAPE(1, 3, 1, 3)); // (b, n, h, d)
@@ -417,12 +417,12 @@ static void options_of_builders(void **state) {
     FINE_NOTHING(quartic_coordinate_descent, options, quartic_coordinate_descent(t.graph, t.x2, none, NULL));
     FINE_NOTHING(quartic_pair_mask, options,
                  quartic_pair_mask(t.graph, quartic_reshape(t.graph, t.tokens, &QUARTIC_SHAPE(1, 3)), NULL));
-    ok(quartic_graph_status(t.graph));
+    api_null_ok(quartic_graph_status(t.graph));
     see("quartic_taylor_attention", "options");
     assert_int_equal(quartic_taylor_attention(t.graph, x5, x5, x5, none, NULL).id, 0);
     check_message("quartic_taylor_attention", "axis");
     see("quartic_edge_softmax_attention", "options");
-    forget();
+    api_null_forget();
     assert_int_equal(quartic_edge_softmax_attention(t.graph, t.x4, t.x4, t.x4, none, none, NULL).id, 0);
     check_message("quartic_edge_softmax_attention", "nodes");
 }
@@ -482,7 +482,7 @@ static void models(void **state) {
     char text[4096];
     readout.logits = logits;
     batch.batch = 1, batch.length = LENGTH, batch.tokens = tokens, batch.targets = targets;
-    ok(quartic_model_get_parameter(t.model, 0, &parameter));
+    api_null_ok(quartic_model_get_parameter(t.model, 0, &parameter));
     const char *name = parameter.name;
     float *numbers = calloc(parameter.elements, sizeof numbers[0]);
     const uint64_t size = parameter.elements;
@@ -663,7 +663,7 @@ static void training_and_data(void **state) {
     REFUSED(quartic_dataset_evaluate, out_evaluation, quartic_dataset_evaluate(t.dataset, t.model, 1, NULL));
 }
 
-static void hear(void *context, const quartic_check *check) {
+static void api_null_hear(void *context, const quartic_check *check) {
     (void)check;
     ++*(uint32_t *)context;
 }
@@ -681,7 +681,7 @@ static void checks_and_settings(void **state) {
     uint32_t heard = 0;
     const char *const paths[] = {data_path};
     const quartic_feed feed = {"x2", &(float[6]){0}, 24};
-    make_graph();
+    api_null_make_graph();
     quartic_graph_output(t.graph, "y", quartic_exp(t.graph, t.x2));
 
     REFUSED(quartic_validate, device, quartic_validate(NULL, &one, &totals));
@@ -689,26 +689,26 @@ static void checks_and_settings(void **state) {
     FINE(quartic_check_gradients, out_totals, quartic_check_gradients(&one, NULL));
     /* NULL as the config: all ops, which other tests run; here it is only read. */
     see("quartic_validate", "config"), see("quartic_check_gradients", "config");
-    REFUSED(quartic_verify, device, quartic_verify(NULL, paths, 1, hear, &heard, &totals));
-    REFUSED(quartic_verify, paths, quartic_verify(t.device, NULL, 1, hear, &heard, &totals));
+    REFUSED(quartic_verify, device, quartic_verify(NULL, paths, 1, api_null_hear, &heard, &totals));
+    REFUSED(quartic_verify, paths, quartic_verify(t.device, NULL, 1, api_null_hear, &heard, &totals));
     FINE(quartic_verify, callback, quartic_verify(t.device, paths, 1, NULL, &heard, &totals));
     FINE(quartic_verify, context, quartic_verify(t.device, paths, 1, ignore, NULL, &totals));
-    FINE(quartic_verify, out_totals, quartic_verify(t.device, paths, 1, hear, &heard, NULL));
+    FINE(quartic_verify, out_totals, quartic_verify(t.device, paths, 1, api_null_hear, &heard, NULL));
     assert_int_equal(heard, 1);
     REFUSED(quartic_compare_devices, device,
-            quartic_compare_devices(NULL, t.device, t.graph, &feed, 1, hear, &heard, &totals));
+            quartic_compare_devices(NULL, t.device, t.graph, &feed, 1, api_null_hear, &heard, &totals));
     REFUSED(quartic_compare_devices, trusted,
-            quartic_compare_devices(t.device, NULL, t.graph, &feed, 1, hear, &heard, &totals));
+            quartic_compare_devices(t.device, NULL, t.graph, &feed, 1, api_null_hear, &heard, &totals));
     REFUSED(quartic_compare_devices, graph,
-            quartic_compare_devices(t.device, t.device, NULL, &feed, 1, hear, &heard, &totals));
+            quartic_compare_devices(t.device, t.device, NULL, &feed, 1, api_null_hear, &heard, &totals));
     REFUSED(quartic_compare_devices, feeds,
-            quartic_compare_devices(t.device, t.device, t.graph, NULL, 1, hear, &heard, &totals));
+            quartic_compare_devices(t.device, t.device, t.graph, NULL, 1, api_null_hear, &heard, &totals));
     FINE(quartic_compare_devices, callback,
          quartic_compare_devices(t.device, t.device, t.graph, &feed, 1, NULL, &heard, &totals));
     FINE(quartic_compare_devices, context,
          quartic_compare_devices(t.device, t.device, t.graph, &feed, 1, ignore, NULL, &totals));
     FINE(quartic_compare_devices, out_totals,
-         quartic_compare_devices(t.device, t.device, t.graph, &feed, 1, hear, &heard, NULL));
+         quartic_compare_devices(t.device, t.device, t.graph, &feed, 1, api_null_hear, &heard, NULL));
 
     FINE_NOTHING(quartic_log_set, callback, quartic_log_set(NULL, &heard));
     FINE_NOTHING(quartic_log_set, context, quartic_log_set(NULL, NULL));
@@ -855,5 +855,5 @@ int main(void) {
         cmocka_unit_test(every_pointer_of_the_headers_is_in_the_table),
         cmocka_unit_test(every_exported_symbol_is_declared_in_a_header),
     };
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, api_null_begin, api_null_end);
 }

@@ -20,7 +20,7 @@ static void leak_nothing(void **state) {
     causal_forms_leak_nothing_in_tiles("reference");
 }
 
-static void are_independent(void **state) {
+static void cpu_edge_forms_are_independent(void **state) {
     (void)state;
     graphs_are_independent("cpu");
     padding_may_be_anywhere("cpu");
@@ -231,7 +231,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agree_with_the_reference),
         cmocka_unit_test(leak_nothing),
-        cmocka_unit_test(are_independent),
+        cmocka_unit_test(cpu_edge_forms_are_independent),
         cmocka_unit_test(gradients_are_slopes),
         cmocka_unit_test(routing_all_edges_is_full_attention),
         cmocka_unit_test(more_edges_than_there_are_is_refused),

@@ -14,7 +14,7 @@
 
 static char folder[TEST_FOLDER_BYTES];
 
-static int begin(void **state) {
+static int locale_begin(void **state) {
     (void)state;
     return test_folder_make("locale", folder) && comma_locale_make(folder) &&
                    setenv("LOCPATH", folder, 1) == 0
@@ -22,7 +22,7 @@ static int begin(void **state) {
                : -1;
 }
 
-static int end(void **state) {
+static int locale_end(void **state) {
     (void)state;
     setlocale(LC_ALL, "C");
     return setenv("FOLDER", folder, 1) != 0 || system("rm -rf -- \"$FOLDER\"");
@@ -129,5 +129,5 @@ int main(void) {
         cmocka_unit_test(checkpoints_are_the_same),
         cmocka_unit_test(recordings_pass),
     };
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, locale_begin, locale_end);
 }

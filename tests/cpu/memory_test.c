@@ -47,7 +47,7 @@ static long resident_kibibytes(void) {
     return usage.ru_maxrss;
 }
 
-static void expect_refused(const char *device_name, void (*build)(quartic_graph *), bool of_tensors) {
+static void memory_expect_refused(const char *device_name, void (*build)(quartic_graph *), bool of_tensors) {
     quartic_device *device;
     quartic_device_info info;
     quartic_graph *graph;
@@ -83,13 +83,13 @@ static void expect_refused(const char *device_name, void (*build)(quartic_graph 
 static void tensors_larger_than_the_machine_are_refused(void **state) {
     (void)state;
     for (size_t d = 0; d < sizeof devices / sizeof devices[0]; ++d)
-        expect_refused(devices[d], build_tensors, true);
+        memory_expect_refused(devices[d], build_tensors, true);
 }
 
 static void intermediates_larger_than_the_machine_are_refused(void **state) {
     (void)state;
     for (size_t d = 0; d < sizeof devices / sizeof devices[0]; ++d)
-        expect_refused(devices[d], build_intermediates, false);
+        memory_expect_refused(devices[d], build_intermediates, false);
 }
 
 int main(void) {

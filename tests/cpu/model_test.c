@@ -11,18 +11,18 @@ static quartic_device *device;
 static const int32_t tokens[B * N] = {0, 1, 2, 3, 4, 6, 5, 4, 3, 2};
 static const int32_t targets[B * N] = {1, 2, 3, 4, -1, 5, 4, 3, 2, 1};
 
-static int open_device(void **state) {
+static int model_open_device(void **state) {
     (void)state;
     return quartic_device_create("cpu", &device) == QUARTIC_OK ? 0 : -1;
 }
 
-static int close_device(void **state) {
+static int model_close_device(void **state) {
     (void)state;
     quartic_device_destroy(device);
     return 0;
 }
 
-static quartic_model_config small_config(void) {
+static quartic_model_config model_small_config(void) {
     quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
     config.num_tokens = V, config.dim = D, config.depth = 2, config.dim_edges = 4, config.heads = 2;
     config.dim_head = 4, config.linear_heads = 2, config.linear_dim_head = 3, config.ff_mult = 2;
@@ -31,7 +31,7 @@ static quartic_model_config small_config(void) {
 }
 
 static quartic_model *small_model(void) {
-    quartic_model_config config = small_config();
+    quartic_model_config config = model_small_config();
     quartic_model *model;
     assert_ok(quartic_model_create(device, &config, &model));
     return model;
@@ -106,7 +106,7 @@ static void batches_are_checked_with_figures(void **state) {
 /* More shapes than the cache holds, in an order that evicts, give the same as fresh models. */
 static void cached_programs_are_the_right_ones(void **state) {
     (void)state;
-    quartic_model_config config = small_config();
+    quartic_model_config config = model_small_config();
     config.cached_programs = 2;
     quartic_model *cached, *fresh;
     assert_ok(quartic_model_create(device, &config, &cached));
@@ -132,7 +132,7 @@ static void cached_programs_are_the_right_ones(void **state) {
 /* Room is made as programs come, not for all that might. */
 static void any_number_of_programs_may_be_kept(void **state) {
     (void)state;
-    quartic_model_config config = small_config();
+    quartic_model_config config = model_small_config();
     config.cached_programs = UINT32_MAX;
     quartic_model *model;
     float logits[B * N * V];
@@ -236,7 +236,7 @@ static void wrong_files_change_nothing(void **state) {
 
 static void weights_may_lie_in_the_callers_memory(void **state) {
     (void)state;
-    quartic_model_config config = small_config();
+    quartic_model_config config = model_small_config();
     uint64_t elements;
     quartic_tensor *memory, *small;
     quartic_model *model;
@@ -264,7 +264,7 @@ static void weights_may_lie_in_the_callers_memory(void **state) {
 
 static void readouts_show_attention_and_edges(void **state) {
     (void)state;
-    quartic_model_config config = small_config();
+    quartic_model_config config = model_small_config();
     config.causal = 1;
     quartic_model *model;
     assert_ok(quartic_model_create(device, &config, &model));
@@ -361,7 +361,7 @@ static void padding_changes_nothing(void **state) {
 /* Without edge attention the edges still carry the node attention's maps and their feedforward. */
 static void edge_attention_may_be_left_out(void **state) {
     (void)state;
-    quartic_model_config config = small_config();
+    quartic_model_config config = model_small_config();
     config.edge_attention = QUARTIC_EDGE_ATTENTION_NONE;
     quartic_model *model, *axial = small_model();
     quartic_model_parameter parameter;
@@ -408,7 +408,7 @@ static void training_memory_is_bounded(void **state) {
 
 static void failed_allocations_leave_nothing(void **state) {
     (void)state;
-    quartic_model_config config = small_config();
+    quartic_model_config config = model_small_config();
     config.depth = 1;
     int64_t live = quartic_alloc_live();
     quartic_status status = QUARTIC_OUT_OF_MEMORY;
@@ -444,5 +444,5 @@ int main(void) {
         cmocka_unit_test(training_memory_is_bounded),
         cmocka_unit_test(failed_allocations_leave_nothing),
     };
-    return cmocka_run_group_tests(tests, open_device, close_device);
+    return cmocka_run_group_tests(tests, model_open_device, model_close_device);
 }

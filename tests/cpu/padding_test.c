@@ -48,12 +48,12 @@ static void other_families_and_options(void **state) {
     padded_check(device, &c, true);
 }
 
-static int open_device(void **state) {
+static int cpu_padding_open_device(void **state) {
     const char *const *name = *state;
     return quartic_device_create(*name, &device) != QUARTIC_OK;
 }
 
-static int close_device(void **state) {
+static int cpu_padding_close_device(void **state) {
     (void)state;
     quartic_device_destroy(device);
     return 0;
@@ -62,10 +62,12 @@ static int close_device(void **state) {
 int main(void) {
     static const char *cpu = "cpu", *reference = "reference";
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_prestate_setup_teardown(every_form, open_device, close_device, &cpu),
-        cmocka_unit_test_prestate_setup_teardown(other_families_and_options, open_device, close_device, &cpu),
-        cmocka_unit_test_prestate_setup_teardown(other_families_and_options, open_device, close_device,
-                                                 &reference),
+        cmocka_unit_test_prestate_setup_teardown(every_form, cpu_padding_open_device,
+                                                 cpu_padding_close_device, &cpu),
+        cmocka_unit_test_prestate_setup_teardown(other_families_and_options, cpu_padding_open_device,
+                                                 cpu_padding_close_device, &cpu),
+        cmocka_unit_test_prestate_setup_teardown(other_families_and_options, cpu_padding_open_device,
+                                                 cpu_padding_close_device, &reference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

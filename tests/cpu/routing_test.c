@@ -27,7 +27,7 @@ static const descent_case descents[] = {
      {sizeof(quartic_coordinate_descent_options), 20, 6, 0.3f, 0, 1}}, /* wants more than there are */
 };
 
-static bool visible(const descent_case *c, const int32_t *mask, uint32_t b, uint32_t j) {
+static bool routing_visible(const descent_case *c, const int32_t *mask, uint32_t b, uint32_t j) {
     if (c->mask == 0) return true;
     mask += (size_t)b * c->mask;
     return c->mask == c->m ? mask[j] != 0 : mask[j / c->mask] != 0 && mask[j % c->mask] != 0;
@@ -41,13 +41,13 @@ static void define(const descent_case *c, const int32_t *mask, const double *s, 
     for (uint32_t t = 0; t < c->options.iterations; ++t) {
         double sum = 0;
         for (uint32_t j = 0; j < c->m; ++j)
-            if (visible(c, mask, row, j)) sum += exp((s[j] + b[j]) / eps);
+            if (routing_visible(c, mask, row, j)) sum += exp((s[j] + b[j]) / eps);
         a = eps * (log((double)c->options.k) - log(sum));
         for (uint32_t j = 0; j < c->m; ++j) b[j] = -fmax(s[j] + a, 0);
         eps = fmax(eps * (double)c->options.eps_decay, (double)c->options.eps);
     }
     for (uint32_t j = 0; j < c->m; ++j)
-        weights[j] = visible(c, mask, row, j) ? exp((s[j] + a + b[j]) / eps) : 0;
+        weights[j] = routing_visible(c, mask, row, j) ? exp((s[j] + a + b[j]) / eps) : 0;
 }
 
 static double weighted(const descent_case *c, const int32_t *mask, const double *s, uint32_t row,

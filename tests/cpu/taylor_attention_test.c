@@ -14,7 +14,7 @@ static double bound(const taylor_spec *spec, const quartic_op *op) {
 }
 
 /* Runs the kernels of an instruction set, where this machine has it, on the same operands. */
-static void expect_equal(const taylor_fixture *want, uint64_t seed, taylor_set set) {
+static void taylor_attention_expect_equal(const taylor_fixture *want, uint64_t seed, taylor_set set) {
     const taylor_spec *spec = &want->spec;
     if (quartic_taylor_kernels(set) == NULL) return;
     taylor_fixture *got = taylor_fixture_create(spec, seed);
@@ -60,7 +60,7 @@ static void tuned_rows_equal_the_reference(void **state) {
                 taylor_fixture *want = taylor_fixture_create(&spec, 11 + variant);
                 taylor_fixture_run(want, TAYLOR_REFERENCE64, 1);
                 for (uint32_t set = 0; set < TAYLOR_SETS; ++set)
-                    expect_equal(want, 11 + variant, (taylor_set)set);
+                    taylor_attention_expect_equal(want, 11 + variant, (taylor_set)set);
                 taylor_fixture_destroy(want);
             }
 }
@@ -144,7 +144,7 @@ static void blocks_equal_the_reference(void **state) {
                             if (c == 1 || (c == 2 && i < tokens[t] / 2)) want->mask[i * spec.c + c] = 0;
                 taylor_fixture_run(want, TAYLOR_REFERENCE64, 1);
                 for (uint32_t set = 0; set < TAYLOR_SETS; ++set)
-                    expect_equal(want, 50 + variant, (taylor_set)set);
+                    taylor_attention_expect_equal(want, 50 + variant, (taylor_set)set);
                 taylor_fixture_destroy(want);
             }
 }

@@ -30,7 +30,7 @@ static int write_bare(const char *run, const char *name) {
     return status == QUARTIC_OK ? 0 : -1;
 }
 
-static int write_graphs(void) {
+static int tool_bare_weights_write_graphs(void) {
     static int32_t tokens[GRAPHS * NODES];
     char path[PATH_BYTES];
     for (int i = 0; i < GRAPHS * NODES; ++i) tokens[i] = i * i % 7 % 3;
@@ -42,7 +42,7 @@ static int write_graphs(void) {
 }
 
 static int make_models(void **state) {
-    if (tool_make_test_folder(state) != 0 || write_graphs() != 0) return -1;
+    if (tool_make_test_folder(state) != 0 || tool_bare_weights_write_graphs() != 0) return -1;
     const int code =
         tool_run(
             "echo '{\"dim\": 8, \"depth\": 1, \"dim_edges\": 4, \"heads\": 2, \"dim_head\": 4, "

@@ -10,7 +10,7 @@
 
 enum { NODES = 128, EDGES = NODES * NODES, WIDTH = 4 };
 
-static quartic_graph *build(void) {
+static quartic_graph *edge_softmax_large_build(void) {
     const quartic_shape shape = QUARTIC_SHAPE(1, EDGES, 1, WIDTH);
     const quartic_edge_softmax_options options = {.nodes = NODES};
     quartic_graph *graph = NULL;
@@ -28,7 +28,7 @@ static quartic_graph *build(void) {
     return graph;
 }
 
-static void print_failed(void *context, const quartic_check *check) {
+static void edge_softmax_large_print_failed(void *context, const quartic_check *check) {
     (void)context;
     if (check->verdict != QUARTIC_PASSED)
         fprintf(stderr, "%s %s, %s: %s\n", check->subject, check->label, check->check, check->text);
@@ -38,7 +38,7 @@ static void every_edge_of_128_nodes_counts(void **state) {
     (void)state;
     quartic_device *device = vulkan_test_device(), *trusted = NULL;
     assert_ok(quartic_device_create("cpu", &trusted));
-    quartic_graph *graph = build();
+    quartic_graph *graph = edge_softmax_large_build();
     quartic_feed feeds[] = {{"q", NULL, 0}, {"k", NULL, 0}, {"v", NULL, 0}, {"g", NULL, 0}};
     for (uint32_t f = 0; f < 4; ++f) {
         float *numbers = quartic_alloc(EDGES * WIDTH, sizeof *numbers);
@@ -48,7 +48,8 @@ static void every_edge_of_128_nodes_counts(void **state) {
         feeds[f].bytes = EDGES * WIDTH * sizeof *numbers;
     }
     quartic_check_totals totals;
-    assert_ok(quartic_compare_devices(device, trusted, graph, feeds, 4, print_failed, NULL, &totals));
+    assert_ok(quartic_compare_devices(device, trusted, graph, feeds, 4, edge_softmax_large_print_failed, NULL,
+                                      &totals));
     assert_int_equal(totals.failed, 0);
     assert_int_equal(totals.unsupported, 0);
     assert_true(totals.passed >= 6); /* two steps, four outputs */

@@ -18,7 +18,7 @@
 static char folder[TEST_FOLDER_BYTES];
 static const quartic_gpu_caps caps = {.cache_uuid = {0xab, 0xcd}};
 
-static int begin(void **state) {
+static int gpu_cache_begin(void **state) {
     (void)state;
     if (!test_folder_make("cache", folder)) return 1;
     setenv("XDG_CACHE_HOME", folder, 1);
@@ -26,7 +26,7 @@ static int begin(void **state) {
     return 0;
 }
 
-static int end(void **state) {
+static int gpu_cache_end(void **state) {
     (void)state;
     char path[QUARTIC_GPU_PATH];
     quartic_gpu_cache_path(&caps, path);
@@ -140,5 +140,5 @@ int main(void) {
         cmocka_unit_test(what_cannot_be_written_is_no_error),
         cmocka_unit_test(the_path_follows_the_environment),
     };
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, gpu_cache_begin, gpu_cache_end);
 }

@@ -25,7 +25,7 @@ static double ulp(double number) {
 static double sigmoid(double x) {
     return 1 / (1 + exp(-x));
 }
-static double normal_cdf(double x) {
+static double ops_basic_numbers_normal_cdf(double x) {
     return 0.5 * erfc(-x * sqrt(0.5));
 }
 static float near_exp(float x) {
@@ -57,7 +57,7 @@ static void approximations_keep_their_stated_errors(void **state) {
                  {"log", near_log, log, FLT_MIN, FLT_MAX, 0.85, 0},
                  {"tanh", near_tanh, tanh, -30.0f, 30.0f, 1.3, 0},
                  {"sigmoid", near_sigmoid, sigmoid, -87.0f, 88.0f, 2.4, 0},
-                 {"normal cdf", near_normal_cdf, normal_cdf, -30.0f, 30.0f, 0, 8e-8}};
+                 {"normal cdf", near_normal_cdf, ops_basic_numbers_normal_cdf, -30.0f, 30.0f, 0, 8e-8}};
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; ++k)
         for (int32_t bits = 0; bits < 0x7f800000 - 29989; bits += 29989)
             for (int sign = 0; sign < 2; ++sign) {
@@ -100,7 +100,7 @@ static double silu(double x) {
     return x * sigmoid(x);
 }
 static double gelu(double x) {
-    return x * normal_cdf(x);
+    return x * ops_basic_numbers_normal_cdf(x);
 }
 
 static const struct {

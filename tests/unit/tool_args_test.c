@@ -48,7 +48,7 @@ static const char *operands[16];
 static uint32_t operand_count;
 
 /* Parses words separated by single spaces. */
-static args_outcome parse(const char *line, settings *out_settings) {
+static args_outcome tool_args_parse(const char *line, settings *out_settings) {
     static char copy[512];
     char *words[16];
     int count = 0;
@@ -62,7 +62,8 @@ static void values_go_where_the_table_says(void **state) {
     (void)state;
     settings got;
     assert_int_equal(
-        parse("a.txt --steps 7 --learning-rate=0.5 --seed 18446744073709551615 --json --out x b", &got),
+        tool_args_parse("a.txt --steps 7 --learning-rate=0.5 --seed 18446744073709551615 --json --out x b",
+                        &got),
         ARGS_OK);
     assert_int_equal(operand_count, 2);
     assert_string_equal(operands[0], "a.txt");
@@ -74,16 +75,17 @@ static void values_go_where_the_table_says(void **state) {
     assert_string_equal(got.out, "x");
     assert_string_equal(got.device, "auto");
 
-    assert_int_equal(parse("a --learning_rate 1e-3 --steps 1 --steps 2", &got), ARGS_OK);
+    assert_int_equal(tool_args_parse("a --learning_rate 1e-3 --steps 1 --steps 2", &got), ARGS_OK);
     assert_int_equal(got.steps, 2); /* the last one counts */
     assert_true(got.learning_rate == 1e-3f);
-    assert_int_equal(parse("-- --steps -x", &got), ARGS_OK);
+    assert_int_equal(tool_args_parse("-- --steps -x", &got), ARGS_OK);
     assert_int_equal(operand_count, 2);
     assert_string_equal(operands[0], "--steps");
-    assert_int_equal(parse("- --out -x", &got), ARGS_OK); /* "-" is a file's name, -x may be a value */
+    assert_int_equal(tool_args_parse("- --out -x", &got),
+                     ARGS_OK); /* "-" is a file's name, -x may be a value */
     assert_string_equal(got.out, "-x");
-    assert_int_equal(parse("--help", &got), ARGS_HELP);
-    assert_int_equal(parse("a -h", &got), ARGS_HELP);
+    assert_int_equal(tool_args_parse("--help", &got), ARGS_HELP);
+    assert_int_equal(tool_args_parse("a -h", &got), ARGS_HELP);
 }
 
 static void wrong_lines_are_refused_with_a_message(void **state) {
@@ -114,7 +116,7 @@ static void wrong_lines_are_refused_with_a_message(void **state) {
     };
     for (size_t c = 0; c < sizeof cases / sizeof cases[0]; ++c) {
         settings got;
-        args_outcome outcome = parse(cases[c].line, &got);
+        args_outcome outcome = tool_args_parse(cases[c].line, &got);
         assert_int_equal(outcome, cases[c].want == NULL ? ARGS_OK : ARGS_WRONG);
         if (cases[c].want != NULL) assert_string_equal(message, cases[c].want);
     }

@@ -169,7 +169,7 @@ typedef struct findings {
     char text[1024]; /* of the first failure */
 } findings;
 
-static void note(void *context, const quartic_check *check) {
+static void verify_note(void *context, const quartic_check *check) {
     findings *findings = context;
     if (check->verdict == QUARTIC_PASSED) return;
     if (findings->failed++ == 0) snprintf(findings->text, sizeof findings->text, "%s", check->text);
@@ -181,7 +181,7 @@ static findings validate_with(defect defect) {
     quartic_device *device;
     assert_int_equal(quartic_device_create("cpu", &device), QUARTIC_OK);
     quartic_validate_config config = QUARTIC_VALIDATE_CONFIG_INIT;
-    quartic_reporter reporter = {.callback = note, .context = &findings};
+    quartic_reporter reporter = {.callback = verify_note, .context = &findings};
     assert_int_equal(quartic_validate_one(device, &twice, &config, &reporter), QUARTIC_OK);
     assert_int_equal(reporter.totals.failed, findings.failed);
     quartic_device_destroy(device);

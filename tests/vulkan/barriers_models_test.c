@@ -36,7 +36,8 @@ static void make_inputs(void) {
     }
 }
 
-static quartic_model_config small_config(quartic_model_family family, uint32_t form, bool causal) {
+static quartic_model_config barriers_models_small_config(quartic_model_family family, uint32_t form,
+                                                         bool causal) {
     quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
     config.model = family, config.edge_attention = (quartic_edge_attention)form, config.causal = causal;
     config.num_tokens = VOCABULARY, config.dim = 6, config.depth = 2, config.dim_edges = 4;
@@ -57,7 +58,7 @@ static quartic_model_batch batch_for(const quartic_model_config *config, uint32_
 }
 
 /* No weight is zero, so that nothing is multiplied by zero before it reaches an output. */
-static quartic_model *open_model(const quartic_model_config *config) {
+static quartic_model *barriers_models_open_model(const quartic_model_config *config) {
     quartic_model *model;
     assert_ok(quartic_model_create(device, config, &model));
     order_write_random(quartic_model_weights(model), 5, 0.3f);
@@ -94,7 +95,7 @@ static void compare_training(const char *what, quartic_model *model, bool masked
 
 static void compare_model(const char *what, const quartic_model_config *config, bool masked,
                           uint32_t *inout_moved) {
-    quartic_model *model = open_model(config);
+    quartic_model *model = barriers_models_open_model(config);
     const quartic_model_batch in = batch_for(config, BATCH, masked);
     run_passes(model, &in);
     assert_int_equal(model->program_count, 2);
@@ -119,7 +120,7 @@ static void forms_have_their_barriers(void **state) {
             for (int kind = 0; kind < 3; ++kind) { /* plain, masked, causal and masked */
                 char what[128];
                 const quartic_model_config config =
-                    small_config((quartic_model_family)family, form, kind == 2);
+                    barriers_models_small_config((quartic_model_family)family, form, kind == 2);
                 snprintf(what, sizeof what, "%s in family %d, masked %d, causal %d", form_names[form], family,
                          kind > 0, kind == 2);
                 compare_model(what, &config, kind > 0, &moved);
@@ -133,8 +134,8 @@ static void streams_have_their_barriers(void **state) {
     uint32_t moved = 0;
     for (int options = 0; options < 8; ++options) {
         char what[128];
-        quartic_model_config config =
-            small_config(QUARTIC_MODEL_MULTI_STREAM, QUARTIC_EDGE_ATTENTION_DEFAULT, options & 1);
+        quartic_model_config config = barriers_models_small_config(
+            QUARTIC_MODEL_MULTI_STREAM, QUARTIC_EDGE_ATTENTION_DEFAULT, options & 1);
         config.parallel_streams = options >> 1 & 1, config.depth = 3;
         config.non_linear_talking_heads = options >> 2 & 1, config.residual_talking_heads = options & 1;
         config.separate_stream_emb = options >> 1 & 1, config.diversity_loss = 0.1f;
@@ -151,8 +152,8 @@ static void graphs_have_their_barriers(void **state) {
     for (int family = QUARTIC_MODEL_QUARTIC; family <= QUARTIC_MODEL_RELATIONAL; ++family)
         for (int readout = QUARTIC_READOUT_NODE; readout <= QUARTIC_READOUT_GRAPH; ++readout) {
             char what[128];
-            quartic_model_config config =
-                small_config((quartic_model_family)family, QUARTIC_EDGE_ATTENTION_DEFAULT, false);
+            quartic_model_config config = barriers_models_small_config((quartic_model_family)family,
+                                                                       QUARTIC_EDGE_ATTENTION_DEFAULT, false);
             config.num_tokens = 0, config.num_classes = VOCABULARY, config.positions = 0;
             config.dim_node_features = 2, config.num_edge_types = EDGE_TYPES, config.dim_edge_features = 2;
             config.readout = (quartic_readout)readout;
@@ -166,7 +167,7 @@ static void graphs_have_their_barriers(void **state) {
 /* ---- declarations -------------------------------------------------------------------------------------- */
 
 static void expect_declared(const quartic_model_config *config) {
-    quartic_model *model = open_model(config);
+    quartic_model *model = barriers_models_open_model(config);
     const quartic_model_batch in = batch_for(config, BATCH, true);
     declared_result result;
     run_passes(model, &in);
@@ -181,7 +182,7 @@ static void models_touch_what_they_declare(void **state) {
     (void)state;
     for (int family = QUARTIC_MODEL_QUARTIC; family <= QUARTIC_MODEL_MULTI_STREAM; ++family) {
         const quartic_model_config config =
-            small_config((quartic_model_family)family, QUARTIC_EDGE_ATTENTION_DEFAULT, true);
+            barriers_models_small_config((quartic_model_family)family, QUARTIC_EDGE_ATTENTION_DEFAULT, true);
         expect_declared(&config);
     }
 }
@@ -193,9 +194,10 @@ static void models_touch_what_they_declare(void **state) {
  * that give the same bits in either order. */
 static void missing_barriers_are_found(void **state) {
     (void)state;
-    quartic_model_config config = small_config(QUARTIC_MODEL_QUARTIC, QUARTIC_EDGE_ATTENTION_DEFAULT, false);
+    quartic_model_config config =
+        barriers_models_small_config(QUARTIC_MODEL_QUARTIC, QUARTIC_EDGE_ATTENTION_DEFAULT, false);
     config.depth = 1;
-    quartic_model *model = open_model(&config);
+    quartic_model *model = barriers_models_open_model(&config);
     const quartic_model_batch in = batch_for(&config, BATCH, true);
     run_passes(model, &in);
     quartic_program *program = model->programs[1].program;
@@ -218,13 +220,13 @@ static void missing_barriers_are_found(void **state) {
     quartic_model_destroy(model);
 }
 
-static int begin(void **state) {
+static int barriers_models_begin(void **state) {
     if (vulkan_test_begin(state) != 0) return 1;
     make_inputs();
     return quartic_device_create(vulkan_test_name(), &device) != QUARTIC_OK;
 }
 
-static int end(void **state) {
+static int barriers_models_end(void **state) {
     quartic_device_destroy(device);
     return vulkan_test_end(state);
 }
@@ -235,5 +237,5 @@ int main(void) {
         cmocka_unit_test(forms_have_their_barriers),  cmocka_unit_test(streams_have_their_barriers),
         cmocka_unit_test(graphs_have_their_barriers),
     };
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, barriers_models_begin, barriers_models_end);
 }

@@ -203,11 +203,11 @@ static void every_op_has_its_barriers(void **state) {
     assert_true(only != NULL || (cases > 0 && moved > 0));
 }
 
-static int begin(void **state) {
+static int barriers_ops_begin(void **state) {
     return vulkan_test_begin(state) != 0 || quartic_device_create(vulkan_test_name(), &device) != QUARTIC_OK;
 }
 
-static int end(void **state) {
+static int barriers_ops_end(void **state) {
     quartic_device_destroy(device);
     return vulkan_test_end(state);
 }
@@ -219,5 +219,5 @@ int main(void) {
         cmocka_unit_test(declarations_find_faults),
         cmocka_unit_test(every_op_has_its_barriers),
     };
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, barriers_ops_begin, barriers_ops_end);
 }

@@ -176,7 +176,8 @@ static void a_buffer_too_small_is_refused(void **state) {
     quartic_device_destroy(device);
 }
 
-static void expect_refused(const quartic_vulkan_config *config, quartic_status status, const char *words) {
+static void gpu_adopt_expect_refused(const quartic_vulkan_config *config, quartic_status status,
+                                     const char *words) {
     quartic_device *device = (quartic_device *)(uintptr_t)1;
     assert_int_equal(quartic_vulkan_device_adopt(config, &device), status);
     assert_null(device);
@@ -189,7 +190,7 @@ static void bits_of_optional_are_checked(void **state) {
     quartic_vulkan_config config = application_config();
     for (uint32_t bit = 8; bit != 0; bit *= 2) {
         config.optional = bit | QUARTIC_VULKAN_PORTABILITY_SUBSET;
-        expect_refused(&config, QUARTIC_INVALID_ARGUMENT, "knows the bits 0x7 only");
+        gpu_adopt_expect_refused(&config, QUARTIC_INVALID_ARGUMENT, "knows the bits 0x7 only");
     }
     /* What the device lacks, whatever device that is. */
     quartic_gpu_facts *facts = quartic_alloc(1, sizeof *facts);
@@ -209,7 +210,7 @@ static void bits_of_optional_are_checked(void **state) {
     for (size_t k = 0; k < sizeof bits / sizeof bits[0]; ++k) {
         if (bits[k].offered) continue;
         config.optional = bits[k].bit;
-        expect_refused(&config, QUARTIC_UNSUPPORTED, bits[k].words);
+        gpu_adopt_expect_refused(&config, QUARTIC_UNSUPPORTED, bits[k].words);
         ++refused;
     }
     assert_true(refused > 0);
@@ -259,7 +260,7 @@ static void an_instance_of_an_older_version_is_refused(void **state) {
         config.physical_device = physical;
         application_check(CreateDevice(physical, &info, NULL, &config.device));
         GetDeviceQueue(config.device, app.family, 0, &config.queue);
-        expect_refused(&config, QUARTIC_UNSUPPORTED, words[k]);
+        gpu_adopt_expect_refused(&config, QUARTIC_UNSUPPORTED, words[k]);
         DestroyDevice(config.device, NULL);
         DestroyInstance(instance, NULL);
     }
@@ -281,7 +282,7 @@ static void features_that_are_not_enabled_are_refused_by_name(void **state) {
     quartic_device_destroy(device);
 #define LEFT_OUT(features, member)                                                                           \
     features.member = VK_FALSE;                                                                              \
-    expect_refused(&config, QUARTIC_UNSUPPORTED, "without " #member ";");                                    \
+    gpu_adopt_expect_refused(&config, QUARTIC_UNSUPPORTED, "without " #member ";");                          \
     features.member = VK_TRUE;
 #define LEFT_OUT_12(member) LEFT_OUT(features_12, member)
 #define LEFT_OUT_13(member) LEFT_OUT(features_13, member)
@@ -309,9 +310,9 @@ static void features_that_are_not_enabled_are_refused_by_name(void **state) {
     assert_ok(quartic_vulkan_device_adopt(&config, &device));
     quartic_device_destroy(device);
     info.pNext = &synchronization;
-    expect_refused(&config, QUARTIC_UNSUPPORTED, "without bufferDeviceAddress, timelineSemaphore;");
+    gpu_adopt_expect_refused(&config, QUARTIC_UNSUPPORTED, "without bufferDeviceAddress, timelineSemaphore;");
     info.pNext = NULL;
-    expect_refused(&config, QUARTIC_UNSUPPORTED, "synchronization2, maintenance4;");
+    gpu_adopt_expect_refused(&config, QUARTIC_UNSUPPORTED, "synchronization2, maintenance4;");
 }
 
 /* Adoption with a cache of the application's: pipelines get into it, it stays, and no file is written. */

@@ -12,7 +12,7 @@ enum { ADD = 0, MULTIPLY = 2 }; /* order of QUARTIC_BINARY_LIST */
 static quartic_gpu_device *device;
 static quartic_gpu_buffer *x, *y;
 
-static int open_device(void **state) {
+static int gpu_commands_open_device(void **state) {
     vulkan_test_begin(state);
     device = vulkan_test_gpu();
     assert_ok(quartic_gpu_buffer_create(device, COUNT * sizeof(float), &x));
@@ -20,14 +20,14 @@ static int open_device(void **state) {
     return 0;
 }
 
-static int close_device(void **state) {
+static int gpu_commands_close_device(void **state) {
     quartic_gpu_buffer_destroy(x);
     quartic_gpu_buffer_destroy(y);
     quartic_gpu_device_destroy(device);
     return vulkan_test_end(state);
 }
 
-static void fill(void) {
+static void gpu_commands_fill(void) {
     float numbers[COUNT];
     for (int k = 0; k < COUNT; ++k) numbers[k] = (float)(k % 17) - 8.0f;
     assert_ok(quartic_gpu_buffer_write(x, 0, numbers, sizeof numbers));
@@ -78,7 +78,7 @@ static void a_chain_runs_in_order_again_and_again(void **state) {
     assert_int_equal(quartic_gpu_commands_submit_count(commands), 1);
     int64_t live = quartic_alloc_live();
     for (int round = 0; round < 3; ++round) {
-        fill();
+        gpu_commands_fill();
         assert_ok(quartic_gpu_commands_run(commands));
         expect_chain();
     }
@@ -96,7 +96,7 @@ static void long_dispatches_are_split_and_give_the_same(void **state) {
     for (int c = 0; c < CHAIN; ++c) chain[c].flops = 1e30; /* every workgroup by itself */
     assert_ok(quartic_gpu_commands_create(device, chain, CHAIN, CHAIN / 4, true, &commands));
     assert_int_equal(quartic_gpu_commands_submit_count(commands), CHAIN * GROUPS);
-    fill();
+    gpu_commands_fill();
     assert_ok(quartic_gpu_commands_run(commands));
     expect_chain();
     quartic_gpu_commands_destroy(commands);
@@ -109,7 +109,7 @@ static void profiling_measures_every_step(void **state) {
     make_chain(chain);
     for (int c = 0; c < CHAIN; ++c) chain[c].step += 2; /* the first two and the last steps are empty */
     assert_ok(quartic_gpu_commands_create(device, chain, CHAIN, CHAIN / 4 + 5, true, &commands));
-    fill();
+    gpu_commands_fill();
     assert_ok(quartic_gpu_commands_run(commands));
     expect_chain();
     double sum = 0.0;
@@ -188,5 +188,5 @@ int main(void) {
         cmocka_unit_test(what_cannot_run_is_refused),
         cmocka_unit_test(a_lost_device_stays_lost), /* the last one: nothing runs after it */
     };
-    return cmocka_run_group_tests(tests, open_device, close_device);
+    return cmocka_run_group_tests(tests, gpu_commands_open_device, gpu_commands_close_device);
 }

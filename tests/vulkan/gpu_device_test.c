@@ -45,7 +45,7 @@ static void kill_switches_reach_the_device(void **state) {
     setenv("QUARTIC_DISABLE", "cache", 1);
 }
 
-static void hear(void *context, quartic_log_level level, const char *message) {
+static void gpu_device_hear(void *context, quartic_log_level level, const char *message) {
     assert_int_equal(level, QUARTIC_LOG_ERROR);
     snprintf(context, 512, "%s", message);
 }
@@ -56,7 +56,7 @@ static void the_layers_are_listening(void **state) {
     quartic_gpu_device *device = vulkan_test_gpu();
     uint64_t before = quartic_gpu_validation_messages();
     char heard[512] = "";
-    quartic_log_set(hear, heard);
+    quartic_log_set(gpu_device_hear, heard);
     const VkBufferCreateInfo mistake = {
         .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO, .usage = 0, .size = 16};
     VkBuffer buffer = VK_NULL_HANDLE;

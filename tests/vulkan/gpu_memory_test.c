@@ -22,7 +22,7 @@ static int open_staged(void **state) {
     return 0;
 }
 
-static int close_device(void **state) {
+static int gpu_memory_close_device(void **state) {
     (void)state;
     quartic_gpu_device_destroy(device);
     return 0;
@@ -119,8 +119,8 @@ static void what_cannot_fit_is_refused_with_figures(void **state) {
 }
 
 #define BOTH_WAYS(test)                                                                                      \
-    cmocka_unit_test_setup_teardown(test, open_mapped, close_device),                                        \
-        cmocka_unit_test_setup_teardown(test, open_staged, close_device)
+    cmocka_unit_test_setup_teardown(test, open_mapped, gpu_memory_close_device),                             \
+        cmocka_unit_test_setup_teardown(test, open_staged, gpu_memory_close_device)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -11,7 +11,7 @@ static const char *const order_names[] = {"as recorded", "reversed", "rotated by
 /* ---- orders -------------------------------------------------------------------------------------------- */
 
 /* Which command of a run of `length` comes at place k. */
-static uint32_t source_of(order order, uint32_t length, uint32_t k) {
+static uint32_t orders_source_of(order order, uint32_t length, uint32_t k) {
     switch (order) {
     case ORDER_REVERSED:
         return length - 1 - k;
@@ -27,7 +27,7 @@ static uint32_t source_of(order order, uint32_t length, uint32_t k) {
 static void order_run(quartic_gpu_command *run, const quartic_gpu_command *old, uint32_t length,
                       order order) {
     for (uint32_t k = 0; k < length; ++k) {
-        run[k] = old[source_of(order, length, k)];
+        run[k] = old[orders_source_of(order, length, k)];
         run[k].barrier = old[k].barrier;
         run[k].step = old[k].step;
     }

@@ -8,13 +8,13 @@
 
 static quartic_device *device;
 
-static int open_device(void **state) {
+static int vulkan_padding_open_device(void **state) {
     vulkan_test_begin(state);
     device = vulkan_test_device();
     return 0;
 }
 
-static int close_device(void **state) {
+static int vulkan_padding_close_device(void **state) {
     quartic_device_destroy(device);
     return vulkan_test_end(state);
 }
@@ -40,5 +40,5 @@ static void routed(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_form), cmocka_unit_test(routed)};
-    return cmocka_run_group_tests(tests, open_device, close_device);
+    return cmocka_run_group_tests(tests, vulkan_padding_open_device, vulkan_padding_close_device);
 }

@@ -32,7 +32,7 @@ static const packed_case cases[] = {
 
 /* out = attention of slices q, k, v of `packed` (1, r, c, h (2 d + dv)), and the gradient of its weighted
  * sum. */
-static quartic_graph *build(const packed_case *from) {
+static quartic_graph *taylor_attention_build(const packed_case *from) {
     const uint32_t inner = from->h * from->d, width = 2 * inner + from->h * from->dv;
     quartic_graph *graph = NULL;
     assert_ok(quartic_graph_create(&graph));
@@ -64,7 +64,7 @@ static float *random_numbers(size_t count, uint32_t stream, float scale) {
     return numbers;
 }
 
-static void print_failed(void *context, const quartic_check *check) {
+static void taylor_attention_print_failed(void *context, const quartic_check *check) {
     (void)context;
     if (check->verdict != QUARTIC_PASSED)
         fprintf(stderr, "%s %s, %s: %s\n", check->subject, check->label, check->check, check->text);
@@ -75,7 +75,7 @@ static void every_path_of_the_plan_equals_the_tuned_rows(void **state) {
     quartic_device *device = vulkan_test_device(), *trusted = NULL;
     assert_ok(quartic_device_create("cpu", &trusted));
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; ++k) {
-        quartic_graph *graph = build(&cases[k]);
+        quartic_graph *graph = taylor_attention_build(&cases[k]);
         const size_t tokens = (size_t)cases[k].r * cases[k].c * cases[k].h;
         const size_t packed = tokens * (2 * cases[k].d + cases[k].dv), values = tokens * cases[k].dv;
         const quartic_feed feeds[] = {
@@ -83,7 +83,8 @@ static void every_path_of_the_plan_equals_the_tuned_rows(void **state) {
             {"cotangent", random_numbers(values, 2, 1), values * sizeof(float)},
         };
         quartic_check_totals totals;
-        assert_ok(quartic_compare_devices(device, trusted, graph, feeds, 2, print_failed, NULL, &totals));
+        assert_ok(quartic_compare_devices(device, trusted, graph, feeds, 2, taylor_attention_print_failed,
+                                          NULL, &totals));
         if (totals.failed != 0 || totals.unsupported != 0 || totals.passed < 4) fail_msg("case %zu", k);
         for (uint32_t f = 0; f < 2; ++f) quartic_free((void *)feeds[f].data);
         quartic_graph_destroy(graph);
@@ -96,7 +97,7 @@ static void a_second_run_gives_the_same_bits(void **state) {
     (void)state;
     quartic_device *device = vulkan_test_device();
     for (size_t k = 2; k < 4; ++k) {
-        quartic_graph *graph = build(&cases[k]);
+        quartic_graph *graph = taylor_attention_build(&cases[k]);
         quartic_program *program = NULL;
         assert_ok(quartic_program_create(device, graph, NULL, &program));
         const size_t tokens = (size_t)cases[k].r * cases[k].c * cases[k].h;
@@ -129,7 +130,7 @@ static void later_blocks_change_no_bit(void **state) {
         const packed_case *from = &cases[k];
         const uint32_t block = from->options.block;
         if (block == 0) continue;
-        quartic_graph *graph = build(from);
+        quartic_graph *graph = taylor_attention_build(from);
         quartic_program *program = NULL;
         assert_ok(quartic_program_create(device, graph, NULL, &program));
         const size_t tokens = (size_t)from->r * from->c, width = (size_t)from->h * (2 * from->d + from->dv);

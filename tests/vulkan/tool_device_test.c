@@ -9,7 +9,7 @@
 #define TRAIN  "$Q train $S/data/tales.txt --device vulkan "
 #define START  TRAIN "--config tiny.json --batch 1 --length 8 --save-every 3 --seed 3 "
 
-static int make_folder(void **state) {
+static int tool_device_make_folder(void **state) {
     vulkan_test_begin(state);
     if (tool_make_test_folder(state) != 0) return -1;
     return tool_run("echo '{\"dim\": 8, \"depth\": 1, \"dim_edges\": 4, \"heads\": 2, \"dim_head\": 4, "
@@ -163,7 +163,7 @@ static void what_does_not_fit_is_refused_with_figures(void **state) {
     tool_expect("test -e large/checkpoint.safetensors || echo nothing", 0, "nothing");
 }
 
-static int end(void **state) {
+static int tool_device_end(void **state) {
     return tool_remove_test_folder(state) | vulkan_test_end(state);
 }
 
@@ -176,5 +176,5 @@ int main(void) {
         cmocka_unit_test(names_and_switches_are_taken_as_written),
         cmocka_unit_test(what_does_not_fit_is_refused_with_figures),
     };
-    return cmocka_run_group_tests(tests, make_folder, end);
+    return cmocka_run_group_tests(tests, tool_device_make_folder, tool_device_end);
 }
