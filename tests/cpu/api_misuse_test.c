@@ -3,15 +3,7 @@
  * All are INVALID_ARGUMENT with a message, never a crash, never INTERNAL, and what was called with them
  * works as before. tests/cpu/api_null_test.c has NULL; builders of graphs have tests of their own.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "base/alloc.h"
 #include "quartic/quartic.h"
@@ -27,10 +19,6 @@ static quartic_dataset *dataset;
 
 static const int32_t tokens[LENGTH] = {0, 4, 2}, targets[LENGTH] = {1, 2, 3};
 static const quartic_value none = {0};
-
-static void api_misuse_ok(quartic_status status) {
-    if (status != QUARTIC_OK) fail_msg("%s: %s", quartic_status_name(status), quartic_error_message());
-}
 
 static void api_misuse_refused(quartic_status status, const char *part) {
     if (status != QUARTIC_INVALID_ARGUMENT)
@@ -49,7 +37,7 @@ static void api_misuse_save(const char *path, const char *name, const int32_t *n
     const quartic_safetensors_tensor tensors[] = {
         {name, QUARTIC_SAFETENSORS_I32, {.rank = 2, .dims = {1, LENGTH}}, numbers, 0},
         {second, QUARTIC_SAFETENSORS_I32, {.rank = 2, .dims = {1, LENGTH}}, targets, 0}};
-    api_misuse_ok(quartic_safetensors_save(path, tensors, 2, NULL, 0));
+    assert_ok(quartic_safetensors_save(path, tensors, 2, NULL, 0));
 }
 
 static int api_misuse_begin(void **state) {
@@ -59,11 +47,11 @@ static int api_misuse_begin(void **state) {
     training.batch = 1, training.length = LENGTH;
     api_misuse_save(data_path, "tokens", tokens, "targets");
     api_misuse_save(other_path, "a", tokens, "b");
-    api_misuse_ok(quartic_device_create("cpu", &cpu));
-    api_misuse_ok(quartic_device_create("reference", &reference));
-    api_misuse_ok(quartic_model_create(cpu, &config, &model));
-    api_misuse_ok(quartic_trainer_create(model, &training, &trainer));
-    api_misuse_ok(quartic_dataset_open(data_path, &dataset));
+    assert_ok(quartic_device_create("cpu", &cpu));
+    assert_ok(quartic_device_create("reference", &reference));
+    assert_ok(quartic_model_create(cpu, &config, &model));
+    assert_ok(quartic_trainer_create(model, &training, &trainer));
+    assert_ok(quartic_dataset_open(data_path, &dataset));
     return 0;
 }
 
@@ -133,11 +121,11 @@ static void tensors_of_another_device(void **state) {
     quartic_program *program = NULL;
     quartic_tensor *foreign, *workspace;
     quartic_program_memory memory;
-    api_misuse_ok(quartic_graph_create(&graph));
+    assert_ok(quartic_graph_create(&graph));
     quartic_value x = quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &QUARTIC_SHAPE(4));
     quartic_graph_output(graph, "y", quartic_rms_norm(graph, quartic_exp(graph, x), none, 1e-5f));
-    api_misuse_ok(quartic_tensor_create(reference, QUARTIC_FLOAT32, &QUARTIC_SHAPE(4), &foreign));
-    api_misuse_ok(quartic_tensor_create(reference, QUARTIC_FLOAT32, &QUARTIC_SHAPE(4096), &workspace));
+    assert_ok(quartic_tensor_create(reference, QUARTIC_FLOAT32, &QUARTIC_SHAPE(4), &foreign));
+    assert_ok(quartic_tensor_create(reference, QUARTIC_FLOAT32, &QUARTIC_SHAPE(4096), &workspace));
     const quartic_binding binding = {"x", foreign};
     quartic_program_config config = QUARTIC_PROGRAM_CONFIG_INIT;
     config.bindings = &binding, config.binding_count = 1;
@@ -155,9 +143,9 @@ static void tensors_of_another_device(void **state) {
     quartic_model_config with_weights = api_misuse_small_config();
     quartic_model *other = NULL;
     uint64_t elements;
-    api_misuse_ok(quartic_model_config_weights(&with_weights, &elements));
-    api_misuse_ok(quartic_tensor_create(reference, QUARTIC_FLOAT32, &QUARTIC_SHAPE((uint32_t)elements),
-                                        &with_weights.weights));
+    assert_ok(quartic_model_config_weights(&with_weights, &elements));
+    assert_ok(quartic_tensor_create(reference, QUARTIC_FLOAT32, &QUARTIC_SHAPE((uint32_t)elements),
+                                    &with_weights.weights));
     api_misuse_refused(quartic_model_create(cpu, &with_weights, &other), "another device (reference)");
     assert_null(other);
     quartic_tensor_destroy(with_weights.weights);
@@ -167,14 +155,14 @@ static void tensors_of_another_file(void **state) {
     (void)state;
     quartic_safetensors *file, *other;
     int32_t numbers[LENGTH];
-    api_misuse_ok(quartic_safetensors_open(data_path, &file));
-    api_misuse_ok(quartic_safetensors_open(other_path, &other));
+    assert_ok(quartic_safetensors_open(data_path, &file));
+    assert_ok(quartic_safetensors_open(other_path, &other));
     const quartic_safetensors_tensor *own = quartic_safetensors_find(file, "tokens");
     api_misuse_refused(quartic_safetensors_read_int32(other, own, numbers, LENGTH),
                        "is none of api_misuse_other");
     api_misuse_refused(quartic_safetensors_check_finite(other, own), "is none of");
     quartic_safetensors_tensor made_up = *own;
-    api_misuse_ok(quartic_safetensors_read_int32(file, &made_up, numbers, LENGTH)); /* a copy of the entry */
+    assert_ok(quartic_safetensors_read_int32(file, &made_up, numbers, LENGTH)); /* a copy of the entry */
     made_up.shape = QUARTIC_SHAPE(1000, 1000);
     api_misuse_refused(quartic_safetensors_read_int32(file, &made_up, numbers, 1000000), "is none of");
     made_up.shape.rank = 99;
@@ -193,15 +181,15 @@ static void values_of_another_graph(void **state) {
     quartic_graph *graph, *other;
     uint64_t elements;
     const quartic_model_config config = api_misuse_small_config();
-    api_misuse_ok(quartic_model_config_weights(&config, &elements));
-    api_misuse_ok(quartic_graph_create(&graph));
-    api_misuse_ok(quartic_graph_create(&other));
+    assert_ok(quartic_model_config_weights(&config, &elements));
+    assert_ok(quartic_graph_create(&graph));
+    assert_ok(quartic_graph_create(&other));
     quartic_value parameters = quartic_graph_parameter(graph, "p", &QUARTIC_SHAPE((uint32_t)elements));
     quartic_value foreign = quartic_graph_input(other, "t", QUARTIC_INT32, &QUARTIC_SHAPE(1, LENGTH));
     assert_int_equal(quartic_model_append(model, graph, parameters, foreign, none).id, 0);
     api_misuse_refused(quartic_graph_status(graph), "quartic_model_append: ");
     assert_non_null(strstr(quartic_error_message(), "another graph"));
-    api_misuse_ok(quartic_graph_status(other));
+    assert_ok(quartic_graph_status(other));
     quartic_graph_destroy(other);
     quartic_graph_destroy(graph);
 }
@@ -225,14 +213,14 @@ static void what_is_out_of_range(void **state) {
     api_misuse_refused(quartic_check_gradients(&config, &totals), "no case 999");
     quartic_graph *graph;
     quartic_program *program;
-    api_misuse_ok(quartic_graph_create(&graph));
+    assert_ok(quartic_graph_create(&graph));
     quartic_value x = quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &QUARTIC_SHAPE(4));
     quartic_graph_output(graph, "y", quartic_exp(graph, x));
     const quartic_feed feeds[] = {{"z", numbers, sizeof numbers}, {"x", numbers, 12}};
     for (uint32_t k = 0; k < 2; ++k)
         api_misuse_refused(quartic_compare_devices(cpu, reference, graph, &feeds[k], 1, NULL, NULL, &totals),
                            "is no input");
-    api_misuse_ok(quartic_program_create(cpu, graph, NULL, &program));
+    assert_ok(quartic_program_create(cpu, graph, NULL, &program));
     api_misuse_refused(quartic_program_step(program, 1, &step), "step 1");
     quartic_program_destroy(program);
     quartic_graph_destroy(graph);
@@ -250,19 +238,19 @@ static void refused_calls_change_nothing(void **state) {
     quartic_model *again;
     quartic_trainer *untouched;
     quartic_step_report report, want;
-    api_misuse_ok(quartic_model_create(cpu, &config, &again));
-    api_misuse_ok(quartic_trainer_create(again, quartic_trainer_get_config(trainer), &untouched));
+    assert_ok(quartic_model_create(cpu, &config, &again));
+    assert_ok(quartic_trainer_create(again, quartic_trainer_get_config(trainer), &untouched));
     api_misuse_refused(quartic_trainer_step(trainer, wrong, targets, NULL, &report), "token 9");
     api_misuse_refused(quartic_trainer_step(trainer, tokens, wrong, NULL, &report), "target 9");
     api_misuse_refused(quartic_trainer_step(trainer, tokens, targets, (const uint8_t[]){1, 1, 1}, &report),
                        "mask");
-    api_misuse_ok(quartic_trainer_set_note(trainer, "ein gr\xc3\xbc\xc3\x9f"));
+    assert_ok(quartic_trainer_set_note(trainer, "ein gr\xc3\xbc\xc3\x9f"));
     api_misuse_refused(quartic_trainer_set_note(trainer, "no UTF-8: \xff"),
                        "UTF-8"); /* nothing could be saved with it */
     assert_string_equal(quartic_trainer_get_note(trainer), "ein gr\xc3\xbc\xc3\x9f");
     assert_int_equal(quartic_trainer_get_step(trainer), 0);
-    api_misuse_ok(quartic_trainer_step(trainer, tokens, targets, NULL, &report));
-    api_misuse_ok(quartic_trainer_step(untouched, tokens, targets, NULL, &want));
+    assert_ok(quartic_trainer_step(trainer, tokens, targets, NULL, &report));
+    assert_ok(quartic_trainer_step(untouched, tokens, targets, NULL, &want));
     assert_memory_equal(&report.loss, &want.loss, sizeof want.loss);
     assert_memory_equal(&report.gradient_norm, &want.gradient_norm, sizeof want.gradient_norm);
     quartic_trainer_destroy(untouched);

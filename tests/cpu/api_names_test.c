@@ -4,14 +4,7 @@
  * checks names too. Then errors that come from deep inside: of a model's checks, of a graph compiled later,
  * of a callback of the caller's.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "api_list.h"
 #include "base/status.h"
@@ -27,12 +20,8 @@ static const quartic_value none = {0};
 static char tried[API_MOST_FUNCTIONS][API_NAME];
 static uint32_t tried_count;
 
-static void api_names_ok(quartic_status status) {
-    if (status != QUARTIC_OK) fail_msg("%s: %s", quartic_status_name(status), quartic_error_message());
-}
-
 static void begin_graph(void) {
-    api_names_ok(quartic_graph_create(&graph));
+    assert_ok(quartic_graph_create(&graph));
     whole = quartic_graph_input(graph, "whole", QUARTIC_INT32, &QUARTIC_SHAPE(2, 3));
     real = quartic_graph_input(graph, "real", QUARTIC_FLOAT32, &QUARTIC_SHAPE(2, 3));
     quartic_fail_again(QUARTIC_OK, "", "");
@@ -152,7 +141,7 @@ static void a_graphs_first_error_stays_the_builders(void **state) {
     (void)state;
     quartic_device *device;
     quartic_program *program;
-    api_names_ok(quartic_device_create("cpu", &device));
+    assert_ok(quartic_device_create("cpu", &device));
     begin_graph();
     quartic_graph_push_scope(graph, "layers.0");
     quartic_silu(graph, whole);
@@ -178,9 +167,9 @@ static void models_and_trainers_name_the_call(void **state) {
     config.num_tokens = 5, config.dim = 8, config.depth = 1, config.dim_edges = 4;
     training.batch = 1, training.length = LENGTH;
     readout.logits = logits;
-    api_names_ok(quartic_device_create("cpu", &device));
-    api_names_ok(quartic_model_create(device, &config, &model));
-    api_names_ok(quartic_trainer_create(model, &training, &trainer));
+    assert_ok(quartic_device_create("cpu", &device));
+    assert_ok(quartic_model_create(device, &config, &model));
+    assert_ok(quartic_trainer_create(model, &training, &trainer));
     quartic_model_batch batch = QUARTIC_MODEL_BATCH_INIT;
     batch.batch = 1, batch.length = LENGTH, batch.tokens = tokens, batch.targets = targets;
 
@@ -234,8 +223,8 @@ static void callbacks_are_calls_of_their_own(void **state) {
     quartic_check_totals totals;
     quartic_validate_config one = QUARTIC_VALIDATE_CONFIG_INIT;
     one.op = "fill", one.case_index = 0, one.callback = fail_inside;
-    api_names_ok(quartic_device_create("cpu", &device));
-    api_names_ok(quartic_validate(device, &one, &totals));
+    assert_ok(quartic_device_create("cpu", &device));
+    assert_ok(quartic_validate(device, &one, &totals));
     assert_true(totals.passed > 0);
     one.op = "no-such-op";
     assert_int_equal(quartic_validate(device, &one, &totals), QUARTIC_INVALID_ARGUMENT);

@@ -6,15 +6,7 @@
  * and the headers with the symbols of the built library: a function that is missing fails them. It is one
  * table, which is why the file is long.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "api_list.h"
 #include "base/alloc.h"
@@ -51,13 +43,9 @@ static struct {
 static const int32_t tokens[LENGTH] = {0, 4, 2}, targets[LENGTH] = {1, 2, 3};
 static const quartic_value none = {0};
 
-static void api_null_ok(quartic_status status) {
-    if (status != QUARTIC_OK) fail_msg("%s: %s", quartic_status_name(status), quartic_error_message());
-}
-
 static void api_null_make_graph(void) {
     quartic_graph_destroy(t.graph);
-    api_null_ok(quartic_graph_create(&t.graph));
+    assert_ok(quartic_graph_create(&t.graph));
     t.x2 = quartic_graph_input(t.graph, "x2", QUARTIC_FLOAT32, &QUARTIC_SHAPE(2, 3));
     t.x3 = quartic_graph_input(t.graph, "x3", QUARTIC_FLOAT32, &QUARTIC_SHAPE(2, 3, 3));
     t.x4 = quartic_graph_input(t.graph, "x4", QUARTIC_FLOAT32, &QUARTIC_SHAPE(1, 2, 3, 3));
@@ -66,16 +54,16 @@ static void api_null_make_graph(void) {
     t.state = quartic_graph_state(t.graph, "state", QUARTIC_FLOAT32, &QUARTIC_SHAPE(2, 3));
     t.tokens = quartic_graph_input(t.graph, "tokens", QUARTIC_INT32, &QUARTIC_SHAPE(1, LENGTH));
     uint64_t elements = 0;
-    api_null_ok(quartic_model_config_weights(&t.config, &elements));
+    assert_ok(quartic_model_config_weights(&t.config, &elements));
     t.parameters = quartic_graph_parameter(t.graph, "p", &QUARTIC_SHAPE((uint32_t)elements));
-    api_null_ok(quartic_graph_status(t.graph));
+    assert_ok(quartic_graph_status(t.graph));
 }
 
 static void api_null_make_files(void) {
     const quartic_safetensors_tensor tensors[] = {
         {"tokens", QUARTIC_SAFETENSORS_I32, {.rank = 2, .dims = {1, LENGTH}}, tokens, 0},
         {"targets", QUARTIC_SAFETENSORS_I32, {.rank = 2, .dims = {1, LENGTH}}, targets, 0}};
-    api_null_ok(quartic_safetensors_save(data_path, tensors, 2, NULL, 0));
+    assert_ok(quartic_safetensors_save(data_path, tensors, 2, NULL, 0));
     FILE *json = fopen(json_path, "wb");
     assert_non_null(json);
     fputs("{\"dim\": 8}", json);
@@ -89,18 +77,18 @@ static int api_null_begin(void **state) {
     t.training = (quartic_trainer_config)QUARTIC_TRAINER_CONFIG_INIT;
     t.training.batch = 1, t.training.length = LENGTH;
     api_null_make_files();
-    api_null_ok(quartic_device_create("cpu", &t.device));
-    api_null_ok(quartic_tensor_create(t.device, QUARTIC_FLOAT32, &QUARTIC_SHAPE(2, 3), &t.tensor));
+    assert_ok(quartic_device_create("cpu", &t.device));
+    assert_ok(quartic_tensor_create(t.device, QUARTIC_FLOAT32, &QUARTIC_SHAPE(2, 3), &t.tensor));
     api_null_make_graph();
     quartic_graph_output(t.graph, "y", quartic_exp(t.graph, t.x2));
-    api_null_ok(quartic_program_create(t.device, t.graph, NULL, &t.program));
+    assert_ok(quartic_program_create(t.device, t.graph, NULL, &t.program));
     api_null_make_graph();
-    api_null_ok(quartic_model_create(t.device, &t.config, &t.model));
-    api_null_ok(quartic_model_save(t.model, model_path));
-    api_null_ok(quartic_trainer_create(t.model, &t.training, &t.trainer));
-    api_null_ok(quartic_trainer_save(t.trainer, checkpoint_path));
-    api_null_ok(quartic_dataset_open(data_path, &t.dataset));
-    api_null_ok(quartic_safetensors_open(data_path, &t.file));
+    assert_ok(quartic_model_create(t.device, &t.config, &t.model));
+    assert_ok(quartic_model_save(t.model, model_path));
+    assert_ok(quartic_trainer_create(t.model, &t.training, &t.trainer));
+    assert_ok(quartic_trainer_save(t.trainer, checkpoint_path));
+    assert_ok(quartic_dataset_open(data_path, &t.dataset));
+    assert_ok(quartic_safetensors_open(data_path, &t.file));
     t.entry = quartic_safetensors_find(t.file, "tokens");
     return 0;
 }
@@ -178,7 +166,12 @@ static void check_refused(const char *function, const char *argument, quartic_st
         assert_true(is_empty);                                                                               \
         check_message(#function, #argument);                                                                 \
     } while (0)
-#define FINE(function, argument, call)         (see(#function, #argument), api_null_forget(), api_null_ok(call))
+#define FINE(function, argument, call)                                                                       \
+    do {                                                                                                     \
+        see(#function, #argument);                                                                           \
+        api_null_forget();                                                                                   \
+        assert_ok(call);                                                                                     \
+    } while (0)
 #define FINE_NOTHING(function, argument, call) (see(#function, #argument), api_null_forget(), call)
 
 /* ---- the table ---- */
@@ -417,7 +410,7 @@ static void options_of_builders(void **state) {
     FINE_NOTHING(quartic_coordinate_descent, options, quartic_coordinate_descent(t.graph, t.x2, none, NULL));
     FINE_NOTHING(quartic_pair_mask, options,
                  quartic_pair_mask(t.graph, quartic_reshape(t.graph, t.tokens, &QUARTIC_SHAPE(1, 3)), NULL));
-    api_null_ok(quartic_graph_status(t.graph));
+    assert_ok(quartic_graph_status(t.graph));
     see("quartic_taylor_attention", "options");
     assert_int_equal(quartic_taylor_attention(t.graph, x5, x5, x5, none, NULL).id, 0);
     check_message("quartic_taylor_attention", "axis");
@@ -482,7 +475,7 @@ static void models(void **state) {
     char text[4096];
     readout.logits = logits;
     batch.batch = 1, batch.length = LENGTH, batch.tokens = tokens, batch.targets = targets;
-    api_null_ok(quartic_model_get_parameter(t.model, 0, &parameter));
+    assert_ok(quartic_model_get_parameter(t.model, 0, &parameter));
     const char *name = parameter.name;
     float *numbers = calloc(parameter.elements, sizeof numbers[0]);
     const uint64_t size = parameter.elements;

@@ -6,15 +6,7 @@
  * struct that is all zeros means the defaults or is refused. The last test looks for such structs in the
  * headers.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "api_list.h"
 #include "base/options.h"
@@ -33,10 +25,6 @@ static quartic_graph *graph; /* of the call at hand */
 static const int32_t tokens[LENGTH] = {0, 4, 2}, targets[LENGTH] = {1, 2, 3};
 static const quartic_value none = {0};
 
-static void api_options_ok(quartic_status status) {
-    if (status != QUARTIC_OK) fail_msg("%s: %s", quartic_status_name(status), quartic_error_message());
-}
-
 /* ---- one call for each struct; the struct may lie in a block of its own size ---- */
 
 static void fill_model_config(void *at) {
@@ -52,8 +40,8 @@ static quartic_status use_model_config(const void *at) {
     if (status == QUARTIC_OK) {
         assert_true(quartic_model_get_config(made)->cached_programs == 4); /* derived from 0 */
         quartic_model_destroy(made);
-        api_options_ok(quartic_model_config_weights(at, &elements));
-        api_options_ok(quartic_model_config_write_json(at, text, sizeof text, &bytes));
+        assert_ok(quartic_model_config_weights(at, &elements));
+        assert_ok(quartic_model_config_write_json(at, text, sizeof text, &bytes));
     }
     return status;
 }
@@ -85,7 +73,7 @@ static quartic_status use_program_config(const void *at) {
     quartic_status status = quartic_program_create(device, graph, at, &program);
     if (status == QUARTIC_OK) {
         quartic_program_destroy(program);
-        api_options_ok(quartic_program_measure(device, graph, at, &memory));
+        assert_ok(quartic_program_measure(device, graph, at, &memory));
     }
     return status;
 }
@@ -190,7 +178,7 @@ static quartic_status use_descent(const void *at) {
 }
 static quartic_status use_inputs(const void *at) {
     uint64_t elements = 0;
-    api_options_ok(quartic_model_config_weights(quartic_model_get_config(model), &elements));
+    assert_ok(quartic_model_config_weights(quartic_model_get_config(model), &elements));
     quartic_value parameters = quartic_graph_parameter(graph, "p", &QUARTIC_SHAPE((uint32_t)elements));
     quartic_value ids = api_options_input("t", QUARTIC_INT32, QUARTIC_SHAPE(1, LENGTH));
     ((quartic_model_inputs *)(uintptr_t)at)->tokens = ids; /* a value is this graph's own */
@@ -291,7 +279,7 @@ static quartic_status try_size(const options_case *c, size_t struct_size, size_t
     memcpy(whole, &struct_size, sizeof struct_size);
     memset(block, surplus, bytes);
     memcpy(block, whole, bytes < c->size ? bytes : c->size);
-    api_options_ok(quartic_graph_create(&graph));
+    assert_ok(quartic_graph_create(&graph));
     quartic_status status = c->use(block);
     quartic_graph_destroy(graph);
     free(block);
@@ -310,7 +298,7 @@ static void the_defaults_work(void **state) {
         size_t struct_size;
         memcpy(&struct_size, cases[k].init, sizeof struct_size);
         assert_int_equal(struct_size, cases[k].size);
-        api_options_ok(try_size(&cases[k], cases[k].size, cases[k].size, 0));
+        assert_ok(try_size(&cases[k], cases[k].size, cases[k].size, 0));
     }
 }
 
@@ -318,7 +306,7 @@ static void earlier_sizes_keep_the_defaults(void **state) {
     (void)state;
     for (uint32_t k = 0; k < CASES; ++k) {
         assert_true(cases[k].earlier < cases[k].size);
-        api_options_ok(try_size(&cases[k], cases[k].earlier, cases[k].earlier, 0));
+        assert_ok(try_size(&cases[k], cases[k].earlier, cases[k].earlier, 0));
     }
 }
 
@@ -326,7 +314,7 @@ static void later_sizes_are_taken_without_new_settings_only(void **state) {
     (void)state;
     for (uint32_t k = 0; k < CASES; ++k) {
         const options_case *c = &cases[k];
-        api_options_ok(try_size(c, c->size + SURPLUS, c->size + SURPLUS, 0));
+        assert_ok(try_size(c, c->size + SURPLUS, c->size + SURPLUS, 0));
         assert_int_equal(try_size(c, c->size + SURPLUS, c->size + SURPLUS, 1), QUARTIC_INVALID_ARGUMENT);
         expect_message(c, "newer header");
         expect_message(c, c->name);
@@ -349,7 +337,7 @@ static void all_zeros_are_the_defaults_or_refused(void **state) {
     for (uint32_t k = 0; k < CASES; ++k) {
         void *zeros = calloc(1, cases[k].size);
         assert_non_null(zeros);
-        api_options_ok(quartic_graph_create(&graph));
+        assert_ok(quartic_graph_create(&graph));
         quartic_status status = cases[k].use(zeros);
         if (status != (cases[k].zero == ZERO_IS_DEFAULT ? QUARTIC_OK : QUARTIC_INVALID_ARGUMENT))
             fail_msg("%s {0}: %s: %s", cases[k].name, quartic_status_name(status), quartic_error_message());
@@ -361,11 +349,11 @@ static void all_zeros_are_the_defaults_or_refused(void **state) {
 /* Options without struct_size but with members, as {.member = ..} leaves them, are read as they stand. */
 static void options_written_without_the_macro_are_read(void **state) {
     (void)state;
-    api_options_ok(quartic_graph_create(&graph));
+    assert_ok(quartic_graph_create(&graph));
     const quartic_triangle_options triangle = {.scale = 0.5f};
-    api_options_ok(use_triangle(&triangle));
+    assert_ok(use_triangle(&triangle));
     quartic_graph_destroy(graph);
-    api_options_ok(quartic_graph_create(&graph));
+    assert_ok(quartic_graph_create(&graph));
     const quartic_taylor_options taylor = {.axis = 3};
     assert_int_equal(use_taylor(&taylor), QUARTIC_INVALID_ARGUMENT);
     expect_message(&cases[0], "axis 3");
@@ -386,7 +374,7 @@ static void factors_of_nothing_are_refused(void **state) {
         quartic_status (*const use[])(const void *) = {use_matmul, use_norm_linear, use_triangle,
                                                        use_relational};
         for (uint32_t u = 0; u < 4; ++u) {
-            api_options_ok(quartic_graph_create(&graph));
+            assert_ok(quartic_graph_create(&graph));
             assert_int_equal(use[u](options[u]), QUARTIC_INVALID_ARGUMENT);
             expect_message(&cases[0], u < 2 ? "alpha" : "scale");
             quartic_graph_destroy(graph);
@@ -403,7 +391,7 @@ static void settings_beyond_the_callers_struct_are_refused(void **state) {
     config.struct_size = SIZE;
     memset(rest, 0x5a, sizeof config - SIZE);
     memset(untouched, 0x5a, sizeof untouched);
-    api_options_ok(quartic_model_config_read_json(&config, "{\"dim\": 16, \"num_tokens\": 7}"));
+    assert_ok(quartic_model_config_read_json(&config, "{\"dim\": 16, \"num_tokens\": 7}"));
     assert_int_equal(config.dim, 16);
     assert_int_equal(config.struct_size, SIZE);
     assert_int_equal(quartic_model_config_read_json(&config, "{\"dim\": 24, \"num_streams\": 3}"),

@@ -2,14 +2,7 @@
  * that stand for what is left out; none is null. Over all cases of all ops, forward and gradient, and over
  * the model families, for the plans of several kinds of device. Graphs are lowered onto made-up addresses, so
  * no device is needed. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "base/alloc.h"
 #include "model/model.h"

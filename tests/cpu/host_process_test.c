@@ -1,21 +1,15 @@
 /* host_process_test.c: the library in processes that are not its own: with little address space, after
  * fork(), under other rounding modes, traps and flushing of subnormal numbers. Also what it leaves as it was.
  */
+#include "expect.h"
+
 #define _GNU_SOURCE /* feenableexcept */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <fenv.h>
 #include <locale.h>
 #include <math.h>
 #include <omp.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -25,8 +19,6 @@
 #if defined(__x86_64__)
 #include <xmmintrin.h>
 #endif
-
-#include <cmocka.h>
 
 #include "quartic/quartic.h"
 

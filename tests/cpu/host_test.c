@@ -4,24 +4,13 @@
  * training, files and validation run on it; everything comes back, with the size that it was given with. Then
  * it fails at each allocation in turn.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+#include "expect.h"
 
-#include <cmocka.h>
+#include <stdatomic.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "quartic/quartic.h"
-
-static void host_ok(quartic_status status) {
-    if (status != QUARTIC_OK) fail_msg("%s: %s", quartic_status_name(status), quartic_error_message());
-}
 
 /* ---- the allocator ---- */
 
@@ -121,17 +110,17 @@ static void all_memory_comes_from_the_allocator_and_back(void **state) {
     counts c = {0};
     const quartic_allocator allocator = allocator_of(&c);
     float standard, counted;
-    host_ok(host_run_all(&standard));
-    host_ok(quartic_allocator_set(&allocator));
-    host_ok(host_run_all(&counted));
-    host_ok(quartic_allocator_set(NULL));
+    assert_ok(host_run_all(&standard));
+    assert_ok(quartic_allocator_set(&allocator));
+    assert_ok(host_run_all(&counted));
+    assert_ok(quartic_allocator_set(NULL));
     assert_true(c.allocations > 1000);
     assert_int_equal(c.misuses, 0);
     assert_int_equal(c.blocks, 0);
     assert_int_equal(c.bytes, 0);
     assert_memory_equal(&standard, &counted, sizeof standard); /* rubbish in new memory changes nothing */
     const long long before = c.allocations;
-    host_ok(host_run_all(&standard));
+    assert_ok(host_run_all(&standard));
     assert_true(c.allocations == before);
 }
 
@@ -140,18 +129,18 @@ static void an_allocator_is_not_changed_under_objects(void **state) {
     counts c = {0};
     const quartic_allocator allocator = allocator_of(&c);
     quartic_device *device;
-    host_ok(quartic_device_create("cpu", &device));
+    assert_ok(quartic_device_create("cpu", &device));
     assert_int_equal(quartic_allocator_set(&allocator), QUARTIC_INVALID_ARGUMENT);
     assert_non_null(strstr(quartic_error_message(), "quartic_allocator_set: the library holds 1 block"));
     assert_int_equal(quartic_allocator_set(NULL), QUARTIC_INVALID_ARGUMENT);
     quartic_device_destroy(device);
     assert_true(c.allocations == 0 &&
                 c.misuses == 0); /* what was given by one is not released by the other */
-    host_ok(quartic_allocator_set(&allocator));
-    host_ok(quartic_device_create("cpu", &device));
+    assert_ok(quartic_allocator_set(&allocator));
+    assert_ok(quartic_device_create("cpu", &device));
     assert_true(c.blocks > 0);
     quartic_device_destroy(device);
-    host_ok(quartic_allocator_set(NULL));
+    assert_ok(quartic_allocator_set(NULL));
     assert_true(c.blocks == 0 && c.misuses == 0);
 }
 
@@ -160,8 +149,8 @@ static void an_allocator_that_has_no_memory_is_out_of_memory(void **state) {
     counts c = {0};
     const quartic_allocator allocator = allocator_of(&c);
     float loss;
-    host_ok(quartic_allocator_set(&allocator));
-    host_ok(host_run_all(&loss));
+    assert_ok(quartic_allocator_set(&allocator));
+    assert_ok(host_run_all(&loss));
     const long long all = c.allocations;
     /* Every 7th: each kind of allocation is met many times over. */
     for (long long n = 1; n <= all; n += 7) {
@@ -173,7 +162,7 @@ static void an_allocator_that_has_no_memory_is_out_of_memory(void **state) {
         if (c.blocks != 0) fail_msg("allocation %lld of %lld left %lld blocks", n, all, (long long)c.blocks);
     }
     assert_int_equal(c.misuses, 0);
-    host_ok(quartic_allocator_set(NULL));
+    assert_ok(quartic_allocator_set(NULL));
 }
 
 /* ---- messages ---- */

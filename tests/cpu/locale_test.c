@@ -1,11 +1,6 @@
 /* locale_test.c: a host with a decimal comma: configurations, checkpoints and recordings are written and read
  * as they are everywhere, and the program's output and options do not follow the environment either. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "comma_locale.h"
 #include "folder.h"

@@ -1,12 +1,6 @@
 /* long_graph_test.c: what building, differentiating and planning a model costs grows about linearly with its
  * layers, counted in rounds of the loops that could grow faster (base/work.h), not in seconds. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "base/work.h"
 #include "quartic/model.h"

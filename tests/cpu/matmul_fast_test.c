@@ -1,16 +1,9 @@
 /* matmul_fast_test.c: the tuned matmul against sums in double: every instruction set of this machine, every
  * path, and the same bits for every number of threads where that is promised.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "expect.h"
 
-#include <cmocka.h>
+#include <math.h>
 
 #include "base/alloc.h"
 #include "base/rng.h"

@@ -1,16 +1,8 @@
 /* memory_test.c: programs larger than the machine are refused with the figures before anything is allocated,
  * on every CPU device. A system that overcommits would grant the memory and end the process later. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
+#include "expect.h"
 
 #include <sys/resource.h>
-
-#include <cmocka.h>
 
 #include "base/alloc.h"
 #include "quartic/program.h"

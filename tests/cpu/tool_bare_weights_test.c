@@ -1,12 +1,7 @@
 /* tool_bare_weights_test.c: weights that come without a configuration, as other programs write them, through
  * every command that takes a model: --config says what they are of, and they give what the whole file gives.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "quartic/io.h"
 #include "tool_run.h"

@@ -1,10 +1,6 @@
 /* tool_bench_test.c: `quartic bench`: a table whose sums fit together. Times are never judged. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "expect.h"
 
-#include <cmocka.h>
 #include <jansson.h>
 
 #include "tool_run.h"

@@ -3,12 +3,7 @@
  *
  * The disk is a folder that faults.c watches, so that no right to mount and no other user is needed.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "tool_run.h"
 

@@ -1,13 +1,6 @@
 /* tool_experiment_test.c: the graphs of `quartic experiment`: labels against brute force, balance, and that
  * training and test never share a graph in any order of its nodes. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "tool/experiment_tasks.h"
 

@@ -1,10 +1,5 @@
 /* tool_graphs_test.c: `quartic train` and `eval` on graphs from the outside. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "tool_run.h"
 

@@ -1,15 +1,11 @@
 /* tool_json_test.c: what programs read is whole: every command with --json, over all families, read-outs and
  * ways to fail, is one document that parses; numbers that are none, names that are no UTF-8, streams that
  * take nothing. */
+#include "expect.h"
+
 #include <dirent.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
-#include <cmocka.h>
 #include <jansson.h>
 
 #include "quartic/data.h"

@@ -1,11 +1,6 @@
 /* tool_resume_test.c: no lost work in `quartic train`: what --resume keeps, tells and refuses, runs that
  * diverge, one run to a folder, and the files of a run as links, with permissions and beside others. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "quartic/model.h"
 #include "tool_run.h"

@@ -1,12 +1,8 @@
 /* tool_streams_test.c: closed standard streams and ignored signals: nothing that is printed ends up in a file
  * of the run, and what was ignored when the program started stays ignored. */
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "expect.h"
 
-#include <cmocka.h>
+#include <signal.h>
 
 #include "tool_run.h"
 

@@ -1,12 +1,8 @@
 /* tool_train_test.c: `quartic train`, `sample`, `eval` and `inspect` from the outside: a run and its files,
  * bits that repeat after --resume, Ctrl-C and kill -9, and every kind of bad input as a message with nothing
  * lost. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "expect.h"
 
-#include <cmocka.h>
 #include <jansson.h>
 
 #include "tool_run.h"

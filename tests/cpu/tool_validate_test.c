@@ -1,10 +1,6 @@
 /* tool_validate_test.c: `quartic validate`: lines, JSON, one op, unknown names. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "expect.h"
 
-#include <cmocka.h>
 #include <jansson.h>
 
 #include "tool_run.h"

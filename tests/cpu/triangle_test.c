@@ -1,17 +1,9 @@
 /* triangle_test.c: triangle attention on the CPU devices against the formulas of models.md as plain loops in
  * double, with gradients from the Jacobian of softmax; and the same bits from run to run.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "expect.h"
 
-#include <cmocka.h>
 #include <math.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/rng.h"
 #include "quartic/quartic.h"

@@ -5,15 +5,7 @@
  * memory and code size of each go to amd_compile_table.txt in the working folder (in the build,
  * tests/work/slow.amd_compile). A spill fails the test: it means that a tile is too large for that family.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "base/alloc.h"
 #include "gpu/internal.h"

@@ -4,23 +4,16 @@
  * This program has a flock, fsync and renameat of its own, which fail when a test asks for it and else make
  * the system call. The folder is removed with rmdir, so a file that was left fails the test.
  */
+#include "expect.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "failing_alloc.h"
 #include "base/alloc.h"

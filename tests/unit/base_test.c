@@ -1,12 +1,6 @@
 /* base_test.c: status messages, counted allocation with injected failure, and Philox against its published
  * known answers (Random123's kat_vectors). */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "failing_alloc.h"
 #include "base/alloc.h"

@@ -1,13 +1,5 @@
 /* device_name_test.c: which device a name means, on made-up lists; what QUARTIC_DEVICE asks for. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "run/device_name.h"
 

@@ -2,13 +2,7 @@
  * any width of heads; all edges of 128 nodes are within reach of every device; the operations of
  * causal choices; the messages of the shape rule.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "ops/edge_softmax/problem.h"
 

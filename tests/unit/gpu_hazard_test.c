@@ -1,12 +1,6 @@
 /* gpu_hazard_test.c: barriers stand where dispatches touch the same bytes, and nowhere else; a graph is
  * lowered to dispatches with the right addresses. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "failing_alloc.h"
 #include "base/alloc.h"

@@ -6,16 +6,7 @@
  * is conservative: where an address may be one of several, an access counts for all of them; an instruction
  * that it does not know and that takes an address is a fault too. Specialisation constants decide nothing
  * here, so what a shader may do counts. */
-#include <setjmp.h>
-#include <stdbool.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "gpu/spirv.h"
 #include "ops/dispatch.h"

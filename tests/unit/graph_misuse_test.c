@@ -1,16 +1,9 @@
 /* graph_misuse_test.c: every graph builder with NULL, with values of another graph and of none, with shapes
  * of more axes than there are, and with extreme attributes: a status and a message, never a crash, never
  * INTERNAL. */
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
+#include "expect.h"
 
-#include <cmocka.h>
+#include <math.h>
 
 #include "base/alloc.h"
 #include "quartic/graph.h"

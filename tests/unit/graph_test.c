@@ -1,14 +1,8 @@
 /* graph_test.c: sticky errors, plans, gradients of whole graphs against finite differences in double,
  * recompute scopes, bindings, and every allocation failing in turn. */
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "expect.h"
 
-#include <cmocka.h>
+#include <math.h>
 
 #include "failing_alloc.h"
 #include "base/alloc.h"

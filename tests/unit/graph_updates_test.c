@@ -1,12 +1,6 @@
 /* graph_updates_test.c: values and updates in place: what is read before and after, gradients asked for after
  * an update, paths that lead through one, operands that lie over what is updated, memory bound twice. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "base/alloc.h"
 #include "bindings_tests.h"

@@ -1,16 +1,9 @@
 /* json_test.c: the JSON reader and writer: what is taken, what is refused at which place, numbers that come
  * back in any locale, and failing allocations. */
+#include "expect.h"
+
 #include <locale.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "failing_alloc.h"
 #include "base/alloc.h"

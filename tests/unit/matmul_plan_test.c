@@ -4,14 +4,7 @@
  * matmul_step_at say, in plain C, on small integers, and the result must equal the reference exactly. So a
  * plan that leaves out or doubles a tile, a step or a part, or that gives too little scratch, fails.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "base/alloc.h"
 #include "ops/matmul/plan.h"

@@ -1,12 +1,6 @@
 /* multi_stream_plan_test.c: what the multi-stream ops and configurations refuse, and that their GPU plans
  * cover every place once within what every device offers. No device. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "ops/diversity.h"
 #include "ops/stream_feedforward.h"

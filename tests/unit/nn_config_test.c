@@ -1,12 +1,5 @@
 /* nn_config_test.c: the model's and trainer's configurations: JSON, ranges, suggestions, derived values. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include <math.h>
 

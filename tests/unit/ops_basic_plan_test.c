@@ -1,14 +1,7 @@
 /* ops_basic_plan_test.c: the dispatches that the basic ops plan, without any device: how sums are split, when
  * a copy goes through tiles, and that every record of every case is well formed on small and large devices.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "ops/movement.h"
 #include "shaders/copy.args.h"

@@ -1,12 +1,6 @@
 /* ops_norm_plan_test.c: what norms, softmax, cross entropy and updates refuse, and the dispatches they plan.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "ops/norm.h"
 #include "ops/rows.h"

@@ -1,12 +1,5 @@
 /* place_test.c: blocks of a workspace lie where first fit puts them, and placing many takes about n log n. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "base/alloc.h"
 #include "base/rng.h"

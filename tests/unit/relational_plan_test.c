@@ -1,12 +1,6 @@
 /* relational_plan_test.c: the GPU plans of relational_scores and its adjoint: groups, splits, scratch and
  * limits. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "ops/relational_scores.h"
 #include "shaders/matmul_reduce.args.h"

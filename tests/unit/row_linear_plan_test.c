@@ -1,11 +1,5 @@
 /* row_linear_plan_test.c: how products fused over rows are launched, from shapes and limits alone. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "base/status.h"
 #include "ops/row_linear.h"

@@ -1,17 +1,9 @@
 /* safetensors_read_test.c: what the reader takes, what it refuses and with which message, and that it never
  * reads outside the bytes it was given: truncation at every byte, every single-byte change, hostile headers.
  */
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "expect.h"
 
-#include <cmocka.h>
+#include <math.h>
 
 #include "failing_alloc.h"
 #include "base/alloc.h"

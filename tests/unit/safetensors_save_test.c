@@ -1,13 +1,6 @@
 /* safetensors_save_test.c: files written are read back, equal contents give equal bytes, and a failure at any
  * point leaves the old file whole and nothing beside it. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "expect.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,8 +10,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "failing_alloc.h"
 #include "base/alloc.h"

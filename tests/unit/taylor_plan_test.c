@@ -1,12 +1,6 @@
 /* taylor_plan_test.c: the GPU plans of Taylor attention hold what every device offers: shared memory,
  * threads, dispatches and scratch, for narrow and wide heads, few long sequences and many short ones. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "ops/taylor_problem.h"
 #include "shaders/taylor_build.args.h"

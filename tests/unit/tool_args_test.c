@@ -1,13 +1,5 @@
 /* tool_args_test.c: command lines against a table of options: what is taken, what is refused and how. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "tool/args.h"
 

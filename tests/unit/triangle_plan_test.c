@@ -2,14 +2,7 @@
  * work of one workgroup are bounded; groups are walked as the shaders number them, and every number of every
  * result is written once; what cannot be run is refused with its figures.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "ops/triangle/problem.h"
 #include "shaders/matmul_reduce.args.h"

@@ -2,15 +2,9 @@
  * each doubles its operand, but one writes beyond its result, one into its operand, one beside it reads, one
  * leaves an element out, one has a wrong gradient. A sum of products has a wrong element, a dropped term, a
  * swapped index, or is only rounded. */
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
+#include "expect.h"
 
-#include <cmocka.h>
+#include <math.h>
 
 #include "base/alloc.h"
 #include "graph/tape.h"
