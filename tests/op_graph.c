@@ -3,6 +3,9 @@
 
 #include <stdio.h>
 
+#include "expect.h"
+#include "graph/graph.h"
+
 static quartic_status add_operands(quartic_fixture *rig, quartic_value *values) {
     for (uint32_t i = 0; i < rig->test->input_count; ++i) {
         if (rig->test->inputs[i].dtype == QUARTIC_NO_DTYPE) continue;
@@ -18,8 +21,8 @@ static quartic_status add_operands(quartic_fixture *rig, quartic_value *values) 
     return QUARTIC_OK;
 }
 
-static quartic_status add_gradients(quartic_fixture *rig, const quartic_value *values,
-                                    const quartic_value *outputs, uint32_t output_count) {
+static quartic_status op_graph_add_gradients(quartic_fixture *rig, const quartic_value *values,
+                                             const quartic_value *outputs, uint32_t output_count) {
     quartic_value cotangents[QUARTIC_OP_MAX_OUTPUTS], wrt[QUARTIC_OP_MAX_INPUTS],
         gradients[QUARTIC_OP_MAX_INPUTS];
     uint32_t operands[QUARTIC_OP_MAX_INPUTS];
@@ -56,6 +59,44 @@ quartic_status op_graph_build(quartic_fixture *rig, bool gradient) {
     uint32_t output_count;
     QUARTIC_TRY(add_operands(rig, values));
     QUARTIC_TRY(quartic_fixture_apply(rig, values, outputs, &output_count));
-    return gradient ? add_gradients(rig, values, outputs, output_count)
+    return gradient ? op_graph_add_gradients(rig, values, outputs, output_count)
                     : add_results(rig, values, outputs, output_count);
+}
+
+double op_graph_work(const quartic_op *op, const quartic_op_case *test) {
+    quartic_fixture rig;
+    quartic_value values[QUARTIC_OP_MAX_INPUTS] = {{0}}, outputs[QUARTIC_OP_MAX_OUTPUTS];
+    quartic_layout in[QUARTIC_OP_MAX_INPUTS], out[QUARTIC_OP_MAX_OUTPUTS];
+    uint32_t count;
+    double work = 0;
+    assert_ok(quartic_fixture_begin(&rig, op, test, 1));
+    assert_ok(add_operands(&rig, values));
+    assert_ok(quartic_fixture_apply(&rig, values, outputs, &count));
+    const quartic_op_call call =
+        quartic_graph_call(rig.graph, &rig.graph->nodes[rig.graph->node_count - 1], in, out);
+    for (uint32_t i = 0; i < call.input_count; ++i)
+        if (quartic_is_present(&in[i])) work += (double)quartic_layout_elements(&in[i]);
+    for (uint32_t o = 0; o < call.output_count; ++o) work += (double)quartic_layout_elements(&out[o]);
+    if (op->flops != NULL) work += op->flops(&call);
+    quartic_fixture_end(&rig);
+    return work;
+}
+
+uint32_t op_graph_least_cases(const quartic_op *op, uint32_t most, uint32_t *out_cases) {
+    double work[OP_GRAPH_MOST_CASES];
+    bool taken[OP_GRAPH_MOST_CASES] = {false};
+    uint32_t count = 0, found = 0;
+    quartic_op_case test;
+    for (; op->cases != NULL && op->cases(count, &test); ++count) {
+        assert_true(count < OP_GRAPH_MOST_CASES);
+        work[count] = op_graph_work(op, &test);
+    }
+    for (; found < most && found < count; ++found) {
+        uint32_t least = count;
+        for (uint32_t c = 0; c < count; ++c)
+            if (!taken[c] && (least == count || work[c] < work[least])) least = c;
+        taken[least] = true;
+        out_cases[found] = least;
+    }
+    return found;
 }

@@ -1,4 +1,4 @@
-/* ops_validate_test.c: every op on the device "cpu" (its tuned rows) and on "reference" itself, forward, in
+/* ops_validate_test.c: every op on the device "cpu" (its tuned kernels) and on "reference" itself, forward, in
  * place, strided and backward. On "reference" this finds reads of unwritten memory and writes out of range.
  */
 #include <sys/stat.h>

@@ -1,13 +1,6 @@
 /* tool_experiment_test.c: the graphs of `quartic experiment`: labels against brute force, balance, and that
  * training and test never share a graph in any order of its nodes. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "tool/experiment_tasks.h"
 
@@ -45,7 +38,7 @@ static int32_t compose_label(const int32_t *types, uint32_t n, uint32_t i, uint3
     return end == j;
 }
 
-static bool is_set(int32_t a, int32_t b, int32_t c) {
+static bool tool_experiment_is_set(int32_t a, int32_t b, int32_t c) {
     for (uint32_t attribute = 0; attribute < 3; ++attribute, a /= 3, b /= 3, c /= 3) {
         const bool equal = a % 3 == b % 3 && b % 3 == c % 3;
         const bool different = a % 3 != b % 3 && b % 3 != c % 3 && a % 3 != c % 3;
@@ -56,7 +49,7 @@ static bool is_set(int32_t a, int32_t b, int32_t c) {
 
 static int32_t set_label(const int32_t *cards, uint32_t n, uint32_t i, uint32_t j) {
     for (uint32_t l = 0; l < n; ++l)
-        if (l != i && l != j && is_set(cards[i], cards[j], cards[l])) return 1;
+        if (l != i && l != j && tool_experiment_is_set(cards[i], cards[j], cards[l])) return 1;
     return 0;
 }
 
@@ -213,7 +206,7 @@ static uint64_t renamed_hash(const experiment_task *task, const experiment_data 
     return experiment_graph_hash(task, &renamed);
 }
 
-static int by_size(const void *a, const void *b) {
+static int tool_experiment_by_size(const void *a, const void *b) {
     const uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
     return left < right ? -1 : left > right;
 }
@@ -230,7 +223,7 @@ static void check_hashes(const experiment_task *task, const experiment_data *tra
     }
     /* A mark that all graphs share would tell nothing. */
     uint32_t different = 1;
-    qsort(train->hashes, train->graphs, sizeof train->hashes[0], by_size);
+    qsort(train->hashes, train->graphs, sizeof train->hashes[0], tool_experiment_by_size);
     for (uint32_t graph = 1; graph < train->graphs; ++graph)
         different += train->hashes[graph] != train->hashes[graph - 1];
     if (different < train->graphs / 4)

@@ -1,18 +1,14 @@
 /* tool_streams_test.c: closed standard streams and ignored signals: nothing that is printed ends up in a file
  * of the run, and what was ignored when the program started stays ignored. */
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "expect.h"
 
-#include <cmocka.h>
+#include <signal.h>
 
 #include "tool_run.h"
 
 #define TRAIN "$Q train $S/data/tales.txt --config tiny.json --batch 1 --length 8 --seed 3 --device cpu "
 
-static int make_folder(void **state) {
+static int tool_streams_make_folder(void **state) {
     if (tool_make_test_folder(state) != 0) return -1;
     return tool_run("echo '{\"dim\": 8, \"depth\": 1, \"dim_edges\": 4, \"heads\": 2, \"dim_head\": 4, "
                     "\"linear_heads\": 1, \"linear_dim_head\": 3, \"num_residual_streams\": 1}' > tiny.json")
@@ -94,5 +90,5 @@ int main(void) {
         cmocka_unit_test(closed_streams_leave_other_files_alone),
         cmocka_unit_test(what_was_ignored_stays_ignored),
     };
-    return cmocka_run_group_tests(tests, make_folder, tool_remove_test_folder);
+    return cmocka_run_group_tests(tests, tool_streams_make_folder, tool_remove_test_folder);
 }
