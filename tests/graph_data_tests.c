@@ -1,4 +1,6 @@
-/* graph_data_tests.c: see graph_data_tests.h. */
+/* graph_data_tests.c: see graph_data_tests.h. The file has over 600 lines, because all tests share one small
+ * model, its graphs and their permutations.
+ */
 #include "graph_data_tests.h"
 
 #include "failing_alloc.h"

@@ -1,7 +1,4 @@
 /* graph_data_tests.h: graphs as inputs of models: symmetry, padding, gradients, messages, datasets, training.
- *
- * graph_data_tests.c has over 600 lines, because all of them share one small model, its graphs and their
- * permutations.
  */
 #ifndef QUARTIC_TESTS_GRAPH_DATA_TESTS_H
 #define QUARTIC_TESTS_GRAPH_DATA_TESTS_H

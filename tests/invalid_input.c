@@ -70,7 +70,7 @@ void invalid_append_case(quartic_graph *graph, const quartic_op *op, invalid_kin
     quartic_value values[QUARTIC_OP_MAX_INPUTS] = {{0}}, outputs[QUARTIC_OP_MAX_OUTPUTS];
     for (uint32_t k = 0; k < test.input_count; ++k) {
         if (test.inputs[k].dtype == QUARTIC_NO_DTYPE) continue;
-        values[k] = (op->mutated_inputs >> k & 1u) != 0
+        values[k] = quartic_op_mutates(op, k)
                         ? invalid_state(graph, test.inputs[k].dtype, &test.inputs[k].shape)
                         : invalid_operand(graph, test.inputs[k].dtype, &test.inputs[k].shape);
     }

@@ -73,45 +73,46 @@ static bool count_absent(const quartic_graph *graph, const quartic_gpu_limits *l
 
 static bool lower_case(const quartic_op *op, const quartic_op_case *test, uint32_t number, bool gradient,
                        const quartic_gpu_limits *limits, uint32_t *inout_absent) {
-    quartic_fixture rig;
-    gpu_operands_expect(quartic_fixture_begin(&rig, op, test, 1));
+    quartic_fixture fixture;
+    gpu_operands_expect(quartic_fixture_begin(&fixture, op, test, 1));
     quartic_value values[QUARTIC_OP_MAX_INPUTS] = {{0}}, outputs[QUARTIC_OP_MAX_OUTPUTS];
     uint32_t output_count;
     for (uint32_t i = 0; i < test->input_count; ++i) {
         if (test->inputs[i].dtype == QUARTIC_NO_DTYPE) continue;
         char name[16];
         snprintf(name, sizeof name, "x%u", i);
-        values[i] = op->mutated_inputs >> i & 1u
-                        ? quartic_graph_state(rig.graph, name, test->inputs[i].dtype, &test->inputs[i].shape)
-                        : quartic_graph_input(rig.graph, name, test->inputs[i].dtype, &test->inputs[i].shape);
+        values[i] =
+            quartic_op_mutates(op, i)
+                ? quartic_graph_state(fixture.graph, name, test->inputs[i].dtype, &test->inputs[i].shape)
+                : quartic_graph_input(fixture.graph, name, test->inputs[i].dtype, &test->inputs[i].shape);
     }
-    gpu_operands_expect(quartic_fixture_apply(&rig, values, outputs, &output_count));
+    gpu_operands_expect(quartic_fixture_apply(&fixture, values, outputs, &output_count));
     if (gradient) {
         quartic_value cotangents[QUARTIC_OP_MAX_OUTPUTS], wrt[QUARTIC_OP_MAX_INPUTS],
             gradients[QUARTIC_OP_MAX_INPUTS];
         uint32_t operands[QUARTIC_OP_MAX_INPUTS];
         gpu_operands_expect(
-            quartic_fixture_cotangents(&rig, QUARTIC_PLACE_WHOLE, outputs, output_count, cotangents));
-        const uint32_t count = quartic_fixture_differentiable(&rig, operands);
+            quartic_fixture_cotangents(&fixture, QUARTIC_PLACE_WHOLE, outputs, output_count, cotangents));
+        const uint32_t count = quartic_fixture_differentiable(&fixture, operands);
         for (uint32_t k = 0; k < count; ++k) wrt[k] = values[operands[k]];
         gpu_operands_expect(
-            quartic_fixture_gradients(&rig, outputs, cotangents, output_count, wrt, count, gradients));
+            quartic_fixture_gradients(&fixture, outputs, cotangents, output_count, wrt, count, gradients));
         for (uint32_t k = 0; k < count; ++k) {
             char name[16];
             snprintf(name, sizeof name, "d%u", k);
-            quartic_graph_output(rig.graph, name, gradients[k]);
+            quartic_graph_output(fixture.graph, name, gradients[k]);
         }
     } else {
         for (uint32_t o = 0; o < output_count; ++o) {
             char name[16];
             snprintf(name, sizeof name, "y%u", o);
-            if (op->mutated_inputs == 0) quartic_graph_output(rig.graph, name, outputs[o]);
+            if (op->mutated_inputs == 0) quartic_graph_output(fixture.graph, name, outputs[o]);
         }
     }
     char what[128];
     snprintf(what, sizeof what, "%s, case %u", op->name, number);
-    const bool ran = count_absent(rig.graph, limits, what, inout_absent);
-    quartic_fixture_end(&rig);
+    const bool ran = count_absent(fixture.graph, limits, what, inout_absent);
+    quartic_fixture_end(&fixture);
     return ran;
 }
 

@@ -18,11 +18,11 @@ static quartic_device *device;
 
 static quartic_status build_and_run(const quartic_op *op, const quartic_op_case *test, uint64_t seed,
                                     bool gradient) {
-    quartic_fixture rig;
-    quartic_status status = quartic_fixture_begin(&rig, op, test, seed);
-    if (status == QUARTIC_OK) status = op_graph_build(&rig, gradient);
-    if (status == QUARTIC_OK) status = quartic_fixture_run(&rig, device, false);
-    quartic_fixture_end(&rig);
+    quartic_fixture fixture;
+    quartic_status status = quartic_fixture_begin(&fixture, op, test, seed);
+    if (status == QUARTIC_OK) status = op_graph_build(&fixture, gradient);
+    if (status == QUARTIC_OK) status = quartic_fixture_run(&fixture, device, false);
+    quartic_fixture_end(&fixture);
     return status;
 }
 

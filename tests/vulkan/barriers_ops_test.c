@@ -169,20 +169,20 @@ static void compare_case(const quartic_op *op, const quartic_op_case *test, uint
     char what[256];
     snprintf(what, sizeof what, "%s, case %u (%s), %s", op->name, number, test->label,
              gradient ? "gradient" : "forward");
-    quartic_fixture rig;
+    quartic_fixture fixture;
     quartic_program *program;
-    assert_ok(quartic_fixture_begin(&rig, op, test, 1));
-    assert_ok(op_graph_build(&rig, gradient));
-    assert_ok(quartic_program_create(device, rig.graph, NULL, &program));
-    for (uint32_t f = 0; f < rig.operand_count; ++f)
-        assert_ok(quartic_tensor_write(quartic_program_tensor(program, rig.feeds[f].name), rig.feeds[f].data,
-                                       rig.feeds[f].bytes));
+    assert_ok(quartic_fixture_begin(&fixture, op, test, 1));
+    assert_ok(op_graph_build(&fixture, gradient));
+    assert_ok(quartic_program_create(device, fixture.graph, NULL, &program));
+    for (uint32_t f = 0; f < fixture.operand_count; ++f)
+        assert_ok(quartic_tensor_write(quartic_program_tensor(program, fixture.feeds[f].name),
+                                       fixture.feeds[f].data, fixture.feeds[f].bytes));
     declared_result declared;
     order_expect_same(what, program, inout_moved);
     assert_ok(declared_check(program, number, &declared));
     if (!declared.right) fail_msg("%s: %s", what, declared.fault);
     quartic_program_destroy(program);
-    quartic_fixture_end(&rig);
+    quartic_fixture_end(&fixture);
 }
 
 static void every_op_has_its_barriers(void **state) {

@@ -81,9 +81,9 @@ static uint32_t storage_named(const quartic_graph *graph, const char *name) {
     return s;
 }
 
-/* The rig's graph once, results into `results` (as many numbers as each rig result has). */
-static void run_guarded(quartic_fixture *rig, quartic_gpu_device *gpu, uint32_t **results) {
-    const quartic_graph *graph = rig->graph;
+/* The fixture's graph once, results into `results` (as many numbers as each fixture result has). */
+static void run_guarded(quartic_fixture *fixture, quartic_gpu_device *gpu, uint32_t **results) {
+    const quartic_graph *graph = fixture->graph;
     const quartic_run_vulkan_rule rule = {graph, quartic_run_vulkan_limits(gpu)};
     quartic_plan plan;
     assert_ok(quartic_plan_create(graph, 4, quartic_run_vulkan_scratch, (void *)&rule, &plan));
@@ -98,10 +98,10 @@ static void run_guarded(quartic_fixture *rig, quartic_gpu_device *gpu, uint32_t 
         if (plan.steps[k].scratch_bytes != 0)
             plan.steps[k].scratch_offset =
                 (uint64_t)(uintptr_t)gpu_guard_add_piece(plan.steps[k].scratch_bytes, 16);
-    for (uint32_t f = 0; f < rig->operand_count; ++f) {
-        const uint32_t s = storage_named(graph, rig->feeds[f].name);
+    for (uint32_t f = 0; f < fixture->operand_count; ++f) {
+        const uint32_t s = storage_named(graph, fixture->feeds[f].name);
         if (plan.places[s].used)
-            memcpy((void *)(uintptr_t)storages[s], rig->feeds[f].data, rig->feeds[f].bytes);
+            memcpy((void *)(uintptr_t)storages[s], fixture->feeds[f].data, fixture->feeds[f].bytes);
     }
     /* What stands for a left-out operand is as small as can be: a shader that reads it is at fault. */
     const quartic_run_vulkan_memory where = {storages, 0, (uint64_t)(uintptr_t)gpu_guard_add_piece(4, 4)};
@@ -113,9 +113,9 @@ static void run_guarded(quartic_fixture *rig, quartic_gpu_device *gpu, uint32_t 
     quartic_free(list);
     assert_ok(quartic_gpu_commands_run(commands));
     quartic_gpu_commands_destroy(commands);
-    for (uint32_t r = 0; r < rig->result_count; ++r)
-        memcpy(results[r], (void *)(uintptr_t)storages[storage_named(graph, rig->results[r].name)],
-               4 * rig->results[r].count);
+    for (uint32_t r = 0; r < fixture->result_count; ++r)
+        memcpy(results[r], (void *)(uintptr_t)storages[storage_named(graph, fixture->results[r].name)],
+               4 * fixture->results[r].count);
     drop_pieces();
     quartic_free(storages);
     quartic_plan_destroy(&plan);
@@ -129,19 +129,20 @@ static bool gpu_guard_run_case(quartic_device *device, const quartic_op *op, con
     touched = 0;
     snprintf(at_hand, sizeof at_hand, "%s, case %u (%s), %s", op->name, number, test->label,
              gradient ? "gradient" : "forward");
-    quartic_fixture rig;
-    assert_ok(quartic_fixture_begin(&rig, op, test, 1));
-    assert_ok(op_graph_build(&rig, gradient));
-    assert_ok(quartic_fixture_run(&rig, device, false));
+    quartic_fixture fixture;
+    assert_ok(quartic_fixture_begin(&fixture, op, test, 1));
+    assert_ok(op_graph_build(&fixture, gradient));
+    assert_ok(quartic_fixture_run(&fixture, device, false));
     uint32_t *results[QUARTIC_FIXTURE_RESULTS];
-    for (uint32_t r = 0; r < rig.result_count; ++r) results[r] = quartic_alloc(rig.results[r].count, 4);
-    run_guarded(&rig, device->gpu, results);
-    for (uint32_t r = 0; r < rig.result_count; ++r) {
-        if (memcmp(results[r], rig.results[r].got, 4 * rig.results[r].count) != 0)
-            fail_msg("%s: %s differs from the same in ordinary memory", at_hand, rig.results[r].name);
+    for (uint32_t r = 0; r < fixture.result_count; ++r)
+        results[r] = quartic_alloc(fixture.results[r].count, 4);
+    run_guarded(&fixture, device->gpu, results);
+    for (uint32_t r = 0; r < fixture.result_count; ++r) {
+        if (memcmp(results[r], fixture.results[r].got, 4 * fixture.results[r].count) != 0)
+            fail_msg("%s: %s differs from the same in ordinary memory", at_hand, fixture.results[r].name);
         quartic_free(results[r]);
     }
-    quartic_fixture_end(&rig);
+    quartic_fixture_end(&fixture);
     if (touched) print_error("memory outside of the operands was touched by %s\n", at_hand);
     return !touched;
 }
