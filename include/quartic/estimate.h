@@ -5,6 +5,8 @@
  * its traffic at the device's bandwidth and its operations at the share of the device's peak that its
  * workgroups can use; dispatches between two barriers share the device; launches and barriers come on top.
  * docs/device-limits.md has the formula, and the source of every figure of the table.
+ *
+ * Stability: all of it is unstable. quartic.h says what that means.
  */
 #ifndef QUARTIC_ESTIMATE_H
 #define QUARTIC_ESTIMATE_H
@@ -29,7 +31,7 @@ typedef struct quartic_device_limits {
     uint32_t subgroup_size;
     uint32_t max_invocations;                               /* of a workgroup */
     uint32_t max_shared_bytes;                              /* of a workgroup */
-    uint32_t float16, cooperative_matrix, subgroup_shuffle; /* 1: there is */
+    uint32_t float16, cooperative_matrix, subgroup_shuffle; /* 1: there is; no op uses the first two yet */
     uint64_t memory_bytes;                                  /* of the device */
     uint64_t max_buffer_bytes;                              /* of one buffer and one allocation */
     double flops_per_second;                                /* float32 peak, a multiply-add counted as two */

@@ -280,8 +280,6 @@ quartic_gpu_limits quartic_device_limits_gpu(const quartic_device_limits *limits
                                 .max_invocations = limits->max_invocations,
                                 .subgroup_size = limits->subgroup_size,
                                 .compute_units = limits->compute_units,
-                                .has_float16 = limits->float16,
-                                .has_cooperative_matrix = limits->cooperative_matrix,
                                 .has_subgroup_shuffle = limits->subgroup_shuffle};
 }
 

@@ -29,7 +29,7 @@ bool tool_read_limits(const command *command, const char *name, quartic_device_l
                false;
     text[count] = 0;
     if (quartic_device_limits_read_json(out_limits, text) != QUARTIC_OK)
-        return tool_fail(command, hint, "%s: %s", name, tool_sentence()), false;
+        return tool_fail(command, hint, "%s: %s", name, tool_library_message()), false;
     if (out_limits->name[0] == 0) snprintf(out_limits->name, sizeof out_limits->name, "%.60s", name);
     return true;
 }
