@@ -46,8 +46,8 @@ quartic_value quartic_nn_position_bias(quartic_nn *nn, uint32_t n, uint32_t dim,
 /* A hyper-connection around a branch, or a plain residual if there is one stream. */
 typedef struct quartic_hyper {
     uint32_t streams;
-    quartic_value kept; /* M_1..M_S, or unmixed R_1..R_S (b, n, S, D), if there are several streams */
-    quartic_value beta; /* (b, n, S, 1) */
+    quartic_value kept; /* M_1..M_S, or unmixed R_1..R_S (b, n, S, D), or the x (b, n, D) that all R equal */
+    quartic_value beta; /* (b, n, S) */
     quartic_value
         residual; /* (b, n, D), if there is one stream: to be added by the branch itself; else no value */
 } quartic_hyper;

@@ -1,0 +1,158 @@
+/* hyper_width_gpu.c: the dispatches of hyper_width, one, and of its adjoint, one and one more for the
+ * parameters' sums over all tokens. How a workgroup is cut: shaders/lib/hyper.glsl.
+ */
+#include "ops/hyper/hyper.h"
+#include "ops/rows.h"
+#include "shaders/hyper_width.args.h"
+#include "shaders/hyper_width_grad.args.h"
+#include "shaders/hyper_width_sum.args.h"
+
+enum {
+    SHARED_NUMBERS = 2048, /* of coefficients in shared memory: 8 KiB */
+    LEAST_GROUPS = 32,     /* of the adjoint, where there are as many tokens */
+    SUM_COLUMNS = 8        /* of a workgroup of hyper_width_sum */
+};
+
+typedef struct hyper_cut {
+    uint32_t lanes, tokens; /* lanes of a row, tokens of a workgroup at once */
+} hyper_cut;
+
+static hyper_cut cut_hyper_rows(const hyper_width_extents *e) {
+    hyper_cut cut = {.lanes = quartic_rows_lanes(e->dim)};
+    while (cut.lanes > 1 && cut.lanes * e->rows > QUARTIC_ROWS_INVOCATIONS) cut.lanes /= 2;
+    cut.tokens = QUARTIC_ROWS_INVOCATIONS / cut.lanes / e->rows;
+    return cut;
+}
+
+static hyper_width_extents hyper_extents_of_call(const quartic_op_call *call) {
+    return hyper_width_extents_of(call->attrs, &call->inputs[HYPER_X], &call->inputs[HYPER_STATIC_BETA]);
+}
+
+/* Appends the constants of lib/hyper.glsl. */
+static void add_hyper_spec(quartic_dispatch *dispatch, const hyper_width_extents *e, const hyper_cut *cut,
+                           const hyper_width_attrs *attrs) {
+    quartic_dispatch_spec(dispatch, cut->lanes);
+    quartic_dispatch_spec(dispatch, e->streams);
+    quartic_dispatch_spec(dispatch, e->rows);
+    quartic_dispatch_spec(dispatch, attrs->equal != 0);
+}
+
+static uint64_t hyper_divide_up(uint64_t count, uint64_t by) {
+    return (count + by - 1) / by;
+}
+
+quartic_status hyper_width_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
+                               quartic_dispatch_list *list) {
+    const hyper_width_attrs *attrs = call->attrs;
+    const hyper_width_extents e = hyper_extents_of_call(call);
+    const hyper_cut cut = cut_hyper_rows(&e);
+    const uint32_t mixtures = attrs->mixes ? e.streams + 1 : 1;
+    uint32_t chunk = SHARED_NUMBERS / (cut.tokens * e.rows);
+    if (chunk > mixtures) chunk = mixtures;
+    const double steps = (double)hyper_divide_up(e.dim, cut.lanes),
+                 chunks = (double)hyper_divide_up(mixtures, chunk);
+    QUARTIC_TRY(quartic_gpu_expect_iterations(
+        "hyper_width", limits,
+        2 * steps + (double)hyper_divide_up(e.dim, QUARTIC_ROWS_INVOCATIONS / cut.tokens) * chunks * e.rows +
+            (double)e.streams * (mixtures + 2.0) + 128));
+    const quartic_hyper_width_args args = {.tokens = (uint32_t)e.tokens, .dim = e.dim, .eps = attrs->eps};
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, "hyper_width", quartic_hyper_width_push(&args));
+    if (dispatch == NULL) return QUARTIC_INTERNAL;
+    add_hyper_spec(dispatch, &e, &cut, attrs);
+    quartic_dispatch_spec(dispatch, attrs->mixes != 0);
+    quartic_dispatch_spec(dispatch, chunk);
+    quartic_dispatch_groups(dispatch, hyper_divide_up(e.tokens, cut.tokens));
+    const double elements = (double)e.tokens * e.rows * e.dim;
+    dispatch->flops = elements * (2.0 * (e.sums + mixtures) + 6.0);
+    dispatch->bytes = 4.0 * (elements + (double)e.tokens * mixtures * e.dim);
+    return QUARTIC_OK;
+}
+
+/* The sums over the workgroups of hyper_width_grad. */
+static quartic_status add_hyper_sum(const quartic_op_call *call, const quartic_gpu_limits *limits,
+                                    quartic_dispatch_list *list, uint64_t partial, uint32_t groups,
+                                    uint32_t statics, uint32_t first_output) {
+    const hyper_width_extents e = hyper_extents_of_call(call);
+    const uint32_t column_groups = (uint32_t)hyper_divide_up(e.dim, SUM_COLUMNS);
+    const uint32_t lanes = QUARTIC_ROWS_INVOCATIONS / SUM_COLUMNS;
+    QUARTIC_TRY(quartic_gpu_expect_iterations(
+        "hyper_width_grad", limits, e.sums * ((double)hyper_divide_up(groups, lanes) + lanes + 2.0)));
+    const quartic_hyper_width_sum_args args = {
+        .partial = partial,
+        .dgamma = quartic_dispatch_output(first_output + HYPER_GAMMA - 1),
+        .dstatic_alpha = quartic_dispatch_output(first_output + HYPER_STATIC_ALPHA - 1),
+        .dalpha_fn = quartic_dispatch_output(first_output + HYPER_ALPHA_FN - 1),
+        .dalpha_scale = quartic_dispatch_output(first_output + HYPER_ALPHA_SCALE - 1),
+        .dstatic_beta = quartic_dispatch_output(first_output + HYPER_STATIC_BETA - 1),
+        .dbeta_fn = quartic_dispatch_output(first_output + HYPER_BETA_FN - 1),
+        .dbeta_scale = quartic_dispatch_output(first_output + HYPER_BETA_SCALE - 1),
+        .count = groups,
+        .dim = e.dim,
+        .column_groups = column_groups};
+    quartic_dispatch *dispatch =
+        quartic_dispatch_add(list, "hyper_width_sum", quartic_hyper_width_sum_push(&args));
+    if (dispatch == NULL) return QUARTIC_INTERNAL;
+    quartic_dispatch_spec(dispatch, SUM_COLUMNS);
+    quartic_dispatch_spec(dispatch, e.streams);
+    quartic_dispatch_spec(dispatch, e.rows);
+    quartic_dispatch_groups(dispatch, column_groups + hyper_divide_up(statics, SUM_COLUMNS));
+    dispatch->flops = (double)groups * ((double)e.sums * e.dim + statics);
+    dispatch->bytes = 4.0 * dispatch->flops;
+    return QUARTIC_OK;
+}
+
+quartic_status hyper_width_grad_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
+                                    quartic_dispatch_list *list) {
+    const hyper_width_attrs *attrs = call->attrs;
+    const hyper_width_extents e = hyper_extents_of_call(call);
+    const hyper_cut cut = cut_hyper_rows(&e);
+    const uint32_t alphas = e.streams + 1, slots = cut.tokens * e.rows;
+    const bool wants_x = (attrs->wants & QUARTIC_HYPER_WANT_X) != 0;
+    const bool wants_parameters = (attrs->wants & QUARTIC_HYPER_WANT_PARAMETERS) != 0;
+    uint32_t entries = SHARED_NUMBERS / (e.sums + 1);
+    if (entries > slots) entries = slots;
+
+    /* One workgroup a unit where the parameters' partial sums are written: they are as many as those. */
+    const uint64_t batches = hyper_divide_up(e.tokens, cut.tokens);
+    uint64_t groups = batches,
+             most = limits->compute_units > LEAST_GROUPS ? limits->compute_units : LEAST_GROUPS;
+    const double steps = (double)hyper_divide_up(e.dim, cut.lanes);
+    const double of_batch =
+        4 * steps + 2.0 * e.streams * alphas +
+        (wants_parameters ? (double)hyper_divide_up(e.dim, QUARTIC_ROWS_INVOCATIONS) * (slots + 1.0) : 0) +
+        cut.tokens + 64;
+    if (limits->max_iterations != 0 && (double)most * limits->max_iterations < of_batch * (double)batches)
+        most = (uint64_t)(of_batch * (double)batches / limits->max_iterations) + 1;
+    if (wants_parameters && groups > most) groups = most;
+    const uint64_t batches_of_group = hyper_divide_up(batches, groups);
+    groups = hyper_divide_up(batches, batches_of_group);
+    QUARTIC_TRY(quartic_gpu_expect_iterations("hyper_width_grad", limits,
+                                              of_batch * (double)batches_of_group + cut.tokens * alphas));
+
+    const uint32_t statics = e.rows * alphas + e.streams + 2;
+    const uint64_t numbers = groups * ((uint64_t)e.sums * e.dim + statics);
+    const uint64_t partial = wants_parameters ? quartic_dispatch_reserve(list, numbers * sizeof(float)) : 0;
+    const quartic_hyper_width_grad_args args = {.dx = wants_x ? quartic_dispatch_output(0) : 0,
+                                                .partial = partial,
+                                                .tokens = (uint32_t)e.tokens,
+                                                .dim = e.dim,
+                                                .tokens_per_group = (uint32_t)batches_of_group * cut.tokens,
+                                                .groups = (uint32_t)groups,
+                                                .eps = attrs->eps};
+    quartic_dispatch *dispatch =
+        quartic_dispatch_add(list, "hyper_width_grad", quartic_hyper_width_grad_push(&args));
+    if (dispatch == NULL) return QUARTIC_INTERNAL;
+    add_hyper_spec(dispatch, &e, &cut, attrs);
+    quartic_dispatch_spec(dispatch, attrs->wants);
+    quartic_dispatch_spec(dispatch, quartic_is_present(&call->inputs[HYPER_BRANCH_GRADIENT]));
+    quartic_dispatch_spec(dispatch, quartic_is_present(&call->inputs[HYPER_BETA_GRADIENT]));
+    quartic_dispatch_spec(dispatch, quartic_is_present(&call->inputs[HYPER_KEPT_GRADIENT]));
+    quartic_dispatch_spec(dispatch, entries);
+    quartic_dispatch_groups(dispatch, groups);
+    const double elements = (double)e.tokens * e.rows * e.dim;
+    dispatch->flops = elements * (8.0 * e.sums + 30.0);
+    dispatch->bytes =
+        4.0 * (3.0 * elements + (double)e.tokens * e.dim + (wants_parameters ? (double)numbers : 0));
+    if (!wants_parameters) return QUARTIC_OK;
+    return add_hyper_sum(call, limits, list, partial, (uint32_t)groups, statics, wants_x ? 1 : 0);
+}
