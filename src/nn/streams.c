@@ -24,7 +24,7 @@ quartic_value quartic_nn_reduce_streams(quartic_nn *nn, quartic_value residuals,
 static quartic_value connect(quartic_nn *nn, quartic_value residuals, uint32_t index, bool mixes, bool equal,
                              quartic_hyper *hyper) {
     const quartic_shape shape = quartic_graph_shape(nn->graph, residuals);
-    const uint32_t streams = hyper->streams, dim = shape.dims[shape.rank - 1];
+    const uint32_t streams = hyper->streams, dim = shape.dims[equal ? 2 : 3];
     const quartic_init zero = {QUARTIC_INIT_CONSTANT, 0.0f, 0}, one = {QUARTIC_INIT_CONSTANT, 1.0f, 0};
     const quartic_init small = {QUARTIC_INIT_CONSTANT, 0.01f, 0};
     const quartic_init own_stream = {QUARTIC_INIT_STREAM, 0.0f, index % streams};

@@ -94,7 +94,8 @@ static inline uint32_t hyper_depth_output(uint32_t wants, uint32_t want) {
 }
 
 /* Builders. inputs: HYPER_WIDTH_INPUTS values in their order; outputs (room for HYPER_WIDTH_OUTPUTS): in
- * theirs, HYPER_KEPT left alone unless it mixes. equal: the branch's input is normalised with eps. */
+ * theirs. HYPER_KEPT is no value unless it mixes, and after an error, which the graph keeps, none is one.
+ * equal: the branch's input is normalised with eps. */
 void quartic_hyper_width(quartic_graph *graph, const quartic_value *inputs, bool mixes, bool equal, float eps,
                          quartic_value *outputs);
 /* kept (b, n, S, D), or (b, n, D) for streams that are all equal; beta (b, n, S); branch (b, n, D). */

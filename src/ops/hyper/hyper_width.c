@@ -309,6 +309,7 @@ const quartic_op quartic_op_hyper_width_grad = {
 void quartic_hyper_width(quartic_graph *graph, const quartic_value *inputs, bool mixes, bool equal, float eps,
                          quartic_value *outputs) {
     const hyper_width_attrs attrs = {.mixes = mixes, .equal = equal, .eps = eps};
+    for (uint32_t k = 0; k < HYPER_WIDTH_OUTPUTS; ++k) outputs[k] = (quartic_value){0};
     quartic_graph_append(graph, &quartic_op_hyper_width, &attrs, inputs, HYPER_WIDTH_INPUTS, outputs,
                          mixes ? HYPER_WIDTH_OUTPUTS : HYPER_KEPT);
 }
