@@ -114,20 +114,22 @@ quartic_status hyper_width_grad_gpu(const quartic_op_call *call, const quartic_g
 
     /* One workgroup a unit where the parameters' partial sums are written: they are as many as those. */
     const uint64_t batches = hyper_divide_up(e.tokens, cut.tokens);
-    uint64_t groups = batches,
-             most = limits->compute_units > LEAST_GROUPS ? limits->compute_units : LEAST_GROUPS;
+    uint64_t groups = batches;
+    const uint64_t most = limits->compute_units > LEAST_GROUPS ? limits->compute_units : LEAST_GROUPS;
     const double steps = (double)hyper_divide_up(e.dim, cut.lanes);
     const double of_batch =
         4 * steps + 2.0 * e.streams * alphas +
         (wants_parameters ? (double)hyper_divide_up(e.dim, QUARTIC_ROWS_INVOCATIONS) * (slots + 1.0) : 0) +
         cut.tokens + 64;
-    if (limits->max_iterations != 0 && (double)most * limits->max_iterations < of_batch * (double)batches)
-        most = (uint64_t)(of_batch * (double)batches / limits->max_iterations) + 1;
+    const double at_end = cut.tokens * alphas;
     if (wants_parameters && groups > most) groups = most;
-    const uint64_t batches_of_group = hyper_divide_up(batches, groups);
+    uint64_t batches_of_group = hyper_divide_up(batches, groups);
+    if (limits->max_iterations > at_end + of_batch &&
+        of_batch * (double)batches_of_group + at_end > limits->max_iterations)
+        batches_of_group = (uint64_t)((limits->max_iterations - at_end) / of_batch);
     groups = hyper_divide_up(batches, batches_of_group);
     QUARTIC_TRY(quartic_gpu_expect_iterations("hyper_width_grad", limits,
-                                              of_batch * (double)batches_of_group + cut.tokens * alphas));
+                                              of_batch * (double)batches_of_group + at_end));
 
     const uint32_t statics = e.rows * alphas + e.streams + 2;
     const uint64_t numbers = groups * ((uint64_t)e.sums * e.dim + statics);
