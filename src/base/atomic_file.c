@@ -41,7 +41,7 @@ static const char *label_of(const char *path) {
     return length > QUARTIC_ATOMIC_FILE_LABEL ? path + length - QUARTIC_ATOMIC_FILE_LABEL : path;
 }
 
-static quartic_status fail_at(const char *path, const char *what, int reason) {
+static quartic_status fail_writing(const char *path, const char *what, int reason) {
     return quartic_fail(QUARTIC_IO, "cannot write %s: %s: %s", label_of(path), what, strerror(reason));
 }
 
@@ -121,16 +121,16 @@ static quartic_status begin_special(const struct stat *facts, bool open_file, qu
                        : S_ISSOCK(facts->st_mode) ? "it is a socket, which is not written to"
                                                   : NULL;
     if (what != NULL && !open_file)
-        return fail_at(file->path, what, S_ISDIR(facts->st_mode) ? EISDIR : EINVAL);
+        return fail_writing(file->path, what, S_ISDIR(facts->st_mode) ? EISDIR : EINVAL);
     file->descriptor = open_file ? open_stream(file->path, facts)
                                  : open(file->path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (file->descriptor < 0 && errno == ENXIO)
-        return fail_at(file->path, "it is a pipe that nobody reads; start its reader first", errno);
-    if (file->descriptor < 0) return fail_at(file->path, "it cannot be opened", errno);
+        return fail_writing(file->path, "it is a pipe that nobody reads; start its reader first", errno);
+    if (file->descriptor < 0) return fail_writing(file->path, "it cannot be opened", errno);
     if (open_file) return QUARTIC_OK;
     const int flags = fcntl(file->descriptor, F_GETFL);
     if (flags >= 0 && fcntl(file->descriptor, F_SETFL, flags & ~O_NONBLOCK) == 0) return QUARTIC_OK;
-    return fail_at(file->path, "it cannot be opened", errno);
+    return fail_writing(file->path, "it cannot be opened", errno);
 }
 
 /* ---- the temporary file ---- */
@@ -197,7 +197,7 @@ static int open_locked(int folder, const char *name, mode_t mode) {
 }
 
 /* Gives the new file the owner and permissions of the one that it will replace. */
-static int copy_mode(int descriptor, const struct stat *old) {
+static int keep_mode(int descriptor, const struct stat *old) {
     struct stat own;
     mode_t mode = old->st_mode & 07777;
     if (fstat(descriptor, &own) != 0) return -1;
@@ -221,7 +221,7 @@ static quartic_status open_folder(quartic_atomic_file *file) {
     memcpy(name, length == 0 ? "." : file->target, length == 0 ? 1 : length);
     file->folder = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
     quartic_free(name);
-    return file->folder >= 0 ? QUARTIC_OK : fail_at(file->path, "its folder cannot be opened", errno);
+    return file->folder >= 0 ? QUARTIC_OK : fail_writing(file->path, "its folder cannot be opened", errno);
 }
 
 /* The target's folder is known and so is what is there, if old is not NULL. */
@@ -229,9 +229,9 @@ static quartic_status begin_replacing(quartic_atomic_file *file, const struct st
     const char *name = file->target + folder_length(file->target);
     /* Nobody else may read a secret while it is written. */
     const mode_t mode = old != NULL ? 0600 : 0666;
-    if (name[0] == 0) return fail_at(file->path, "a file name is missing", ENOENT);
+    if (name[0] == 0) return fail_writing(file->path, "a file name is missing", ENOENT);
     if (old != NULL && access(file->target, W_OK) != 0)
-        return fail_at(file->path, "the file is protected", errno);
+        return fail_writing(file->path, "the file is protected", errno);
     file->temporary = quartic_alloc(TEMPORARY_BYTES, 1);
     if (file->temporary == NULL) return QUARTIC_OUT_OF_MEMORY;
     QUARTIC_TRY(open_folder(file));
@@ -242,14 +242,15 @@ static quartic_status begin_replacing(quartic_atomic_file *file, const struct st
         file->descriptor =
             openat(file->folder, file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
     }
-    if (file->descriptor < 0) return fail_at(file->path, "no temporary file can be made beside it", errno);
-    if (old == NULL || copy_mode(file->descriptor, old) == 0) return QUARTIC_OK;
-    const quartic_status status = fail_at(file->path, "its permissions cannot be kept", errno);
+    if (file->descriptor < 0)
+        return fail_writing(file->path, "no temporary file can be made beside it", errno);
+    if (old == NULL || keep_mode(file->descriptor, old) == 0) return QUARTIC_OK;
+    const quartic_status status = fail_writing(file->path, "its permissions cannot be kept", errno);
     unlinkat(file->folder, file->temporary, 0);
     return status;
 }
 
-static void release(quartic_atomic_file *file) {
+static void release_file(quartic_atomic_file *file) {
     if (file->descriptor >= 0) close(file->descriptor);
     if (file->folder >= 0) close(file->folder);
     quartic_free(file->temporary);
@@ -266,10 +267,10 @@ quartic_status quartic_atomic_file_begin(const char *path, bool durable, quartic
     const bool exists = stat(path, &facts) == 0;
     quartic_status status = QUARTIC_OK;
     if (!exists && errno != ENOENT)
-        status = fail_at(path, "what is there cannot be told", errno);
+        status = fail_writing(path, "what is there cannot be told", errno);
     else if ((out_file->target = follow_links(path, &open_file)) == NULL)
-        status =
-            errno == ENOMEM ? QUARTIC_OUT_OF_MEMORY : fail_at(path, "its link cannot be followed", errno);
+        status = errno == ENOMEM ? QUARTIC_OUT_OF_MEMORY
+                                 : fail_writing(path, "its link cannot be followed", errno);
     else if (exists && (open_file || !S_ISREG(facts.st_mode))) {
         quartic_free(out_file->target);
         out_file->target = NULL;
@@ -277,7 +278,7 @@ quartic_status quartic_atomic_file_begin(const char *path, bool durable, quartic
     } else {
         status = begin_replacing(out_file, exists ? &facts : NULL);
     }
-    if (status != QUARTIC_OK) release(out_file);
+    if (status != QUARTIC_OK) release_file(out_file);
     return status;
 }
 
@@ -308,7 +309,7 @@ quartic_status quartic_atomic_file_write(quartic_atomic_file *file, const void *
         ssize_t put = file->target != NULL ? write(file->descriptor, next, count)
                                            : write_piped(file->descriptor, next, count);
         if (put < 0 && errno == EINTR) continue;
-        if (put <= 0) return fail_at(file->path, "writing failed", put < 0 ? errno : ENOSPC);
+        if (put <= 0) return fail_writing(file->path, "writing failed", put < 0 ? errno : ENOSPC);
         next += put;
         count -= (size_t)put;
     }
@@ -327,16 +328,16 @@ static int sync_folder(int folder) {
 quartic_status quartic_atomic_file_commit(quartic_atomic_file *file) {
     quartic_status status = QUARTIC_OK;
     if (file->target == NULL) { /* a device or pipe has nothing to sync, and may say so */
-        if (close(file->descriptor) != 0) status = fail_at(file->path, "closing failed", errno);
+        if (close(file->descriptor) != 0) status = fail_writing(file->path, "closing failed", errno);
         file->descriptor = -1;
-        release(file);
+        release_file(file);
         return status;
     }
     const char *name = file->target + folder_length(file->target);
     if (file->durable && fsync(file->descriptor) != 0)
-        status = fail_at(file->path, "syncing failed", errno);
+        status = fail_writing(file->path, "syncing failed", errno);
     else if (renameat(file->folder, file->temporary, file->folder, name) != 0)
-        status = fail_at(file->path, "renaming failed", errno);
+        status = fail_writing(file->path, "renaming failed", errno);
     if (status != QUARTIC_OK) {
         quartic_atomic_file_discard(file);
         return status;
@@ -346,13 +347,13 @@ quartic_status quartic_atomic_file_commit(quartic_atomic_file *file) {
                               "%s is written and in place, but its folder could not be synced (%s): a crash "
                               "of the machine could still bring the former contents back; save again",
                               label_of(file->path), strerror(errno));
-    release(file);
+    release_file(file);
     return status;
 }
 
 void quartic_atomic_file_discard(quartic_atomic_file *file) {
     if (file->target != NULL) unlinkat(file->folder, file->temporary, 0); /* before the lock goes */
-    release(file);
+    release_file(file);
 }
 
 quartic_status quartic_atomic_file_save(const char *path, bool durable, const void *bytes, size_t count) {

@@ -9,7 +9,7 @@
 #endif
 
 /* Flags apart. C has no names for flush to zero, nor a portable question for traps. */
-static bool are_standard(void) {
+static bool floats_are_standard(void) {
 #if defined(__SSE__)
     const unsigned flags = 0x3f, standard = 0x1f80; /* every trap masked */
     uint16_t x87;
@@ -31,7 +31,7 @@ static _Thread_local unsigned
 quartic_floats quartic_floats_begin(void) {
     quartic_floats floats;
     fegetenv(&floats.host);
-    floats.changed = !are_standard();
+    floats.changed = !floats_are_standard();
     if (floats.changed) {
         if (changes++ == 0) host_environment = floats.host;
         fesetenv(FE_DFL_ENV);

@@ -78,7 +78,7 @@ static void format_real(double number, int digits, char text[REAL_TEXT]) {
     memcpy(text + used, real ? "" : ".0", real ? 1 : 3);
 }
 
-static bool check_finite(quartic_json_writer *writer, double number) {
+static bool expect_finite_number(quartic_json_writer *writer, double number) {
     if (isfinite(number)) return true;
     if (writer->status == QUARTIC_OK)
         writer->status = quartic_fail(QUARTIC_INVALID_ARGUMENT, "JSON has no way to write %g", number);
@@ -86,7 +86,7 @@ static bool check_finite(quartic_json_writer *writer, double number) {
 }
 
 void quartic_json_put_float(quartic_json_writer *writer, float number) {
-    if (!check_finite(writer, (double)number)) return;
+    if (!expect_finite_number(writer, (double)number)) return;
     char text[REAL_TEXT];
     int digits = 6;
     do format_real((double)number, digits, text);
@@ -95,7 +95,7 @@ void quartic_json_put_float(quartic_json_writer *writer, float number) {
 }
 
 void quartic_json_put_double(quartic_json_writer *writer, double number) {
-    if (!check_finite(writer, number)) return;
+    if (!expect_finite_number(writer, number)) return;
     char text[REAL_TEXT];
     int digits = 15;
     do format_real(number, digits, text);

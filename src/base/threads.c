@@ -96,7 +96,7 @@ static size_t stack_size(void) {
 
 /* Where address space is limited: whether all but this one of so many threads may be made anew, whatever has
  * been allocated since they were made. A run allocates nothing, so the room stays during it. */
-static quartic_status expect_room(uint32_t threads, size_t stack) {
+static quartic_status expect_stack_space(uint32_t threads, size_t stack) {
     if (!space_is_limited()) return QUARTIC_OK;
     const size_t count = (size_t)SPARE_SETS * (threads - 1);
     void *room = count > SIZE_MAX / stack ? MAP_FAILED
@@ -161,7 +161,7 @@ static quartic_status call_here(uint32_t threads, quartic_status (*work)(void *)
         known_threads = threads;
         known_stack = stack != 0 ? stack : USUAL_STACK;
     }
-    if (threads > 1) QUARTIC_TRY(expect_room(threads, known_stack));
+    if (threads > 1) QUARTIC_TRY(expect_stack_space(threads, known_stack));
     if (host != NULL) hold_floats(threads);
     const quartic_status status = work(context);
     if (host != NULL) put_floats_back(threads, host);

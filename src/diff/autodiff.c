@@ -194,7 +194,7 @@ static quartic_status refuse_hidden_update(const quartic_tape *tape, uint32_t id
         tape->graph->storages[quartic_graph_get(tape->graph, id)->storage].name);
 }
 
-static quartic_status visit(backward_pass *pass, uint32_t node_index) {
+static quartic_status differentiate_node(backward_pass *pass, uint32_t node_index) {
     quartic_tape *tape = &pass->tape;
     quartic_graph *graph = tape->graph;
     tape->node = graph->nodes[node_index];
@@ -231,9 +231,9 @@ static quartic_value ones_like(quartic_graph *graph, quartic_value value) {
     return shape.rank == 0 ? quartic_reshape(graph, one, &scalar) : quartic_broadcast(graph, one, &shape);
 }
 
-static quartic_status walk(backward_pass *pass, const quartic_value *values, const quartic_value *cotangents,
-                           uint32_t value_count, const quartic_value *wrt, uint32_t count,
-                           quartic_value *out_gradients) {
+static quartic_status walk_backward(backward_pass *pass, const quartic_value *values,
+                                    const quartic_value *cotangents, uint32_t value_count,
+                                    const quartic_value *wrt, uint32_t count, quartic_value *out_gradients) {
     quartic_tape *tape = &pass->tape;
     quartic_graph *graph = tape->graph;
     mark_dependents(pass, wrt, count);
@@ -242,7 +242,7 @@ static quartic_status walk(backward_pass *pass, const quartic_value *values, con
         if (cotangent.id == 0) cotangent = ones_like(graph, values[k]);
         add_gradient(tape, values[k].id, cotangent);
     }
-    for (uint32_t n = tape->node_count; n-- > 0;) QUARTIC_TRY(visit(pass, n));
+    for (uint32_t n = tape->node_count; n-- > 0;) QUARTIC_TRY(differentiate_node(pass, n));
     for (uint32_t k = 0; k < count; ++k) {
         settle_slices(pass, wrt[k].id);
         out_gradients[k] = tape->gradient[wrt[k].id];
@@ -252,9 +252,9 @@ static quartic_status walk(backward_pass *pass, const quartic_value *values, con
 
 /* What one asks gradients of, for and with must be values of the graph, and cotangents of the values' shapes.
  */
-static quartic_status check_request(const quartic_graph *graph, const quartic_value *values,
-                                    const quartic_value *cotangents, uint32_t value_count,
-                                    const quartic_value *wrt, uint32_t count) {
+static quartic_status expect_gradient_request(const quartic_graph *graph, const quartic_value *values,
+                                              const quartic_value *cotangents, uint32_t value_count,
+                                              const quartic_value *wrt, uint32_t count) {
     const char *function = "quartic_graph_gradients";
     if (values == NULL || wrt == NULL)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s got NULL as %s", function,
@@ -293,7 +293,7 @@ static quartic_status check_request(const quartic_graph *graph, const quartic_va
     return QUARTIC_OK;
 }
 
-static bool allocate(backward_pass *pass) {
+static bool allocate_pass(backward_pass *pass) {
     quartic_tape *tape = &pass->tape;
     const size_t ids = (size_t)tape->value_count + 1;
     tape->gradient = quartic_alloc(ids, sizeof(quartic_value));
@@ -316,14 +316,15 @@ quartic_status quartic_graph_gradients_many(quartic_graph *graph, const quartic_
     for (uint32_t k = 0; out_gradients != NULL && k < count; ++k) out_gradients[k] = (quartic_value){0};
     if (!quartic_graph_expect_pointer(graph, "quartic_graph_gradients", "out_gradients", out_gradients))
         return graph == NULL ? QUARTIC_INVALID_ARGUMENT : quartic_graph_status(graph);
-    quartic_status status = check_request(graph, values, cotangents, value_count, wrt, count);
+    quartic_status status = expect_gradient_request(graph, values, cotangents, value_count, wrt, count);
     if (status == QUARTIC_OK) {
         backward_pass pass = {.tape = {.graph = graph,
                                        .value_count = graph->value_count,
                                        .node_count = graph->node_count,
                                        .take = take_gradient}};
-        status = allocate(&pass) ? walk(&pass, values, cotangents, value_count, wrt, count, out_gradients)
-                                 : QUARTIC_OUT_OF_MEMORY;
+        status = allocate_pass(&pass)
+                     ? walk_backward(&pass, values, cotangents, value_count, wrt, count, out_gradients)
+                     : QUARTIC_OUT_OF_MEMORY;
         quartic_free(pass.tape.gradient);
         quartic_free(pass.tape.depends);
         quartic_free(pass.tape.recomputed);

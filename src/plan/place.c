@@ -129,8 +129,8 @@ static quartic_status add_range(range_list *list, range added) {
 
 /* Walks the nodes of a life, those above included, of which `node` stands for `steps` steps from `begin` on.
  * With taken NULL it collects their lists, else it adds the range that the block has taken. */
-static quartic_status walk(quartic_placer *placer, const quartic_block *block, uint32_t node, uint32_t begin,
-                           uint32_t steps, const range *taken) {
+static quartic_status walk_life(quartic_placer *placer, const quartic_block *block, uint32_t node,
+                                uint32_t begin, uint32_t steps, const range *taken) {
     if (block->last < begin || block->first >= begin + steps) return QUARTIC_OK;
     const bool whole = block->first <= begin && begin + steps - 1 <= block->last;
     const range_list *list = whole ? &placer->anywhere[node] : &placer->through[node];
@@ -141,20 +141,20 @@ static quartic_status walk(quartic_placer *placer, const quartic_block *block, u
         if (whole) QUARTIC_TRY(add_range(&placer->through[node], *taken));
     }
     if (whole) return QUARTIC_OK;
-    QUARTIC_TRY(walk(placer, block, 2 * node, begin, steps / 2, taken));
-    return walk(placer, block, 2 * node + 1, begin + steps / 2, steps / 2, taken);
+    QUARTIC_TRY(walk_life(placer, block, 2 * node, begin, steps / 2, taken));
+    return walk_life(placer, block, 2 * node + 1, begin + steps / 2, steps / 2, taken);
 }
 
 /* ---- solid ground ---- */
 
-static uint64_t larger(uint64_t a, uint64_t b) {
+static uint64_t larger_of(uint64_t a, uint64_t b) {
     return a > b ? a : b;
 }
 
-static void lift(ground *at, uint64_t to) {
-    at->least = larger(at->least, to);
-    at->greatest = larger(at->greatest, to);
-    at->all = larger(at->all, to);
+static void lift_ground(ground *at, uint64_t to) {
+    at->least = larger_of(at->least, to);
+    at->greatest = larger_of(at->greatest, to);
+    at->all = larger_of(at->all, to);
 }
 
 /* The greatest ground of a life. */
@@ -164,8 +164,9 @@ static uint64_t ground_of(const quartic_placer *placer, const quartic_block *blo
     if (block->last < begin || block->first >= begin + steps) return 0;
     quartic_work(1);
     if (block->first <= begin && begin + steps - 1 <= block->last) return at->greatest;
-    return larger(at->all, larger(ground_of(placer, block, 2 * node, begin, steps / 2),
-                                  ground_of(placer, block, 2 * node + 1, begin + steps / 2, steps / 2)));
+    return larger_of(at->all,
+                     larger_of(ground_of(placer, block, 2 * node, begin, steps / 2),
+                               ground_of(placer, block, 2 * node + 1, begin + steps / 2, steps / 2)));
 }
 
 /* Where the ground of a step of the block's life reaches what it has taken, it now reaches that range's end.
@@ -177,19 +178,19 @@ static void raise_ground(quartic_placer *placer, const quartic_block *block, con
     const bool whole = block->first <= begin && begin + steps - 1 <= block->last;
     quartic_work(1);
     if (whole && at->least >= taken->begin) {
-        lift(at, taken->end);
+        lift_ground(at, taken->end);
         return;
     }
     if (steps == 1 || (whole && *left == 0)) return;
     if (whole) --*left;
     ground *low = &placer->ground[2 * node], *high = low + 1;
-    lift(low, at->all);
-    lift(high, at->all);
+    lift_ground(low, at->all);
+    lift_ground(high, at->all);
     at->all = 0;
     raise_ground(placer, block, taken, 2 * node, begin, steps / 2, left);
     raise_ground(placer, block, taken, 2 * node + 1, begin + steps / 2, steps / 2, left);
     at->least = low->least < high->least ? low->least : high->least;
-    at->greatest = larger(low->greatest, high->greatest);
+    at->greatest = larger_of(low->greatest, high->greatest);
 }
 
 /* ---- placing ---- */
@@ -221,7 +222,7 @@ static quartic_status find_ground(quartic_placer *placer, uint32_t step) {
     const quartic_block moment = {.first = step, .last = step};
     const uint64_t start = ground_of(placer, &moment, 1, 0, placer->leaves);
     placer->list_count = 0;
-    QUARTIC_TRY(walk(placer, &moment, 1, 0, placer->leaves, NULL));
+    QUARTIC_TRY(walk_life(placer, &moment, 1, 0, placer->leaves, NULL));
     const range solid = {0, lowest_gap(placer, start, 1)};
     uint32_t left = 0;
     if (solid.end > start) raise_ground(placer, &moment, &solid, 1, 0, placer->leaves, &left);
@@ -233,7 +234,7 @@ quartic_status quartic_placer_add(quartic_placer *placer, quartic_block *block) 
     for (uint32_t step = block->first; block->last - block->first < SHORT_LIFE && step <= block->last; ++step)
         QUARTIC_TRY(find_ground(placer, step));
     placer->list_count = 0;
-    QUARTIC_TRY(walk(placer, block, 1, 0, placer->leaves, NULL));
+    QUARTIC_TRY(walk_life(placer, block, 1, 0, placer->leaves, NULL));
     const uint64_t start = ground_of(placer, block, 1, 0, placer->leaves);
     block->offset = lowest_gap(placer, start, block->bytes);
     if (block->bytes > limit - unit || block->offset > limit - unit - block->bytes)
@@ -244,5 +245,5 @@ quartic_status quartic_placer_add(quartic_placer *placer, quartic_block *block) 
     if (taken.begin == taken.end) return QUARTIC_OK;
     uint32_t left = MOST_RAISED;
     raise_ground(placer, block, &taken, 1, 0, placer->leaves, &left);
-    return walk(placer, block, 1, 0, placer->leaves, &taken);
+    return walk_life(placer, block, 1, 0, placer->leaves, &taken);
 }

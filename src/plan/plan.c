@@ -114,7 +114,7 @@ static void share_in_place(planner *p) {
     }
 }
 
-static int by_size(const void *a, const void *b) {
+static int by_block_size(const void *a, const void *b) {
     const sized *x = a, *y = b;
     if (x->bytes != y->bytes) return x->bytes < y->bytes ? 1 : -1;
     return x->block < y->block ? -1 : 1;
@@ -125,7 +125,7 @@ static quartic_status place_blocks(planner *p, uint32_t count) {
     quartic_placer *placer;
     QUARTIC_TRY(quartic_placer_create(p->plan->step_count, &placer));
     quartic_status status = QUARTIC_OK;
-    qsort(p->order, count, sizeof p->order[0], by_size);
+    qsort(p->order, count, sizeof p->order[0], by_block_size);
     for (uint32_t k = 0; status == QUARTIC_OK && k < count; ++k)
         status = quartic_placer_add(placer, &p->blocks[p->order[k].block]);
     p->plan->workspace_bytes = quartic_placer_bytes(placer);
@@ -143,7 +143,7 @@ static quartic_status find_scratch(planner *p, quartic_scratch_rule scratch, voi
     return QUARTIC_OK;
 }
 
-static quartic_status assign(planner *p) {
+static quartic_status assign_offsets(planner *p) {
     quartic_plan *plan = p->plan;
     uint32_t storages = p->graph->storage_count, count = 0;
     for (uint32_t s = 0; s < storages; ++s) {
@@ -198,7 +198,7 @@ quartic_status quartic_plan_create(const quartic_graph *graph, uint32_t real_byt
         find_lives(&p);
         share_in_place(&p);
         status = find_scratch(&p, scratch, context);
-        if (status == QUARTIC_OK) status = assign(&p);
+        if (status == QUARTIC_OK) status = assign_offsets(&p);
     }
     quartic_free(p.needed);
     quartic_free(p.first);
