@@ -1,5 +1,5 @@
-/* half.c: 16-bit floating point by integer arithmetic on the bits, so that no compiler support is assumed.
- * See half.h. */
+/* half.c: conversion by integer arithmetic on the bits, which needs no support of the compiler. See
+ * half.h. */
 #include "base/half.h"
 
 #include <string.h>

@@ -1,5 +1,4 @@
-/* json.c: the reader of json.h: a recursive descent over the bytes, one value of the table after the other.
- */
+/* json.c: the reader of json.h: recursive descent over the bytes, which appends one value after the other. */
 #include "base/json.h"
 
 #include <ctype.h>
@@ -16,7 +15,7 @@ typedef struct reader {
     size_t count, at;
     quartic_json *values;
     size_t used, capacity;
-    char *texts_end; /* where the next text goes; quartic_json_read says why there is enough memory */
+    char *texts_end; /* where the next text goes; quartic_json_read allocates enough for all */
     uint32_t depth;
     const quartic_json **sorted; /* the members of one object by key; kept from object to object */
     size_t sorted_capacity;
@@ -47,7 +46,7 @@ bool quartic_utf8_valid(const char *text) {
 
 /* ---- errors ---- */
 
-/* What stands at a place, for sentences: 'x', 0x1b or "the end". */
+/* What stands at byte `at`, for messages: 'x', byte 0x1b or the end. */
 static const char *name_byte(const reader *in, size_t at, char buffer[16]) {
     if (at >= in->count) return "the end";
     const unsigned char byte = in->bytes[at];
@@ -83,7 +82,7 @@ static quartic_status fail_expected(reader *in, const char *what) {
 
 /* ---- values ---- */
 
-/* The index of a new value; a pointer would not live through the table's growth. */
+/* Appends a value. It gives its index: a pointer would not survive the growth of the array. */
 static quartic_status add_value(reader *in, size_t at, size_t *out_index) {
     if (in->used == in->capacity) {
         const size_t capacity = 2 * in->capacity;
@@ -101,7 +100,7 @@ static void skip_space(reader *in) {
     while (in->at < in->count && memchr(" \t\r\n", in->bytes[in->at], 4) != NULL) ++in->at;
 }
 
-/* Takes the byte if it stands here. */
+/* Moves past the byte if it is the next one. */
 static bool take_byte(reader *in, char byte) {
     if (in->at >= in->count || in->bytes[in->at] != (unsigned char)byte) return false;
     ++in->at;
@@ -132,7 +131,7 @@ static char *put_utf8(char *to, uint32_t code) {
     return to;
 }
 
-/* After the backslash. */
+/* Reads an escape; its backslash has been read. */
 static quartic_status read_json_escape(reader *in, char **to) {
     static const char letters[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
     const size_t begin = in->at - 1;
@@ -159,7 +158,7 @@ static quartic_status read_json_escape(reader *in, char **to) {
     return QUARTIC_OK;
 }
 
-/* After the opening quote. */
+/* Reads a text; its opening quote has been read. */
 static quartic_status read_json_text(reader *in, const char **out_text) {
     const size_t begin = in->at - 1;
     char *to = in->texts_end;
@@ -187,7 +186,7 @@ static quartic_status read_json_text(reader *in, const char **out_text) {
 }
 
 double quartic_json_number(const char *characters, size_t count) {
-    /* Without a point, which the locale would spell, but with a smaller exponent. */
+    /* strtod reads the point of the locale. So the point is left out, and the exponent becomes smaller. */
     char plain[QUARTIC_JSON_NUMBER_CHARS + 32];
     size_t used = 0, k = 0;
     long exponent = 0, given = 0;
@@ -277,7 +276,7 @@ static quartic_status reserve_sorted(reader *in, size_t count) {
     return QUARTIC_OK;
 }
 
-/* Refuses an object in which a key stands twice. */
+/* Refuses an object in which a key occurs twice. */
 static quartic_status expect_unique_keys(reader *in, const quartic_json *object) {
     if (object->count < 2) return QUARTIC_OK;
     QUARTIC_TRY(reserve_sorted(in, object->count));
@@ -294,7 +293,7 @@ static quartic_status expect_unique_keys(reader *in, const quartic_json *object)
 
 static quartic_status read_json_value(reader *in, const char *key, size_t at);
 
-/* After the opening bracket. */
+/* Reads the members of the array or object at index; its opening bracket has been read. */
 static quartic_status read_json_members(reader *in, size_t index, bool object) {
     const char closing = object ? '}' : ']';
     if (++in->depth > QUARTIC_JSON_DEPTH)
@@ -368,7 +367,7 @@ quartic_status quartic_json_read(const char *bytes, size_t byte_count, quartic_j
     *out_error = (quartic_json_error){0};
     reader in = {.bytes = (const unsigned char *)bytes, .count = byte_count, .error = out_error};
     if (byte_count > UINT32_MAX / 2) return stop_reading(&in, 0, "more than 2 GiB");
-    /* A text and its ending zero take less than the text between its quotes. */
+    /* A text and its final zero take fewer bytes than the text with its quotes. */
     char *texts = quartic_alloc(byte_count, 1);
     in.texts_end = texts;
     in.values = quartic_alloc(FIRST_CAPACITY, sizeof in.values[0]);

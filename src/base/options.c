@@ -1,10 +1,11 @@
-/* options.c: the caller's struct over the defaults, byte for byte. See options.h. */
+/* options.c: copies a caller's struct over the defaults, byte by byte. See options.h. */
 #include "base/options.h"
 
 #include <stdint.h>
 #include <string.h>
 
-/* A larger surplus than this is no newer header but a struct that nobody initialised. */
+/* A struct_size that is larger by more than this comes from an uninitialised struct, not from newer
+ * headers. */
 enum { MOST_SURPLUS = 8192 };
 
 static quartic_status fail_struct_size(const quartic_options_type *type, size_t size) {
@@ -15,7 +16,7 @@ static quartic_status fail_struct_size(const quartic_options_type *type, size_t 
         type->name, size, type->size, type->init);
 }
 
-/* The caller's struct_size, checked; 0 after an error. */
+/* Checks the caller's struct_size and gives the size that it means. Errors: INVALID_ARGUMENT. */
 static quartic_status check_struct_size(const quartic_options_type *type, const void *given,
                                         size_t *out_size) {
     size_t size;

@@ -1,7 +1,8 @@
-/* graph.c: the append-only tables of a graph; sticky errors; values, views, names. See graph.h.
+/* graph.c: the tables of a graph: the first error, values, names, scopes, and appending nodes. See graph.h.
  *
- * Appending an op infers its outputs' shapes, inserts copies in front of inputs that must be contiguous, and
- * gives every output a storage: the input's for views and in-place updates, a new one otherwise.
+ * Appending a node infers the shapes of its outputs, inserts copies in front of inputs that must be
+ * contiguous and are not, and gives every output a storage: that of the input for views and in-place updates,
+ * else a new one.
  */
 #include "graph/graph.h"
 
@@ -20,13 +21,12 @@ quartic_status quartic_graph_fail(quartic_graph *graph, quartic_status status) {
     if (graph->status == QUARTIC_OK) {
         graph->status = status;
         /* "function: in scope: what is wrong" */
-        const char *function = quartic_error_function(), *sentence = quartic_error_message();
-        if (function[0] != 0) sentence += strlen(function) + 2;
+        const char *function = quartic_error_function(), *detail = quartic_error_detail();
         graph->error_function = function;
         const char *scope =
             graph->scope_count == 0 ? "" : graph->scopes[graph->scope_stack[graph->scope_depth]];
         snprintf(graph->error, sizeof graph->error, "%s%s%s%s%s%s", function, function[0] == 0 ? "" : ": ",
-                 scope[0] == 0 ? "" : "in ", scope, scope[0] == 0 ? "" : ": ", sentence);
+                 scope[0] == 0 ? "" : "in ", scope, scope[0] == 0 ? "" : ": ", detail);
     }
     return graph->status;
 }
@@ -39,7 +39,8 @@ static void *grow_array(void *array, uint32_t count, uint32_t *capacity, size_t 
     return grown;
 }
 
-/* Makes room for one more element; on failure the graph has its error and the macro yields false. */
+/* Whether an array of the graph has room for one more element, growing it if need be. If memory runs out it
+ * is false and the graph has its error. */
 #define HAS_ROOM(graph, array, count, capacity)                                                              \
     (grow_into((graph), (void **)&(graph)->array, (graph)->count, &(graph)->capacity, sizeof *(graph)->array))
 
@@ -65,7 +66,7 @@ static quartic_status no_graph(const char *function) {
                         "%s got NULL as its graph; give one of quartic_graph_create", function);
 }
 
-/* Numbers of graphs count up; 0 is left to "no value". */
+/* A new number for a graph. They count up; 0 is that of no value. */
 static uint32_t next_number(void) {
     static _Atomic uint32_t last;
     uint32_t number;
@@ -166,6 +167,7 @@ static bool is_value(const quartic_graph *graph, quartic_value value) {
     return graph != NULL && value.id != 0 && value.id <= graph->value_count && value.graph == graph->number;
 }
 
+/* What is wrong with a value that is_value rejects, for messages. */
 static const char *describe_stranger(const quartic_graph *graph, quartic_value value) {
     return value.graph == graph->number ? "no value of this graph" : "a value of another graph";
 }
@@ -223,7 +225,8 @@ quartic_dtype quartic_graph_dtype(const quartic_graph *graph, quartic_value valu
     return is_value(graph, value) ? quartic_graph_get(graph, value.id)->layout.dtype : QUARTIC_NO_DTYPE;
 }
 
-/* The rank first: nothing may walk over a shape before it is known to have so many axes. */
+/* Checks the size of a tensor. The rank comes first: nothing may read dims before it is known to be in
+ * range. */
 static quartic_status expect_tensor_size(const char *what, const quartic_shape *shape) {
     if (shape->rank > QUARTIC_MAX_RANK)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s has %u axes; the most is %d", what, shape->rank,
@@ -242,7 +245,7 @@ static quartic_status expect_tensor_size(const char *what, const quartic_shape *
     return QUARTIC_OK;
 }
 
-/* The same elements in a storage of their own, contiguous. */
+/* A contiguous copy in a storage of its own. */
 static quartic_value copy_of(quartic_graph *graph, quartic_value value) {
     return quartic_graph_append_one(graph, graph->copy, NULL, &value, 1);
 }
@@ -259,7 +262,7 @@ static bool has_room_for_name(quartic_graph *graph) {
     return false;
 }
 
-/* Gives a storage its name, which is none yet; there must be room. */
+/* Gives a storage its name, which it then owns; has_room_for_name must have been true. */
 static void set_name(quartic_graph *graph, uint32_t storage, char *name) {
     quartic_names_add(&graph->names, name, storage);
     graph->storages[storage].name = name;
@@ -425,7 +428,8 @@ static bool values_overlap(const quartic_graph_value *a, const quartic_graph_val
     return a_begin < b_end && b_begin < a_end;
 }
 
-/* Whether value id lies over an operand that the op updates in place; *out_other is that operand's number. */
+/* Whether the input overlaps another operand that the op updates in place; *out_other is that operand's
+ * index. */
 static bool lies_over_updated(const quartic_graph *graph, const quartic_op *op, const quartic_value *inputs,
                               uint32_t count, uint32_t input, uint32_t *out_other) {
     if (op->mutated_inputs == 0) return false;
@@ -439,8 +443,8 @@ static bool lies_over_updated(const quartic_graph *graph, const quartic_op *op, 
     return false;
 }
 
-/* Checks the operands and makes those contiguous that must be. An update in place reads its other operands as
- * they were before it: from a copy where they lie over what it writes. */
+/* Checks the operands of a new node, and copies those that must be contiguous and are not. An update in place
+ * must read its other operands as they were before it: those that overlap what it writes are copied too. */
 static quartic_status collect_inputs(quartic_graph *graph, const quartic_op *op, const quartic_value *inputs,
                                      uint32_t count, quartic_node *node) {
     const char *name = quartic_op_builder(op, node->attrs);
@@ -481,7 +485,8 @@ static quartic_status collect_inputs(quartic_graph *graph, const quartic_op *op,
     return QUARTIC_OK;
 }
 
-/* The storage that output o of a node shares with an input, or QUARTIC_NONE. */
+/* The index of the input whose storage an output shares; QUARTIC_NONE if the output has a storage of its
+ * own. */
 static uint32_t shared_input(const quartic_op *op, uint32_t output) {
     if (op->view != NULL) return 0;
     for (uint32_t i = 0, seen = 0; i < QUARTIC_OP_MAX_INPUTS; ++i)
@@ -491,7 +496,7 @@ static uint32_t shared_input(const quartic_op *op, uint32_t output) {
 
 /* ---- updates in place ---- */
 
-/* The node to come updates storages in place; the list stays ascending. */
+/* Records that the node about to be appended updates storages in place; the list stays ascending. */
 static quartic_status note_update_in_place(quartic_graph *graph, const quartic_node *node) {
     if (!HAS_ROOM(graph, updates, update_count, update_capacity)) return graph->status;
     graph->updates[graph->update_count++] = graph->node_count;
@@ -501,7 +506,7 @@ static quartic_status note_update_in_place(quartic_graph *graph, const quartic_n
     return QUARTIC_OK;
 }
 
-/* How many of the updates are of nodes before that one. */
+/* The number of updates by nodes before that one. */
 static uint32_t updates_before(const quartic_graph *graph, uint32_t node) {
     uint32_t low = 0, high = graph->update_count;
     while (low < high) {

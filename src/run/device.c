@@ -119,7 +119,7 @@ static quartic_status list_device_infos(quartic_device_info **out_infos, uint32_
 
 /* The last message, to be part of another: without the function's name in front of it. */
 static void keep_message(char why[WHY_BYTES]) {
-    snprintf(why, WHY_BYTES, "%s", quartic_error_sentence());
+    snprintf(why, WHY_BYTES, "%s", quartic_error_detail());
 }
 
 static quartic_status open_named_device(const char *name, quartic_device **out_device) {

@@ -417,7 +417,7 @@ static quartic_status verify_file(quartic_device *device, const char *path, quar
         quartic_replay_text(&replay, text, sizeof text);
     } else {
         if (status == QUARTIC_UNSUPPORTED) check.verdict = QUARTIC_NOT_SUPPORTED;
-        snprintf(text, sizeof text, "%s", quartic_error_sentence());
+        snprintf(text, sizeof text, "%s", quartic_error_detail());
     }
     check.label = recording.model == NULL ? "" : recording.model;
     quartic_report(reporter, &check);

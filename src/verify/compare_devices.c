@@ -258,7 +258,7 @@ static quartic_status check_step(comparison_run *run, uint32_t index) {
         report_comparison(run, quartic_comparison_holds(&worst) ? QUARTIC_PASSED : QUARTIC_FAILED,
                           node->op->name, index, label, "step", &worst, text);
     } else if (status == QUARTIC_INTERNAL || status == QUARTIC_UNSUPPORTED) {
-        snprintf(text, sizeof text, "%s", quartic_error_sentence());
+        snprintf(text, sizeof text, "%s", quartic_error_detail());
         report_comparison(run, status == QUARTIC_INTERNAL ? QUARTIC_FAILED : QUARTIC_NOT_SUPPORTED,
                           node->op->name, index, label, "step", NULL, text);
         status = QUARTIC_OK;
