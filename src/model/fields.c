@@ -172,7 +172,8 @@ static quartic_status read_object(const quartic_field_table *table, const quarti
                                 value->key, near ? "; did you mean \"" : "", near ? near : "",
                                 near ? "\"?" : "");
         }
-        if (value->kind != QUARTIC_JSON_NULL) QUARTIC_TRY(read_field(table, &table->fields[index], value, to));
+        if (value->kind != QUARTIC_JSON_NULL)
+            QUARTIC_TRY(read_field(table, &table->fields[index], value, to));
     }
     return QUARTIC_OK;
 }
