@@ -1,4 +1,4 @@
-/* 03_own_graph.c: a model of your own from ops: a small classifier with gradients and AdamW.
+/* 03_own_graph.c: a model of your own made of ops: a small classifier with gradients and AdamW.
  *
  * One graph holds forward, backward and update; it is compiled once and replayed. New here:
  * quartic_graph_input, _parameter, _state, _output, quartic_graph_gradients, quartic_adamw,
@@ -19,6 +19,7 @@ static void check(quartic_status status) {
     exit(1);
 }
 
+/* Returns a program with the inputs "points", "labels" and "hyper" and the output "loss". */
 static quartic_program *build_classifier(quartic_device *device) {
     quartic_graph *graph = NULL;
     check(quartic_graph_create(&graph));
@@ -53,7 +54,7 @@ static quartic_program *build_classifier(quartic_device *device) {
            (unsigned long long)memory.own_tensor_bytes);
     quartic_program *program = NULL;
     check(quartic_program_create(device, graph, NULL, &program));
-    quartic_graph_destroy(graph); /* the program has what it needs */
+    quartic_graph_destroy(graph); /* the program does not need it */
     return program;
 }
 

@@ -1,9 +1,9 @@
 /* 04_command_buffer.c: the library inside an application that owns its Vulkan device.
  *
- * The application makes instance, device, queue, buffers and command buffer as it always does. The library
- * adopts the device, takes one of the application's buffers as a tensor, and records a compiled program
- * between two of the application's own commands: a fill before, a copy after. Nothing is submitted behind its
- * back. New here: quartic_vulkan_enable_features, quartic_vulkan_device_adopt, quartic_vulkan_tensor_wrap,
+ * The application makes instance, device, queue, buffers and command buffer as usual. The library adopts the
+ * device, takes one of the application's buffers as a tensor, and records a compiled program between two of
+ * the application's own commands: a fill before, a copy after. The application submits all of it. New here:
+ * quartic_vulkan_enable_features, quartic_vulkan_device_adopt, quartic_vulkan_tensor_wrap,
  * quartic_program_record.
  */
 #include <quartic/quartic.h>
@@ -77,7 +77,7 @@ typedef struct app_buffer {
     void *mapped;
 } app_buffer;
 
-/* A buffer that host and device see. */
+/* A buffer that host and device can access. */
 static app_buffer create_app_buffer(const app *a) {
     app_buffer b = {0};
     const VkBufferCreateInfo info = {
@@ -95,7 +95,7 @@ static app_buffer create_app_buffer(const app *a) {
     uint32_t type = 0;
     while (!(needs.memoryTypeBits >> type & 1u) ||
            (memory.memoryTypes[type].propertyFlags & wanted) != wanted)
-        ++type; /* Vulkan promises that there is one */
+        ++type; /* Vulkan guarantees that there is one */
     const VkMemoryAllocateFlagsInfo flags = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_FLAGS_INFO,
                                              .flags = VK_MEMORY_ALLOCATE_DEVICE_ADDRESS_BIT};
     const VkMemoryAllocateInfo allocate = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,

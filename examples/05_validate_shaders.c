@@ -1,5 +1,5 @@
 /* 05_validate_shaders.c: compare a device's shaders with the CPU reference, op by op, and find where two
- * devices part on a graph of your own.
+ * devices differ on a graph of your own.
  *
  * New here: quartic_validate with a callback, quartic_compare_devices.
  * Usage: 05_validate_shaders [device [op]]

@@ -2,10 +2,11 @@
  * test it on graphs that it has not seen.
  *
  * A graph is a family of 4 to 8 people, padded to 8; the edge that i sees from j has type 1 if j is a parent
- * of i. To be told of everyone: no parents (0), parents but no grandparents (1), or grandparents (2). That
- * takes two steps along the edges, so two layers. New here: quartic_safetensors_save, quartic_dataset_open,
- * quartic_dataset_configure, quartic_trainer_step_dataset, quartic_dataset_evaluate. The file is as
- * docs/data.md says; `quartic train` and `quartic eval` take it, too. Usage: 06_graph_data [device]
+ * of i. The class of a person: no parents (0), parents but no grandparents (1), or grandparents (2). To find
+ * it takes two steps along the edges, hence two layers. New here: quartic_safetensors_save,
+ * quartic_dataset_open, quartic_dataset_configure, quartic_trainer_step_dataset, quartic_dataset_evaluate.
+ * The file is as docs/data.md says; `quartic train` and `quartic eval` read it too. Usage: 06_graph_data
+ * [device]
  */
 #include <quartic/quartic.h>
 #include <stdio.h>
@@ -32,7 +33,8 @@ typedef struct families {
     int32_t ancestry[TRAINING][PEOPLE];        /* the targets */
 } families;
 
-/* Everyone but the first three has up to two of those before as parents; then the people are shuffled. */
+/* Everyone but the first three has up to two of the people before as parents; then the people are
+ * shuffled. */
 static void make_family(families *all, int g) {
     const uint32_t people = 4 + family_random(PEOPLE - 3);
     uint32_t place[PEOPLE];

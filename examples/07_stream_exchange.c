@@ -1,9 +1,9 @@
 /* 07_stream_exchange.c: a model of your own with streams of your own, whose heads exchange.
  *
- * Each example has a row of symbols and a row of marks, one of which is set. One stream sees the symbols
- * alone, the other one the marks alone; the first one must tell the marked symbol. It holds the answer and
- * does not know where, the other one knows where and holds no answer: they can only solve it together, by
- * exchanging their logits of attention. The program trains the model with and without exchange. New here:
+ * Each example has a row of symbols and a row of marks, one of which is set. The first stream sees only the
+ * symbols, the second only the marks, and the first must output the marked symbol. The first does not know
+ * which symbol is marked, the second does not know the symbols: they can only solve the task by exchanging
+ * their logits of attention. The program trains the model with and without exchange. New here:
  * quartic_stream_feedforward, several attentions in one tensor. Usage: 07_stream_exchange [device]
  */
 #include <math.h>

@@ -3,8 +3,8 @@
  * Edges z (b, i, j, C) pass through triangle multiplication (outgoing, then incoming), triangle attention
  * around the starting and the ending node, and a feedforward, each with its residual (Jumper et al. 2021,
  * algorithms 11 to 15, with rms for layer norm). The block is trained on a task of composition: given random
- * relations r_ij in {-1, 1}, tell for every edge whether over more than half of the pivots l the signs of (i,
- * l) and (l, j) agree. New here: quartic_triangle_attention, quartic_edge_keep, batched products over
+ * relations r_ij in {-1, 1}, classify every edge by whether over more than half of the pivots l the signs of
+ * (i, l) and (l, j) agree. New here: quartic_triangle_attention, quartic_edge_keep, batched products over
  * channels, weights cut from one flat parameter. Usage: 08_pair_representation [device]
  */
 #include <math.h>
@@ -20,7 +20,7 @@ static void check(quartic_status status) {
     exit(1);
 }
 
-/* The graph, its flat weights, and how many of them are given out. */
+/* The graph, its flat weights, and how many of them are used. */
 typedef struct block {
     quartic_graph *graph;
     quartic_value weights, mask;
@@ -49,7 +49,11 @@ static quartic_value masked_channels(block *b, quartic_value x) {
     return quartic_permute(b->graph, gated, (const uint32_t[]){0, 3, 1, 2});
 }
 
-/* outgoing: t_ij = sum_l a_il b_jl; incoming: t_ij = sum_l a_li b_lj. */
+/* Triangle multiplication, with the residual:
+ *
+ *   outgoing   t_ij = sum_l a_il b_jl
+ *   incoming   t_ij = sum_l a_li b_lj
+ */
 static quartic_value multiply_triangles(block *b, quartic_value z, uint32_t outgoing) {
     quartic_graph *graph = b->graph;
     quartic_value x = quartic_rms_norm(graph, z, none, 1e-5f); /* (b, i, j, C) */
@@ -63,6 +67,7 @@ static quartic_value multiply_triangles(block *b, quartic_value z, uint32_t outg
     return quartic_add(graph, z, quartic_multiply(graph, gate_edges(b, x, C), t));
 }
 
+/* Triangle attention around the starting or the ending node, with the residual. */
 static quartic_value attend_triangles(block *b, quartic_value z, quartic_triangle_kind kind) {
     quartic_graph *graph = b->graph;
     const quartic_shape heads = QUARTIC_SHAPE(B, N, N, HEADS, WIDTH), edges = QUARTIC_SHAPE(B, N, N, C);
@@ -121,7 +126,7 @@ static void write_tensor(quartic_program *program, const char *name, const void 
     check(quartic_tensor_write(quartic_program_tensor(program, name), data, bytes));
 }
 
-/* Numbers of no meaning, the same in every run: in (-1, 1). */
+/* A pseudo-random number in (-1, 1); the same sequence in every run. */
 static float noise(void) {
     static uint32_t state = 1;
     state = state * 1664525u + 1013904223u;
@@ -145,7 +150,7 @@ int main(int argc, char **argv) {
                 float sum = 0;
                 for (int l = 0; l < N; ++l)
                     if (mask[b][l]) sum += relations[b][i][l] * relations[b][l][j];
-                labels[b][i][j] = mask[b][i] && mask[b][j] ? sum > 0 : -1; /* -1: not asked */
+                labels[b][i][j] = mask[b][i] && mask[b][j] ? sum > 0 : -1; /* -1: ignored */
             }
     }
     for (int w = 0; w < MOST_WEIGHTS; ++w) weights[w] = 0.5f * noise();
