@@ -26,13 +26,13 @@ void load(uint sequence, uint pivot, uint edge, uint chunk) {
         k_tile[to] = v_tile[to] = q_tile[to] = g_tile[to] = vec4(0);
         if (one_of(l, args.n) && inside) {
             const uint at = (sequence * args.n + l) * QUADS + component;
-            k_tile[to] = Quads(args.k).at[at];
-            v_tile[to] = Quads(args.v).at[at];
+            k_tile[to] = Quads(uvec2(args.k)).at[at];
+            v_tile[to] = Quads(uvec2(args.v)).at[at];
         }
         if (one_of(p, args.n) && inside) {
             const uint at = (sequence * args.n + p) * QUADS + component;
-            q_tile[to] = Quads(args.q).at[at];
-            g_tile[to] = Quads(args.g).at[at];
+            q_tile[to] = Quads(uvec2(args.q)).at[at];
+            g_tile[to] = Quads(uvec2(args.g)).at[at];
         }
     }
     barrier();
@@ -85,7 +85,7 @@ void main() {
         }
         [[unroll]] for (uint c = 0; c < 4; ++c) {
             const uint p = edge + x + SIDE * c;
-            const vec2 terms = Pairs(args.terms).at[sequence * args.n + min(p, args.n - 1)];
+            const vec2 terms = Pairs(uvec2(args.terms)).at[sequence * args.n + min(p, args.n - 1)];
             [[unroll]] for (uint r = 0; r < 4; ++r)
                 if (visible[r] && p < args.n && follows(first, pivot + y + SIDE * r, p))
                     sums[4 * r + c] += slope_of(exp(scores[4 * r + c] + bias[4 * r + c] - terms.x),

@@ -64,7 +64,7 @@ void main() {
     for (uint pivot = pivots.x; pivot < pivots.y; pivot += PIVOTS) {
         vec4 scores = vec4(0); // (a, c) (a, c + 1) (a + 1, c) (a + 1, c + 1)
         for (uint chunk = 0; chunk < CHUNKS; ++chunk) {
-            load(Quads(args.x), Quads(args.y), unit, first, second, pivot, chunk);
+            load(Quads(uvec2(args.x)), Quads(uvec2(args.y)), unit, first, second, pivot, chunk);
             for (uint quad = 0; quad < CHUNK; ++quad) {
                 const uint at_x = (part * TILE + a) * PITCH + quad, at_y = (part * TILE + c) * PITCH + quad;
                 const vec4 x0 = x_tile[at_x], x1 = x_tile[at_x + PITCH];
@@ -106,7 +106,8 @@ void main() {
             sums[4 * k + 3] *= factors[edge + TILE + 1];
         }
         [[unroll]] for (uint chunk = 0; chunk < HELD; ++chunk) {
-            load(Quads(args.xv), Quads(args.yv), unit, first, second, pivot, slice * HELD + chunk);
+            load(Quads(uvec2(args.xv)), Quads(uvec2(args.yv)), unit, first, second, pivot,
+                 slice * HELD + chunk);
             for (uint l = 0; l < PIVOTS; ++l) {
                 const uint from = l * TILE * TILE + edge;
                 const float w00 = weights[from], w01 = weights[from + 1];

@@ -44,11 +44,11 @@ void load(uint unit, uint own, uint other, uint pivot, uint chunk, bool with_x) 
         vec4 from_x = vec4(0), from_xv = vec4(0), from_y = vec4(0), from_yv = vec4(0), from_g = vec4(0);
         if (has_other && has_pivot) {
             const uint at = block_row(unit, other_row, l) * QUADS + component;
-            from_y = Quads(args.y).at[at];
-            from_yv = Quads(args.yv).at[at];
+            from_y = Quads(uvec2(args.y)).at[at];
+            from_yv = Quads(uvec2(args.yv)).at[at];
         }
         if (has_g)
-            from_g = Quads(args.g)
+            from_g = Quads(uvec2(args.g))
                          .at[(unit * args.n * args.n + own_row * args.g_own + other_column * args.g_other) *
                                  QUADS +
                              component];
@@ -58,8 +58,8 @@ void load(uint unit, uint own, uint other, uint pivot, uint chunk, bool with_x) 
         if (with_x) {
             if (has_own && has_pivot) {
                 const uint at = block_row(unit, own_row, l) * QUADS + component;
-                from_x = Quads(args.x).at[at];
-                from_xv = Quads(args.xv).at[at];
+                from_x = Quads(uvec2(args.x)).at[at];
+                from_xv = Quads(uvec2(args.xv)).at[at];
             }
             x_tile[turned] = from_x;
             xv_tile[turned] = from_xv;
@@ -72,7 +72,8 @@ void load(uint unit, uint own, uint other, uint pivot, uint chunk, bool with_x) 
 vec2 weigh(uint unit, uint own, uint other, uint pivot, float score, float slope) {
     if (!one_of(own, args.n) || !one_of(other, args.n) || !shown(unit, pivot) || !follows(own, pivot, other))
         return vec2(0);
-    const vec2 terms = Pairs(args.terms).at[unit * args.n * args.n + own * args.g_own + other * args.g_other];
+    const vec2 terms =
+        Pairs(uvec2(args.terms)).at[unit * args.n * args.n + own * args.g_own + other * args.g_other];
     const float weight = exp(score - terms.x);
     return vec2(weight, slope_of(weight, slope, terms.y));
 }

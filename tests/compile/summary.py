@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+"""summary.py TABLE...: the tables of vendor_compile (tests/compile/table.c), one device each, as Markdown by shader.
+
+Of each shader and device the worst pipeline: the most registers of an invocation, and where the driver says it the fewest
+waves per SIMD unit; spills, if there are any. Then the memory instructions of each shader on the last AMD device that
+counts them, loads and stores of 4, 8 and 16 bytes, of all its pipelines together.
+"""
+import sys
+
+
+class Pipeline:
+    def __init__(self, columns, line):
+        self.shader = line[columns["shader"]:].split()[0]
+
+        def number(name):
+            # Numbers stand right-aligned under their heading.
+            end = columns[name] + len(name)
+            text = line[:end].split()[-1] if line[end - 1] != " " else ""
+            return int(text) if text else None
+
+        self.registers, self.spills = number("registers"), number("spills")
+        self.waves = number("waves")
+        memory = line[columns["loads"]:columns["from"]].split()
+        self.memory = [[int(n) for n in part.split("/")] for part in memory]
+        self.source = line[columns["from"]:].split()[0]
+
+
+def read(path):
+    lines = open(path, encoding="utf-8").read().splitlines()
+    head = lines[1]
+    columns = {name: head.index(name) for name in ("shader", "registers", "spills", "waves", "loads", "from")}
+    return lines[0][2:], [Pipeline(columns, line) for line in lines[2:]]
+
+
+def cell(pipelines):
+    if not pipelines:
+        return ""
+    text = str(max(p.registers for p in pipelines))
+    waves = [p.waves for p in pipelines if p.waves is not None]
+    if waves:
+        text += f"/{min(waves)}"
+    spilling = [p for p in pipelines if p.spills]
+    if spilling:
+        text += f" **{len(spilling)} spill**"
+    return text
+
+
+def main():
+    devices = []
+    for path in sys.argv[1:]:
+        title, pipelines = read(path)
+        devices.append((title.split(":")[0], title, pipelines))
+    order = ["polaris10", "vega10", "navi10", "navi21", "gfx1100", "navi31", "gfx1150", "gfx1201",
+             "tgl", "dg2", "lnl", "bmg", "ptl", "turing", "ampere", "ada"]
+    devices.sort(key=lambda device: order.index(device[0]) if device[0] in order else len(order))
+    for name, title, pipelines in devices:
+        spilling = sum(1 for p in pipelines if p.spills)
+        models = sum(1 for p in pipelines if p.source == "model")
+        print(f"- `{name}`: {title.split(': ', 1)[1]}. {len(pipelines)} pipelines, {models} of them of models; {spilling} spill.")
+    print("\n| shader | " + " | ".join(name for name, _, _ in devices) + " |")
+    print("|---" * (len(devices) + 1) + "|")
+    shaders = sorted({p.shader for _, _, pipelines in devices for p in pipelines})
+    for shader in shaders:
+        cells = [cell([p for p in pipelines if p.shader == shader]) for _, _, pipelines in devices]
+        print(f"| {shader} | " + " | ".join(cells) + " |")
+    counting = [device for device in devices if any(p.memory for p in device[2])]
+    if not counting:
+        return
+    name, _, pipelines = counting[-1]
+    print(f"\nMemory instructions on `{name}`, all pipelines of a shader that models make:\n")
+    print("| shader | pipelines | loads of 4 | 8 | 16 | stores of 4 | 8 | 16 |")
+    print("|---|---|---|---|---|---|---|---|")
+    for shader in shaders:
+        own = [p for p in pipelines if p.shader == shader and p.source == "model" and p.memory]
+        if own:
+            sums = [sum(p.memory[side][size] for p in own) for side in (0, 1) for size in range(3)]
+            print(f"| {shader} | {len(own)} | " + " | ".join(map(str, sums)) + " |")
+
+
+main()
