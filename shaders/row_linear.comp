@@ -16,7 +16,7 @@
 #include "lib/norm_squares.glsl"
 #include "lib/row_linear.h"
 
-layout(local_size_x_id = 2) in;
+layout(local_size_x = 128, local_size_x_id = 2) in;
 layout(constant_id = 0) const uint FORM = 0;
 layout(constant_id = 1) const uint BN = 64;
 layout(constant_id = 2) const uint THREADS = 128;

@@ -17,8 +17,8 @@
 
 layout(local_size_x = 8) in;
 layout(constant_id = 0) const uint FORM = 0;
-layout(constant_id = 1) const uint TM = 16;
-layout(constant_id = 2) const uint TN = 4;
+layout(constant_id = 1) const uint TM = 8;
+layout(constant_id = 2) const uint TN = 1;
 layout(constant_id = 3) const uint PARTS = 1;
 layout(constant_id = 4) const uint RAW = 0;
 layout(constant_id = 5) const uint FLAGS = 0;

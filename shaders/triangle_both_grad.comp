@@ -103,7 +103,7 @@ void main() {
         vec4 scores = vec4(0), slopes = vec4(0); // (a, c) (a, c + 1) (a + 1, c) (a + 1, c + 1)
         for (uint chunk = 0; chunk < CHUNKS; ++chunk) {
             load(unit, own, other, pivot, chunk, true);
-            for (uint quad = 0; quad < CHUNK; ++quad) {
+            [[dont_unroll]] for (uint quad = 0; quad < CHUNK; ++quad) { // unrolled it would not fit registers
                 const uint at_x = (l * TILE + a) * PITCH + quad, at_y = (l * TILE + c) * PITCH + quad;
                 const uint at_g = (a * TILE + c) * PITCH + quad;
                 const vec4 x0 = x_tile[at_x], x1 = x_tile[at_x + PITCH];
@@ -124,17 +124,29 @@ void main() {
                 weigh(unit, own + a + k / 2, other + c + k % 2, pivot + l, scores[k], slopes[k]);
         barrier();
 
+        // The sums of the chunk at hand stand in front, and go to the end after it: compilers that keep this loop put what
+        // has a variable index into memory.
         [[unroll]] for (uint chunk = 0; chunk < HELD; ++chunk) {
             if (CHUNKS > 1) load(unit, own, other, pivot, slice * HELD + chunk, false);
-            for (uint o = 0; o < TILE; ++o) {
+            [[dont_unroll]] for (uint o = 0; o < TILE; ++o) {
                 const vec4 y = y_tile[(sum_l * TILE + o) * PITCH + sum_quad];
                 const vec4 yv = yv_tile[(sum_l * TILE + o) * PITCH + sum_quad];
                 [[unroll]] for (uint r = 0; r < 2; ++r) {
                     const vec2 weight = weights[(sum_l * TILE + sum_a + r) * TILE + o];
-                    dx[2 * chunk + r] += weight.y * y;
-                    dxv[2 * chunk + r] += weight.x * yv * g_tile[((sum_a + r) * TILE + o) * PITCH + sum_quad];
+                    dx[r] += weight.y * y;
+                    dxv[r] += weight.x * yv * g_tile[((sum_a + r) * TILE + o) * PITCH + sum_quad];
                 }
             }
+            if (HELD > 1)
+                [[unroll]] for (uint r = 0; r < 2; ++r) {
+                    const vec4 own = dx[0], own_v = dxv[0];
+                    [[unroll]] for (uint k = 1; k < HELD * 2; ++k) {
+                        dx[k - 1] = dx[k];
+                        dxv[k - 1] = dxv[k];
+                    }
+                    dx[HELD * 2 - 1] = own;
+                    dxv[HELD * 2 - 1] = own_v;
+                }
             barrier();
         }
     }

@@ -6,8 +6,8 @@
  * the index of a Vulkan device and nothing else ("0"). Else a device's name in full, or a part of it,
  * capitals or not ("radeon"); what several devices have is refused with the list of them. QUARTIC_DEVICE in
  * the environment is what "auto" and NULL mean, if set and not empty. QUARTIC_DISABLE switches features of
- * Vulkan devices off: float16, coopmat, shuffle, timestamps, mapping, cache, with commas between; other words
- * in it are an error of every call that looks for a device. A device may be used by one thread at a time; two
+ * Vulkan devices off: float16, coopmat, shuffle, timestamps, mapping, cache, registers (plans as for devices
+ * with few of them), with commas between; other words in it are an error of every call that looks for a device. A device may be used by one thread at a time; two
  * threads may each drive their own device.
  *
  * The process belongs to the host.

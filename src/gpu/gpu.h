@@ -44,6 +44,7 @@ typedef struct quartic_gpu_caps {
     uint32_t max_shared_bytes, max_invocations, max_groups[3];
     uint32_t subgroup_size;                 /* informative */
     uint32_t compute_units;                 /* a guess by type where the driver does not say */
+    uint32_t registers;                     /* 32-bit ones of an invocation, a guess: Vulkan does not say */
     bool subgroup_shuffle;                  /* shuffles in compute shaders, subgroups of at least 8 */
     bool float16;                           /* arithmetic and storage */
     bool cooperative_matrix;                /* 16x16x16, float16 operands, float32 sums, subgroup scope */

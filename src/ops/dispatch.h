@@ -36,6 +36,7 @@ typedef struct quartic_gpu_limits {
     uint32_t max_invocations;  /* of a device in use at least 256, which plans use at most */
     uint32_t subgroup_size;    /* informative only: no plan may depend on it for correctness */
     uint32_t compute_units;    /* a guess where unknown, for choosing split counts */
+    uint32_t registers;        /* 32-bit ones of an invocation, a guess from the subgroup sizes; 0: 255 */
     /* Iterations of all loops together that one invocation may run; 0: no limit. Mesa's software rasteriser
      * leaves every loop silently after 65535 (LP_MAX_TGSI_LOOP_ITERATIONS), so a plan beyond it must refuse.
      */
@@ -43,6 +44,11 @@ typedef struct quartic_gpu_limits {
     uint32_t has_float16, has_cooperative_matrix;
     uint32_t has_subgroup_shuffle; /* shuffles among subgroups of at least 8 invocations */
 } quartic_gpu_limits;
+
+/* Whether a plan should keep an invocation's arrays small, so that none is spilled to memory. */
+static inline bool quartic_gpu_has_few_registers(const quartic_gpu_limits *limits) {
+    return limits->registers != 0 && limits->registers < 255;
+}
 
 /* UNSUPPORTED, with a sentence, where an op's shader would run more iterations than the device allows. */
 quartic_status quartic_gpu_expect_iterations(const char *op, const quartic_gpu_limits *limits,

@@ -41,6 +41,7 @@ bool compile_device_open(VkDriverId driver, compile_device *out_device) {
                                      .max_invocations = d->caps.max_invocations,
                                      .subgroup_size = d->caps.subgroup_size,
                                      .compute_units = d->caps.compute_units,
+                                     .registers = d->caps.registers,
                                      .has_float16 = d->caps.float16,
                                      .has_cooperative_matrix = d->caps.cooperative_matrix,
                                      .has_subgroup_shuffle = d->caps.subgroup_shuffle};
@@ -112,7 +113,7 @@ static uint64_t statistic_value(const VkPipelineExecutableStatisticKHR *s) {
 /* What the drivers call their statistics. Everything that says that registers did not suffice is a spill. */
 static void read_statistic(const VkPipelineExecutableStatisticKHR *s, compile_result *r) {
     static const char *const spills[] = {"Spilled VGPRs", "Spilled SGPRs",    "Scratch size", /* RADV */
-                                         "Spill count",   "Fill count",       "Scratch Memory Size", /* ANV */
+                                         "Spill Count",   "Fill Count",       "Scratch Memory Size", /* ANV */
                                          "SLM Size",      "Spills to memory", "Fills from memory",
                                          "Spills to reg", "Fills from reg"}; /* NVK */
     static const char *const registers[] = {"VGPRs", "Max live registers", "Register count",

@@ -18,6 +18,7 @@ enum {
     SIGHT_TILE = 32,     /* of lib/edge_sight.glsl; tiles divide it */
     FORWARD_SLICE = 32,  /* components of q and of out in one thread's registers */
     BACKWARD_SLICE = 16, /* of each of q, g, dq, or k, v, dk, dv */
+    MOST_UNROLLED = 4,   /* tokens of a tile */
     TWO_ROWS_WIDTH = 24  /* d up to which a thread takes two queries */
 };
 
@@ -26,13 +27,13 @@ static uint32_t divide_up(uint64_t count, uint32_t by) {
 }
 
 typedef struct tiles {
-    uint32_t split, tile, rows;
+    uint32_t split, tile, rows, unroll;
 } tiles;
 
-/* What an invocation runs for one tile: loading it, then the loops over its tokens in steps of up to 4;
+/* What an invocation runs for one tile: loading it, then the loops over its tokens in steps of `unroll`;
  * unrolled loops do not count. */
 static double iterations_of_tile(const tiles *chosen, uint32_t d, bool backward) {
-    const uint32_t steps = divide_up(chosen->tile, 4), split = chosen->split;
+    const uint32_t steps = divide_up(chosen->tile, chosen->unroll), split = chosen->split;
     const uint32_t loading =
         1 + divide_up((uint64_t)chosen->tile * split * divide_up(d, 4 * split), GROUP_THREADS);
     const uint32_t exchanges = split > 1 ? divide_up(chosen->tile, split) : 0;
@@ -54,6 +55,9 @@ static quartic_status choose_tiles(const quartic_edge_problem *problem, const qu
                                  (3 + GROUP_THREADS * exchanged) * (uint32_t)sizeof(float);
     const uint32_t shared = limits->max_shared_bytes < 32768 ? limits->max_shared_bytes : 32768;
     while (chosen.tile > 1 && chosen.tile * token_bytes > shared / 2) chosen.tile /= 2;
+    chosen.unroll = quartic_gpu_has_few_registers(limits) ? 1
+                    : chosen.tile < MOST_UNROLLED         ? chosen.tile
+                                                          : MOST_UNROLLED;
     *out = chosen;
     return quartic_gpu_expect_iterations("edge_softmax_attention", limits,
                                          divide_up(problem->tokens, chosen.tile) *
@@ -111,7 +115,7 @@ static void set_strides(int32_t *to, const quartic_edge_strides *strides) {
     set_strides((args).q_strides, &(problem)->q), set_strides((args).k_strides, &(problem)->k),              \
         set_strides((args).v_strides, &(problem)->v)
 
-/* Constants 0 .. 4 of lib/edge_softmax.glsl, the grid, and estimates at `pair_flops` a pair of tokens. */
+/* Constants 0 .. 5 of lib/edge_softmax.glsl, the grid, and estimates at `pair_flops` a pair of tokens. */
 static void finish(quartic_dispatch *dispatch, const quartic_edge_problem *problem, const tiles *chosen,
                    double pair_flops) {
     quartic_dispatch_spec(dispatch, problem->d);
@@ -120,6 +124,7 @@ static void finish(quartic_dispatch *dispatch, const quartic_edge_problem *probl
     quartic_dispatch_spec(dispatch, chosen->tile);
     quartic_dispatch_spec(dispatch, problem->q.component == 1 && problem->k.component == 1 &&
                                         problem->v.component == 1);
+    quartic_dispatch_spec(dispatch, chosen->unroll);
     const double units = (double)quartic_edge_units(problem), tokens = problem->tokens;
     const uint32_t blocks = divide_up(problem->tokens, GROUP_THREADS / chosen->split * chosen->rows);
     quartic_dispatch_groups(dispatch, quartic_edge_units(problem) * blocks);

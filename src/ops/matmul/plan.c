@@ -20,7 +20,8 @@ enum {
     DOT_MOST = 8,               /* rows or columns of a dot tile: 64 sums and 16 operands in registers */
     REDUCE_THREADS = 64,
     MAX_SPLITS = 256,
-    LANES = 8
+    LANES = 8,
+    FEW_REGISTERS_SUMS = 32 /* of an invocation, where registers are few */
 };
 
 /* In how matmul.comp reads operands and writes results; see shaders/lib/matmul.glsl. */
@@ -143,6 +144,9 @@ static quartic_matmul_plan choose_tiles(const quartic_matmul_problem *p, const q
     quartic_matmul_plan best = {0};
     double least = 0;
     for (size_t i = 0; i < sizeof tile_shapes / sizeof tile_shapes[0]; ++i) {
+        if (quartic_gpu_has_few_registers(limits) &&
+            tile_shapes[i].thread_m * tile_shapes[i].thread_n > FEW_REGISTERS_SUMS)
+            continue;
         quartic_matmul_plan plan = plan_of(QUARTIC_MATMUL_TILES, &tile_shapes[i]);
         if (tiles_shared_bytes(&tile_shapes[i]) > limits->max_shared_bytes ||
             plan.threads > limits->max_invocations)

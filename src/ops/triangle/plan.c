@@ -33,7 +33,7 @@ enum {
     QUERY_SLICE = 4,
     KEY_SLICE = 4,
     /* triangle_bias_grad.comp */
-    BIAS_TILE = 32,
+    BIAS_SIDE = 8,    /* invocations along each side of a tile; each has 4 edges and 4 pivots, or 2 */
     MANY_GROUPS = 512 /* enough work without cutting the sum over first nodes */
 };
 
@@ -182,11 +182,12 @@ static quartic_status expect_iterations(const planner *plan, double iterations) 
  * for each component: of its scores, which every slice computes, and of its values; operands that pass. */
 typedef struct both_shape {
     uint32_t tile, step, most_chunk, arrays, rows, extra_bytes;
+    uint32_t few_share; /* BOTH_SHARE where registers are few */
     double score_flops, value_flops, operands;
 } both_shape;
 
-static const both_shape both_forward = {16, 4, 8, 2, 4 * 16, (4 + 1) * 16 * 16 * sizeof(float), 2, 3, 5};
-static const both_shape both_backward = {8, 8, 4, 5, 8 * 8, 2 * 8 * 8 * 8 * sizeof(float), 5, 5, 7};
+static const both_shape both_forward = {16, 4, 8, 2, 4 * 16, (4 + 1) * 16 * 16 * sizeof(float), 2, 2, 3, 5};
+static const both_shape both_backward = {8, 8, 4, 5, 8 * 8, 2 * 8 * 8 * 8 * sizeof(float), 4, 5, 5, 7};
 
 /* Constants 0..4, the groups and the cost. Rows are cut evenly into chunks, which are smaller where shared
  * memory is short, and chunks into slices of as many as the invocations' registers hold. */
@@ -198,7 +199,8 @@ static quartic_status both_spec(const planner *plan, quartic_dispatch *dispatch,
         --chunk;
     const uint32_t chunks = divide_up(plan->quads, chunk);
     chunk = divide_up(plan->quads, chunks);
-    const uint32_t slices = divide_up(chunks, BOTH_SHARE / divide_up(chunk, 4));
+    const uint32_t share = quartic_gpu_has_few_registers(plan->limits) ? shape->few_share : BOTH_SHARE;
+    const uint32_t slices = divide_up(chunks, share / divide_up(chunk, 4));
     const uint32_t held = divide_up(chunks, slices);
     common_spec(plan, dispatch, exchanged);
     quartic_dispatch_spec(dispatch, chunk);
@@ -353,8 +355,10 @@ static quartic_status add_parts(planner *plan, uint64_t parts, uint32_t splits) 
  * parts would take more memory than the operands. */
 static quartic_status add_bias_grad(planner *plan, const packed *from) {
     const quartic_triangle_problem *p = plan->problem;
-    const uint32_t units = (uint32_t)quartic_triangle_units(p), tiles = divide_up(p->n, BIAS_TILE);
-    const uint64_t groups = (uint64_t)units * tiles * tiles;
+    const uint32_t units = (uint32_t)quartic_triangle_units(p);
+    const uint32_t rows = quartic_gpu_has_few_registers(plan->limits) ? 2 : 4;
+    const uint32_t pivots = BIAS_SIDE * rows, edges = BIAS_SIDE * 4;
+    const uint64_t groups = (uint64_t)units * divide_up(p->n, pivots) * divide_up(p->n, edges);
     uint32_t splits = divide_up(MANY_GROUPS, groups < MANY_GROUPS ? (uint32_t)groups : MANY_GROUPS);
     if (splits > p->n) splits = p->n;
     if (splits > p->d) splits = p->d;
@@ -377,9 +381,9 @@ static quartic_status add_bias_grad(planner *plan, const packed *from) {
         quartic_dispatch_add(plan->list, "triangle_bias_grad", quartic_triangle_bias_grad_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
     common_spec(plan, dispatch, plan->turned);
+    quartic_dispatch_spec(dispatch, rows);
     quartic_dispatch_groups(dispatch, groups * splits);
-    set_cost(plan, dispatch, (double)groups * (double)BIAS_TILE * (double)BIAS_TILE * p->n, BIAS_TILE,
-             16.0 * plan->quads + 16, 4);
+    set_cost(plan, dispatch, (double)groups * pivots * edges * p->n, edges, 16.0 * plan->quads + 16, 4);
     const double of_first = 1.0 + divide_up(plan->quads, 4) * (1.0 + 2 + 4);
     QUARTIC_TRY(expect_iterations(plan, firsts * of_first));
     return splits > 1 ? add_parts(plan, parts, splits) : QUARTIC_OK;
