@@ -1,21 +1,22 @@
 #!/usr/bin/env bash
-# vendor_compile.sh [SHADER]: every pipeline through the compilers of Debian's Mesa for AMD, Intel and NVIDIA, without a GPU.
-# Registers, spills, shared memory, code size, waves and memory instructions of each pipeline, of SHADER only if named, go to
-# build/vendor_compile/DEVICE.txt, and a summary by shader to build/vendor_compile/summary.md, which docs/gpu-compile.md
-# holds for a release. The exit status is 1 if a pipeline spills or does not compile.
+# vendor_compile.sh [SHADER]: every pipeline through Mesa's compilers for AMD, Intel and NVIDIA, without a GPU. Writes
+# one table for each device (registers, spills, shared memory, code size, waves and memory instructions of every
+# pipeline; only those of SHADER, if one is named) and a summary by shader to build/vendor_compile. docs/gpu-compile.md
+# has the summary of the last run that was kept. The exit status is 1 if a pipeline spills or does not compile.
 #
-# Intel's and NVIDIA's drivers (ANV, NVK) run on Mesa's no-op drm shims, which stand in for a kernel driver. Debian does
-# not ship them: they are built from Debian's source package of the very Mesa that is installed there, nothing else of
-# it. AMD's (RADV) needs none. All of it lies in a bare Debian in build/mesa/$QUARTIC_VENDOR_SUITE (trixie; Mesa 26 has
-# no AMD device without a GPU), which scripts/newer_mesa.sh may share. The first time takes a quarter of an hour, then
-# a few minutes. Needs root, debootstrap and a mirror as newer_mesa.sh does. Not part of scripts/test.sh.
+# The drivers for Intel and NVIDIA (ANV, NVK) run on Mesa's no-op drm shims, which stand in for a kernel driver. Debian
+# does not ship these: they are built from Debian's source package of the very Mesa that is installed, and nothing else
+# of it is built. AMD's driver (RADV) needs none. All of it lies in a bare Debian in build/mesa/$QUARTIC_VENDOR_SUITE
+# (trixie; Mesa 26 makes no AMD device without a GPU), which scripts/newer_mesa.sh may share. The first run takes a
+# quarter of an hour, later ones some minutes. Needs root, debootstrap and a mirror as newer_mesa.sh does. Not part of
+# scripts/test.sh.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 suite=${QUARTIC_VENDOR_SUITE:-trixie}
 folder=$PWD/build/mesa/$suite
 tables=$PWD/build/vendor_compile
 
-# The folder, its packages and the sources in it.
+# The bare Debian, its packages, and the sources in it.
 QUARTIC_MESA_TARGETS="quartic_tool vendor_compile" bash scripts/newer_mesa.sh "$suite" true
 
 inside() {
@@ -28,15 +29,15 @@ version=$(inside "dpkg-query -W -f='\${source:Version}' mesa-vulkan-drivers")
 if [ "$(cat "$folder/mesa/version" 2>/dev/null)" != "$version" ]; then
     rm -rf --one-file-system "$folder/mesa"
     mkdir -p "$folder/mesa"
-    # Sources from the same places as packages.
+    # Source packages come from where packages come from.
     inside "sed -n 's/^deb /deb-src /p' /etc/apt/sources.list >/etc/apt/sources.list.d/sources.list
         apt-get update -q
         apt-get install -y -q --no-install-recommends dpkg-dev meson ninja-build pkg-config bison flex gcc g++ \
             python3-mako python3-yaml python3-packaging libdrm-dev zlib1g-dev libexpat1-dev libzstd-dev
         cd /mesa && apt-get source -q --download-only mesa=$version
         dpkg-source --no-check -x mesa_*.dsc source"
-    # The shim for NVIDIA knows chips to Ampere (0x17x). Ada's (0x19x) differ in what the compiler does, not in what the
-    # shim answers.
+    # The shim for NVIDIA knows chips up to Ampere (0x17x). For Ada (0x19x) it may answer the same; only the compiler
+    # differs.
     sed -i 's/^\( *\)case 0x170:/\1case 0x190:\n&/' "$folder/mesa/source/src/nouveau/drm-shim/nouveau_noop.c"
     inside "cd /mesa/source && meson setup ../shims -Dbuildtype=plain -Dtools=drm-shim,intel -Dgallium-drivers=nouveau \
             -Dvulkan-drivers= -Dllvm=disabled -Dglx=disabled -Degl=disabled -Dgbm=disabled -Dplatforms= \
@@ -49,7 +50,7 @@ fi
 rm -rf "$tables" "$folder/quartic/tables"
 mkdir -p "$tables" "$folder/quartic/tables"
 status=0
-# table NAME DRIVER VARIABLES...: one device.
+# table NAME DRIVER VARIABLES...: compiles for one device.
 table() {
     local name=$1 driver=$2
     shift 2
@@ -60,7 +61,7 @@ table() {
     cp "$folder/quartic/tables/$name.txt" "$tables/"
 }
 shader=${1:-}
-for family in polaris10 vega10 navi10 navi21 gfx1100 navi31 gfx1150 gfx1201; do
+for family in polaris10 vega10 navi10 navi21 navi31 gfx1150 gfx1201; do
     table $family radeon_icd RADV_FORCE_FAMILY=$family
 done
 intel="LD_PRELOAD=/mesa/shims/src/intel/tools/libintel_noop_drm_shim.so"

@@ -1,11 +1,12 @@
 #version 460
-// triangle_both.comp: out_ij = sum_l A_ijl (v_il * v2_lj), A = softmax over l of q_il . k_lj, in flash form.
+// triangle_both.comp: attention of the kind both, in flash form.
+//     A_ijl = softmax over l of q_il . k_lj,   out_ij = sum_l A_ijl (v_il * v2_lj)
 //
-// A group is a tile of TILE x TILE edges of one unit and, where heads are wide, a slice of their components (each
-// slice computes the scores again). Pivots pass PIVOTS at a time, rows of components CHUNK quads at a time, through
-// shared memory. Three divisions of the 256 invocations take turns: for the scores of a tile
-// four each, of one pivot; for the running softmax one edge each; for the values four edges each and a quarter of
-// the components, whose sums stay in registers.
+// A group is a tile of TILE x TILE edges of one unit and, where heads are wide, a slice of their components
+// (each slice computes the scores again). Pivots pass PIVOTS at a time, rows of components CHUNK quads at a
+// time, through shared memory. Three divisions of the 256 invocations take turns: for the scores of a tile
+// four each, of one pivot; for the running softmax one edge each; for the values four edges each and a
+// quarter of the components, whose sums stay in registers.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "triangle_both.args.h"
@@ -113,8 +114,8 @@ void main() {
             sums[4 * k + 2] *= factors[edge + TILE];
             sums[4 * k + 3] *= factors[edge + TILE + 1];
         }
-        // The sums of the chunk at hand stand in front, and go to the end after it: compilers that keep this loop put what
-        // has a variable index into memory.
+        // Some compilers do not unroll this loop, and put an array with a variable index into memory. So the sums
+        // of the present chunk are always the first ones; after it they move to the end.
         [[unroll]] for (uint chunk = 0; chunk < HELD; ++chunk) {
             load(Quads(uvec2(args.xv)), Quads(uvec2(args.yv)), unit, first, second, pivot,
                  slice * HELD + chunk);
@@ -151,7 +152,7 @@ void main() {
         args.lse.at[place_of(unit, own_first, args.n * args.heads, own_second, args.heads, 1)] =
             total == 0.0 ? nothing : largest + log(total);
     barrier();
-    // An edge's sums are of constant index: a variable one would put all of them into memory.
+    // The indices of sums are constants: a variable one would put the array into memory.
     [[unroll]] for (uint chunk = 0; chunk < HELD; ++chunk)
         [[unroll]] for (uint share = 0; share < SHARE; ++share) {
             if (share * 4 + part >= CHUNK) continue;

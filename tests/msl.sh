@@ -1,8 +1,13 @@
 #!/usr/bin/env bash
-# msl.sh SPIRV_CROSS LIST: every shader module in Apple's language, as MoltenVK would have it: SPIRV_CROSS turns each file
-# that LIST names (one a line) into MSL, which must hold the entry point, a compute kernel. No Metal compiler is needed.
+# msl.sh LIST: every shader module in Apple's language, as MoltenVK makes it. spirv-cross ($SPIRV_CROSS, or the one on
+# the path) turns each file that LIST names, one a line, into MSL, which must hold the entry point, a compute kernel.
+# No Metal compiler is needed. Exit status 77 where there is no spirv-cross: scripts/install.sh installs it.
 set -euo pipefail
-spirv_cross=$1
+spirv_cross=${SPIRV_CROSS:-spirv-cross}
+if ! command -v "$spirv_cross" >/dev/null; then
+    echo "msl.sh: there is no $spirv_cross; no module was tried" >&2
+    exit 77
+fi
 count=0
 failed=0
 while read -r module; do
@@ -12,6 +17,6 @@ while read -r module; do
         failed=$((failed + 1))
     fi
     count=$((count + 1))
-done <"$2"
+done <"$1"
 echo "$count modules, $failed that do not become MSL"
 [ "$count" -gt 0 ] && [ "$failed" -eq 0 ]

@@ -1,4 +1,6 @@
-/* internal.h: the structs that the files of src/gpu share. Nobody outside includes it. */
+/* internal.h: what the files of src/gpu share: the structs behind gpu.h and the functions among these
+ * files. No file outside src/gpu includes it, but for tests.
+ */
 #ifndef QUARTIC_GPU_INTERNAL_H
 #define QUARTIC_GPU_INTERNAL_H
 
@@ -56,15 +58,15 @@ quartic_status quartic_gpu_memory_create(quartic_gpu_device *device);
 void quartic_gpu_memory_destroy(quartic_gpu_device *device);
 
 /* ---- adopt.c: each UNSUPPORTED with what is missing
- * -------------------------------------------------------- */
+ * ----------------------------------------------------- */
 
-/* The functions of Vulkan 1.1 to 1.3 that the library calls. name: of the device, for the sentence. */
+/* The functions of Vulkan 1.1 to 1.3 that the library calls. name: of the device, for the message. */
 quartic_status quartic_gpu_expect_functions(const struct VolkDeviceTable *table, const char *name);
-/* INVALID_ARGUMENT for unknown bits of quartic_vulkan_config.optional; whether the device offers the others.
- */
+/* INVALID_ARGUMENT for unknown bits of quartic_vulkan_config.optional; UNSUPPORTED if the device does not
+ * offer the others. */
 quartic_status quartic_gpu_expect_optional(const quartic_gpu_facts *facts, uint32_t optional);
-/* What the library needs, and what `optional` says, among what the device was created with; NULL: not known.
- */
+/* UNSUPPORTED if the device was created without what the library needs or what `optional` says; info is
+ * NULL where that is not known, which is OK. */
 quartic_status quartic_gpu_expect_enabled(const VkDeviceCreateInfo *info, uint32_t optional,
                                           const char *name);
 
@@ -129,7 +131,7 @@ struct quartic_gpu_device {
 
 /* ---- queue.c ------------------------------------------------------------------------------------------- */
 
-/* DEVICE_LOST with a sentence if the device was lost before. */
+/* DEVICE_LOST if the device was lost before. */
 quartic_status quartic_gpu_expect_alive(const quartic_gpu_device *device);
 /* quartic_vk_check that remembers a lost device. */
 quartic_status quartic_gpu_check(quartic_gpu_device *device, VkResult result, const char *what);

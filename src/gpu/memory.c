@@ -20,7 +20,8 @@ static const double mib = 1.0 / (1 << 20);
 
 static const uint32_t no_type = UINT32_MAX;
 
-static uint32_t find_type(const quartic_gpu_device *device, uint32_t allowed, VkMemoryPropertyFlags wanted) {
+static uint32_t find_memory_type(const quartic_gpu_device *device, uint32_t allowed,
+                                 VkMemoryPropertyFlags wanted) {
     for (uint32_t t = 0; t < device->memory.memoryTypeCount; ++t)
         if ((allowed & (1u << t)) != 0 && (device->memory.memoryTypes[t].propertyFlags & wanted) == wanted)
             return t;
@@ -31,24 +32,24 @@ static const VkMemoryPropertyFlags shared_flags = VK_MEMORY_PROPERTY_HOST_VISIBL
                                                   VK_MEMORY_PROPERTY_HOST_COHERENT_BIT |
                                                   VK_MEMORY_PROPERTY_HOST_CACHED_BIT;
 
-static uint32_t device_type(const quartic_gpu_device *device, uint32_t allowed) {
+static uint32_t device_memory_type(const quartic_gpu_device *device, uint32_t allowed) {
     uint32_t type = no_type;
     if (device->caps.map_memory)
-        type = find_type(device, allowed, VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT | shared_flags);
-    if (type == no_type) type = find_type(device, allowed, VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT);
-    return type != no_type ? type : find_type(device, allowed, 0);
+        type = find_memory_type(device, allowed, VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT | shared_flags);
+    if (type == no_type) type = find_memory_type(device, allowed, VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT);
+    return type != no_type ? type : find_memory_type(device, allowed, 0);
 }
 
-static uint32_t staging_type(const quartic_gpu_device *device, uint32_t allowed) {
-    uint32_t type = find_type(device, allowed, shared_flags);
+static uint32_t staging_memory_type(const quartic_gpu_device *device, uint32_t allowed) {
+    uint32_t type = find_memory_type(device, allowed, shared_flags);
     if (type != no_type) return type;
-    return find_type(device, allowed,
-                     VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT);
+    return find_memory_type(device, allowed,
+                            VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT);
 }
 
 quartic_status quartic_gpu_device_expect_room(const quartic_gpu_device *device, uint64_t bytes,
                                               const char *what) {
-    uint32_t type = device_type(device, ~0u);
+    uint32_t type = device_memory_type(device, ~0u);
     uint32_t heap = device->memory.memoryTypes[type].heapIndex;
     uint64_t total = device->memory.memoryHeaps[heap].size, used = device->allocated_bytes;
     if (device->caps.memory_budget) {
@@ -126,7 +127,7 @@ static quartic_status block_fill(quartic_gpu_device *device, quartic_gpu_block *
                               &block->handle));
     VkMemoryRequirements needs;
     device->vk.vkGetBufferMemoryRequirements(device->handle, block->handle, &needs);
-    uint32_t type = device_type(device, needs.memoryTypeBits);
+    uint32_t type = device_memory_type(device, needs.memoryTypeBits);
     QUARTIC_TRY(allocate_memory(device, needs.size, type, true, &block->memory));
     QUARTIC_TRY(quartic_gpu_check(
         device, device->vk.vkBindBufferMemory(device->handle, block->handle, block->memory, 0),
@@ -202,7 +203,8 @@ quartic_status quartic_gpu_buffer_create(quartic_gpu_device *device, uint64_t by
                                          quartic_gpu_buffer **out_buffer) {
     *out_buffer = NULL;
     QUARTIC_TRY(quartic_gpu_expect_alive(device));
-    uint64_t rounded = bytes == 0 ? 4 : (bytes + 3) / 4 * 4; /* fills work on whole words */
+    uint64_t rounded =
+        bytes == 0 ? 4 : (bytes + 3) / 4 * 4; /* vkCmdFillBuffer writes whole groups of 4 bytes */
     if (rounded > device->caps.max_buffer_bytes)
         return quartic_fail(QUARTIC_OUT_OF_DEVICE_MEMORY,
                             "a buffer of %.1f MiB exceeds the %.1f MiB that %s allows for one buffer",
@@ -317,7 +319,8 @@ static quartic_status buffer_zero(quartic_gpu_buffer *buffer) {
     return transfer_finish(device);
 }
 
-static quartic_status expect_inside(const quartic_gpu_buffer *buffer, uint64_t offset, uint64_t bytes) {
+static quartic_status expect_inside_buffer(const quartic_gpu_buffer *buffer, uint64_t offset,
+                                           uint64_t bytes) {
     QUARTIC_TRY(quartic_gpu_expect_alive(buffer->device));
     if (offset <= buffer->bytes && bytes <= buffer->bytes - offset) return QUARTIC_OK;
     return quartic_fail(QUARTIC_INVALID_ARGUMENT, "bytes %llu to %llu lie outside a buffer of %llu bytes",
@@ -327,7 +330,7 @@ static quartic_status expect_inside(const quartic_gpu_buffer *buffer, uint64_t o
 
 quartic_status quartic_gpu_buffer_write(quartic_gpu_buffer *buffer, uint64_t offset, const void *data,
                                         uint64_t bytes) {
-    QUARTIC_TRY(expect_inside(buffer, offset, bytes));
+    QUARTIC_TRY(expect_inside_buffer(buffer, offset, bytes));
     quartic_gpu_device *device = buffer->device;
     if (buffer->block->mapped != NULL) {
         memcpy(buffer->block->mapped + buffer->offset + offset, data, bytes);
@@ -346,7 +349,7 @@ quartic_status quartic_gpu_buffer_write(quartic_gpu_buffer *buffer, uint64_t off
 
 quartic_status quartic_gpu_buffer_read(const quartic_gpu_buffer *buffer, uint64_t offset, void *out_data,
                                        uint64_t bytes) {
-    QUARTIC_TRY(expect_inside(buffer, offset, bytes));
+    QUARTIC_TRY(expect_inside_buffer(buffer, offset, bytes));
     quartic_gpu_device *device = buffer->device;
     if (buffer->block->mapped != NULL) {
         memcpy(out_data, buffer->block->mapped + buffer->offset + offset, bytes);
@@ -380,7 +383,7 @@ quartic_status quartic_gpu_memory_create(quartic_gpu_device *device) {
                               &device->staging));
     VkMemoryRequirements needs;
     device->vk.vkGetBufferMemoryRequirements(device->handle, device->staging, &needs);
-    QUARTIC_TRY(allocate_memory(device, needs.size, staging_type(device, needs.memoryTypeBits), false,
+    QUARTIC_TRY(allocate_memory(device, needs.size, staging_memory_type(device, needs.memoryTypeBits), false,
                                 &device->staging_memory));
     QUARTIC_TRY(quartic_gpu_check(
         device, device->vk.vkBindBufferMemory(device->handle, device->staging, device->staging_memory, 0),

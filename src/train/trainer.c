@@ -19,10 +19,10 @@ static quartic_model_task micro_task(const quartic_trainer_config *config) {
                                 .dropout = true};
 }
 
-/* Parameters, gradients and moments (P), hyper (8), squared_norm: AdamW over each run of neighbouring weights
- * that are trained (the others stay as they are, without decay, as in PyTorch), then gradients = 0. Output
- * "squared_weights": the sum of squares of all weights after that, which is not finite if one of them is not.
- */
+/* The graph of the update. Tensors: "parameters", "gradients", "first_moment", "second_moment" (P); "hyper"
+ * (8); "squared_norm", a scalar. AdamW updates each range of neighbouring weights that are trained; the
+ * others stay as they are, without decay, as in PyTorch. Then gradients = 0. Output "squared_weights": the
+ * sum of squares of all updated weights, which is not finite if one of them is not. */
 static quartic_status build_apply(const quartic_model *model, const bool *trained,
                                   quartic_graph **out_graph) {
     quartic_graph *graph;
@@ -76,8 +76,8 @@ static quartic_status check_settings(const quartic_model *model, const quartic_t
     return quartic_model_check_size(model, out_config->batch, out_config->length);
 }
 
-static quartic_status measure(const quartic_model *model, const quartic_graph *graph,
-                              quartic_program_memory *out_memory) {
+static quartic_status measure_program(const quartic_model *model, const quartic_graph *graph,
+                                      quartic_program_memory *out_memory) {
     const quartic_binding bindings[] = {{"parameters", model->weights}};
     quartic_program_config config = QUARTIC_PROGRAM_CONFIG_INIT;
     config.bindings = bindings;
@@ -97,8 +97,8 @@ quartic_status quartic_trainer_measure(const quartic_model *model, const quartic
     QUARTIC_TRY(check_settings(model, config, &whole));
     config = &whole;
     QUARTIC_TRY(build_both(model, config, &micro, &apply));
-    quartic_status status = measure(model, micro, &micro_memory);
-    if (status == QUARTIC_OK) status = measure(model, apply, &apply_memory);
+    quartic_status status = measure_program(model, micro, &micro_memory);
+    if (status == QUARTIC_OK) status = measure_program(model, apply, &apply_memory);
     quartic_graph_destroy(micro);
     quartic_graph_destroy(apply);
     if (status != QUARTIC_OK) return status;
@@ -115,9 +115,9 @@ quartic_status quartic_trainer_measure(const quartic_model *model, const quartic
 
 /* ---- life ---- */
 
-static quartic_status compile(quartic_trainer *trainer, const quartic_graph *graph,
-                              const quartic_binding *bindings, uint32_t binding_count,
-                              quartic_program **out_program) {
+static quartic_status compile_program(quartic_trainer *trainer, const quartic_graph *graph,
+                                      const quartic_binding *bindings, uint32_t binding_count,
+                                      quartic_program **out_program) {
     quartic_program_config config = QUARTIC_PROGRAM_CONFIG_INIT;
     config.bindings = bindings;
     config.binding_count = binding_count;
@@ -132,8 +132,8 @@ static quartic_status compile_both(quartic_trainer *trainer) {
                                         {"second_moment", trainer->second_moment}};
     quartic_graph *micro, *apply;
     QUARTIC_TRY(build_both(trainer->model, &trainer->config, &micro, &apply));
-    quartic_status status = compile(trainer, micro, bindings, 3, &trainer->micro);
-    if (status == QUARTIC_OK) status = compile(trainer, apply, bindings, 5, &trainer->apply);
+    quartic_status status = compile_program(trainer, micro, bindings, 3, &trainer->micro);
+    if (status == QUARTIC_OK) status = compile_program(trainer, apply, bindings, 5, &trainer->apply);
     quartic_graph_destroy(micro);
     quartic_graph_destroy(apply);
     return status;
@@ -224,17 +224,17 @@ void quartic_trainer_set_trial(quartic_trainer *trainer, uint32_t trial) {
 /* ---- the step ---- */
 
 /* Targets of a batch that are not ignored. */
-static uint64_t count_targets(const quartic_model *model, const quartic_model_batch *in) {
+static uint64_t count_batch_targets(const quartic_model *model, const quartic_model_batch *in) {
     const uint64_t rows = quartic_model_logit_rows(model, in->batch, in->length);
     uint64_t count = 0;
     for (uint64_t r = 0; r < rows; ++r) count += in->targets[r] >= 0;
     return count;
 }
 
-/* What a micro-batch counts in the step: its part of all targets, and of all sequences. */
+/* Writes the weights of a micro-batch in the step: its share of all targets, and of all sequences. */
 static quartic_status write_shares(quartic_trainer *trainer, const quartic_model_batch *part,
                                    uint64_t all_targets) {
-    const uint64_t own = count_targets(trainer->model, part);
+    const uint64_t own = count_batch_targets(trainer->model, part);
     const float target_share = all_targets == 0 ? 0.0f : (float)((double)own / (double)all_targets),
                 batch_share = 1.0f / (float)trainer->config.accumulation;
     QUARTIC_TRY(quartic_model_write_input(trainer->micro, "target_share", &target_share, 1));
@@ -242,7 +242,7 @@ static quartic_status write_shares(quartic_trainer *trainer, const quartic_model
     return quartic_model_write_input(trainer->micro, "batch_share", &batch_share, 1);
 }
 
-/* One micro-batch of the step to come; its part of the step's loss. */
+/* Runs one micro-batch of the coming step; *out_loss is its part of the step's loss. */
 static quartic_status run_micro(quartic_trainer *trainer, uint32_t micro, const quartic_model_batch *in,
                                 uint64_t all_targets, float *out_loss) {
     const quartic_trainer_config *config = &trainer->config;
@@ -277,26 +277,26 @@ static quartic_status run_apply(quartic_trainer *trainer, float learning_rate) {
     return quartic_program_run(trainer->apply);
 }
 
-/* NON_FINITE if the update left a weight that is no finite number. */
+/* NON_FINITE if a weight is not finite after the update. */
 static quartic_status check_weights(const quartic_trainer *trainer) {
     quartic_tensor *sum = quartic_program_tensor(trainer->apply, "squared_weights");
     float squared, *storage;
     if (sum == NULL) return quartic_fail(QUARTIC_INTERNAL, "the update has no output \"squared_weights\"");
     QUARTIC_TRY(quartic_tensor_read(sum, &squared, sizeof squared));
-    if (isfinite(squared)) return QUARTIC_OK; /* else the weights may only be too large for their squares */
+    if (isfinite(squared)) return QUARTIC_OK; /* else the sum may only have overflowed */
     QUARTIC_TRY(quartic_model_fetch(trainer->model, trainer->model->weights, &storage));
     const quartic_status status = quartic_model_check_finite(trainer->model, "weight", "", storage);
     quartic_free(storage);
     if (status != QUARTIC_NON_FINITE) return status;
-    char sentence[512];
-    snprintf(sentence, sizeof sentence, "%s", quartic_error_sentence());
+    char message[512];
+    snprintf(message, sizeof message, "%s", quartic_error_sentence());
     return quartic_fail(QUARTIC_NON_FINITE,
                         "after the update of step %llu %s; these weights cannot be trained on: load a "
                         "checkpoint from before",
-                        (unsigned long long)trainer->step + 1, sentence);
+                        (unsigned long long)trainer->step + 1, message);
 }
 
-/* Removes what a step that was not applied has left in the gradients. */
+/* Sets the gradients to 0 after a step that was not applied. */
 static quartic_status clear_gradients(quartic_trainer *trainer) {
     const size_t elements = trainer->model->set.elements;
     float *zeros = quartic_alloc(elements, sizeof zeros[0]);
@@ -307,9 +307,9 @@ static quartic_status clear_gradients(quartic_trainer *trainer) {
     return status;
 }
 
-/* All micro-batches: the loss and the norm of its gradient, as of one batch of all. */
-static quartic_status accumulate(quartic_trainer *trainer, const quartic_model_batch *in,
-                                 quartic_step_report *report) {
+/* Runs all micro-batches. The report gets the loss and the gradient's norm of the whole batch. */
+static quartic_status accumulate_gradients(quartic_trainer *trainer, const quartic_model_batch *in,
+                                           quartic_step_report *report) {
     const uint64_t all_targets = report->targets;
     double loss_sum = 0.0;
     if (trainer->gradients_used) QUARTIC_TRY(clear_gradients(trainer));
@@ -326,8 +326,8 @@ static quartic_status accumulate(quartic_trainer *trainer, const quartic_model_b
     return QUARTIC_OK;
 }
 
-/* A NaN has a sign, which says nothing. */
-static double plain(float number) {
+/* A number for a message. The sign of a NaN has no meaning, so it is dropped. */
+static double without_nan_sign(float number) {
     return isnan(number) ? fabs((double)number) : (double)number;
 }
 
@@ -350,20 +350,20 @@ quartic_status quartic_trainer_step_batch(quartic_trainer *trainer, const quarti
                             config->masked ? "it is" : "it is not");
     QUARTIC_TRY(quartic_model_check_batch(trainer->model, in, true));
     quartic_step_report report = {.step = trainer->step + 1,
-                                  .targets = count_targets(trainer->model, in),
+                                  .targets = count_batch_targets(trainer->model, in),
                                   .learning_rate = quartic_learning_rate(config, trainer->step + 1)};
-    QUARTIC_TRY(accumulate(trainer, in, &report));
+    QUARTIC_TRY(accumulate_gradients(trainer, in, &report));
     if (out_report != NULL) *out_report = report;
     if (!(isfinite(report.loss) && isfinite(report.gradient_norm)))
         return quartic_fail(
             QUARTIC_NON_FINITE,
             "at step %llu the loss is %g and the gradient's norm %g; nothing was updated: try a smaller "
             "learning rate (now %g), clipping, or look at this batch",
-            (unsigned long long)report.step, plain(report.loss), plain(report.gradient_norm),
-            (double)report.learning_rate);
+            (unsigned long long)report.step, without_nan_sign(report.loss),
+            without_nan_sign(report.gradient_norm), (double)report.learning_rate);
     if (trainer->trial) return QUARTIC_OK;
     QUARTIC_TRY(run_apply(trainer, report.learning_rate));
-    trainer->gradients_used = false; /* the update has set them to zero */
+    trainer->gradients_used = false; /* the update has set the gradients to zero */
     QUARTIC_TRY(check_weights(trainer));
     ++trainer->step;
     return QUARTIC_OK;

@@ -1,8 +1,10 @@
-/* trainer.h (internal): what the files of this room share.
+/* trainer.h (internal): what the files of this folder share.
  *
- * Two programs over the same flat tensors (P): micro = forward, loss, backward, gradients added, their sum of
- * squares; apply = AdamW, then gradients = 0. So the gradients are zero between steps, unless gradients_used
- * says that a step was not applied: the next one clears them first.
+ * A step runs two programs over the same flat tensors (P elements):
+ *     micro  forward, loss and backward; adds to the gradients and computes the sum of their squares
+ *     apply  AdamW, then gradients = 0
+ * So the gradients are zero between steps. If a step was not applied, gradients_used is true, and the next
+ * step clears them first.
  */
 #ifndef QUARTIC_TRAIN_TRAINER_H
 #define QUARTIC_TRAIN_TRAINER_H
@@ -19,17 +21,18 @@ struct quartic_trainer {
     int32_t *mask;             /* (b, n), if masked */
     int32_t *tokens, *targets; /* (accumulation, b, n): sampled batches */
     uint64_t step, position;
-    char *note; /* the caller's text; NULL: none */
-    bool trial, gradients_used;
+    char *note;          /* the caller's text; NULL: none */
+    bool trial;          /* steps compute loss and gradients, but apply nothing */
+    bool gradients_used; /* the gradients may not be zero */
 };
 
 extern const quartic_field_table quartic_trainer_field_table;
 
-/* The caller's configuration as the library's, checked. */
+/* Reads and checks the caller's configuration. Errors: INVALID_ARGUMENT. */
 quartic_status quartic_trainer_config_take(const quartic_trainer_config *given,
                                            quartic_trainer_config *out_config);
 
-/* Random streams of the trainer's seed; far above those of initial weights, which count from 0. */
+/* Random streams of the trainer's seed. Those of the initial weights count from 0 and do not reach these. */
 enum {
     QUARTIC_BATCH_STREAM = 0x40000000,
     QUARTIC_DROPOUT_STREAM = 0x40000001,

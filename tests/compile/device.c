@@ -42,8 +42,7 @@ bool compile_device_open(VkDriverId driver, compile_device *out_device) {
                                      .subgroup_size = d->caps.subgroup_size,
                                      .compute_units = d->caps.compute_units,
                                      .registers = d->caps.registers,
-                                     .has_float16 = d->caps.float16,
-                                     .has_cooperative_matrix = d->caps.cooperative_matrix,
+
                                      .has_subgroup_shuffle = d->caps.subgroup_shuffle};
     if (opened) {
         VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR statistics = {

@@ -6,9 +6,9 @@
 
 #include "compile/device.h"
 
-/* Compiles every pipeline that the library makes with this device's limits, and writes one line for each under a
- * heading; only those of one shader, if it is not NULL. Returns how many do not compile, spill, or have fewer than four waves per SIMD unit without a
- * reason (table.c), each named on stderr. */
+/* Compiles every pipeline that the library makes with this device's limits and writes one line for each under
+ * a heading. shader: only the pipelines of this one, if not NULL. Returns how many do not compile, spill, or have
+ * fewer than four waves per SIMD unit without a reason in table.c; each is named on stderr. */
 uint32_t compile_table(const compile_device *device, const char *name, const char *shader, FILE *table);
 
 #endif

@@ -1,9 +1,8 @@
 /* vendor_compile.c: every pipeline through the compiler of the first Vulkan device, as a table.
  *
- * vendor_compile NAME TABLE [SHADER]: NAME stands in the table's first column; TABLE is the file that it goes to; only
- * pipelines of SHADER, if one is named.
- * Spills go to stderr, too; the exit status is 1 with a spill or a pipeline that does not compile. Run by
- * scripts/vendor_compile.sh, which makes devices without hardware.
+ * vendor_compile NAME TABLE [SHADER]: writes the file TABLE. NAME stands in its first column. SHADER: only the
+ * pipelines of this shader. What is wrong goes to stderr; the exit status is then 1 (compile/table.h).
+ * scripts/vendor_compile.sh runs it on devices that have a driver but no hardware.
  */
 #include <inttypes.h>
 #include <stdio.h>

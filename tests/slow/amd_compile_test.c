@@ -1,19 +1,12 @@
 /* amd_compile_test.c: every pipeline through the compiler of AMD's GPUs, without one.
  *
- * Mesa's RADV makes a device of any family for compiling only (RADV_FORCE_FAMILY). The pipelines are those of the
- * ops' cases and of models, with that family's limits (compile/keys.h). Registers, spills, shared memory, code
- * size, waves and memory instructions of each go to amd_compile_table.txt in the working folder (in the build,
- * tests/work/slow.amd_compile). A spill fails the test: it means that a tile is too large for that family. So do
- * fewer than four waves per SIMD unit without a reason (compile/table.c).
+ * Mesa's RADV makes a device of any family for compiling only (RADV_FORCE_FAMILY). The pipelines are those of
+ * the ops' cases and of models, planned with that family's limits (compile/keys.h). Registers, spills, shared
+ * memory, code size, waves and memory instructions of each go to amd_compile_table.txt in the working folder (in
+ * the build, tests/work/slow.amd_compile). A spill fails the test: it means that a tile is too large for that
+ * family. So do fewer than four waves per SIMD unit without a reason (compile/table.c).
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "compile/table.h"
 

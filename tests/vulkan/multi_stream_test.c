@@ -1,9 +1,8 @@
 /* multi_stream_test.c: the multi-stream ops and models on Vulkan. */
+#include "multi_stream_tests.h"
 #include "vulkan/vulkan_test.h"
 
-#include "multi_stream_runs.h"
-
 int main(void) {
-    vulkan_test_choose_driver();
-    return run_multi_stream(vulkan_test_name());
+    const test_device vulkan = vulkan_test_kind();
+    return multi_stream_tests(&vulkan);
 }

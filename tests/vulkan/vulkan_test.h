@@ -5,25 +5,20 @@
  * message of the layers and on memory left behind. A machine without a Vulkan device fails the tests: install
  * mesa-vulkan-drivers for a software one.
  *
- * QUARTIC_TEST_DEVICE says where they run: a driver's manifest (a path that ends in .json; that driver alone, also in
- * programs that a test starts), or a device by a name that --device takes. Otherwise on the best Vulkan device.
+ * QUARTIC_TEST_DEVICE says where they run: a driver's manifest (a path that ends in .json; then this driver is
+ * the only one, also for programs that a test starts), or a device by a name that --device takes. Without it they
+ * run on the best Vulkan device.
  */
 #ifndef QUARTIC_TESTS_VULKAN_TEST_H
 #define QUARTIC_TESTS_VULKAN_TEST_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
+#include "device_tests.h"
 
 #include "base/alloc.h"
 #include "gpu/gpu.h"
-#include "quartic/device.h"
 
 static int64_t vulkan_test_live;
 static uint64_t vulkan_test_messages; /* provoked on purpose */
@@ -59,13 +54,9 @@ static inline int vulkan_test_end(void **state) {
     return messages != 0 || left != 0;
 }
 
-/* Fails the test with the library's sentence unless the status is OK. */
-static inline void expect_ok(quartic_status status) {
-    if (status != QUARTIC_OK) fail_msg("%s: %s", quartic_status_name(status), quartic_error_message());
-}
-
 /* The device that QUARTIC_TEST_DEVICE names, or the best Vulkan one. */
 static inline const char *vulkan_test_name(void) {
+    vulkan_test_choose_driver();
     const char *name = getenv("QUARTIC_TEST_DEVICE");
     return name != NULL && name[0] != 0 ? name : "vulkan";
 }
@@ -73,11 +64,16 @@ static inline const char *vulkan_test_name(void) {
 /* Opens it; it must be a Vulkan device. */
 static inline quartic_device *vulkan_test_device(void) {
     quartic_device *device = NULL;
-    expect_ok(quartic_device_create(vulkan_test_name(), &device));
+    assert_ok(quartic_device_create(vulkan_test_name(), &device));
     quartic_device_info info;
-    expect_ok(quartic_device_get_info(device, &info));
+    assert_ok(quartic_device_get_info(device, &info));
     assert_int_equal(info.kind, QUARTIC_DEVICE_VULKAN);
     return device;
+}
+
+/* The same for groups of tests that other devices run too. */
+static inline test_device vulkan_test_kind(void) {
+    return (test_device){vulkan_test_name(), QUARTIC_DEVICE_VULKAN, vulkan_test_begin, vulkan_test_end};
 }
 
 /* The same below the public API. */
@@ -86,12 +82,12 @@ static inline quartic_gpu_device *vulkan_test_gpu(void) {
     if (strcmp(vulkan_test_name(), "vulkan") != 0) {
         quartic_device *device = vulkan_test_device();
         quartic_device_info info;
-        expect_ok(quartic_device_get_info(device, &info));
+        assert_ok(quartic_device_get_info(device, &info));
         index = info.index;
         quartic_device_destroy(device);
     }
     quartic_gpu_device *gpu = NULL;
-    expect_ok(quartic_gpu_device_create(index, &gpu));
+    assert_ok(quartic_gpu_device_create(index, &gpu));
     return gpu;
 }
 

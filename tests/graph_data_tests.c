@@ -1,14 +1,11 @@
-/* graph_data_runs.h: tests of graphs as inputs on the device that `device` points to: symmetry, padding,
- * gradients, sentences, datasets and training on them. A test file opens the device and lists those that it
- * wants. Over 600 lines because all of them share one small model, its graphs and their permutations. */
-#ifndef QUARTIC_TESTS_GRAPH_DATA_RUNS_H
-#define QUARTIC_TESTS_GRAPH_DATA_RUNS_H
+/* graph_data_tests.c: see graph_data_tests.h. The file has over 600 lines, because all tests share one small
+ * model, its graphs and their permutations.
+ */
+#include "graph_data_tests.h"
 
 #include "failing_alloc.h"
 #include "model_case.h"
-
 #include <unistd.h>
-
 #include "base/rng.h"
 #include "quartic/data.h"
 
@@ -23,7 +20,7 @@ typedef struct graph_batch {
     uint8_t mask[GRAPHS * N];
 } graph_batch;
 
-static inline graph_batch *draw_graphs(uint64_t seed) {
+static graph_batch *draw_graphs(uint64_t seed) {
     graph_batch *g = quartic_alloc(1, sizeof *g);
     assert_non_null(g);
     for (uint32_t i = 0; i < GRAPHS * N; ++i)
@@ -57,9 +54,10 @@ static const graph_kind graph_kinds[] = {
     {QUARTIC_MODEL_QUARTIC, QUARTIC_READOUT_EDGE, true, true, false, true},
     {QUARTIC_MODEL_QUARTIC, QUARTIC_READOUT_NODE, false, true, false, true},
 };
+
 enum { GRAPH_KINDS = sizeof graph_kinds / sizeof graph_kinds[0] };
 
-static inline quartic_model_config graph_config(const graph_kind *kind) {
+static quartic_model_config graph_config(const graph_kind *kind) {
     quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
     config.model = kind->family, config.readout = kind->readout, config.positions = 0;
     config.num_tokens = kind->node_features ? 0 : TOKENS;
@@ -73,7 +71,7 @@ static inline quartic_model_config graph_config(const graph_kind *kind) {
     return config;
 }
 
-static inline quartic_model *graph_model(const graph_kind *kind) {
+static quartic_model *graph_model(const graph_kind *kind) {
     quartic_model *model;
     const quartic_model_config config = graph_config(kind);
     assert_ok(quartic_model_create(device, &config, &model));
@@ -81,7 +79,7 @@ static inline quartic_model *graph_model(const graph_kind *kind) {
     return model;
 }
 
-static inline quartic_model_batch graph_inputs(const graph_kind *kind, const graph_batch *g) {
+static quartic_model_batch graph_inputs(const graph_kind *kind, const graph_batch *g) {
     quartic_model_batch in = QUARTIC_MODEL_BATCH_INIT;
     in.batch = GRAPHS, in.length = N, in.targets = g->targets;
     if (kind->node_features)
@@ -93,7 +91,7 @@ static inline quartic_model_batch graph_inputs(const graph_kind *kind, const gra
     return in;
 }
 
-static inline float *graph_logits(quartic_model *model, const quartic_model_batch *in, uint64_t *out_count) {
+static float *graph_logits(quartic_model *model, const quartic_model_batch *in, uint64_t *out_count) {
     *out_count = quartic_model_logit_rows(model, in->batch, in->length) * CLASSES;
     float *logits = quartic_alloc(*out_count, sizeof logits[0]);
     assert_non_null(logits);
@@ -104,7 +102,7 @@ static inline float *graph_logits(quartic_model *model, const quartic_model_batc
 /* ---- symmetry ---- */
 
 /* Node i of the result is node order[i] of g. */
-static inline graph_batch *permuted_graphs(const graph_batch *g, const uint32_t *order) {
+static graph_batch *permuted_graphs(const graph_batch *g, const uint32_t *order) {
     graph_batch *p = quartic_alloc(1, sizeof *p);
     assert_non_null(p);
     for (uint32_t b = 0; b < GRAPHS; ++b)
@@ -124,14 +122,14 @@ static inline graph_batch *permuted_graphs(const graph_batch *g, const uint32_t 
 }
 
 /* Where row r of the logits of permuted graphs is in the logits of the graphs themselves. */
-static inline uint64_t row_before(quartic_readout readout, uint64_t r, const uint32_t *order) {
+static uint64_t row_before(quartic_readout readout, uint64_t r, const uint32_t *order) {
     if (readout == QUARTIC_READOUT_GRAPH) return r;
     if (readout == QUARTIC_READOUT_NODE) return r / N * N + order[r % N];
     return (r / N / N * N + order[r / N % N]) * N + order[r % N];
 }
 
 /* Largest difference between the logits of permuted graphs and the permuted logits. */
-static inline double asymmetry(quartic_model *model, const graph_kind *kind, bool masked) {
+static double asymmetry(quartic_model *model, const graph_kind *kind, bool masked) {
     static const uint32_t order[N] = {4, 2, 0, 5, 1, 3};
     graph_batch *g = draw_graphs(3), *p = permuted_graphs(g, order);
     quartic_model_batch in = graph_inputs(kind, g), moved = graph_inputs(kind, p);
@@ -150,7 +148,7 @@ static inline double asymmetry(quartic_model *model, const graph_kind *kind, boo
     return worst;
 }
 
-static inline void graphs_have_no_order(void **state) {
+static void graphs_have_no_order(void **state) {
     (void)state;
     for (uint32_t k = 0; k < GRAPH_KINDS; ++k) {
         quartic_model *model = graph_model(&graph_kinds[k]);
@@ -162,7 +160,7 @@ static inline void graphs_have_no_order(void **state) {
     }
 }
 
-static inline void positions_and_causality_give_an_order(void **state) {
+static void positions_and_causality_give_an_order(void **state) {
     (void)state;
     for (uint32_t way = 0; way < 2; ++way) {
         const graph_kind *kind = &graph_kinds[0];
@@ -181,7 +179,7 @@ static inline void positions_and_causality_give_an_order(void **state) {
 /* ---- padding ---- */
 
 /* What is padding has no influence, and a graph alone gives what it gives in a batch. */
-static inline void padding_has_no_influence(void **state) {
+static void padding_has_no_influence(void **state) {
     (void)state;
     for (uint32_t k = 0; k < GRAPH_KINDS; ++k) {
         const graph_kind *kind = &graph_kinds[k];
@@ -225,7 +223,7 @@ static inline void padding_has_no_influence(void **state) {
 /* ---- gradients ---- */
 
 /* Along its own gradient g the loss of every weight changes by |g| per unit of length. */
-static inline void check_slope(quartic_model *model, const quartic_model_batch *in, uint32_t index) {
+static void check_slope(quartic_model *model, const quartic_model_batch *in, uint32_t index) {
     quartic_model_parameter p;
     assert_ok(quartic_model_get_parameter(model, index, &p));
     float *gradient = quartic_alloc(p.elements, sizeof(float)),
@@ -251,7 +249,7 @@ static inline void check_slope(quartic_model *model, const quartic_model_batch *
     quartic_free(gradient), quartic_free(kept), quartic_free(moved);
 }
 
-static inline void gradients_are_slopes(void **state) {
+static void gradients_are_slopes(void **state) {
     (void)state;
     for (uint32_t k = 0; k < GRAPH_KINDS; ++k) {
         quartic_model *model = graph_model(&graph_kinds[k]);
@@ -264,14 +262,14 @@ static inline void gradients_are_slopes(void **state) {
     }
 }
 
-/* ---- sentences ---- */
+/* ---- messages ---- */
 
-static inline void expect_refusal(quartic_status got, quartic_status want, const char *part) {
+static void graph_data_expect_refusal(quartic_status got, quartic_status want, const char *part) {
     if (got != want) fail_msg("%s, not %s: %s", quartic_status_name(got), quartic_status_name(want), part);
-    assert_sentence(part);
+    assert_message(part);
 }
 
-static inline void bad_batches_give_sentences(void **state) {
+static void bad_batches_give_messages(void **state) {
     (void)state;
     const graph_kind *kind = &graph_kinds[1];
     quartic_model *model = graph_model(kind);
@@ -279,67 +277,72 @@ static inline void bad_batches_give_sentences(void **state) {
     quartic_model_batch in = graph_inputs(kind, g);
     float loss;
     g->edge_types[N * N + 2 * N + 3] = TYPES;
-    expect_refusal(quartic_model_loss_batch(model, &in, &loss), QUARTIC_INVALID_ARGUMENT,
-                   "edge type 5 at (1, 2, 3) is out of range, 0 to num_edge_types - 1 = 4");
+    graph_data_expect_refusal(quartic_model_loss_batch(model, &in, &loss), QUARTIC_INVALID_ARGUMENT,
+                              "edge type 5 at (1, 2, 3) is out of range, 0 to num_edge_types - 1 = 4");
     g->edge_types[N * N + 2 * N + 3] = -7; /* no type */
     assert_ok(quartic_model_loss_batch(model, &in, &loss));
     g->targets[2 * N * N + 1] = CLASSES;
-    expect_refusal(quartic_model_loss_batch(model, &in, &loss), QUARTIC_INVALID_ARGUMENT,
-                   "target 4 at (2, 0, 1) is outside the classes, 0 to num_classes - 1 = 3");
+    graph_data_expect_refusal(quartic_model_loss_batch(model, &in, &loss), QUARTIC_INVALID_ARGUMENT,
+                              "target 4 at (2, 0, 1) is outside the classes, 0 to num_classes - 1 = 3");
     g->targets[2 * N * N + 1] = 0;
     g->node_features[2 * NODE_WIDTH + 1] = NAN;
-    expect_refusal(quartic_model_loss_batch(model, &in, &loss), QUARTIC_NON_FINITE, "feature 1 of node 2 is");
+    graph_data_expect_refusal(quartic_model_loss_batch(model, &in, &loss), QUARTIC_NON_FINITE,
+                              "feature 1 of node 2 is");
     g->node_features[2 * NODE_WIDTH + 1] = 0;
     in.edge_features = NULL;
-    expect_refusal(quartic_model_loss_batch(model, &in, &loss), QUARTIC_INVALID_ARGUMENT,
-                   "the batch has no edge_features, which the model needs: its dim_edge_features is 3");
+    graph_data_expect_refusal(
+        quartic_model_loss_batch(model, &in, &loss), QUARTIC_INVALID_ARGUMENT,
+        "the batch has no edge_features, which the model needs: its dim_edge_features is 3");
     in.edge_features = g->edge_features;
     in.tokens = g->tokens;
-    expect_refusal(quartic_model_loss_batch(model, &in, &loss), QUARTIC_INVALID_ARGUMENT,
-                   "the model takes node features (dim_node_features 4)");
+    graph_data_expect_refusal(quartic_model_loss_batch(model, &in, &loss), QUARTIC_INVALID_ARGUMENT,
+                              "the model takes node features (dim_node_features 4)");
     in.tokens = NULL, in.targets = NULL;
-    expect_refusal(quartic_model_loss_batch(model, &in, &loss), QUARTIC_INVALID_ARGUMENT,
-                   "the targets are NULL");
+    graph_data_expect_refusal(quartic_model_loss_batch(model, &in, &loss), QUARTIC_INVALID_ARGUMENT,
+                              "the targets are NULL");
     in.targets = g->targets, in.length = 0;
-    expect_refusal(quartic_model_loss_batch(model, &in, &loss), QUARTIC_INVALID_ARGUMENT,
-                   "at least one of each");
+    graph_data_expect_refusal(quartic_model_loss_batch(model, &in, &loss), QUARTIC_INVALID_ARGUMENT,
+                              "at least one of each");
     quartic_model_destroy(model);
 
     model = graph_model(&graph_kinds[2]); /* reads out graphs */
     in = graph_inputs(&graph_kinds[2], g);
     in.mask = g->mask;
     memset(g->mask + N, 0, N);
-    expect_refusal(quartic_model_loss_batch(model, &in, &loss), QUARTIC_INVALID_ARGUMENT,
-                   "graph 1 has no real node");
+    graph_data_expect_refusal(quartic_model_loss_batch(model, &in, &loss), QUARTIC_INVALID_ARGUMENT,
+                              "graph 1 has no real node");
     quartic_model_destroy(model);
     quartic_free(g);
 }
 
-static inline void configurations_are_checked(void **state) {
+static void configurations_are_checked(void **state) {
     (void)state;
     quartic_model_config config = graph_config(&graph_kinds[1]);
     config.num_tokens = 5;
-    expect_refusal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT,
-                   "either tokens or features");
+    graph_data_expect_refusal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT,
+                              "either tokens or features");
     config.num_tokens = 0, config.num_classes = 0;
-    expect_refusal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT, "must say \"num_classes\"");
+    graph_data_expect_refusal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT,
+                              "must say \"num_classes\"");
     config = graph_config(&graph_kinds[4]);
     config.ablate_edges = 1;
-    expect_refusal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT, "nothing to read out");
+    graph_data_expect_refusal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT,
+                              "nothing to read out");
     config.ablate_edges = 0, config.static_edges = 1;
     assert_ok(quartic_model_config_check(&config));
     config.edge_attention = QUARTIC_EDGE_ATTENTION_TRIANGLE;
-    expect_refusal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT,
-                   "static_edges with edge attention in layer 0");
+    graph_data_expect_refusal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT,
+                              "static_edges with edge attention in layer 0");
     config = graph_config(&graph_kinds[1]);
     config.static_edges = 1;
-    expect_refusal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT, "it is for \"quartic\"");
+    graph_data_expect_refusal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT,
+                              "it is for \"quartic\"");
     config = (quartic_model_config)QUARTIC_MODEL_CONFIG_INIT;
     config.model = QUARTIC_MODEL_MULTI_STREAM, config.num_tokens = 5, config.dim = 4, config.depth = 1;
     assert_ok(quartic_model_config_check(&config));
     config.num_edge_types = 2;
-    expect_refusal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT,
-                   "\"multi-stream\" takes tokens with positions");
+    graph_data_expect_refusal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT,
+                              "\"multi-stream\" takes tokens with positions");
 }
 
 /* ---- datasets ---- */
@@ -354,7 +357,7 @@ typedef struct graph_set {
     quartic_safetensors_tensor tensors[5];
 } graph_set;
 
-static inline int32_t target_of(const graph_set *set, quartic_readout readout, uint32_t r) {
+static int32_t target_of(const graph_set *set, quartic_readout readout, uint32_t r) {
     if (readout == QUARTIC_READOUT_EDGE)
         return set->edge_types[r] == set->edge_types[(r / N / N * N + r % N) * N + r / N % N];
     int32_t count = 0;
@@ -367,7 +370,7 @@ static inline int32_t target_of(const graph_set *set, quartic_readout readout, u
     return count > 0;
 }
 
-static inline graph_set *make_set(quartic_readout readout) {
+static graph_set *make_set(quartic_readout readout) {
     static const uint32_t rows[] = {[QUARTIC_READOUT_NODE] = SET_GRAPHS * N,
                                     [QUARTIC_READOUT_EDGE] = SET_GRAPHS * N * N,
                                     [QUARTIC_READOUT_GRAPH] = SET_GRAPHS};
@@ -392,20 +395,20 @@ static inline graph_set *make_set(quartic_readout readout) {
     return set;
 }
 
-static inline const char *set_path(void) {
+static const char *set_path(void) {
     static char path[64];
     snprintf(path, sizeof path, "graph_data_%ld.safetensors", (long)getpid());
     return path;
 }
 
-static inline quartic_status open_set(const graph_set *set, uint32_t count, quartic_dataset **out) {
+static quartic_status open_set(const graph_set *set, uint32_t count, quartic_dataset **out) {
     assert_ok(quartic_safetensors_save(set_path(), set->tensors, count, NULL, 0));
     quartic_status status = quartic_dataset_open(set_path(), out);
     remove(set_path());
     return status;
 }
 
-static inline void training_on_datasets_learns(void **state) {
+static void training_on_datasets_learns(void **state) {
     (void)state;
     for (uint32_t readout = 0; readout < 3; ++readout) {
         graph_set *set = make_set((quartic_readout)readout);
@@ -444,7 +447,7 @@ static inline void training_on_datasets_learns(void **state) {
 }
 
 /* The evaluation of all graphs is what the model's own loss of them as one batch is. */
-static inline void evaluation_is_the_loss(void **state) {
+static void evaluation_is_the_loss(void **state) {
     (void)state;
     graph_set *set = make_set(QUARTIC_READOUT_EDGE);
     quartic_dataset *dataset;
@@ -466,61 +469,65 @@ static inline void evaluation_is_the_loss(void **state) {
     assert_ok(quartic_dataset_evaluate(dataset, model, 3, &evaluation));
     assert_true(fabs((double)loss - evaluation.loss) < 1e-5);
     graphs[2] = SET_GRAPHS;
-    expect_refusal(quartic_dataset_gather(dataset, graphs, 3, &batch), QUARTIC_INVALID_ARGUMENT,
-                   "graph 10 is asked");
+    graph_data_expect_refusal(quartic_dataset_gather(dataset, graphs, 3, &batch), QUARTIC_INVALID_ARGUMENT,
+                              "graph 10 is asked");
     quartic_model_destroy(model);
     quartic_dataset_close(dataset);
     quartic_free(set);
 }
 
-static inline void files_are_checked(void **state) {
+static void files_are_checked(void **state) {
     (void)state;
     graph_set *set = make_set(QUARTIC_READOUT_NODE);
     quartic_dataset *dataset;
     int64_t live = quartic_alloc_live();
     set->tensors[3].shape = QUARTIC_SHAPE(SET_GRAPHS, N / 2);
-    expect_refusal(
+    graph_data_expect_refusal(
         open_set(set, 4, &dataset), QUARTIC_SHAPE_MISMATCH,
         "have shape (10, 3); with 10 graphs of 6 nodes they must be (10, 6) for nodes, (10, 6, 6) for "
         "edges or (10) for graphs");
     assert_null(dataset);
     set->tensors[3].shape = QUARTIC_SHAPE(SET_GRAPHS, N);
     set->tensors[1].shape = QUARTIC_SHAPE(SET_GRAPHS, N);
-    expect_refusal(open_set(set, 4, &dataset), QUARTIC_SHAPE_MISMATCH, "edge_types of");
+    graph_data_expect_refusal(open_set(set, 4, &dataset), QUARTIC_SHAPE_MISMATCH, "edge_types of");
     set->tensors[1].shape = QUARTIC_SHAPE(SET_GRAPHS, N, N);
     set->tensors[0].shape = QUARTIC_SHAPE(SET_GRAPHS, 0);
-    expect_refusal(open_set(set, 4, &dataset), QUARTIC_SHAPE_MISMATCH, "with at least one of each");
+    graph_data_expect_refusal(open_set(set, 4, &dataset), QUARTIC_SHAPE_MISMATCH,
+                              "with at least one of each");
     set->tensors[0].shape = QUARTIC_SHAPE(SET_GRAPHS, N);
     set->tensors[1].name = "edge_type";
-    expect_refusal(open_set(set, 4, &dataset), QUARTIC_FORMAT, "holds \"edge_type\"");
+    graph_data_expect_refusal(open_set(set, 4, &dataset), QUARTIC_FORMAT, "holds \"edge_type\"");
     set->tensors[1].name = "edge_types";
     set->tokens[N + 1] = -3;
-    expect_refusal(open_set(set, 4, &dataset), QUARTIC_INVALID_ARGUMENT, "token -3 at (1, 1)");
+    graph_data_expect_refusal(open_set(set, 4, &dataset), QUARTIC_INVALID_ARGUMENT, "token -3 at (1, 1)");
     set->tokens[N + 1] = 0;
     memset(set->mask + 3 * N, 0, N);
-    expect_refusal(open_set(set, 4, &dataset), QUARTIC_INVALID_ARGUMENT, "graph 3 of");
+    graph_data_expect_refusal(open_set(set, 4, &dataset), QUARTIC_INVALID_ARGUMENT, "graph 3 of");
     memset(set->mask + 3 * N, 1, N);
     memset(set->tokens + 3 * N, 0, N * sizeof(int32_t));
     for (uint32_t i = 0; i < SET_GRAPHS * N; ++i) set->targets[i] = -1;
-    expect_refusal(open_set(set, 4, &dataset), QUARTIC_INVALID_ARGUMENT,
-                   "all of them are negative or padding");
-    expect_refusal(quartic_dataset_open("missing.safetensors", &dataset), QUARTIC_IO, "missing.safetensors");
+    graph_data_expect_refusal(open_set(set, 4, &dataset), QUARTIC_INVALID_ARGUMENT,
+                              "all of them are negative or padding");
+    graph_data_expect_refusal(quartic_dataset_open("missing.safetensors", &dataset), QUARTIC_IO,
+                              "missing.safetensors");
     assert_int_equal(quartic_alloc_live(), live);
 
     assert_ok(open_set(set, 3, &dataset)); /* without targets */
     quartic_model_config config = graph_config(&graph_kinds[0]);
     config.num_edge_types = 2;
-    expect_refusal(quartic_dataset_check(dataset, &config), QUARTIC_INVALID_ARGUMENT,
-                   ": 2 at (0, 2, 1) is beyond num_edge_types = 2 of the model's");
+    graph_data_expect_refusal(quartic_dataset_check(dataset, &config), QUARTIC_INVALID_ARGUMENT,
+                              ": 2 at (0, 2, 1) is beyond num_edge_types = 2 of the model's");
     config.num_edge_types = 0;
-    expect_refusal(quartic_dataset_check(dataset, &config), QUARTIC_INVALID_ARGUMENT, "has such data");
+    graph_data_expect_refusal(quartic_dataset_check(dataset, &config), QUARTIC_INVALID_ARGUMENT,
+                              "has such data");
     config = graph_config(&graph_kinds[0]);
     config.max_seq_len = 5;
-    expect_refusal(quartic_dataset_check(dataset, &config), QUARTIC_INVALID_ARGUMENT, "have 6 nodes");
+    graph_data_expect_refusal(quartic_dataset_check(dataset, &config), QUARTIC_INVALID_ARGUMENT,
+                              "have 6 nodes");
     quartic_model *model = graph_model(&graph_kinds[0]);
     quartic_evaluation evaluation;
-    expect_refusal(quartic_dataset_evaluate(dataset, model, 2, &evaluation), QUARTIC_INVALID_ARGUMENT,
-                   "has no targets");
+    graph_data_expect_refusal(quartic_dataset_evaluate(dataset, model, 2, &evaluation),
+                              QUARTIC_INVALID_ARGUMENT, "has no targets");
     quartic_model_destroy(model);
     quartic_dataset_close(dataset);
     quartic_free(set);
@@ -528,7 +535,7 @@ static inline void files_are_checked(void **state) {
 }
 
 /* Every epoch reads every graph once, in orders that differ. */
-static inline void epochs_are_permutations(void **state) {
+static void epochs_are_permutations(void **state) {
     (void)state;
     static const uint32_t counts[] = {1, 2, 5, 16, 17, 1000};
     for (uint32_t k = 0; k < 6; ++k) {
@@ -550,7 +557,7 @@ static inline void epochs_are_permutations(void **state) {
 }
 
 /* A run that is saved and resumed goes on through the same graphs, bit for bit. */
-static inline void dataset_runs_resume(void **state) {
+static void dataset_runs_resume(void **state) {
     (void)state;
     graph_set *set = make_set(QUARTIC_READOUT_GRAPH);
     quartic_dataset *dataset;
@@ -585,7 +592,7 @@ static inline void dataset_runs_resume(void **state) {
     quartic_free(set);
 }
 
-static inline void failed_dataset_allocations_leave_nothing(void **state) {
+static void failed_dataset_allocations_leave_nothing(void **state) {
     (void)state;
     graph_set *set = make_set(QUARTIC_READOUT_EDGE);
     quartic_model_config config = graph_config(&graph_kinds[0]);
@@ -616,4 +623,30 @@ static inline void failed_dataset_allocations_leave_nothing(void **state) {
     quartic_free(set);
 }
 
-#endif
+int graph_data_tests(const test_device *on) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(graphs_have_no_order),
+        cmocka_unit_test(padding_has_no_influence),
+        cmocka_unit_test(training_on_datasets_learns),
+        cmocka_unit_test(evaluation_is_the_loss),
+    };
+    return DEVICE_TESTS_RUN(on, &device, tests);
+}
+
+int graph_data_host_tests(const test_device *on) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(positions_and_causality_give_an_order),
+        cmocka_unit_test(bad_batches_give_messages),
+        cmocka_unit_test(configurations_are_checked),
+        cmocka_unit_test(files_are_checked),
+        cmocka_unit_test(epochs_are_permutations),
+        cmocka_unit_test(dataset_runs_resume),
+        cmocka_unit_test(failed_dataset_allocations_leave_nothing),
+    };
+    return DEVICE_TESTS_RUN(on, &device, tests);
+}
+
+int graph_data_slope_tests(const test_device *on) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(gradients_are_slopes)};
+    return DEVICE_TESTS_RUN(on, &device, tests);
+}

@@ -1,23 +1,9 @@
-/* model_sizes.h: one small quartic transformer at every awkward length, on a device against another.
- *
- * n = 1, 2, 3, 5, 31, 33, 127, 129; with and without causality, mask and batch, both forms of the axial
- * attention's mask. Logits and every gradient must agree within the bounds of the recorded cases, and the
- * gradients must not be mostly zero.
- */
-#ifndef QUARTIC_TESTS_MODEL_SIZES_H
-#define QUARTIC_TESTS_MODEL_SIZES_H
+/* model_sizes_tests.c: see model_sizes_tests.h. */
+#include "model_sizes_tests.h"
+
+#include "expect.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
 #include "base/rng.h"
 #include "quartic/model.h"
 
@@ -30,21 +16,17 @@ typedef struct sizes_result {
     uint64_t logit_count, gradient_count;
 } sizes_result;
 
-static inline void sizes_ok(quartic_status status) {
-    if (status != QUARTIC_OK) fail_msg("%s: %s", quartic_status_name(status), quartic_error_message());
-}
-
-static inline sizes_result run_size(const char *device_name, uint32_t batch, uint32_t n, bool causal,
-                                    bool masked) {
+static sizes_result model_sizes_run_size(const char *device_name, uint32_t batch, uint32_t n, bool causal,
+                                         bool masked) {
     quartic_device *device = NULL;
     quartic_model *model = NULL;
-    sizes_ok(quartic_device_create(device_name, &device));
+    assert_ok(quartic_device_create(device_name, &device));
     quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
     config.num_tokens = SIZES_VOCABULARY, config.dim = 6, config.depth = 1, config.dim_edges = 4;
     config.heads = 2, config.dim_head = 3, config.linear_heads = 1, config.linear_dim_head = 3;
     config.max_seq_len = 130, config.num_residual_streams = 2, config.ff_mult = 2, config.causal = causal;
-    sizes_ok(quartic_model_create(device, &config, &model));
-    sizes_ok(quartic_model_initialise(model, 5));
+    assert_ok(quartic_model_create(device, &config, &model));
+    assert_ok(quartic_model_initialise(model, 5));
 
     uint64_t count = (uint64_t)batch * n;
     int32_t *tokens = calloc(count, sizeof *tokens), *targets = calloc(count, sizeof *targets);
@@ -59,13 +41,13 @@ static inline sizes_result run_size(const char *device_name, uint32_t batch, uin
                            .gradient_count = quartic_model_parameter_elements(model)};
     result.logits = calloc(result.logit_count, sizeof(float));
     result.gradients = calloc(result.gradient_count, sizeof(float));
-    sizes_ok(quartic_model_forward(model, batch, n, tokens, masked ? mask : NULL, result.logits));
-    sizes_ok(quartic_model_gradients(model, batch, n, tokens, targets, masked ? mask : NULL, &result.loss));
+    assert_ok(quartic_model_forward(model, batch, n, tokens, masked ? mask : NULL, result.logits));
+    assert_ok(quartic_model_gradients(model, batch, n, tokens, targets, masked ? mask : NULL, &result.loss));
     uint64_t at = 0;
     for (uint32_t p = 0; p < quartic_model_parameter_count(model); ++p) {
         quartic_model_parameter parameter;
-        sizes_ok(quartic_model_get_parameter(model, p, &parameter));
-        sizes_ok(
+        assert_ok(quartic_model_get_parameter(model, p, &parameter));
+        assert_ok(
             quartic_model_read_gradient(model, parameter.name, &result.gradients[at], parameter.elements));
         at += parameter.elements;
     }
@@ -77,15 +59,15 @@ static inline sizes_result run_size(const char *device_name, uint32_t batch, uin
     return result;
 }
 
-static inline void free_size(sizes_result *result) {
+static void free_size(sizes_result *result) {
     free(result->logits);
     free(result->gradients);
 }
 
-static inline void compare_size(const char *device, const char *trusted, uint32_t batch, uint32_t n,
-                                bool causal, bool masked) {
-    sizes_result got = run_size(device, batch, n, causal, masked),
-                 want = run_size(trusted, batch, n, causal, masked);
+static void compare_size(const char *device, const char *trusted, uint32_t batch, uint32_t n, bool causal,
+                         bool masked) {
+    sizes_result got = model_sizes_run_size(device, batch, n, causal, masked),
+                 want = model_sizes_run_size(trusted, batch, n, causal, masked);
     assert_true(fabsf(got.loss - want.loss) <= 2e-5f * fmaxf(1, fabsf(want.loss)));
     float largest = 1, largest_gradient = 0;
     uint64_t nonzero = 0;
@@ -108,7 +90,7 @@ static inline void compare_size(const char *device, const char *trusted, uint32_
     free_size(&want);
 }
 
-static inline void compare_sizes(const char *device, const char *trusted) {
+void compare_sizes(const char *device, const char *trusted) {
     static const uint32_t sizes[] = {1, 2, 3, 5, 31, 33, 127, 129};
     for (uint32_t s = 0; s < sizeof sizes / sizeof sizes[0]; ++s) {
         bool small = sizes[s] <= 33;
@@ -117,5 +99,3 @@ static inline void compare_sizes(const char *device, const char *trusted) {
         if (small) compare_size(device, trusted, 3, sizes[s], s % 2 == 0, true);
     }
 }
-
-#endif

@@ -1,16 +1,9 @@
-/* training_runs.h: tests of what training promises, on the device that `device` points to: micro-batches add
- * up to the larger batch, numbers that are not finite never reach a file, trials, lists of a configuration
- * compared entry by entry, and refused calls that change nothing. A test file opens the device and lists
- * those that it wants.
- */
-#ifndef QUARTIC_TESTS_TRAINING_RUNS_H
-#define QUARTIC_TESTS_TRAINING_RUNS_H
+/* training_tests.c: see training_tests.h. */
+#include "training_tests.h"
 
 #include "failing_alloc.h"
 #include "model_case.h"
-
 #include <unistd.h>
-
 #include "base/rng.h"
 #include "quartic/train.h"
 #include "train/trainer.h"
@@ -19,7 +12,7 @@ enum { ROWS = 8, NODES = 5, WORDS = 9, LABELS = 4 };
 
 static quartic_device *device;
 
-static inline quartic_model_config training_config(void) {
+static quartic_model_config training_config(void) {
     quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
     config.num_tokens = WORDS, config.dim = 12, config.depth = 2, config.dim_edges = 6, config.heads = 2;
     config.dim_head = 4, config.linear_heads = 2, config.linear_dim_head = 3, config.ff_mult = 2;
@@ -32,8 +25,7 @@ typedef struct training {
     quartic_trainer *trainer;
 } training;
 
-static inline training begin_training(const quartic_model_config *config, uint32_t batch,
-                                      uint32_t accumulation) {
+static training begin_training(const quartic_model_config *config, uint32_t batch, uint32_t accumulation) {
     training t;
     quartic_trainer_config settings = QUARTIC_TRAINER_CONFIG_INIT;
     settings.batch = batch, settings.length = NODES, settings.accumulation = accumulation;
@@ -44,7 +36,7 @@ static inline training begin_training(const quartic_model_config *config, uint32
     return t;
 }
 
-static inline void end_training(training *t) {
+static void end_training(training *t) {
     quartic_trainer_destroy(t->trainer);
     quartic_model_destroy(t->model);
 }
@@ -54,7 +46,7 @@ typedef struct training_data {
     int32_t tokens[ROWS * NODES], edge_types[ROWS * NODES * NODES], targets[ROWS * NODES * NODES];
 } training_data;
 
-static inline const training_data *draw_data(uint64_t rows) {
+static const training_data *draw_data(uint64_t rows) {
     static training_data data;
     for (uint32_t i = 0; i < ROWS * NODES; ++i)
         data.tokens[i] = (int32_t)(quartic_random_bits(5, 0, i) % WORDS);
@@ -70,8 +62,7 @@ static inline const training_data *draw_data(uint64_t rows) {
     return &data;
 }
 
-static inline quartic_model_batch batch_of_data(const quartic_model_config *config,
-                                                const training_data *data) {
+static quartic_model_batch batch_of_data(const quartic_model_config *config, const training_data *data) {
     quartic_model_batch in = QUARTIC_MODEL_BATCH_INIT;
     in.batch = ROWS, in.length = NODES, in.tokens = data->tokens, in.targets = data->targets;
     if (config->num_edge_types != 0) in.edge_types = data->edge_types;
@@ -82,7 +73,7 @@ static inline quartic_model_batch batch_of_data(const quartic_model_config *conf
 
 /* The loss and gradients of one step of 8 x 1, 4 x 2, 2 x 4 and 1 x 8 agree, and so do the weights after
  * three steps. */
-static inline void check_accumulation(const char *what, const quartic_model_config *config, uint64_t rows) {
+static void check_accumulation(const char *what, const quartic_model_config *config, uint64_t rows) {
     const quartic_model_batch in = batch_of_data(config, draw_data(rows));
     float *want_gradients = NULL, *want_weights = NULL, loss;
     quartic_step_report want = {0};
@@ -118,7 +109,7 @@ static inline void check_accumulation(const char *what, const quartic_model_conf
     quartic_free(want_gradients), quartic_free(want_weights);
 }
 
-static inline void micro_batches_add_up_to_the_larger_batch(void **state) {
+static void micro_batches_add_up_to_the_larger_batch(void **state) {
     (void)state;
     quartic_model_config text = training_config();
     text.causal = 1;
@@ -137,7 +128,7 @@ static inline void micro_batches_add_up_to_the_larger_batch(void **state) {
     check_accumulation("tokens with a diversity loss", &streams, ROWS * NODES);
 }
 
-static inline void a_step_without_targets_has_no_loss(void **state) {
+static void a_step_without_targets_has_no_loss(void **state) {
     (void)state;
     quartic_model_config config = training_config();
     int32_t tokens[ROWS * NODES] = {1, 2, 3}, targets[ROWS * NODES];
@@ -153,7 +144,7 @@ static inline void a_step_without_targets_has_no_loss(void **state) {
 
 /* ---- what is not finite ---- */
 
-static inline void put_number(training *t, quartic_tensor *into, const char *name, float number) {
+static void put_number(training *t, quartic_tensor *into, const char *name, float number) {
     quartic_model_parameter parameter;
     float *storage;
     assert_ok(quartic_model_find_parameter(t->model, name, &parameter));
@@ -163,7 +154,7 @@ static inline void put_number(training *t, quartic_tensor *into, const char *nam
     quartic_free(storage);
 }
 
-static inline void scale_weight(training *t, const char *name, float factor) {
+static void scale_weight(training *t, const char *name, float factor) {
     quartic_model_parameter parameter;
     float *storage;
     assert_ok(quartic_model_find_parameter(t->model, name, &parameter));
@@ -174,11 +165,11 @@ static inline void scale_weight(training *t, const char *name, float factor) {
 }
 
 /* A damaged weight or moment is refused by every save, and the file stays. */
-static inline void only_finite_numbers_are_saved(void **state) {
+static void only_finite_numbers_are_saved(void **state) {
     (void)state;
     quartic_model_config config = training_config();
     training t = begin_training(&config, ROWS, 1);
-    const char *path = "training_runs_kept.safetensors";
+    const char *path = "training_tests_kept.safetensors";
     const float numbers[] = {NAN, INFINITY, -INFINITY};
     assert_ok(quartic_file_save(path, "good", 4));
     for (uint32_t part = 0; part < 3; ++part)
@@ -188,12 +179,12 @@ static inline void only_finite_numbers_are_saved(void **state) {
                                                : t.trainer->second_moment;
             put_number(&t, into, "token_emb.weight", numbers[k]);
             assert_int_equal(quartic_trainer_save(t.trainer, path), QUARTIC_NON_FINITE);
-            assert_sentence(part == 0   ? "element 107 of the weight \"token_emb.weight\" is "
-                            : part == 1 ? "element 107 of the moment \"adamw.first_moment.token_emb.weight\""
-                                        : "element 107 of the moment \"adamw.second_moment.token_emb");
+            assert_message(part == 0   ? "element 107 of the weight \"token_emb.weight\" is "
+                           : part == 1 ? "element 107 of the moment \"adamw.first_moment.token_emb.weight\""
+                                       : "element 107 of the moment \"adamw.second_moment.token_emb");
             if (part == 0) {
                 assert_int_equal(quartic_model_save(t.model, path), QUARTIC_NON_FINITE);
-                assert_sentence("element 107 of the weight \"token_emb.weight\" is ");
+                assert_message("element 107 of the weight \"token_emb.weight\" is ");
             }
             put_number(&t, into, "token_emb.weight", 0.5f);
         }
@@ -210,18 +201,18 @@ static inline void only_finite_numbers_are_saved(void **state) {
 }
 
 /* Token 8 does not occur, so the loss is finite; yet the step tells that its weight is damaged. */
-static inline void a_damaged_weight_is_told_by_the_step(void **state) {
+static void a_damaged_weight_is_told_by_the_step(void **state) {
     (void)state;
     quartic_model_config config = training_config();
     training t = begin_training(&config, ROWS, 1);
     int32_t tokens[ROWS * NODES] = {0}, targets[ROWS * NODES] = {0};
-    const char *path = "training_runs_good.safetensors";
+    const char *path = "training_tests_good.safetensors";
     quartic_step_report report;
     assert_ok(quartic_trainer_save(t.trainer, path));
     put_number(&t, t.model->weights, "token_emb.weight", NAN);
     assert_int_equal(quartic_trainer_step(t.trainer, tokens, targets, NULL, &report), QUARTIC_NON_FINITE);
     assert_true(isfinite(report.loss));
-    assert_sentence("after the update of step 1 element 107 of the weight \"token_emb.weight\" is ");
+    assert_message("after the update of step 1 element 107 of the weight \"token_emb.weight\" is ");
     assert_int_equal(quartic_trainer_get_step(t.trainer), 0);
     assert_ok(quartic_trainer_load(t.trainer, path));
     remove(path);
@@ -232,7 +223,7 @@ static inline void a_damaged_weight_is_told_by_the_step(void **state) {
 }
 
 /* A trial computes and checks, and changes nothing; a step after it is as without it. */
-static inline void trials_change_nothing(void **state) {
+static void trials_change_nothing(void **state) {
     (void)state;
     quartic_model_config config = training_config();
     config.dropout = 0.1f;
@@ -262,7 +253,7 @@ static inline void trials_change_nothing(void **state) {
 
 /* ---- gradients ---- */
 
-static inline void gradients_that_are_not_finite_are_told(void **state) {
+static void gradients_that_are_not_finite_are_told(void **state) {
     (void)state;
     quartic_model_config config = training_config();
     training t = begin_training(&config, ROWS, 1);
@@ -295,7 +286,7 @@ static inline void gradients_that_are_not_finite_are_told(void **state) {
     assert_ok(quartic_model_loss(t.model, 1, NODES, tokens, targets, NULL, &alone));
     assert_int_equal(quartic_model_gradients(t.model, 1, NODES, tokens, targets, NULL, &loss),
                      QUARTIC_NON_FINITE);
-    assert_sentence(" of the gradient of \"");
+    assert_message(" of the gradient of \"");
     assert_true(loss == before);
     assert_int_equal(quartic_model_read_gradient(t.model, name, again, WORDS * 12), QUARTIC_INVALID_ARGUMENT);
     end_training(&t);
@@ -303,9 +294,9 @@ static inline void gradients_that_are_not_finite_are_told(void **state) {
 
 /* ---- lists ---- */
 
-static inline void every_entry_of_a_list_is_compared(void **state) {
+static void every_entry_of_a_list_is_compared(void **state) {
     (void)state;
-    const char *path = "training_runs_lists.safetensors";
+    const char *path = "training_tests_lists.safetensors";
     for (uint32_t k = 0; k < 3; ++k) {
         quartic_model_config a = training_config(), b;
         if (k == 0) {
@@ -334,21 +325,21 @@ static inline void every_entry_of_a_list_is_compared(void **state) {
         const quartic_status status = quartic_trainer_load(other.trainer, path);
         assert_int_equal(status, k == 2 ? QUARTIC_OK : QUARTIC_INVALID_ARGUMENT);
         if (k == 0)
-            assert_sentence(
-                "\"triangle_directions\"[0] is \"outgoing\" in \"training_runs_lists.safetensors\", "
+            assert_message(
+                "\"triangle_directions\"[0] is \"outgoing\" in \"training_tests_lists.safetensors\", "
                 "but \"incoming\" in the trainer's model");
-        if (k == 1) assert_sentence("\"edge_attention\"[1] is \"full\" in ");
+        if (k == 1) assert_message("\"edge_attention\"[1] is \"full\" in ");
         remove(path);
         end_training(&saved), end_training(&other);
     }
 }
 
 /* Loading with each allocation failing in turn: everything is as before, or everything is loaded. */
-static inline void a_failed_load_changes_nothing(void **state) {
+static void a_failed_load_changes_nothing(void **state) {
     (void)state;
     quartic_model_config config = training_config();
     training t = begin_training(&config, 2, 1), other = begin_training(&config, 2, 1);
-    const char *path = "training_runs_load.safetensors";
+    const char *path = "training_tests_load.safetensors";
     int32_t tokens[2 * NODES] = {1, 2, 3, 4, 5, 6, 7, 8, 0, 1}, targets[2 * NODES] = {2, 3, 4};
     assert_ok(quartic_trainer_step(t.trainer, tokens, targets, NULL, NULL));
     assert_ok(quartic_trainer_set_note(t.trainer, "note"));
@@ -380,11 +371,11 @@ static inline void a_failed_load_changes_nothing(void **state) {
     end_training(&t), end_training(&other);
 }
 
-static inline void a_note_goes_with_the_checkpoint(void **state) {
+static void a_note_goes_with_the_checkpoint(void **state) {
     (void)state;
     quartic_model_config config = training_config();
     training t = begin_training(&config, ROWS, 1), other = begin_training(&config, ROWS, 1);
-    const char *path = "training_runs_note.safetensors";
+    const char *path = "training_tests_note.safetensors";
     assert_string_equal(quartic_trainer_get_note(t.trainer), "");
     assert_ok(quartic_trainer_set_note(t.trainer, "{\"x\": 1}"));
     assert_ok(quartic_trainer_save(t.trainer, path));
@@ -398,4 +389,17 @@ static inline void a_note_goes_with_the_checkpoint(void **state) {
     end_training(&t), end_training(&other);
 }
 
-#endif
+int training_tests(const test_device *on) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(micro_batches_add_up_to_the_larger_batch),
+        cmocka_unit_test(a_step_without_targets_has_no_loss),
+        cmocka_unit_test(only_finite_numbers_are_saved),
+        cmocka_unit_test(a_damaged_weight_is_told_by_the_step),
+        cmocka_unit_test(trials_change_nothing),
+        cmocka_unit_test(gradients_that_are_not_finite_are_told),
+        cmocka_unit_test(every_entry_of_a_list_is_compared),
+        cmocka_unit_test(a_failed_load_changes_nothing),
+        cmocka_unit_test(a_note_goes_with_the_checkpoint),
+    };
+    return DEVICE_TESTS_RUN(on, &device, tests);
+}

@@ -1,8 +1,5 @@
-/* extreme_numbers_runs.h: what is not finite stays visible, and what is large stays right, on the device that
- * `device` points to.
- */
-#ifndef QUARTIC_TESTS_EXTREME_NUMBERS_RUNS_H
-#define QUARTIC_TESTS_EXTREME_NUMBERS_RUNS_H
+/* extreme_numbers_tests.c: see extreme_numbers_tests.h. */
+#include "extreme_numbers_tests.h"
 
 #include "model_case.h"
 #include "quartic/program.h"
@@ -10,8 +7,7 @@
 static quartic_device *device;
 
 /* Runs a graph with one output "y" and one input "x". */
-static inline void extreme_run(quartic_graph *graph, const float *x, size_t x_count, float *y,
-                               size_t y_count) {
+static void extreme_run(quartic_graph *graph, const float *x, size_t x_count, float *y, size_t y_count) {
     quartic_program *program;
     assert_ok(quartic_graph_status(graph));
     assert_ok(quartic_program_create(device, graph, NULL, &program));
@@ -22,7 +18,7 @@ static inline void extreme_run(quartic_graph *graph, const float *x, size_t x_co
     quartic_graph_destroy(graph);
 }
 
-static inline quartic_graph *extreme_graph(quartic_shape shape, quartic_value *out_x) {
+static quartic_graph *extreme_graph(quartic_shape shape, quartic_value *out_x) {
     quartic_graph *graph;
     assert_ok(quartic_graph_create(&graph));
     *out_x = quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &shape);
@@ -31,7 +27,7 @@ static inline quartic_graph *extreme_graph(quartic_shape shape, quartic_value *o
 
 /* ---- NaN ---- */
 
-static inline void relu_of_nan_is_nan(void **state) {
+static void relu_of_nan_is_nan(void **state) {
     (void)state;
     const float x[4] = {NAN, -1, 2, 0};
     float y[4];
@@ -54,7 +50,7 @@ static inline void relu_of_nan_is_nan(void **state) {
 enum { NAN_BATCH = 1, NAN_ROWS = 3, NAN_KEYS = 37 };
 
 /* Row 1 holds one NaN, or nothing else; the others hold none. */
-static inline void softmax_of_nan_is_nan(void **state) {
+static void softmax_of_nan_is_nan(void **state) {
     (void)state;
     static float x[NAN_ROWS * NAN_KEYS], y[NAN_ROWS * NAN_KEYS];
     for (uint32_t variant = 0; variant < 12; ++variant) {
@@ -97,7 +93,7 @@ enum { NAN_NODES = 5, NAN_WIDTH = 4 };
 
 /* Attention among edges and over triangles: NaN in the query of edge (0, 1) alone makes that edge's result
  * NaN, with every head, and no other edge's. */
-static inline void edges_of_nan_are_nan(void **state) {
+static void edges_of_nan_are_nan(void **state) {
     (void)state;
     enum { EDGES = NAN_NODES * NAN_NODES, COUNT = EDGES * NAN_WIDTH };
     static float x[COUNT], y[COUNT];
@@ -142,7 +138,7 @@ enum { SINKING_NODES = 5, SINKING_WIDTH = 4 };
 /* Softmax over scores that are all -inf is NaN, as in PyTorch: a model whose scores overflow downwards is
  * then reported, not answered from zeros. Hidden entries and rows that see nothing stay 0, and so does an
  * entry of -inf beside a finite one. */
-static inline void softmax_of_minus_infinity_is_nan(void **state) {
+static void softmax_of_minus_infinity_is_nan(void **state) {
     (void)state;
     enum { ROWS = 4, KEYS = 37 };
     static float x[ROWS * KEYS], y[ROWS * KEYS];
@@ -181,7 +177,7 @@ static inline void softmax_of_minus_infinity_is_nan(void **state) {
  * (3, 1) is -inf and all keys are positive. Node 4 is hidden, and with causality edges with j > i see
  * nothing.
  */
-static inline void edges_of_minus_infinity_are_nan(void **state) {
+static void edges_of_minus_infinity_are_nan(void **state) {
     (void)state;
     enum {
         EDGES = SINKING_NODES * SINKING_NODES,
@@ -241,7 +237,7 @@ static inline void edges_of_minus_infinity_are_nan(void **state) {
 
 /* ---- gradients ---- */
 
-static inline void the_seed_is_constant(void **state) {
+static void the_seed_is_constant(void **state) {
     (void)state;
     const float x[3] = {0, 1, 4};
     float y[3];
@@ -258,7 +254,7 @@ static inline void the_seed_is_constant(void **state) {
 /* ---- large numbers ---- */
 
 /* Beyond the eps of its norms, a model does not depend on the size of its embeddings. */
-static inline void large_weights_give_right_logits(void **state) {
+static void large_weights_give_right_logits(void **state) {
     (void)state;
     enum { LENGTH = 4, VOCABULARY = 16 };
     static const int32_t tokens[LENGTH] = {3, 1, 14, 7};
@@ -303,10 +299,15 @@ static inline void large_weights_give_right_logits(void **state) {
     }
 }
 
-#define EXTREME_TESTS                                                                                        \
-    cmocka_unit_test(relu_of_nan_is_nan), cmocka_unit_test(softmax_of_nan_is_nan),                           \
-        cmocka_unit_test(edges_of_nan_are_nan), cmocka_unit_test(softmax_of_minus_infinity_is_nan),          \
-        cmocka_unit_test(edges_of_minus_infinity_are_nan), cmocka_unit_test(the_seed_is_constant),           \
-        cmocka_unit_test(large_weights_give_right_logits)
-
-#endif
+int extreme_numbers_tests(const test_device *on) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(relu_of_nan_is_nan),
+        cmocka_unit_test(softmax_of_nan_is_nan),
+        cmocka_unit_test(edges_of_nan_are_nan),
+        cmocka_unit_test(softmax_of_minus_infinity_is_nan),
+        cmocka_unit_test(edges_of_minus_infinity_are_nan),
+        cmocka_unit_test(the_seed_is_constant),
+        cmocka_unit_test(large_weights_give_right_logits),
+    };
+    return DEVICE_TESTS_RUN(on, &device, tests);
+}

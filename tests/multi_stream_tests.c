@@ -1,13 +1,8 @@
-/* multi_stream_runs.h: tests of the multi-stream ops and models on the device that `device` points to. A test
- * file opens the device and lists them all.
- */
-#ifndef QUARTIC_TESTS_MULTI_STREAM_RUNS_H
-#define QUARTIC_TESTS_MULTI_STREAM_RUNS_H
+/* multi_stream_tests.c: see multi_stream_tests.h. */
+#include "multi_stream_tests.h"
 
 #include "model_case.h"
-
 #include <unistd.h>
-
 #include "base/rng.h"
 
 static quartic_device *device;
@@ -25,7 +20,7 @@ typedef struct twin_graph {
     bool positive; /* operands are drawn from [0.1, 1) */
 } twin_graph;
 
-static inline quartic_value twin_operand(twin_graph *twins, const quartic_shape *shape) {
+static quartic_value twin_operand(twin_graph *twins, const quartic_shape *shape) {
     char name[16];
     snprintf(name, sizeof name, "operand%u", twins->operand_count);
     quartic_value value = quartic_graph_input(twins->graph, name, QUARTIC_FLOAT32, shape);
@@ -33,7 +28,7 @@ static inline quartic_value twin_operand(twin_graph *twins, const quartic_shape 
     return value;
 }
 
-static inline void write_random(quartic_program *program, const char *name, uint32_t stream, bool positive) {
+static void write_random(quartic_program *program, const char *name, uint32_t stream, bool positive) {
     quartic_tensor *tensor = quartic_program_tensor(program, name);
     quartic_shape shape = quartic_tensor_shape(tensor);
     uint64_t count = quartic_shape_elements(&shape);
@@ -45,7 +40,7 @@ static inline void write_random(quartic_program *program, const char *name, uint
     quartic_free(numbers);
 }
 
-static inline void compare_outputs(quartic_program *program, const char *left, const char *right) {
+static void multi_stream_compare_outputs(quartic_program *program, const char *left, const char *right) {
     quartic_tensor *a = quartic_program_tensor(program, left), *b = quartic_program_tensor(program, right);
     quartic_shape shape = quartic_tensor_shape(a), other = quartic_tensor_shape(b);
     assert_true(quartic_shape_equal(&shape, &other));
@@ -59,7 +54,7 @@ static inline void compare_outputs(quartic_program *program, const char *left, c
     quartic_free(got), quartic_free(want);
 }
 
-static inline void check_twins(twin_graph *twins, quartic_value left, quartic_value right) {
+static void check_twins(twin_graph *twins, quartic_value left, quartic_value right) {
     quartic_graph *graph = twins->graph;
     quartic_value of_left[MOST_OPERANDS], of_right[MOST_OPERANDS];
     quartic_shape shape = quartic_graph_shape(graph, left);
@@ -85,17 +80,17 @@ static inline void check_twins(twin_graph *twins, quartic_value left, quartic_va
         write_random(program, name[2], k, twins->positive);
     }
     assert_ok(quartic_program_run(program));
-    compare_outputs(program, "left", "right");
+    multi_stream_compare_outputs(program, "left", "right");
     for (uint32_t k = 0; k < twins->operand_count; ++k) {
         snprintf(name[0], sizeof name[0], "left%u", k);
         snprintf(name[1], sizeof name[1], "right%u", k);
-        compare_outputs(program, name[0], name[1]);
+        multi_stream_compare_outputs(program, name[0], name[1]);
     }
     quartic_program_destroy(program);
     quartic_graph_destroy(graph);
 }
 
-static inline void exchange_is_a_matrix_product(void **state) {
+static void exchange_is_a_matrix_product(void **state) {
     (void)state;
     enum { BATCH = 3, HEADS = 6, N = 9 };
     twin_graph twins = {0};
@@ -108,7 +103,7 @@ static inline void exchange_is_a_matrix_product(void **state) {
                 quartic_reshape(twins.graph, product, &QUARTIC_SHAPE(BATCH, HEADS, N, N)));
 }
 
-static inline void feedforward_is_its_composition(void **state) {
+static void feedforward_is_its_composition(void **state) {
     (void)state;
     enum { BATCH = 2, HEADS = 5, HIDDEN = 13, N = 11 };
     static const uint32_t heads_last[] = {0, 2, 3, 1}, heads_second[] = {0, 3, 1, 2};
@@ -127,7 +122,7 @@ static inline void feedforward_is_its_composition(void **state) {
 }
 
 /* Two streams: all pairs of their heads by broadcasting. */
-static inline void diversity_is_its_definition(void **state) {
+static void diversity_is_its_definition(void **state) {
     (void)state;
     enum { BATCH = 2, HEADS = 3, N = 7 };
     twin_graph twins = {.positive = true};
@@ -152,7 +147,7 @@ enum { S = 3, H = 2, D = 8, V = 7, B = 2, N = 5, LAYERS = 3, L = 6 };
 
 static const int32_t multi_stream_tokens[B * N] = {0, 1, 2, 3, 4, 6, 5, 4, 3, 2};
 
-static inline quartic_model_config multi_stream_config(void) {
+static quartic_model_config multi_stream_config(void) {
     quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
     config.model = QUARTIC_MODEL_MULTI_STREAM, config.num_streams = S;
     config.num_tokens = V, config.dim = D, config.depth = LAYERS, config.heads = H, config.dim_head = 4;
@@ -161,7 +156,7 @@ static inline quartic_model_config multi_stream_config(void) {
 }
 
 /* Adds noise to a part of a weight: elements begin .. end - 1. */
-static inline void disturb(quartic_model *model, const char *name, uint64_t begin, uint64_t end) {
+static void disturb(quartic_model *model, const char *name, uint64_t begin, uint64_t end) {
     quartic_model_parameter parameter;
     assert_ok(quartic_model_find_parameter(model, name, &parameter));
     float *numbers = quartic_alloc(parameter.elements, sizeof *numbers);
@@ -173,7 +168,7 @@ static inline void disturb(quartic_model *model, const char *name, uint64_t begi
 }
 
 /* Exchanges start as identities, which would hide them. */
-static inline void disturb_exchanges(quartic_model *model) {
+static void disturb_exchanges(quartic_model *model) {
     for (uint32_t k = 0; k < quartic_model_parameter_count(model); ++k) {
         quartic_model_parameter parameter;
         assert_ok(quartic_model_get_parameter(model, k, &parameter));
@@ -183,14 +178,14 @@ static inline void disturb_exchanges(quartic_model *model) {
 
 typedef float stream_maps[LAYERS][B][S][H][N][N];
 
-static inline void read_maps(quartic_model *model, stream_maps maps) {
+static void read_maps(quartic_model *model, stream_maps maps) {
     quartic_model_readout readout = QUARTIC_MODEL_READOUT_INIT;
     assert_int_equal(quartic_model_attention_heads(model), S * H);
     readout.attention = &maps[0][0][0][0][0][0];
     assert_ok(quartic_model_inspect(model, B, N, multi_stream_tokens, NULL, &readout));
 }
 
-static inline bool same_stream(stream_maps left, stream_maps right, uint32_t stream, uint32_t layer) {
+static bool same_stream(stream_maps left, stream_maps right, uint32_t stream, uint32_t layer) {
     bool same = true;
     for (uint32_t b = 0; b < B; ++b)
         same = same && memcmp(left[layer][b][stream], right[layer][b][stream], sizeof left[0][0][0]) == 0;
@@ -199,7 +194,7 @@ static inline bool same_stream(stream_maps left, stream_maps right, uint32_t str
 
 /* Changes what belongs to stream 1 alone. With ablated exchange the other streams do not see it, in any bit;
  * with exchange they do. */
-static inline void check_independence(quartic_model_config config, const char *changed, uint64_t elements) {
+static void check_independence(quartic_model_config config, const char *changed, uint64_t elements) {
     static stream_maps before, after;
     for (config.ablate_cross_stream_talking_heads = 0; config.ablate_cross_stream_talking_heads < 2;
          ++config.ablate_cross_stream_talking_heads) {
@@ -219,7 +214,7 @@ static inline void check_independence(quartic_model_config config, const char *c
     }
 }
 
-static inline void ablated_streams_are_independent(void **state) {
+static void ablated_streams_are_independent(void **state) {
     (void)state;
     quartic_model_config config = multi_stream_config();
     for (config.non_linear_talking_heads = 0; config.non_linear_talking_heads < 2;
@@ -235,7 +230,7 @@ static inline void ablated_streams_are_independent(void **state) {
 }
 
 /* At the start every exchange is an identity: the model is the one without exchange. */
-static inline void exchanges_start_as_identities(void **state) {
+static void exchanges_start_as_identities(void **state) {
     (void)state;
     for (uint32_t feedforward = 0; feedforward < 2; ++feedforward) {
         quartic_model_config config = multi_stream_config();
@@ -263,13 +258,13 @@ static inline void exchanges_start_as_identities(void **state) {
 
 /* Without gradients at most one tensor (b, S H, n, n) lives besides the logits of the layer before; a
  * training step keeps two a layer, and works on three more at a time (and one for the diversity loss). */
-static inline void few_maps_are_stored(void **state) {
+static void few_maps_are_stored(void **state) {
     (void)state;
     enum { LENGTH = 256 };
     quartic_model_config config = multi_stream_config();
     config.max_seq_len = LENGTH, config.heads = 4;
     const double map = 4.0 * (double)S * 4 * (double)LENGTH * (double)LENGTH;
-    /* Everything else: rows (b S n, ..), and scratch, which the tuned rows of the CPU need for each thread.
+    /* Everything else: rows (b S n, ..), and scratch, which the tuned kernels of the CPU need for each thread.
      */
     quartic_device_info info;
     assert_ok(quartic_device_get_info(device, &info));
@@ -297,7 +292,7 @@ static inline void few_maps_are_stored(void **state) {
     }
 }
 
-static inline void models_refuse_what_they_lack(void **state) {
+static void models_refuse_what_they_lack(void **state) {
     (void)state;
     quartic_model_config config = multi_stream_config();
     quartic_model *model;
@@ -307,7 +302,7 @@ static inline void models_refuse_what_they_lack(void **state) {
     readout.edges = numbers;
     assert_int_equal(quartic_model_inspect(model, B, N, multi_stream_tokens, NULL, &readout),
                      QUARTIC_UNSUPPORTED);
-    assert_sentence("asks for edges, which this family has not");
+    assert_message("asks for edges, which this family has not");
     quartic_model_destroy(model);
     config = (quartic_model_config)QUARTIC_MODEL_CONFIG_INIT;
     config.num_tokens = V, config.dim = D, config.depth = LAYERS, config.max_seq_len = N;
@@ -315,12 +310,12 @@ static inline void models_refuse_what_they_lack(void **state) {
     readout.edges = NULL, readout.diversity = numbers;
     assert_int_equal(quartic_model_inspect(model, B, N, multi_stream_tokens, NULL, &readout),
                      QUARTIC_UNSUPPORTED);
-    assert_sentence("a diversity loss of streams");
+    assert_message("a diversity loss of streams");
     quartic_model_destroy(model);
 }
 
 /* The loss has the diversity loss in it, with its factor. */
-static inline void diversity_counts_in_the_loss(void **state) {
+static void diversity_counts_in_the_loss(void **state) {
     (void)state;
     quartic_model_config config = multi_stream_config();
     quartic_model *plain, *model;
@@ -343,25 +338,12 @@ static inline void diversity_counts_in_the_loss(void **state) {
     quartic_model_destroy(model);
 }
 
-static inline int run_multi_stream(const char *device_name) {
+int multi_stream_tests(const test_device *on) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exchange_is_a_matrix_product),  cmocka_unit_test(feedforward_is_its_composition),
         cmocka_unit_test(diversity_is_its_definition),   cmocka_unit_test(ablated_streams_are_independent),
         cmocka_unit_test(exchanges_start_as_identities), cmocka_unit_test(few_maps_are_stored),
         cmocka_unit_test(models_refuse_what_they_lack),  cmocka_unit_test(diversity_counts_in_the_loss),
     };
-    const int64_t live = quartic_alloc_live();
-    if (quartic_device_create(device_name, &device) != QUARTIC_OK) {
-        fprintf(stderr, "%s\n", quartic_error_message());
-        return 1;
-    }
-    int failures = cmocka_run_group_tests_name(device_name, tests, NULL, NULL);
-    quartic_device_destroy(device);
-    if (quartic_alloc_live() != live) {
-        fprintf(stderr, "%s: memory is left\n", device_name);
-        ++failures;
-    }
-    return failures;
+    return DEVICE_TESTS_RUN(on, &device, tests);
 }
-
-#endif

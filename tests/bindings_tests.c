@@ -1,8 +1,5 @@
-/* bindings_runs.h: which memory may be bound to which names, on any device. */
-#ifndef QUARTIC_TESTS_BINDINGS_RUNS_H
-#define QUARTIC_TESTS_BINDINGS_RUNS_H
-
-#include "quartic/program.h"
+/* bindings_tests.c: see bindings_tests.h. */
+#include "bindings_tests.h"
 
 typedef struct bindings_case {
     const char *names[2]; /* both are bound to the same tensor */
@@ -10,7 +7,7 @@ typedef struct bindings_case {
 } bindings_case;
 
 /* x, z inputs; p a parameter that is only read; q one that is updated; s a state; y = x + z + p, t = 2 x. */
-static inline quartic_graph *bindings_graph(void) {
+quartic_graph *bindings_graph(void) {
     quartic_graph *graph = NULL;
     const quartic_shape shape = QUARTIC_SHAPE(64);
     assert_int_equal(quartic_graph_create(&graph), QUARTIC_OK);
@@ -27,9 +24,9 @@ static inline quartic_graph *bindings_graph(void) {
     return graph;
 }
 
-static inline quartic_status bindings_try(quartic_device *device, const quartic_graph *graph,
-                                          const char *first, quartic_tensor *a, const char *second,
-                                          quartic_tensor *b, quartic_tensor *workspace) {
+quartic_status bindings_try(quartic_device *device, const quartic_graph *graph, const char *first,
+                            quartic_tensor *a, const char *second, quartic_tensor *b,
+                            quartic_tensor *workspace) {
     const quartic_binding bindings[] = {{first, a}, {second, b}};
     quartic_program_config config = QUARTIC_PROGRAM_CONFIG_INIT;
     config.bindings = bindings;
@@ -44,7 +41,7 @@ static inline quartic_status bindings_try(quartic_device *device, const quartic_
     return status;
 }
 
-static inline void check_bindings(quartic_device *device) {
+void check_bindings(quartic_device *device) {
     static const bindings_case cases[] = {
         {{"x", "y"}, QUARTIC_INVALID_ARGUMENT},
         {{"y", "x"}, QUARTIC_INVALID_ARGUMENT},
@@ -72,19 +69,19 @@ static inline void check_bindings(quartic_device *device) {
     assert_non_null(strstr(quartic_error_message(), "\"x\" is bound twice"));
     assert_int_equal(bindings_try(device, graph, "x", tensor, "y", other, NULL), QUARTIC_OK);
     /* The workspace is written. */
-    quartic_tensor *room = NULL;
+    quartic_tensor *workspace = NULL;
     quartic_graph *wide = NULL;
-    assert_int_equal(quartic_tensor_create(device, QUARTIC_FLOAT32, &QUARTIC_SHAPE(4096), &room), QUARTIC_OK);
+    assert_int_equal(quartic_tensor_create(device, QUARTIC_FLOAT32, &QUARTIC_SHAPE(4096), &workspace),
+                     QUARTIC_OK);
     assert_int_equal(quartic_graph_create(&wide), QUARTIC_OK);
     quartic_value x = quartic_graph_input(wide, "x", QUARTIC_FLOAT32, &QUARTIC_SHAPE(4096));
     quartic_graph_output(wide, "y", quartic_sum(wide, quartic_exp(wide, x), 1, 0));
-    assert_int_equal(bindings_try(device, wide, "x", room, NULL, NULL, room), QUARTIC_INVALID_ARGUMENT);
+    assert_int_equal(bindings_try(device, wide, "x", workspace, NULL, NULL, workspace),
+                     QUARTIC_INVALID_ARGUMENT);
     assert_non_null(strstr(quartic_error_message(), "workspace"));
     quartic_graph_destroy(wide);
-    quartic_tensor_destroy(room);
+    quartic_tensor_destroy(workspace);
     quartic_tensor_destroy(tensor);
     quartic_tensor_destroy(other);
     quartic_graph_destroy(graph);
 }
-
-#endif

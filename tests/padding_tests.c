@@ -1,34 +1,13 @@
-/* padding_runs.h: a graph's results do not depend on its padding: each form of edge attention, family and
- * read-out on the device that `device` points to. Trusted is a graph by itself, without a mask; it must give
- * the same padded to several lengths, among graphs of other sizes, and with its padding in between.
- */
-#ifndef QUARTIC_TESTS_PADDING_RUNS_H
-#define QUARTIC_TESTS_PADDING_RUNS_H
+/* padding_tests.c: see padding_tests.h. */
+#include "padding_tests.h"
 
 #include "base/rng.h"
-#include "model_case.h"
-
-static quartic_device *device;
-
-enum { PADDED_GRAPHS = 4, PADDED_LONGEST = 11, PADDED_VOCABULARY = 9 };
-
-static const char *const padded_forms[] = {
-#define FORM_NAME(suffix, name) name,
-    QUARTIC_EDGE_ATTENTION_LIST(FORM_NAME)
-#undef FORM_NAME
-};
-enum { PADDED_FORMS = sizeof padded_forms / sizeof padded_forms[0] };
 
 /* A graph of each number of nodes. */
 static const uint32_t padded_sizes[PADDED_GRAPHS] = {5, 1, 7, 4};
 
-typedef struct padded_case {
-    quartic_model_config config;
-    bool spread; /* padding lies between the nodes, too: only where order has no meaning */
-} padded_case;
-
-static inline quartic_model_config padded_config(quartic_model_family family, uint32_t form,
-                                                 quartic_readout readout, bool causal) {
+quartic_model_config padded_config(quartic_model_family family, uint32_t form, quartic_readout readout,
+                                   bool causal) {
     quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
     config.model = family, config.edge_attention = (quartic_edge_attention)form, config.readout = readout;
     config.causal = causal, config.num_tokens = PADDED_VOCABULARY, config.dim = 8, config.depth = 2;
@@ -40,22 +19,22 @@ static inline quartic_model_config padded_config(quartic_model_family family, ui
 }
 
 /* Where node i of a graph of `size` nodes lies among `length` places: at i, or spread over them. */
-static inline uint32_t padded_place(const padded_case *c, uint32_t i, uint32_t size, uint32_t length) {
+static uint32_t padded_place(const padded_case *c, uint32_t i, uint32_t size, uint32_t length) {
     return c->spread ? i + (length - size) * (i + 1) / (size + 1) : i;
 }
 
-static inline int32_t padded_number(uint64_t stream, uint32_t graph, uint32_t k, uint32_t limit) {
+static int32_t padded_number(uint64_t stream, uint32_t graph, uint32_t k, uint32_t limit) {
     return (int32_t)(quartic_random_bits(17 + stream, graph, k) % limit);
 }
 
 /* The targets of a graph of `size` nodes, in its own order. */
-static inline int32_t padded_target(uint32_t graph, uint32_t row) {
+static int32_t padded_target(uint32_t graph, uint32_t row) {
     return padded_number(1, graph, row, PADDED_VOCABULARY);
 }
 
 /* Places of the rows of logits of a graph: rows[k] is where row k of the graph by itself lies. Returns how
  * many. */
-static inline uint32_t padded_rows(const padded_case *c, uint32_t size, uint32_t length, uint32_t *rows) {
+static uint32_t padded_rows(const padded_case *c, uint32_t size, uint32_t length, uint32_t *rows) {
     uint32_t count = 0;
     if (c->config.readout == QUARTIC_READOUT_GRAPH) {
         rows[count++] = 0;
@@ -81,8 +60,8 @@ typedef struct padded_batch {
     quartic_model_batch in;
 } padded_batch;
 
-static inline void padded_fill(const padded_case *c, const quartic_model *model, uint32_t first,
-                               uint32_t count, uint32_t length, padded_batch *out) {
+static void padded_fill(const padded_case *c, const quartic_model *model, uint32_t first, uint32_t count,
+                        uint32_t length, padded_batch *out) {
     *out = (padded_batch){.in = QUARTIC_MODEL_BATCH_INIT};
     const uint32_t per_graph = (uint32_t)quartic_model_logit_rows(model, 1, length);
     for (uint32_t k = 0; k < count * per_graph; ++k) out->targets[k] = -1;
@@ -106,7 +85,7 @@ static inline void padded_fill(const padded_case *c, const quartic_model *model,
     out->in.mask = count == 1 && length == padded_sizes[first] ? NULL : out->mask;
 }
 
-static inline float *padded_logits(quartic_model *model, const padded_batch *batch) {
+static float *padded_logits(quartic_model *model, const padded_batch *batch) {
     const uint64_t rows = quartic_model_logit_rows(model, batch->in.batch, batch->in.length);
     float *logits = quartic_alloc(rows * PADDED_VOCABULARY, sizeof *logits);
     assert_non_null(logits);
@@ -115,9 +94,8 @@ static inline float *padded_logits(quartic_model *model, const padded_batch *bat
 }
 
 /* The greatest difference between a graph's logits in a batch and by itself. */
-static inline double padded_difference(const padded_case *c, quartic_model *model, uint32_t graph,
-                                       const float *alone, const float *together, uint32_t at,
-                                       uint32_t length) {
+static double padded_difference(const padded_case *c, quartic_model *model, uint32_t graph,
+                                const float *alone, const float *together, uint32_t at, uint32_t length) {
     uint32_t rows[PADDED_ROWS];
     const uint32_t count = padded_rows(c, padded_sizes[graph], length, rows);
     const uint64_t per_graph = quartic_model_logit_rows(model, 1, length);
@@ -132,8 +110,8 @@ static inline double padded_difference(const padded_case *c, quartic_model *mode
     return worst;
 }
 
-static inline void padded_same_gradients(quartic_model *model, const char *what, const padded_batch *alone,
-                                         const padded_batch *padded) {
+static void padded_same_gradients(quartic_model *model, const char *what, const padded_batch *alone,
+                                  const padded_batch *padded) {
     const uint64_t count = model->set.elements;
     float *want = quartic_alloc(count, sizeof *want), *got = quartic_alloc(count, sizeof *got);
     float loss, again;
@@ -150,15 +128,14 @@ static inline void padded_same_gradients(quartic_model *model, const char *what,
     quartic_free(got);
 }
 
-/* Every graph by itself, in one ragged batch of each length, and padded by itself. */
-static inline void padded_check(const padded_case *c, bool gradients) {
+void padded_check(quartic_device *device, const padded_case *c, bool gradients) {
     static const uint32_t lengths[] = {7, 11};
     quartic_model *model;
     padded_batch batch, alone;
     char what[160];
     snprintf(what, sizeof what, "family %d, %s, read-out %d%s%s, num_routed %u", (int)c->config.model,
-             padded_forms[c->config.edge_attention], (int)c->config.readout,
-             c->config.causal ? ", causal" : "", c->spread ? ", spread" : "", c->config.num_routed);
+             form_names[c->config.edge_attention], (int)c->config.readout, c->config.causal ? ", causal" : "",
+             c->spread ? ", spread" : "", c->config.num_routed);
     assert_ok(quartic_model_create(device, &c->config, &model));
     assert_ok(quartic_model_initialise(model, 5));
     for (size_t l = 0; l < sizeof lengths / sizeof lengths[0]; ++l) {
@@ -184,5 +161,3 @@ static inline void padded_check(const padded_case *c, bool gradients) {
     }
     quartic_model_destroy(model);
 }
-
-#endif

@@ -1,42 +1,18 @@
-/* edge_softmax_runs.h: softmax attention among edges on a device, by name, against the formula of models.md
- * as plain loops in double, and what must not change a bit of it: edges that come later in a causal graph,
- * and edges of padded nodes.
- */
-#ifndef QUARTIC_TESTS_EDGE_SOFTMAX_RUNS_H
-#define QUARTIC_TESTS_EDGE_SOFTMAX_RUNS_H
+/* edge_softmax_tests.c: see edge_softmax_tests.h. */
+#include "edge_softmax_tests.h"
 
-#include "unit/ops_basic_rig.h"
-
-typedef struct edge_spec {
-    uint32_t b, nodes, tokens, h, d; /* tokens 0: all edges, without positions */
-    bool masked, causal;
-} edge_spec;
-
-/* Results of a run, each (b, m, h, d), in the order out, dq, dk, dv. */
-enum { EDGE_Q, EDGE_K, EDGE_V, EDGE_G, EDGE_OPERANDS, EDGE_RESULTS = 4 };
-
-typedef struct edge_case {
-    edge_spec spec;
-    rig r;
-    uint32_t m;
-    size_t count; /* of one operand or result */
-    float *operands[EDGE_OPERANDS];
-    int32_t *positions, *mask; /* NULL: none */
-    quartic_value result;      /* (4 count) */
-} edge_case;
-
-static inline size_t edge_at(const edge_case *x, uint32_t b, uint32_t t, uint32_t h) {
+static size_t edge_at(const edge_case *x, uint32_t b, uint32_t t, uint32_t h) {
     return (((size_t)b * x->m + t) * x->spec.h + h) * x->spec.d;
 }
 
 /* Node i and j of a token. */
-static inline uint32_t edge_node(const edge_case *x, uint32_t b, uint32_t t, uint32_t which) {
+static uint32_t edge_node(const edge_case *x, uint32_t b, uint32_t t, uint32_t which) {
     const uint32_t position = x->positions == NULL ? t : (uint32_t)x->positions[(size_t)b * x->m + t];
     return which == 0 ? position / x->spec.nodes : position % x->spec.nodes;
 }
 
 /* Whether edge (i, j) = t sees edge (k, l) = s. */
-static inline bool edge_sees(const edge_case *x, uint32_t b, uint32_t t, uint32_t s) {
+static bool edge_sees(const edge_case *x, uint32_t b, uint32_t t, uint32_t s) {
     const uint32_t i = edge_node(x, b, t, 0), j = edge_node(x, b, t, 1);
     const uint32_t k = edge_node(x, b, s, 0), l = edge_node(x, b, s, 1);
     const int32_t *mask = x->mask == NULL ? NULL : x->mask + (size_t)b * x->spec.nodes;
@@ -44,53 +20,52 @@ static inline bool edge_sees(const edge_case *x, uint32_t b, uint32_t t, uint32_
     return !x->spec.causal || (j <= i && l <= k && k <= i);
 }
 
-static inline edge_case edge_begin(const edge_spec *spec) {
-    edge_case x = {.spec = *spec, .r = rig_begin()};
+edge_case edge_begin(const edge_spec *spec) {
+    edge_case x = {.spec = *spec, .r = fixture_begin()};
     const quartic_value none = {0};
     x.m = spec->tokens == 0 ? spec->nodes * spec->nodes : spec->tokens;
     x.count = (size_t)spec->b * x.m * spec->h * spec->d;
     const quartic_shape shape = QUARTIC_SHAPE(spec->b, x.m, spec->h, spec->d);
     quartic_value in[EDGE_OPERANDS], positions = none, mask = none, flat[EDGE_RESULTS];
-    for (uint32_t k = 0; k < EDGE_OPERANDS; ++k) in[k] = rig_input(&x.r, shape);
+    for (uint32_t k = 0; k < EDGE_OPERANDS; ++k) in[k] = fixture_input(&x.r, shape);
     if (spec->tokens != 0)
-        positions = rig_indices(&x.r, QUARTIC_SHAPE(spec->b, x.m), 0, spec->nodes * spec->nodes);
-    if (spec->masked) mask = rig_indices(&x.r, QUARTIC_SHAPE(spec->b, spec->nodes), 0, 3);
+        positions = fixture_indices(&x.r, QUARTIC_SHAPE(spec->b, x.m), 0, spec->nodes * spec->nodes);
+    if (spec->masked) mask = fixture_indices(&x.r, QUARTIC_SHAPE(spec->b, spec->nodes), 0, 3);
     for (uint32_t k = 0; k < EDGE_OPERANDS; ++k) x.operands[k] = x.r.data[k];
     if (spec->tokens != 0) x.positions = x.r.data[EDGE_OPERANDS];
     if (spec->masked) x.mask = x.r.data[x.r.count - 1];
     const quartic_edge_softmax_options options = {.nodes = spec->nodes, .causal = spec->causal};
     flat[0] = quartic_edge_softmax_attention(x.r.graph, in[EDGE_Q], in[EDGE_K], in[EDGE_V], positions, mask,
                                              &options);
-    rig_expect(quartic_graph_gradients(x.r.graph, flat[0], in[EDGE_G], in, 3, flat + 1));
+    assert_ok(quartic_graph_gradients(x.r.graph, flat[0], in[EDGE_G], in, 3, flat + 1));
     for (uint32_t k = 0; k < EDGE_RESULTS; ++k)
         flat[k] = quartic_reshape(x.r.graph, flat[k], &QUARTIC_SHAPE((uint32_t)x.count));
     x.result = quartic_concat(x.r.graph, flat, EDGE_RESULTS, 0);
     quartic_graph_output(x.r.graph, "result", x.result);
-    rig_expect(quartic_graph_status(x.r.graph));
+    assert_ok(quartic_graph_status(x.r.graph));
     return x;
 }
 
-static inline void edge_end(edge_case *x) {
-    rig_end(&x->r);
+void edge_end(edge_case *x) {
+    fixture_end(&x->r);
 }
 
-/* Runs on a device: (4, count) numbers, to be freed. */
-static inline float *edge_run(edge_case *x, quartic_device *device) {
+float *edge_run(edge_case *x, quartic_device *device) {
     quartic_program *program;
     float *out = calloc(EDGE_RESULTS * x->count, sizeof *out);
     assert_non_null(out);
-    rig_expect(quartic_program_create(device, x->r.graph, NULL, &program));
+    assert_ok(quartic_program_create(device, x->r.graph, NULL, &program));
     for (uint32_t k = 0; k < x->r.count; ++k)
-        rig_expect(quartic_tensor_write(quartic_program_tensor(program, x->r.names[k]), x->r.data[k],
-                                        x->r.bytes[k]));
-    rig_expect(quartic_program_run(program));
-    rig_expect(quartic_tensor_read(quartic_program_tensor(program, "result"), out,
-                                   EDGE_RESULTS * x->count * sizeof *out));
+        assert_ok(quartic_tensor_write(quartic_program_tensor(program, x->r.names[k]), x->r.data[k],
+                                       x->r.bytes[k]));
+    assert_ok(quartic_program_run(program));
+    assert_ok(quartic_tensor_read(quartic_program_tensor(program, "result"), out,
+                                  EDGE_RESULTS * x->count * sizeof *out));
     quartic_program_destroy(program);
     return out;
 }
 
-static inline double edge_dot(const float *a, const float *b, uint32_t d) {
+static double edge_dot(const float *a, const float *b, uint32_t d) {
     double sum = 0;
     for (uint32_t c = 0; c < d; ++c) sum += (double)a[c] * (double)b[c];
     return sum;
@@ -98,7 +73,7 @@ static inline double edge_dot(const float *a, const float *b, uint32_t d) {
 
 /* One query: its row of out and dq, and what it adds to dk and dv. Three walks over the keys: the sum of
  * exponentials; out and mean = sum_s p_s dp_s; the gradients. */
-static inline void edge_naive_query(const edge_case *x, uint32_t b, uint32_t t, uint32_t h, double *results) {
+static void edge_naive_query(const edge_case *x, uint32_t b, uint32_t t, uint32_t h, double *results) {
     const uint32_t d = x->spec.d;
     const size_t at = edge_at(x, b, t, h);
     const float *q = x->operands[EDGE_Q] + at, *g = x->operands[EDGE_G] + at;
@@ -129,7 +104,7 @@ static inline void edge_naive_query(const edge_case *x, uint32_t b, uint32_t t, 
 }
 
 /* (4, count), to be freed. */
-static inline double *edge_naive(const edge_case *x) {
+static double *edge_naive(const edge_case *x) {
     double *results = calloc(EDGE_RESULTS * x->count, sizeof *results);
     assert_non_null(results);
     for (uint32_t b = 0; b < x->spec.b; ++b)
@@ -138,7 +113,7 @@ static inline double *edge_naive(const edge_case *x) {
     return results;
 }
 
-static inline void edge_equals_the_formula(const edge_spec *spec, quartic_device *device, double bound) {
+void edge_equals_the_formula(const edge_spec *spec, quartic_device *device, double bound) {
     edge_case x = edge_begin(spec);
     float *got = edge_run(&x, device);
     double *want = edge_naive(&x);
@@ -158,10 +133,7 @@ static inline void edge_equals_the_formula(const edge_spec *spec, quartic_device
     edge_end(&x);
 }
 
-/* Rows up to `row` of a causal graph, forward and backward, whatever the edges of later rows, and those with
- * j > i, are: their numbers are replaced, and no bit of the earlier rows' out changes; and where only earlier
- * rows have a cotangent, later keys get exactly none. */
-static inline void edge_later_rows_do_not_leak(quartic_device *device) {
+void edge_later_rows_do_not_leak(quartic_device *device) {
     const edge_spec spec = {.b = 2, .nodes = 9, .h = 2, .d = 8, .causal = true};
     const uint32_t row = 4;
     edge_case x = edge_begin(&spec);
@@ -202,8 +174,7 @@ static inline void edge_later_rows_do_not_leak(quartic_device *device) {
     edge_end(&x);
 }
 
-/* No bit of any other edge depends on the edges of padded nodes, as keys. */
-static inline void edge_padding_does_not_leak(quartic_device *device) {
+void edge_padding_does_not_leak(quartic_device *device) {
     const edge_spec spec = {.b = 2, .nodes = 7, .h = 1, .d = 8, .masked = true};
     edge_case x = edge_begin(&spec);
     static const int32_t real[2][7] = {{1, 1, 0, 1, 1, 1, 0}, {0, 1, 1, 1, 1, 0, 1}};
@@ -228,5 +199,3 @@ static inline void edge_padding_does_not_leak(quartic_device *device) {
     free(after);
     edge_end(&x);
 }
-
-#endif

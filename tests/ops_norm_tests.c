@@ -1,25 +1,16 @@
-/* ops_norm_values.h: what norms, softmax, cross entropy and the updates must give on small examples worked
- * out by hand and on edge cases, on any device. The cpu and vulkan tests include it.
+/* ops_norm_tests.c: see ops_norm_tests.h. The tests are written like this:
  *
  *   bench b = bench_begin(device);
  *   quartic_value x = bench_input(&b, QUARTIC_SHAPE(1, 2), (float[]){3, 4});
  *   bench_expect(&b, quartic_square(b.graph, x), (float[]){9, 16}, 1e-6);
  *   bench_end(&b);                                              runs, compares, frees
  */
-#ifndef QUARTIC_TESTS_OPS_NORM_VALUES_H
-#define QUARTIC_TESTS_OPS_NORM_VALUES_H
+#include "ops_norm_tests.h"
+
+#include "expect.h"
 
 #include <float.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "quartic/program.h"
 #include "tensor/layout.h"
 
@@ -39,17 +30,13 @@ typedef struct bench {
     uint32_t fed_count, wanted_count;
 } bench;
 
-static inline void expect_status_ok(quartic_status status) {
-    if (status != QUARTIC_OK) fail_msg("%s: %s", quartic_status_name(status), quartic_error_message());
-}
-
-static inline bench bench_begin(quartic_device *device) {
+static bench bench_begin(quartic_device *device) {
     bench b = {.device = device};
-    expect_status_ok(quartic_graph_create(&b.graph));
+    assert_ok(quartic_graph_create(&b.graph));
     return b;
 }
 
-static inline bench_tensor *bench_feed(bench *b, quartic_shape shape, const void *data) {
+static bench_tensor *bench_feed(bench *b, quartic_shape shape, const void *data) {
     assert_true(b->fed_count <= BENCH_MOST - 1);
     bench_tensor *fed = &b->fed[b->fed_count];
     *fed = (bench_tensor){.data = data, .count = quartic_shape_elements(&shape)};
@@ -58,17 +45,19 @@ static inline bench_tensor *bench_feed(bench *b, quartic_shape shape, const void
 }
 
 /* data must live until bench_end. */
-static inline quartic_value bench_input(bench *b, quartic_shape shape, const float *data) {
+static quartic_value bench_input(bench *b, quartic_shape shape, const float *data) {
     return quartic_graph_input(b->graph, bench_feed(b, shape, data)->name, QUARTIC_FLOAT32, &shape);
 }
-static inline quartic_value bench_integers(bench *b, quartic_shape shape, const int32_t *data) {
+
+static quartic_value bench_integers(bench *b, quartic_shape shape, const int32_t *data) {
     return quartic_graph_input(b->graph, bench_feed(b, shape, data)->name, QUARTIC_INT32, &shape);
 }
-static inline quartic_value bench_state(bench *b, quartic_shape shape, const float *data) {
+
+static quartic_value bench_state(bench *b, quartic_shape shape, const float *data) {
     return quartic_graph_state(b->graph, bench_feed(b, shape, data)->name, QUARTIC_FLOAT32, &shape);
 }
 
-static inline void bench_expect(bench *b, quartic_value value, const float *want, double bound) {
+static void bench_expect(bench *b, quartic_value value, const float *want, double bound) {
     assert_true(b->wanted_count <= BENCH_MOST - 1);
     bench_tensor *wanted = &b->wanted[b->wanted_count];
     quartic_shape shape = quartic_graph_shape(b->graph, value);
@@ -78,18 +67,17 @@ static inline void bench_expect(bench *b, quartic_value value, const float *want
 }
 
 /* The gradient of sum(value * cotangent) with respect to x. */
-static inline void bench_expect_gradient(bench *b, quartic_value value, quartic_value cotangent,
-                                         quartic_value x, const float *want, double bound) {
+static void bench_expect_gradient(bench *b, quartic_value value, quartic_value cotangent, quartic_value x,
+                                  const float *want, double bound) {
     quartic_value gradient;
-    expect_status_ok(quartic_graph_gradients(b->graph, value, cotangent, &x, 1, &gradient));
+    assert_ok(quartic_graph_gradients(b->graph, value, cotangent, &x, 1, &gradient));
     bench_expect(b, gradient, want, bound);
 }
 
-static inline void bench_compare(quartic_program *program, const bench_tensor *wanted) {
+static void bench_compare(quartic_program *program, const bench_tensor *wanted) {
     float got[64];
     assert_true(wanted->count >= 1 && wanted->count <= 64);
-    expect_status_ok(
-        quartic_tensor_read(quartic_program_tensor(program, wanted->name), got, wanted->count * 4));
+    assert_ok(quartic_tensor_read(quartic_program_tensor(program, wanted->name), got, wanted->count * 4));
     const float *want = wanted->data;
     double largest = 0;
     for (uint64_t i = 0; i < wanted->count; ++i) largest = fmax(largest, fabs((double)want[i]));
@@ -99,19 +87,19 @@ static inline void bench_compare(quartic_program *program, const bench_tensor *w
                      (double)got[i], (double)want[i]);
 }
 
-static inline quartic_program *bench_compile(bench *b) {
+static quartic_program *bench_compile(bench *b) {
     quartic_program *program;
-    expect_status_ok(quartic_program_create(b->device, b->graph, NULL, &program));
+    assert_ok(quartic_program_create(b->device, b->graph, NULL, &program));
     for (uint32_t k = 0; k < b->fed_count; ++k) {
         quartic_tensor *tensor = quartic_program_tensor(program, b->fed[k].name);
-        expect_status_ok(quartic_tensor_write(tensor, b->fed[k].data, b->fed[k].count * 4));
+        assert_ok(quartic_tensor_write(tensor, b->fed[k].data, b->fed[k].count * 4));
     }
     return program;
 }
 
-static inline void bench_end(bench *b) {
+static void bench_end(bench *b) {
     quartic_program *program = bench_compile(b);
-    expect_status_ok(quartic_program_run(program));
+    assert_ok(quartic_program_run(program));
     for (uint32_t k = 0; k < b->wanted_count; ++k) bench_compare(program, &b->wanted[k]);
     quartic_program_destroy(program);
     quartic_graph_destroy(b->graph);
@@ -121,7 +109,7 @@ static const quartic_value nothing = {0};
 
 /* ---- norms ---- */
 
-static inline void check_rms_norm(quartic_device *device) {
+static void check_rms_norm(quartic_device *device) {
     /* (3, 4): mean square 12.5, so xhat = (3, 4) / 3.5355339 = (0.84852814, 1.1313708). With the cotangent
      * (1, 0) and scale (2, 0.5), h = (2, 0), mean(h xhat) = 0.84852814 and dx = (h - xhat * 0.84852814)
      * / 3.5355339. */
@@ -151,7 +139,7 @@ static inline void check_rms_norm(quartic_device *device) {
     bench_end(&b);
 }
 
-static inline void check_l2_norm(quartic_device *device) {
+static void check_l2_norm(quartic_device *device) {
     /* (3, 4) / 5 * sqrt 2 * (gamma + 1), then a zero vector and one of length 3e-13, both held at 1e-12. */
     bench b = bench_begin(device);
     quartic_value x = bench_input(&b, QUARTIC_SHAPE(3, 2), (float[]){3, 4, 0, 0, 3e-13f, 0});
@@ -185,7 +173,7 @@ static inline void check_l2_norm(quartic_device *device) {
     bench_end(&b);
 }
 
-static inline void check_layer_norm(quartic_device *device) {
+static void check_layer_norm(quartic_device *device) {
     /* (1, 2, 3, 4): mean 2.5, biased variance 1.25; cotangent (1, 0, 0, 0) gives
      * dx = (h - 0.25 - xhat * mean(h xhat)) / sqrt 1.25 with mean(h xhat) = -0.33541020. The second row has a
      * mean 4000 times its deviation. */
@@ -209,7 +197,7 @@ static inline void check_layer_norm(quartic_device *device) {
 
 /* ---- softmax and cross entropy ---- */
 
-static inline void check_softmax(quartic_device *device) {
+static void check_softmax(quartic_device *device) {
     /* Rows: equal huge numbers, the largest range there is, one finite answer each. */
     bench b = bench_begin(device);
     quartic_value sim = bench_input(&b, QUARTIC_SHAPE(1, 1, 4, 3),
@@ -248,7 +236,7 @@ static inline void check_softmax(quartic_device *device) {
     bench_end(&b);
 }
 
-static inline void check_cross_entropy(quartic_device *device) {
+static void check_cross_entropy(quartic_device *device) {
     /* Softmax (1/4, 3/4); the second and third row are ignored. */
     const float log3 = 1.09861229f;
     bench b = bench_begin(device);
@@ -277,13 +265,13 @@ static inline void check_cross_entropy(quartic_device *device) {
 }
 
 /* The CPU devices look at targets and indices before they run, Vulkan ignores those beyond the last. */
-static inline void check_beyond_the_last(quartic_device *device) {
-    static const char *const sentences[] = {"target 2 of row 1 is none of the 2 classes",
-                                            "index 2 at position 1 is beyond a table of 2 rows"};
+static void check_beyond_the_last(quartic_device *device) {
+    static const char *const messages[] = {"target 2 of row 1 is none of the 2 classes",
+                                           "index 2 at position 1 is beyond a table of 2 rows"};
     static const float outs[][4] = {{0.69314718f}, {5, 8, 0, 0}},
                        gradients[][4] = {{0.5f, -0.5f, 0, 0}, {0, 0, 1, 1}};
     quartic_device_info info;
-    expect_status_ok(quartic_device_get_info(device, &info));
+    assert_ok(quartic_device_get_info(device, &info));
     for (int embedding = 0; embedding < 2; ++embedding)
         for (int backward = 0; backward < 2; ++backward) {
             bench b = bench_begin(device);
@@ -303,7 +291,7 @@ static inline void check_beyond_the_last(quartic_device *device) {
             }
             quartic_program *program = bench_compile(&b);
             assert_int_equal(quartic_program_run(program), QUARTIC_INVALID_ARGUMENT);
-            assert_non_null(strstr(quartic_error_message(), sentences[embedding]));
+            assert_non_null(strstr(quartic_error_message(), messages[embedding]));
             quartic_program_destroy(program);
             quartic_graph_destroy(b.graph);
         }
@@ -311,7 +299,7 @@ static inline void check_beyond_the_last(quartic_device *device) {
 
 /* ---- updates ---- */
 
-static inline void check_updates(quartic_device *device) {
+static void check_updates(quartic_device *device) {
     bench b = bench_begin(device);
     quartic_value x = bench_input(&b, QUARTIC_SHAPE(2, 2), (float[]){1, -2, 3, 0.5f});
     quartic_value sum = quartic_sum_squares(b.graph, x);
@@ -329,18 +317,18 @@ static inline void check_updates(quartic_device *device) {
 enum { ADAMW_STEPS = 10, ADAMW_COUNT = 5 };
 
 /* Ten steps in double with the formulas of torch.optim.AdamW; the gradient of step t, element i is known. */
-static inline float adamw_gradient(uint32_t step, uint32_t element) {
+static float adamw_gradient(uint32_t step, uint32_t element) {
     return (float)sin(1.0 + 0.7 * step + 1.3 * element) * (element == 3 ? 10.0f : 1.0f);
 }
 
 /* rate, betas, eps, decay, corrections, clip for step t = 1, 2, .. */
-static inline void adamw_hyper(uint32_t step, double clip, double out_hyper[8]) {
+static void adamw_hyper(uint32_t step, double clip, double out_hyper[8]) {
     const double hyper[8] = {0.01, 0.9, 0.999, 1e-8, 0.1, 1 - pow(0.9, step), 1 - pow(0.999, step), clip};
     memcpy(out_hyper, hyper, sizeof hyper);
 }
 
-static inline void adamw_step_in_double(double *p, double *m, double *v, uint32_t step, double clip,
-                                        double gradient_factor) {
+static void adamw_step_in_double(double *p, double *m, double *v, uint32_t step, double clip,
+                                 double gradient_factor) {
     double h[8], squares = 0;
     adamw_hyper(step, clip, h);
     for (uint32_t i = 0; i < ADAMW_COUNT; ++i) squares += pow((double)adamw_gradient(step, i), 2);
@@ -355,22 +343,21 @@ static inline void adamw_step_in_double(double *p, double *m, double *v, uint32_
     }
 }
 
-static inline void adamw_write(quartic_program *program, uint32_t step, double clip) {
+static void adamw_write(quartic_program *program, uint32_t step, double clip) {
     double h[8];
     float hyper[8], gradient[ADAMW_COUNT];
     adamw_hyper(step, clip, h);
     for (int k = 0; k < 8; ++k) hyper[k] = (float)h[k];
     for (uint32_t i = 0; i < ADAMW_COUNT; ++i) gradient[i] = adamw_gradient(step, i);
-    expect_status_ok(quartic_tensor_write(quartic_program_tensor(program, "hyper"), hyper, sizeof hyper));
-    expect_status_ok(
-        quartic_tensor_write(quartic_program_tensor(program, "gradient"), gradient, sizeof gradient));
+    assert_ok(quartic_tensor_write(quartic_program_tensor(program, "hyper"), hyper, sizeof hyper));
+    assert_ok(quartic_tensor_write(quartic_program_tensor(program, "gradient"), gradient, sizeof gradient));
 }
 
-static inline void check_adamw(quartic_device *device, double clip, float gradient_factor) {
+static void check_adamw(quartic_device *device, double clip, float gradient_factor) {
     double p[ADAMW_COUNT] = {1, -2, 0.5, 0, 30}, m[ADAMW_COUNT] = {0}, v[ADAMW_COUNT] = {0};
     const quartic_shape shape = QUARTIC_SHAPE(ADAMW_COUNT), hypers = QUARTIC_SHAPE(8);
     quartic_graph *graph;
-    expect_status_ok(quartic_graph_create(&graph));
+    assert_ok(quartic_graph_create(&graph));
     quartic_value parameter = quartic_graph_parameter(graph, "parameter", &shape);
     quartic_value first = quartic_graph_state(graph, "first", QUARTIC_FLOAT32, &shape);
     quartic_value second = quartic_graph_state(graph, "second", QUARTIC_FLOAT32, &shape);
@@ -379,20 +366,19 @@ static inline void check_adamw(quartic_device *device, double clip, float gradie
     quartic_adamw(graph, parameter, gradient, first, second, hyper, quartic_sum_squares(graph, gradient),
                   gradient_factor);
     quartic_program *program;
-    expect_status_ok(quartic_program_create(device, graph, NULL, &program));
+    assert_ok(quartic_program_create(device, graph, NULL, &program));
     float start[ADAMW_COUNT], got[3][ADAMW_COUNT];
     for (int i = 0; i < ADAMW_COUNT; ++i) start[i] = (float)p[i];
-    expect_status_ok(quartic_tensor_write(quartic_program_tensor(program, "parameter"), start, sizeof start));
+    assert_ok(quartic_tensor_write(quartic_program_tensor(program, "parameter"), start, sizeof start));
     for (uint32_t step = 1; step <= ADAMW_STEPS; ++step) {
         adamw_write(program, step, clip);
-        expect_status_ok(quartic_program_run(program));
+        assert_ok(quartic_program_run(program));
         adamw_step_in_double(p, m, v, step, clip, (double)gradient_factor);
     }
     const char *const names[] = {"parameter", "first", "second"};
     const double *const want[] = {p, m, v};
     for (int k = 0; k < 3; ++k) {
-        expect_status_ok(
-            quartic_tensor_read(quartic_program_tensor(program, names[k]), got[k], sizeof got[k]));
+        assert_ok(quartic_tensor_read(quartic_program_tensor(program, names[k]), got[k], sizeof got[k]));
         /* beta2 = 0.999 in float32 makes 1 - beta2 wrong by 1.3e-5; ten roundings of 6e-8 beside that. */
         for (int i = 0; i < ADAMW_COUNT; ++i)
             if (!(fabs((double)got[k][i] - want[k][i]) <= 2e-6 + 2e-5 * fabs(want[k][i])))
@@ -402,8 +388,7 @@ static inline void check_adamw(quartic_device *device, double clip, float gradie
     quartic_graph_destroy(graph);
 }
 
-/* Everything above on one device. */
-static inline void check_all_values(quartic_device *device) {
+void check_all_values(quartic_device *device) {
     check_rms_norm(device);
     check_l2_norm(device);
     check_layer_norm(device);
@@ -415,5 +400,3 @@ static inline void check_all_values(quartic_device *device) {
     check_adamw(device, 0.5, 0.25f);  /* clipped in every step */
     check_adamw(device, 100.0, 1.0f); /* never reached */
 }
-
-#endif

@@ -1,40 +1,21 @@
-/* edge_forms_runs.h: every form of edge attention inside the quartic and the relational model, on one device.
- *
- * Small models of two layers, so that what the first layer's edges learn reaches the logits. Trusted is the
- * device "reference"; gradients are held against finite differences on "reference64" by the cpu test.
- */
-#ifndef QUARTIC_TESTS_EDGE_FORMS_RUNS_H
-#define QUARTIC_TESTS_EDGE_FORMS_RUNS_H
+/* edge_forms_tests.c: see edge_forms_tests.h. */
+#include "edge_forms_tests.h"
+
+#include "expect.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/rng.h"
-#include "quartic/model.h"
 
-enum { FORMS_VOCABULARY = 7, FORMS_MOST_NODES = 6, FORMS_MOST_BATCH = 2 };
-
-static inline void forms_ok(quartic_status status) {
-    if (status != QUARTIC_OK) fail_msg("%s: %s", quartic_status_name(status), quartic_error_message());
-}
-
-static const char *const form_names[] = {
+const char *const form_names[FORM_COUNT] = {
 #define FORM_NAME(suffix, name) name,
     QUARTIC_EDGE_ATTENTION_LIST(FORM_NAME)
 #undef FORM_NAME
 };
-enum { FORM_COUNT = sizeof form_names / sizeof form_names[0] };
 
-static inline quartic_model_config forms_config(quartic_model_family family, uint32_t form, bool causal) {
+const int32_t forms_tokens[FORMS_MOST_BATCH * FORMS_MOST_NODES] = {3, 1, 6, 0, 5, 2, 4, 4, 0, 2, 6, 1};
+const int32_t forms_targets[FORMS_MOST_BATCH * FORMS_MOST_NODES] = {1, 6, 0, 5, -1, 4, -1, 0, 2, 6, 1, 3};
+
+quartic_model_config forms_config(quartic_model_family family, uint32_t form, bool causal) {
     quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
     config.model = family, config.edge_attention = (quartic_edge_attention)form, config.causal = causal;
     config.num_tokens = FORMS_VOCABULARY, config.dim = 6, config.depth = 2, config.dim_edges = 4;
@@ -44,74 +25,55 @@ static inline quartic_model_config forms_config(quartic_model_family family, uin
     return config;
 }
 
-typedef struct forms_model {
-    quartic_device *device;
-    quartic_model *model;
-} forms_model;
-
 /* Devices stay open until the end, with what they have compiled. */
 static struct {
     const char *name;
     quartic_device *device;
 } forms_devices[3];
 
-static inline quartic_device *forms_device(const char *name) {
+quartic_device *forms_device(const char *name) {
     size_t k = 0;
     while (forms_devices[k].name != NULL && strcmp(forms_devices[k].name, name) != 0) ++k;
     if (forms_devices[k].name == NULL) {
-        forms_ok(quartic_device_create(name, &forms_devices[k].device));
+        assert_ok(quartic_device_create(name, &forms_devices[k].device));
         forms_devices[k].name = name;
     }
     return forms_devices[k].device;
 }
 
-static inline void forms_close_devices(void) {
+void forms_close_devices(void) {
     for (size_t k = 0; k < sizeof forms_devices / sizeof forms_devices[0]; ++k)
         quartic_device_destroy(forms_devices[k].device);
 }
 
-static inline forms_model forms_open(const char *device_name, const quartic_model_config *config) {
+forms_model forms_open(const char *device_name, const quartic_model_config *config) {
     forms_model out = {.device = forms_device(device_name)};
-    forms_ok(quartic_model_create(out.device, config, &out.model));
-    forms_ok(quartic_model_initialise(out.model, 3));
+    assert_ok(quartic_model_create(out.device, config, &out.model));
+    assert_ok(quartic_model_initialise(out.model, 3));
     return out;
 }
 
-static inline void forms_close(forms_model *model) {
+void forms_close(forms_model *model) {
     quartic_model_destroy(model->model);
 }
 
 /* All gradients one after the other; freed by the caller. */
-static inline float *forms_gradients(quartic_model *model, uint64_t *out_count) {
+static float *forms_gradients(quartic_model *model, uint64_t *out_count) {
     float *all = calloc(quartic_model_parameter_elements(model), sizeof *all);
     uint64_t at = 0;
     for (uint32_t p = 0; p < quartic_model_parameter_count(model); ++p) {
         quartic_model_parameter parameter;
-        forms_ok(quartic_model_get_parameter(model, p, &parameter));
-        forms_ok(quartic_model_read_gradient(model, parameter.name, all + at, parameter.elements));
+        assert_ok(quartic_model_get_parameter(model, p, &parameter));
+        assert_ok(quartic_model_read_gradient(model, parameter.name, all + at, parameter.elements));
         at += parameter.elements;
     }
     *out_count = at;
     return all;
 }
 
-static const int32_t forms_tokens[FORMS_MOST_BATCH * FORMS_MOST_NODES] = {3, 1, 6, 0, 5, 2, 4, 4, 0, 2, 6, 1};
-static const int32_t forms_targets[FORMS_MOST_BATCH * FORMS_MOST_NODES] = {1,  6, 0, 5, -1, 4,
-                                                                           -1, 0, 2, 6, 1,  3};
-
-static inline void forms_near(const char *what, const float *got, const float *want, uint64_t count,
-                              double factor, double least, double add) {
-    double largest = least;
-    for (uint64_t i = 0; i < count; ++i) largest = fmax(largest, fabs((double)want[i]));
-    for (uint64_t i = 0; i < count; ++i)
-        if (!(fabs((double)got[i] - (double)want[i]) <= factor * largest + add))
-            fail_msg("%s: element %llu is %g, not %g (largest %g)", what, (unsigned long long)i,
-                     (double)got[i], (double)want[i], largest);
-}
-
 /* Logits and gradients of one case on the device as on the reference, and the same bits when run again. */
-static inline void compare_form(const char *device, const quartic_model_config *config, uint32_t batch,
-                                uint32_t n, const uint8_t *mask) {
+static void compare_form(const char *device, const quartic_model_config *config, uint32_t batch, uint32_t n,
+                         const uint8_t *mask) {
     enum { MOST = FORMS_MOST_BATCH * FORMS_MOST_NODES * FORMS_VOCABULARY };
     char what[160];
     snprintf(what, sizeof what, "%s in model %d on %s, n %u, batch %u, causal %u, mask %d",
@@ -119,21 +81,22 @@ static inline void compare_form(const char *device, const quartic_model_config *
              mask != NULL);
     float got[MOST], again[MOST], want[MOST], got_loss, want_loss;
     forms_model tried = forms_open(device, config), trusted = forms_open("reference", config);
-    forms_ok(quartic_model_forward(tried.model, batch, n, forms_tokens, mask, got));
-    forms_ok(quartic_model_forward(trusted.model, batch, n, forms_tokens, mask, want));
-    forms_near(what, got, want, (uint64_t)batch * n * FORMS_VOCABULARY, 2e-5, 1.0, 0.0);
-    forms_ok(quartic_model_forward(tried.model, batch, n, forms_tokens, mask, again));
+    assert_ok(quartic_model_forward(tried.model, batch, n, forms_tokens, mask, got));
+    assert_ok(quartic_model_forward(trusted.model, batch, n, forms_tokens, mask, want));
+    assert_near(what, got, want, (uint64_t)batch * n * FORMS_VOCABULARY, 2e-5, 1.0, 0.0);
+    assert_ok(quartic_model_forward(tried.model, batch, n, forms_tokens, mask, again));
     assert_memory_equal(got, again, sizeof got[0] * batch * n * FORMS_VOCABULARY);
-    forms_ok(quartic_model_gradients(tried.model, batch, n, forms_tokens, forms_targets, mask, &got_loss));
-    forms_ok(quartic_model_gradients(trusted.model, batch, n, forms_tokens, forms_targets, mask, &want_loss));
-    forms_near(what, &got_loss, &want_loss, 1, 2e-5, 1.0, 0.0);
+    assert_ok(quartic_model_gradients(tried.model, batch, n, forms_tokens, forms_targets, mask, &got_loss));
+    assert_ok(
+        quartic_model_gradients(trusted.model, batch, n, forms_tokens, forms_targets, mask, &want_loss));
+    assert_near(what, &got_loss, &want_loss, 1, 2e-5, 1.0, 0.0);
     uint64_t count, nonzero = 0;
     float *got_gradients = forms_gradients(tried.model, &count),
           *want_gradients = forms_gradients(trusted.model, &count);
     for (uint64_t i = 0; i < count; ++i) nonzero += want_gradients[i] != 0.0f;
     assert_true(nonzero > count / 3); /* the last layer's edges have none */
-    forms_near(what, got_gradients, want_gradients, count, 1e-4, 0.0, 1e-6);
-    forms_ok(quartic_model_gradients(tried.model, batch, n, forms_tokens, forms_targets, mask, &got_loss));
+    assert_near(what, got_gradients, want_gradients, count, 1e-4, 0.0, 1e-6);
+    assert_ok(quartic_model_gradients(tried.model, batch, n, forms_tokens, forms_targets, mask, &got_loss));
     float *gradients_again = forms_gradients(tried.model, &count);
     assert_memory_equal(got_gradients, gradients_again, sizeof *got_gradients * count);
     free(gradients_again);
@@ -143,11 +106,7 @@ static inline void compare_form(const char *device, const quartic_model_config *
     forms_close(&trusted);
 }
 
-#define FOR_EVERY_FORM(family, form)                                                                         \
-    for (int family = QUARTIC_MODEL_QUARTIC; family <= QUARTIC_MODEL_RELATIONAL; ++family)                   \
-        for (uint32_t form = QUARTIC_EDGE_ATTENTION_AXIAL; form < FORM_COUNT; ++form)
-
-static inline void forms_agree_with_the_reference(const char *device) {
+void forms_agree_with_the_reference(const char *device) {
     static const uint8_t mask[2 * 5] = {1, 1, 1, 0, 1, 1, 1, 0, 0, 0};
     static const uint8_t long_mask[2 * FORMS_MOST_NODES] = {0, 1, 1, 1, 0, 1, 1, 1, 1, 1, 0, 0};
     FOR_EVERY_FORM(family, form) {
@@ -174,17 +133,17 @@ static inline void forms_agree_with_the_reference(const char *device) {
 }
 
 /* Changing token t never changes a bit of the logits before t, but does change those of t and after. */
-static inline void form_leaks_nothing(const char *device, const quartic_model_config *config, uint32_t n) {
+static void form_leaks_nothing(const char *device, const quartic_model_config *config, uint32_t n) {
     enum { MOST = FORMS_MOST_BATCH * FORMS_MOST_NODES, V = FORMS_VOCABULARY };
     assert_true(n >= 1 && n <= MOST);
     forms_model m = forms_open(device, config);
     float before[MOST * V], after[MOST * V];
-    forms_ok(quartic_model_forward(m.model, 1, n, forms_tokens, NULL, before));
+    assert_ok(quartic_model_forward(m.model, 1, n, forms_tokens, NULL, before));
     for (uint32_t t = 0; t < n; ++t) {
         int32_t tokens[MOST];
         memcpy(tokens, forms_tokens, sizeof tokens);
         tokens[t] = (tokens[t] + 1) % FORMS_VOCABULARY;
-        forms_ok(quartic_model_forward(m.model, 1, n, tokens, NULL, after));
+        assert_ok(quartic_model_forward(m.model, 1, n, tokens, NULL, after));
         if (memcmp(before, after, t * V * sizeof before[0]) != 0)
             fail_msg("%s in model %d on %s leaks token %u of %u", form_names[config->edge_attention],
                      (int)config->model, device, t, n);
@@ -194,7 +153,7 @@ static inline void form_leaks_nothing(const char *device, const quartic_model_co
     forms_close(&m);
 }
 
-static inline void causal_forms_leak_nothing(const char *device) {
+void causal_forms_leak_nothing(const char *device) {
     FOR_EVERY_FORM(family, form) {
         quartic_model_config config = forms_config((quartic_model_family)family, form, true);
         config.num_routed = 15; /* 3 in each row, more than the first two see */
@@ -205,8 +164,7 @@ static inline void causal_forms_leak_nothing(const char *device) {
     }
 }
 
-/* The same where rows and chosen edges take several tiles of every kernel, and with a mask. */
-static inline void causal_forms_leak_nothing_in_tiles(const char *device) {
+void causal_forms_leak_nothing_in_tiles(const char *device) {
     enum { N = 22, V = FORMS_VOCABULARY };
     static const uint32_t changed[] = {1, 8, 16, N - 1};
     FOR_EVERY_FORM(family, form) {
@@ -220,11 +178,11 @@ static inline void causal_forms_leak_nothing_in_tiles(const char *device) {
             tokens[i] = (int32_t)(quartic_random_bits(5, form, i) % V);
             mask[i] = i % 7 != 5;
         }
-        forms_ok(quartic_model_forward(m.model, 1, N, tokens, mask, before));
+        assert_ok(quartic_model_forward(m.model, 1, N, tokens, mask, before));
         for (size_t k = 0; k < sizeof changed / sizeof changed[0]; ++k) {
             const uint32_t t = changed[k];
             tokens[t] = (tokens[t] + 1) % V;
-            forms_ok(quartic_model_forward(m.model, 1, N, tokens, mask, after));
+            assert_ok(quartic_model_forward(m.model, 1, N, tokens, mask, after));
             tokens[t] = (tokens[t] + V - 1) % V;
             if (memcmp(before, after, t * V * sizeof before[0]) != 0)
                 fail_msg("%s in model %d leaks token %u of %d", form_names[form], family, t, N);
@@ -234,28 +192,26 @@ static inline void causal_forms_leak_nothing_in_tiles(const char *device) {
     }
 }
 
-/* A graph without a real node gives no NaN and does not disturb the other one; padding's tokens change no bit
- * of real nodes; a batch is as its graphs one by one. */
-static inline void graphs_are_independent(const char *device) {
+void graphs_are_independent(const char *device) {
     enum { N = 5, V = FORMS_VOCABULARY };
     static const uint8_t mask[2 * N] = {1, 1, 0, 1, 0, 0, 0, 0, 0, 0};
     for (int causal = 0; causal < 2; ++causal) FOR_EVERY_FORM(family, form) {
             const quartic_model_config config = forms_config((quartic_model_family)family, form, causal);
             forms_model m = forms_open(device, &config);
             float both[2 * N * V], alone[N * V], other[2 * N * V], loss;
-            forms_ok(quartic_model_forward(m.model, 2, N, forms_tokens, mask, both)); /* refuses NaN */
+            assert_ok(quartic_model_forward(m.model, 2, N, forms_tokens, mask, both)); /* refuses NaN */
             for (uint32_t graph = 0; graph < 2; ++graph) {
-                forms_ok(
+                assert_ok(
                     quartic_model_forward(m.model, 1, N, forms_tokens + graph * N, mask + graph * N, alone));
-                forms_near(form_names[form], both + graph * N * V, alone, N * V, 2e-6, 1.0, 0.0);
+                assert_near(form_names[form], both + graph * N * V, alone, N * V, 2e-6, 1.0, 0.0);
             }
             int32_t tokens[2 * N];
             memcpy(tokens, forms_tokens, sizeof tokens);
             tokens[2] = 1, tokens[4] = 0, tokens[7] = 5;
-            forms_ok(quartic_model_forward(m.model, 2, N, tokens, mask, other));
+            assert_ok(quartic_model_forward(m.model, 2, N, tokens, mask, other));
             for (uint32_t i = 0; i < N; ++i)
                 if (mask[i]) assert_memory_equal(both + i * V, other + i * V, V * sizeof both[0]);
-            forms_ok(quartic_model_gradients(m.model, 2, N, forms_tokens, forms_targets, mask, &loss));
+            assert_ok(quartic_model_gradients(m.model, 2, N, forms_tokens, forms_targets, mask, &loss));
             uint64_t count;
             float *gradients = forms_gradients(m.model, &count);
             for (uint64_t k = 0; k < count; ++k) assert_true(isfinite(gradients[k]));
@@ -264,8 +220,7 @@ static inline void graphs_are_independent(const char *device) {
         }
 }
 
-/* Without positions it does not matter where among the padding the real nodes are. */
-static inline void padding_may_be_anywhere(const char *device) {
+void padding_may_be_anywhere(const char *device) {
     enum { N = FORMS_MOST_NODES, V = FORMS_VOCABULARY };
     static const int32_t first[N] = {3, 1, 6, 0, 0, 0}, second[N] = {2, 3, 5, 1, 6, 4};
     static const uint8_t first_mask[N] = {1, 1, 1, 0, 0, 0}, second_mask[N] = {0, 1, 0, 1, 1, 0};
@@ -274,12 +229,10 @@ static inline void padding_may_be_anywhere(const char *device) {
             config.positions = 0;
             forms_model m = forms_open(device, &config);
             float a[N * V], b[N * V];
-            forms_ok(quartic_model_forward(m.model, 1, N, first, first_mask, a));
-            forms_ok(quartic_model_forward(m.model, 1, N, second, second_mask, b));
+            assert_ok(quartic_model_forward(m.model, 1, N, first, first_mask, a));
+            assert_ok(quartic_model_forward(m.model, 1, N, second, second_mask, b));
             for (uint32_t i = 0, at = 0; i < N; ++i)
-                if (second_mask[i]) forms_near(form_names[form], b + i * V, a + V * at++, V, 2e-5, 1.0, 0.0);
+                if (second_mask[i]) assert_near(form_names[form], b + i * V, a + V * at++, V, 2e-5, 1.0, 0.0);
             forms_close(&m);
         }
 }
-
-#endif

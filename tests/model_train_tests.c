@@ -1,12 +1,8 @@
-/* model_train_runs.h: tests of training on the device that `device` points to: the recorded ten steps,
- * accumulation, resuming, divergence, dropout. A test file opens the device and lists those that it wants.
- */
-#ifndef QUARTIC_TESTS_MODEL_TRAIN_RUNS_H
-#define QUARTIC_TESTS_MODEL_TRAIN_RUNS_H
+/* model_train_tests.c: see model_train_tests.h. */
+#include "model_train_tests.h"
 
 #include "failing_alloc.h"
 #include "model_case.h"
-
 #include "base/rng.h"
 #include "quartic/train.h"
 #include "train/trainer.h"
@@ -15,7 +11,7 @@ enum { BATCH = 2, LENGTH = 6, DATA = 200 };
 
 static quartic_device *device;
 
-static inline void check_recorded_steps(const char *name) {
+static void check_recorded_steps(const char *name) {
     model_case c = case_open(device, name);
     quartic_shape shape = {0};
     int32_t *rows = case_ints(&c, "input.tokens", &shape); /* (steps, b, n + 1) */
@@ -73,7 +69,7 @@ static inline void check_recorded_steps(const char *name) {
     case_close(&c);
 }
 
-static inline void recorded_steps(void **state) {
+static void recorded_steps(void **state) {
     (void)state;
     check_recorded_steps("train-relational");
     check_recorded_steps("train-quartic");
@@ -85,7 +81,7 @@ static inline void recorded_steps(void **state) {
 
 /* ---- a small model of our own ---- */
 
-static inline quartic_model_config small_config(void) {
+static quartic_model_config model_train_small_config(void) {
     quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
     config.num_tokens = 11, config.dim = 12, config.depth = 2, config.dim_edges = 6, config.heads = 2;
     config.dim_head = 4, config.linear_heads = 2, config.linear_dim_head = 3, config.ff_mult = 2;
@@ -93,7 +89,7 @@ static inline quartic_model_config small_config(void) {
     return config;
 }
 
-static inline quartic_trainer_config small_trainer_config(void) {
+static quartic_trainer_config small_trainer_config(void) {
     quartic_trainer_config config = QUARTIC_TRAINER_CONFIG_INIT;
     config.batch = BATCH, config.length = LENGTH, config.accumulation = 2, config.learning_rate = 0.003f;
     config.warmup_steps = 3, config.total_steps = 20, config.seed = 5;
@@ -101,7 +97,7 @@ static inline quartic_trainer_config small_trainer_config(void) {
 }
 
 /* Tokens with something to learn: each is the one before plus 0..2. */
-static inline const int32_t *small_data(void) {
+static const int32_t *small_data(void) {
     static int32_t data[DATA];
     for (int32_t i = 1; i < DATA; ++i) data[i] = (data[i - 1] + i * i % 3) % 11;
     return data;
@@ -112,7 +108,7 @@ typedef struct run {
     quartic_trainer *trainer;
 } run;
 
-static inline run start(const quartic_model_config *model, const quartic_trainer_config *trainer) {
+static run start(const quartic_model_config *model, const quartic_trainer_config *trainer) {
     run r;
     assert_ok(quartic_model_create(device, model, &r.model));
     assert_ok(quartic_model_initialise(r.model, 7));
@@ -120,18 +116,18 @@ static inline run start(const quartic_model_config *model, const quartic_trainer
     return r;
 }
 
-static inline void finish(run *r) {
+static void model_train_finish(run *r) {
     quartic_trainer_destroy(r->trainer);
     quartic_model_destroy(r->model);
 }
 
-static inline float *weights_of(const run *r) {
+static float *weights_of(const run *r) {
     float *storage;
     assert_ok(quartic_model_fetch(r->model, quartic_model_weights(r->model), &storage));
     return storage;
 }
 
-static inline void train(run *r, uint32_t steps, float *out_losses) {
+static void model_train_train(run *r, uint32_t steps, float *out_losses) {
     for (uint32_t k = 0; k < steps; ++k) {
         quartic_step_report report;
         assert_ok(quartic_trainer_step_sampled(r->trainer, small_data(), DATA, &report));
@@ -139,34 +135,34 @@ static inline void train(run *r, uint32_t steps, float *out_losses) {
     }
 }
 
-static inline void training_learns(void **state) {
+static void training_learns(void **state) {
     (void)state;
-    quartic_model_config model = small_config();
+    quartic_model_config model = model_train_small_config();
     quartic_trainer_config trainer = small_trainer_config();
     model.dropout = 0.0f;
     trainer.learning_rate = 0.01f, trainer.total_steps = 0;
     run r = start(&model, &trainer);
     enum { STEPS = 60 };
     float losses[STEPS];
-    train(&r, STEPS, losses);
+    model_train_train(&r, STEPS, losses);
     if (!(losses[STEPS - 1] < 0.75f * losses[0]))
         fail_msg("loss %g to %g", (double)losses[0], (double)losses[STEPS - 1]);
-    finish(&r);
+    model_train_finish(&r);
 }
 
-static inline void resumes_bit_for_bit(void **state) {
+static void resumes_bit_for_bit(void **state) {
     (void)state;
     const char *path = "model_train_test.safetensors";
-    quartic_model_config model = small_config();
+    quartic_model_config model = model_train_small_config();
     quartic_trainer_config settings = small_trainer_config();
     float straight[8], before[4], after[4];
     run whole = start(&model, &settings);
-    train(&whole, 8, straight);
+    model_train_train(&whole, 8, straight);
     run first = start(&model, &settings);
-    train(&first, 4, before);
+    model_train_train(&first, 4, before);
     quartic_trainer_set_position(first.trainer, 4321);
     assert_ok(quartic_trainer_save(first.trainer, path));
-    finish(&first);
+    model_train_finish(&first);
 
     run second;
     quartic_trainer_config saved;
@@ -178,57 +174,57 @@ static inline void resumes_bit_for_bit(void **state) {
     assert_ok(quartic_trainer_load(second.trainer, path));
     assert_int_equal(quartic_trainer_get_step(second.trainer), 4);
     assert_int_equal(quartic_trainer_get_position(second.trainer), 4321);
-    train(&second, 4, after);
+    model_train_train(&second, 4, after);
     assert_memory_equal(before, straight, sizeof before);
     assert_memory_equal(after, straight + 4, sizeof after);
     float *want = weights_of(&whole), *got = weights_of(&second);
     assert_memory_equal(got, want, whole.model->set.elements * sizeof want[0]);
     assert_memory_not_equal(before, after, sizeof before);
     quartic_free(want), quartic_free(got);
-    finish(&whole);
-    finish(&second);
+    model_train_finish(&whole);
+    model_train_finish(&second);
     remove(path);
 }
 
-static inline void load_refuses_other_runs(void **state) {
+static void load_refuses_other_runs(void **state) {
     (void)state;
     const char *path = "model_train_test_other.safetensors",
                *weights = "model_train_test_weights.safetensors";
-    quartic_model_config model = small_config();
+    quartic_model_config model = model_train_small_config();
     quartic_trainer_config settings = small_trainer_config();
     run r = start(&model, &settings);
-    train(&r, 2, NULL);
+    model_train_train(&r, 2, NULL);
     assert_ok(quartic_trainer_save(r.trainer, path));
     assert_ok(quartic_model_save(r.model, weights));
-    train(&r, 1, NULL);
+    model_train_train(&r, 1, NULL);
     float *before = weights_of(&r);
 
     assert_int_equal(quartic_trainer_load(r.trainer, weights), QUARTIC_FORMAT);
-    assert_sentence("no trainer's checkpoint");
+    assert_message("no trainer's checkpoint");
     settings.seed = 6;
     run other = start(&model, &settings);
     assert_int_equal(quartic_trainer_load(other.trainer, path), QUARTIC_INVALID_ARGUMENT);
-    assert_sentence("seed 5, this trainer has 6");
-    finish(&other);
+    assert_message("seed 5, this trainer has 6");
+    model_train_finish(&other);
     settings.seed = 5, model.causal = 0;
     other = start(&model, &settings);
     assert_int_equal(quartic_trainer_load(other.trainer, path), QUARTIC_INVALID_ARGUMENT);
-    assert_sentence("\"causal\" is ");
-    finish(&other);
+    assert_message("\"causal\" is ");
+    model_train_finish(&other);
 
     float *after = weights_of(&r);
     assert_memory_equal(before, after, r.model->set.elements * sizeof before[0]);
     assert_int_equal(quartic_trainer_get_step(r.trainer), 3);
     quartic_free(before), quartic_free(after);
-    finish(&r);
+    model_train_finish(&r);
     remove(path);
     remove(weights);
 }
 
 /* Two micro-batches of one row each are one batch of two rows, up to rounding. */
-static inline void accumulation_is_a_larger_batch(void **state) {
+static void accumulation_is_a_larger_batch(void **state) {
     (void)state;
-    quartic_model_config model = small_config();
+    quartic_model_config model = model_train_small_config();
     quartic_trainer_config one = small_trainer_config(), two = small_trainer_config();
     model.dropout = 0.0f;
     one.batch = 4, one.accumulation = 1;
@@ -243,13 +239,13 @@ static inline void accumulation_is_a_larger_batch(void **state) {
         assert_near("loss", &of_b.loss, &of_a.loss, 1, 1e-5, 1.0, 0.0);
         assert_near("norm", &of_b.gradient_norm, &of_a.gradient_norm, 1, 1e-4, 1.0, 0.0);
     }
-    finish(&a);
-    finish(&b);
+    model_train_finish(&a);
+    model_train_finish(&b);
 }
 
-static inline void a_mask_and_ignored_targets_hide_padding(void **state) {
+static void a_mask_and_ignored_targets_hide_padding(void **state) {
     (void)state;
-    quartic_model_config model = small_config();
+    quartic_model_config model = model_train_small_config();
     quartic_trainer_config settings = small_trainer_config();
     model.dropout = 0.0f;
     settings.batch = 1, settings.accumulation = 1, settings.masked = 1;
@@ -262,21 +258,21 @@ static inline void a_mask_and_ignored_targets_hide_padding(void **state) {
     assert_ok(quartic_trainer_step(s.trainer, tokens, targets, mask, &of_s));
     assert_true(of_r.loss == of_s.loss);
     assert_int_equal(quartic_trainer_step(r.trainer, tokens, targets, NULL, NULL), QUARTIC_INVALID_ARGUMENT);
-    assert_sentence("mask");
+    assert_message("mask");
     targets[0] = 11;
     assert_int_equal(quartic_trainer_step(r.trainer, tokens, targets, mask, NULL), QUARTIC_INVALID_ARGUMENT);
-    assert_sentence("target 11 at (0, 0) is outside the vocabulary, 0 to num_tokens - 1 = 10");
-    finish(&r);
-    finish(&s);
+    assert_message("target 11 at (0, 0) is outside the vocabulary, 0 to num_tokens - 1 = 10");
+    model_train_finish(&r);
+    model_train_finish(&s);
 }
 
-static inline void divergence_changes_nothing(void **state) {
+static void divergence_changes_nothing(void **state) {
     (void)state;
-    quartic_model_config model = small_config();
+    quartic_model_config model = model_train_small_config();
     quartic_trainer_config settings = small_trainer_config();
     run r = start(&model, &settings), twin = start(&model, &settings);
-    train(&r, 1, NULL);
-    train(&twin, 1, NULL);
+    model_train_train(&r, 1, NULL);
+    model_train_train(&twin, 1, NULL);
     /* Damage the weights behind the model's back, as an overflow would. */
     float *good = weights_of(&r), *bad = weights_of(&r);
     quartic_model_parameter parameter;
@@ -287,41 +283,41 @@ static inline void divergence_changes_nothing(void **state) {
     quartic_step_report report;
     assert_int_equal(quartic_trainer_step_sampled(r.trainer, small_data(), DATA, &report),
                      QUARTIC_NON_FINITE);
-    assert_sentence("at step 2 the loss is");
+    assert_message("at step 2 the loss is");
     assert_int_equal(report.step, 2);
     assert_int_equal(quartic_trainer_get_step(r.trainer), 1);
     /* With the weights repaired, training goes on as if nothing had been. */
     assert_ok(quartic_tensor_write(quartic_model_weights(r.model), good, bytes));
     float got[2], want[2];
-    train(&r, 2, got);
-    train(&twin, 2, want);
+    model_train_train(&r, 2, got);
+    model_train_train(&twin, 2, want);
     assert_memory_equal(got, want, sizeof got);
     quartic_free(good), quartic_free(bad);
-    finish(&r);
-    finish(&twin);
+    model_train_finish(&r);
+    model_train_finish(&twin);
 }
 
-static inline void seeds_and_dropout_matter(void **state) {
+static void seeds_and_dropout_matter(void **state) {
     (void)state;
-    quartic_model_config model = small_config();
+    quartic_model_config model = model_train_small_config();
     quartic_trainer_config settings = small_trainer_config();
     int32_t tokens[2 * BATCH * LENGTH], targets[2 * BATCH * LENGTH];
     assert_ok(quartic_batch_sample(small_data(), DATA, 3, 0, 2 * BATCH, LENGTH, tokens, targets));
     quartic_step_report first, again, other, without;
     run r = start(&model, &settings);
     assert_ok(quartic_trainer_step(r.trainer, tokens, targets, NULL, &first));
-    finish(&r);
+    model_train_finish(&r);
     r = start(&model, &settings);
     assert_ok(quartic_trainer_step(r.trainer, tokens, targets, NULL, &again));
-    finish(&r);
+    model_train_finish(&r);
     settings.seed = 99;
     r = start(&model, &settings);
     assert_ok(quartic_trainer_step(r.trainer, tokens, targets, NULL, &other));
-    finish(&r);
+    model_train_finish(&r);
     model.dropout = 0.0f;
     r = start(&model, &settings);
     assert_ok(quartic_trainer_step(r.trainer, tokens, targets, NULL, &without));
-    finish(&r);
+    model_train_finish(&r);
     assert_true(first.loss == again.loss);
     assert_true(first.loss != other.loss && first.loss != without.loss && other.loss != without.loss);
     assert_true(fabsf(first.loss - without.loss) < 1.0f);
@@ -329,7 +325,7 @@ static inline void seeds_and_dropout_matter(void **state) {
 
 /* The gradient under dropout, recomputed stretches included, is that of the loss with the same masks: along a
  * random direction v, (loss(w + e v) - loss(w - e v)) / 2 e = <gradient, v>, in double. */
-static inline void check_gradients_under_dropout(quartic_model_config config) {
+static void check_gradients_under_dropout(quartic_model_config config) {
     quartic_device *wide;
     assert_ok(quartic_device_create("reference64", &wide));
     config.dropout = 0.3f;
@@ -384,9 +380,9 @@ static inline void check_gradients_under_dropout(quartic_model_config config) {
     quartic_device_destroy(wide);
 }
 
-static inline void gradients_see_the_same_dropout(void **state) {
+static void gradients_see_the_same_dropout(void **state) {
     (void)state;
-    quartic_model_config config = small_config();
+    quartic_model_config config = model_train_small_config();
     check_gradients_under_dropout(config);
     config.model = QUARTIC_MODEL_MULTI_STREAM;
     config.residual_talking_heads = 1, config.diversity_loss = 0.5f;
@@ -395,9 +391,9 @@ static inline void gradients_see_the_same_dropout(void **state) {
     check_gradients_under_dropout(config);
 }
 
-static inline void failed_allocations_leave_nothing(void **state) {
+static void failed_allocations_leave_nothing(void **state) {
     (void)state;
-    quartic_model_config model_config = small_config();
+    quartic_model_config model_config = model_train_small_config();
     quartic_trainer_config settings = small_trainer_config();
     model_config.depth = 1;
     quartic_model *model;
@@ -419,4 +415,24 @@ static inline void failed_allocations_leave_nothing(void **state) {
     quartic_model_destroy(model);
 }
 
-#endif
+int model_train_tests(const test_device *on) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(recorded_steps),
+        cmocka_unit_test(resumes_bit_for_bit),
+        cmocka_unit_test(divergence_changes_nothing),
+    };
+    return DEVICE_TESTS_RUN(on, &device, tests);
+}
+
+int model_train_host_tests(const test_device *on) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(training_learns),
+        cmocka_unit_test(load_refuses_other_runs),
+        cmocka_unit_test(accumulation_is_a_larger_batch),
+        cmocka_unit_test(a_mask_and_ignored_targets_hide_padding),
+        cmocka_unit_test(seeds_and_dropout_matter),
+        cmocka_unit_test(gradients_see_the_same_dropout),
+        cmocka_unit_test(failed_allocations_leave_nothing),
+    };
+    return DEVICE_TESTS_RUN(on, &device, tests);
+}

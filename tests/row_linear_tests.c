@@ -1,11 +1,7 @@
-/* row_linear_identity.h: norm_linear, gated_linear and gelu_linear against the compositions that they
- * replace, forward and backward, on a device. One graph holds both, of the same inputs.
- */
-#ifndef QUARTIC_TESTS_ROW_LINEAR_IDENTITY_H
-#define QUARTIC_TESTS_ROW_LINEAR_IDENTITY_H
+/* row_linear_tests.c: see row_linear_tests.h. */
+#include "row_linear_tests.h"
 
 #include <math.h>
-
 #include "base/rng.h"
 #include "quartic/graph.h"
 #include "quartic/program.h"
@@ -20,11 +16,7 @@ typedef struct identity {
     uint32_t input_count, output_count;
 } identity;
 
-static inline void identity_ok(quartic_status status) {
-    if (status != QUARTIC_OK) fail_msg("%s", quartic_error_message());
-}
-
-static inline quartic_value identity_input(identity *test, quartic_shape shape) {
+static quartic_value identity_input(identity *test, quartic_shape shape) {
     char name[16];
     snprintf(name, sizeof name, "x%u", test->input_count);
     quartic_value x = quartic_graph_input(test->graph, name, QUARTIC_FLOAT32, &shape);
@@ -34,14 +26,14 @@ static inline quartic_value identity_input(identity *test, quartic_shape shape) 
 
 /* Both values, and the gradients of a weighted sum of each by all inputs so far, as outputs "f<k>" and
  * "c<k>". */
-static inline void identity_pair(identity *test, quartic_value fused, quartic_value composed) {
+static void identity_pair(identity *test, quartic_value fused, quartic_value composed) {
     const quartic_value sides[] = {fused, composed};
     uint32_t wanted = test->input_count;
     quartic_value cotangent = identity_input(test, quartic_graph_shape(test->graph, composed));
     for (uint32_t side = 0; side < 2; ++side) {
         quartic_value gradients[IDENTITY_MOST];
         char name[16];
-        identity_ok(
+        assert_ok(
             quartic_graph_gradients(test->graph, sides[side], cotangent, test->inputs, wanted, gradients));
         snprintf(name, sizeof name, "%c0", "fc"[side]);
         quartic_graph_output(test->graph, name, sides[side]);
@@ -51,23 +43,23 @@ static inline void identity_pair(identity *test, quartic_value fused, quartic_va
         }
     }
     test->output_count = wanted + 1;
-    identity_ok(quartic_graph_status(test->graph));
+    assert_ok(quartic_graph_status(test->graph));
 }
 
-static inline void identity_run(const char *label, quartic_device *device, identity *test) {
+static void identity_run(const char *label, quartic_device *device, identity *test) {
     quartic_program *program = NULL;
-    identity_ok(quartic_program_create(device, test->graph, NULL, &program));
+    assert_ok(quartic_program_create(device, test->graph, NULL, &program));
     for (uint32_t k = 0; k < test->input_count; ++k) {
         char name[16];
         snprintf(name, sizeof name, "x%u", k);
         size_t count = quartic_shape_elements(&test->shapes[k]);
         float *numbers = quartic_alloc(count, sizeof *numbers);
         for (size_t i = 0; i < count; ++i) numbers[i] = quartic_random_normal(23, k, i);
-        identity_ok(
+        assert_ok(
             quartic_tensor_write(quartic_program_tensor(program, name), numbers, count * sizeof *numbers));
         quartic_free(numbers);
     }
-    identity_ok(quartic_program_run(program));
+    assert_ok(quartic_program_run(program));
     for (uint32_t k = 0; k < test->output_count; ++k) {
         float *sides[2];
         size_t count = 0;
@@ -78,7 +70,7 @@ static inline void identity_run(const char *label, quartic_device *device, ident
             quartic_shape shape = quartic_tensor_shape(tensor);
             count = quartic_shape_elements(&shape);
             sides[side] = quartic_alloc(count, sizeof(float));
-            identity_ok(quartic_tensor_read(tensor, sides[side], count * sizeof(float)));
+            assert_ok(quartic_tensor_read(tensor, sides[side], count * sizeof(float)));
         }
         double greatest = 0, error = 0;
         for (size_t i = 0; i < count; ++i) {
@@ -96,10 +88,10 @@ static inline void identity_run(const char *label, quartic_device *device, ident
 }
 
 /* The products of all parts side by side, (rows, sum of N_p), so that one cotangent reaches each. */
-static inline void norm_linear_is_its_composition(quartic_device *device, uint32_t l2, uint32_t rows,
-                                                  uint32_t k, const uint32_t n[4], uint32_t raw) {
+static void norm_linear_is_its_composition(quartic_device *device, uint32_t l2, uint32_t rows, uint32_t k,
+                                           const uint32_t n[4], uint32_t raw) {
     identity test = {0};
-    identity_ok(quartic_graph_create(&test.graph));
+    assert_ok(quartic_graph_create(&test.graph));
     quartic_value x = identity_input(&test, QUARTIC_SHAPE(rows, k)),
                   scale = identity_input(&test, QUARTIC_SHAPE(k));
     quartic_value weights[4], fused[4], composed[4];
@@ -120,10 +112,10 @@ static inline void norm_linear_is_its_composition(quartic_device *device, uint32
     identity_run(l2 ? "norm_linear, l2" : "norm_linear, rms", device, &test);
 }
 
-static inline void gated_linear_is_its_composition(quartic_device *device, uint32_t rows, uint32_t heads,
-                                                   uint32_t width, uint32_t n) {
+static void gated_linear_is_its_composition(quartic_device *device, uint32_t rows, uint32_t heads,
+                                            uint32_t width, uint32_t n) {
     identity test = {0};
-    identity_ok(quartic_graph_create(&test.graph));
+    assert_ok(quartic_graph_create(&test.graph));
     quartic_graph *graph = test.graph;
     quartic_value x = identity_input(&test, QUARTIC_SHAPE(rows, heads * width)),
                   gates = identity_input(&test, QUARTIC_SHAPE(rows, heads)),
@@ -142,10 +134,9 @@ static inline void gated_linear_is_its_composition(quartic_device *device, uint3
     identity_run("gated_linear", device, &test);
 }
 
-static inline void gelu_linear_is_its_composition(quartic_device *device, uint32_t rows, uint32_t k,
-                                                  uint32_t n) {
+static void gelu_linear_is_its_composition(quartic_device *device, uint32_t rows, uint32_t k, uint32_t n) {
     identity test = {0};
-    identity_ok(quartic_graph_create(&test.graph));
+    assert_ok(quartic_graph_create(&test.graph));
     quartic_value x = identity_input(&test, QUARTIC_SHAPE(rows, k)),
                   weight = identity_input(&test, QUARTIC_SHAPE(n, k)),
                   addend = identity_input(&test, QUARTIC_SHAPE(rows, n));
@@ -157,13 +148,10 @@ static inline void gelu_linear_is_its_composition(quartic_device *device, uint32
     identity_run("gelu_linear", device, &test);
 }
 
-/* Rows around a block, rows longer than the shader's tile, parts that end within its quads, and enough
- * operations for sums in float. few: one case an op, where every one compiles a shader for seconds.
- */
-static inline void row_linear_is_its_composition(const char *name, bool few) {
+void row_linear_is_its_composition(const char *name, bool few) {
     int64_t live = quartic_alloc_live();
     quartic_device *device;
-    identity_ok(quartic_device_create(name, &device));
+    assert_ok(quartic_device_create(name, &device));
     norm_linear_is_its_composition(device, 1, 129, 32, (const uint32_t[]){40, 40, 40, 5}, 8);
     gated_linear_is_its_composition(device, 129, 4, 20, 32);
     gelu_linear_is_its_composition(device, 65, 33, 13);
@@ -178,5 +166,3 @@ static inline void row_linear_is_its_composition(const char *name, bool few) {
     quartic_device_destroy(device);
     assert_int_equal(quartic_alloc_live(), live);
 }
-
-#endif
