@@ -23,6 +23,7 @@ class Pipeline:
         memory = line[columns["loads"]:columns["from"]].split()
         self.memory = [[int(n) for n in part.split("/")] for part in memory]
         self.source = line[columns["from"]:].split()[0]
+        self.reason = line.split("; ", 1)[1] if "; " in line else None
 
 
 def read(path):
@@ -63,6 +64,20 @@ def main():
     for shader in shaders:
         cells = [cell([p for p in pipelines if p.shader == shader]) for _, _, pipelines in devices]
         print(f"| {shader} | " + " | ".join(cells) + " |")
+    few = {}
+    for name, _, pipelines in devices:
+        for p in pipelines:
+            if p.reason:
+                few.setdefault((p.shader, p.reason), []).append((name, p))
+    if few:
+        print("\nPipelines with fewer than four waves on a SIMD unit, and why:\n")
+        print("| shader | pipelines of models, of all | fewest waves, of models, of all | devices | reason |")
+        print("|---|---|---|---|---|")
+        for (shader, reason), found in sorted(few.items()):
+            names = ", ".join(dict.fromkeys(name for name, _ in found))
+            models = [p.waves for _, p in found if p.source == "model"]
+            print(f"| {shader} | {len(models)}, {len(found)} | {min(models, default='none')}, "
+                  f"{min(p.waves for _, p in found)} | {names} | {reason} |")
     counting = [device for device in devices if any(p.memory for p in device[2])]
     if not counting:
         return
