@@ -118,11 +118,13 @@ static void add_models(compile_keys *keys, const quartic_gpu_limits *limits, qua
         config.model = (quartic_model_family)family;
         config.depth = family == QUARTIC_MODEL_MULTI_STREAM ? 4 : 2;
         config.dim_edges = family == QUARTIC_MODEL_MULTI_STREAM ? 0 : 32;
+        config.diversity_loss = family == QUARTIC_MODEL_MULTI_STREAM ? 0.1f : 0;
         for (uint32_t length = 128; length <= 512; length *= 4)
             add_model(keys, limits, host, &config, length, list);
     }
     config = (quartic_model_config)QUARTIC_MODEL_CONFIG_INIT;
-    config.num_tokens = 256, config.dim = 512, config.dim_edges = 64, config.depth = 1, config.dropout = 0.1f;
+    /* Two layers: no output depends on the edges of the last one. */
+    config.num_tokens = 256, config.dim = 512, config.dim_edges = 64, config.depth = 2, config.dropout = 0.1f;
     enum {
 #define FORM_NUMBER(suffix, name) FORM_##suffix,
         QUARTIC_EDGE_ATTENTION_LIST(FORM_NUMBER)

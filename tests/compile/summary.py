@@ -2,8 +2,8 @@
 """summary.py TABLE...: the tables of vendor_compile (tests/compile/table.c), one device each, as Markdown by shader.
 
 Of each shader and device the worst pipeline: the most registers of an invocation, and where the driver says it the fewest
-waves per SIMD unit; spills, if there are any. Then the memory instructions of each shader on the last AMD device that
-counts them, loads and stores of 4, 8 and 16 bytes, of all its pipelines together.
+waves per SIMD unit; spills, if there are any. Then pipelines with few waves and the reasons, and shared memory and memory
+instructions on one of AMD's devices (RDNA 3, if it is among them).
 """
 import sys
 
@@ -19,7 +19,7 @@ class Pipeline:
             return int(text) if text else None
 
         self.registers, self.spills = number("registers"), number("spills")
-        self.waves = number("waves")
+        self.shared, self.waves = number("shared"), number("waves")
         memory = line[columns["loads"]:columns["from"]].split()
         self.memory = [[int(n) for n in part.split("/")] for part in memory]
         self.source = line[columns["from"]:].split()[0]
@@ -29,7 +29,7 @@ class Pipeline:
 def read(path):
     lines = open(path, encoding="utf-8").read().splitlines()
     head = lines[1]
-    columns = {name: head.index(name) for name in ("shader", "registers", "spills", "waves", "loads", "from")}
+    columns = {name: head.index(name) for name in ("shader", "registers", "spills", "shared", "waves", "loads", "from")}
     return lines[0][2:], [Pipeline(columns, line) for line in lines[2:]]
 
 
@@ -81,15 +81,16 @@ def main():
     counting = [device for device in devices if any(p.memory for p in device[2])]
     if not counting:
         return
-    name, _, pipelines = counting[-1]
-    print(f"\nMemory instructions on `{name}`, all pipelines of a shader that models make:\n")
-    print("| shader | pipelines | loads of 4 | 8 | 16 | stores of 4 | 8 | 16 |")
-    print("|---|---|---|---|---|---|---|---|")
+    name, _, pipelines = next((device for device in counting if device[0] == "navi31"), counting[-1])
+    print(f"\nShared memory and memory instructions on `{name}`, of the pipelines of models: the most bytes of a workgroup, and\n"
+          "the instructions of all pipelines of a shader together.\n")
+    print("| shader | pipelines | shared bytes | loads of 4 | 8 | 16 | stores of 4 | 8 | 16 |")
+    print("|---|---|---|---|---|---|---|---|---|")
     for shader in shaders:
         own = [p for p in pipelines if p.shader == shader and p.source == "model" and p.memory]
         if own:
             sums = [sum(p.memory[side][size] for p in own) for side in (0, 1) for size in range(3)]
-            print(f"| {shader} | {len(own)} | " + " | ".join(map(str, sums)) + " |")
+            print(f"| {shader} | {len(own)} | {max(p.shared for p in own)} | " + " | ".join(map(str, sums)) + " |")
 
 
 main()
