@@ -2,7 +2,7 @@
 # Installs what a bare Debian 12 lacks for building and testing. Needs root or sudo only if something is missing.
 set -euo pipefail
 packages=(build-essential cmake ninja-build pkg-config libcmocka-dev libjansson-dev libvulkan-dev
-    libvulkan-volk-dev libvulkan1 glslc glslang-tools spirv-tools vulkan-validationlayers mesa-vulkan-drivers
+    libvulkan-volk-dev libvulkan1 glslc glslang-tools spirv-tools spirv-cross vulkan-validationlayers mesa-vulkan-drivers
     libcairo2-dev python3-minimal clang-format)
 if ! command -v dpkg-query > /dev/null; then
     echo "This is no Debian: what it calls ${packages[*]} must be there already." >&2

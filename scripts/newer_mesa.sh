@@ -2,7 +2,8 @@
 # newer_mesa.sh [SUITE] [COMMAND]: the Vulkan tests on the Mesa of a newer Debian; SUITE is sid (default), trixie or any
 # other. Makes a bare Debian of that suite in build/mesa/SUITE (debootstrap, once; about 3 GB), brings its packages up to
 # date, builds the sources there, and runs on its Vulkan driver: `quartic validate`, every recording, the vulkan tests.
-# COMMAND is run there instead of these three, in the folder of the sources, with the build in ../build.
+# COMMAND is run there instead of these three, in the folder of the sources, with the build in ../build, of which only
+# $QUARTIC_MESA_TARGETS are built if there are such (the tool among them).
 #
 # Needs root: debootstrap, chroot and the folder's own /proc do. Nothing outside of the folder is changed, and no mount
 # stays. Packages come from the mirror that apt uses on this machine (the first of suite bookworm, trixie, sid .. in its
@@ -54,7 +55,7 @@ inside() {
             chroot "$@"' bash "$folder" "$folder" bash -euo pipefail -c "$1"
 }
 inside 'apt-get update -q && apt-get upgrade -y -q && bash /quartic/source/scripts/install.sh'
-inside 'cd /quartic/source && cmake -S . -B ../build -G Ninja && cmake --build ../build'
+inside "cd /quartic/source && cmake -S . -B ../build -G Ninja && cmake --build ../build --target ${QUARTIC_MESA_TARGETS:-all}"
 inside 'cd /quartic/source && dpkg-query -W mesa-vulkan-drivers && ../build/quartic devices'
 if [ $# -gt 0 ]; then
     inside "cd /quartic/source && $*"

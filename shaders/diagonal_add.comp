@@ -3,7 +3,6 @@
 // only the diagonal is read and written. A thread makes 4 elements.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
-#extension GL_EXT_buffer_reference_uvec2 : require
 #include "diagonal_add.args.h"
 
 layout(local_size_x = 256) in;

@@ -10,7 +10,7 @@
 #include "edge_softmax.args.h"
 #include "lib/edge_softmax.glsl"
 
-layout(constant_id = 5) const uint ROWS = 1;
+layout(constant_id = 6) const uint ROWS = 1;
 
 const float LOWEST = -1e37; // the score of a hidden key
 
@@ -50,17 +50,17 @@ void main() {
     for (uint first = 0; first < args.tokens; first += TILE) {
         if (least_row(unit, first) > block_limit) continue; // the whole group
         load_keys(unit, first);
-        for (uint step = 0; step < TILE; step += UNROLL)
+        [[dont_unroll]] for (uint step = 0; step < TILE; step += UNROLL)
             [[unroll]] for (uint u = 0; u < UNROLL; ++u) {
-                const uint key = step + u;
-                float part[ROWS];
-                [[unroll]] for (uint r = 0; r < ROWS; ++r) part[r] = 0;
-                [[unroll]] for (uint c = 0; c < D4; ++c) {
-                    const vec4 k = x_tile[at_tile(key, slice) + c];
-                    [[unroll]] for (uint r = 0; r < ROWS; ++r) part[r] += dot(q[r * D4 + c], k);
-                }
-                [[unroll]] for (uint r = 0; r < ROWS; ++r) scores[at_score(key, r, local)] = part[r];
+            const uint key = step + u;
+            float part[ROWS];
+            [[unroll]] for (uint r = 0; r < ROWS; ++r) part[r] = 0;
+            [[unroll]] for (uint c = 0; c < D4; ++c) {
+                const vec4 k = x_tile[at_tile(key, slice) + c];
+                [[unroll]] for (uint r = 0; r < ROWS; ++r) part[r] += dot(q[r * D4 + c], k);
             }
+            [[unroll]] for (uint r = 0; r < ROWS; ++r) scores[at_score(key, r, local)] = part[r];
+        }
         if (SPLIT != 1) {
             barrier();
             for (uint key = slice; key < TILE; key += SPLIT) {
@@ -73,30 +73,30 @@ void main() {
         }
         [[unroll]] for (uint r = 0; r < ROWS; ++r) {
             float largest = top[r];
-            for (uint step = 0; step < TILE; step += UNROLL)
+            [[dont_unroll]] for (uint step = 0; step < TILE; step += UNROLL)
                 [[unroll]] for (uint u = 0; u < UNROLL; ++u) {
-                    const float score = scores[at_score(step + u, r, first_slice)];
-                    largest = max(largest, sight_tile[step + u] > limit[r] ? LOWEST : score);
-                }
+                const float score = scores[at_score(step + u, r, first_slice)];
+                largest = max(largest, sight_tile[step + u] > limit[r] ? LOWEST : score);
+            }
             const float scale = approx_exp(top[r] - largest);
             top[r] = largest;
             total[r] *= scale;
             [[unroll]] for (uint c = 0; c < D4; ++c) sums[r * D4 + c] *= scale;
         }
-        for (uint step = 0; step < TILE; step += UNROLL)
+        [[dont_unroll]] for (uint step = 0; step < TILE; step += UNROLL)
             [[unroll]] for (uint u = 0; u < UNROLL; ++u) {
-                const uint key = step + u;
-                float weight[ROWS];
-                [[unroll]] for (uint r = 0; r < ROWS; ++r) {
-                    const float score = scores[at_score(key, r, first_slice)];
-                    weight[r] = sight_tile[key] > limit[r] ? 0.0 : approx_exp(score - top[r]);
-                    total[r] += weight[r];
-                }
-                [[unroll]] for (uint c = 0; c < D4; ++c) {
-                    const vec4 v = y_tile[at_tile(key, slice) + c];
-                    [[unroll]] for (uint r = 0; r < ROWS; ++r) sums[r * D4 + c] += weight[r] * v;
-                }
+            const uint key = step + u;
+            float weight[ROWS];
+            [[unroll]] for (uint r = 0; r < ROWS; ++r) {
+                const float score = scores[at_score(key, r, first_slice)];
+                weight[r] = sight_tile[key] > limit[r] ? 0.0 : approx_exp(score - top[r]);
+                total[r] += weight[r];
             }
+            [[unroll]] for (uint c = 0; c < D4; ++c) {
+                const vec4 v = y_tile[at_tile(key, slice) + c];
+                [[unroll]] for (uint r = 0; r < ROWS; ++r) sums[r * D4 + c] += weight[r] * v;
+            }
+        }
         barrier();
     }
 

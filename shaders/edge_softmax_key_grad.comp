@@ -65,9 +65,9 @@ void main() {
         if (block_row > greatest_limit(unit, first)) continue; // the whole group
         load_queries(unit, first);
         if (SPLIT != 1) {
-            for (uint step = 0; step < TILE; step += UNROLL)
-                [[unroll]] for (uint u = 0; u < UNROLL; ++u)
-                    parts[(step + u) * THREADS + local] = products(step + u, slice, k, v);
+            [[dont_unroll]] for (uint step = 0; step < TILE; step += UNROLL)
+                [[unroll]] for (uint u = 0; u < UNROLL; ++u) parts[(step + u) * THREADS + local] =
+                    products(step + u, slice, k, v);
             barrier();
             for (uint query = slice; query < TILE; query += SPLIT) {
                 vec2 sum = vec2(0);
@@ -77,21 +77,21 @@ void main() {
             }
             barrier();
         }
-        for (uint step = 0; step < TILE; step += UNROLL)
+        [[dont_unroll]] for (uint step = 0; step < TILE; step += UNROLL)
             [[unroll]] for (uint u = 0; u < UNROLL; ++u) {
-                const uint query = step + u;
-                vec2 sum;
-                if (SPLIT == 1)
-                    sum = products(query, 0, k, v);
-                else
-                    sum = parts[query * THREADS + first_slice];
-                const float p = key_row > sight_tile[query] ? 0.0 : approx_exp(sum.x - terms[query].x);
-                const float slope = p * (sum.y - terms[query].y);
-                [[unroll]] for (uint c = 0; c < D4; ++c) {
-                    dk[c] += slope * x_tile[at_tile(query, slice) + c];
-                    dv[c] += p * y_tile[at_tile(query, slice) + c];
-                }
+            const uint query = step + u;
+            vec2 sum;
+            if (SPLIT == 1)
+                sum = products(query, 0, k, v);
+            else
+                sum = parts[query * THREADS + first_slice];
+            const float p = key_row > sight_tile[query] ? 0.0 : approx_exp(sum.x - terms[query].x);
+            const float slope = p * (sum.y - terms[query].y);
+            [[unroll]] for (uint c = 0; c < D4; ++c) {
+                dk[c] += slope * x_tile[at_tile(query, slice) + c];
+                dv[c] += p * y_tile[at_tile(query, slice) + c];
             }
+        }
         barrier();
     }
 

@@ -44,9 +44,9 @@ void main() {
         if (least_row(unit, first) > block_limit) continue; // the whole group
         load_keys(unit, first);
         if (SPLIT != 1) {
-            for (uint step = 0; step < TILE; step += UNROLL)
-                [[unroll]] for (uint u = 0; u < UNROLL; ++u)
-                    parts[(step + u) * THREADS + local] = products(step + u, slice, q, g);
+            [[dont_unroll]] for (uint step = 0; step < TILE; step += UNROLL)
+                [[unroll]] for (uint u = 0; u < UNROLL; ++u) parts[(step + u) * THREADS + local] =
+                    products(step + u, slice, q, g);
             barrier();
             for (uint key = slice; key < TILE; key += SPLIT) {
                 vec2 sum = vec2(0);
@@ -56,18 +56,18 @@ void main() {
             }
             barrier();
         }
-        for (uint step = 0; step < TILE; step += UNROLL)
+        [[dont_unroll]] for (uint step = 0; step < TILE; step += UNROLL)
             [[unroll]] for (uint u = 0; u < UNROLL; ++u) {
-                const uint key = step + u;
-                vec2 sum;
-                if (SPLIT == 1)
-                    sum = products(key, 0, q, g);
-                else
-                    sum = parts[key * THREADS + first_slice];
-                const float p = sight_tile[key] > limit ? 0.0 : approx_exp(sum.x - lse);
-                const float slope = p * (sum.y - delta);
-                [[unroll]] for (uint c = 0; c < D4; ++c) dq[c] += slope * x_tile[at_tile(key, slice) + c];
-            }
+            const uint key = step + u;
+            vec2 sum;
+            if (SPLIT == 1)
+                sum = products(key, 0, q, g);
+            else
+                sum = parts[key * THREADS + first_slice];
+            const float p = sight_tile[key] > limit ? 0.0 : approx_exp(sum.x - lse);
+            const float slope = p * (sum.y - delta);
+            [[unroll]] for (uint c = 0; c < D4; ++c) dq[c] += slope * x_tile[at_tile(key, slice) + c];
+        }
         barrier();
     }
 

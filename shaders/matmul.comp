@@ -11,7 +11,7 @@
 #include "matmul.args.h"
 #include "lib/matmul.glsl"
 
-layout(local_size_x_id = 8) in;
+layout(local_size_x = 128, local_size_x_id = 8) in;
 layout(constant_id = 0) const uint BM = 64;
 layout(constant_id = 1) const uint BN = 64;
 layout(constant_id = 2) const uint BK = 16;

@@ -9,7 +9,7 @@
 #include "matmul.args.h"
 #include "lib/matmul.glsl"
 
-layout(local_size_x_id = 8) in;
+layout(local_size_x = 64, local_size_x_id = 8) in;
 layout(constant_id = 0) const uint TM = 4;
 layout(constant_id = 1) const uint TN = 4;
 layout(constant_id = 2) const uint BK = 512;

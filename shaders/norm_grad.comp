@@ -95,18 +95,24 @@ void main() {
     for (uint first = begin; first < end; first += ROWS)
         row_gradient(min(first + slot, args.rows - 1), lane, first + slot < end);
 
+    // Some compilers do not unroll a loop with barriers, and put an array with a variable index into memory. So
+    // each pass takes the sums at index 0 and moves the later ones down.
     [[unroll]] for (uint k = 0; k < STEPS; ++k) {
         uint column = lane + k * LANES;
         bool writes = slot == 0 && column < args.width;
         uint at = group * PARTS * args.width + column;
         if ((WANTS & QUARTIC_NORM_WANT_SCALE) != 0) {
-            float total = fold_sum(scale_sum[k], LANES);
+            float total = fold_sum(scale_sum[0], LANES);
             if (writes) args.partial.at[at] = total;
             at += args.width;
         }
         if ((WANTS & QUARTIC_NORM_WANT_BIAS) != 0) {
-            float total = fold_sum(bias_sum[k], LANES);
+            float total = fold_sum(bias_sum[0], LANES);
             if (writes) args.partial.at[at] = total;
+        }
+        [[unroll]] for (uint later = 1; later < STEPS; ++later) {
+            scale_sum[later - 1] = scale_sum[later];
+            bias_sum[later - 1] = bias_sum[later];
         }
     }
 }

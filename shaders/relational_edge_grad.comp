@@ -51,17 +51,17 @@ void main() {
             multiply_tiles(x, y, sums);
             barrier(); // the tiles have been read
         }
-        for (uint c = 0; c < 4; ++c) {
+        [[unroll]] for (uint c = 0; c < 4; ++c) {
             uint component = column + y + COLUMN_STEP * c;
-            if (!one_of(component, DIM)) break;
+            if (!one_of(component, DIM)) continue;
             [[unroll]] for (uint r = 0; r < 4; ++r)
                 sums[r][c] +=
                     row_ds[x + 16 * r] * node_terms(nodes[r].batch * args.heads + head, nodes[r], component);
         }
     }
-    for (uint c = 0; c < 4; ++c) {
+    [[unroll]] for (uint c = 0; c < 4; ++c) {
         const uint component = column + y + COLUMN_STEP * c;
-        if (component >= DIM) break;
+        if (component >= DIM) continue;
         [[unroll]] for (uint r = 0; r < 4; ++r)
             if (first + x + 16 * r < args.edges)
                 args.de.at[(first + x + 16 * r) * DIM + component] = sums[r][c];

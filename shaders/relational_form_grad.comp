@@ -12,7 +12,7 @@
 layout(constant_id = 0) const uint DIM = 32;
 layout(constant_id = 1) const uint TILE = 32;
 layout(constant_id = 2) const uint THREADS = 64;
-layout(local_size_x_id = 2) in;
+layout(local_size_x = 64, local_size_x_id = 2) in;
 
 const uint DEPTH = 16, STEP = TILE / 4;
 

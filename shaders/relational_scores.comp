@@ -47,9 +47,9 @@ void main() {
             barrier();
             multiply_tiles(x, y, sums);
         }
-        for (uint c = 0; c < 4; ++c) {
+        [[unroll]] for (uint c = 0; c < 4; ++c) {
             uint component = column + y + COLUMN_STEP * c;
-            if (!one_of(component, DIM)) break;
+            if (!one_of(component, DIM)) continue;
             [[unroll]] for (uint r = 0; r < 4; ++r)
                 score[r] +=
                     args.e.at[edge[r] * DIM + component] *

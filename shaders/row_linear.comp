@@ -17,7 +17,7 @@
 #include "lib/norm_squares.glsl"
 #include "lib/row_linear.h"
 
-layout(local_size_x_id = 2) in;
+layout(local_size_x = 128, local_size_x_id = 2) in;
 layout(constant_id = 0) const uint FORM = 0;
 layout(constant_id = 1) const uint BN = 64;
 layout(constant_id = 2) const uint THREADS = 128;
@@ -57,7 +57,7 @@ Column column_of(uint quad) {
 
 // Elements k .. k + 3 of a row that starts at `base`, zeros beyond the last.
 vec4 load_quad(Floats from, uint base, uint k, bool whole) {
-    if (whole) return k < args.k ? Vec4s(from).at[(base + min(k, args.k - 4)) >> 2] : vec4(0.0);
+    if (whole) return k < args.k ? Vec4s(uvec2(from)).at[(base + min(k, args.k - 4)) >> 2] : vec4(0.0);
     vec4 quad = vec4(0.0);
     [[unroll]] for (uint c = 0; c < 4; ++c)
         if (k + c < args.k) quad[c] = from.at[base + min(k + c, args.k - 1)];
@@ -102,13 +102,13 @@ void load_weights(uint tile, uint k0) {
     Column column = column_of(tile * (BN / 4) + quad);
     mat4 lines = mat4(0.0); // column r is column `col + r` of the results
     if (column.part < PARTS) {
-        Floats w = args.w[0];
+        uvec2 w = uvec2(args.w[0]);
         [[unroll]] for (uint part = 1; part < PARTS; ++part)
-            if (column.part == part) w = args.w[part];
+            if (column.part == part) w = uvec2(args.w[part]);
         [[unroll]] for (uint r = 0; r < 4; ++r) {
             uint col = column.col + r;
             if (one_of(col, args.n[min(column.part, PARTS - 1)]))
-                lines[r] = load_quad(w, col * args.k, k0 + k, (FLAGS & QUARTIC_ROW_W_QUADS) != 0);
+                lines[r] = load_quad(Floats(w), col * args.k, k0 + k, (FLAGS & QUARTIC_ROW_W_QUADS) != 0);
         }
     }
     lines = transpose(lines);
@@ -128,12 +128,12 @@ float norm_factor(uint m) {
 }
 
 void write(Column column, uint row, vec4 y) {
-    Floats to = args.y[0];
+    uvec2 to = uvec2(args.y[0]);
     [[unroll]] for (uint part = 1; part < PARTS; ++part)
-        if (column.part == part) to = args.y[part];
+        if (column.part == part) to = uvec2(args.y[part]);
     uint n = args.n[column.part], at = row * n + column.col;
     if ((FLAGS >> column.part & QUARTIC_ROW_WRITE_QUADS) != 0) {
-        if ((FLAGS & QUARTIC_ROW_HAS_ADDEND) != 0) y += Vec4s(args.addend).at[at >> 2];
+        if ((FLAGS & QUARTIC_ROW_HAS_ADDEND) != 0) y += Vec4s(uvec2(args.addend)).at[at >> 2];
         Vec4s(to).at[at >> 2] = y;
         return;
     }
@@ -141,7 +141,7 @@ void write(Column column, uint row, vec4 y) {
         if (column.col + c >= n) continue;
         if ((FLAGS & QUARTIC_ROW_HAS_ADDEND) != 0)
             y[c] += args.addend.at[row * n + min(column.col + c, n - 1)];
-        to.at[at + c] = y[c];
+        Floats(to).at[at + c] = y[c];
     }
 }
 

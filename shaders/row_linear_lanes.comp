@@ -18,8 +18,8 @@
 
 layout(local_size_x = 8) in;
 layout(constant_id = 0) const uint FORM = 0;
-layout(constant_id = 1) const uint TM = 16;
-layout(constant_id = 2) const uint TN = 4;
+layout(constant_id = 1) const uint TM = 8;
+layout(constant_id = 2) const uint TN = 1;
 layout(constant_id = 3) const uint PARTS = 1;
 layout(constant_id = 4) const uint RAW = 0;
 layout(constant_id = 5) const uint FLAGS = 0;
@@ -60,14 +60,14 @@ void main() {
 
     for (uint tile = first; tile < min(first + TILES, tiles); ++tile) {
         uvec2 columns[TN];
-        Floats w[TN];
+        uvec2 w[TN]; // references
         uint w_at[TN];
         [[unroll]] for (uint j = 0; j < TN; ++j) {
             columns[j] = column_of(tile * TN + j);
-            w[j] = args.w[0];
+            w[j] = uvec2(args.w[0]);
             uint part = min(columns[j].x, PARTS - 1);
             [[unroll]] for (uint p = 1; p < PARTS; ++p)
-                if (part == p) w[j] = args.w[p];
+                if (part == p) w[j] = uvec2(args.w[p]);
             w_at[j] = min(columns[j].y + lane, args.n[part] - 1) * args.k;
         }
         float sums[TM * TN];
@@ -88,7 +88,7 @@ void main() {
                 rows[i] = x;
             }
             [[unroll]] for (uint j = 0; j < TN; ++j) {
-                cols[j] = w[j].at[w_at[j] + k];
+                cols[j] = Floats(w[j]).at[w_at[j] + k];
                 if (NORMS && (RAW == 0 || (RAW >> columns[j].x & 1u) == 0)) cols[j] *= scale;
             }
             [[unroll]] for (uint i = 0; i < TM; ++i) {
@@ -108,15 +108,15 @@ void main() {
                 uint part = columns[j].x, col = columns[j].y + lane;
                 if (part == PARTS || row0 + i >= args.rows) continue;
                 if (col >= args.n[part]) continue;
-                Floats to = args.y[0];
+                uvec2 to = uvec2(args.y[0]);
                 [[unroll]] for (uint p = 1; p < PARTS; ++p)
-                    if (part == p) to = args.y[p];
+                    if (part == p) to = uvec2(args.y[p]);
                 float y = sums[i * TN + j];
                 if (RAW == 0 || (RAW >> part & 1u) == 0) y *= factor;
                 if (part == 0) y *= args.alpha;
                 uint at = (row0 + i) * args.n[part] + col;
                 if ((FLAGS & QUARTIC_ROW_HAS_ADDEND) != 0) y += args.addend.at[at];
-                to.at[at] = y;
+                Floats(to).at[at] = y;
             }
         }
     }

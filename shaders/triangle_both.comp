@@ -45,6 +45,14 @@ void load(Quads x, Quads y, uint unit, uint first, uint second, uint pivot, uint
     barrier();
 }
 
+// A quad of the result of edge (row, column) of the tile at (first, second).
+void store(uint unit, uint first, uint second, uint row, uint column, uint quad, vec4 sum) {
+    if (first + row >= args.n || second + column >= args.n) return;
+    const uint place = place_of(unit, first + row, args.n * args.heads * args.width, second + column,
+                                args.heads * args.width, args.width);
+    store_quad(args.result, place, quad, args.width, factors[row * TILE + column] * sum);
+}
+
 void main() {
     const uint local = gl_LocalInvocationIndex;
     const uint tiles = (args.n + TILE - 1) / TILE;
@@ -65,7 +73,7 @@ void main() {
     for (uint pivot = pivots.x; pivot < pivots.y; pivot += PIVOTS) {
         vec4 scores = vec4(0); // (a, c) (a, c + 1) (a + 1, c) (a + 1, c + 1)
         for (uint chunk = 0; chunk < CHUNKS; ++chunk) {
-            load(Quads(args.x), Quads(args.y), unit, first, second, pivot, chunk);
+            load(Quads(uvec2(args.x)), Quads(uvec2(args.y)), unit, first, second, pivot, chunk);
             for (uint quad = 0; quad < CHUNK; ++quad) {
                 const uint at_x = (part * TILE + a) * PITCH + quad, at_y = (part * TILE + c) * PITCH + quad;
                 const vec4 x0 = x_tile[at_x], x1 = x_tile[at_x + PITCH];
@@ -106,8 +114,11 @@ void main() {
             sums[4 * k + 2] *= factors[edge + TILE];
             sums[4 * k + 3] *= factors[edge + TILE + 1];
         }
+        // Some compilers do not unroll this loop, and put an array with a variable index into memory. So the sums
+        // of the present chunk are always the first ones; after it they move to the end.
         [[unroll]] for (uint chunk = 0; chunk < HELD; ++chunk) {
-            load(Quads(args.xv), Quads(args.yv), unit, first, second, pivot, slice * HELD + chunk);
+            load(Quads(uvec2(args.xv)), Quads(uvec2(args.yv)), unit, first, second, pivot,
+                 slice * HELD + chunk);
             for (uint l = 0; l < PIVOTS; ++l) {
                 const uint from = l * TILE * TILE + edge;
                 const float w00 = weights[from], w01 = weights[from + 1];
@@ -117,12 +128,18 @@ void main() {
                     const uint at_x = (l * TILE + a) * PITCH + quad, at_y = (l * TILE + c) * PITCH + quad;
                     const vec4 x0 = x_tile[at_x], x1 = x_tile[at_x + PITCH];
                     const vec4 y0 = y_tile[at_y], y1 = y_tile[at_y + PITCH];
-                    const uint k = 4 * (chunk * SHARE + share);
+                    const uint k = 4 * share;
                     sums[k] += w00 * x0 * y0;
                     sums[k + 1] += w01 * x0 * y1;
                     sums[k + 2] += w10 * x1 * y0;
                     sums[k + 3] += w11 * x1 * y1;
                 }
+            }
+            if (HELD > 1) {
+                vec4 own[SHARE * 4];
+                [[unroll]] for (uint k = 0; k < SHARE * 4; ++k) own[k] = sums[k];
+                [[unroll]] for (uint k = 0; k < (HELD - 1) * SHARE * 4; ++k) sums[k] = sums[k + SHARE * 4];
+                [[unroll]] for (uint k = 0; k < SHARE * 4; ++k) sums[(HELD - 1) * SHARE * 4 + k] = own[k];
             }
             barrier();
         }
@@ -135,17 +152,15 @@ void main() {
         args.lse.at[place_of(unit, own_first, args.n * args.heads, own_second, args.heads, 1)] =
             total == 0.0 ? nothing : largest + log(total);
     barrier();
-    [[unroll]] for (uint k = 0; k < 4; ++k) {
-        const uint row = a + k / 2, column = c + k % 2;
-        if (first + row < args.n && second + column < args.n) {
-            const uint place = place_of(unit, first + row, args.n * args.heads * args.width, second + column,
-                                        args.heads * args.width, args.width);
-            [[unroll]] for (uint chunk = 0; chunk < HELD; ++chunk)
-                [[unroll]] for (uint share = 0; share < SHARE; ++share)
-                    if (share * 4 + part < CHUNK)
-                        store_quad(args.result, place, (slice * HELD + chunk) * CHUNK + share * 4 + part,
-                                   args.width,
-                                   factors[row * TILE + column] * sums[4 * (chunk * SHARE + share) + k]);
+    // The indices of sums are constants: a variable one would put the array into memory.
+    [[unroll]] for (uint chunk = 0; chunk < HELD; ++chunk)
+        [[unroll]] for (uint share = 0; share < SHARE; ++share) {
+            if (share * 4 + part >= CHUNK) continue;
+            const uint quad = (slice * HELD + chunk) * CHUNK + share * 4 + part,
+                       k = 4 * (chunk * SHARE + share);
+            store(unit, first, second, a, c, quad, sums[k]);
+            store(unit, first, second, a, c + 1, quad, sums[k + 1]);
+            store(unit, first, second, a + 1, c, quad, sums[k + 2]);
+            store(unit, first, second, a + 1, c + 1, quad, sums[k + 3]);
         }
-    }
 }

@@ -45,11 +45,11 @@ void load(uint unit, uint own, uint other, uint pivot, uint chunk, bool with_x) 
         vec4 from_x = vec4(0), from_xv = vec4(0), from_y = vec4(0), from_yv = vec4(0), from_g = vec4(0);
         if (has_other && has_pivot) {
             const uint at = block_row(unit, other_row, l) * QUADS + component;
-            from_y = Quads(args.y).at[at];
-            from_yv = Quads(args.yv).at[at];
+            from_y = Quads(uvec2(args.y)).at[at];
+            from_yv = Quads(uvec2(args.yv)).at[at];
         }
         if (has_g)
-            from_g = Quads(args.g)
+            from_g = Quads(uvec2(args.g))
                          .at[(unit * args.n * args.n + own_row * args.g_own + other_column * args.g_other) *
                                  QUADS +
                              component];
@@ -59,8 +59,8 @@ void load(uint unit, uint own, uint other, uint pivot, uint chunk, bool with_x) 
         if (with_x) {
             if (has_own && has_pivot) {
                 const uint at = block_row(unit, own_row, l) * QUADS + component;
-                from_x = Quads(args.x).at[at];
-                from_xv = Quads(args.xv).at[at];
+                from_x = Quads(uvec2(args.x)).at[at];
+                from_xv = Quads(uvec2(args.xv)).at[at];
             }
             x_tile[turned] = from_x;
             xv_tile[turned] = from_xv;
@@ -73,7 +73,8 @@ void load(uint unit, uint own, uint other, uint pivot, uint chunk, bool with_x) 
 vec2 weigh(uint unit, uint own, uint other, uint pivot, float score, float slope) {
     if (!one_of(own, args.n) || !one_of(other, args.n) || !shown(unit, pivot) || !follows(own, pivot, other))
         return vec2(0);
-    const vec2 terms = Pairs(args.terms).at[unit * args.n * args.n + own * args.g_own + other * args.g_other];
+    const vec2 terms =
+        Pairs(uvec2(args.terms)).at[unit * args.n * args.n + own * args.g_own + other * args.g_other];
     const float weight = exp(score - terms.x);
     return vec2(weight, slope_of(weight, slope, terms.y));
 }
@@ -104,7 +105,7 @@ void main() {
         vec4 scores = vec4(0), slopes = vec4(0); // (a, c) (a, c + 1) (a + 1, c) (a + 1, c + 1)
         for (uint chunk = 0; chunk < CHUNKS; ++chunk) {
             load(unit, own, other, pivot, chunk, true);
-            for (uint quad = 0; quad < CHUNK; ++quad) {
+            [[dont_unroll]] for (uint quad = 0; quad < CHUNK; ++quad) { // unrolled it would not fit registers
                 const uint at_x = (l * TILE + a) * PITCH + quad, at_y = (l * TILE + c) * PITCH + quad;
                 const uint at_g = (a * TILE + c) * PITCH + quad;
                 const vec4 x0 = x_tile[at_x], x1 = x_tile[at_x + PITCH];
@@ -125,17 +126,29 @@ void main() {
                 weigh(unit, own + a + k / 2, other + c + k % 2, pivot + l, scores[k], slopes[k]);
         barrier();
 
+        // Some compilers do not unroll this loop, and put an array with a variable index into memory. So the sums
+        // of the present chunk are always the first ones; after it they move to the end.
         [[unroll]] for (uint chunk = 0; chunk < HELD; ++chunk) {
             if (CHUNKS > 1) load(unit, own, other, pivot, slice * HELD + chunk, false);
-            for (uint o = 0; o < TILE; ++o) {
+            [[dont_unroll]] for (uint o = 0; o < TILE; ++o) {
                 const vec4 y = y_tile[(sum_l * TILE + o) * PITCH + sum_quad];
                 const vec4 yv = yv_tile[(sum_l * TILE + o) * PITCH + sum_quad];
                 [[unroll]] for (uint r = 0; r < 2; ++r) {
                     const vec2 weight = weights[(sum_l * TILE + sum_a + r) * TILE + o];
-                    dx[2 * chunk + r] += weight.y * y;
-                    dxv[2 * chunk + r] += weight.x * yv * g_tile[((sum_a + r) * TILE + o) * PITCH + sum_quad];
+                    dx[r] += weight.y * y;
+                    dxv[r] += weight.x * yv * g_tile[((sum_a + r) * TILE + o) * PITCH + sum_quad];
                 }
             }
+            if (HELD > 1)
+                [[unroll]] for (uint r = 0; r < 2; ++r) {
+                    const vec4 own = dx[0], own_v = dxv[0];
+                    [[unroll]] for (uint k = 1; k < HELD * 2; ++k) {
+                        dx[k - 1] = dx[k];
+                        dxv[k - 1] = dxv[k];
+                    }
+                    dx[HELD * 2 - 1] = own;
+                    dxv[HELD * 2 - 1] = own_v;
+                }
             barrier();
         }
     }

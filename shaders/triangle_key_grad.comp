@@ -44,7 +44,7 @@ void main() {
         for (uint row = 0; row < TILE; ++row) {
             uint p = begin + row;
             if (!one_of(p, args.n) || !visible || !follows(at.first, l, p)) continue;
-            const vec2 terms = Pairs(args.terms).at[at.sequence * args.n + p];
+            const vec2 terms = Pairs(uvec2(args.terms)).at[at.sequence * args.n + p];
             vec2 sum = vec2(0);
             if (HAS_BIAS != 0) sum.x = args.bias.at[(at.unit * args.n + p) * args.n + column];
             if (SPLIT == 1) {

@@ -22,7 +22,7 @@ void main() {
         g[k] = held(args.g, at.sequence, p, slice * SLICE + k);
         dq[k] = vec4(0);
     }
-    const vec2 terms = Pairs(args.terms).at[at.sequence * args.n + column];
+    const vec2 terms = Pairs(uvec2(args.terms)).at[at.sequence * args.n + column];
 
     const uvec2 pivots = pivots_of(at.first, at.first + 1, at.begin, at.begin + LANES);
     for (uint begin = pivots.x; begin < pivots.y; begin += TILE) {

@@ -13,8 +13,8 @@
  *
  * If the environment variable QUARTIC_DEVICE is set and not empty, "auto" and NULL mean the device that it
  * names. QUARTIC_DISABLE switches features of Vulkan devices off: float16, coopmat, shuffle, timestamps,
- * mapping, cache, separated by commas. Any other word in it is an error of every call that looks for a
- * device.
+ * mapping, cache, registers (plans are made as for devices with few of them), separated by commas. Any other
+ * word in it is an error of every call that looks for a device.
  *
  * One thread at a time may use a device and all objects on it; two threads may each use their own device.
  *

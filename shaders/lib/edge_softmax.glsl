@@ -16,11 +16,11 @@ layout(constant_id = 1) const uint THREADS = 64;
 layout(constant_id = 2) const uint SPLIT = 1;
 layout(constant_id = 3) const uint TILE = 32;
 layout(constant_id = 4) const uint ADJACENT = 1; // components of q, k and v have stride 1
-layout(local_size_x_id = 1) in;
+layout(constant_id = 5) const uint UNROLL = 1;   // a divisor of TILE: fewer where registers are few
+layout(local_size_x = 64, local_size_x_id = 1) in;
 
 const uint D4 = (D + 4 * SPLIT - 1) / (4 * SPLIT); // vec4s of a thread's slice
 const uint LANES = THREADS / SPLIT;                // rows held at once
-const uint UNROLL = TILE < 4 ? TILE : 4;
 
 shared vec4 x_tile[TILE * SPLIT * D4]; // k, or q in the adjoint for keys
 shared vec4 y_tile[TILE * SPLIT * D4]; // v, or g

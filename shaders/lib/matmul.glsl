@@ -94,7 +94,7 @@ mat4 matmul_fetch(Floats from, int offset, uint row, uint k, uint rows, int row_
     mat4 block = mat4(0.0);
     bool along_k = (read & READ_ALONG_K) != 0;
     if ((read & READ_QUADS) != 0) {
-        Vec4s quads = Vec4s(from);
+        Vec4s quads = Vec4s(uvec2(from));
         [[unroll]] for (uint line = 0; line < 4; ++line) {
             if (along_k) {
                 int at = offset + int(min(row + line, rows - 1)) * row_stride + int(min(k, args.k - 4));
@@ -136,6 +136,6 @@ void matmul_put_quad(uint result, uint row, uint col, vec4 sum, vec4 bias, uint 
     }
     uint at = result + row * args.n + col;
     sum = sum * args.alpha + bias;
-    if ((write & WITH_ADDEND) != 0) sum += Vec4s(args.addend).at[at >> 2];
-    Vec4s(args.result).at[at >> 2] = sum;
+    if ((write & WITH_ADDEND) != 0) sum += Vec4s(uvec2(args.addend)).at[at >> 2];
+    Vec4s(uvec2(args.result)).at[at >> 2] = sum;
 }

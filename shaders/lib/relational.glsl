@@ -9,7 +9,7 @@ layout(constant_id = 1) const uint COLUMNS = 32;
 layout(constant_id = 2) const uint WITH_RECEIVER = 1;
 layout(constant_id = 3) const uint WITH_FORM = 1;
 layout(constant_id = 4) const uint THREADS = 128;
-layout(local_size_x_id = 4) in;
+layout(local_size_x = 128, local_size_x_id = 4) in;
 
 const uint ROWS = 64, DEPTH = 16;
 const uint COLUMN_STEP = COLUMNS / 4;
@@ -41,7 +41,9 @@ float node_terms(uint unit, edge_nodes nodes, uint component) {
 
 // sums += row_tile^T column_tile, between barriers.
 void multiply_tiles(uint x, uint y, inout vec4 sums[4]) {
-    for (uint k = 0; k < DEPTH; ++k) {
+    [[dont_unroll]] for (uint step = 0; step < DEPTH;
+                         step += 4) // all 16 at once would not fit the registers of some
+        [[unroll]] for (uint k = step; k < step + 4; ++k) {
         vec4 columns;
         [[unroll]] for (uint c = 0; c < 4; ++c)
             columns[c] = column_tile[k * COLUMN_PITCH + y + COLUMN_STEP * c];

@@ -12,7 +12,7 @@ layout(constant_id = 2) const uint MASK = 0;
 layout(constant_id = 3) const uint CAUSAL = 0;
 layout(constant_id = 4) const uint AXIS = 2;
 layout(constant_id = 5) const uint THREADS = 64;
-layout(local_size_x_id = 5) in;
+layout(local_size_x = 64, local_size_x_id = 5) in;
 
 const uint MASK_TOKENS = 1, MASK_PAIRS = 2;
 

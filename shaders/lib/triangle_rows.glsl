@@ -27,8 +27,8 @@ void load_rows(Floats x, Floats y, uint sequence, uint begin) {
         y_tile[index] = vec4(0);
         if (one_of(row, args.n) && one_of(quad, QUADS)) {
             const uint at = (sequence * args.n + row) * QUADS + quad;
-            x_tile[index] = Quads(x).at[at];
-            y_tile[index] = Quads(y).at[at];
+            x_tile[index] = Quads(uvec2(x)).at[at];
+            y_tile[index] = Quads(uvec2(y)).at[at];
         }
     }
 }
@@ -36,7 +36,7 @@ void load_rows(Floats x, Floats y, uint sequence, uint begin) {
 // Quad k of the slice of a row that is held; zeros beyond the last row or quad.
 vec4 held(Floats x, uint sequence, uint row, uint quad) {
     if (!one_of(row, args.n) || !one_of(quad, QUADS)) return vec4(0);
-    return Quads(x).at[(sequence * args.n + row) * QUADS + quad];
+    return Quads(uvec2(x)).at[(sequence * args.n + row) * QUADS + quad];
 }
 
 // What a group works on: the sequence (unit, first) and its first row.

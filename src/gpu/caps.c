@@ -34,7 +34,7 @@ bool quartic_gpu_disabled(const char *disabled, const char *feature) {
 
 quartic_status quartic_gpu_expect_switches(const char *disabled) {
     static const char *const known[] = {"float16",    "f16",     "coopmat", "shuffle",
-                                        "timestamps", "mapping", "cache"};
+                                        "timestamps", "mapping", "cache",   "registers"};
     while (disabled != NULL && *disabled != 0) {
         size_t length;
         const char *feature = next_feature(&disabled, &length);
@@ -42,10 +42,12 @@ quartic_status quartic_gpu_expect_switches(const char *disabled) {
         for (size_t k = 0; k < sizeof known / sizeof known[0]; ++k)
             found |= strlen(known[k]) == length && strncmp(feature, known[k], length) == 0;
         if (!found)
-            return quartic_fail(QUARTIC_INVALID_ARGUMENT,
-                                "QUARTIC_DISABLE in the environment holds \"%.*s\"; it takes float16 (or "
-                                "f16), coopmat, shuffle, timestamps, mapping and cache, with commas between",
-                                length < 60 ? (int)length : 60, feature);
+            return quartic_fail(
+                QUARTIC_INVALID_ARGUMENT,
+                "QUARTIC_DISABLE in the environment holds \"%.*s\"; it takes float16 (or "
+                "f16), coopmat, shuffle, timestamps, mapping, cache and registers, with commas "
+                "between",
+                length < 60 ? (int)length : 60, feature);
     }
     return QUARTIC_OK;
 }
@@ -93,6 +95,17 @@ void quartic_gpu_kind_speeds(quartic_gpu_rank rank, double *out_flops_per_second
     *out_bytes_per_second = kinds[k].bytes_per_second;
 }
 
+enum { FEW_REGISTERS = 128, MANY_REGISTERS = 255 };
+
+/* A guess, since Vulkan does not say. On hardware whose narrowest subgroup has fewer than 32 invocations
+ * (Intel: 8 or 16) an invocation has FEW_REGISTERS, on other hardware at least MANY_REGISTERS. Software devices
+ * keep everything in memory anyway. */
+static uint32_t registers_of(const quartic_gpu_facts *facts, const kind_facts *kind) {
+    const uint32_t narrowest = facts->properties_13.minSubgroupSize;
+    return kind->rank != QUARTIC_GPU_SOFTWARE && narrowest != 0 && narrowest < 32 ? FEW_REGISTERS
+                                                                                  : MANY_REGISTERS;
+}
+
 /* A family for compute alone leaves the desktop's graphics queue free; else any that computes. */
 static bool choose_family(const quartic_gpu_facts *facts, uint32_t *out_family) {
     bool found = false;
@@ -125,6 +138,7 @@ quartic_gpu_caps quartic_gpu_caps_from(const quartic_gpu_facts *facts, const cha
                        limits->maxComputeWorkGroupCount[2]},
         .subgroup_size = facts->properties_11.subgroupSize,
         .compute_units = facts->multiprocessors != 0 ? facts->multiprocessors : kind->compute_units,
+        .registers = registers_of(facts, kind),
         .map_memory = !quartic_gpu_disabled(disabled, "mapping"),
         .memory_budget = facts->memory_budget,
         .portability_subset = facts->portability_subset,
@@ -193,6 +207,7 @@ quartic_gpu_caps quartic_gpu_caps_from(const quartic_gpu_facts *facts, const cha
                               facts->features_12.vulkanMemoryModel &&
                               !quartic_gpu_disabled(disabled, "coopmat");
     if (quartic_gpu_disabled(disabled, "timestamps")) caps.timestamp_bits = 0;
+    if (quartic_gpu_disabled(disabled, "registers")) caps.registers = FEW_REGISTERS;
     return caps;
 }
 

@@ -47,6 +47,7 @@ typedef struct quartic_gpu_caps {
     uint32_t max_shared_bytes, max_invocations, max_groups[3];
     uint32_t subgroup_size;  /* plans may choose a shader by it; correctness must not depend on it */
     uint32_t compute_units;  /* a guess by type where the driver does not say */
+    uint32_t registers;      /* of 32 bits, of an invocation: a guess, since Vulkan does not say */
     bool subgroup_shuffle;   /* shuffles in compute shaders, subgroups of at least 8 */
     bool float16;            /* arithmetic and storage */
     bool cooperative_matrix; /* 16x16x16, float16 operands, float32 sums, subgroup scope */

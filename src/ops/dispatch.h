@@ -36,6 +36,7 @@ typedef struct quartic_gpu_limits {
     uint32_t max_invocations;  /* of a workgroup: at least 256, and plans use at most 256 */
     uint32_t subgroup_size; /* 8 together with shuffles lets a plan take shaders that need it: gpu_plan.h */
     uint32_t compute_units; /* an estimate where the driver does not tell; plans divide long sums by it */
+    uint32_t registers;     /* of 32 bits, of an invocation: a guess; 0: unknown, and plans take many */
     /* Iterations of all loops together that one invocation may run; 0: no limit. Mesa's software rasteriser
      * leaves every loop silently after 65535 (LP_MAX_TGSI_LOOP_ITERATIONS), so a plan beyond it must refuse.
      */

@@ -31,6 +31,11 @@ static inline uint32_t quartic_gpu_shared_bytes(const quartic_gpu_limits *limits
     return limits->max_shared_bytes < 32768 ? limits->max_shared_bytes : 32768;
 }
 
+/* Whether a plan should keep the arrays of an invocation small, so that none is spilled to memory. */
+static inline bool quartic_gpu_has_few_registers(const quartic_gpu_limits *limits) {
+    return limits->registers != 0 && limits->registers < 255;
+}
+
 /* Vulkan on a CPU has subgroups of eight. A load costs much there, so some ops have a second shader,
  * shaders/<name>_lanes.comp, in which groups of eight invocations pass numbers round by shuffles. Such a
  * shader is right only where a group of eight is one subgroup; a plan asks here before it takes one. */

@@ -33,7 +33,7 @@ enum {
     FORWARD_SLICE = 32,     /* components of q and of out in one thread's registers */
     BACKWARD_SLICE = 16,    /* of each of q, dq, a, or k, dk, v, dv */
     TWO_ROWS_WIDTH = 48,    /* d + dv up to which a thread takes two queries */
-    FEATURES_OF_THREAD = 4, /* at most */
+    FEATURES_OF_THREAD = 3, /* at most */
     PART_TOKENS = 512,
     MANY_UNITS = 1024, /* enough work without cutting units into parts */
     GREATEST_PARTS = 128,

@@ -23,6 +23,7 @@ quartic_gpu_limits quartic_run_vulkan_limits(const quartic_gpu_device *device) {
                                 .max_invocations = caps->max_invocations,
                                 .subgroup_size = caps->subgroup_size,
                                 .compute_units = caps->compute_units,
+                                .registers = caps->registers,
                                 .max_iterations = caps->rank == QUARTIC_GPU_SOFTWARE ? 65535 : 0,
                                 .has_subgroup_shuffle = caps->subgroup_shuffle};
 }

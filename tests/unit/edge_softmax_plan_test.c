@@ -60,10 +60,10 @@ static quartic_status edge_softmax_plan_plan(bool backward, quartic_shape q, uin
 /* Bytes of shared memory that a dispatch's shader declares for its constants, as the shaders state it. */
 static uint64_t edge_softmax_plan_shared_bytes(const quartic_dispatch *dispatch) {
     const uint32_t *spec = dispatch->spec;
-    if (dispatch->spec_count < 5) return 0; /* not an attention */
+    if (dispatch->spec_count < 6) return 0; /* not an attention */
     const uint64_t d = spec[0], threads = spec[1], split = spec[2], tile = spec[3];
     const uint64_t vectors = (d + 4 * split - 1) / (4 * split), tiles = 2 * 16 * tile * split * vectors;
-    if (strcmp(dispatch->shader, "edge_softmax") == 0) return tiles + 4 * tile + 4 * tile * spec[5] * threads;
+    if (strcmp(dispatch->shader, "edge_softmax") == 0) return tiles + 4 * tile + 4 * tile * spec[6] * threads;
     return tiles + 12 * tile + (split == 1 ? 8 : 8 * threads * tile);
 }
 
@@ -80,7 +80,7 @@ static void every_width_fits_every_device(void **state) {
                 for (uint32_t k = 0; k < list.count; ++k) {
                     assert_true(edge_softmax_plan_shared_bytes(&list.items[k]) <= 32768);
                     assert_true(edge_softmax_plan_shared_bytes(&list.items[k]) <= shared);
-                    if (list.items[k].spec_count < 5) continue; /* not an attention */
+                    if (list.items[k].spec_count < 6) continue; /* not an attention */
                     const uint32_t *spec = list.items[k].spec;
                     assert_true(spec[1] <= 128);
                     assert_int_equal(spec[1] % spec[2], 0); /* slices of rows */
@@ -105,9 +105,9 @@ static void edges_of_128_nodes_are_within_reach(void **state) {
             for (uint32_t k = 0; k < list.count; ++k) {
                 const quartic_dispatch *dispatch = &list.items[k];
                 flops += dispatch->flops;
-                if (dispatch->spec_count < 5) continue;
+                if (dispatch->spec_count < 6) continue;
                 const uint32_t rows =
-                    dispatch->spec[1] / dispatch->spec[2] * (backward ? 1 : dispatch->spec[5]);
+                    dispatch->spec[1] / dispatch->spec[2] * (backward ? 1 : dispatch->spec[6]);
                 assert_true((uint64_t)dispatch->groups[0] * dispatch->groups[1] * rows >= 4ull * 16384);
                 assert_true(dispatch->flops / dispatch->groups[0] < 2e9); /* one group is no long submit */
             }

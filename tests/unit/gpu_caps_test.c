@@ -58,6 +58,13 @@ static void a_good_device_is_usable(void **state) {
     facts.properties_11.subgroupSupportedOperations = VK_SUBGROUP_FEATURE_SHUFFLE_BIT;
     assert_true(quartic_gpu_caps_from(&facts, NULL).subgroup_shuffle);
     assert_false(quartic_gpu_caps_from(&facts, "shuffle").subgroup_shuffle);
+    assert_int_equal(quartic_gpu_caps_from(&facts, NULL).registers, 255);
+    assert_int_equal(quartic_gpu_caps_from(&facts, "registers").registers, 128);
+    facts.properties_13.minSubgroupSize = 16; /* Intel */
+    assert_int_equal(quartic_gpu_caps_from(&facts, NULL).registers, 128);
+    facts.properties.deviceType = VK_PHYSICAL_DEVICE_TYPE_CPU;
+    assert_int_equal(quartic_gpu_caps_from(&facts, NULL).registers, 255);
+    facts.properties.deviceType = VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU;
     facts.multiprocessors = 84;
     assert_int_equal(quartic_gpu_caps_from(&facts, NULL).compute_units, 84);
 }
@@ -127,7 +134,8 @@ static void an_unknown_switch_is_told(void **state) {
     for (size_t k = 0; k < sizeof wrong / sizeof wrong[0]; ++k) {
         assert_int_equal(quartic_gpu_expect_switches(wrong[k]), QUARTIC_INVALID_ARGUMENT);
         assert_non_null(strstr(quartic_error_message(), "QUARTIC_DISABLE"));
-        assert_non_null(strstr(quartic_error_message(), "coopmat, shuffle, timestamps, mapping and cache"));
+        assert_non_null(
+            strstr(quartic_error_message(), "coopmat, shuffle, timestamps, mapping, cache and registers"));
     }
     assert_int_equal(quartic_gpu_expect_switches("cache,caches"), QUARTIC_INVALID_ARGUMENT);
     assert_non_null(strstr(quartic_error_message(), "\"caches\""));

@@ -364,6 +364,24 @@ static void short_loops_get_more_parts(void **state) {
     drop(&p);
 }
 
+/* A large product takes the largest tile, and a smaller one where an invocation has few registers. */
+static void few_registers_take_smaller_tiles(void **state) {
+    (void)state;
+    const quartic_matmul_attrs attrs = {.alpha = 1};
+    quartic_matmul_problem problem =
+        matmul_plan_describe(QUARTIC_SHAPE(4096, 512), QUARTIC_SHAPE(512, 4096), attrs);
+    quartic_gpu_limits limits = discrete;
+    quartic_matmul_plan plan = quartic_matmul_choose(&problem, &limits);
+    assert_int_equal(plan.thread_m * plan.thread_n, 64);
+    limits.registers = 128;
+    plan = quartic_matmul_choose(&problem, &limits);
+    assert_int_equal(plan.thread_m * plan.thread_n, 32);
+    product p;
+    make(&p, QUARTIC_SHAPE(130, 70), QUARTIC_SHAPE(70, 190), attrs, 0, false);
+    carry_out(&p, &limits);
+    drop(&p);
+}
+
 static void matmul_plan_expect_refusal(quartic_shape a, quartic_shape b, quartic_shape bias,
                                        quartic_shape addend, quartic_matmul_attrs attrs, const char *words,
                                        const char *more_words) {
@@ -399,9 +417,11 @@ static void refusals_name_both_shapes(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(plans_compute_the_product), cmocka_unit_test(axes_fold),
-        cmocka_unit_test(long_contractions_are_split), cmocka_unit_test(short_loops_get_more_parts),
-        cmocka_unit_test(refusals_name_both_shapes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(few_registers_take_smaller_tiles),
+                                       cmocka_unit_test(plans_compute_the_product),
+                                       cmocka_unit_test(axes_fold),
+                                       cmocka_unit_test(long_contractions_are_split),
+                                       cmocka_unit_test(short_loops_get_more_parts),
+                                       cmocka_unit_test(refusals_name_both_shapes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

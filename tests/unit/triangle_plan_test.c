@@ -30,6 +30,8 @@ static quartic_status triangle_plan_plan(planned *c) {
                                        .max_invocations = 256,
                                        .subgroup_size = 4,
                                        .compute_units = 2,
+                                       /* many and few, in turn */
+                                       .registers = (c->n + c->d) % 2 == 0 ? 255 : 128,
                                        .max_iterations = c->iterations};
     const quartic_shape wide = QUARTIC_SHAPE(c->batch, c->n, c->n, c->heads, c->d), none = {0};
     const quartic_shape narrow = QUARTIC_SHAPE(c->batch, c->n, c->n, c->heads);
@@ -79,7 +81,8 @@ static uint64_t triangle_plan_shared_bytes(const quartic_dispatch *dispatch) {
     const uint32_t *spec = dispatch->spec;
     if (is(dispatch, "triangle_both")) return 2ull * 4 * 16 * (spec[3] | 1) * 16 + 4 * (4 + 1) * 16 * 16;
     if (is(dispatch, "triangle_both_grad")) return 5ull * 8 * 8 * (spec[3] | 1) * 16 + 8 * 8 * 8 * 8;
-    if (is(dispatch, "triangle_bias_grad")) return 4ull * 32 * ((spec[0] < 4 ? spec[0] : 4) | 1) * 16;
+    if (is(dispatch, "triangle_bias_grad"))
+        return 2ull * (32 + 8 * spec[3]) * ((spec[0] < 4 ? spec[0] : 4) | 1) * 16;
     if (!of_rows(dispatch)) return 0;
     const uint32_t split = spec[4], tile = spec[5], width = up(spec[0], split) * split;
     const uint32_t exchanged = is(dispatch, "triangle_rows") ? 4 : 8;
@@ -141,7 +144,8 @@ static void expect_both_written(const planned *c, const quartic_dispatch *dispat
     const uint32_t chunks = up(quads, chunk), slices = up(chunks, held);
     assert_int_equal(quads, up(c->d, 4));
     assert_true(chunk >= 1 && chunk <= (forward ? 8 : 4)); /* quads that four invocations of an edge reach */
-    assert_true(held * up(chunk, 4) <= 4);                 /* registers */
+    const bool few = (c->n + c->d) % 2 != 0 && is(dispatch, "triangle_both");
+    assert_true(held * up(chunk, 4) <= (few ? 2 : 4)); /* registers */
     expect_blocks(c->n, tiles, tile);
     uint8_t *written = calloc((size_t)units * quads * tiles * tiles, 1);
     assert_non_null(written);
@@ -180,10 +184,12 @@ static void expect_rows_written(const planned *c, const quartic_dispatch *dispat
 /* A group: a tile of (l, p) and a part of the first nodes; the next dispatch adds the parts. */
 static void expect_bias_written(const planned *c, const quartic_dispatch *dispatch) {
     const quartic_triangle_bias_grad_args *args = (const void *)dispatch->args;
-    const uint32_t tiles = up(c->n, 32), units = c->batch * c->heads;
-    expect_blocks(c->n, tiles, 32);
+    const uint32_t pivots = 8 * dispatch->spec[3], blocks = up(c->n, pivots), columns = up(c->n, 32);
+    const uint32_t units = c->batch * c->heads;
+    expect_blocks(c->n, columns, 32);
+    expect_blocks(c->n, blocks, pivots);
     expect_blocks(c->n, args->splits, args->firsts);
-    expect_groups(dispatch, (uint64_t)units * args->splits * tiles * tiles);
+    expect_groups(dispatch, (uint64_t)units * args->splits * blocks * columns);
     if (args->splits == 1) {
         assert_ptr_equal(dispatch, &c->list.items[c->list.count - 1]);
         return;

@@ -89,7 +89,7 @@ static void a_missing_loader_is_unavailable(void **state) {
     assert_true(count >= 1);
     assert_string_equal(infos[0].name, "cpu");
     quartic_device *device;
-    assert_int_equal(quartic_device_create("vulkan", &device), QUARTIC_UNAVAILABLE);
+    assert_int_equal(quartic_device_create(vulkan_test_name(), &device), QUARTIC_UNAVAILABLE);
     unsetenv("QUARTIC_VULKAN_LOADER");
 }
 

@@ -16,7 +16,7 @@ static quartic_status whole_life(quartic_graph *graph) {
     quartic_device *device = NULL;
     quartic_program *program = NULL;
     float numbers[COUNT];
-    quartic_status status = quartic_device_create("vulkan", &device);
+    quartic_status status = quartic_device_create(vulkan_test_name(), &device);
     quartic_program_config config = QUARTIC_PROGRAM_CONFIG_INIT;
     config.profile = 1;
     if (status == QUARTIC_OK) status = quartic_program_create(device, graph, &config, &program);

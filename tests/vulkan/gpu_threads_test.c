@@ -20,7 +20,7 @@ static const char *one_round(float start) {
     quartic_device *device;
     quartic_graph *graph;
     quartic_program *program;
-    if (quartic_device_create("vulkan", &device) != QUARTIC_OK) return "no device";
+    if (quartic_device_create(vulkan_test_name(), &device) != QUARTIC_OK) return "no device";
     if (quartic_graph_create(&graph) != QUARTIC_OK) return "no graph";
     quartic_shape shape = QUARTIC_SHAPE(COUNT);
     quartic_value x = quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &shape);

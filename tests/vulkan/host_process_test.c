@@ -85,7 +85,7 @@ static int use_the_parents(void) {
 
 static int open_others(void) {
     quartic_device *device;
-    if (quartic_device_create("vulkan", &device) != QUARTIC_UNAVAILABLE) return 11;
+    if (quartic_device_create(vulkan_test_name(), &device) != QUARTIC_UNAVAILABLE) return 11;
     if (strstr(quartic_error_message(), "made by fork()") == NULL) return 12;
     quartic_device_info infos[16];
     uint32_t count = 0;
@@ -96,7 +96,7 @@ static int open_others(void) {
 static void a_parents_devices_are_refused_in_its_child(void **state) {
     (void)state;
     quartic_graph *graph = host_process_make_graph();
-    assert_int_equal(quartic_device_create("vulkan", &parents), QUARTIC_OK);
+    assert_int_equal(quartic_device_create(vulkan_test_name(), &parents), QUARTIC_OK);
     assert_int_equal(quartic_program_create(parents, graph, NULL, &parents_program), QUARTIC_OK);
     assert_int_equal(quartic_program_run(parents_program), QUARTIC_OK);
     vulkan_host_process_expect_of_child(use_the_parents);
@@ -108,14 +108,14 @@ static void a_parents_devices_are_refused_in_its_child(void **state) {
 }
 
 static int host_process_open_vulkan(void) {
-    return doubles("vulkan");
+    return doubles(vulkan_test_name());
 }
 
 static void a_child_may_open_vulkan_where_its_parent_has_none_open(void **state) {
     (void)state;
-    assert_int_equal(doubles("vulkan"), 0);
+    assert_int_equal(doubles(vulkan_test_name()), 0);
     vulkan_host_process_expect_of_child(host_process_open_vulkan);
-    assert_int_equal(doubles("vulkan"), 0);
+    assert_int_equal(doubles(vulkan_test_name()), 0);
 }
 
 /* exp of numbers from -60 to 60 and a product of a size of its own, so that shaders are compiled in this
@@ -124,7 +124,7 @@ static quartic_status vulkan_host_process_compute(uint32_t side, float *out_numb
     quartic_device *device = NULL;
     quartic_graph *graph = NULL;
     quartic_program *program = NULL;
-    quartic_status status = quartic_device_create("vulkan", &device);
+    quartic_status status = quartic_device_create(vulkan_test_name(), &device);
     if (status == QUARTIC_OK) status = quartic_graph_create(&graph);
     if (status == QUARTIC_OK) {
         quartic_value x = quartic_range(graph, side * side, -60.0f, 120.0f / (float)(side * side));

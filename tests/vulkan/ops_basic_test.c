@@ -5,11 +5,6 @@
 
 #include "ops_fixture.h"
 
-static const char *device_name(void) {
-    const char *name = getenv("QUARTIC_DEVICE");
-    return name != NULL && name[0] != 0 ? name : "vulkan";
-}
-
 /* graph.h: an index of V or more gives zeros on Vulkan, as a negative one does; neither adds to a row. */
 static void indices_beyond_the_table_touch_nothing(void **state) {
     (void)state;
@@ -25,7 +20,7 @@ static void indices_beyond_the_table_touch_nothing(void **state) {
         quartic_value out = quartic_embedding(r.graph, table, t);
         assert_ok(quartic_graph_gradients(r.graph, out, g, &table, 1, &wrt));
         const float *rows = r.data[0], *cotangent = r.data[2];
-        fixture_run(&r, device_name(), pass == 0 ? out : wrt, got);
+        fixture_run(&r, vulkan_test_name(), pass == 0 ? out : wrt, got);
         for (size_t k = 0; pass == 0 && k < T * D; ++k)
             assert_true(got[k] == (indices[k / D] == 1 ? rows[D + k % D] : 0.0f));
         for (size_t k = 0; pass == 1 && k < V * D; ++k)
@@ -49,7 +44,7 @@ static void a_grid_continues_along_its_second_axis(void **state) {
     memcpy(r.data[1], indices, sizeof indices);
     assert_ok(quartic_graph_gradients(r.graph, quartic_embedding(r.graph, table, t), g, &table, 1, &wrt));
     const float *cotangent = r.data[2];
-    fixture_run(&r, device_name(), wrt, got);
+    fixture_run(&r, vulkan_test_name(), wrt, got);
     assert_true(got[0] == cotangent[0]);
     for (size_t v = 1; v < V - 1; ++v) assert_true(got[v] == 0.0f);
     expect_close((double)got[V - 1], (double)cotangent[1] + (double)cotangent[2], 1e-6, "last row", V - 1);
@@ -71,7 +66,7 @@ static void functions_are_flat_far_out(void **state) {
         fixture r = fixture_begin();
         quartic_value x = fixture_input(&r, QUARTIC_SHAPE(2));
         memcpy(r.data[0], (const float[]){-200, 200}, sizeof got);
-        fixture_run(&r, device_name(), cases[k].build(r.graph, x), got);
+        fixture_run(&r, vulkan_test_name(), cases[k].build(r.graph, x), got);
         expect_close((double)got[0], (double)cases[k].low, 1e-6, "at -200", k);
         expect_close((double)got[1], (double)cases[k].high, 1e-4, "at 200", k);
         fixture_end(&r);

@@ -6,7 +6,8 @@
 #include "cpu/tool_run.h"
 
 #define LOSING "QUARTIC_VULKAN_LOADER='" QUARTIC_TEST_LOSING_LOADER "' "
-#define TRAIN  "$Q train $S/data/tales.txt --device vulkan "
+#define DEVICE " --device \"${QUARTIC_TEST_DEVICE:-vulkan}\" "
+#define TRAIN  "$Q train $S/data/tales.txt" DEVICE
 #define START  TRAIN "--config tiny.json --batch 1 --length 8 --save-every 3 --seed 3 "
 
 static int tool_device_make_folder(void **state) {
@@ -34,7 +35,7 @@ static void a_lost_device_costs_no_checkpoint(void **state) {
         "cmp whole/checkpoint.safetensors lost/checkpoint.safetensors && "
         "cut -d, -f1-4 whole/metrics.csv > 1 && cut -d, -f1-4 lost/metrics.csv | cmp - 1 && echo same",
         0, "same");
-    tool_expect("QUARTIC_TEST_LOST_AT=1 " LOSING "$Q sample whole --device vulkan --tokens 3", 1,
+    tool_expect("QUARTIC_TEST_LOST_AT=1 " LOSING "$Q sample whole" DEVICE "--tokens 3", 1,
                 "the device stopped responding");
 }
 
@@ -143,15 +144,14 @@ static void names_and_switches_are_taken_as_written(void **state) {
                 "QUARTIC_DEVICE in the environment asks for \"256\": there is no device \"256\"");
     tool_expect("QUARTIC_DEVICE=256 $Q validate --op copy --device cpu", 0, " on cpu;");
     tool_expect("QUARTIC_DEVICE=reference $Q validate --op copy", 0, " on reference;");
-    tool_expect("QUARTIC_DISABLE=cache,colours $Q validate --op copy --device vulkan", 1,
+    tool_expect("QUARTIC_DISABLE=cache,colours $Q validate --op copy" DEVICE, 1,
                 "QUARTIC_DISABLE in the environment holds \"colours\"; it takes float16");
     tool_expect("QUARTIC_DISABLE=Cache $Q devices", 1, "QUARTIC_DISABLE in the environment holds \"Cache\"");
     tool_expect("QUARTIC_DISABLE=nothing $Q devices --json > j || cat j", 0,
                 "{\n  \"error\": \"QUARTIC_DISABLE in the environment holds");
-    tool_expect("QUARTIC_VALIDATION=yes $Q validate --op copy --device vulkan", 1,
+    tool_expect("QUARTIC_VALIDATION=yes $Q validate --op copy" DEVICE, 1,
                 "QUARTIC_VALIDATION in the environment is \"yes\"; 1 turns the validation layers on");
-    tool_expect("QUARTIC_DISABLE=' cache, shuffle' $Q validate --op copy --device vulkan", 0,
-                " passed, 0 failed");
+    tool_expect("QUARTIC_DISABLE=' cache, shuffle' $Q validate --op copy" DEVICE, 0, " passed, 0 failed");
 }
 
 static void what_does_not_fit_is_refused_with_figures(void **state) {

@@ -3,10 +3,17 @@
  * vulkan_test_begin switches validation with synchronization validation on and the cache file off; it comes
  * before anything opens a device. vulkan_test_end, the last test of a group or its teardown, fails on any
  * message of the layers and on memory left behind. A machine without a Vulkan device fails the tests: install
- * mesa-vulkan-drivers for a software one. QUARTIC_DEVICE chooses among several.
+ * mesa-vulkan-drivers for a software one.
+ *
+ * QUARTIC_TEST_DEVICE says where they run: a driver's manifest (a path that ends in .json; then this driver is
+ * the only one, also for programs that a test starts), or a device by a name that --device takes. Without it they
+ * run on the best Vulkan device.
  */
 #ifndef QUARTIC_TESTS_VULKAN_TEST_H
 #define QUARTIC_TESTS_VULKAN_TEST_H
+
+#include <stdlib.h>
+#include <string.h>
 
 #include "device_tests.h"
 
@@ -16,11 +23,23 @@
 static int64_t vulkan_test_live;
 static uint64_t vulkan_test_messages; /* provoked on purpose */
 
+/* Leaves the loader no driver but that of a manifest in QUARTIC_TEST_DEVICE. */
+static inline void vulkan_test_choose_driver(void) {
+    const char *name = getenv("QUARTIC_TEST_DEVICE");
+    const size_t length = name == NULL ? 0 : strlen(name);
+    if (length < 5 || strcmp(name + length - 5, ".json") != 0) return;
+    setenv("VK_DRIVER_FILES", name, 1);
+    setenv("VK_ICD_FILENAMES", name, 1); /* its name in loaders before 1.3.207 */
+    unsetenv("QUARTIC_TEST_DEVICE");
+}
+
 /* Group setup. */
 static inline int vulkan_test_begin(void **state) {
     (void)state;
+    vulkan_test_choose_driver();
     setenv("QUARTIC_VALIDATION", "1", 1);
-    setenv("QUARTIC_DISABLE", "cache", 1);
+    const char *words = getenv("QUARTIC_TEST_DISABLE"); /* instead: must hold "cache", too */
+    setenv("QUARTIC_DISABLE", words != NULL ? words : "cache", 1);
     vulkan_test_live = quartic_alloc_live();
     return 0;
 }
@@ -35,9 +54,10 @@ static inline int vulkan_test_end(void **state) {
     return messages != 0 || left != 0;
 }
 
-/* The device that QUARTIC_DEVICE names, or the best Vulkan one. */
+/* The device that QUARTIC_TEST_DEVICE names, or the best Vulkan one. */
 static inline const char *vulkan_test_name(void) {
-    const char *name = getenv("QUARTIC_DEVICE");
+    vulkan_test_choose_driver();
+    const char *name = getenv("QUARTIC_TEST_DEVICE");
     return name != NULL && name[0] != 0 ? name : "vulkan";
 }
 
@@ -58,8 +78,16 @@ static inline test_device vulkan_test_kind(void) {
 
 /* The same below the public API. */
 static inline quartic_gpu_device *vulkan_test_gpu(void) {
+    uint32_t index = 0;
+    if (strcmp(vulkan_test_name(), "vulkan") != 0) {
+        quartic_device *device = vulkan_test_device();
+        quartic_device_info info;
+        assert_ok(quartic_device_get_info(device, &info));
+        index = info.index;
+        quartic_device_destroy(device);
+    }
     quartic_gpu_device *gpu = NULL;
-    assert_ok(quartic_gpu_device_create(0, &gpu));
+    assert_ok(quartic_gpu_device_create(index, &gpu));
     return gpu;
 }
 

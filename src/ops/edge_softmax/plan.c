@@ -22,17 +22,19 @@ enum {
     SIGHT_TILE = 32,     /* of lib/edge_sight.glsl; tiles divide it */
     FORWARD_SLICE = 32,  /* components of q and of out in one thread's registers */
     BACKWARD_SLICE = 16, /* of each of q, g, dq, or k, v, dk, dv */
+    MOST_UNROLLED = 4,   /* tokens of a tile */
     TWO_ROWS_WIDTH = 24  /* d up to which a thread takes two queries */
 };
 
 typedef struct edge_tiles {
     uint32_t split, tile, rows; /* threads of a row, tokens of a tile, rows of a thread */
+    uint32_t unroll;            /* tokens in one step of the loops over a tile: a divisor of tile */
 } edge_tiles;
 
-/* What an invocation runs for one tile: loading it, then the loops over its tokens in steps of up to 4;
+/* What an invocation runs for one tile: loading it, then the loops over its tokens in steps of `unroll`;
  * unrolled loops do not count. */
 static double edge_softmax_tile_iterations(const edge_tiles *chosen, uint32_t d, bool backward) {
-    const uint32_t steps = quartic_divide_up(chosen->tile, 4), split = chosen->split;
+    const uint32_t steps = quartic_divide_up(chosen->tile, chosen->unroll), split = chosen->split;
     const uint32_t loading =
         1 +
         quartic_divide_up((uint64_t)chosen->tile * split * quartic_divide_up(d, 4 * split), GROUP_THREADS);
@@ -56,6 +58,9 @@ static quartic_status edge_softmax_choose_tiles(const quartic_edge_problem *prob
                                  (3 + GROUP_THREADS * exchanged) * (uint32_t)sizeof(float);
     const uint32_t shared = quartic_gpu_shared_bytes(limits);
     while (chosen.tile > 1 && chosen.tile * token_bytes > shared / 2) chosen.tile /= 2;
+    chosen.unroll = quartic_gpu_has_few_registers(limits) ? 1
+                    : chosen.tile < MOST_UNROLLED         ? chosen.tile
+                                                          : MOST_UNROLLED;
     *out = chosen;
     return quartic_gpu_expect_iterations("edge_softmax_attention of this size", limits,
                                          quartic_divide_up(problem->tokens, chosen.tile) *
@@ -114,7 +119,7 @@ static void edge_softmax_set_strides(int32_t *to, const quartic_edge_strides *st
         edge_softmax_set_strides((args).k_strides, &(problem)->k),                                           \
         edge_softmax_set_strides((args).v_strides, &(problem)->v)
 
-/* What the three attention shaders have in common: constants 0 .. 4 of lib/edge_softmax.glsl, the groups, and
+/* What the three attention shaders have in common: constants 0 .. 5 of lib/edge_softmax.glsl, the groups, and
  * the estimates at pair_flops operations for a pair of tokens. */
 static quartic_dispatch_shape edge_softmax_shape(const quartic_edge_problem *problem,
                                                  const edge_tiles *chosen, double pair_flops) {
@@ -122,7 +127,7 @@ static quartic_dispatch_shape edge_softmax_shape(const quartic_edge_problem *pro
     const double units = (double)quartic_edge_units(problem), tokens = problem->tokens;
     const uint32_t blocks = quartic_divide_up(problem->tokens, GROUP_THREADS / chosen->split * chosen->rows);
     return (quartic_dispatch_shape){
-        QUARTIC_SPEC(problem->d, GROUP_THREADS, chosen->split, chosen->tile, adjacent),
+        QUARTIC_SPEC(problem->d, GROUP_THREADS, chosen->split, chosen->tile, adjacent, chosen->unroll),
         .groups = quartic_edge_units(problem) * blocks,
         .flops = units * tokens * tokens * pair_flops,
         /* Every block reads its unit's other side; repeated reads are expected to come from a cache. */

@@ -18,7 +18,8 @@ enum {
     DOT_STEP = 8 * DOT_THREADS, /* elements: eight rounds of loads before a split may end */
     DOT_MOST = 8,               /* rows or columns of a dot tile: 64 sums and 16 operands in registers */
     MAX_SPLITS = 256,
-    LANES = QUARTIC_LANES
+    LANES = QUARTIC_LANES,
+    FEW_REGISTERS_SUMS = 32 /* of an invocation, where registers are few */
 };
 
 /* Bits that say how matmul.comp reads operands and writes results; see shaders/lib/matmul.glsl. */
@@ -136,6 +137,9 @@ static quartic_matmul_plan matmul_choose_tiles(const quartic_matmul_problem *p,
     quartic_matmul_plan best = {0};
     double least = 0;
     for (size_t i = 0; i < sizeof tile_shapes / sizeof tile_shapes[0]; ++i) {
+        if (quartic_gpu_has_few_registers(limits) &&
+            tile_shapes[i].thread_m * tile_shapes[i].thread_n > FEW_REGISTERS_SUMS)
+            continue;
         quartic_matmul_plan plan = matmul_plan_of(QUARTIC_MATMUL_TILES, &tile_shapes[i]);
         if (matmul_shared_bytes(&tile_shapes[i]) > limits->max_shared_bytes ||
             plan.threads > limits->max_invocations)

@@ -34,7 +34,7 @@ enum {
     QUERY_SLICE = 4,
     KEY_SLICE = 4,
     /* triangle_bias_grad.comp */
-    BIAS_TILE = 32,
+    BIAS_SIDE = 8,    /* invocations along each side of a tile; each has 4 edges and 4 pivots, or 2 */
     MANY_GROUPS = 512 /* enough work without cutting the sum over first nodes */
 };
 
@@ -179,10 +179,11 @@ typedef struct both_kernel {
     uint32_t arrays, rows, extra_bytes; /* shared memory: arrays of rows of a chunk, and extra_bytes */
     double score_flops, value_flops;    /* of a triangle and component; every slice computes the scores */
     double operands;                    /* that pass through memory */
+    uint32_t few_share;                 /* BOTH_SHARE where registers are few */
 } both_kernel;
 
-static const both_kernel both_forward = {16, 4, 8, 2, 4 * 16, (4 + 1) * 16 * 16 * sizeof(float), 2, 3, 5};
-static const both_kernel both_backward = {8, 8, 4, 5, 8 * 8, 2 * 8 * 8 * 8 * sizeof(float), 5, 5, 7};
+static const both_kernel both_forward = {16, 4, 8, 2, 4 * 16, (4 + 1) * 16 * 16 * sizeof(float), 2, 3, 5, 2};
+static const both_kernel both_backward = {8, 8, 4, 5, 8 * 8, 2 * 8 * 8 * 8 * sizeof(float), 5, 5, 7, 4};
 
 /* The shape of either shader. Rows are cut evenly into chunks, which are smaller where shared memory is
  * short, and chunks into slices of as many as the invocations' registers hold. */
@@ -194,7 +195,8 @@ static quartic_status triangle_both_shape(const triangle_planner *plan, bool exc
         --chunk;
     const uint32_t chunks = quartic_divide_up(plan->quads, chunk);
     chunk = quartic_divide_up(plan->quads, chunks);
-    const uint32_t slices = quartic_divide_up(chunks, BOTH_SHARE / quartic_divide_up(chunk, 4));
+    const uint32_t share = quartic_gpu_has_few_registers(plan->limits) ? kernel->few_share : BOTH_SHARE;
+    const uint32_t slices = quartic_divide_up(chunks, share / quartic_divide_up(chunk, 4));
     const uint32_t held = quartic_divide_up(chunks, slices);
     const uint64_t tiles = quartic_divide_up(plan->problem->n, kernel->tile);
     const uint64_t units = quartic_triangle_units(plan->problem);
@@ -333,8 +335,11 @@ static quartic_status triangle_add_key_grad(triangle_planner *plan, const packed
  * parts would take more memory than the operands. */
 static quartic_status triangle_add_bias_grad(triangle_planner *plan, const packed *from) {
     const quartic_triangle_problem *p = plan->problem;
-    const uint32_t units = (uint32_t)quartic_triangle_units(p), tiles = quartic_divide_up(p->n, BIAS_TILE);
-    const uint64_t groups = (uint64_t)units * tiles * tiles;
+    const uint32_t units = (uint32_t)quartic_triangle_units(p);
+    const uint32_t rows = quartic_gpu_has_few_registers(plan->limits) ? 2 : 4;
+    const uint32_t pivots = BIAS_SIDE * rows, edges = BIAS_SIDE * 4;
+    const uint64_t groups =
+        (uint64_t)units * quartic_divide_up(p->n, pivots) * quartic_divide_up(p->n, edges);
     uint32_t splits = quartic_divide_up(MANY_GROUPS, groups < MANY_GROUPS ? (uint32_t)groups : MANY_GROUPS);
     if (splits > p->n) splits = p->n;
     if (splits > p->d) splits = p->d;
@@ -353,10 +358,10 @@ static quartic_status triangle_add_bias_grad(triangle_planner *plan, const packe
                                                   .edge_stride = plan->turned ? p->n : 1,
                                                   .splits = splits,
                                                   .firsts = firsts};
-    quartic_dispatch_shape shape = {QUARTIC_SPEC(TRIANGLE_SPEC(plan, plan->turned)),
+    quartic_dispatch_shape shape = {QUARTIC_SPEC(TRIANGLE_SPEC(plan, plan->turned), rows),
                                     .groups = groups * splits};
-    triangle_set_cost(plan, &shape, (double)groups * (double)BIAS_TILE * (double)BIAS_TILE * p->n, BIAS_TILE,
-                      16.0 * plan->quads + 16, 4);
+    triangle_set_cost(plan, &shape, (double)groups * pivots * edges * p->n, edges, 16.0 * plan->quads + 16,
+                      4);
     const double of_first = 1.0 + quartic_divide_up(plan->quads, 4) * (1.0 + 2 + 4);
     QUARTIC_TRY(triangle_expect_iterations(plan, firsts * of_first));
     QUARTIC_TRY(quartic_dispatch_append(plan->list, "triangle_bias_grad",
