@@ -7,7 +7,8 @@
 typedef struct bench_settings {
     const char *device, *config;
     uint32_t batch, length, repeat, forward_only, json;
-    uint32_t longest, dim_edges; /* of `bench edges` */
+    uint32_t least, longest; /* of `bench edges`, `triangle` and `products`; 0: each one's own */
+    uint32_t dim_edges;      /* of `bench edges` */
     float most_seconds;
 } bench_settings;
 
@@ -48,5 +49,9 @@ quartic_status bench_least_seconds(const bench *bench, quartic_program *program,
 
 /* `quartic bench edges`: every form of edge attention by itself; fills the report. */
 quartic_status bench_edges(bench *bench);
+
+/* `quartic bench triangle` and `quartic bench products`: single kernels; fill the report. */
+quartic_status bench_triangle(bench *bench);
+quartic_status bench_products(bench *bench);
 
 #endif
