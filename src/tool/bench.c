@@ -27,6 +27,9 @@ static const arg_option options[] = {
     {"batch", "N", ARG_UINT32, offsetof(bench_settings, batch), 1, 65536, "sequences at once"},
     {"repeat", "N", ARG_UINT32, offsetof(bench_settings, repeat), 1, 1000,
      "timed runs, of which the shortest counts"},
+    {"seconds", "S", ARG_UINT32, offsetof(bench_settings, seconds), 0, 1000000,
+     "of a model: begin no measurement after that time, and say which were left out (default 0: no limit)"},
+    {"form", "NAME", ARG_TEXT, offsetof(bench_settings, form), 0, 0, "of `edges`: this form only"},
     {"forward-only", NULL, ARG_FLAG, offsetof(bench_settings, forward_only), 0, 0, "no training step"},
     {"least", "N", ARG_UINT32, offsetof(bench_settings, least), 16, 65536,
      "of `edges`, `triangle` and `products`: nodes, or the width of a product, to begin with (default 16, "
@@ -68,6 +71,11 @@ static quartic_status measure_peaks(bench *bench) {
     return QUARTIC_OK;
 }
 
+/* Whether the time for measuring is used up. */
+static bool bench_is_late(const bench *bench) {
+    return bench->settings->seconds != 0 && tool_clock() - bench->started > bench->settings->seconds;
+}
+
 /* ---- whole passes ---- */
 
 static void report_pass(const bench *bench, const char *name, double seconds,
@@ -97,6 +105,7 @@ static quartic_status time_forward(bench *bench) {
         quartic_model_measure(bench->model, bench->batch, bench->length, bench->masked, 0, &memory);
     double least = 1e30;
     for (uint32_t run = 0; run <= bench->settings->repeat && status == QUARTIC_OK; ++run) {
+        if (run > 1 && bench_is_late(bench)) break;
         double begin = tool_clock();
         status = quartic_model_forward_batch(bench->model, &bench->inputs->in, logits);
         double seconds = tool_clock() - begin;
@@ -119,6 +128,7 @@ static quartic_status time_training(bench *bench) {
     if (status == QUARTIC_OK) status = quartic_trainer_create(bench->model, &config, &trainer);
     double least = 1e30;
     for (uint32_t run = 0; run <= bench->settings->repeat && status == QUARTIC_OK; ++run) {
+        if (run > 1 && bench_is_late(bench)) break;
         double begin = tool_clock();
         status = quartic_trainer_step_batch(trainer, &bench->inputs->in, NULL);
         double seconds = tool_clock() - begin;
@@ -256,13 +266,36 @@ static quartic_status show_profile(bench *bench, const char *name, bool with_gra
 
 /* ---- the command ---- */
 
+static quartic_status show_forward_profile(bench *bench) {
+    return show_profile(bench, "forward_ops", false);
+}
+static quartic_status show_gradient_profile(bench *bench) {
+    return show_profile(bench, "gradient_ops", true);
+}
+
+/* All measurements in turn; those that come too late are named. */
 static quartic_status run_all(bench *bench) {
-    quartic_status status = time_forward(bench);
-    if (status == QUARTIC_OK && !bench->settings->forward_only) status = time_training(bench);
-    if (status == QUARTIC_OK) status = measure_peaks(bench);
-    if (status == QUARTIC_OK) status = show_profile(bench, "forward_ops", false);
-    if (status == QUARTIC_OK && !bench->settings->forward_only)
-        status = show_profile(bench, "gradient_ops", true);
+    static const struct {
+        const char *name;
+        bool of_training;
+        quartic_status (*run)(struct bench *bench);
+    } stages[] = {{"forward", false, time_forward},
+                  {"training", true, time_training},
+                  {"peaks", false, measure_peaks},
+                  {"forward_ops", false, show_forward_profile},
+                  {"gradient_ops", true, show_gradient_profile}};
+    json_t *left_out = tool_json_list();
+    quartic_status status = QUARTIC_OK;
+    for (size_t k = 0; k < sizeof stages / sizeof stages[0] && status == QUARTIC_OK; ++k) {
+        if (stages[k].of_training && bench->settings->forward_only) continue;
+        if (bench_is_late(bench)) {
+            tool_json_add(left_out, tool_json_text(stages[k].name));
+            if (!bench->settings->json) printf("%s: left out, --seconds is over\n", stages[k].name);
+        } else {
+            status = stages[k].run(bench);
+        }
+    }
+    tool_json_set(bench->report, "left_out", left_out);
     return status;
 }
 
@@ -312,6 +345,14 @@ typedef struct bench_part {
 static const bench_part bench_parts[] = {
     {"edges", 256, bench_edges}, {"triangle", 512, bench_triangle}, {"products", 2048, bench_products}};
 
+/* Whether a form of edge attention has that name. */
+static bool bench_form_exists(const char *name) {
+    const char *form;
+    for (uint32_t k = QUARTIC_EDGE_ATTENTION_AXIAL; (form = tool_edge_form_name(k)) != NULL; ++k)
+        if (k < QUARTIC_EDGE_ATTENTION_NONE && strcmp(form, name) == 0) return true;
+    return false;
+}
+
 /* The part that an operand names, NULL if it is a model. */
 static const bench_part *find_bench_part(const invocation *call) {
     for (size_t k = 0; call->operand_count > 0 && k < sizeof bench_parts / sizeof bench_parts[0]; ++k)
@@ -339,13 +380,16 @@ static int run_bench_part(bench *bench, const bench_part *part) {
 }
 
 static int run_bench(const invocation *call) {
-    bench bench = {.call = call, .settings = call->settings};
+    bench bench = {.call = call, .settings = call->settings, .started = tool_clock()};
     const bench_part *part = find_bench_part(call);
     if (bench.settings->config != NULL &&
         (call->operand_count == 0 || tool_is_config(call->operands[0]) || part != NULL))
         return tool_fail_usage(call->command,
                                "--config goes with a file of weights; a configuration alone is "
                                "timed by `quartic bench FILE.json`");
+    if (bench.settings->form != NULL && !bench_form_exists(bench.settings->form))
+        return tool_fail_usage(call->command, "--form: there is no form of edge attention \"%s\"",
+                               bench.settings->form);
     bench.device = tool_open_device(call->command, bench.settings->device);
     if (bench.device != NULL && part != NULL) return run_bench_part(&bench, part);
     bench.model = bench.device == NULL ? NULL : make_bench_model(call, bench.device);

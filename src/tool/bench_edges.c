@@ -250,7 +250,8 @@ quartic_status bench_edges(bench *bench) {
     json_t *forms = tool_json_list();
     for (uint32_t form = QUARTIC_EDGE_ATTENTION_AXIAL;
          form < QUARTIC_EDGE_ATTENTION_NONE && status == QUARTIC_OK; ++form)
-        status = bench_form(bench, (quartic_edge_attention)form, forms);
+        if (settings->form == NULL || strcmp(settings->form, tool_edge_form_name(form)) == 0)
+            status = bench_form(bench, (quartic_edge_attention)form, forms);
     tool_json_set(bench->report, "forms", forms);
     return status;
 }
