@@ -235,6 +235,8 @@ cat > "$scratch/quartic.json" <<'END'
 {"num_tokens": 256, "dim": 512, "depth": 2, "dim_edges": 32}
 END
 
+python=${PYTHON:-python3}
+
 # Groups in order of importance, and the percentage of the time that each may take; what it leaves goes to the others.
 groups='device validate recordings repeat models triangle products tune edges pytorch'
 share_of() {
@@ -306,9 +308,11 @@ plan_all() {
                 --most-seconds $((1 + total_seconds / 120)) --device "$device" --json
         done
     done
-    for n in 256 512 1024 2048; do plan pytorch "triangle-$n" python3 "$source_folder/bench/triangle.py" --n $n; done
-    for n in 64 128 256 512; do plan pytorch "quartic-$n" python3 "$source_folder/bench/quartic_model.py" --n $n; done
-    plan pytorch products python3 "$source_folder/bench/products.py"
+    set -- --quartic "$quartic" --device "$device"
+    plan pytorch device "$python" "$source_folder/bench/common.py" "$@"
+    for n in 256 512 1024 2048; do plan pytorch "triangle-$n" "$python" "$source_folder/bench/triangle.py" --n $n "$@"; done
+    for n in 64 128 256 512; do plan pytorch "quartic-$n" "$python" "$source_folder/bench/quartic_model.py" --n $n "$@"; done
+    plan pytorch products "$python" "$source_folder/bench/products.py" "$@"
 }
 
 # Whether two runs, and one that was resumed, wrote the same bytes.
@@ -354,7 +358,7 @@ run_part() {
         status='out of time'
     elif [ $code -ge 128 ]; then
         status=crashed
-    elif [ $code = 77 ]; then
+    elif [ $code = 77 ] || { [ "$group" = pytorch ] && [ $code = 127 ]; }; then # there is no PyTorch, or no python3
         status=skipped
     elif [ $code != 0 ]; then
         status=failed
@@ -370,7 +374,7 @@ run_part() {
 slow_parts=''
 run_group() {
     local group=$1 limit=$2 count=0 planned item line left slow smaller began=$SECONDS
-    local lines=()
+    local lines=() none=''
     while IFS=$'\t' read -r planned item line; do
         [ "$planned" = "$group" ] && ! grep -q "^$group	$item	" "$parts/log.tsv" && lines+=("$item"$'\t'"$line")
     done < "$parts/plan.tsv"
@@ -382,12 +386,17 @@ run_group() {
         for slow in $slow_parts; do
             [ "${slow%-*}" = "$group/${item%-*}" ] && [ "${item##*-}" -gt "${slow##*-}" ] 2> /dev/null && smaller=yes
         done
+        if [ -n "$none" ]; then
+            note "$group" "$item" skipped 0 0
+            continue
+        fi
         if [ -n "$smaller" ]; then
             note "$group" "$item" 'not run: a smaller size ran out of time' 0 0
             continue
         fi
         run_part "$group" "$item" "$line" $left
         count=$((count + 1))
+        if [ "$last_status" = skipped ] && [ "$item" = device ]; then none=yes; fi
         [ "$last_status" = 'out of time' ] && slow_parts="$slow_parts $group/$item"
     done
     [ $count = 0 ] ||
