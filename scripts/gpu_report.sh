@@ -411,8 +411,10 @@ for round in first second; do # the second round gives what the groups left over
         case ",$only," in ",," | *",$group,"*) ;; *) continue ;; esac
         [ -z "$interrupted" ] || break
         later=$((later - $(share_of "$group"))) # of the groups that come after this one
-        if [ $round = second ] || [ -n "$only" ]; then later=0; fi
-        run_group "$group" $((begun + total_seconds - total_seconds * later / 100))
+        left=$later
+        # Which device it is must be known, and some groups alone have all the time.
+        if [ $round = second ] || [ -n "$only" ] || [ "$group" = device ]; then left=0; fi
+        run_group "$group" $((begun + total_seconds - total_seconds * left / 100))
         [ $round = second ] || write_report running
     done
 done

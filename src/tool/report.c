@@ -23,16 +23,6 @@ typedef struct report_settings {
 static const report_settings defaults = {0};
 static const arg_option options[] = {TOOL_JSON_OPTION(report_settings)};
 
-const char *report_text_of(const json_t *object, const char *key) {
-    const char *text = json_string_value(json_object_get(object, key));
-    return text == NULL ? "" : text;
-}
-
-double report_number_of(const json_t *object, const char *key) {
-    const json_t *number = json_object_get(object, key);
-    return json_is_number(number) ? json_number_value(number) : (double)NAN;
-}
-
 /* ---- files ---- */
 
 /* A whole file with a 0 behind it, which the caller frees; empty if it cannot be read. */
