@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/find.h"
 #include "quartic/train.h"
 #include "tool/bench.h"
 
@@ -73,7 +74,7 @@ static quartic_status measure_peaks(bench *bench) {
 
 /* Whether the time for measuring is used up. */
 static bool bench_is_late(const bench *bench) {
-    return bench->settings->seconds != 0 && tool_clock() - bench->started > bench->settings->seconds;
+    return bench->settings->seconds != 0 && quartic_clock() - bench->started > bench->settings->seconds;
 }
 
 /* ---- whole passes ---- */
@@ -106,9 +107,9 @@ static quartic_status time_forward(bench *bench) {
     double least = 1e30;
     for (uint32_t run = 0; run <= bench->settings->repeat && status == QUARTIC_OK; ++run) {
         if (run > 1 && bench_is_late(bench)) break;
-        double begin = tool_clock();
+        double begin = quartic_clock();
         status = quartic_model_forward_batch(bench->model, &bench->inputs->in, logits);
-        double seconds = tool_clock() - begin;
+        double seconds = quartic_clock() - begin;
         if (run > 0 && seconds < least) least = seconds;
     }
     free(logits);
@@ -129,9 +130,9 @@ static quartic_status time_training(bench *bench) {
     double least = 1e30;
     for (uint32_t run = 0; run <= bench->settings->repeat && status == QUARTIC_OK; ++run) {
         if (run > 1 && bench_is_late(bench)) break;
-        double begin = tool_clock();
+        double begin = quartic_clock();
         status = quartic_trainer_step_batch(trainer, &bench->inputs->in, NULL);
-        double seconds = tool_clock() - begin;
+        double seconds = quartic_clock() - begin;
         if (run > 0 && seconds < least) least = seconds;
     }
     quartic_trainer_destroy(trainer);
@@ -163,8 +164,7 @@ static quartic_status profile_ops(bench *bench, quartic_program *program, op_row
     *out_count = 0;
     for (uint32_t step = 0; step < steps && status == QUARTIC_OK; ++step) {
         status = quartic_program_step(program, step, &info);
-        uint32_t row = 0;
-        while (row < *out_count && strcmp(rows[row].name, info.op) != 0) ++row;
+        const size_t row = quartic_find_name(rows, sizeof rows[0], *out_count, info.op);
         if (row == *out_count) rows[(*out_count)++] = (op_row){.name = info.op};
         ++rows[row].steps;
         rows[row].seconds += least[step];
@@ -380,7 +380,7 @@ static int run_bench_part(bench *bench, const bench_part *part) {
 }
 
 static int run_bench(const invocation *call) {
-    bench bench = {.call = call, .settings = call->settings, .started = tool_clock()};
+    bench bench = {.call = call, .settings = call->settings, .started = quartic_clock()};
     const bench_part *part = find_bench_part(call);
     if (bench.settings->config != NULL &&
         (call->operand_count == 0 || tool_is_config(call->operands[0]) || part != NULL))

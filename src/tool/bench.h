@@ -34,7 +34,7 @@ typedef struct bench {
     bench_inputs *inputs;
     double peak_flops, peak_bytes, product_flops; /* per second */
     double forward_seconds, training_seconds;     /* 1e30: not timed */
-    double started;                               /* by tool_clock */
+    double started;                               /* by quartic_clock */
     json_t *report;
 } bench;
 
