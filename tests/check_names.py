@@ -10,7 +10,7 @@ import sys
 
 # Files that documents tell the reader to write, that a program writes, or that another project has.
 EXAMPLES = {
-    "config.json", "run.json", "FILE.json", "two-streams.json", "relational.json", "streams.json", "report.md", "FOLDER/report.md",
+    "config.json", "run.json", "FILE.json", "two-streams.json", "relational.json", "streams.json", "report.md", "FOLDER/report.md", "report.json",
     "volk.h", "spirv_table.c", "cmake/quarticConfig.cmake",
     "softplus.c", "softplus.comp", "softplus.args.h", "src/ops/softplus.c", "shaders/softplus.comp", "shaders/softplus.args.h",
     "invalid_softplus_test.c", "tests/unit/invalid_softplus_test.c",

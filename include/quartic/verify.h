@@ -74,6 +74,9 @@ typedef struct quartic_validate_config {
 QUARTIC_API quartic_status quartic_validate(quartic_device *device, const quartic_validate_config *config,
                                             quartic_check_totals *out_totals);
 
+/* The names of the ops that quartic_validate checks: those of index 0, 1, .. until NULL. The library's. */
+QUARTIC_API const char *quartic_validate_op_name(uint32_t index);
+
 /* Compares each op's gradients with central finite differences along a random direction, in double; config
  * may be NULL. Errors: INVALID_ARGUMENT (no op of that name, no such case, or it has no gradient),
  * OUT_OF_MEMORY. */

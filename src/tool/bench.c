@@ -17,8 +17,7 @@
 #include "quartic/train.h"
 #include "tool/bench.h"
 
-static const bench_settings defaults = {
-    .batch = 1, .repeat = 5, .longest = 256, .dim_edges = 32, .most_seconds = 20};
+static const bench_settings defaults = {.batch = 1, .repeat = 5, .dim_edges = 32, .most_seconds = 20};
 static const arg_option options[] = {
     TOOL_DEVICE_OPTION(bench_settings),
     TOOL_CONFIG_OPTION(bench_settings),
@@ -29,13 +28,20 @@ static const arg_option options[] = {
     {"batch", "N", ARG_UINT32, offsetof(bench_settings, batch), 1, 65536, "sequences at once"},
     {"repeat", "N", ARG_UINT32, offsetof(bench_settings, repeat), 1, 1000,
      "timed runs, of which the shortest counts"},
+    {"seconds", "S", ARG_UINT32, offsetof(bench_settings, seconds), 0, 1000000,
+     "of a model: begin no measurement after that time, and say which were left out (default 0: no limit)"},
+    {"form", "NAME", ARG_TEXT, offsetof(bench_settings, form), 0, 0, "of `edges`: this form only"},
     {"forward-only", NULL, ARG_FLAG, offsetof(bench_settings, forward_only), 0, 0, "no training step"},
+    {"least", "N", ARG_UINT32, offsetof(bench_settings, least), 16, 65536,
+     "of `edges`, `triangle` and `products`: nodes, or the width of a product, to begin with (default 16, "
+     "256 "
+     "and 512)"},
     {"longest", "N", ARG_UINT32, offsetof(bench_settings, longest), 16, 65536,
-     "of `edges`: nodes from 16, doubled up to this"},
+     "of the same: sizes are doubled up to this (default 256, 512 and 2048)"},
     {"dim-edges", "N", ARG_UINT32, offsetof(bench_settings, dim_edges), 1, 65536,
      "of `edges`: width of an edge"},
     {"most-seconds", "S", ARG_FLOAT, offsetof(bench_settings, most_seconds), 0, 1e6,
-     "of `edges`: a form and size that would take longer is skipped"},
+     "of the same: what would take longer is skipped"},
     TOOL_JSON_OPTION(bench_settings),
 };
 
@@ -64,6 +70,11 @@ static quartic_status measure_peaks(bench *bench) {
             100 * bench->product_flops / bench->peak_flops);
     }
     return QUARTIC_OK;
+}
+
+/* Whether the time for measuring is used up. */
+static bool bench_is_late(const bench *bench) {
+    return bench->settings->seconds != 0 && quartic_clock() - bench->started > bench->settings->seconds;
 }
 
 /* ---- whole passes ---- */
@@ -95,6 +106,7 @@ static quartic_status time_forward(bench *bench) {
         quartic_model_measure(bench->model, bench->batch, bench->length, bench->masked, 0, &memory);
     double least = 1e30;
     for (uint32_t run = 0; run <= bench->settings->repeat && status == QUARTIC_OK; ++run) {
+        if (run > 1 && bench_is_late(bench)) break;
         double begin = quartic_clock();
         status = quartic_model_forward_batch(bench->model, &bench->inputs->in, logits);
         double seconds = quartic_clock() - begin;
@@ -117,6 +129,7 @@ static quartic_status time_training(bench *bench) {
     if (status == QUARTIC_OK) status = quartic_trainer_create(bench->model, &config, &trainer);
     double least = 1e30;
     for (uint32_t run = 0; run <= bench->settings->repeat && status == QUARTIC_OK; ++run) {
+        if (run > 1 && bench_is_late(bench)) break;
         double begin = quartic_clock();
         status = quartic_trainer_step_batch(trainer, &bench->inputs->in, NULL);
         double seconds = quartic_clock() - begin;
@@ -253,13 +266,36 @@ static quartic_status show_profile(bench *bench, const char *name, bool with_gra
 
 /* ---- the command ---- */
 
+static quartic_status show_forward_profile(bench *bench) {
+    return show_profile(bench, "forward_ops", false);
+}
+static quartic_status show_gradient_profile(bench *bench) {
+    return show_profile(bench, "gradient_ops", true);
+}
+
+/* All measurements in turn; those that come too late are named. */
 static quartic_status run_all(bench *bench) {
-    quartic_status status = time_forward(bench);
-    if (status == QUARTIC_OK && !bench->settings->forward_only) status = time_training(bench);
-    if (status == QUARTIC_OK) status = measure_peaks(bench);
-    if (status == QUARTIC_OK) status = show_profile(bench, "forward_ops", false);
-    if (status == QUARTIC_OK && !bench->settings->forward_only)
-        status = show_profile(bench, "gradient_ops", true);
+    static const struct {
+        const char *name;
+        bool of_training;
+        quartic_status (*run)(struct bench *bench);
+    } stages[] = {{"forward", false, time_forward},
+                  {"training", true, time_training},
+                  {"peaks", false, measure_peaks},
+                  {"forward_ops", false, show_forward_profile},
+                  {"gradient_ops", true, show_gradient_profile}};
+    json_t *left_out = tool_json_list();
+    quartic_status status = QUARTIC_OK;
+    for (size_t k = 0; k < sizeof stages / sizeof stages[0] && status == QUARTIC_OK; ++k) {
+        if (stages[k].of_training && bench->settings->forward_only) continue;
+        if (bench_is_late(bench)) {
+            tool_json_add(left_out, tool_json_text(stages[k].name));
+            if (!bench->settings->json) printf("%s: left out, --seconds is over\n", stages[k].name);
+        } else {
+            status = stages[k].run(bench);
+        }
+    }
+    tool_json_set(bench->report, "left_out", left_out);
     return status;
 }
 
@@ -300,10 +336,41 @@ static quartic_model *make_bench_model(const invocation *call, quartic_device *d
     return model;
 }
 
-/* `quartic bench edges` */
-static int run_edges(bench *bench) {
+/* What is timed without a model: `quartic bench edges` and the like. */
+typedef struct bench_part {
+    const char *name;
+    uint32_t longest; /* the standard of --longest */
+    quartic_status (*run)(bench *bench);
+} bench_part;
+static const bench_part bench_parts[] = {
+    {"edges", 256, bench_edges}, {"triangle", 512, bench_triangle}, {"products", 2048, bench_products}};
+
+/* Whether a form of edge attention has that name. */
+static bool bench_form_exists(const char *name) {
+    const char *form;
+    for (uint32_t k = QUARTIC_EDGE_ATTENTION_AXIAL; (form = tool_edge_form_name(k)) != NULL; ++k)
+        if (k < QUARTIC_EDGE_ATTENTION_NONE && strcmp(form, name) == 0) return true;
+    return false;
+}
+
+/* The part that an operand names, NULL if it is a model. */
+static const bench_part *find_bench_part(const invocation *call) {
+    for (size_t k = 0; call->operand_count > 0 && k < sizeof bench_parts / sizeof bench_parts[0]; ++k)
+        if (strcmp(call->operands[0], bench_parts[k].name) == 0) return &bench_parts[k];
+    return NULL;
+}
+
+static int run_bench_part(bench *bench, const bench_part *part) {
+    bench_settings settings = *bench->settings;
+    if (settings.longest == 0)
+        settings.longest = settings.least > part->longest ? settings.least : part->longest;
+    bench->settings = &settings;
     bench->report = tool_json_object(NULL, NULL);
-    const int code = bench_edges(bench) == QUARTIC_OK
+    quartic_device_info info;
+    quartic_status status = quartic_device_get_info(bench->device, &info);
+    if (status == QUARTIC_OK) tool_json_set(bench->report, "device", tool_json_text(info.name));
+    if (status == QUARTIC_OK) status = part->run(bench);
+    const int code = status == QUARTIC_OK
                          ? EXIT_DONE
                          : tool_fail_library(bench->call->command, "a smaller --longest takes less.");
     if (code == EXIT_DONE && bench->settings->json) tool_print_json(json_incref(bench->report));
@@ -313,15 +380,18 @@ static int run_edges(bench *bench) {
 }
 
 static int run_bench(const invocation *call) {
-    bench bench = {.call = call, .settings = call->settings};
-    if (bench.settings->config != NULL && (call->operand_count == 0 || tool_is_config(call->operands[0]) ||
-                                           strcmp(call->operands[0], "edges") == 0))
+    bench bench = {.call = call, .settings = call->settings, .started = quartic_clock()};
+    const bench_part *part = find_bench_part(call);
+    if (bench.settings->config != NULL &&
+        (call->operand_count == 0 || tool_is_config(call->operands[0]) || part != NULL))
         return tool_fail_usage(call->command,
                                "--config goes with a file of weights; a configuration alone is "
                                "timed by `quartic bench FILE.json`");
+    if (bench.settings->form != NULL && !bench_form_exists(bench.settings->form))
+        return tool_fail_usage(call->command, "--form: there is no form of edge attention \"%s\"",
+                               bench.settings->form);
     bench.device = tool_open_device(call->command, bench.settings->device);
-    if (bench.device != NULL && call->operand_count > 0 && strcmp(call->operands[0], "edges") == 0)
-        return run_edges(&bench);
+    if (bench.device != NULL && part != NULL) return run_bench_part(&bench, part);
     bench.model = bench.device == NULL ? NULL : make_bench_model(call, bench.device);
     int code = EXIT_FAILED;
     if (bench.model != NULL) {
@@ -348,8 +418,8 @@ static int run_bench(const invocation *call) {
 
 const command command_bench = {
     .name = "bench",
-    .operands = "[MODEL | edges]",
-    .summary = "time a model and its ops, or the forms of edge attention",
+    .operands = "[MODEL | edges | triangle | products]",
+    .summary = "time a model and its ops, the forms of edge attention, or single kernels",
     .details =
         "MODEL is a JSON configuration, a run's folder, a checkpoint or a model file; without it, a model of "
         "vocabulary 256, dim 512, depth 2 and dim_edges 32. Models of graphs get made-up graphs. \"of peak\" "
@@ -357,7 +427,9 @@ const command command_bench = {
         "on "
         "this device, divided by the time that it took.\n"
         "`quartic bench edges` times every form of edge attention by itself, forward and backward, over the "
-        "number of nodes, with the share of a large matrix product's rate that it reaches.",
+        "number of nodes, with the share of a large matrix product's rate that it reaches.\n"
+        "`quartic bench triangle` times triangle attention (4 heads of 32) and triangle multiplication (128 "
+        "channels), `quartic bench products` matrix products.",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .least_operands = 0,

@@ -5,10 +5,12 @@
 #include "tool/models.h"
 
 typedef struct bench_settings {
-    const char *device, *config;
+    const char *device, *config, *form;
     uint32_t batch, length, repeat, forward_only, json;
-    uint32_t longest, dim_edges; /* of `bench edges` */
+    uint32_t least, longest; /* of `bench edges`, `triangle` and `products`; 0: each one's own */
+    uint32_t dim_edges;      /* of `bench edges` */
     float most_seconds;
+    uint32_t seconds; /* of a model: what is not begun by then is left out; 0: never */
 } bench_settings;
 
 /* Made-up inputs of a model and targets, the same in every run. */
@@ -31,7 +33,8 @@ typedef struct bench {
     bool masked;
     bench_inputs *inputs;
     double peak_flops, peak_bytes, product_flops; /* per second */
-    double forward_seconds, training_seconds;
+    double forward_seconds, training_seconds;     /* 1e30: not timed */
+    double started;                               /* by quartic_clock */
     json_t *report;
 } bench;
 
@@ -48,5 +51,9 @@ quartic_status bench_least_seconds(const bench *bench, quartic_program *program,
 
 /* `quartic bench edges`: every form of edge attention by itself; fills the report. */
 quartic_status bench_edges(bench *bench);
+
+/* `quartic bench triangle` and `quartic bench products`: single kernels; fill the report. */
+quartic_status bench_triangle(bench *bench);
+quartic_status bench_products(bench *bench);
 
 #endif

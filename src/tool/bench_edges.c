@@ -5,7 +5,7 @@
  * graph without gradients has, are the forward pass; the others, recomputation included, are the backward
  * pass. In both, the attention itself (the softmax, Taylor or triangle op; for triangle-multiply the product
  * over the pivots) is summed apart from the norms, projections and gates around it. A size is skipped if,
- * estimated by the size before it, it would take too long, or if it does not fit into half of the device's
+ * estimated by the size before it (for the first: by the rate of a large matrix product), it would take too long, or if it does not fit into half of the device's
  * memory. Exponents are slopes of log(time) over log(n) by least squares.
  */
 #include <math.h>
@@ -121,6 +121,8 @@ static quartic_status bench_size(const bench *bench, quartic_model *model, const
     if (before != NULL)
         row->estimate =
             (before->forward.seconds + before->backward.seconds) * row->model_flops / before->model_flops;
+    else if (row->n > SMALLEST) /* the slowest forms reach a sixth of the product on a CPU */
+        row->estimate = row->model_flops / (bench->product_flops / 6);
     const double runs = bench->settings->repeat + 1;
     char bytes[TOOL_NUMBER_BYTES], limit[TOOL_NUMBER_BYTES];
     if (row->backward.workspace > (double)device.memory_bytes / 2)
@@ -204,7 +206,8 @@ static quartic_status bench_form(bench *bench, quartic_edge_attention form, json
     json_t *sizes = tool_json_list();
     if (!bench->settings->json) printf("%s\n", tool_edge_form_name(form));
     quartic_status status = make_form_model(bench, form, &model);
-    for (uint32_t n = SMALLEST; status == QUARTIC_OK && n <= bench->settings->longest; n *= 2) {
+    const uint32_t first = bench->settings->least != 0 ? bench->settings->least : SMALLEST;
+    for (uint32_t n = first; status == QUARTIC_OK && n <= bench->settings->longest; n *= 2) {
         size_row *row = &rows[count++];
         row->n = n;
         status = bench_size(bench, model, before, row);
@@ -230,7 +233,6 @@ quartic_status bench_edges(bench *bench) {
     quartic_status status = quartic_device_get_info(bench->device, &info);
     if (status == QUARTIC_OK) status = bench_measure_product(bench);
     if (status != QUARTIC_OK) return status;
-    tool_json_set(bench->report, "device", tool_json_text(info.name));
     tool_json_set(bench->report, "batch", tool_json_count(settings->batch));
     tool_json_set(bench->report, "dim_edges", tool_json_count(settings->dim_edges));
     tool_json_set(bench->report, "matrix_product_flops_per_second", tool_json_real(bench->product_flops));
@@ -248,7 +250,8 @@ quartic_status bench_edges(bench *bench) {
     json_t *forms = tool_json_list();
     for (uint32_t form = QUARTIC_EDGE_ATTENTION_AXIAL;
          form < QUARTIC_EDGE_ATTENTION_NONE && status == QUARTIC_OK; ++form)
-        status = bench_form(bench, (quartic_edge_attention)form, forms);
+        if (settings->form == NULL || strcmp(settings->form, tool_edge_form_name(form)) == 0)
+            status = bench_form(bench, (quartic_edge_attention)form, forms);
     tool_json_set(bench->report, "forms", forms);
     return status;
 }

@@ -1,5 +1,7 @@
 /* validate.c: `quartic validate`: every op on a device against the reference, and gradients against finite
  * differences. */
+#include <stdio.h>
+
 #include "tool/checks.h"
 
 typedef struct validate_settings {
@@ -9,6 +11,7 @@ typedef struct validate_settings {
     uint32_t case_index;
     uint32_t gradients;
     uint32_t verbose;
+    uint32_t list;
     uint32_t json;
 } validate_settings;
 
@@ -22,11 +25,28 @@ static const arg_option options[] = {
     {"gradients", NULL, ARG_FLAG, offsetof(validate_settings, gradients), 0, 0,
      "instead check every gradient rule against finite differences in double, on the CPU"},
     {"verbose", NULL, ARG_FLAG, offsetof(validate_settings, verbose), 0, 0, "a line for passed checks too"},
+    {"list", NULL, ARG_FLAG, offsetof(validate_settings, list), 0, 0,
+     "instead list the names of all ops, one a line"},
     TOOL_JSON_OPTION(validate_settings),
 };
 
+static int list_ops(const validate_settings *settings) {
+    json_t *list = tool_json_list();
+    const char *name;
+    for (uint32_t k = 0; (name = quartic_validate_op_name(k)) != NULL; ++k) {
+        if (!settings->json) printf("%s\n", name);
+        tool_json_add(list, tool_json_text(name));
+    }
+    if (settings->json)
+        tool_print_json(list);
+    else
+        json_decref(list);
+    return EXIT_DONE;
+}
+
 static int run_validate(const invocation *call) {
     const validate_settings *settings = call->settings;
+    if (settings->list) return list_ops(settings);
     quartic_device *device = NULL;
     quartic_device_info info = {.name = "reference64"};
     if (!settings->gradients) {

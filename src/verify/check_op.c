@@ -324,3 +324,8 @@ quartic_status quartic_validate(quartic_device *device, const quartic_validate_c
     if (out_totals != NULL) *out_totals = reporter.totals;
     return status;
 }
+
+const char *quartic_validate_op_name(uint32_t index) {
+    QUARTIC_CALL();
+    return index < quartic_op_count() ? quartic_op_at(index)->name : NULL;
+}

@@ -92,11 +92,62 @@ static void edges_time_every_form(void **state) {
                 "skipped: about ");
 }
 
+/* One form, and a size to begin with. */
+static void edges_of_one_form_and_size(void **state) {
+    (void)state;
+    const tool_result *got =
+        tool_run("$Q bench edges --form full --least 32 --longest 32 --repeat 1 --dim-edges 4 "
+                 "--device cpu --most-seconds 1000000 --json");
+    json_t *report = json_loads(got->out, 0, NULL);
+    assert_int_equal(got->code, 0);
+    const json_t *forms = json_object_get(report, "forms"), *form = json_array_get(forms, 0);
+    assert_int_equal(json_array_size(forms), 1);
+    assert_string_equal(json_string_value(json_object_get(form, "form")), "full");
+    assert_int_equal(json_array_size(json_object_get(form, "sizes")), 1);
+    json_decref(report);
+    tool_expect("$Q bench edges --form round --device cpu", 2, "no form of edge attention \"round\"");
+}
+
+/* Forward and backward of both kernels; what takes too long says so. */
+static void triangle_kernels_are_timed(void **state) {
+    (void)state;
+    const tool_result *got = tool_run("$Q bench triangle --least 16 --longest 32 --repeat 1 --device cpu "
+                                      "--most-seconds 1000000 --json");
+    json_t *report = json_loads(got->out, 0, NULL);
+    assert_int_equal(got->code, 0);
+    const json_t *kernels = json_object_get(report, "kernels");
+    assert_int_equal(json_array_size(kernels), 4);
+    for (size_t k = 0; k < 4; ++k) {
+        const json_t *row = json_array_get(kernels, k);
+        const json_t *forward = json_object_get(row, "forward"), *backward = json_object_get(row, "backward");
+        assert_int_equal(json_integer_value(json_object_get(row, "n")), k < 2 ? 16 : 32);
+        assert_true(number(forward, "seconds") > 0 && number(backward, "seconds") > 0);
+        assert_true(number(backward, "flops") > 1.5 * number(forward, "flops"));
+    }
+    json_decref(report);
+    tool_expect("$Q bench triangle --least 64 --longest 64 --device cpu --most-seconds 0", 0,
+                "skipped: about ");
+    tool_expect("$Q bench products --least 64 --longest 64 --repeat 1 --device cpu", 0,
+                "64 x    64, depth    64");
+}
+
+/* What comes too late is named, and the rest is there. */
+static void a_time_limit_leaves_the_rest_out(void **state) {
+    (void)state;
+    const tool_result *got =
+        tool_run(TINY "$Q bench tiny.json --length 16 --repeat 1000 --seconds 1 --device reference --json");
+    json_t *report = json_loads(got->out, 0, NULL);
+    assert_int_equal(got->code, 0);
+    assert_true(number(json_object_get(report, "forward"), "seconds") > 0);
+    assert_int_equal(json_array_size(json_object_get(report, "left_out")), 4);
+    json_decref(report);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_add_up_to_the_last_one),
-        cmocka_unit_test(edges_time_every_form),
-        cmocka_unit_test(what_does_not_fit_is_a_message),
+        cmocka_unit_test(rows_add_up_to_the_last_one),      cmocka_unit_test(edges_time_every_form),
+        cmocka_unit_test(edges_of_one_form_and_size),       cmocka_unit_test(triangle_kernels_are_timed),
+        cmocka_unit_test(a_time_limit_leaves_the_rest_out), cmocka_unit_test(what_does_not_fit_is_a_message),
     };
     return cmocka_run_group_tests(tests, tool_make_test_folder, tool_remove_test_folder);
 }

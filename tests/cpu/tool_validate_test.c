@@ -43,9 +43,23 @@ static void what_does_not_exist_is_a_message(void **state) {
     tool_expect("$Q validate --op", 2, "--op needs a value");
 }
 
+static void all_ops_are_listed(void **state) {
+    (void)state;
+    tool_expect("$Q validate --list", 0, "matmul\n");
+    const tool_result *got = tool_run("$Q validate --list --json");
+    json_t *list = json_loads(got->out, 0, NULL);
+    assert_true(json_array_size(list) > 20);
+    json_decref(list);
+    tool_expect("for op in $($Q validate --list); do $Q validate --device cpu --op $op --case 0 > /dev/null "
+                "|| exit 3; done; "
+                "echo all of them",
+                0, "all of them");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_op_is_checked_and_counted),
+        cmocka_unit_test(all_ops_are_listed),
         cmocka_unit_test(views_have_checks_of_their_own),
         cmocka_unit_test(what_does_not_exist_is_a_message),
     };
