@@ -58,6 +58,9 @@ static void a_good_device_is_usable(void **state) {
     facts.properties_11.subgroupSupportedOperations = VK_SUBGROUP_FEATURE_SHUFFLE_BIT;
     assert_true(quartic_gpu_caps_from(&facts, NULL).subgroup_shuffle);
     assert_false(quartic_gpu_caps_from(&facts, "shuffle").subgroup_shuffle);
+    assert_false(caps.device_fault);
+    facts.device_fault = true;
+    assert_true(quartic_gpu_caps_from(&facts, NULL).device_fault);
     facts.multiprocessors = 84;
     assert_int_equal(quartic_gpu_caps_from(&facts, NULL).compute_units, 84);
 }
