@@ -8,7 +8,11 @@
 // specialisation constant, and an index beyond the last is clamped to it (one_of, or min) before it becomes
 // an address. That holds for the counter of a loop too: lavapipe loads once more where all lanes have left
 // it.
+//
+// A reference of another type is made from a uvec2, `Vec4s(uvec2(x))`, and a loop carries a reference as a
+// uvec2: SwiftShader's compiler fails on a bit cast from one type of reference to another.
 #extension GL_EXT_buffer_reference : require
+#extension GL_EXT_buffer_reference_uvec2 : require
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_EXT_scalar_block_layout : require
 
