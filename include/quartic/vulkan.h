@@ -50,7 +50,9 @@ enum {
     QUARTIC_VULKAN_FLOAT16 = 1, /* shaderFloat16 and storageBuffer16BitAccess */
     /* cooperativeMatrix of VK_KHR_cooperative_matrix, and vulkanMemoryModel */
     QUARTIC_VULKAN_COOPERATIVE_MATRIX = 2,
-    QUARTIC_VULKAN_PORTABILITY_SUBSET = 4 /* VK_KHR_portability_subset, where the device lists it */
+    QUARTIC_VULKAN_PORTABILITY_SUBSET = 4, /* VK_KHR_portability_subset, where the device lists it */
+    /* deviceFault of VK_EXT_device_fault: a lost device is reported with what the driver tells of the fault */
+    QUARTIC_VULKAN_DEVICE_FAULT = 8
 };
 
 typedef struct quartic_vulkan_config {

@@ -11,3 +11,24 @@
         }                                                                                                    \
         return position + int(index) * strides[begin];                                                       \
     }
+
+// n / extent for n < 2^31, where multiplier and shift are those of src/ops/strided.h.
+uint strided_divide(uint n, uint multiplier, uint shift) {
+    uint high, low;
+    umulExtended(2u * n, multiplier, high, low);
+    return high >> shift;
+}
+
+// STRIDED_WALK(index, rank, dims, divide, step): runs step(axis, within) for each axis, the last one first, with
+// the place of the row-major index-th element within that axis. No axis costs a division.
+#define STRIDED_WALK(index, rank, dims, divide, step)                                                        \
+    {                                                                                                        \
+        uint rest = index;                                                                                   \
+        for (int axis = int(rank) - 1; axis > 0; --axis) {                                                   \
+            const uint shift = divide[5] >> 5 * (axis - 1) & 31u;                                            \
+            const uint above = strided_divide(rest, divide[axis - 1], shift);                                \
+            const uint within = rest - above * dims[axis];                                                   \
+            step(axis, within) rest = above;                                                                 \
+        }                                                                                                    \
+        step(0, rest)                                                                                        \
+    }

@@ -35,8 +35,8 @@ quartic_status quartic_gpu_expect_functions(const struct VolkDeviceTable *table,
 }
 
 quartic_status quartic_gpu_expect_optional(const quartic_gpu_facts *facts, uint32_t optional) {
-    const uint32_t known =
-        QUARTIC_VULKAN_FLOAT16 | QUARTIC_VULKAN_COOPERATIVE_MATRIX | QUARTIC_VULKAN_PORTABILITY_SUBSET;
+    const uint32_t known = QUARTIC_VULKAN_FLOAT16 | QUARTIC_VULKAN_COOPERATIVE_MATRIX |
+                           QUARTIC_VULKAN_PORTABILITY_SUBSET | QUARTIC_VULKAN_DEVICE_FAULT;
     if ((optional & ~known) != 0)
         return quartic_fail(
             QUARTIC_INVALID_ARGUMENT,
@@ -54,6 +54,8 @@ quartic_status quartic_gpu_expect_optional(const quartic_gpu_facts *facts, uint3
     }
     if ((optional & QUARTIC_VULKAN_PORTABILITY_SUBSET) && !facts->portability_subset)
         add_missing(text, "VK_KHR_portability_subset");
+    if ((optional & QUARTIC_VULKAN_DEVICE_FAULT) && !facts->device_fault)
+        add_missing(text, "deviceFault of VK_EXT_device_fault");
     if (text[0] == 0) return QUARTIC_OK;
     return quartic_fail(
         QUARTIC_UNSUPPORTED,
@@ -65,7 +67,7 @@ quartic_status quartic_gpu_expect_optional(const quartic_gpu_facts *facts, uint3
 /* What a VkDeviceCreateInfo enables of what the library asks for. */
 typedef struct enabled {
     bool bufferDeviceAddress, timelineSemaphore, synchronization2, maintenance4;
-    bool shaderFloat16, storageBuffer16BitAccess, cooperativeMatrix, vulkanMemoryModel;
+    bool shaderFloat16, storageBuffer16BitAccess, cooperativeMatrix, vulkanMemoryModel, deviceFault;
 } enabled;
 
 /* Every feature may come in the structure of its version or in one of its own. */
@@ -91,6 +93,9 @@ static enabled read_enabled(const void *next) {
         TAKE(CooperativeMatrixFeaturesKHR, COOPERATIVE_MATRIX_FEATURES_KHR, cooperativeMatrix)
         TAKE(Vulkan12Features, VULKAN_1_2_FEATURES, vulkanMemoryModel)
         TAKE(VulkanMemoryModelFeatures, VULKAN_MEMORY_MODEL_FEATURES, vulkanMemoryModel)
+#ifdef VK_EXT_device_fault
+        TAKE(FaultFeaturesEXT, FAULT_FEATURES_EXT, deviceFault)
+#endif
 #undef TAKE
     }
     return e;
@@ -119,6 +124,10 @@ quartic_status quartic_gpu_expect_enabled(const VkDeviceCreateInfo *info, uint32
         EXPECT(vulkanMemoryModel)
         if (!has_extension(info, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME))
             add_missing(text, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME);
+    }
+    if (optional & QUARTIC_VULKAN_DEVICE_FAULT) {
+        EXPECT(deviceFault)
+        if (!has_extension(info, "VK_EXT_device_fault")) add_missing(text, "VK_EXT_device_fault");
     }
 #undef EXPECT
     if ((optional & QUARTIC_VULKAN_PORTABILITY_SUBSET) && !has_extension(info, "VK_KHR_portability_subset"))

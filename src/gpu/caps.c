@@ -142,6 +142,7 @@ quartic_gpu_caps quartic_gpu_caps_from(const quartic_gpu_facts *facts, const cha
         .map_memory = !quartic_gpu_disabled(disabled, "mapping"),
         .memory_budget = facts->memory_budget,
         .portability_subset = facts->portability_subset,
+        .device_fault = facts->device_fault,
         .timestamp_seconds = (double)limits->timestampPeriod * 1e-9,
         .flops_per_second = kind->flops_per_second,
         .bytes_per_second = kind->bytes_per_second,
@@ -264,7 +265,7 @@ static bool has_cooperative_matrix_shape(const quartic_vk_instance *vk, VkInstan
 
 /* Which of the extensions that the library knows a device lists. */
 typedef struct extension_set {
-    bool cooperative_matrix, memory_budget, portability_subset, sm_builtins, shader_core;
+    bool cooperative_matrix, memory_budget, portability_subset, sm_builtins, shader_core, device_fault;
 } extension_set;
 
 static quartic_status read_extensions(const quartic_vk_instance *vk, VkPhysicalDevice physical,
@@ -279,6 +280,9 @@ static quartic_status read_extensions(const quartic_vk_instance *vk, VkPhysicalD
         {"VK_KHR_portability_subset", &out_set->portability_subset},
         {VK_NV_SHADER_SM_BUILTINS_EXTENSION_NAME, &out_set->sm_builtins},
         {VK_AMD_SHADER_CORE_PROPERTIES_EXTENSION_NAME, &out_set->shader_core},
+#ifdef VK_EXT_device_fault
+        {VK_EXT_DEVICE_FAULT_EXTENSION_NAME, &out_set->device_fault},
+#endif
     };
     uint32_t count = 0;
     vk->EnumerateDeviceExtensionProperties(physical, NULL, &count, NULL);
@@ -332,6 +336,11 @@ quartic_status quartic_gpu_facts_read(const quartic_vk_instance *vk, VkInstance 
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR};
     facts->features_13.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES;
     facts->features_13.pNext = set.cooperative_matrix ? (void *)&matrix : NULL;
+#ifdef VK_EXT_device_fault
+    VkPhysicalDeviceFaultFeaturesEXT fault = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FAULT_FEATURES_EXT,
+                                              .pNext = facts->features_13.pNext};
+    if (set.device_fault) facts->features_13.pNext = &fault;
+#endif
     facts->features_12.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES;
     facts->features_12.pNext = &facts->features_13;
     facts->features_11.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES;
@@ -339,6 +348,9 @@ quartic_status quartic_gpu_facts_read(const quartic_vk_instance *vk, VkInstance 
     VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
                                           .pNext = &facts->features_11};
     vk->GetPhysicalDeviceFeatures2(physical, &features);
+#ifdef VK_EXT_device_fault
+    facts->device_fault = fault.deviceFault != VK_FALSE;
+#endif
     facts->cooperative_matrix =
         matrix.cooperativeMatrix && has_cooperative_matrix_shape(vk, instance, physical);
     /* The chains lead into this call's frame: cut them. */

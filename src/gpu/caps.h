@@ -27,6 +27,7 @@ typedef struct quartic_gpu_facts {
     uint32_t multiprocessors; /* from a vendor's extension, 0 unknown */
     bool cooperative_matrix;  /* the extension, its feature and the shape that the shaders use */
     bool memory_budget, portability_subset; /* extensions listed */
+    bool device_fault;                      /* VK_EXT_device_fault and its feature */
 } quartic_gpu_facts;
 
 quartic_status quartic_gpu_facts_read(const quartic_vk_instance *vk, VkInstance instance,

@@ -19,6 +19,7 @@ struct quartic_gpu_commands {
     uint32_t count, step_count;
     VkCommandPool pool;
     VkCommandBuffer *submits;
+    quartic_gpu_work *works; /* what each of them holds */
     uint32_t submit_count;
     VkQueryPool timestamps; /* step_count + 1, with profile */
     uint64_t *ticks;
@@ -97,6 +98,20 @@ static quartic_status begin_submit(recording *r, uint32_t index) {
     return QUARTIC_OK;
 }
 
+/* Adds a command to what is known of a submit. */
+static void note_work(const quartic_gpu_commands *commands, uint32_t submit,
+                      const quartic_gpu_command *command, bool first) {
+    quartic_gpu_work *work = &commands->works[submit];
+    if (first)
+        *work = (quartic_gpu_work){.first = command->step,
+                                   .count = commands->step_count,
+                                   .first_op = command->op == NULL ? command->shader : command->op,
+                                   .first_scope = command->scope};
+    work->last = command->step;
+    work->last_op = command->op == NULL ? command->shader : command->op;
+    work->last_scope = command->scope;
+}
+
 static quartic_status record_submits(quartic_gpu_commands *commands) {
     quartic_gpu_device *device = commands->device;
     quartic_gpu_schedule schedule = begin_schedule(commands);
@@ -110,6 +125,7 @@ static quartic_status record_submits(quartic_gpu_commands *commands) {
             if (submit > 0) QUARTIC_TRY(end_submit(commands, r.buffer));
             QUARTIC_TRY(begin_submit(&r, submit++));
         }
+        note_work(commands, submit - 1, command, piece.new_submit);
         bool new_step = profile && piece.first && r.next_stamp <= command->step;
         if (piece.first && (command->barrier || new_step) && !piece.new_submit)
             compute_barrier(device, r.buffer);
@@ -144,7 +160,8 @@ static quartic_status create_submits(quartic_gpu_commands *commands) {
     while (quartic_gpu_schedule_next(&schedule, &piece)) submit_count += piece.new_submit;
     if (submit_count == 0) return QUARTIC_OK;
     commands->submits = quartic_alloc(submit_count, sizeof *commands->submits);
-    if (commands->submits == NULL) return QUARTIC_OUT_OF_MEMORY;
+    commands->works = quartic_alloc(submit_count, sizeof *commands->works);
+    if (commands->submits == NULL || commands->works == NULL) return QUARTIC_OUT_OF_MEMORY;
     const VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
                                           .queueFamilyIndex = device->caps.queue_family};
     QUARTIC_TRY(quartic_gpu_check(
@@ -213,6 +230,7 @@ void quartic_gpu_commands_destroy(quartic_gpu_commands *commands) {
     device->vk.vkDestroyQueryPool(device->handle, commands->timestamps, NULL);
     device->vk.vkDestroyCommandPool(device->handle, commands->pool, NULL);
     quartic_free(commands->submits);
+    quartic_free(commands->works);
     quartic_free(commands->ticks);
     quartic_free(commands->pipelines);
     quartic_free(commands->list);
@@ -224,7 +242,7 @@ quartic_status quartic_gpu_commands_run(quartic_gpu_commands *commands) {
     quartic_status status = quartic_gpu_expect_alive(device);
     double start = quartic_clock();
     for (uint32_t s = 0; s < commands->submit_count && status == QUARTIC_OK; ++s)
-        status = quartic_gpu_submit(device, commands->submits[s]);
+        status = quartic_gpu_submit(device, commands->submits[s], &commands->works[s]);
     commands->host_seconds = quartic_clock() - start;
     /* After a failed submit too: what was submitted before it must not be pending when the caller goes on. */
     if (!device->lost) {

@@ -25,6 +25,12 @@ static quartic_status create_handle(quartic_gpu_device *device) {
     VkPhysicalDeviceVulkan13Features features_13 = {.sType =
                                                         VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES,
                                                     .pNext = caps->cooperative_matrix ? &matrix : NULL};
+#ifdef VK_EXT_device_fault
+    VkPhysicalDeviceFaultFeaturesEXT fault = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FAULT_FEATURES_EXT,
+                                              .pNext = features_13.pNext,
+                                              .deviceFault = VK_TRUE};
+    if (caps->device_fault) features_13.pNext = &fault;
+#endif
     VkPhysicalDeviceVulkan12Features features_12 = {.sType =
                                                         VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
                                                     .pNext = &features_13,
@@ -36,10 +42,13 @@ static quartic_status create_handle(quartic_gpu_device *device) {
                                                     .storageBuffer16BitAccess = caps->float16};
     quartic_vulkan_enable_features(&features_12, &features_13);
 
-    const char *extensions[2];
+    const char *extensions[3];
     uint32_t extension_count = 0;
     if (caps->portability_subset) extensions[extension_count++] = "VK_KHR_portability_subset";
     if (caps->cooperative_matrix) extensions[extension_count++] = VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME;
+#ifdef VK_EXT_device_fault
+    if (caps->device_fault) extensions[extension_count++] = VK_EXT_DEVICE_FAULT_EXTENSION_NAME;
+#endif
     const float priority = 0.5f;
     const VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
                                            .queueFamilyIndex = caps->queue_family,
@@ -155,6 +164,8 @@ static quartic_status adopt_device(quartic_gpu_device *device, const quartic_vul
     device->caps.float16 = device->caps.float16 && (config->optional & QUARTIC_VULKAN_FLOAT16) != 0;
     device->caps.cooperative_matrix = device->caps.cooperative_matrix && device->caps.float16 &&
                                       (config->optional & QUARTIC_VULKAN_COOPERATIVE_MATRIX) != 0;
+    device->caps.device_fault =
+        device->caps.device_fault && (config->optional & QUARTIC_VULKAN_DEVICE_FAULT) != 0;
     QUARTIC_TRY(quartic_gpu_expect_enabled(config->created_with, config->optional, device->caps.name));
     device->handle = config->device;
     device->queue = config->queue;

@@ -53,6 +53,7 @@ typedef struct quartic_gpu_caps {
     bool cooperative_matrix; /* 16x16x16, float16 operands, float32 sums, subgroup scope */
     bool map_memory;         /* host and device may share memory instead of copying */
     bool memory_budget, portability_subset; /* extensions */
+    bool device_fault;                      /* VK_EXT_device_fault and its feature */
     uint32_t queue_family;
     uint32_t timestamp_bits; /* 0: no timestamps */
     double timestamp_seconds;
@@ -115,7 +116,9 @@ typedef struct quartic_gpu_command {
     uint32_t groups[3];
     double flops, bytes; /* estimates, bound the length of a submit */
     uint32_t step;       /* non-decreasing; times are reported per step */
-    bool barrier;        /* wait for all earlier dispatches of the list */
+    /* What the step is, for messages: valid as long as the commands; NULL: the shader's name stands for it. */
+    const char *op, *scope;
+    bool barrier; /* wait for all earlier dispatches of the list */
 } quartic_gpu_command;
 
 /* The file shaders/<args>.args.h that declares a shader's arguments; NULL if this build has no such shader.

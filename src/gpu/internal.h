@@ -97,12 +97,34 @@ enum { QUARTIC_GPU_LEAST_CACHE = 32 };
 enum { QUARTIC_GPU_PATH = 1024 };
 void quartic_gpu_cache_path(const quartic_gpu_caps *caps, char path[QUARTIC_GPU_PATH]);
 
+/* ---- loss.c --------------------------------------------------------------------------------------------- */
+
+/* Most submits that may be unfinished; bytes of "submitting .."; how long nothing may be finished. */
+enum { QUARTIC_GPU_MOST_RUNNING = 64, QUARTIC_GPU_WHAT = 420, QUARTIC_GPU_PATIENCE_SECONDS = 300 };
+
+/* What a submit holds, for messages: steps first .. last of a program's count; 0 of them: a copy. The texts
+ * are not copied: they stay until the submit has finished. */
+typedef struct quartic_gpu_work {
+    uint32_t first, last, count;
+    const char *first_op, *first_scope, *last_op, *last_scope;
+} quartic_gpu_work;
+
+void quartic_gpu_describe_submit(const quartic_gpu_work *work, char text[QUARTIC_GPU_WHAT]);
+/* Notes the work of the submit that has just been made: device->submitted is its value. */
+void quartic_gpu_note_submit(quartic_gpu_device *device, const quartic_gpu_work *work);
+/* Marks the device as lost. Returns DEVICE_LOST with what was running and what VK_EXT_device_fault tells.
+ * what: the call that found out; how: what is known, "the device stopped responding .." */
+quartic_status quartic_gpu_lose(quartic_gpu_device *device, const char *what, const char *how);
+/* The same for a device that finishes nothing more: whatever it may still use is not destroyed later. */
+quartic_status quartic_gpu_abandon(quartic_gpu_device *device, const char *what);
+
 /* ---- device.c ------------------------------------------------------------------------------------------ */
 
 struct quartic_gpu_device {
     quartic_gpu_instance instance;
     bool adopted; /* instance, device and queue are the caller's */
     bool lost;
+    char loss[1000]; /* how it was lost and what was running */
     VkPhysicalDevice physical;
     VkDevice handle;
     VkQueue queue;
@@ -111,7 +133,9 @@ struct quartic_gpu_device {
     VkPhysicalDeviceMemoryProperties memory;
 
     VkSemaphore timeline;
-    uint64_t submitted; /* value that the last submit signals */
+    uint64_t submitted;                                 /* value that the last submit signals */
+    uint64_t finished;                                  /* value that is known to have been reached */
+    quartic_gpu_work running[QUARTIC_GPU_MOST_RUNNING]; /* of the submit that signals a value, at its place */
     VkCommandPool pool;
 
     quartic_gpu_block *blocks;
@@ -131,11 +155,13 @@ struct quartic_gpu_device {
 
 /* ---- queue.c ------------------------------------------------------------------------------------------- */
 
-/* DEVICE_LOST if the device was lost before. */
+/* DEVICE_LOST if the device was lost before, with how that was (loss.c). */
 quartic_status quartic_gpu_expect_alive(const quartic_gpu_device *device);
 /* quartic_vk_check that remembers a lost device. */
 quartic_status quartic_gpu_check(quartic_gpu_device *device, VkResult result, const char *what);
-quartic_status quartic_gpu_submit(quartic_gpu_device *device, VkCommandBuffer commands);
+/* work: what the command buffer holds, if the device should be lost. */
+quartic_status quartic_gpu_submit(quartic_gpu_device *device, VkCommandBuffer commands,
+                                  const quartic_gpu_work *work);
 quartic_status quartic_gpu_wait(quartic_gpu_device *device); /* for everything submitted */
 /* What was written by compute and transfer before is seen by compute and transfer after (and by the host). */
 void quartic_gpu_barrier(const quartic_gpu_device *device, VkCommandBuffer commands, bool host);

@@ -304,7 +304,7 @@ static quartic_status transfer_finish(quartic_gpu_device *device) {
     quartic_gpu_barrier(device, device->transfer, true);
     QUARTIC_TRY(
         quartic_gpu_check(device, device->vk.vkEndCommandBuffer(device->transfer), "recording a copy"));
-    QUARTIC_TRY(quartic_gpu_submit(device, device->transfer));
+    QUARTIC_TRY(quartic_gpu_submit(device, device->transfer, &(quartic_gpu_work){0}));
     return quartic_gpu_wait(device);
 }
 

@@ -8,6 +8,7 @@
 #include "ops/cases.h"
 #include "ops/elementwise.h"
 #include "ops/movement.h"
+#include "ops/strided.h"
 #include "shaders/binary.args.h"
 
 static const char *binary_builder(const void *pointer) {
@@ -78,14 +79,13 @@ static quartic_status binary_gpu(const quartic_op_call *call, const quartic_gpu_
         args.a_strides[axis] = (int32_t)a.strides[axis];
         args.b_strides[axis] = (int32_t)b.strides[axis];
     }
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "binary", quartic_binary_push(&args));
-    if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_spec(dispatch, (uint32_t)attrs->function);
-    quartic_dispatch_spec(dispatch, quartic_layout_is_contiguous(&a) && quartic_layout_is_contiguous(&b));
-    quartic_dispatch_groups(dispatch, (count + 255) / 256);
-    dispatch->flops = (double)count;
-    dispatch->bytes = 12.0 * (double)count;
-    return QUARTIC_OK;
+    quartic_strided_divide(&out.shape, args.divide);
+    const bool quads = quartic_strided_quads(&out) == QUARTIC_QUAD_ONE;
+    const quartic_dispatch_shape shape = {
+        QUARTIC_SPEC((uint32_t)attrs->function, quads ? quartic_strided_quads(&a) : QUARTIC_QUAD_NONE,
+                     quads ? quartic_strided_quads(&b) : QUARTIC_QUAD_NONE),
+        .groups = (count + 1023) / 1024, .flops = (double)count, .bytes = 12.0 * (double)count};
+    return quartic_dispatch_append(list, "binary", quartic_binary_push(&args), &shape);
 }
 
 static quartic_status binary_grad(quartic_tape *tape) {
@@ -125,6 +125,9 @@ static bool binary_cases(uint32_t index, quartic_op_case *out) {
         {"last axis repeated", {3, {3, 7, 129}}, {1, {129}}},
         {"outer sum", {4, {2, 5, 1, 31}}, {4, {2, 1, 5, 31}}},
         {"scalar", {1, {257}}, {0, {0}}},
+        {"quads", {2, {5, 260}}, {2, {5, 260}}},
+        {"quads, one row repeated", {3, {3, 7, 128}}, {1, {128}}},
+        {"quads, repeated along two axes each", {4, {2, 3, 1, 24}}, {4, {2, 1, 5, 1}}},
     };
     const uint32_t functions = 4, count = QUARTIC_CASES(table);
     if (index >= functions * count) return false;

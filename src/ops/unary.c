@@ -13,6 +13,7 @@
 #include "graph/tape.h"
 #include "ops/cases.h"
 #include "ops/elementwise.h"
+#include "ops/strided.h"
 #include "ops/ops.h"
 #include "shaders/lib/unary_list.h"
 #include "shaders/unary.args.h"
@@ -101,14 +102,12 @@ static quartic_status unary_gpu(const quartic_op_call *call, const quartic_gpu_l
         args.dims[axis] = x.shape.dims[axis];
         args.strides[axis] = (int32_t)x.strides[axis];
     }
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "unary", quartic_unary_push(&args));
-    if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_spec(dispatch, (uint32_t)attrs->function);
-    quartic_dispatch_spec(dispatch, quartic_layout_is_contiguous(&x));
-    quartic_dispatch_groups(dispatch, (count + 1023) / 1024);
-    dispatch->flops = (double)count;
-    dispatch->bytes = 8.0 * (double)count;
-    return QUARTIC_OK;
+    quartic_strided_divide(&x.shape, args.divide);
+    const bool quads = call->outputs[0].offset % 4 == 0;
+    const quartic_dispatch_shape shape = {
+        QUARTIC_SPEC((uint32_t)attrs->function, quads ? quartic_strided_quads(&x) : QUARTIC_QUAD_NONE),
+        .groups = (count + 1023) / 1024, .flops = (double)count, .bytes = 8.0 * (double)count};
+    return quartic_dispatch_append(list, "unary", quartic_unary_push(&args), &shape);
 }
 
 static quartic_status unary_grad(quartic_tape *tape) {
@@ -128,15 +127,19 @@ static quartic_status unary_grad(quartic_tape *tape) {
     return QUARTIC_OK;
 }
 
-/* Every function, on a long tensor with outliers and on an odd one without, whose errors outliers would hide.
- * */
+/* Every function, on a long tensor with outliers, on an odd one without, whose errors outliers would hide, and on
+ * one of quads. */
 static bool unary_cases(uint32_t index, quartic_op_case *out) {
-    if (index >= 2 * QUARTIC_UNARY_COUNT) return false;
-    quartic_unary_function function = (quartic_unary_function)(index / 2);
-    *out = (quartic_op_case){.label = index % 2 ? "small" : "outliers", .input_count = 1};
+    static const char *const labels[] = {"outliers", "small", "quads"};
+    if (index >= 3 * QUARTIC_UNARY_COUNT) return false;
+    quartic_unary_function function = (quartic_unary_function)(index / 3);
+    *out = (quartic_op_case){.label = labels[index % 3], .input_count = 1};
     *(quartic_unary_attrs *)out->attrs = (quartic_unary_attrs){function, 1.75f, -0.5f};
     const bool positive = function == QUARTIC_UNARY_log || function == QUARTIC_UNARY_sqrt;
-    if (index % 2)
+    if (index % 3 == 2)
+        quartic_case_floats(out, 0, QUARTIC_SHAPE(6, 172),
+                            positive ? QUARTIC_FILL_POSITIVE : QUARTIC_FILL_SMALL);
+    else if (index % 3 == 1)
         quartic_case_floats(out, 0, QUARTIC_SHAPE(257),
                             positive ? QUARTIC_FILL_POSITIVE : QUARTIC_FILL_SMALL);
     else
@@ -225,23 +228,23 @@ static quartic_status unary_grad_gpu(const quartic_op_call *call, const quartic_
         args.g_strides[axis] = (int32_t)g.strides[axis];
         args.s_strides[axis] = (int32_t)s.strides[axis];
     }
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "unary_grad", quartic_unary_grad_push(&args));
-    if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_spec(dispatch, (uint32_t)attrs->function);
-    quartic_dispatch_spec(dispatch, quartic_layout_is_contiguous(&g) && quartic_layout_is_contiguous(&s));
-    quartic_dispatch_groups(dispatch, (count + 1023) / 1024);
-    dispatch->flops = 2.0 * (double)count;
-    dispatch->bytes = 12.0 * (double)count;
-    return QUARTIC_OK;
+    quartic_strided_divide(&g.shape, args.divide);
+    const bool quads = call->outputs[0].offset % 4 == 0;
+    const quartic_dispatch_shape shape = {
+        QUARTIC_SPEC((uint32_t)attrs->function, quads ? quartic_strided_quads(&g) : QUARTIC_QUAD_NONE,
+                     quads ? quartic_strided_quads(&s) : QUARTIC_QUAD_NONE),
+        .groups = (count + 1023) / 1024, .flops = 2.0 * (double)count, .bytes = 12.0 * (double)count};
+    return quartic_dispatch_append(list, "unary_grad", quartic_unary_grad_push(&args), &shape);
 }
 
 static bool unary_grad_cases(uint32_t index, quartic_op_case *out) {
-    uint32_t function = QUARTIC_UNARY_exp + index; /* negate and scale have no kernel here */
+    uint32_t function = QUARTIC_UNARY_exp + index / 2; /* negate and scale have no kernel here */
     if (function >= QUARTIC_UNARY_scale) return false;
-    *out = (quartic_op_case){.label = "slope", .input_count = 2};
+    *out = (quartic_op_case){.label = index % 2 ? "slope, quads" : "slope", .input_count = 2};
     *(quartic_unary_attrs *)out->attrs = (quartic_unary_attrs){.function = (quartic_unary_function)function};
     for (uint32_t k = 0; k < 2; ++k) {
-        quartic_case_floats(out, k, QUARTIC_SHAPE(5, 7, 33), QUARTIC_FILL_NORMAL);
+        quartic_case_floats(out, k, index % 2 ? QUARTIC_SHAPE(5, 7, 36) : QUARTIC_SHAPE(5, 7, 33),
+                            QUARTIC_FILL_NORMAL);
         out->inputs[k].no_gradient = true;
     }
     if (function == QUARTIC_UNARY_log || function == QUARTIC_UNARY_sqrt)

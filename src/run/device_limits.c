@@ -76,7 +76,8 @@ static const quartic_device_limits table[] = {
      .flops_per_second = 17.2e12,
      .bytes_per_second = 560e9,
      .launch_seconds = 2e-6,
-     .barrier_seconds = 3e-6},
+     .barrier_seconds = 3e-6,
+     .registers = 128},
     {.name = "apple-m2",
      .kind = QUARTIC_LIMITS_INTEGRATED,
      .compute_units = 10,
@@ -157,9 +158,16 @@ static const limit_key keys[] = {
     LIMIT(bytes_per_second, LIMIT_REAL, 1e6, 1e20),
     LIMIT(launch_seconds, LIMIT_REAL, 0, 1),
     LIMIT(barrier_seconds, LIMIT_REAL, 0, 1),
-    LIMIT(workspace_budget, LIMIT_BYTES, 0, 9e18), /* may be left out */
+    LIMIT(workspace_budget, LIMIT_BYTES, 0, 9e18),
+    LIMIT(registers, LIMIT_COUNT, 0, 65536),
 };
 enum { KEY_COUNT = sizeof keys / sizeof keys[0] };
+
+/* The keys that may be left out. */
+static bool is_optional_limit(const limit_key *key) {
+    return key->offset == offsetof(quartic_device_limits, workspace_budget) ||
+           key->offset == offsetof(quartic_device_limits, registers);
+}
 
 static quartic_status refuse_limit(const limit_key *key) {
     static const char *const wants[] = {[LIMIT_COUNT] = "a whole number",
@@ -251,7 +259,7 @@ static quartic_status read_limits(const quartic_json *object, quartic_device_lim
         }
     }
     for (uint32_t k = 0; k < KEY_COUNT; ++k)
-        if (!seen[k] && keys[k].offset != offsetof(quartic_device_limits, workspace_budget))
+        if (!seen[k] && !is_optional_limit(&keys[k]))
             return quartic_fail(QUARTIC_INVALID_ARGUMENT, "device limits lack the key \"%s\"", keys[k].name);
     if (!has_kind) return quartic_fail(QUARTIC_INVALID_ARGUMENT, "device limits lack the key \"kind\"");
     return QUARTIC_OK;
@@ -280,6 +288,7 @@ quartic_gpu_limits quartic_device_limits_gpu(const quartic_device_limits *limits
                                 .max_invocations = limits->max_invocations,
                                 .subgroup_size = limits->subgroup_size,
                                 .compute_units = limits->compute_units,
+                                .registers = limits->registers,
                                 .has_subgroup_shuffle = limits->subgroup_shuffle};
 }
 

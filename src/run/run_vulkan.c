@@ -175,7 +175,9 @@ static quartic_status lower_dispatch(builder *b, const quartic_node *node, uint3
                               .groups = {dispatch->groups[0], dispatch->groups[1], dispatch->groups[2]},
                               .flops = dispatch->flops,
                               .bytes = dispatch->bytes,
-                              .step = step};
+                              .step = step,
+                              .op = node->op->name,
+                              .scope = b->graph->scopes[node->scope]};
     memcpy(command->spec, dispatch->spec, sizeof command->spec);
     memcpy(command->args, dispatch->args, sizeof command->args);
     quartic_run_vulkan_touched *touched = &b->touched[b->count - 1];

@@ -54,7 +54,8 @@ quartic_status quartic_run_vulkan_lower(const quartic_graph *graph, const quarti
                                         quartic_gpu_command **out_commands,
                                         quartic_run_vulkan_touched **out_touched, uint32_t *out_count);
 
-/* Lowers and records on a device. graph and plan are only read during the call. Errors also:
+/* Lowers and records on a device. plan is only read during the call; graph must outlive *out_run, whose messages
+ * name its ops and scopes. Errors also:
  * OUT_OF_DEVICE_MEMORY. */
 quartic_status quartic_run_vulkan_create(quartic_gpu_device *device, const quartic_graph *graph,
                                          const quartic_plan *plan, const uint64_t *storages,

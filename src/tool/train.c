@@ -417,20 +417,24 @@ static quartic_status save_if_good(run_state *run) {
 static int fail_run(const run_state *run, quartic_status status, bool any_saved, uint64_t saved) {
     char hint[256];
     if (!any_saved)
-        snprintf(hint, sizeof hint, "nothing was saved; look at the data, the configuration and --init.");
+        snprintf(hint, sizeof hint, "nothing was saved; %s.",
+                 status == QUARTIC_DEVICE_LOST ? "start again once the cause is gone"
+                                               : "look at the data, the configuration and --init");
     else if (status == QUARTIC_NON_FINITE)
         snprintf(hint, sizeof hint,
                  "the checkpoint of step %llu is kept; go on from it with --resume and a smaller "
                  "--learning-rate.",
                  (unsigned long long)saved);
     else
-        snprintf(hint, sizeof hint, "go on with --resume once the cause is gone.");
+        snprintf(hint, sizeof hint,
+                 "the checkpoint of step %llu is whole; go on from it with --resume once the cause is gone.",
+                 (unsigned long long)saved);
     return tool_fail_library(run->call->command, hint);
 }
 
 /* Saves. A failure to write during the run is a warning, since the next save may succeed and the last one
- * stands; out of a run that has diverged nothing is saved. False: not saved, and *inout_code says whether the
- * run must end. */
+ * stands; out of a run that has diverged or has lost its device nothing is saved. False: not saved, and
+ * *inout_code says whether the run must end. */
 static bool save_checkpoint(run_state *run, bool last, bool any_saved, uint64_t saved, int *inout_code) {
     struct stat before, after;
     const bool there = stat(run->checkpoint, &before) == 0;
@@ -438,7 +442,7 @@ static bool save_checkpoint(run_state *run, bool last, bool any_saved, uint64_t 
     if (status == QUARTIC_OK) return true;
     const bool kept = there && stat(run->checkpoint, &after) == 0 && before.st_dev == after.st_dev &&
                       before.st_ino == after.st_ino;
-    if (status == QUARTIC_NON_FINITE)
+    if (status == QUARTIC_NON_FINITE || status == QUARTIC_DEVICE_LOST)
         *inout_code = fail_run(run, status, any_saved, saved);
     else if (last)
         *inout_code = tool_fail_library(run->call->command,
@@ -459,7 +463,7 @@ static int train_steps(run_state *run, progress *progress) {
     const quartic_trainer_config *trainer = quartic_trainer_get_config(run->trainer);
     double tokens = (double)trainer->accumulation * trainer->batch * trainer->length;
     int code = EXIT_DONE;
-    bool diverged = false;
+    bool unsound = false; /* what is in memory is no better than the last checkpoint, or cannot be read */
     uint64_t saved = quartic_trainer_get_step(run->trainer), step = saved;
     double start = quartic_clock(), begin = start;
     double limit = run->settings.seconds == 0 ? 1e30 : (double)run->settings.seconds;
@@ -469,7 +473,7 @@ static int train_steps(run_state *run, progress *progress) {
         if (status != QUARTIC_OK) {
             progress_clear(progress);
             code = fail_run(run, status, true, saved);
-            diverged = status == QUARTIC_NON_FINITE;
+            unsound = status == QUARTIC_NON_FINITE || status == QUARTIC_DEVICE_LOST;
             break;
         }
         step = report.step;
@@ -477,14 +481,13 @@ static int train_steps(run_state *run, progress *progress) {
         progress_step(progress, &report, quartic_clock() - begin);
         if (step % run->settings.save_every == 0 && step < run->target) {
             if (save_checkpoint(run, false, true, saved, &code)) saved = step;
-            diverged = code != EXIT_DONE;
-            if (diverged) break;
+            unsound = code != EXIT_DONE;
+            if (unsound) break;
         }
         begin = quartic_clock();
     }
     progress_clear(progress);
-    /* What a diverged run has in memory is no better than its last checkpoint. */
-    if (saved != step && !diverged) save_checkpoint(run, true, true, saved, &code);
+    if (saved != step && !unsound) save_checkpoint(run, true, true, saved, &code);
     return code;
 }
 

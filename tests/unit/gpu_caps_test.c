@@ -65,6 +65,9 @@ static void a_good_device_is_usable(void **state) {
     facts.properties.deviceType = VK_PHYSICAL_DEVICE_TYPE_CPU;
     assert_int_equal(quartic_gpu_caps_from(&facts, NULL).registers, 255);
     facts.properties.deviceType = VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU;
+    assert_false(caps.device_fault);
+    facts.device_fault = true;
+    assert_true(quartic_gpu_caps_from(&facts, NULL).device_fault);
     facts.multiprocessors = 84;
     assert_int_equal(quartic_gpu_caps_from(&facts, NULL).compute_units, 84);
 }

@@ -39,6 +39,37 @@ static void a_lost_device_costs_no_checkpoint(void **state) {
                 "the device stopped responding");
 }
 
+/* At every submit in turn: the message tells what was running and from where to go on; what was saved goes on to
+ * the same bits, and nothing half is ever saved. */
+static void any_submit_may_lose_the_device(void **state) {
+    (void)state;
+    enum { MOST_SUBMITS = 100 };
+    int lost_without = 0, lost_with = 0;
+    tool_expect(START "--out each --steps 2 --save-every 1", 0, "finished at step 2");
+    for (int at = 1;; ++at) {
+        char command[512];
+        assert_true(at < MOST_SUBMITS);
+        snprintf(command, sizeof command,
+                 "rm -rf any; QUARTIC_TEST_LOST_AT=%d " LOSING START "--out any --steps 2 --save-every 1",
+                 at);
+        const tool_result *got = tool_run(command);
+        if (got->code == 0) break;
+        const bool told = got->code == 1 && strstr(got->err, "the device stopped responding") != NULL &&
+                          strstr(got->err, " of a program's ") != NULL;
+        const bool whole = strstr(got->err, " is whole; go on from it with --resume") != NULL;
+        const bool none = strstr(got->err, "Hint: nothing was saved; start again") != NULL;
+        if (!told || whole == none) fail_msg("submit %d: code %d: %s", at, got->code, got->err);
+        lost_with += whole, lost_without += none;
+        if (none) {
+            tool_expect("test -e any/checkpoint.safetensors || echo nothing", 0, "nothing");
+            continue;
+        }
+        tool_expect(TRAIN "--out any --resume", 0, "step 2");
+        tool_expect("cmp each/checkpoint.safetensors any/checkpoint.safetensors && echo same", 0, "same");
+    }
+    assert_true(lost_without > 0 && lost_with > 0);
+}
+
 static void a_machine_without_vulkan(void **state) {
     (void)state;
     static const struct {
@@ -170,6 +201,7 @@ static int tool_device_end(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_lost_device_costs_no_checkpoint),
+        cmocka_unit_test(any_submit_may_lose_the_device),
         cmocka_unit_test(a_machine_without_vulkan),
         cmocka_unit_test(broken_manifests_leave_the_processor),
         cmocka_unit_test(broken_manifests_are_found_in_folders),
