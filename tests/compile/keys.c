@@ -97,7 +97,7 @@ static void add_model(compile_keys *keys, const quartic_gpu_limits *limits, quar
     keys_ok(quartic_model_create(host, config, &model));
     const quartic_model_task tasks[] = {
         {.batch = 1, .length = length, .logits = true},
-        {.batch = 1, .length = length, .loss = true, .gradients = true, .clear = true, .norm = true},
+        {.batch = 1, .length = length, .loss = true, .gradients = true, .replace = true, .norm = true},
         {.batch = 2, .length = length, .masked = true, .loss = true, .gradients = true, .dropout = true}};
     for (size_t t = 0; t < sizeof tasks / sizeof tasks[0]; ++t) {
         quartic_graph *graph;
