@@ -29,8 +29,9 @@ typedef struct quartic_device_limits {
     quartic_limits_kind kind;
     uint32_t compute_units; /* multiprocessors, compute units, cores: what one workgroup runs on */
     uint32_t subgroup_size;
-    uint32_t max_invocations;                               /* of a workgroup */
-    uint32_t max_shared_bytes;                              /* of a workgroup */
+    uint32_t max_invocations;  /* of a workgroup */
+    uint32_t max_shared_bytes; /* of a workgroup */
+    uint32_t registers;        /* of 32 bits, of an invocation; 0: unknown. Plans save registers below 255 */
     uint32_t float16, cooperative_matrix, subgroup_shuffle; /* 1: there is; no op uses the first two yet */
     uint64_t memory_bytes;                                  /* of the device */
     uint64_t max_buffer_bytes;                              /* of one buffer and one allocation */
@@ -39,14 +40,13 @@ typedef struct quartic_device_limits {
     double launch_seconds;                                  /* that one dispatch costs beside its work */
     double barrier_seconds;    /* that waiting for all earlier dispatches costs */
     uint64_t workspace_budget; /* as in quartic_program_config; 0: the standard */
-    uint32_t registers;        /* of 32 bits, that an invocation has; 0: unknown, as 255 */
 } quartic_device_limits;
 
 /* Modest limits of no particular device, to be filled in. */
 #define QUARTIC_DEVICE_LIMITS_INIT                                                                           \
     {                                                                                                        \
-        sizeof(quartic_device_limits), "", QUARTIC_LIMITS_INTEGRATED, 8, 32, 256, 32768, 0, 0, 0,            \
-            UINT64_C(1) << 32, UINT64_C(1) << 30, 1e12, 5e10, 2e-6, 4e-6, 0, 0                               \
+        sizeof(quartic_device_limits), "", QUARTIC_LIMITS_INTEGRATED, 8, 32, 256, 32768, 0, 0, 0, 0,         \
+            UINT64_C(1) << 32, UINT64_C(1) << 30, 1e12, 5e10, 2e-6, 4e-6, 0                                  \
     }
 
 /* The names of the table's devices: those of index 0, 1, .. until NULL. */

@@ -69,6 +69,7 @@ static const quartic_device_limits table[] = {
      .subgroup_size = 32,
      .max_invocations = 1024,
      .max_shared_bytes = 65536,
+     .registers = 128,
      .float16 = 1,
      .subgroup_shuffle = 1,
      .memory_bytes = 16 * GIB,
@@ -76,8 +77,7 @@ static const quartic_device_limits table[] = {
      .flops_per_second = 17.2e12,
      .bytes_per_second = 560e9,
      .launch_seconds = 2e-6,
-     .barrier_seconds = 3e-6,
-     .registers = 128},
+     .barrier_seconds = 3e-6},
     {.name = "apple-m2",
      .kind = QUARTIC_LIMITS_INTEGRATED,
      .compute_units = 10,
@@ -158,16 +158,10 @@ static const limit_key keys[] = {
     LIMIT(bytes_per_second, LIMIT_REAL, 1e6, 1e20),
     LIMIT(launch_seconds, LIMIT_REAL, 0, 1),
     LIMIT(barrier_seconds, LIMIT_REAL, 0, 1),
+    LIMIT(registers, LIMIT_COUNT, 0, 65536), /* this and the next may be left out */
     LIMIT(workspace_budget, LIMIT_BYTES, 0, 9e18),
-    LIMIT(registers, LIMIT_COUNT, 0, 65536),
 };
-enum { KEY_COUNT = sizeof keys / sizeof keys[0] };
-
-/* The keys that may be left out. */
-static bool is_optional_limit(const limit_key *key) {
-    return key->offset == offsetof(quartic_device_limits, workspace_budget) ||
-           key->offset == offsetof(quartic_device_limits, registers);
-}
+enum { KEY_COUNT = sizeof keys / sizeof keys[0], OPTIONAL_KEYS = 2 };
 
 static quartic_status refuse_limit(const limit_key *key) {
     static const char *const wants[] = {[LIMIT_COUNT] = "a whole number",
@@ -258,8 +252,8 @@ static quartic_status read_limits(const quartic_json *object, quartic_device_lim
             return quartic_fail(QUARTIC_INVALID_ARGUMENT, "device limits have no key \"%.60s\"", value->key);
         }
     }
-    for (uint32_t k = 0; k < KEY_COUNT; ++k)
-        if (!seen[k] && !is_optional_limit(&keys[k]))
+    for (uint32_t k = 0; k < KEY_COUNT - OPTIONAL_KEYS; ++k)
+        if (!seen[k])
             return quartic_fail(QUARTIC_INVALID_ARGUMENT, "device limits lack the key \"%s\"", keys[k].name);
     if (!has_kind) return quartic_fail(QUARTIC_INVALID_ARGUMENT, "device limits lack the key \"kind\"");
     return QUARTIC_OK;
