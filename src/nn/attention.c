@@ -10,8 +10,8 @@ static quartic_value packed_part(quartic_nn *nn, quartic_value packed, uint32_t 
 
 /* The bias of the logits: rms(e) W_b^T as (b, h, i j), where W_b is (h, De). The module's second bias b_b
  * adds a constant to each row of logits, also after the talking heads. Softmax cancels it, so its gradient is
- * exactly 0. b_b therefore enters with the factor 0: otherwise Adam would turn the rounding noise of that
- * gradient into full steps. out_bias: b_b as (h, 1), for callers that use the logits before softmax. */
+ * exactly 0. b_b therefore does not enter: otherwise Adam would turn the rounding noise of that gradient into full
+ * steps. out_bias: b_b as (h, 1), for callers that use the logits before softmax. */
 static quartic_value edge_bias(quartic_nn *nn, quartic_value edges, uint32_t heads, quartic_value *out_bias) {
     quartic_graph *graph = nn->graph;
     quartic_shape shape = quartic_graph_shape(graph, edges);
@@ -22,13 +22,12 @@ static quartic_value edge_bias(quartic_nn *nn, quartic_value edges, uint32_t hea
     quartic_value weight = quartic_nn_linear_weight(nn, edges, "edges_to_attn_bias.1", heads); // (H, De)
     quartic_value bias = quartic_nn_parameter(nn, "edges_to_attn_bias.1.bias", QUARTIC_SHAPE(heads),
                                               quartic_nn_linear_init(dim_edges));
-    quartic_value nothing =
-        quartic_reshape(graph, quartic_scale(graph, bias, 0.0f, 0.0f), &QUARTIC_SHAPE(heads, 1));
+    quartic_nn_parameter_still(nn);
     *out_bias = quartic_reshape(graph, bias, &QUARTIC_SHAPE(heads, 1));
     quartic_matmul_options options = QUARTIC_MATMUL_OPTIONS_INIT;
     options.transpose_b = 1;
     normed = quartic_reshape(graph, normed, &QUARTIC_SHAPE(b, pairs, dim_edges));
-    return quartic_matmul(graph, quartic_add(graph, weight, nothing), normed, &options); // (b, h, i j)
+    return quartic_matmul(graph, weight, normed, &options); // (b, h, i j)
 }
 
 /* The weight of a 1 x 1 convolution over heads, (out, in, 1, 1), as (out, in). */
