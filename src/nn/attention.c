@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "ops/gate.h"
+
 /* Part `index` of three packed projections (3, b, h, n, d), with the axis kept so that it stays a view. */
 static quartic_value packed_part(quartic_nn *nn, quartic_value packed, uint32_t index) {
     return quartic_slice(nn->graph, packed, 0, index, 1);
@@ -54,7 +56,6 @@ quartic_value quartic_nn_node_attention(quartic_nn *nn, quartic_value x,
     packed = quartic_reshape(graph, packed, &QUARTIC_SHAPE(b, n, 3, h, d));
     packed = quartic_permute(graph, packed, (const uint32_t[]){2, 0, 3, 1, 4}); // (3, b, h, n, d)
     quartic_value gates = quartic_nn_linear(nn, normed, "to_gates.0", h, true); // (b, n, h)
-    gates = quartic_sigmoid(graph, gates);
 
     quartic_matmul_options score = QUARTIC_MATMUL_OPTIONS_INIT;
     score.transpose_b = 1;
@@ -97,8 +98,7 @@ quartic_value quartic_nn_node_attention(quartic_nn *nn, quartic_value x,
     quartic_value mixed = quartic_matmul(graph, map, packed_part(nn, packed, 2), NULL); // (1, b, h, n, d)
     mixed = quartic_reshape(graph, mixed, &QUARTIC_SHAPE(b, h, n, d));
     mixed = quartic_permute(graph, mixed, (const uint32_t[]){0, 2, 1, 3}); // (b, n, h, d)
-    quartic_value gated =
-        quartic_multiply(graph, mixed, quartic_reshape(graph, gates, &QUARTIC_SHAPE(b, n, h, 1)));
+    quartic_value gated = quartic_gate(graph, mixed, gates);
     gated = quartic_reshape(graph, gated, &QUARTIC_SHAPE(b, n, h * d)); // (b, n, h d)
     return quartic_nn_project(nn, gated, quartic_nn_linear_weight(nn, gated, "to_out.1", dim), 1.0f,
                               o->residual);
