@@ -60,6 +60,9 @@
     X(stream_exchange)                                                                                       \
     X(stream_feedforward)                                                                                    \
     X(stream_feedforward_grad)                                                                               \
+    /* gate.c */                                                                                             \
+    X(gate)                                                                                                  \
+    X(gate_grad)                                                                                             \
     /* diversity.c */                                                                                        \
     X(diversity)                                                                                             \
     X(diversity_grad)                                                                                        \

@@ -124,6 +124,8 @@ typedef struct quartic_op {
     uint32_t in_place_inputs; /* bit k: output 0 may take the memory of input k (same size, contiguous) */
     uint32_t mutated_inputs;  /* bit k: input k is updated in place; output m is the m-th of these inputs */
     bool assigns; /* in place: input 0 becomes input 1; a plan may have input 1 made there (plan/assigns.h) */
+    /* Whether the inputs lie one after the other in output 0, so that a plan may have them made there; NULL: no. */
+    bool (*joins)(const quartic_op_call *call);
     uint32_t saved_outputs; /* bit k: output k is kept for the backward pass only and has no gradient */
     quartic_status (*infer)(const quartic_op_call *call, quartic_layout *out_layouts, uint32_t *out_count);
     quartic_status (*view)(const void *attrs, const quartic_layout *in, quartic_layout *out_layout);

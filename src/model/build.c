@@ -46,7 +46,8 @@ static void append_loss_gradients(const task_build *build, const quartic_nn *nn)
     }
     for (uint32_t k = 0; k < set->count; ++k) {
         /* The loss may not depend on a weight, such as those of the last layer's edges. */
-        if (build->trained != NULL) build->trained[k] = gradients[k].id != 0;
+        const bool still = nn->still[k] && k > 0 && gradients[k - 1].id != 0;
+        if (build->trained != NULL) build->trained[k] = gradients[k].id != 0 || still;
         if (gradients[k].id == 0) continue;
         const quartic_parameter_spec *spec = &set->specs[k];
         quartic_value slice =

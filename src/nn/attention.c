@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "ops/gate.h"
+
 /* Part `index` of three packed projections (3, b, h, n, d), with the axis kept so that it stays a view. */
 static quartic_value packed_part(quartic_nn *nn, quartic_value packed, uint32_t index) {
     return quartic_slice(nn->graph, packed, 0, index, 1);
@@ -10,8 +12,8 @@ static quartic_value packed_part(quartic_nn *nn, quartic_value packed, uint32_t 
 
 /* The bias of the logits: rms(e) W_b^T as (b, h, i j), where W_b is (h, De). The module's second bias b_b
  * adds a constant to each row of logits, also after the talking heads. Softmax cancels it, so its gradient is
- * exactly 0. b_b therefore enters with the factor 0: otherwise Adam would turn the rounding noise of that
- * gradient into full steps. out_bias: b_b as (h, 1), for callers that use the logits before softmax. */
+ * exactly 0. b_b therefore does not enter: otherwise Adam would turn the rounding noise of that gradient into full
+ * steps. out_bias: b_b as (h, 1), for callers that use the logits before softmax. */
 static quartic_value edge_bias(quartic_nn *nn, quartic_value edges, uint32_t heads, quartic_value *out_bias) {
     quartic_graph *graph = nn->graph;
     quartic_shape shape = quartic_graph_shape(graph, edges);
@@ -22,13 +24,12 @@ static quartic_value edge_bias(quartic_nn *nn, quartic_value edges, uint32_t hea
     quartic_value weight = quartic_nn_linear_weight(nn, edges, "edges_to_attn_bias.1", heads); // (H, De)
     quartic_value bias = quartic_nn_parameter(nn, "edges_to_attn_bias.1.bias", QUARTIC_SHAPE(heads),
                                               quartic_nn_linear_init(dim_edges));
-    quartic_value nothing =
-        quartic_reshape(graph, quartic_scale(graph, bias, 0.0f, 0.0f), &QUARTIC_SHAPE(heads, 1));
+    quartic_nn_parameter_still(nn);
     *out_bias = quartic_reshape(graph, bias, &QUARTIC_SHAPE(heads, 1));
     quartic_matmul_options options = QUARTIC_MATMUL_OPTIONS_INIT;
     options.transpose_b = 1;
     normed = quartic_reshape(graph, normed, &QUARTIC_SHAPE(b, pairs, dim_edges));
-    return quartic_matmul(graph, quartic_add(graph, weight, nothing), normed, &options); // (b, h, i j)
+    return quartic_matmul(graph, weight, normed, &options); // (b, h, i j)
 }
 
 /* The weight of a 1 x 1 convolution over heads, (out, in, 1, 1), as (out, in). */
@@ -55,7 +56,6 @@ quartic_value quartic_nn_node_attention(quartic_nn *nn, quartic_value x,
     packed = quartic_reshape(graph, packed, &QUARTIC_SHAPE(b, n, 3, h, d));
     packed = quartic_permute(graph, packed, (const uint32_t[]){2, 0, 3, 1, 4}); // (3, b, h, n, d)
     quartic_value gates = quartic_nn_linear(nn, normed, "to_gates.0", h, true); // (b, n, h)
-    gates = quartic_sigmoid(graph, gates);
 
     quartic_matmul_options score = QUARTIC_MATMUL_OPTIONS_INIT;
     score.transpose_b = 1;
@@ -98,8 +98,7 @@ quartic_value quartic_nn_node_attention(quartic_nn *nn, quartic_value x,
     quartic_value mixed = quartic_matmul(graph, map, packed_part(nn, packed, 2), NULL); // (1, b, h, n, d)
     mixed = quartic_reshape(graph, mixed, &QUARTIC_SHAPE(b, h, n, d));
     mixed = quartic_permute(graph, mixed, (const uint32_t[]){0, 2, 1, 3}); // (b, n, h, d)
-    quartic_value gated =
-        quartic_multiply(graph, mixed, quartic_reshape(graph, gates, &QUARTIC_SHAPE(b, n, h, 1)));
+    quartic_value gated = quartic_gate(graph, mixed, gates);
     gated = quartic_reshape(graph, gated, &QUARTIC_SHAPE(b, n, h * d)); // (b, n, h d)
     return quartic_nn_project(nn, gated, quartic_nn_linear_weight(nn, gated, "to_out.1", dim), 1.0f,
                               o->residual);

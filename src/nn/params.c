@@ -80,7 +80,9 @@ quartic_nn quartic_nn_collect(quartic_graph *graph, quartic_parameter_set *set) 
 quartic_nn quartic_nn_build(quartic_graph *graph, quartic_parameter_set *set, quartic_value storage) {
     quartic_nn nn = {.graph = graph, .set = set, .norm_weight = "scale", .norm_eps = QUARTIC_NORM_EPS};
     nn.values = quartic_alloc(set->count, sizeof nn.values[0]);
-    if (!nn.values) {
+    nn.still = quartic_alloc(set->count, sizeof nn.still[0]);
+    if (!nn.values || !nn.still) {
+        quartic_nn_end(&nn);
         quartic_graph_fail(graph, QUARTIC_OUT_OF_MEMORY);
         return nn;
     }
@@ -97,7 +99,9 @@ quartic_nn quartic_nn_build(quartic_graph *graph, quartic_parameter_set *set, qu
 
 void quartic_nn_end(quartic_nn *nn) {
     quartic_free(nn->values);
+    quartic_free(nn->still);
     nn->values = NULL;
+    nn->still = NULL;
 }
 
 void quartic_nn_push(quartic_nn *nn, const char *format, ...) {
@@ -149,6 +153,10 @@ quartic_value quartic_nn_parameter(quartic_nn *nn, const char *name, quartic_sha
         return none;
     }
     return nn->values[nn->next++];
+}
+
+void quartic_nn_parameter_still(quartic_nn *nn) {
+    if (nn->still != NULL && nn->next > 0) nn->still[nn->next - 1] = true;
 }
 
 quartic_value quartic_nn_dropout(quartic_nn *nn, quartic_value x) {

@@ -66,6 +66,7 @@ typedef struct quartic_nn {
     quartic_parameter_set *set;
     bool collecting;
     quartic_value *values; /* building: one per spec */
+    bool *still;           /* building: one per spec, see quartic_nn_parameter_still */
     uint32_t next;         /* building: the spec that is asked for next */
     char prefix[QUARTIC_PARAMETER_NAME];
     uint32_t prefix_lengths[QUARTIC_PREFIX_DEPTH], depth;
@@ -91,6 +92,10 @@ void quartic_nn_pop(quartic_nn *nn);
 /* The weight of that name under the current prefixes; each may be asked for once. Returns no value after an
  * error. */
 quartic_value quartic_nn_parameter(quartic_nn *nn, const char *name, quartic_shape shape, quartic_init init);
+
+/* The weight asked for last has no part in the graph, because its gradient is 0 in mathematics. It still counts as
+ * trained where the one asked for before it does, with a gradient of 0. */
+void quartic_nn_parameter_still(quartic_nn *nn);
 
 /* Dropout while training, x itself otherwise. */
 quartic_value quartic_nn_dropout(quartic_nn *nn, quartic_value x);

@@ -44,6 +44,14 @@ static quartic_status concat_infer(const quartic_op_call *call, quartic_layout *
     return QUARTIC_OK;
 }
 
+/* Along the outermost axis of more than one element. */
+static bool concat_joins(const quartic_op_call *call) {
+    const quartic_concat_attrs *attrs = call->attrs;
+    for (uint32_t axis = 0; axis < attrs->axis; ++axis)
+        if (call->inputs[0].shape.dims[axis] != 1) return false;
+    return true;
+}
+
 static void concat_cpu(const quartic_op_run *run) {
     const quartic_concat_attrs *attrs = run->attrs;
     const quartic_operand *out = &run->outputs[0];
@@ -136,6 +144,7 @@ const quartic_op quartic_op_concat = {
     .name = "concat",
     .attrs_bytes = sizeof(quartic_concat_attrs),
     .strided_inputs = (1u << MAX_PARTS) - 1,
+    .joins = concat_joins,
     .infer = concat_infer,
     .cpu = concat_cpu,
     .gpu = concat_gpu,

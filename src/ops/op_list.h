@@ -47,6 +47,9 @@
     /* row_linear.c */                                                                                       \
     X(norm_linear)                                                                                           \
     X(gated_linear)                                                                                          \
+    /* gate.c */                                                                                             \
+    X(gate)                                                                                                  \
+    X(gate_grad)                                                                                             \
     /* hyper/hyper_width.c, hyper/hyper_depth.c */                                                           \
     X(hyper_width)                                                                                           \
     X(hyper_width_grad)                                                                                      \

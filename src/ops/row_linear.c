@@ -12,6 +12,7 @@
 #include "base/call.h"
 #include "graph/tape.h"
 #include "ops/cases.h"
+#include "ops/gate.h"
 #include "ops/row_linear.h"
 
 #include <math.h>
@@ -255,14 +256,47 @@ static quartic_status norm_linear_grad(quartic_tape *tape) {
     return QUARTIC_OK;
 }
 
+/* Through the gates: gives their gradient; replaces *inout_d, the gradient of x' (rows, K), by that of x, and fills in
+ * x' where the weight needs it. x (rows, K). */
+static void row_linear_gate_gradients(quartic_tape *tape, quartic_value x, quartic_value *inout_d,
+                                      quartic_value *out_prepared) {
+    quartic_graph *graph = quartic_tape_graph(tape);
+    const quartic_shape gates_shape = quartic_tape_input_layout(tape, ROW_LINEAR_GATES).shape;
+    quartic_value gates = row_linear_as_rows(graph, quartic_tape_input(tape, ROW_LINEAR_GATES)); // (rows, H)
+    const quartic_shape per_row = quartic_graph_shape(graph, gates), whole = quartic_graph_shape(graph, x);
+    if (per_row.rank != 2 || whole.rank != 2) return; /* after an error, which the graph keeps */
+    const uint32_t rows = per_row.dims[0], h = per_row.dims[1];
+    const quartic_shape heads = QUARTIC_SHAPE(1, rows, h, whole.dims[1] / h);
+    gates = quartic_reshape(graph, gates, &QUARTIC_SHAPE(1, rows, h));
+    x = quartic_reshape(graph, x, &heads);
+    uint32_t wants = 0;
+    if (quartic_tape_wants(tape, ROW_LINEAR_X)) wants |= QUARTIC_GATE_WANT_X;
+    if (quartic_tape_wants(tape, ROW_LINEAR_GATES)) wants |= QUARTIC_GATE_WANT_GATES;
+    if (wants == 0) {
+        *out_prepared = quartic_reshape(graph, quartic_gate(graph, x, gates), &whole);
+        return;
+    }
+    if (quartic_tape_wants(tape, ROW_LINEAR_WEIGHT)) wants |= QUARTIC_GATE_WANT_Y;
+    quartic_value results[3];
+    quartic_gate_gradient(graph, x, gates, quartic_reshape(graph, *inout_d, &heads), wants, results);
+    if (wants & QUARTIC_GATE_WANT_X) *inout_d = results[0];
+    if (wants & QUARTIC_GATE_WANT_GATES)
+        quartic_tape_give(
+            tape, ROW_LINEAR_GATES,
+            quartic_reshape(graph, results[gate_output(wants, QUARTIC_GATE_WANT_GATES)], &gates_shape));
+    if (wants & QUARTIC_GATE_WANT_Y)
+        *out_prepared = quartic_reshape(graph, results[gate_output(wants, QUARTIC_GATE_WANT_Y)], &whole);
+}
+
 static quartic_status gated_linear_grad(quartic_tape *tape) {
     const row_linear_attrs *attrs = quartic_tape_attrs(tape);
     quartic_graph *graph = quartic_tape_graph(tape);
     quartic_value g = quartic_tape_gradient(tape, 0);                                    // (.., N)
     quartic_value x = row_linear_as_rows(graph, quartic_tape_input(tape, ROW_LINEAR_X)); // (rows, K)
-    quartic_shape shape = quartic_tape_input_layout(tape, ROW_LINEAR_X).shape, heads = shape;
-    bool wants_x = quartic_tape_wants(tape, ROW_LINEAR_X),
-         wants_gates = quartic_tape_wants(tape, ROW_LINEAR_GATES);
+    const quartic_shape shape = quartic_tape_input_layout(tape, ROW_LINEAR_X).shape;
+    const bool wants_x = quartic_tape_wants(tape, ROW_LINEAR_X),
+               wants_gates = quartic_tape_wants(tape, ROW_LINEAR_GATES),
+               wants_weight = quartic_tape_wants(tape, ROW_LINEAR_WEIGHT);
     if (quartic_tape_wants(tape, ROW_LINEAR_ADDEND)) quartic_tape_give(tape, ROW_LINEAR_ADDEND, g);
 
     quartic_value d = nothing; // of x', (rows, K)
@@ -271,34 +305,12 @@ static quartic_status gated_linear_grad(quartic_tape *tape) {
                                     nothing);
     quartic_value prepared = nothing; // x', (rows, K)
     if (attrs->form == QUARTIC_ROW_GELU) {
-        if (quartic_tape_wants(tape, ROW_LINEAR_WEIGHT)) prepared = quartic_gelu(graph, x);
+        if (wants_weight) prepared = quartic_gelu(graph, x);
         const quartic_unary_attrs gelu = {QUARTIC_UNARY_gelu, 0, 0};
         const quartic_value operands[] = {d, x};
         if (wants_x) d = quartic_graph_append_one(graph, &quartic_op_unary_grad, &gelu, operands, 2);
     } else {
-        quartic_value gates =
-            row_linear_as_rows(graph, quartic_tape_input(tape, ROW_LINEAR_GATES)); // (rows, H)
-        quartic_shape per_row = quartic_graph_shape(graph, gates);
-        if (per_row.rank != 2) return QUARTIC_OK; /* after an error, which the graph keeps */
-        uint32_t k = shape.dims[shape.rank - 1], h = per_row.dims[1];
-        heads = QUARTIC_SHAPE(per_row.dims[0], h, k / h);
-        quartic_value open = quartic_sigmoid(graph, gates); // (rows, H)
-        quartic_value wide = quartic_reshape(graph, open, &QUARTIC_SHAPE(per_row.dims[0], h, 1));
-        x = quartic_reshape(graph, x, &heads);
-        if (quartic_tape_wants(tape, ROW_LINEAR_WEIGHT))
-            prepared =
-                quartic_reshape(graph, quartic_multiply(graph, x, wide), &QUARTIC_SHAPE(per_row.dims[0], k));
-        if (wants_x || wants_gates) d = quartic_reshape(graph, d, &heads);
-        if (wants_gates) {
-            const quartic_unary_attrs sigmoid = {QUARTIC_UNARY_sigmoid, 0, 0};
-            const quartic_value operands[] = {quartic_sum(graph, quartic_multiply(graph, d, x), 1u << 2, 0),
-                                              open};
-            quartic_value d_gates =
-                quartic_graph_append_one(graph, &quartic_op_unary_grad, &sigmoid, operands, 2);
-            quartic_shape want = quartic_tape_input_layout(tape, ROW_LINEAR_GATES).shape;
-            quartic_tape_give(tape, ROW_LINEAR_GATES, quartic_reshape(graph, d_gates, &want));
-        }
-        if (wants_x) d = quartic_multiply(graph, d, wide);
+        row_linear_gate_gradients(tape, x, &d, &prepared);
     }
     if (wants_x) quartic_tape_give(tape, ROW_LINEAR_X, quartic_reshape(graph, d, &shape));
     if (prepared.id != 0)

@@ -42,8 +42,15 @@ enum {
 };
 
 /* The states held at once take no more bytes than this, unless that would need more groups than a list has
- * dispatches for. */
-#define STATE_BYTES ((uint64_t)16 << 20)
+ * dispatches for: about what the last cache of a device holds, which grows with its units (H200: 50 MB for 132, RTX
+ * 4090: 72 MB for 128, RX 7900 XTX: 96 MB for 96). */
+#define STATE_LEAST_BYTES    ((uint64_t)16 << 20)
+#define STATE_BYTES_PER_UNIT ((uint64_t)384 << 10)
+
+static uint64_t taylor_state_bytes(const quartic_gpu_limits *limits) {
+    const uint64_t bytes = limits->compute_units * STATE_BYTES_PER_UNIT;
+    return bytes > STATE_LEAST_BYTES ? bytes : STATE_LEAST_BYTES;
+}
 
 /* Refuses a shader whose loops the device would cut short. */
 static quartic_status taylor_expect_iterations(const quartic_taylor_problem *problem,
@@ -210,10 +217,12 @@ static quartic_status taylor_cut_states(const quartic_taylor_problem *problem,
     cut.part_tokens = cut.blocked ? problem->span : quartic_divide_up(problem->tokens, cut.parts);
     cut.parts = quartic_divide_up(problem->tokens, cut.part_tokens);
     const uint64_t unit_bytes = cut.state_floats * cut.parts * sizeof(float) * sides;
-    cut.group = STATE_BYTES / unit_bytes;
+    cut.group = taylor_state_bytes(limits) / unit_bytes;
     const uint64_t least = quartic_divide_up(units, backward ? BACKWARD_GROUPS : FORWARD_GROUPS);
     if (cut.group < least) cut.group = least;
     if (cut.group > units) cut.group = units;
+    /* Equal groups: a small last one would leave most of the device idle. */
+    cut.group = quartic_divide_up64(units, quartic_divide_up64(units, cut.group));
     cut.side_bytes = cut.group * cut.state_floats * cut.parts * sizeof(float);
     if (cut.side_bytes / sizeof(float) >= (uint64_t)1 << 31)
         return quartic_fail(

@@ -12,6 +12,9 @@ typedef struct assign_move {
     int64_t begin, end;            /* elements of the target */
 } assign_move;
 
+/* Elements that a value's place must begin at a multiple of, for shaders load and store four at once. */
+enum { PLACE_ELEMENTS = 4 };
+
 /* Something that a node does to a range of a target. */
 typedef struct assign_access {
     uint32_t storage, node;
@@ -46,7 +49,7 @@ static bool describe_move(const quartic_graph *graph, uint32_t n, assign_move *o
            from->kind == QUARTIC_STORAGE_INTERMEDIATE && !from->updated && to->dtype == from->dtype &&
            quartic_layout_is_contiguous(&target->layout) && quartic_layout_is_contiguous(&source->layout) &&
            source->layout.offset == 0 && quartic_layout_elements(&source->layout) == from->elements &&
-           (uint64_t)(out->end - out->begin) == from->elements;
+           (uint64_t)(out->end - out->begin) == from->elements && out->begin % PLACE_ELEMENTS == 0;
 }
 
 /* ---- what touches the targets ---- */
@@ -143,10 +146,67 @@ static bool walk_range(assign_finder *f, const assign_move *move, bool moved) {
     return free;
 }
 
+/* ---- joined values ---- */
+
+/* Whether a joined value can be made in its place: it is all of an intermediate, which a node made before. */
+static bool can_be_joined(const assign_finder *f, const quartic_plan_alias *aliases, uint32_t n,
+                          uint32_t id) {
+    const quartic_graph_value *value = quartic_graph_get(f->graph, id);
+    const quartic_storage *storage = &f->graph->storages[value->storage];
+    return storage->kind == QUARTIC_STORAGE_INTERMEDIATE && !storage->updated &&
+           aliases[value->storage].storage == QUARTIC_NONE && f->made[value->storage] < n &&
+           quartic_layout_is_contiguous(&value->layout) && value->layout.offset == 0 &&
+           quartic_layout_elements(&value->layout) == storage->elements;
+}
+
+/* Gives the operands of a node that joins their places in its output, all or none of them. */
+static void join_operands(assign_finder *f, uint32_t n, bool *node_needed, quartic_plan_alias *aliases) {
+    const quartic_node *node = &f->graph->nodes[n];
+    const uint32_t whole = quartic_graph_get(f->graph, node->outputs[0])->storage;
+    if (f->graph->storages[whole].kind != QUARTIC_STORAGE_INTERMEDIATE) return;
+    uint64_t offset = 0;
+    uint32_t joined = 0;
+    for (; joined < node->input_count; ++joined) {
+        const uint32_t part = quartic_graph_get(f->graph, node->inputs[joined])->storage;
+        if (offset % PLACE_ELEMENTS != 0 || !can_be_joined(f, aliases, n, node->inputs[joined])) break;
+        aliases[part] = (quartic_plan_alias){whole, offset};
+        offset += f->graph->storages[part].elements;
+    }
+    const bool all = joined == node->input_count;
+    for (uint32_t k = 0; k < joined; ++k) {
+        const uint32_t part = quartic_graph_get(f->graph, node->inputs[k])->storage;
+        if (!all) {
+            aliases[part].storage = QUARTIC_NONE;
+            continue;
+        }
+        if (f->made[part] < f->made[whole]) f->made[whole] = f->made[part];
+        if (f->last_read[part] > f->last_read[whole]) f->last_read[whole] = f->last_read[part];
+    }
+    if (all) node_needed[n] = false;
+}
+
+static bool may_join(const quartic_graph *graph, const bool *node_needed, uint32_t n) {
+    const quartic_node *node = &graph->nodes[n];
+    if (!node_needed[n] || node->op->joins == NULL) return false;
+    quartic_layout inputs[QUARTIC_OP_MAX_INPUTS], outputs[QUARTIC_OP_MAX_OUTPUTS];
+    const quartic_op_call call = quartic_graph_call(graph, node, inputs, outputs);
+    return node->op->joins(&call);
+}
+
+/* Parts of parts lie where the whole lies. */
+static void resolve_aliases(const quartic_graph *graph, quartic_plan_alias *aliases) {
+    for (uint32_t s = 0; s < graph->storage_count; ++s)
+        while (aliases[s].storage != QUARTIC_NONE && aliases[aliases[s].storage].storage != QUARTIC_NONE) {
+            const quartic_plan_alias *outer = &aliases[aliases[s].storage];
+            aliases[s] = (quartic_plan_alias){outer->storage, outer->offset + aliases[s].offset};
+        }
+}
+
 static quartic_status find_all(assign_finder *f, bool *node_needed, quartic_plan_alias *aliases) {
     const quartic_graph *graph = f->graph;
     bool any = false;
     assign_move move;
+    for (uint32_t n = 0; n < graph->node_count && !any; ++n) any = may_join(graph, node_needed, n);
     for (uint32_t u = 0; u < graph->update_count; ++u) {
         const uint32_t n = graph->updates[u];
         if (!node_needed[n] || !graph->nodes[n].op->assigns || !describe_move(graph, n, &move)) continue;
@@ -154,6 +214,8 @@ static quartic_status find_all(assign_finder *f, bool *node_needed, quartic_plan
     }
     if (!any) return QUARTIC_OK;
     QUARTIC_TRY(note_all(f));
+    for (uint32_t n = 0; n < graph->node_count; ++n)
+        if (may_join(graph, node_needed, n)) join_operands(f, n, node_needed, aliases);
     for (uint32_t u = 0; u < graph->update_count; ++u) {
         const uint32_t n = graph->updates[u];
         if (!node_needed[n] || !graph->nodes[n].op->assigns || !describe_move(graph, n, &move)) continue;
@@ -164,6 +226,7 @@ static quartic_status find_all(assign_finder *f, bool *node_needed, quartic_plan
         aliases[move.source] = (quartic_plan_alias){move.target, (uint64_t)move.begin};
         node_needed[n] = false;
     }
+    resolve_aliases(graph, aliases);
     return QUARTIC_OK;
 }
 
@@ -171,8 +234,6 @@ quartic_status quartic_assigns_find(const quartic_graph *graph, bool *inout_node
                                     quartic_plan_alias *out_aliases) {
     const size_t storages = graph->storage_count;
     for (uint32_t s = 0; s < storages; ++s) out_aliases[s] = (quartic_plan_alias){.storage = QUARTIC_NONE};
-    /* Only updates assign, and the graph has a list of them. */
-    if (graph->update_count == 0) return QUARTIC_OK;
     assign_finder finder = {.graph = graph,
                             .node_needed = inout_node_needed,
                             .is_target = quartic_alloc(storages, sizeof(bool)),

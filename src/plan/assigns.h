@@ -1,5 +1,8 @@
 /* assigns.h: values that are made where they are to be put. Pure.
  *
+ * A node whose op `joins` puts its operands one after the other. Where each of them is an intermediate of its own,
+ * they can lie there from the start, and the node has nothing to do.
+ *
  * A node whose op `assigns` puts a value into a range of a named tensor. Where the value is an intermediate of
  * its own, which nothing updates, and nobody else touches that range from the moment the value begins to be
  * made until it is last read, the value can lie in the range from the start, and the node has nothing to do.
@@ -9,7 +12,8 @@
 
 #include "graph/graph.h"
 
-/* Where an intermediate storage lies: at an element of a named one; storage QUARTIC_NONE: in the workspace. */
+/* Where an intermediate storage lies: at an element of a named one, or of an intermediate in the workspace that its
+ * parts make up; storage QUARTIC_NONE: in the workspace by itself. */
 typedef struct quartic_plan_alias {
     uint32_t storage;
     uint64_t offset;

@@ -72,6 +72,14 @@ static uint32_t last_level(const quartic_plan_step *step) {
     return step->level + step->stages - 1;
 }
 
+/* The storage whose life a use of this one prolongs: the intermediate that it is a part of, or itself. */
+static uint32_t home_of(const planner *p, uint32_t storage) {
+    const uint32_t whole = p->aliases[storage].storage;
+    if (whole == QUARTIC_NONE || p->graph->storages[whole].kind != QUARTIC_STORAGE_INTERMEDIATE)
+        return storage;
+    return whole;
+}
+
 static void use_storage(planner *p, uint32_t storage, uint32_t step) {
     const quartic_plan_step *user = &p->plan->steps[step];
     const uint32_t last = last_level(user);
@@ -102,8 +110,9 @@ static void find_lives(planner *p) {
     for (uint32_t t = 0; t < p->plan->step_count; ++t) {
         const quartic_node *node = &p->graph->nodes[p->plan->steps[t].node];
         for (uint32_t i = 0; i < node->input_count; ++i)
-            if (node->inputs[i] != 0) use_storage(p, storage_of(p, node->inputs[i]), t);
-        for (uint32_t o = 0; o < node->output_count; ++o) use_storage(p, storage_of(p, node->outputs[o]), t);
+            if (node->inputs[i] != 0) use_storage(p, home_of(p, storage_of(p, node->inputs[i])), t);
+        for (uint32_t o = 0; o < node->output_count; ++o)
+            use_storage(p, home_of(p, storage_of(p, node->outputs[o])), t);
     }
 }
 
@@ -130,7 +139,7 @@ static bool can_take_over(const planner *p, const quartic_node *node, uint32_t t
     for (uint32_t k = 0; k < node->input_count; ++k) {
         if (k == i || node->inputs[k] == 0) continue;
         const quartic_graph_value *other = quartic_graph_get(p->graph, node->inputs[k]);
-        if (p->root[other->storage] != p->root[in->storage]) continue;
+        if (p->root[home_of(p, other->storage)] != p->root[in->storage]) continue;
         if (!(node->op->in_place_inputs >> k & 1u) || !quartic_layout_is_contiguous(&other->layout) ||
             other->layout.offset != 0 || quartic_layout_elements(&other->layout) != from->elements)
             return false;
@@ -193,7 +202,7 @@ static quartic_status assign_offsets(planner *p) {
     uint32_t storages = p->graph->storage_count, count = 0;
     plan->unshared_bytes = 0;
     for (uint32_t s = 0; s < storages; ++s) {
-        plan->places[s].used = p->first[s] != QUARTIC_NONE;
+        plan->places[s].used = p->first[home_of(p, s)] != QUARTIC_NONE;
         plan->places[s].bytes = storage_bytes(p, s);
         plan->places[s].in_workspace = plan->places[s].used &&
                                        p->graph->storages[s].kind == QUARTIC_STORAGE_INTERMEDIATE &&
@@ -218,6 +227,15 @@ static quartic_status assign_offsets(planner *p) {
     QUARTIC_TRY(place_blocks(p, count));
     for (uint32_t s = 0; s < storages; ++s)
         if (plan->places[s].in_workspace) plan->places[s].offset = p->blocks[p->root[s]].offset;
+    for (uint32_t s = 0; s < storages; ++s) {
+        const uint32_t whole = home_of(p, s);
+        if (whole == s || !plan->places[s].used) continue;
+        plan->places[s].in_workspace = true;
+        plan->places[s].alias.storage = QUARTIC_NONE;
+        plan->places[s].offset = plan->places[whole].offset + plan->places[s].bytes /
+                                                                  p->graph->storages[s].elements *
+                                                                  p->aliases[s].offset;
+    }
     for (uint32_t t = 0; t < plan->step_count; ++t)
         plan->steps[t].scratch_offset = p->blocks[storages + t].offset;
     return QUARTIC_OK;

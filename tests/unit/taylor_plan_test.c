@@ -9,6 +9,7 @@
 
 static uint32_t most_iterations; /* 0: no limit */
 static uint32_t block_tokens;    /* 0: no blocks */
+static uint32_t compute_units = 20;
 
 /* Plans one op for q, k (b, r, c, h, d) and v (b, r, c, h, dv) along axis 2. */
 static quartic_status taylor_plan_plan(bool backward, uint32_t form, quartic_shape shape, uint32_t dv,
@@ -17,7 +18,7 @@ static quartic_status taylor_plan_plan(bool backward, uint32_t form, quartic_sha
     const quartic_gpu_limits limits = {.max_shared_bytes = shared_bytes,
                                        .max_invocations = 128,
                                        .subgroup_size = 32,
-                                       .compute_units = 20,
+                                       .compute_units = compute_units,
                                        .max_iterations = most_iterations};
     quartic_shape values = shape, z = shape;
     values.dims[4] = dv;
@@ -150,6 +151,21 @@ static void states_are_bounded_by_taking_units_in_groups(void **state) {
         units += args.unit_count;
     }
     assert_int_equal(units, 1024 * 16);
+    /* Large devices hold more at once, in groups of one size: 2048 units in two. */
+    compute_units = 132;
+    assert_int_equal(taylor_plan_plan(false, 2, QUARTIC_SHAPE(1, 512, 512, 4, 16), 16, 32768, &list),
+                     QUARTIC_OK);
+    assert_int_equal(list.count, 2);
+    assert_int_equal(taylor_plan_plan(false, 2, QUARTIC_SHAPE(1, 2048, 512, 4, 16), 16, 32768, &list),
+                     QUARTIC_OK);
+    assert_true(list.count > 2 && list.scratch_bytes <= 132 * UINT64_C(393216) + 4096);
+    for (uint32_t k = 0; k < list.count; k += 2) {
+        quartic_taylor_build_args args;
+        memcpy(&args, list.items[k].args, sizeof args);
+        assert_true(args.unit_count * list.count / 2 >= 2048 * 4 &&
+                    args.unit_count * list.count / 2 < 2048 * 4 + list.count);
+    }
+    compute_units = 20;
     /* Backward there are never more dispatches than a list holds, whatever the number of units. */
     assert_int_equal(taylor_plan_plan(true, 2, QUARTIC_SHAPE(4, 1024, 1024, 4, 16), 16, 32768, &list),
                      QUARTIC_OK);
