@@ -46,7 +46,8 @@ static bool describe_move(const quartic_graph *graph, uint32_t n, assign_move *o
            from->kind == QUARTIC_STORAGE_INTERMEDIATE && !from->updated && to->dtype == from->dtype &&
            quartic_layout_is_contiguous(&target->layout) && quartic_layout_is_contiguous(&source->layout) &&
            source->layout.offset == 0 && quartic_layout_elements(&source->layout) == from->elements &&
-           (uint64_t)(out->end - out->begin) == from->elements;
+           (uint64_t)(out->end - out->begin) == from->elements &&
+           out->begin % 4 == 0; /* shaders store a result by 16 bytes */
 }
 
 /* ---- what touches the targets ---- */
