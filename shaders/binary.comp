@@ -4,6 +4,7 @@
 // Constants: 0 the function (order of QUARTIC_BINARY_LIST), 1 and 2 the quads of a and b (lib/quads.glsl).
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
+#include "lib/divide.glsl"
 #include "lib/quads.glsl"
 #include "lib/strided.glsl"
 #include "binary.args.h"
@@ -22,7 +23,7 @@ vec4 evaluate(vec4 a, vec4 b) {
     case 2:
         return a * b;
     default:
-        return a / b;
+        return vec4(divide(a.x, b.x), divide(a.y, b.y), divide(a.z, b.z), divide(a.w, b.w));
     }
 }
 

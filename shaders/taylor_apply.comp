@@ -80,7 +80,7 @@ void main() {
                 const float z = max(total[r], 1e-5);
                 if (slice == 0) args.z.at[row] = z;
                 [[unroll]] for (uint e = 0; e < V4; ++e)
-                    store4(args.result, row * DV, (slice * V4 + e) * 4, DV, sums[r * V4 + e] / z);
+                    store_row4(args.result, row, (slice * V4 + e) * 4, DV, sums[r * V4 + e] / z);
             }
         }
     }

@@ -100,7 +100,7 @@ void main() {
         }
         if (SIDE == KEYS && position < end)
             [[unroll]] for (uint e = 0; e < V4; ++e)
-                store4(args.dy, row * DV, (slice * V4 + e) * 4, DV, dy[e]);
+                store_row4(args.dy, row, (slice * V4 + e) * 4, DV, dy[e]);
     }
 
     barrier();

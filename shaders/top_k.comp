@@ -9,6 +9,7 @@
 // The counters are integers, so their order does not matter.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
+#include "lib/functions.h"
 #include "top_k.args.h"
 #include "lib/routing.glsl"
 
@@ -22,7 +23,7 @@ shared uvec2 taken[256]; // of each invocation: keys above the k-th, keys equal 
 // Hidden scores and NaN come last; -0 equals 0.
 uint key_of(uint row, uint score) {
     const float s = score_at(row, score);
-    if (!is_visible(row, score) || isnan(s)) return 0;
+    if (!is_visible(row, score) || APPROX_IS_NAN(s)) return 0;
     const uint bits = floatBitsToUint(s == 0.0 ? 0.0 : s);
     return (bits & 0x80000000u) != 0 ? ~bits : bits | 0x80000000u;
 }

@@ -4,6 +4,7 @@
 // Constants: 0 the function (lib/unary_list.h), 1 and 2 the quads of g and s (lib/quads.glsl).
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
+#include "lib/divide.glsl"
 #include "lib/functions.h"
 #include "lib/quads.glsl"
 #include "lib/strided.glsl"
@@ -31,9 +32,9 @@ float evaluate(float g, float s) {
     case UNARY_EXP:
         return g * s;
     case UNARY_LOG:
-        return g / s;
+        return divide(g, s);
     case UNARY_SQRT:
-        return 0.5 * g / s;
+        return divide(0.5 * g, s);
     case UNARY_SQUARE:
         return 2.0 * g * s;
     case UNARY_RELU:

@@ -53,6 +53,9 @@ APPROX APPROX_ROUND(float x) {
 #define APPROX_NAN      NAN
 #endif
 
+/* By the bits: a compiler that assumes that there are no NaNs drops x != x. */
+#define APPROX_IS_NAN(x) ((APPROX_BITS(x) & 0x7fffffff) > 0x7f800000)
+
 /* e^x. n lies in -150 .. 128, so 2^n is applied as two factors, which also rounds subnormals right. */
 APPROX approx_exp(float x) {
     float y = x > -104.0f ? x : -104.0f; /* a NaN becomes -104 here and comes back below */
@@ -70,7 +73,7 @@ APPROX approx_exp(float x) {
     APPROX_WHOLE whole = APPROX_INT(n);
     APPROX_WHOLE part = whole / 2;
     float result = p * APPROX_FLOAT((part + 127) * 8388608) * APPROX_FLOAT((whole - part + 127) * 8388608);
-    return x != x ? x : result;
+    return APPROX_IS_NAN(x) ? x : result;
 }
 
 /* Natural logarithm: x = m 2^e with m in [sqrt(1/2), sqrt 2). log 0 = -infinity, log of a negative is NaN. */
@@ -96,10 +99,11 @@ APPROX approx_log(float x) {
     float result = (m + tail) + n * 0.693359375f;
     result = x == 0.0f ? -APPROX_INFINITY : result;
     result = x == APPROX_INFINITY ? x : result;
-    return x >= 0.0f ? result : APPROX_NAN;
+    return x < 0.0f || APPROX_IS_NAN(x) ? APPROX_NAN : result;
 }
 
-/* Odd polynomial below 0.625, else 1 - 2 / (e^2|x| + 1). */
+/* Odd polynomial below 0.625, else 1 - 2 e / (1 + e) with e = e^-2|x|. The divisors here and in the sigmoid lie
+ * between 1 and 2: Vulkan says nothing of a division by more than 2^126. */
 APPROX approx_tanh(float x) {
     float a = APPROX_ABS(x);
     float z = x * x;
@@ -109,13 +113,16 @@ APPROX approx_tanh(float x) {
     p = p * z + 1.33314422036e-1f;
     p = p * z - 3.33332819422e-1f;
     float near = p * z * x + x;
-    float far = 1.0f - 2.0f / (approx_exp(a + a) + 1.0f);
+    float e = approx_exp(-(a + a));
+    float far = 1.0f - (e + e) / (1.0f + e);
     far = x < 0.0f ? -far : far;
     return a < 0.625f ? near : far;
 }
 
+/* 1 / (1 + e) or e / (1 + e) with e = e^-|x|. */
 APPROX approx_sigmoid(float x) {
-    return 1.0f / (1.0f + approx_exp(-x));
+    float e = approx_exp(-APPROX_ABS(x));
+    return (x < 0.0f ? e : 1.0f) / (1.0f + e);
 }
 
 /* exp(-x^2 / 2): the normal density without its factor 1 / sqrt(2 pi). */

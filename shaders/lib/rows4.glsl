@@ -1,9 +1,15 @@
 // rows4.glsl: four neighbouring elements of a row at once, with zeros beyond its width. Include after
 // lib/common.glsl.
+#include "lib/quads.glsl"
+
+// The component of rows whose elements lie together in aligned quads: widths and strides are multiples of four.
+const int IN_QUADS = -2147483647 - 1; // QUARTIC_IN_QUADS of src/ops/strided.h
 
 // Elements first .. first + 3 of the row at `place`, `component` apart.
 vec4 load4(Floats source, int place, int component, uint first, uint width) {
     vec4 four = vec4(0);
+    if (component == IN_QUADS)
+        return first < width ? FloatQuads(uvec2(source)).at[(place + int(min(first, width - 4))) >> 2] : four;
     [[unroll]] for (uint k = 0; k < 4; ++k)
         if (first + k < width) four[k] = source.at[place + int(min(first + k, width - 1)) * component];
     return four;
@@ -14,7 +20,15 @@ void store4(Floats to, uint place, uint first, uint width, vec4 four) {
         if (first + k < width) to.at[place + first + k] = four[k];
 }
 
-// The same where all four lie within the row.
+// Elements first .. first + 3 of a row of a contiguous result.
+void store_row4(Floats to, uint row, uint first, uint width, vec4 four) {
+    if (width % 4 != 0)
+        store4(to, row * width, first, width, four);
+    else if (first < width)
+        quad_store(to, row * width + first, four);
+}
+
+// load4 and store4 where all four lie within the row.
 vec4 load4_inside(Floats source, int place, int component, uint first) {
     const int at = place + int(first) * component;
     return vec4(source.at[at], source.at[at + component], source.at[at + 2 * component],

@@ -11,6 +11,7 @@ layout(constant_id = 8) const int Q_COMPONENT = 1; // strides of the last axis
 layout(constant_id = 9) const int K_COMPONENT = 1;
 layout(constant_id = 10) const int V_COMPONENT = 1;
 layout(constant_id = 11) const uint BLOCK = 0;
+layout(constant_id = 12) const uint ROWS = 1; // of a thread; more than 1 only with SPLIT = 1
 
 const uint Q4 = (D + 4 * SPLIT - 1) / (4 * SPLIT);  // vec4s of a thread's slice of q or k
 const uint V4 = (DV + 4 * SPLIT - 1) / (4 * SPLIT); // and of v or g

@@ -7,6 +7,7 @@
 #include "gpu/caps.h"
 
 #include "base/alloc.h"
+#include "gpu/float_controls.h"
 #include "quartic/vulkan.h"
 
 #include <stdio.h>
@@ -142,6 +143,7 @@ quartic_gpu_caps quartic_gpu_caps_from(const quartic_gpu_facts *facts, const cha
         .map_memory = !quartic_gpu_disabled(disabled, "mapping"),
         .memory_budget = facts->memory_budget,
         .portability_subset = facts->portability_subset,
+        .float_controls = quartic_gpu_float_controls(&facts->properties_12),
         .device_fault = facts->device_fault,
         .timestamp_seconds = (double)limits->timestampPeriod * 1e-9,
         .flops_per_second = kind->flops_per_second,

@@ -53,6 +53,7 @@ typedef struct quartic_gpu_caps {
     bool cooperative_matrix; /* 16x16x16, float16 operands, float32 sums, subgroup scope */
     bool map_memory;         /* host and device may share memory instead of copying */
     bool memory_budget, portability_subset; /* extensions */
+    uint32_t float_controls;                /* that shaders are compiled with: float_controls.h */
     bool device_fault;                      /* VK_EXT_device_fault and its feature */
     uint32_t queue_family;
     uint32_t timestamp_bits; /* 0: no timestamps */

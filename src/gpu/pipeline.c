@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/find.h"
 #include "base/threads.h"
+#include "gpu/float_controls.h"
 
 #include <string.h>
 
@@ -68,10 +69,13 @@ void quartic_gpu_pipelines_destroy(quartic_gpu_device *device) {
 }
 
 /* Touches nothing of the device but its handle, so that several threads may compile at once. */
-static VkResult compile_pipeline(const quartic_gpu_device *device, quartic_gpu_pipeline *pipeline) {
+static VkResult compile_pipeline(const quartic_gpu_device *device, quartic_gpu_pipeline *pipeline,
+                                 uint32_t *words) {
+    const size_t count = quartic_gpu_set_float_controls(
+        pipeline->shader->words, pipeline->shader->bytes / sizeof *words, device->caps.float_controls, words);
     const VkShaderModuleCreateInfo module_info = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
-                                                  .codeSize = pipeline->shader->bytes,
-                                                  .pCode = pipeline->shader->words};
+                                                  .codeSize = count * sizeof *words,
+                                                  .pCode = words};
     VkShaderModule module;
     VkResult result = device->vk.vkCreateShaderModule(device->handle, &module_info, NULL, &module);
     if (result != VK_SUCCESS) return result;
@@ -131,29 +135,46 @@ typedef struct compilation {
     uint32_t first;
     int count;
     VkResult *results; /* VK_SUCCESS before it begins */
+    uint32_t **words;  /* room for each pipeline's module */
 } compilation;
 
 static quartic_status compile_pipelines(void *context) {
     const compilation *all = context;
     quartic_gpu_pipeline *pipelines = all->device->pipelines + all->first;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(quartic_threads_default())
-    for (int p = 0; p < all->count; ++p) all->results[p] = compile_pipeline(all->device, &pipelines[p]);
+    for (int p = 0; p < all->count; ++p)
+        all->results[p] = compile_pipeline(all->device, &pipelines[p], all->words[p]);
+    return QUARTIC_OK;
+}
+
+static quartic_status reserve_modules(const compilation *all) {
+    for (int p = 0; p < all->count; ++p) {
+        const quartic_spirv *shader = all->device->pipelines[all->first + (uint32_t)p].shader;
+        all->words[p] = quartic_alloc(shader->bytes / sizeof *all->words[p] + QUARTIC_GPU_CONTROL_WORDS,
+                                      sizeof *all->words[p]);
+        if (all->words[p] == NULL) return QUARTIC_OUT_OF_MEMORY;
+    }
     return QUARTIC_OK;
 }
 
 /* Compiles pipelines[first..]; the first failure in their order is reported. */
 static quartic_status compile_pipelines_from(quartic_gpu_device *device, uint32_t first) {
-    int count = (int)(device->pipeline_count - first);
-    VkResult *results = quartic_alloc((size_t)count, sizeof *results);
-    if (results == NULL) return QUARTIC_OUT_OF_MEMORY;
-    compilation all = {device, first, count, results};
-    quartic_status status = quartic_threads_call(quartic_threads_default(), compile_pipelines, &all);
+    const int count = (int)(device->pipeline_count - first);
+    compilation all = {.device = device, .first = first, .count = count};
+    all.results = quartic_alloc((size_t)count, sizeof *all.results);
+    all.words = quartic_alloc((size_t)count, sizeof *all.words);
+    quartic_status status =
+        all.results == NULL || all.words == NULL ? QUARTIC_OUT_OF_MEMORY : reserve_modules(&all);
+    if (status == QUARTIC_OK)
+        status = quartic_threads_call(quartic_threads_default(), compile_pipelines, &all);
     for (int p = 0; p < count && status == QUARTIC_OK; ++p) {
         char what[128] = "compiling the shader ";
         strncat(what, device->pipelines[first + (uint32_t)p].shader->name, sizeof what - strlen(what) - 1);
-        status = quartic_gpu_check(device, results[p], what);
+        status = quartic_gpu_check(device, all.results[p], what);
     }
-    quartic_free(results);
+    for (int p = 0; p < count && all.words != NULL; ++p) quartic_free(all.words[p]);
+    quartic_free(all.words);
+    quartic_free(all.results);
     return status;
 }
 

@@ -28,4 +28,7 @@ typedef enum quartic_strided_quad {
 /* Of a layout that quartic_layouts_simplify has seen. Storages begin at multiples of 16 bytes. */
 quartic_strided_quad quartic_strided_quads(const quartic_layout *layout);
 
+/* What shaders of lib/rows4.glsl take for the stride of a row's last axis where all rows are aligned quads. */
+#define QUARTIC_IN_QUADS 0x80000000u
+
 #endif

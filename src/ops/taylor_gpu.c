@@ -16,6 +16,7 @@
 #include <stdio.h>
 
 #include "ops/gpu_plan.h"
+#include "ops/strided.h"
 #include "shaders/taylor_apply.args.h"
 #include "shaders/taylor_apply_grad.args.h"
 #include "shaders/taylor_build.args.h"
@@ -30,10 +31,11 @@ enum {
     GROUP_THREADS = 64,
     LEAST_THREADS = 32, /* of a group whose span has fewer tokens */
     GREATEST_TILE = 32,
-    FORWARD_SLICE = 32,     /* components of q and of out in one thread's registers */
-    BACKWARD_SLICE = 16,    /* of each of q, dq, a, or k, dk, v, dv */
-    TWO_ROWS_WIDTH = 48,    /* d + dv up to which a thread takes two queries */
-    FEATURES_OF_THREAD = 3, /* at most */
+    FORWARD_SLICE = 32,       /* components of q and of out in one thread's registers */
+    BACKWARD_SLICE = 16,      /* of each of q, dq, a, or k, dk, v, dv */
+    TWO_ROWS_WIDTH = 48,      /* numbers of a row up to which a thread takes two: d + dv forward, */
+    TWO_GRAD_ROWS_WIDTH = 64, /* 2 d + dv of a query and 2 (d + dv) of a key backward */
+    FEATURES_OF_THREAD = 3,   /* at most */
     PART_TOKENS = 512,
     MANY_UNITS = 1024, /* enough work without cutting units into parts */
     GREATEST_PARTS = 128,
@@ -75,6 +77,11 @@ static void taylor_set_strides(int32_t *to, const quartic_taylor_strides *stride
     to[1] = (int32_t)strides->other;
     to[2] = (int32_t)strides->position;
     to[3] = (int32_t)strides->head;
+}
+
+/* What lib/rows4.glsl takes for the stride of components. */
+static uint32_t taylor_component(const quartic_taylor_strides *strides) {
+    return strides->quads ? QUARTIC_IN_QUADS : (uint32_t)strides->component;
 }
 
 /* Constants 0 .. 5 of lib/taylor.glsl. */
@@ -124,8 +131,8 @@ static quartic_dispatch_shape taylor_pair_shape(const quartic_taylor_problem *pr
     const uint64_t units = quartic_taylor_units(problem), tokens = units * problem->tokens;
     return (quartic_dispatch_shape){
         QUARTIC_SPEC(TAYLOR_SPEC(problem, GROUP_THREADS), tiles->split, tiles->tile,
-                     (uint32_t)problem->q.component, (uint32_t)problem->k.component,
-                     (uint32_t)problem->v.component, quartic_taylor_blocked(problem) ? problem->span : 0),
+                     taylor_component(&problem->q), taylor_component(&problem->k),
+                     taylor_component(&problem->v), quartic_taylor_blocked(problem) ? problem->span : 0),
         .groups = units * quartic_divide_up(problem->tokens, GROUP_THREADS / tiles->split * tiles->rows),
         .flops = flops,
         .bytes = 8.0 * (double)tokens * (problem->d + problem->dv),
@@ -141,11 +148,16 @@ static quartic_dispatch_shape taylor_pair_shape(const quartic_taylor_problem *pr
         taylor_set_strides((args).k_strides, &(problem)->k),                                                 \
         taylor_set_strides((args).v_strides, &(problem)->v)
 
+/* Two rows of that many numbers each in a thread halve what it reads of shared memory for each. */
+static uint32_t taylor_rows(const quartic_taylor_problem *problem, const pair_tiles *tiles, uint32_t numbers,
+                            uint32_t most) {
+    return tiles->split == 1 && numbers <= most && problem->tokens > GROUP_THREADS ? 2 : 1;
+}
+
 static quartic_status taylor_plan_quadratic(const quartic_taylor_problem *problem,
                                             const quartic_gpu_limits *limits, quartic_dispatch_list *list) {
     pair_tiles tiles = taylor_choose_tiles(problem, limits, FORWARD_SLICE, sizeof(float));
-    if (tiles.split == 1 && problem->d + problem->dv <= TWO_ROWS_WIDTH && problem->tokens > GROUP_THREADS)
-        tiles.rows = 2;
+    tiles.rows = taylor_rows(problem, &tiles, problem->d + problem->dv, TWO_ROWS_WIDTH);
     QUARTIC_TRY(taylor_expect_pair_iterations(problem, limits, &tiles));
     quartic_taylor_quadratic_args args = {PAIR_ARGS(problem)};
     SET_PAIR_STRIDES(args, problem);
@@ -168,10 +180,13 @@ static quartic_status taylor_plan_terms(const quartic_taylor_problem *problem, q
 static quartic_status taylor_plan_quadratic_grad(const quartic_taylor_problem *problem,
                                                  const quartic_gpu_limits *limits,
                                                  quartic_dispatch_list *list, uint64_t terms) {
-    const pair_tiles tiles = taylor_choose_tiles(problem, limits, BACKWARD_SLICE, 2 * sizeof(float));
+    pair_tiles tiles = taylor_choose_tiles(problem, limits, BACKWARD_SLICE, 2 * sizeof(float));
     QUARTIC_TRY(taylor_expect_pair_iterations(problem, limits, &tiles));
     const double pairs = quartic_taylor_pairs(problem), d = problem->d, dv = problem->dv;
+    tiles.rows = taylor_rows(problem, &tiles, 2 * problem->d + problem->dv, TWO_GRAD_ROWS_WIDTH);
     quartic_dispatch_shape shape = taylor_pair_shape(problem, &tiles, pairs * (4.0 * d + 2.0 * dv + 4));
+    shape.spec[shape.spec_count++] = tiles.rows;
+    shape.spec[shape.spec_count++] = taylor_component(&problem->value);
     quartic_taylor_query_grad_args for_queries = {.terms = terms, PAIR_ARGS(problem)};
     SET_PAIR_STRIDES(for_queries, problem);
     QUARTIC_TRY(quartic_dispatch_append(list, "taylor_query_grad",
@@ -179,7 +194,10 @@ static quartic_status taylor_plan_quadratic_grad(const quartic_taylor_problem *p
 
     quartic_taylor_key_grad_args for_keys = {.terms = terms, PAIR_ARGS(problem)};
     SET_PAIR_STRIDES(for_keys, problem);
-    shape.flops = pairs * (4.0 * d + 4.0 * dv + 6);
+    tiles.rows = taylor_rows(problem, &tiles, 2 * (problem->d + problem->dv), TWO_GRAD_ROWS_WIDTH);
+    shape = taylor_pair_shape(problem, &tiles, pairs * (4.0 * d + 4.0 * dv + 6));
+    shape.spec[shape.spec_count++] = tiles.rows;
+    shape.spec[shape.spec_count++] = taylor_component(&problem->value);
     return quartic_dispatch_append(list, "taylor_key_grad", quartic_taylor_key_grad_push(&for_keys), &shape);
 }
 
@@ -313,7 +331,7 @@ static quartic_status taylor_plan_build(const state_cut *cut, bool queries, uint
     const double tokens = (double)cut->units * problem->tokens;
     const quartic_dispatch_shape shape = {
         QUARTIC_SPEC(TAYLOR_SPEC(problem, GROUP_THREADS), queries, cut->vectors, tile,
-                     (uint32_t)side.x->component, (uint32_t)side.y->component, rows),
+                     (uint32_t)side.x->component, taylor_component(side.y), rows),
         .groups = cut->units * cut->parts * blocks * slices,
         .flops = tokens * problem->features * (2.0 * problem->dv + 4),
         .bytes = 4.0 * tokens * (problem->d + problem->dv),
@@ -386,7 +404,7 @@ static quartic_status taylor_plan_apply_grad(const state_cut *cut, bool queries,
     const double tokens = (double)cut->units * problem->tokens;
     const quartic_dispatch_shape shape = {
         QUARTIC_SPEC(TAYLOR_SPEC(problem, threads), queries, cut->vectors, GREATEST_TILE,
-                     (uint32_t)side.x->component, (uint32_t)side.y->component),
+                     (uint32_t)side.x->component, taylor_component(side.y)),
         .groups = taylor_apply_groups(cut, threads),
         .flops = tokens * problem->features * ((queries ? 2.0 : 4.0) * problem->dv + 6),
         .bytes = 8.0 * tokens * (problem->d + problem->dv),

@@ -4,8 +4,17 @@
 
 #include <math.h>
 
+/* Whether four components of a token are 16 aligned bytes. */
+static bool taylor_in_quads(const quartic_layout *layout) {
+    if (layout->shape.rank != 5 || layout->strides[4] != 1) return false;
+    bool quads = layout->shape.dims[4] % 4 == 0 && layout->offset % 4 == 0;
+    for (uint32_t axis = 0; axis < 4; ++axis) quads = quads && layout->strides[axis] % 4 == 0;
+    return quads;
+}
+
 static quartic_taylor_strides taylor_strides_of(const quartic_layout *layout, uint32_t axis) {
-    return (quartic_taylor_strides){.batch = layout->strides[0],
+    return (quartic_taylor_strides){.quads = taylor_in_quads(layout),
+                                    .batch = layout->strides[0],
                                     .other = layout->strides[3 - axis],
                                     .position = layout->strides[axis],
                                     .head = layout->strides[3],
@@ -97,9 +106,12 @@ quartic_taylor_problem quartic_taylor_problem_of(const void *attrs, const quarti
 
 quartic_taylor_problem quartic_taylor_problem_of_call(const quartic_op_call *call) {
     const quartic_layout *in = call->inputs;
-    return quartic_taylor_problem_of(
+    quartic_taylor_problem problem = quartic_taylor_problem_of(
         call->attrs, &in[QUARTIC_TAYLOR_Q], &in[QUARTIC_TAYLOR_K], &in[QUARTIC_TAYLOR_V],
         call->input_count > QUARTIC_TAYLOR_MASK ? &in[QUARTIC_TAYLOR_MASK] : NULL);
+    if (call->input_count > QUARTIC_TAYLOR_G) /* contiguous, but perhaps a part of something else */
+        problem.value.quads = taylor_in_quads(&in[QUARTIC_TAYLOR_G]);
+    return problem;
 }
 
 quartic_taylor_problem quartic_taylor_problem_of_run(const quartic_op_run *run) {

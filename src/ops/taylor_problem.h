@@ -39,6 +39,7 @@ enum {
 /* Strides in elements of an operand seen as (b, other, position, head, component). */
 typedef struct quartic_taylor_strides {
     int64_t batch, other, position, head, component;
+    bool quads; /* components lie together, and each token's are aligned quads */
 } quartic_taylor_strides;
 
 typedef struct quartic_taylor_problem {
