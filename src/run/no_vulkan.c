@@ -26,6 +26,11 @@ void quartic_gpu_device_destroy(quartic_gpu_device *device) {
     (void)device;
 }
 
+const quartic_gpu_caps *quartic_gpu_device_caps(const quartic_gpu_device *device) {
+    (void)device;
+    return NULL; /* there is no device to have any */
+}
+
 const quartic_backend quartic_backend_vulkan = {0};
 
 quartic_status quartic_estimate_create(const quartic_estimate_part *parts, uint32_t part_count,

@@ -687,6 +687,10 @@ static void estimates(void **state) {
     REFUSED(quartic_device_limits_find, name, quartic_device_limits_find(&limits, NULL));
     REFUSED(quartic_device_limits_read_json, inout_limits, quartic_device_limits_read_json(NULL, "{}"));
     REFUSED(quartic_device_limits_read_json, text, quartic_device_limits_read_json(&limits, NULL));
+    REFUSED(quartic_device_get_limits, device, quartic_device_get_limits(NULL, &limits));
+    REFUSED(quartic_device_get_limits, inout_limits, quartic_device_get_limits(t.device, NULL));
+    assert_int_equal(quartic_device_get_limits(t.device, &limits), QUARTIC_UNSUPPORTED);
+    assert_message("is no Vulkan device");
     REFUSED(quartic_estimate_create, parts, quartic_estimate_create(NULL, 1, &limits, &estimate));
     REFUSED(quartic_estimate_create, limits, quartic_estimate_create(&part, 1, NULL, &estimate));
     REFUSED(quartic_estimate_create, out_estimate, quartic_estimate_create(&part, 1, &limits, NULL));
