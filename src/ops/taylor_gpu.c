@@ -137,8 +137,9 @@ static quartic_dispatch_shape taylor_pair_shape(const quartic_taylor_problem *pr
 static quartic_status taylor_plan_quadratic(const quartic_taylor_problem *problem,
                                             const quartic_gpu_limits *limits, quartic_dispatch_list *list) {
     pair_tiles tiles = taylor_choose_tiles(problem, limits, FORWARD_SLICE, sizeof(float));
-    if (tiles.split == 1 && problem->d + problem->dv <= TWO_ROWS_WIDTH && problem->tokens > GROUP_THREADS)
-        tiles.rows = 2;
+    const bool may_take_two = tiles.split == 1 && problem->d + problem->dv <= TWO_ROWS_WIDTH;
+    if (may_take_two && (limits->choice.rows == 2 || problem->tokens > GROUP_THREADS)) tiles.rows = 2;
+    if (limits->choice.rows == 1) tiles.rows = 1;
     QUARTIC_TRY(taylor_expect_pair_iterations(problem, limits, &tiles));
     quartic_taylor_quadratic_args args = {PAIR_ARGS(problem)};
     SET_PAIR_STRIDES(args, problem);
@@ -210,7 +211,7 @@ static quartic_status taylor_cut_states(const quartic_taylor_problem *problem,
     cut.part_tokens = cut.blocked ? problem->span : quartic_divide_up(problem->tokens, cut.parts);
     cut.parts = quartic_divide_up(problem->tokens, cut.part_tokens);
     const uint64_t unit_bytes = cut.state_floats * cut.parts * sizeof(float) * sides;
-    cut.group = STATE_BYTES / unit_bytes;
+    cut.group = (limits->choice.state_bytes != 0 ? limits->choice.state_bytes : STATE_BYTES) / unit_bytes;
     const uint64_t least = quartic_divide_up(units, backward ? BACKWARD_GROUPS : FORWARD_GROUPS);
     if (cut.group < least) cut.group = least;
     if (cut.group > units) cut.group = units;
@@ -388,9 +389,36 @@ static quartic_status taylor_plan_apply_grad(const state_cut *cut, bool queries,
 
 /* ---- the two ops ---- */
 
+/* The problem with the form that was measured to be quicker, where the caller leaves the form open. */
+static quartic_taylor_problem taylor_chosen_problem(const quartic_op_call *call,
+                                                    const quartic_gpu_limits *limits) {
+    quartic_taylor_problem problem = quartic_taylor_problem_of_call(call);
+    const quartic_taylor_options *options = call->attrs;
+    const uint32_t form = limits->choice.form;
+    if (options->form == 0 && (form == QUARTIC_TAYLOR_QUADRATIC || form == QUARTIC_TAYLOR_LINEAR))
+        problem.form = form;
+    return problem;
+}
+
+void quartic_taylor_candidates(const quartic_op_call *call, const quartic_gpu_limits *limits,
+                               quartic_tuning_choice *out, uint32_t capacity, uint32_t *inout_count) {
+    static const quartic_tuning_choice all[] = {
+        {.form = QUARTIC_TAYLOR_QUADRATIC, .rows = 1},
+        {.form = QUARTIC_TAYLOR_QUADRATIC, .rows = 2},
+        {.form = QUARTIC_TAYLOR_LINEAR, .state_bytes = UINT64_C(4) << 20},
+        {.form = QUARTIC_TAYLOR_LINEAR, .state_bytes = UINT64_C(16) << 20},
+        {.form = QUARTIC_TAYLOR_LINEAR, .state_bytes = UINT64_C(64) << 20},
+        {.form = QUARTIC_TAYLOR_LINEAR, .state_bytes = UINT64_C(256) << 20},
+    };
+    (void)limits;
+    const quartic_taylor_options *options = call->attrs;
+    for (size_t k = 0; k < sizeof all / sizeof all[0] && *inout_count < capacity; ++k)
+        if (options->form == 0 || options->form == all[k].form) out[(*inout_count)++] = all[k];
+}
+
 quartic_status quartic_taylor_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
                                   quartic_dispatch_list *list) {
-    const quartic_taylor_problem problem = quartic_taylor_problem_of_call(call);
+    const quartic_taylor_problem problem = taylor_chosen_problem(call, limits);
     if (problem.form == QUARTIC_TAYLOR_QUADRATIC) return taylor_plan_quadratic(&problem, limits, list);
     state_cut cut = {0};
     QUARTIC_TRY(taylor_cut_states(&problem, limits, list, false, &cut));
@@ -404,7 +432,7 @@ quartic_status quartic_taylor_gpu(const quartic_op_call *call, const quartic_gpu
 
 quartic_status quartic_taylor_gpu_grad(const quartic_op_call *call, const quartic_gpu_limits *limits,
                                        quartic_dispatch_list *list) {
-    const quartic_taylor_problem problem = quartic_taylor_problem_of_call(call);
+    const quartic_taylor_problem problem = taylor_chosen_problem(call, limits);
     const uint64_t terms_bytes = quartic_taylor_units(&problem) * problem.tokens * 2 * sizeof(float);
     const uint64_t terms = quartic_dispatch_reserve(list, terms_bytes);
     QUARTIC_TRY(taylor_plan_terms(&problem, list, terms));

@@ -20,6 +20,7 @@
 static const bench_settings defaults = {.batch = 1, .repeat = 5, .dim_edges = 32, .most_seconds = 20};
 static const arg_option options[] = {
     TOOL_DEVICE_OPTION(bench_settings),
+    TOOL_FIXED_OPTION(bench_settings),
     TOOL_CONFIG_OPTION(bench_settings),
     {"length", "N", ARG_UINT32, offsetof(bench_settings, length), 1, 65536,
      "tokens of a sequence or nodes of a graph (default: those that the model was trained on; otherwise 128, "
@@ -412,7 +413,7 @@ static int run_bench(const invocation *call) {
     if (bench.settings->form != NULL && !bench_form_exists(bench.settings->form))
         return tool_fail_usage(call->command, "--form: there is no form of edge attention \"%s\"",
                                bench.settings->form);
-    bench.device = tool_open_device(call->command, bench.settings->device);
+    bench.device = tool_open_fixed_device(call->command, bench.settings->device, bench.settings->fixed);
     if (bench.device != NULL && part != NULL) return run_bench_part(&bench, part);
     bench.model = bench.device == NULL ? NULL : make_bench_model(call, bench.device);
     int code = EXIT_FAILED;

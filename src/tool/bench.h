@@ -6,7 +6,7 @@
 
 typedef struct bench_settings {
     const char *device, *config, *form;
-    uint32_t batch, length, repeat, forward_only, json;
+    uint32_t batch, length, repeat, forward_only, fixed, json;
     uint32_t least, longest; /* of `bench edges`, `triangle` and `products`; 0: each one's own */
     uint32_t dim_edges;      /* of `bench edges` */
     float most_seconds;

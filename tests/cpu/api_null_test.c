@@ -736,6 +736,14 @@ static void checks_and_settings(void **state) {
     FINE(quartic_check_gradients, out_totals, quartic_check_gradients(&one, NULL));
     /* NULL as the config: all ops, which other tests run; here it is only read. */
     see("quartic_validate", "config"), see("quartic_check_gradients", "config");
+    quartic_tune_totals tuned;
+    REFUSED(quartic_tune, device, quartic_tune(NULL, t.graph, NULL, &tuned));
+    REFUSED(quartic_tune, graph, quartic_tune(t.device, NULL, NULL, &tuned));
+    see("quartic_tune", "config"),
+        see("quartic_tune", "out_totals"); /* of a Vulkan device: vulkan.tool_tune */
+    assert_int_equal(quartic_tune(t.device, t.graph, NULL, NULL), QUARTIC_UNSUPPORTED);
+    GETTER(quartic_device_tuning_hash, device, quartic_device_tuning_hash(NULL) == 0);
+    REFUSED(quartic_device_ignore_tuning, device, quartic_device_ignore_tuning(NULL));
     REFUSED(quartic_verify, device, quartic_verify(NULL, paths, 1, api_null_hear, &heard, &totals));
     REFUSED(quartic_verify, paths, quartic_verify(t.device, NULL, 1, api_null_hear, &heard, &totals));
     FINE(quartic_verify, callback, quartic_verify(t.device, paths, 1, NULL, &heard, &totals));
