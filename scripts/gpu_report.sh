@@ -267,7 +267,7 @@ note() { printf '%s\t%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$4" "$5" >> "$parts/log.t
 
 plan_all() {
     local op file n name
-    plan device list "$quartic" devices --json
+    plan device list "$quartic" devices --limits --json
     for op in $("$quartic" validate --list); do plan validate "$op" "$quartic" validate --op "$op" --device "$device" --json; done
     # A few recordings a process: a driver that crashes on one takes these few along.
     set --

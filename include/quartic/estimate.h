@@ -11,6 +11,7 @@
 #ifndef QUARTIC_ESTIMATE_H
 #define QUARTIC_ESTIMATE_H
 
+#include "quartic/device.h"
 #include "quartic/graph.h"
 #include "quartic/model.h"
 #include "quartic/train.h"
@@ -58,6 +59,12 @@ QUARTIC_API quartic_status quartic_device_limits_find(quartic_device_limits *ino
  * INVALID_ARGUMENT for a key that is missing, unknown or out of range. */
 QUARTIC_API quartic_status quartic_device_limits_read_json(quartic_device_limits *inout_limits,
                                                            const char *text);
+
+/* What the driver of an open Vulkan device states of it, into a struct that began as
+ * QUARTIC_DEVICE_LIMITS_INIT; the rates and the seconds of launches and barriers, which no driver states, stay
+ * as they are. Errors: UNSUPPORTED for a CPU device. */
+QUARTIC_API quartic_status quartic_device_get_limits(const quartic_device *device,
+                                                     quartic_device_limits *inout_limits);
 
 typedef struct quartic_estimate quartic_estimate;
 

@@ -44,6 +44,7 @@
 #include "quartic/status.h"
 #include "quartic/tensor.h"
 #include "quartic/train.h"
+#include "quartic/tune.h"
 #include "quartic/verify.h"
 #include "quartic/version.h"
 

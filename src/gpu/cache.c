@@ -1,5 +1,5 @@
 /* cache.c: the pipeline cache file, $XDG_CACHE_HOME/quartic/<driver's cache UUID>-<build>.pipelines (or below
- * ~/.cache).
+ * ~/.cache), and beside it the file of measured choices, <device's UUID>-<driver's cache UUID>-<build>.tuning.
  *
  * File: the header below, then what the driver gave. Replaced as a whole (base/atomic_file.h), so readers
  * see the old file or the new one. Wrong magic, UUID, build, length or checksum: as if there were no file.
@@ -22,7 +22,8 @@ typedef struct cache_header {
     char build[64];
 } cache_header;
 
-static const char magic[8] = {'Q', 'P', 'I', 'P', 'E', '0', '0', '1'};
+static const char pipelines_magic[8] = {'Q', 'P', 'I', 'P', 'E', '0', '0', '1'},
+                  tuning_magic[8] = {'Q', 'T', 'U', 'N', 'E', '0', '0', '1'};
 
 /* No driver's cache for this library comes near; a longer file is not ours. */
 static const uint64_t most_bytes = 1u << 28;
@@ -34,15 +35,17 @@ static uint64_t cache_checksum(const uint8_t *data, size_t bytes) {
     return hash;
 }
 
-static cache_header make_cache_header(const quartic_gpu_caps *caps, const void *data, size_t bytes) {
+static cache_header make_cache_header(const quartic_gpu_caps *caps, const char magic[8], const void *data,
+                                      size_t bytes) {
     cache_header header = {.payload_bytes = bytes, .checksum = cache_checksum(data, bytes)};
-    memcpy(header.magic, magic, sizeof magic);
+    memcpy(header.magic, magic, sizeof header.magic);
     memcpy(header.uuid, caps->cache_uuid, sizeof header.uuid);
     memcpy(header.build, quartic_spirv_build, sizeof header.build);
     return header;
 }
 
-void quartic_gpu_cache_path(const quartic_gpu_caps *caps, char path[QUARTIC_GPU_PATH]) {
+/* The path of a file that is named after up to two UUIDs, the build and an ending. */
+static void name_cache_file(const uint8_t *const uuids[2], const char *ending, char path[QUARTIC_GPU_PATH]) {
     const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     path[0] = 0;
     if (quartic_gpu_disabled(getenv("QUARTIC_DISABLE"), "cache")) return;
@@ -52,30 +55,39 @@ void quartic_gpu_cache_path(const quartic_gpu_caps *caps, char path[QUARTIC_GPU_
         used = snprintf(path, QUARTIC_GPU_PATH, "%s/quartic/", base);
     else if (home != NULL && home[0] == '/')
         used = snprintf(path, QUARTIC_GPU_PATH, "%s/.cache/quartic/", home);
-    if (used < 0 || used + 32 + 1 + 16 + 32 > QUARTIC_GPU_PATH) {
+    if (used < 0 || used + 33 + 32 + 1 + 16 + 32 > QUARTIC_GPU_PATH) {
         path[0] = 0;
         return;
     }
-    for (size_t k = 0; k < sizeof caps->cache_uuid; ++k)
-        used += snprintf(path + used, 3, "%02x", caps->cache_uuid[k]);
-    snprintf(path + used, (size_t)(QUARTIC_GPU_PATH - used), "-%.16s.pipelines", quartic_spirv_build);
+    for (int u = 0; u < 2 && uuids[u] != NULL; ++u) {
+        if (u > 0) used += snprintf(path + used, 2, "-");
+        for (size_t k = 0; k < 16; ++k) used += snprintf(path + used, 3, "%02x", uuids[u][k]);
+    }
+    snprintf(path + used, (size_t)(QUARTIC_GPU_PATH - used), "-%.16s.%s", quartic_spirv_build, ending);
 }
 
-void *quartic_gpu_cache_load(const quartic_gpu_caps *caps, size_t *out_bytes) {
-    char path[QUARTIC_GPU_PATH];
+void quartic_gpu_cache_path(const quartic_gpu_caps *caps, char path[QUARTIC_GPU_PATH]) {
+    name_cache_file((const uint8_t *const[2]){caps->cache_uuid, NULL}, "pipelines", path);
+}
+
+static void tuning_path(const quartic_gpu_caps *caps, char path[QUARTIC_GPU_PATH]) {
+    name_cache_file((const uint8_t *const[2]){caps->uuid, caps->cache_uuid}, "tuning", path);
+}
+
+static void *load_cache_file(const quartic_gpu_caps *caps, const char magic[8], const char *path,
+                             size_t *out_bytes) {
     *out_bytes = 0;
-    quartic_gpu_cache_path(caps, path);
     FILE *file = path[0] != 0 ? fopen(path, "rb") : NULL;
     if (file == NULL) return NULL;
     cache_header header;
     void *data = NULL;
-    if (fread(&header, sizeof header, 1, file) == 1 && memcmp(header.magic, magic, sizeof magic) == 0 &&
-        header.payload_bytes <= most_bytes)
+    if (fread(&header, sizeof header, 1, file) == 1 &&
+        memcmp(header.magic, magic, sizeof header.magic) == 0 && header.payload_bytes <= most_bytes)
         data = quartic_alloc(header.payload_bytes, 1);
     if (data != NULL) {
         cache_header want = {{0}, 0, 0, {0}, {0}};
         bool whole = fread(data, 1, header.payload_bytes, file) == header.payload_bytes && fgetc(file) == EOF;
-        if (whole) want = make_cache_header(caps, data, header.payload_bytes);
+        if (whole) want = make_cache_header(caps, magic, data, header.payload_bytes);
         if (!whole || memcmp(&header, &want, sizeof header) != 0) {
             quartic_free(data);
             data = NULL;
@@ -87,6 +99,18 @@ void *quartic_gpu_cache_load(const quartic_gpu_caps *caps, size_t *out_bytes) {
     return data;
 }
 
+void *quartic_gpu_cache_load(const quartic_gpu_caps *caps, size_t *out_bytes) {
+    char path[QUARTIC_GPU_PATH];
+    quartic_gpu_cache_path(caps, path);
+    return load_cache_file(caps, pipelines_magic, path, out_bytes);
+}
+
+void *quartic_gpu_tuning_load(const quartic_gpu_caps *caps, size_t *out_bytes) {
+    char path[QUARTIC_GPU_PATH];
+    tuning_path(caps, path);
+    return load_cache_file(caps, tuning_magic, path, out_bytes);
+}
+
 /* Makes every folder that leads to the path. */
 static void make_folders(char path[QUARTIC_GPU_PATH]) {
     for (char *at = strchr(path + 1, '/'); at != NULL; at = strchr(at + 1, '/')) {
@@ -96,19 +120,14 @@ static void make_folders(char path[QUARTIC_GPU_PATH]) {
     }
 }
 
-void quartic_gpu_cache_save(const quartic_gpu_caps *caps, const void *data, size_t bytes) {
-    char path[QUARTIC_GPU_PATH];
-    quartic_gpu_cache_path(caps, path);
-    if (path[0] == 0 || bytes > most_bytes) return;
+/* durable: whether what is written must survive a crash of the machine. */
+static quartic_status save_cache_file(const quartic_gpu_caps *caps, const char magic[8],
+                                      char path[QUARTIC_GPU_PATH], bool durable, const void *data,
+                                      size_t bytes) {
     make_folders(path);
-    const cache_header header = make_cache_header(caps, data, bytes);
+    const cache_header header = make_cache_header(caps, magic, data, bytes);
     quartic_atomic_file file;
-    /* A cache that cannot be written is no error, so the caller's last message stays. */
-    char message[1024];
-    const char *function = quartic_error_function();
-    snprintf(message, sizeof message, "%s", quartic_error_message());
-    /* Not durable: what a crash of the machine damages is no hit. */
-    quartic_status status = quartic_atomic_file_begin(path, false, &file);
+    quartic_status status = quartic_atomic_file_begin(path, durable, &file);
     if (status == QUARTIC_OK) {
         status = quartic_atomic_file_write(&file, &header, sizeof header);
         if (status == QUARTIC_OK) status = quartic_atomic_file_write(&file, data, bytes);
@@ -117,5 +136,28 @@ void quartic_gpu_cache_save(const quartic_gpu_caps *caps, const void *data, size
         else
             quartic_atomic_file_discard(&file);
     }
+    return status;
+}
+
+quartic_status quartic_gpu_tuning_save(const quartic_gpu_caps *caps, const void *data, size_t bytes) {
+    char path[QUARTIC_GPU_PATH];
+    tuning_path(caps, path);
+    if (path[0] == 0)
+        return quartic_fail(QUARTIC_IO,
+                            "there is no folder for measured choices: neither XDG_CACHE_HOME nor HOME is an "
+                            "absolute path, or QUARTIC_DISABLE has the word cache");
+    return save_cache_file(caps, tuning_magic, path, true, data, bytes);
+}
+
+void quartic_gpu_cache_save(const quartic_gpu_caps *caps, const void *data, size_t bytes) {
+    char path[QUARTIC_GPU_PATH];
+    quartic_gpu_cache_path(caps, path);
+    if (path[0] == 0 || bytes > most_bytes) return;
+    /* A cache that cannot be written is no error, so the caller's last message stays. */
+    char message[1024];
+    const char *function = quartic_error_function();
+    snprintf(message, sizeof message, "%s", quartic_error_message());
+    /* Not durable: what a crash of the machine damages is no hit. */
+    const quartic_status status = save_cache_file(caps, pipelines_magic, path, false, data, bytes);
     if (status != QUARTIC_OK) quartic_fail_again(status, function, message);
 }

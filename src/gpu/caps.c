@@ -127,6 +127,22 @@ static void add_lacking(quartic_gpu_caps *caps, const char *what) {
     snprintf(caps->why_not + used, sizeof caps->why_not - used, "%s%s", used == 0 ? "it lacks " : ", ", what);
 }
 
+/* The sizes that pipelines of the library's largest workgroups may ask for. */
+static void caps_read_subgroup_sizes(const quartic_gpu_facts *facts, quartic_gpu_caps *caps) {
+    const VkPhysicalDeviceVulkan13Properties *properties = &facts->properties_13;
+    const uint32_t largest_group = 256;
+    uint32_t least = properties->minSubgroupSize;
+    if (!facts->features_13.subgroupSizeControl || least == 0 ||
+        (properties->requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT) == 0)
+        return;
+    while (least < properties->maxSubgroupSize &&
+           (uint64_t)least * properties->maxComputeWorkgroupSubgroups < largest_group)
+        least *= 2;
+    if ((uint64_t)least * properties->maxComputeWorkgroupSubgroups < largest_group) return;
+    caps->least_subgroup_size = least;
+    caps->most_subgroup_size = properties->maxSubgroupSize;
+}
+
 quartic_gpu_caps quartic_gpu_caps_from(const quartic_gpu_facts *facts, const char *disabled) {
     const VkPhysicalDeviceProperties *properties = &facts->properties;
     const VkPhysicalDeviceLimits *limits = &properties->limits;
@@ -201,6 +217,7 @@ quartic_gpu_caps quartic_gpu_caps_from(const quartic_gpu_facts *facts, const cha
 
     caps.float16 = facts->features_12.shaderFloat16 && facts->features_11.storageBuffer16BitAccess &&
                    !quartic_gpu_disabled(disabled, "float16") && !quartic_gpu_disabled(disabled, "f16");
+    caps_read_subgroup_sizes(facts, &caps);
     caps.subgroup_shuffle =
         facts->properties_11.subgroupSize >= 8 &&
         (facts->properties_11.subgroupSupportedStages & VK_SHADER_STAGE_COMPUTE_BIT) != 0 &&

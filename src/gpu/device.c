@@ -41,6 +41,7 @@ static quartic_status create_handle(quartic_gpu_device *device) {
                                                     .pNext = &features_12,
                                                     .storageBuffer16BitAccess = caps->float16};
     quartic_vulkan_enable_features(&features_12, &features_13);
+    features_13.subgroupSizeControl = caps->least_subgroup_size != 0;
 
     const char *extensions[3];
     uint32_t extension_count = 0;
@@ -161,6 +162,8 @@ static quartic_status adopt_device(quartic_gpu_device *device, const quartic_vul
     device->caps.queue_family = config->queue_family;
     if (device->caps.timestamp_bits != 0) device->caps.timestamp_bits = timestamp_bits;
     /* Only what the caller says to have enabled may be used. */
+    /* Whether the application enabled the choice of subgroup sizes is not known. */
+    device->caps.least_subgroup_size = device->caps.most_subgroup_size = 0;
     device->caps.float16 = device->caps.float16 && (config->optional & QUARTIC_VULKAN_FLOAT16) != 0;
     device->caps.cooperative_matrix = device->caps.cooperative_matrix && device->caps.float16 &&
                                       (config->optional & QUARTIC_VULKAN_COOPERATIVE_MATRIX) != 0;

@@ -45,8 +45,9 @@ typedef struct quartic_gpu_caps {
     uint64_t memory_bytes;            /* largest device-local heap */
     uint64_t max_buffer_bytes;        /* of one buffer */
     uint32_t max_shared_bytes, max_invocations, max_groups[3];
-    uint32_t subgroup_size;  /* plans may choose a shader by it; correctness must not depend on it */
-    uint32_t compute_units;  /* a guess by type where the driver does not say */
+    uint32_t subgroup_size; /* plans may choose a shader by it; correctness must not depend on it */
+    uint32_t least_subgroup_size, most_subgroup_size; /* that a pipeline may ask for; 0: it may not */
+    uint32_t compute_units;                           /* a guess by type where the driver does not say */
     uint32_t registers;      /* of 32 bits, of an invocation: a guess, since Vulkan does not say */
     bool subgroup_shuffle;   /* shuffles in compute shaders, subgroups of at least 8 */
     bool float16;            /* arithmetic and storage */
@@ -85,6 +86,15 @@ const quartic_gpu_caps *quartic_gpu_device_caps(const quartic_gpu_device *device
 quartic_status quartic_gpu_device_expect_room(const quartic_gpu_device *device, uint64_t bytes,
                                               const char *what);
 
+/* ---- measured choices ------------------------------------------------------------------------------------ */
+
+/* Contents of the file of measured choices of this device, driver and build, which lies beside the pipeline cache; freed
+ * by quartic_free. NULL with size 0 if there is none or anything about it is odd. */
+void *quartic_gpu_tuning_load(const quartic_gpu_caps *caps, size_t *out_bytes);
+/* Replaces the file atomically. Errors: IO, also where the environment gives no place for it or
+ * QUARTIC_DISABLE has the word cache. */
+quartic_status quartic_gpu_tuning_save(const quartic_gpu_caps *caps, const void *data, size_t bytes);
+
 /* ---- memory -------------------------------------------------------------------------------------------- */
 
 /* A zeroed buffer, 256-byte aligned; the caller destroys it. After an error *out_buffer is NULL. Errors:
@@ -115,8 +125,9 @@ typedef struct quartic_gpu_command {
     uint32_t args_bytes;
     _Alignas(8) uint8_t args[QUARTIC_GPU_ARGS_BYTES];
     uint32_t groups[3];
-    double flops, bytes; /* estimates, bound the length of a submit */
-    uint32_t step;       /* non-decreasing; times are reported per step */
+    double flops, bytes;    /* estimates, bound the length of a submit */
+    uint32_t subgroup_size; /* that the pipeline asks for, within the caps' range; 0: the driver's own */
+    uint32_t step;          /* non-decreasing; times are reported per step */
     /* What the step is, for messages: valid as long as the commands; NULL: the shader's name stands for it. */
     const char *op, *scope;
     bool barrier; /* wait for all earlier dispatches of the list */

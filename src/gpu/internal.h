@@ -76,6 +76,7 @@ typedef struct quartic_gpu_pipeline {
     const quartic_spirv *shader;
     uint32_t spec_count;
     uint32_t spec[QUARTIC_GPU_MAX_SPEC];
+    uint32_t subgroup_size; /* asked for; 0: the driver's own */
     VkPipeline handle;
 } quartic_gpu_pipeline;
 

@@ -86,10 +86,14 @@ static VkResult compile_pipeline(const quartic_gpu_device *device, quartic_gpu_p
                                             .pMapEntries = entries,
                                             .dataSize = 4 * pipeline->spec_count,
                                             .pData = pipeline->spec};
+    const VkPipelineShaderStageRequiredSubgroupSizeCreateInfo subgroup = {
+        .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO,
+        .requiredSubgroupSize = pipeline->subgroup_size};
     const VkComputePipelineCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
         .flags = VK_PIPELINE_CREATE_DISPATCH_BASE_BIT,
         .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+                  .pNext = pipeline->subgroup_size == 0 ? NULL : &subgroup,
                   .stage = VK_SHADER_STAGE_COMPUTE_BIT,
                   .module = module,
                   .pName = "main",
@@ -103,7 +107,7 @@ static VkResult compile_pipeline(const quartic_gpu_device *device, quartic_gpu_p
 }
 
 static bool pipeline_matches(const quartic_gpu_pipeline *pipeline, const quartic_gpu_command *command) {
-    return pipeline->spec_count == command->spec_count &&
+    return pipeline->spec_count == command->spec_count && pipeline->subgroup_size == command->subgroup_size &&
            memcmp(pipeline->spec, command->spec, command->spec_count * sizeof command->spec[0]) == 0 &&
            strcmp(pipeline->shader->name, command->shader) == 0;
 }
@@ -125,7 +129,8 @@ static quartic_status find_or_append_pipeline(quartic_gpu_device *device, const 
         *capacity = grown;
     }
     quartic_gpu_pipeline *pipeline = &device->pipelines[device->pipeline_count++];
-    *pipeline = (quartic_gpu_pipeline){.shader = shader, .spec_count = command->spec_count};
+    *pipeline = (quartic_gpu_pipeline){
+        .shader = shader, .spec_count = command->spec_count, .subgroup_size = command->subgroup_size};
     memcpy(pipeline->spec, command->spec, command->spec_count * sizeof command->spec[0]);
     return QUARTIC_OK;
 }

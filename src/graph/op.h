@@ -112,6 +112,7 @@ typedef struct quartic_op_case {
 
 /* Defined in ops/dispatch.h and tape_state.h. */
 struct quartic_gpu_limits;
+struct quartic_tuning_choice; /* ops/tuning.h */
 struct quartic_dispatch_list;
 struct quartic_tape;
 
@@ -134,6 +135,10 @@ typedef struct quartic_op {
     size_t (*cpu_scratch)(const quartic_op_call *call); /* NULL: none */
     quartic_status (*gpu)(const quartic_op_call *call, const struct quartic_gpu_limits *limits,
                           struct quartic_dispatch_list *out_list);
+    /* Appends the choices, beside gpu's own, that gpu takes from its limits for this call: what is worth
+     * measuring. At most capacity entries in all. NULL: there is nothing to choose. */
+    void (*candidates)(const quartic_op_call *call, const struct quartic_gpu_limits *limits,
+                       struct quartic_tuning_choice *out, uint32_t capacity, uint32_t *inout_count);
     quartic_status (*grad)(struct quartic_tape *tape);        /* NULL: not differentiable */
     bool (*cases)(uint32_t index, quartic_op_case *out_case); /* false: no case of that index */
     double (*flops)(const quartic_op_call *call);             /* NULL: 1 for each element of the outputs */

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "ops/tuning.h"
 #include "shaders/lib/args.h"
 
 enum {
@@ -42,6 +43,10 @@ typedef struct quartic_gpu_limits {
      */
     uint32_t max_iterations;
     uint32_t has_subgroup_shuffle; /* shuffles among subgroups of at least 8 invocations */
+    /* The subgroup sizes that a pipeline may ask for, powers of two; 0: none may be asked for. */
+    uint32_t least_subgroup_size, most_subgroup_size;
+    const quartic_tuning_table *tuning; /* measured choices by problem; NULL: none */
+    quartic_tuning_choice choice;       /* for the problem at hand: the runner takes it from the table */
 } quartic_gpu_limits;
 
 /* UNSUPPORTED, with a sentence, where an op's shader would run more iterations than the device allows. */
@@ -74,8 +79,9 @@ typedef struct quartic_dispatch {
     uint32_t pointer_count;
     quartic_dispatch_pointer pointers[QUARTIC_DISPATCH_MAX_POINTERS];
     uint32_t groups[3];
-    double flops; /* estimated operations: bounds the length of a submit */
-    double bytes; /* estimated traffic */
+    double flops;           /* estimated operations: bounds the length of a submit */
+    double bytes;           /* estimated traffic */
+    uint32_t subgroup_size; /* that the pipeline asks for; 0: the driver's own */
 } quartic_dispatch;
 
 /* A range of an operand or of scratch that an address stands for. */

@@ -40,6 +40,9 @@ static inline bool row_linear_has_input(const quartic_op_call *call, uint32_t in
 row_linear_problem row_linear_describe(const quartic_op_call *call);
 
 /* The ops' GPU rule: row_linear_gpu.c. */
+/* A quartic_op.candidates. */
+void row_linear_candidates(const quartic_op_call *call, const quartic_gpu_limits *limits,
+                           quartic_tuning_choice *out, uint32_t capacity, uint32_t *inout_count);
 quartic_status row_linear_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
                               quartic_dispatch_list *list);
 

@@ -38,6 +38,7 @@ static row_plan row_linear_plan_of(const row_linear_problem *p, const quartic_gp
     uint32_t halves = (columns + WIDE / 2 - 1) / (WIDE / 2);
     plan.block = plan.lanes ? LANES_ROWS : BLOCK;
     plan.width = plan.lanes ? LANES * LANES_COLUMNS : halves == 1 || halves == 3 ? WIDE / 2 : WIDE;
+    if (!plan.lanes && limits->choice.tile != 0) plan.width = limits->choice.tile == 1 ? WIDE / 2 : WIDE;
     plan.tiles = (columns + plan.width - 1) / plan.width;
     return plan;
 }
@@ -64,6 +65,19 @@ static uint32_t row_linear_flags(const quartic_op_call *call, const row_linear_p
     return flags | (weights ? QUARTIC_ROW_W_QUADS : 0);
 }
 
+void row_linear_candidates(const quartic_op_call *call, const quartic_gpu_limits *limits,
+                           quartic_tuning_choice *out, uint32_t capacity, uint32_t *inout_count) {
+    const row_linear_problem p = row_linear_describe(call);
+    for (uint32_t tile = 1; tile <= 2; ++tile) {
+        quartic_gpu_limits with = *limits;
+        with.choice.tile = tile;
+        const row_plan plan = row_linear_plan_of(&p, &with);
+        for (uint32_t splits = 1; splits < 2 * plan.tiles && *inout_count < capacity; splits *= 2)
+            out[(*inout_count)++] = (quartic_tuning_choice){
+                .tile = plan.lanes ? 0 : tile, .splits = splits < plan.tiles ? splits : plan.tiles};
+    }
+}
+
 quartic_status row_linear_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
                               quartic_dispatch_list *list) {
     const row_linear_attrs *attrs = call->attrs;
@@ -86,6 +100,7 @@ quartic_status row_linear_gpu(const quartic_op_call *call, const quartic_gpu_lim
     uint64_t blocks = (p.rows + plan.block - 1) / plan.block;
     uint64_t units = quartic_gpu_compute_units(limits);
     uint64_t splits = (2 * units + blocks - 1) / blocks;
+    if (limits->choice.splits != 0) splits = limits->choice.splits;
     if (splits > tiles) splits = tiles;
     uint32_t tiles_of_group = (uint32_t)((tiles + splits - 1) / splits);
     while (limits->max_iterations != 0 && tiles_of_group > 1 &&

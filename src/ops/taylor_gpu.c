@@ -149,15 +149,16 @@ static quartic_dispatch_shape taylor_pair_shape(const quartic_taylor_problem *pr
         taylor_set_strides((args).v_strides, &(problem)->v)
 
 /* Two rows of that many numbers each in a thread halve what it reads of shared memory for each. */
-static uint32_t taylor_rows(const quartic_taylor_problem *problem, const pair_tiles *tiles, uint32_t numbers,
-                            uint32_t most) {
-    return tiles->split == 1 && numbers <= most && problem->tokens > GROUP_THREADS ? 2 : 1;
+static uint32_t taylor_rows(const quartic_taylor_problem *problem, const quartic_gpu_limits *limits,
+                            const pair_tiles *tiles, uint32_t numbers, uint32_t most) {
+    if (tiles->split != 1 || numbers > most || limits->choice.rows == 1) return 1;
+    return limits->choice.rows == 2 || problem->tokens > GROUP_THREADS ? 2 : 1;
 }
 
 static quartic_status taylor_plan_quadratic(const quartic_taylor_problem *problem,
                                             const quartic_gpu_limits *limits, quartic_dispatch_list *list) {
     pair_tiles tiles = taylor_choose_tiles(problem, limits, FORWARD_SLICE, sizeof(float));
-    tiles.rows = taylor_rows(problem, &tiles, problem->d + problem->dv, TWO_ROWS_WIDTH);
+    tiles.rows = taylor_rows(problem, limits, &tiles, problem->d + problem->dv, TWO_ROWS_WIDTH);
     QUARTIC_TRY(taylor_expect_pair_iterations(problem, limits, &tiles));
     quartic_taylor_quadratic_args args = {PAIR_ARGS(problem)};
     SET_PAIR_STRIDES(args, problem);
@@ -183,7 +184,7 @@ static quartic_status taylor_plan_quadratic_grad(const quartic_taylor_problem *p
     pair_tiles tiles = taylor_choose_tiles(problem, limits, BACKWARD_SLICE, 2 * sizeof(float));
     QUARTIC_TRY(taylor_expect_pair_iterations(problem, limits, &tiles));
     const double pairs = quartic_taylor_pairs(problem), d = problem->d, dv = problem->dv;
-    tiles.rows = taylor_rows(problem, &tiles, 2 * problem->d + problem->dv, TWO_GRAD_ROWS_WIDTH);
+    tiles.rows = taylor_rows(problem, limits, &tiles, 2 * problem->d + problem->dv, TWO_GRAD_ROWS_WIDTH);
     quartic_dispatch_shape shape = taylor_pair_shape(problem, &tiles, pairs * (4.0 * d + 2.0 * dv + 4));
     shape.spec[shape.spec_count++] = tiles.rows;
     shape.spec[shape.spec_count++] = taylor_component(&problem->value);
@@ -194,7 +195,7 @@ static quartic_status taylor_plan_quadratic_grad(const quartic_taylor_problem *p
 
     quartic_taylor_key_grad_args for_keys = {.terms = terms, PAIR_ARGS(problem)};
     SET_PAIR_STRIDES(for_keys, problem);
-    tiles.rows = taylor_rows(problem, &tiles, 2 * (problem->d + problem->dv), TWO_GRAD_ROWS_WIDTH);
+    tiles.rows = taylor_rows(problem, limits, &tiles, 2 * (problem->d + problem->dv), TWO_GRAD_ROWS_WIDTH);
     shape = taylor_pair_shape(problem, &tiles, pairs * (4.0 * d + 4.0 * dv + 6));
     shape.spec[shape.spec_count++] = tiles.rows;
     shape.spec[shape.spec_count++] = taylor_component(&problem->value);
@@ -235,7 +236,8 @@ static quartic_status taylor_cut_states(const quartic_taylor_problem *problem,
     cut.part_tokens = cut.blocked ? problem->span : quartic_divide_up(problem->tokens, cut.parts);
     cut.parts = quartic_divide_up(problem->tokens, cut.part_tokens);
     const uint64_t unit_bytes = cut.state_floats * cut.parts * sizeof(float) * sides;
-    cut.group = taylor_state_bytes(limits) / unit_bytes;
+    cut.group = (limits->choice.state_bytes != 0 ? limits->choice.state_bytes : taylor_state_bytes(limits)) /
+                unit_bytes;
     const uint64_t least = quartic_divide_up(units, backward ? BACKWARD_GROUPS : FORWARD_GROUPS);
     if (cut.group < least) cut.group = least;
     if (cut.group > units) cut.group = units;
@@ -415,9 +417,36 @@ static quartic_status taylor_plan_apply_grad(const state_cut *cut, bool queries,
 
 /* ---- the two ops ---- */
 
+/* The problem with the form that was measured to be quicker, where the caller leaves the form open. */
+static quartic_taylor_problem taylor_chosen_problem(const quartic_op_call *call,
+                                                    const quartic_gpu_limits *limits) {
+    quartic_taylor_problem problem = quartic_taylor_problem_of_call(call);
+    const quartic_taylor_options *options = call->attrs;
+    const uint32_t form = limits->choice.form;
+    if (options->form == 0 && (form == QUARTIC_TAYLOR_QUADRATIC || form == QUARTIC_TAYLOR_LINEAR))
+        problem.form = form;
+    return problem;
+}
+
+void quartic_taylor_candidates(const quartic_op_call *call, const quartic_gpu_limits *limits,
+                               quartic_tuning_choice *out, uint32_t capacity, uint32_t *inout_count) {
+    static const quartic_tuning_choice all[] = {
+        {.form = QUARTIC_TAYLOR_QUADRATIC, .rows = 1},
+        {.form = QUARTIC_TAYLOR_QUADRATIC, .rows = 2},
+        {.form = QUARTIC_TAYLOR_LINEAR, .state_bytes = UINT64_C(4) << 20},
+        {.form = QUARTIC_TAYLOR_LINEAR, .state_bytes = UINT64_C(16) << 20},
+        {.form = QUARTIC_TAYLOR_LINEAR, .state_bytes = UINT64_C(64) << 20},
+        {.form = QUARTIC_TAYLOR_LINEAR, .state_bytes = UINT64_C(256) << 20},
+    };
+    (void)limits;
+    const quartic_taylor_options *options = call->attrs;
+    for (size_t k = 0; k < sizeof all / sizeof all[0] && *inout_count < capacity; ++k)
+        if (options->form == 0 || options->form == all[k].form) out[(*inout_count)++] = all[k];
+}
+
 quartic_status quartic_taylor_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
                                   quartic_dispatch_list *list) {
-    const quartic_taylor_problem problem = quartic_taylor_problem_of_call(call);
+    const quartic_taylor_problem problem = taylor_chosen_problem(call, limits);
     if (problem.form == QUARTIC_TAYLOR_QUADRATIC) return taylor_plan_quadratic(&problem, limits, list);
     state_cut cut = {0};
     QUARTIC_TRY(taylor_cut_states(&problem, limits, list, false, &cut));
@@ -431,7 +460,7 @@ quartic_status quartic_taylor_gpu(const quartic_op_call *call, const quartic_gpu
 
 quartic_status quartic_taylor_gpu_grad(const quartic_op_call *call, const quartic_gpu_limits *limits,
                                        quartic_dispatch_list *list) {
-    const quartic_taylor_problem problem = quartic_taylor_problem_of_call(call);
+    const quartic_taylor_problem problem = taylor_chosen_problem(call, limits);
     const uint64_t terms_bytes = quartic_taylor_units(&problem) * problem.tokens * 2 * sizeof(float);
     const uint64_t terms = quartic_dispatch_reserve(list, terms_bytes);
     QUARTIC_TRY(taylor_plan_terms(&problem, list, terms));

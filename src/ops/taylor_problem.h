@@ -96,6 +96,9 @@ bool quartic_taylor_visible(const quartic_taylor_problem *problem, const int32_t
 void quartic_taylor_reference(const quartic_op_run *run);
 void quartic_taylor_reference_grad(const quartic_op_run *run);
 size_t quartic_taylor_reference_scratch(const quartic_op_call *call);
+/* A quartic_op.candidates of both ops. */
+void quartic_taylor_candidates(const quartic_op_call *call, const quartic_gpu_limits *limits,
+                               quartic_tuning_choice *out, uint32_t capacity, uint32_t *inout_count);
 quartic_status quartic_taylor_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
                                   quartic_dispatch_list *list);
 quartic_status quartic_taylor_gpu_grad(const quartic_op_call *call, const quartic_gpu_limits *limits,

@@ -5,11 +5,20 @@
 #ifndef QUARTIC_RUN_ACCESS_H
 #define QUARTIC_RUN_ACCESS_H
 
+#include "ops/dispatch.h"
 #include "quartic/program.h"
 #include "quartic/tensor.h"
 
 /* Bytes of a number of that dtype on a device. */
 uint32_t quartic_device_element_bytes(const quartic_device *device, quartic_dtype dtype);
+
+/* Measured choices of a device (ops/tuning.h); CPU devices have none. The device keeps the table and the limits'
+ * pointers. Programs that are made from then on are made with the table as it is. */
+quartic_tuning_table *quartic_device_tuning(quartic_device *device);
+/* The limits that its plans see. Errors: UNSUPPORTED for a CPU device. */
+quartic_status quartic_device_plan_limits(const quartic_device *device, quartic_gpu_limits *out_limits);
+/* Writes the table beside the pipeline cache. Errors: IO. */
+quartic_status quartic_device_save_tuning(const quartic_device *device);
 
 /* A tensor whose memory has that many bytes, which may be more than its elements take. The caller destroys
  * it with quartic_tensor_destroy; after an error *out_tensor is NULL. */

@@ -46,6 +46,7 @@ static quartic_status vulkan_scratch(void *context, const quartic_node *node, co
     const quartic_scratch_context *scratch_context = context;
     quartic_run_vulkan_rule rule = {scratch_context->graph,
                                     quartic_run_vulkan_limits(scratch_context->device->gpu)};
+    rule.limits.tuning = &scratch_context->device->tuning;
     return quartic_run_vulkan_scratch(&rule, node, call, out_need);
 }
 
@@ -68,8 +69,9 @@ static quartic_status vulkan_compile(quartic_program *program) {
     uint64_t workspace =
         program->workspace == NULL ? 0 : quartic_gpu_buffer_address(program->workspace->memory);
     quartic_run_vulkan *run = NULL;
-    quartic_status status = quartic_run_vulkan_create(program->device->gpu, program->graph, &program->plan,
-                                                      storages, workspace, program->profile, &run);
+    quartic_status status =
+        quartic_run_vulkan_create(program->device->gpu, program->graph, &program->plan, storages, workspace,
+                                  &program->device->tuning, program->profile, &run);
     quartic_free(storages);
     program->compiled = run;
     return status;

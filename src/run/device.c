@@ -82,6 +82,7 @@ quartic_status quartic_device_wrap_gpu(quartic_gpu_device *gpu, const quartic_de
                                     .threads = 1,
                                     .real_bytes = 4,
                                     .gpu = gpu};
+    quartic_device_load_tuning(*out_device);
     return QUARTIC_OK;
 }
 
@@ -162,6 +163,7 @@ quartic_status quartic_device_create(const char *name, quartic_device **out_devi
 
 void quartic_device_destroy(quartic_device *device) {
     if (device == NULL) return;
+    quartic_tuning_clear(&device->tuning);
     device->backend->device_close(device);
     quartic_free(device);
 }

@@ -3,6 +3,7 @@
 #include "base/call.h"
 #include "run/device_limits.h"
 #include "run/run.h"
+#include "run/run_vulkan.h"
 
 quartic_status quartic_gpu_list(quartic_gpu_caps **out_caps, uint32_t *out_count) {
     *out_caps = NULL;
@@ -24,6 +25,27 @@ quartic_status quartic_gpu_device_create(uint32_t index, quartic_gpu_device **ou
 
 void quartic_gpu_device_destroy(quartic_gpu_device *device) {
     (void)device;
+}
+
+const quartic_gpu_caps *quartic_gpu_device_caps(const quartic_gpu_device *device) {
+    (void)device;
+    return NULL; /* there is no device to have any */
+}
+
+void *quartic_gpu_tuning_load(const quartic_gpu_caps *caps, size_t *out_bytes) {
+    (void)caps;
+    *out_bytes = 0;
+    return NULL;
+}
+
+quartic_status quartic_gpu_tuning_save(const quartic_gpu_caps *caps, const void *data, size_t bytes) {
+    (void)caps, (void)data, (void)bytes;
+    return quartic_fail(QUARTIC_UNSUPPORTED, "this library was built without Vulkan");
+}
+
+quartic_gpu_limits quartic_run_vulkan_limits(const quartic_gpu_device *device) {
+    (void)device;
+    return (quartic_gpu_limits){0};
 }
 
 const quartic_backend quartic_backend_vulkan = {0};

@@ -9,6 +9,7 @@
 #define QUARTIC_RUN_RUN_H
 
 #include "gpu/gpu.h"
+#include "ops/tuning.h"
 #include "plan/plan.h"
 #include "quartic/device.h"
 #include "quartic/program.h"
@@ -49,10 +50,11 @@ struct quartic_device {
     const quartic_backend *backend;
     int64_t process; /* that opened it */
     quartic_device_info info;
-    uint32_t threads;          /* CPU devices: for tuned kernels */
-    uint32_t real_bytes;       /* 4, or 8 on "reference64" */
-    void *gpu;                 /* the Vulkan backend's device */
-    uint64_t workspace_budget; /* of programs that say nothing; 0: the standard */
+    uint32_t threads;            /* CPU devices: for tuned kernels */
+    uint32_t real_bytes;         /* 4, or 8 on "reference64" */
+    void *gpu;                   /* the Vulkan backend's device */
+    uint64_t workspace_budget;   /* of programs that say nothing; 0: the standard */
+    quartic_tuning_table tuning; /* measured choices that programs of a Vulkan device are made with */
 };
 
 struct quartic_tensor {
@@ -77,6 +79,9 @@ struct quartic_program {
 };
 
 extern const quartic_backend quartic_backend_cpu, quartic_backend_vulkan;
+
+/* Takes the measured choices of a Vulkan device from their file, where there is a whole one. */
+void quartic_device_load_tuning(quartic_device *device);
 
 /* A device over an opened or adopted Vulkan device, which it takes over (also on failure). */
 quartic_status quartic_device_wrap_gpu(quartic_gpu_device *gpu, const quartic_device_info *info,

@@ -25,7 +25,9 @@ quartic_gpu_limits quartic_run_vulkan_limits(const quartic_gpu_device *device) {
                                 .compute_units = caps->compute_units,
                                 .registers = caps->registers,
                                 .max_iterations = caps->rank == QUARTIC_GPU_SOFTWARE ? 65535 : 0,
-                                .has_subgroup_shuffle = caps->subgroup_shuffle};
+                                .has_subgroup_shuffle = caps->subgroup_shuffle,
+                                .least_subgroup_size = caps->least_subgroup_size,
+                                .most_subgroup_size = caps->most_subgroup_size};
 }
 
 /* The op's dispatches for a node; an error names the op and its scope. */
@@ -38,7 +40,16 @@ static quartic_status list_step_dispatches(const quartic_graph *graph, const qua
         return quartic_fail(QUARTIC_UNSUPPORTED,
                             "the op %s (in \"%s\") has no Vulkan shader; use the device cpu", node->op->name,
                             scope);
-    quartic_status status = node->op->gpu(call, limits, out_list);
+    quartic_gpu_limits chosen = *limits;
+    const quartic_tuning_choice *choice =
+        limits->tuning == NULL ? NULL
+                               : quartic_tuning_find(limits->tuning, quartic_tuning_problem(node->op, call));
+    if (choice != NULL) chosen.choice = *choice;
+    quartic_status status = node->op->gpu(call, &chosen, out_list);
+    const uint32_t size = chosen.choice.subgroup_size;
+    const bool can_ask = size >= limits->least_subgroup_size && size <= limits->most_subgroup_size;
+    for (uint32_t d = 0; d < out_list->count && size != 0 && can_ask; ++d)
+        out_list->items[d].subgroup_size = size;
     if (status == QUARTIC_OK) status = quartic_dispatch_expect_short(node->op->name, out_list);
     if (status == QUARTIC_OK) return QUARTIC_OK;
     char why[512];
@@ -175,6 +186,7 @@ static quartic_status lower_dispatch(builder *b, const quartic_node *node, uint3
                               .groups = {dispatch->groups[0], dispatch->groups[1], dispatch->groups[2]},
                               .flops = dispatch->flops,
                               .bytes = dispatch->bytes,
+                              .subgroup_size = dispatch->subgroup_size,
                               .step = step,
                               .op = node->op->name,
                               .scope = b->graph->scopes[node->scope]};
@@ -284,9 +296,11 @@ quartic_status quartic_run_vulkan_lower(const quartic_graph *graph, const quarti
 
 quartic_status quartic_run_vulkan_create(quartic_gpu_device *device, const quartic_graph *graph,
                                          const quartic_plan *plan, const uint64_t *storages,
-                                         uint64_t workspace, bool profile, quartic_run_vulkan **out_run) {
+                                         uint64_t workspace, const quartic_tuning_table *tuning, bool profile,
+                                         quartic_run_vulkan **out_run) {
     *out_run = NULL;
     quartic_gpu_limits limits = quartic_run_vulkan_limits(device);
+    limits.tuning = tuning;
     quartic_gpu_command *list;
     uint32_t count;
     quartic_run_vulkan_memory memory = {.storages = storages, .workspace = workspace};

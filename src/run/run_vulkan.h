@@ -54,12 +54,12 @@ quartic_status quartic_run_vulkan_lower(const quartic_graph *graph, const quarti
                                         quartic_gpu_command **out_commands,
                                         quartic_run_vulkan_touched **out_touched, uint32_t *out_count);
 
-/* Lowers and records on a device. plan is only read during the call; graph must outlive *out_run, whose messages
- * name its ops and scopes. Errors also:
- * OUT_OF_DEVICE_MEMORY. */
+/* Lowers and records on a device, with the choices of a table (NULL: none). plan and table are only read during the
+ * call; graph must outlive *out_run, whose messages name its ops and scopes. Errors also: OUT_OF_DEVICE_MEMORY. */
 quartic_status quartic_run_vulkan_create(quartic_gpu_device *device, const quartic_graph *graph,
                                          const quartic_plan *plan, const uint64_t *storages,
-                                         uint64_t workspace, bool profile, quartic_run_vulkan **out_run);
+                                         uint64_t workspace, const quartic_tuning_table *tuning, bool profile,
+                                         quartic_run_vulkan **out_run);
 void quartic_run_vulkan_destroy(quartic_run_vulkan *run); /* NULL is fine */
 
 /* Replays all steps and waits. Errors: DEVICE_LOST. */

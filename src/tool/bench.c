@@ -20,6 +20,7 @@
 static const bench_settings defaults = {.batch = 1, .repeat = 5, .dim_edges = 32, .most_seconds = 20};
 static const arg_option options[] = {
     TOOL_DEVICE_OPTION(bench_settings),
+    TOOL_FIXED_OPTION(bench_settings),
     TOOL_CONFIG_OPTION(bench_settings),
     {"length", "N", ARG_UINT32, offsetof(bench_settings, length), 1, 65536,
      "tokens of a sequence or nodes of a graph (default: those that the model was trained on; otherwise 128, "
@@ -148,6 +149,7 @@ typedef struct op_row {
     const char *name;
     uint32_t steps;
     double seconds, flops, bytes;
+    double estimated; /* seconds by the device's limits; 0: there is no estimate */
 } op_row;
 
 static int slowest_first(const void *a, const void *b) {
@@ -182,6 +184,20 @@ static double peak_share(const bench *bench, const op_row *row) {
     return row->seconds > 0 ? (by_flops > by_bytes ? by_flops : by_bytes) / row->seconds : 0;
 }
 
+/* Puts estimates beside what was measured. */
+static quartic_status estimate_rows_of(const bench *bench, bool with_gradients, op_row *rows,
+                                       uint32_t count) {
+    enum { MOST_OPS = 128 };
+    bench_estimate *ops = tool_alloc(MOST_OPS, sizeof *ops);
+    uint32_t ops_count;
+    const quartic_status status = bench_estimate_ops(bench, with_gradients, ops, MOST_OPS, &ops_count);
+    for (uint32_t row = 0; row < count && status == QUARTIC_OK; ++row)
+        for (uint32_t k = 0; k < ops_count; ++k)
+            if (strcmp(rows[row].name, ops[k].op) == 0) rows[row].estimated = ops[k].seconds;
+    free(ops);
+    return status;
+}
+
 static void show_rows(const bench *bench, const char *name, const op_row *rows, uint32_t count) {
     op_row total = {.name = "all"};
     json_t *list = tool_json_list();
@@ -190,21 +206,27 @@ static void show_rows(const bench *bench, const char *name, const op_row *rows, 
         total.seconds += rows[row].seconds;
         total.flops += rows[row].flops;
         total.bytes += rows[row].bytes;
+        total.estimated += rows[row].estimated;
     }
     if (!bench->settings->json)
-        printf("\n%-24s %6s %10s %6s %10s %10s %8s\n", name, "steps", "ms", "time", "MFLOP", "MB", "of peak");
+        printf("\n%-24s %6s %10s %6s %10s %10s %8s%s\n", name, "steps", "ms", "time", "MFLOP", "MB",
+               "of peak", total.estimated > 0 ? "  estimate ms" : "");
     for (uint32_t row = 0; row <= count; ++row) {
         const op_row *one = row < count ? &rows[row] : &total;
         if (bench->settings->json)
-            tool_json_add(
-                list, tool_json_object("op", tool_json_text(one->name), "steps", tool_json_count(one->steps),
-                                       "seconds", tool_json_real(one->seconds), "flops",
-                                       tool_json_real(one->flops), "bytes", tool_json_real(one->bytes),
-                                       "share_of_peak", tool_json_real(peak_share(bench, one)), NULL));
+            tool_json_add(list,
+                          tool_json_object(
+                              "op", tool_json_text(one->name), "steps", tool_json_count(one->steps),
+                              "seconds", tool_json_real(one->seconds), "flops", tool_json_real(one->flops),
+                              "bytes", tool_json_real(one->bytes), "share_of_peak",
+                              tool_json_real(peak_share(bench, one)), "estimated_seconds",
+                              one->estimated > 0 ? tool_json_real(one->estimated) : tool_json_null(), NULL));
         else
-            printf("%-24s %6u %10.3f %5.1f%% %10.1f %10.1f %7.1f%%\n", one->name, one->steps,
+            printf("%-24s %6u %10.3f %5.1f%% %10.1f %10.1f %7.1f%%", one->name, one->steps,
                    1e3 * one->seconds, total.seconds > 0 ? 100 * one->seconds / total.seconds : 0,
                    1e-6 * one->flops, 1e-6 * one->bytes, 100 * peak_share(bench, one));
+        if (!bench->settings->json && one->estimated > 0) printf(" %12.3f", 1e3 * one->estimated);
+        if (!bench->settings->json) printf("\n");
     }
     if (bench->settings->json)
         tool_json_set(bench->report, name, list);
@@ -256,6 +278,7 @@ static quartic_status show_profile(bench *bench, const char *name, bool with_gra
     op_row *rows = tool_alloc(quartic_program_step_count(program), sizeof *rows);
     uint32_t count;
     status = profile_ops(bench, program, rows, &count);
+    if (status == QUARTIC_OK) status = estimate_rows_of(bench, with_gradients, rows, count);
     if (status == QUARTIC_OK) show_rows(bench, name, rows, count);
     if (status == QUARTIC_OK) show_share_of_products(bench, with_gradients, rows, count);
     if (status == QUARTIC_OK) show_replay(bench, name, program);
@@ -390,7 +413,7 @@ static int run_bench(const invocation *call) {
     if (bench.settings->form != NULL && !bench_form_exists(bench.settings->form))
         return tool_fail_usage(call->command, "--form: there is no form of edge attention \"%s\"",
                                bench.settings->form);
-    bench.device = tool_open_device(call->command, bench.settings->device);
+    bench.device = tool_open_fixed_device(call->command, bench.settings->device, bench.settings->fixed);
     if (bench.device != NULL && part != NULL) return run_bench_part(&bench, part);
     bench.model = bench.device == NULL ? NULL : make_bench_model(call, bench.device);
     int code = EXIT_FAILED;

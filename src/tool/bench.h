@@ -6,7 +6,7 @@
 
 typedef struct bench_settings {
     const char *device, *config, *form;
-    uint32_t batch, length, repeat, forward_only, json;
+    uint32_t batch, length, repeat, forward_only, fixed, json;
     uint32_t least, longest; /* of `bench edges`, `triangle` and `products`; 0: each one's own */
     uint32_t dim_edges;      /* of `bench edges` */
     float most_seconds;
@@ -51,6 +51,17 @@ quartic_status bench_least_seconds(const bench *bench, quartic_program *program,
 
 /* `quartic bench edges`: every form of edge attention by itself; fills the report. */
 quartic_status bench_edges(bench *bench);
+
+/* The estimate of one op's dispatches in a pass, in seconds. */
+typedef struct bench_estimate {
+    char op[64];
+    double seconds;
+} bench_estimate;
+/* What inspect's estimate says of each op of the model's forward pass, or of a micro-batch of its training step, for the
+ * limits that the driver states and the peaks that were measured. At most capacity entries; none on a CPU
+ * device. */
+quartic_status bench_estimate_ops(const bench *bench, bool with_gradients, bench_estimate *out_ops,
+                                  uint32_t capacity, uint32_t *out_count);
 
 /* `quartic bench triangle` and `quartic bench products`: single kernels; fill the report. */
 quartic_status bench_triangle(bench *bench);

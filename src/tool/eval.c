@@ -14,12 +14,13 @@
 
 typedef struct eval_settings {
     const char *device, *config;
-    uint32_t batch, length, json;
+    uint32_t batch, length, fixed, json;
 } eval_settings;
 
 static const eval_settings defaults = {.batch = 8};
 static const arg_option options[] = {
     TOOL_DEVICE_OPTION(eval_settings),
+    TOOL_FIXED_OPTION(eval_settings),
     TOOL_CONFIG_OPTION(eval_settings),
     {"length", "N", ARG_UINT32, offsetof(eval_settings, length), 1, 65536,
      "bytes of a window (default: what the model was trained on); graphs have their own"},
@@ -173,10 +174,11 @@ static int run_eval(const invocation *call) {
     const eval_settings *settings = call->settings;
     char file[TOOL_PATH_BYTES];
     if (settings->config == NULL || !tool_is_graphs(call->operands[1]))
-        return tool_with_model(call, settings->device, settings->config, eval_model);
+        return tool_with_model(call, settings->device, settings->fixed, settings->config, eval_model);
     if (!tool_model_path(call->command, call->operands[0], file)) return EXIT_FAILED;
-    if (tool_has_config(file)) return tool_with_model(call, settings->device, settings->config, eval_model);
-    quartic_device *device = tool_open_device(call->command, settings->device);
+    if (tool_has_config(file))
+        return tool_with_model(call, settings->device, settings->fixed, settings->config, eval_model);
+    quartic_device *device = tool_open_fixed_device(call->command, settings->device, settings->fixed);
     quartic_model *model = device == NULL ? NULL : load_for_graphs(call, device, file);
     const int code = model == NULL ? EXIT_FAILED : eval_model(call, model);
     quartic_model_destroy(model);

@@ -139,9 +139,9 @@ quartic_model *tool_open_model(const command *command, quartic_device *device, c
     return NULL;
 }
 
-int tool_with_model(const invocation *call, const char *device_name, const char *config,
+int tool_with_model(const invocation *call, const char *device_name, uint32_t fixed, const char *config,
                     int (*run_model)(const invocation *call, quartic_model *model)) {
-    quartic_device *device = tool_open_device(call->command, device_name);
+    quartic_device *device = tool_open_fixed_device(call->command, device_name, fixed);
     quartic_model *model =
         device == NULL ? NULL : tool_open_model(call->command, device, call->operands[0], config);
     int code = model == NULL ? EXIT_FAILED : run_model(call, model);
@@ -227,11 +227,11 @@ static quartic_status fill_mask(quartic_program *program, uint32_t batch, uint32
     return status;
 }
 
-quartic_status tool_compile(quartic_model *model, uint32_t batch, uint32_t length, bool masked,
-                            bool with_gradients, bool profile, quartic_program **out_program) {
-    *out_program = NULL;
+quartic_status tool_build_graph(quartic_model *model, uint32_t batch, uint32_t length, bool masked,
+                                bool with_gradients, quartic_graph **out_graph) {
     quartic_graph *graph = NULL;
     quartic_status status = quartic_graph_create(&graph);
+    *out_graph = graph;
     if (status != QUARTIC_OK) return status;
     quartic_tensor *weights = quartic_model_weights(model);
     quartic_shape weights_shape = quartic_tensor_shape(weights);
@@ -245,6 +245,19 @@ quartic_status tool_compile(quartic_model *model, uint32_t batch, uint32_t lengt
         else
             quartic_graph_output(graph, "logits", logits);
     }
+    if (status == QUARTIC_OK) status = quartic_graph_status(graph);
+    if (status == QUARTIC_OK) return QUARTIC_OK;
+    quartic_graph_destroy(graph);
+    *out_graph = NULL;
+    return status;
+}
+
+quartic_status tool_compile(quartic_model *model, uint32_t batch, uint32_t length, bool masked,
+                            bool with_gradients, bool profile, quartic_program **out_program) {
+    *out_program = NULL;
+    quartic_graph *graph;
+    quartic_status status = tool_build_graph(model, batch, length, masked, with_gradients, &graph);
+    quartic_tensor *weights = quartic_model_weights(model);
     quartic_binding binding = {"weights", weights};
     quartic_program_config config = QUARTIC_PROGRAM_CONFIG_INIT;
     config.bindings = &binding;

@@ -37,7 +37,7 @@ quartic_model *tool_load_model(const command *command, quartic_device *device, c
 
 /* Opens the device and the model that the first operand names, calls run_model and closes both. Returns the
  * exit code. */
-int tool_with_model(const invocation *call, const char *device_name, const char *config,
+int tool_with_model(const invocation *call, const char *device_name, uint32_t fixed, const char *config,
                     int (*run_model)(const invocation *call, quartic_model *model));
 
 /* Warns, on stderr, if the names in a file had a prefix that was left out when the model was loaded. */
@@ -70,6 +70,11 @@ tool_run_shape tool_run_shape_of(const quartic_model *model, const char *path);
 uint32_t tool_trained_length(const quartic_model *model, const char *path);
 /* 128, or the model's longest if that is less: for models that were not trained. */
 uint32_t tool_standard_length(const quartic_model *model);
+
+/* The graph of a model's forward pass, or of loss and gradients, with random weights as the parameter "weights". The caller
+ * destroys it. */
+quartic_status tool_build_graph(quartic_model *model, uint32_t batch, uint32_t length, bool masked,
+                                bool with_gradients, quartic_graph **out_graph);
 
 /* Compiles the whole forward pass of batch x length tokens, or forward, loss and gradients, as one program
  * over the model's weights. All inputs are zero but for the mask, which marks no padding. */

@@ -17,13 +17,14 @@
 typedef struct sample_settings {
     const char *device, *config, *prompt, *attention;
     uint64_t seed;
-    uint32_t tokens, context, top_k, json;
+    uint32_t tokens, context, top_k, fixed, json;
     float temperature;
 } sample_settings;
 
 static const sample_settings defaults = {.prompt = "\n", .seed = 1, .tokens = 400, .temperature = 0.8f};
 static const arg_option options[] = {
     TOOL_DEVICE_OPTION(sample_settings),
+    TOOL_FIXED_OPTION(sample_settings),
     TOOL_CONFIG_OPTION(sample_settings),
     {"prompt", "TEXT", ARG_TEXT, offsetof(sample_settings, prompt), 0, 0,
      "what to continue (default: a new line)"},
@@ -217,7 +218,7 @@ static int sample_model(const invocation *call, quartic_model *model) {
 
 static int run_sample(const invocation *call) {
     const sample_settings *settings = call->settings;
-    return tool_with_model(call, settings->device, settings->config, sample_model);
+    return tool_with_model(call, settings->device, settings->fixed, settings->config, sample_model);
 }
 
 const command command_sample = {

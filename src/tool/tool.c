@@ -1,5 +1,6 @@
 /* tool.c: error messages, numbers for people, and the few services that all commands use. See tool.h. */
 #include "tool/tool.h"
+#include "quartic/tune.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -81,6 +82,14 @@ quartic_device *tool_open_device(const command *command, const char *name) {
     if (status == QUARTIC_OK) return device;
     tool_fail_library(command,
                       status == QUARTIC_UNAVAILABLE ? "`quartic devices` lists what there is." : NULL);
+    return NULL;
+}
+
+quartic_device *tool_open_fixed_device(const command *command, const char *name, uint32_t fixed) {
+    quartic_device *device = tool_open_device(command, name);
+    if (device == NULL || !fixed || quartic_device_ignore_tuning(device) == QUARTIC_OK) return device;
+    tool_fail_library(command, NULL);
+    quartic_device_destroy(device);
     return NULL;
 }
 

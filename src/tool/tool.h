@@ -18,7 +18,8 @@
 
 /* Every subcommand once, in the order of `quartic --help`: X(name) for command_<name> in <name>.c. */
 #define TOOL_COMMAND_LIST(X)                                                                                 \
-    X(devices) X(train) X(sample) X(eval) X(verify) X(validate) X(bench) X(inspect) X(experiment) X(report)
+    X(devices)                                                                                               \
+    X(train) X(sample) X(eval) X(verify) X(validate) X(bench) X(inspect) X(experiment) X(tune) X(report)
 
 #define TOOL_COMMAND_EXTERN(name) extern const command command_##name;
 TOOL_COMMAND_LIST(TOOL_COMMAND_EXTERN)
@@ -47,6 +48,13 @@ void tool_note(const command *command, const char *format, ...) __attribute__((f
             "where to run: auto, cpu, reference, vulkan, the index of a Vulkan device, or a name or part "   \
             "of one"                                                                                         \
     }
+/* Numbers that do not depend on what `quartic tune` measured. */
+#define TOOL_FIXED_OPTION(settings)                                                                          \
+    {                                                                                                        \
+        "fixed", NULL, ARG_FLAG, offsetof(settings, fixed), 0, 0,                                            \
+            "ignore the choices that `quartic tune` measured: the numbers are those of the plans' own "      \
+            "choices"                                                                                        \
+    }
 /* Any 64-bit number. */
 #define TOOL_SEED_OPTION(settings, member, meaning)                                                          \
     { "seed", "N", ARG_UINT64, offsetof(settings, member), 0, 1.8446744073709552e19, meaning }
@@ -58,6 +66,8 @@ void tool_note(const command *command, const char *format, ...) __attribute__((f
 
 /* Opens the device; on failure prints why and returns NULL. */
 quartic_device *tool_open_device(const command *command, const char *name);
+/* The same, with --fixed as given. */
+quartic_device *tool_open_fixed_device(const command *command, const char *name, uint32_t fixed);
 
 /* Allocates zeroed memory, freed with free. Without memory it ends the program with a message; it is used
  * only where there is nothing to save. */

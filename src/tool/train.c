@@ -31,7 +31,7 @@ enum { STANDARD_STEPS = 1000, STANDARD_BATCH = 8, STANDARD_LENGTH = 64 };
 
 typedef struct train_settings {
     const char *config, *out, *init, *device;
-    uint32_t steps, seconds, save_every, resume, constant_rate, json;
+    uint32_t steps, seconds, save_every, resume, constant_rate, fixed, json;
     float until_loss; /* 0: whatever the loss is */
     quartic_trainer_config trainer;
 } train_settings;
@@ -56,6 +56,7 @@ static const arg_option options[] = {
     {"init", "FILE", ARG_TEXT, offsetof(train_settings, init), 0, 0,
      "start from these weights (safetensors) instead of random ones"},
     TOOL_DEVICE_OPTION(train_settings),
+    TOOL_FIXED_OPTION(train_settings),
     {"steps", "N", ARG_UINT32, offsetof(train_settings, steps), 1, UINT32_MAX,
      "steps in all, those before --resume included (default 1000); the cosine of the learning rate ends "
      "there "
@@ -570,7 +571,8 @@ static int run_train(const invocation *call) {
         (run->graphs != NULL && tool_graphs_fit(call->command, run->graphs, settings->trainer.length) &&
          (settings->resume || tool_graphs_config(call->command, run->graphs, settings->config, &config)));
     if (fits && prepare_folder(run) &&
-        (run->device = tool_open_device(call->command, run->settings.device)) != NULL &&
+        (run->device = tool_open_fixed_device(call->command, run->settings.device, run->settings.fixed)) !=
+            NULL &&
         make_run_model(run)) {
         settle_steps(run);
         if (make_trainer(run)) code = train_run(run);

@@ -2,7 +2,8 @@
  *
  * Tensors: the weights under their names, and both moments of each as adamw.first_moment.<name> and
  * adamw.second_moment.<name>. Metadata: "config" (model) and "trainer" as JSON; "seed", "step", "position" in
- * decimal; "note", if there is one. Loading checks everything before anything changes, and saving checks that
+ * decimal; "tuning", the hash of the measured choices of the device (quartic/tune.h), 16 hexadecimal digits; "note", if
+ * there is one. Loading checks everything before anything changes, and saving checks that
  * all numbers are finite before it touches the file.
  */
 #include <errno.h>
@@ -14,6 +15,7 @@
 #include "base/call.h"
 #include "base/json.h"
 #include "io/safetensors.h"
+#include "quartic/tune.h"
 #include "train/trainer.h"
 
 static const char *const prefixes[] = {"", QUARTIC_TRAINER_PREFIX "first_moment.",
@@ -32,7 +34,9 @@ static quartic_tensor *checkpoint_part(const quartic_trainer *trainer, uint32_t 
 static quartic_status write_checkpoint(const quartic_trainer *trainer, const char *path,
                                        const quartic_safetensors_tensor *tensors) {
     char *model_text = NULL, *trainer_text = NULL, seed[NUMBER_TEXT], step[NUMBER_TEXT],
-         position[NUMBER_TEXT];
+         position[NUMBER_TEXT], tuning[NUMBER_TEXT];
+    snprintf(tuning, sizeof tuning, "%016llx",
+             (unsigned long long)quartic_device_tuning_hash(quartic_model_device(trainer->model)));
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)trainer->config.seed);
     snprintf(step, sizeof step, "%llu", (unsigned long long)trainer->step);
     snprintf(position, sizeof position, "%llu", (unsigned long long)trainer->position);
@@ -41,9 +45,10 @@ static quartic_status write_checkpoint(const quartic_trainer *trainer, const cha
     if (status == QUARTIC_OK)
         status = quartic_fields_write_json(&quartic_trainer_field_table, &trainer->config, &trainer_text);
     if (status == QUARTIC_OK) {
-        const quartic_safetensors_text metadata[] = {
-            {"config", model_text}, {"format", "pt"},          {"position", position}, {"seed", seed},
-            {"step", step},         {"trainer", trainer_text}, {"note", trainer->note}};
+        const quartic_safetensors_text metadata[] = {{"config", model_text}, {"format", "pt"},
+                                                     {"position", position}, {"seed", seed},
+                                                     {"step", step},         {"trainer", trainer_text},
+                                                     {"tuning", tuning},     {"note", trainer->note}};
         const uint32_t count = sizeof metadata / sizeof metadata[0] - (trainer->note == NULL);
         status = quartic_safetensors_save(path, tensors, PARTS * trainer->model->set.count, metadata, count);
     }

@@ -687,6 +687,10 @@ static void estimates(void **state) {
     REFUSED(quartic_device_limits_find, name, quartic_device_limits_find(&limits, NULL));
     REFUSED(quartic_device_limits_read_json, inout_limits, quartic_device_limits_read_json(NULL, "{}"));
     REFUSED(quartic_device_limits_read_json, text, quartic_device_limits_read_json(&limits, NULL));
+    REFUSED(quartic_device_get_limits, device, quartic_device_get_limits(NULL, &limits));
+    REFUSED(quartic_device_get_limits, inout_limits, quartic_device_get_limits(t.device, NULL));
+    assert_int_equal(quartic_device_get_limits(t.device, &limits), QUARTIC_UNSUPPORTED);
+    assert_message("is no Vulkan device");
     REFUSED(quartic_estimate_create, parts, quartic_estimate_create(NULL, 1, &limits, &estimate));
     REFUSED(quartic_estimate_create, limits, quartic_estimate_create(&part, 1, NULL, &estimate));
     REFUSED(quartic_estimate_create, out_estimate, quartic_estimate_create(&part, 1, &limits, NULL));
@@ -732,6 +736,14 @@ static void checks_and_settings(void **state) {
     FINE(quartic_check_gradients, out_totals, quartic_check_gradients(&one, NULL));
     /* NULL as the config: all ops, which other tests run; here it is only read. */
     see("quartic_validate", "config"), see("quartic_check_gradients", "config");
+    quartic_tune_totals tuned;
+    REFUSED(quartic_tune, device, quartic_tune(NULL, t.graph, NULL, &tuned));
+    REFUSED(quartic_tune, graph, quartic_tune(t.device, NULL, NULL, &tuned));
+    see("quartic_tune", "config"),
+        see("quartic_tune", "out_totals"); /* of a Vulkan device: vulkan.tool_tune */
+    assert_int_equal(quartic_tune(t.device, t.graph, NULL, NULL), QUARTIC_UNSUPPORTED);
+    GETTER(quartic_device_tuning_hash, device, quartic_device_tuning_hash(NULL) == 0);
+    REFUSED(quartic_device_ignore_tuning, device, quartic_device_ignore_tuning(NULL));
     REFUSED(quartic_verify, device, quartic_verify(NULL, paths, 1, api_null_hear, &heard, &totals));
     REFUSED(quartic_verify, paths, quartic_verify(t.device, NULL, 1, api_null_hear, &heard, &totals));
     FINE(quartic_verify, callback, quartic_verify(t.device, paths, 1, NULL, &heard, &totals));

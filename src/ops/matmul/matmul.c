@@ -303,6 +303,7 @@ const quartic_op quartic_op_matmul = {
     .infer = matmul_infer,
     .cpu = matmul_cpu,
     .gpu = quartic_matmul_gpu,
+    .candidates = quartic_matmul_candidates,
     .grad = matmul_grad,
     .cases = matmul_cases,
     .flops = matmul_flops,

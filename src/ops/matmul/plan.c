@@ -89,6 +89,7 @@ static void matmul_split(const quartic_matmul_problem *p, const quartic_gpu_limi
     if ((double)splits > most) splits = (uint64_t)most;
     if (splits > MAX_SPLITS) splits = MAX_SPLITS;
     if (splits < 1) splits = 1;
+    if (limits->choice.splits != 0 && limits->choice.splits <= MAX_SPLITS) splits = limits->choice.splits;
     while (splits < plan->steps &&
            !matmul_runs_to_the_end(p, plan, limits, quartic_divide_up64(plan->steps, splits)))
         splits *= 2;
@@ -132,18 +133,29 @@ static double matmul_lanes_cost(const quartic_matmul_plan *plan) {
     return (double)plan->groups * (k * (40.0 * loads + results) + 40.0 * results);
 }
 
+enum {
+    TILE_SHAPES = sizeof tile_shapes / sizeof tile_shapes[0],
+    LANE_SHAPES = sizeof lane_shapes / sizeof lane_shapes[0]
+};
+
+/* Whether the device has room for that shape of tile. */
+static bool matmul_tile_fits(const quartic_gpu_limits *limits, size_t shape) {
+    if (quartic_gpu_has_few_registers(limits) &&
+        tile_shapes[shape].thread_m * tile_shapes[shape].thread_n > FEW_REGISTERS_SUMS)
+        return false;
+    return matmul_shared_bytes(&tile_shapes[shape]) <= limits->max_shared_bytes &&
+           matmul_plan_of(QUARTIC_MATMUL_TILES, &tile_shapes[shape]).threads <= limits->max_invocations;
+}
+
 static quartic_matmul_plan matmul_choose_tiles(const quartic_matmul_problem *p,
                                                const quartic_gpu_limits *limits) {
     quartic_matmul_plan best = {0};
     double least = 0;
-    for (size_t i = 0; i < sizeof tile_shapes / sizeof tile_shapes[0]; ++i) {
-        if (quartic_gpu_has_few_registers(limits) &&
-            tile_shapes[i].thread_m * tile_shapes[i].thread_n > FEW_REGISTERS_SUMS)
-            continue;
+    const uint32_t chosen = limits->choice.tile; /* by measurement; 0: none */
+    const bool chosen_fits = chosen != 0 && chosen <= TILE_SHAPES && matmul_tile_fits(limits, chosen - 1);
+    for (size_t i = 0; i < TILE_SHAPES; ++i) {
         quartic_matmul_plan plan = matmul_plan_of(QUARTIC_MATMUL_TILES, &tile_shapes[i]);
-        if (matmul_shared_bytes(&tile_shapes[i]) > limits->max_shared_bytes ||
-            plan.threads > limits->max_invocations)
-            continue;
+        if (!matmul_tile_fits(limits, i) || (chosen_fits && i + 1 != chosen)) continue;
         matmul_split(p, limits, &plan, 4ull * quartic_gpu_compute_units(limits), 8);
         double cost = matmul_tiles_cost(p, &plan, &tile_shapes[i], quartic_gpu_compute_units(limits));
         if (best.threads == 0 || cost < least) {
@@ -158,9 +170,12 @@ static quartic_matmul_plan matmul_choose_lanes(const quartic_matmul_problem *p,
                                                const quartic_gpu_limits *limits) {
     quartic_matmul_plan best = {0};
     double least = 0;
-    for (size_t i = 0; i < sizeof lane_shapes / sizeof lane_shapes[0]; ++i) {
+    const uint32_t chosen = limits->choice.tile <= LANE_SHAPES ? limits->choice.tile : 0;
+    for (size_t i = 0; i < LANE_SHAPES; ++i) {
         const tile_shape *shape = &lane_shapes[i];
-        if (shape->thread_m * shape->thread_n > 64 && quartic_matmul_flops(p) < worth_large_lane_tiles)
+        if (chosen != 0 && i + 1 != chosen) continue;
+        if (chosen == 0 && shape->thread_m * shape->thread_n > 64 &&
+            quartic_matmul_flops(p) < worth_large_lane_tiles)
             continue;
         quartic_matmul_plan plan = matmul_plan_of(QUARTIC_MATMUL_LANES, shape);
         matmul_split(p, limits, &plan, 2ull * quartic_gpu_compute_units(limits), 16);
@@ -204,6 +219,27 @@ quartic_matmul_plan quartic_matmul_choose(const quartic_matmul_problem *p, const
     }
     if (quartic_gpu_has_lanes(limits)) return matmul_choose_lanes(p, limits);
     return matmul_choose_tiles(p, limits);
+}
+
+void quartic_matmul_candidates(const quartic_op_call *call, const quartic_gpu_limits *limits,
+                               quartic_tuning_choice *out, uint32_t capacity, uint32_t *inout_count) {
+    const quartic_matmul_problem problem = quartic_matmul_describe(call);
+    const quartic_matmul_plan own = quartic_matmul_choose(&problem, limits);
+    if (own.kind != QUARTIC_MATMUL_TILES && own.kind != QUARTIC_MATMUL_LANES) return;
+    const bool tiles = own.kind == QUARTIC_MATMUL_TILES;
+    for (uint32_t shape = 0; shape < (tiles ? (uint32_t)TILE_SHAPES : (uint32_t)LANE_SHAPES); ++shape) {
+        if (tiles && !matmul_tile_fits(limits, shape)) continue;
+        quartic_gpu_limits with = *limits;
+        with.choice = (quartic_tuning_choice){.tile = shape + 1};
+        const quartic_matmul_plan plan = quartic_matmul_choose(&problem, &with);
+        /* Half, as many and twice as many parts as the plan would divide the sum into. */
+        for (uint32_t splits = (plan.splits + 1) / 2; splits <= 2 * plan.splits && splits <= plan.steps;
+             splits *= 2) {
+            if (splits > MAX_SPLITS || *inout_count == capacity) break;
+            if (plan.tile_m == own.tile_m && plan.tile_n == own.tile_n && splits == own.splits) continue;
+            out[(*inout_count)++] = (quartic_tuning_choice){.tile = shape + 1, .splits = splits};
+        }
+    }
 }
 
 /* ---- dispatches ---- */

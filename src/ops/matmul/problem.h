@@ -56,6 +56,9 @@ void quartic_matmul_sum_offsets(const quartic_matmul_problem *problem, uint64_t 
 double quartic_matmul_flops(const quartic_matmul_problem *problem);
 
 /* The op's GPU rule: plan.c. */
+/* A quartic_op.candidates. */
+void quartic_matmul_candidates(const quartic_op_call *call, const quartic_gpu_limits *limits,
+                               quartic_tuning_choice *out, uint32_t capacity, uint32_t *inout_count);
 quartic_status quartic_matmul_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
                                   quartic_dispatch_list *list);
 
