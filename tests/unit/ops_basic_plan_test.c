@@ -83,8 +83,9 @@ static void long_sums_are_split_and_added_up(void **state) {
     static const struct {
         quartic_shape shape;
         uint32_t axes, dispatches_small, dispatches_large;
-    } cases[] = {{{2, {16384, 32}}, 1, 2, 2}, {{2, {32, 16384}}, 2, 1, 2}, {{1, {1000003}}, 1, 2, 2},
-                 {{2, {100000, 7}}, 2, 1, 1}, {{2, {31, 5}}, 1, 1, 1},     {{2, {512, 100000}}, 1, 1, 1}};
+    } cases[] = {{{2, {16384, 32}}, 1, 2, 2}, {{2, {32, 65536}}, 2, 1, 2}, {{1, {1000003}}, 1, 2, 2},
+                 {{2, {100000, 7}}, 2, 1, 1}, {{2, {31, 5}}, 1, 1, 1},     {{2, {512, 100000}}, 1, 1, 1},
+                 {{2, {128, 4096}}, 1, 1, 1}, {{2, {32, 16384}}, 2, 1, 1}};
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; ++k)
         for (int large = 0; large < 2; ++large) {
             const quartic_sum_attrs attrs = {cases[k].axes, 0};
