@@ -123,12 +123,12 @@ static int by_size(const void *a, const void *b) {
 /* Largest first. */
 static quartic_status place_blocks(planner *p, uint32_t count) {
     quartic_placer *placer;
-    QUARTIC_TRY(quartic_placer_create(p->plan->step_count, &placer));
+    QUARTIC_TRY(quartic_placer_create(p->plan->step_count, QUARTIC_PLACE_ONE_ARENA, &placer));
     quartic_status status = QUARTIC_OK;
     qsort(p->order, count, sizeof p->order[0], by_size);
     for (uint32_t k = 0; status == QUARTIC_OK && k < count; ++k)
         status = quartic_placer_add(placer, &p->blocks[p->order[k].block]);
-    p->plan->workspace_bytes = quartic_placer_bytes(placer);
+    p->plan->workspace_bytes = quartic_placer_bytes(placer, 0);
     quartic_placer_destroy(placer);
     return status;
 }
