@@ -30,6 +30,7 @@
     /* update.c */                                                                                           \
     X(sum_squares)                                                                                           \
     X(accumulate)                                                                                            \
+    X(assign)                                                                                                \
     X(fill)                                                                                                  \
     X(adamw)                                                                                                 \
     /* elementwise.c */                                                                                      \

@@ -55,8 +55,9 @@
     X(cross_entropy_grad)                                                                                    \
     /* sum_squares.c */                                                                                      \
     X(sum_squares)                                                                                           \
-    /* accumulate.c, fill.c, adamw.c */                                                                      \
+    /* accumulate.c, assign.c, fill.c, adamw.c */                                                            \
     X(accumulate)                                                                                            \
+    X(assign)                                                                                                \
     X(fill)                                                                                                  \
     X(adamw)                                                                                                 \
     /* taylor_attention.c */                                                                                 \

@@ -1,28 +1,42 @@
 /* plan.h: order and memory of a graph's steps, decided before anything is allocated. Pure.
  *
- * Steps are the nodes that a named output or an in-place update depends on, in graph order, without views.
- * Every intermediate storage lives from its first to its last step; storages whose lives do not overlap share
- * workspace bytes (best fit by offset). An output of an op that allows it takes over the memory of an input
- * that dies there. Scratch lives for one step. Offsets are multiples of 256.
+ * Steps are the nodes that a named output or an in-place update depends on, without views, in graph order or
+ * by level (levels.h). Every intermediate storage lives from its first to its last level; storages whose
+ * lives do not overlap share workspace bytes (best fit by offset). An output of an op that allows it takes
+ * over the memory of an input that dies there. Scratch lives for one step. Offsets are multiples of 256.
+ *
+ * Bytes against barriers: in graph order every step has levels of its own and memory is used again as soon as
+ * it is free, so a device waits after nearly every step. By level, steps that do not depend on each other
+ * stand side by side, and what they use lives side by side, too: the further ahead steps may move, the fewer
+ * levels there are, and mostly the more bytes. The budget chooses: of a row of windows, the widest whose
+ * workspace stays within it; graph order if none does.
  */
 #ifndef QUARTIC_PLAN_PLAN_H
 #define QUARTIC_PLAN_PLAN_H
 
-#include "graph/graph.h"
+#include "plan/assigns.h"
 
-/* Bytes of scratch that a backend needs for a node; a failure stops the planning. */
+/* What a backend needs for a node. */
+typedef struct quartic_step_need {
+    uint64_t scratch_bytes;
+    uint32_t stages; /* parts that must wait for one another, at least 1 */
+} quartic_step_need;
+
+/* A failure stops the planning. *out_need begins as no scratch and one stage. */
 typedef quartic_status (*quartic_scratch_rule)(void *context, const quartic_node *node,
-                                               const quartic_op_call *call, uint64_t *out_bytes);
+                                               const quartic_op_call *call, quartic_step_need *out_need);
 
 typedef struct quartic_plan_step {
     uint32_t node;
+    uint32_t level, stages;                 /* its stages stand at the levels level, level + 1, .. */
     uint64_t scratch_offset, scratch_bytes; /* in the workspace */
 } quartic_plan_step;
 
 typedef struct quartic_plan_place {
-    bool used;         /* some step or output touches the storage */
-    bool in_workspace; /* else it is a named tensor */
-    uint64_t offset;   /* bytes in the workspace */
+    bool used;                /* some step or output touches the storage */
+    bool in_workspace;        /* else it is a named tensor, or lies in one */
+    quartic_plan_alias alias; /* the named tensor that an intermediate lies in (assigns.h) */
+    uint64_t offset;          /* bytes in the workspace */
     uint64_t bytes;
 } quartic_plan_place;
 
@@ -31,13 +45,30 @@ typedef struct quartic_plan {
     uint32_t step_count;
     quartic_plan_place *places; /* one per storage of the graph */
     uint32_t storage_count;
+    uint32_t level_count;
     uint64_t workspace_bytes;
     uint64_t unshared_bytes;
 } quartic_plan;
 
-/* real_bytes: 4, or 8 where real numbers are held as double. */
+/* In graph order. real_bytes: 4, or 8 where real numbers are held as double. */
 quartic_status quartic_plan_create(const quartic_graph *graph, uint32_t real_bytes,
                                    quartic_scratch_rule scratch, void *context, quartic_plan *out_plan);
+
+/* What a workspace may take to save barriers: so many bytes and, unless times_least is 0, so many times the
+ * bytes that it takes in graph order. */
+typedef struct quartic_plan_budget {
+    uint64_t bytes;
+    uint32_t times_least;
+} quartic_plan_budget;
+/* Where the caller says nothing: twice the least, a quarter of the device's memory, and what one buffer may
+ * have. */
+quartic_plan_budget quartic_plan_standard_budget(uint64_t device_bytes, uint64_t buffer_bytes);
+
+/* By level, of the plans whose workspace is within the budget that with the widest window; in graph order, as
+ * quartic_plan_create, if none is. */
+quartic_status quartic_plan_create_within(const quartic_graph *graph, uint32_t real_bytes,
+                                          quartic_scratch_rule scratch, void *context,
+                                          const quartic_plan_budget *budget, quartic_plan *out_plan);
 void quartic_plan_destroy(quartic_plan *plan);
 
 #endif

@@ -28,6 +28,8 @@ typedef struct quartic_backend {
     quartic_scratch_rule scratch;
     /* OK if that many bytes more fit the device, else the figures; NULL: allocation will tell. */
     quartic_status (*expect_room)(quartic_device *device, uint64_t bytes);
+    /* What a workspace may take to save barriers if the caller says nothing; NULL: nothing is saved by it. */
+    quartic_plan_budget (*standard_budget)(const quartic_device *device);
     /* Makes program->compiled from its graph, plan, tensors and workspace; release undoes it. */
     quartic_status (*compile)(quartic_program *program);
     void (*release)(quartic_program *program);
@@ -47,9 +49,10 @@ struct quartic_device {
     const quartic_backend *backend;
     int64_t process; /* that opened it */
     quartic_device_info info;
-    uint32_t threads;    /* CPU devices: for tuned kernels */
-    uint32_t real_bytes; /* 4, or 8 on "reference64" */
-    void *gpu;           /* the Vulkan backend's device */
+    uint32_t threads;          /* CPU devices: for tuned kernels */
+    uint32_t real_bytes;       /* 4, or 8 on "reference64" */
+    void *gpu;                 /* the Vulkan backend's device */
+    uint64_t workspace_budget; /* of programs that say nothing; 0: the standard */
 };
 
 struct quartic_tensor {

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/call.h"
 #include "base/rng.h"
+#include "quartic/estimate.h"
 
 static quartic_model_task micro_task(const quartic_trainer_config *config) {
     return (quartic_model_task){.batch = config->batch,
@@ -14,6 +15,7 @@ static quartic_model_task micro_task(const quartic_trainer_config *config) {
                                 .masked = config->masked,
                                 .loss = true,
                                 .gradients = true,
+                                .replace = config->accumulation == 1,
                                 .norm = true,
                                 .weighted = config->accumulation > 1,
                                 .dropout = true};
@@ -21,9 +23,9 @@ static quartic_model_task micro_task(const quartic_trainer_config *config) {
 
 /* The graph of the update. Tensors: "parameters", "gradients", "first_moment", "second_moment" (P); "hyper"
  * (8); "squared_norm", a scalar. AdamW updates each range of neighbouring weights that are trained; the
- * others stay as they are, without decay, as in PyTorch. Then gradients = 0. Output "squared_weights": the
+ * others stay as they are, without decay, as in PyTorch. With clear, gradients = 0 then. Output "squared_weights": the
  * sum of squares of all updated weights, which is not finite if one of them is not. */
-static quartic_status build_apply(const quartic_model *model, const bool *trained,
+static quartic_status build_apply(const quartic_model *model, const bool *trained, bool clear,
                                   quartic_graph **out_graph) {
     quartic_graph *graph;
     const quartic_parameter_set *set = &model->set;
@@ -45,7 +47,7 @@ static quartic_status build_apply(const quartic_model *model, const bool *traine
         for (uint32_t v = 0; v < 4; ++v) run[v] = quartic_slice(graph, all[v], 0, start, end - start);
         quartic_adamw(graph, run[0], run[1], run[2], run[3], hyper, norm, 1.0f);
     }
-    quartic_fill(graph, all[1], 0.0f);
+    if (clear) quartic_fill(graph, all[1], 0.0f);
     quartic_graph_output(graph, "squared_weights", quartic_sum_squares(graph, all[0]));
     quartic_status status = quartic_graph_status(graph);
     if (status == QUARTIC_OK)
@@ -63,7 +65,7 @@ static quartic_status build_both(const quartic_model *model, const quartic_train
     if (trained == NULL) return QUARTIC_OUT_OF_MEMORY;
     quartic_status status = quartic_model_build(model, &task, trained, out_micro);
     if (status == QUARTIC_OK) {
-        status = build_apply(model, trained, out_apply);
+        status = build_apply(model, trained, config->accumulation > 1, out_apply);
         if (status != QUARTIC_OK) quartic_graph_destroy(*out_micro);
     }
     quartic_free(trained);
@@ -111,6 +113,26 @@ quartic_status quartic_trainer_measure(const quartic_model *model, const quartic
     out_memory->flops = micros * micro_memory.flops + apply_memory.flops;
     out_memory->traffic_bytes = micros * micro_memory.traffic_bytes + apply_memory.traffic_bytes;
     return QUARTIC_OK;
+}
+
+quartic_status quartic_trainer_estimate(const quartic_model *model, const quartic_trainer_config *config,
+                                        const quartic_device_limits *limits,
+                                        quartic_estimate **out_estimate) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(out_estimate);
+    *out_estimate = NULL;
+    QUARTIC_NEED(model);
+    QUARTIC_NEED(config);
+    QUARTIC_NEED(limits);
+    quartic_graph *micro, *apply;
+    quartic_trainer_config whole;
+    QUARTIC_TRY(check_settings(model, config, &whole));
+    QUARTIC_TRY(build_both(model, &whole, &micro, &apply));
+    const quartic_estimate_part parts[] = {{micro, whole.accumulation}, {apply, 1}};
+    quartic_status status = quartic_estimate_create(parts, 2, limits, out_estimate);
+    quartic_graph_destroy(micro);
+    quartic_graph_destroy(apply);
+    return status;
 }
 
 /* ---- life ---- */
@@ -313,7 +335,7 @@ static quartic_status accumulate_gradients(quartic_trainer *trainer, const quart
     const uint64_t all_targets = report->targets;
     double loss_sum = 0.0;
     if (trainer->gradients_used) QUARTIC_TRY(clear_gradients(trainer));
-    trainer->gradients_used = true;
+    trainer->gradients_used = trainer->config.accumulation > 1;
     for (uint32_t micro = 0; micro < trainer->config.accumulation; ++micro) {
         float loss;
         QUARTIC_TRY(run_micro(trainer, micro, in, all_targets, &loss));

@@ -4,7 +4,8 @@
  *     micro  forward, loss and backward; adds to the gradients and computes the sum of their squares
  *     apply  AdamW, then gradients = 0
  * So the gradients are zero between steps. If a step was not applied, gradients_used is true, and the next
- * step clears them first.
+ * step clears them first. With one micro-batch a step, micro puts its gradients in the place of the last
+ * step's, and nothing is cleared.
  */
 #ifndef QUARTIC_TRAIN_TRAINER_H
 #define QUARTIC_TRAIN_TRAINER_H
