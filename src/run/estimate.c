@@ -182,13 +182,20 @@ static quartic_status estimate_lowered(quartic_estimate *estimate, const quartic
     return status;
 }
 
-/* Names of workspaces: "workspace", and with a number for those after the first. */
+/* Names of workspaces: "workspace", and with a number for those after the first: "workspace.2". Where one is in
+ * several allocations, theirs follows: "workspace.2/1". */
 static quartic_status place_part(quartic_estimate *estimate, const quartic_graph *graph,
-                                 const quartic_plan *plan, uint32_t part, uint64_t *storages) {
+                                 const quartic_plan *plan, uint32_t part, uint64_t *storages,
+                                 uint64_t *arenas) {
     uint32_t index;
-    char name[32] = "workspace";
+    char name[64] = "workspace";
     if (part > 0) snprintf(name, sizeof name, "workspace.%u", part + 1);
-    if (plan->workspace_bytes > 0) QUARTIC_TRY(find_arena(estimate, name, plan->workspace_bytes, &index));
+    const size_t length = strlen(name);
+    for (uint32_t a = 0; a < plan->arenas.count; ++a) {
+        if (plan->arenas.count > 1) snprintf(name + length, sizeof name - length, "/%u", a + 1);
+        QUARTIC_TRY(find_arena(estimate, name, plan->arenas.bytes[a], &index));
+        arenas[a] = ESTIMATE_WORKSPACE + a * ESTIMATE_APART;
+    }
     for (uint32_t s = 0; s < graph->storage_count; ++s) {
         if (graph->storages[s].name == NULL) continue;
         QUARTIC_TRY(find_arena(estimate, graph->storages[s].name, plan->places[s].bytes, &index));
@@ -202,14 +209,17 @@ static quartic_status estimate_part(quartic_estimate *estimate, const quartic_es
     const quartic_graph *graph = given->graph;
     quartic_run_vulkan_rule rule = {graph, quartic_device_limits_gpu(limits)};
     quartic_plan_budget budget = quartic_plan_standard_budget(limits->memory_bytes, limits->max_buffer_bytes);
-    if (limits->workspace_budget != 0) budget = (quartic_plan_budget){.bytes = limits->workspace_budget};
+    if (limits->workspace_budget != 0)
+        budget = (quartic_plan_budget){.bytes = limits->workspace_budget,
+                                       .allocation_bytes = limits->max_buffer_bytes};
     quartic_plan plan;
     QUARTIC_TRY(quartic_graph_status(graph));
     QUARTIC_TRY(quartic_plan_create_within(graph, 4, quartic_run_vulkan_scratch, &rule, &budget, &plan));
-    uint64_t *storages = quartic_alloc(graph->storage_count, sizeof *storages);
+    uint64_t *storages = quartic_alloc((size_t)graph->storage_count + plan.arenas.count, sizeof *storages);
+    uint64_t *arenas = storages + graph->storage_count;
     quartic_status status =
-        storages == NULL ? QUARTIC_OUT_OF_MEMORY : place_part(estimate, graph, &plan, part, storages);
-    const quartic_run_vulkan_memory memory = {storages, ESTIMATE_WORKSPACE, ESTIMATE_ABSENT};
+        storages == NULL ? QUARTIC_OUT_OF_MEMORY : place_part(estimate, graph, &plan, part, storages, arenas);
+    const quartic_run_vulkan_memory memory = {storages, arenas, ESTIMATE_ABSENT};
     if (status == QUARTIC_OK)
         status = estimate_lowered(estimate, graph, &plan, part, given->runs, limits, &memory);
     quartic_free(storages);

@@ -1,7 +1,7 @@
 /* run_vulkan.c: from a planned graph to recorded commands. See run_vulkan.h.
  *
  * Address of an operand = storage + 4 * layout offset; scratch lies in the workspace at the step's scratch
- * offset. quartic_dispatch_fill puts these into the arguments and gives the bytes that a dispatch touches, of
+ * offset, and an offset in the workspace is one in an arena (plan/arenas.h). quartic_dispatch_fill puts these into the arguments and gives the bytes that a dispatch touches, of
  * which only the extent that a layout spans counts for hazards. No address may be null.
  */
 #include "run/run_vulkan.h"
@@ -92,6 +92,12 @@ typedef struct builder {
     uint32_t count, capacity;
 } builder;
 
+/* The address of an offset in the workspace. */
+static uint64_t workspace_address(const builder *b, uint64_t offset) {
+    const quartic_arenas *arenas = &b->plan->arenas;
+    return b->memory.arenas[quartic_arena_of(arenas, offset)] + quartic_arena_offset(arenas, offset);
+}
+
 /* Where the values of a node lie: the first element of each and the bytes that its layout spans around it. */
 static void find_values(const builder *b, const uint32_t *ids, uint32_t count, quartic_operand_memory *out) {
     for (uint32_t k = 0; k < count; ++k) {
@@ -101,7 +107,7 @@ static void find_values(const builder *b, const uint32_t *ids, uint32_t count, q
         const quartic_plan_place *place = &b->plan->places[value->storage];
         uint64_t storage;
         if (place->in_workspace)
-            storage = b->memory.workspace + place->offset;
+            storage = workspace_address(b, place->offset);
         else if (place->alias.storage != QUARTIC_NONE)
             storage = b->memory.storages[place->alias.storage] + 4 * place->alias.offset;
         else
@@ -127,7 +133,7 @@ static quartic_status set_addresses(const builder *b, const quartic_node *node, 
     quartic_operand_memory inputs[QUARTIC_OP_MAX_INPUTS], outputs[QUARTIC_OP_MAX_OUTPUTS];
     find_values(b, node->inputs, node->input_count, inputs);
     find_values(b, node->outputs, node->output_count, outputs);
-    const uint64_t scratch = b->memory.workspace + step->scratch_offset;
+    const uint64_t scratch = step->scratch_bytes == 0 ? 0 : workspace_address(b, step->scratch_offset);
     const quartic_dispatch_memory memory = {
         .input_count = node->input_count,
         .output_count = node->output_count,
@@ -281,12 +287,12 @@ quartic_status quartic_run_vulkan_lower(const quartic_graph *graph, const quarti
 
 quartic_status quartic_run_vulkan_create(quartic_gpu_device *device, const quartic_graph *graph,
                                          const quartic_plan *plan, const uint64_t *storages,
-                                         uint64_t workspace, bool profile, quartic_run_vulkan **out_run) {
+                                         const uint64_t *arenas, bool profile, quartic_run_vulkan **out_run) {
     *out_run = NULL;
     quartic_gpu_limits limits = quartic_run_vulkan_limits(device);
     quartic_gpu_command *list;
     uint32_t count;
-    quartic_run_vulkan_memory memory = {.storages = storages, .workspace = workspace};
+    quartic_run_vulkan_memory memory = {.storages = storages, .arenas = arenas};
     QUARTIC_TRY(quartic_gpu_device_absent(device, &memory.absent));
     QUARTIC_TRY(quartic_run_vulkan_lower(graph, plan, &limits, &memory, &list, NULL, &count));
     quartic_run_vulkan *run = quartic_alloc(1, sizeof *run);

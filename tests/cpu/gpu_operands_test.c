@@ -44,7 +44,7 @@ static bool count_absent(const quartic_graph *graph, const quartic_gpu_limits *l
         storages[s] = base(STORAGE_BASE) + end;
         end += (4 * graph->storages[s].elements + 511) / 256 * 256;
     }
-    const quartic_run_vulkan_memory memory = {storages, base(WORKSPACE_BASE), base(ABSENT_BASE)};
+    const quartic_run_vulkan_memory memory = {storages, &(uint64_t){base(WORKSPACE_BASE)}, base(ABSENT_BASE)};
     quartic_gpu_command *commands;
     uint32_t count;
     gpu_operands_expect(quartic_run_vulkan_lower(graph, &plan, limits, &memory, &commands, NULL, &count));
@@ -199,7 +199,7 @@ static void a_null_address_is_refused(void **state) {
     quartic_plan plan;
     gpu_operands_expect(quartic_plan_create(graph, 4, quartic_run_vulkan_scratch, &rule, &plan));
     const uint64_t storages[4] = {0, 0x1000, 0x2000, 0x3000};
-    const quartic_run_vulkan_memory memory = {storages, 0x4000, 0x5000};
+    const quartic_run_vulkan_memory memory = {storages, &(uint64_t){0x4000}, 0x5000};
     quartic_gpu_command *commands;
     uint32_t count;
     assert_int_equal(quartic_run_vulkan_lower(graph, &plan, &kinds[0], &memory, &commands, NULL, &count),
