@@ -34,13 +34,14 @@ enum {
 typedef struct quartic_gpu_limits {
     uint32_t max_shared_bytes; /* at least 16384; plans use at most 32768 */
     uint32_t max_invocations;  /* of a workgroup: at least 256, and plans use at most 256 */
-    uint32_t subgroup_size; /* 8 together with shuffles lets a plan take shaders that need it: gpu_plan.h */
-    uint32_t compute_units; /* an estimate where the driver does not tell; plans divide long sums by it */
+    uint32_t subgroup_size;    /* correctness must not depend on it */
+    uint32_t compute_units;    /* an estimate where the driver does not tell; plans divide long sums by it */
     /* Iterations of all loops together that one invocation may run; 0: no limit. Mesa's software rasteriser
      * leaves every loop silently after 65535 (LP_MAX_TGSI_LOOP_ITERATIONS), so a plan beyond it must refuse.
      */
     uint32_t max_iterations;
     uint32_t has_subgroup_shuffle; /* shuffles among subgroups of at least 8 invocations */
+    uint32_t is_software;          /* Vulkan on a CPU, for which there are shaders of their own: gpu_plan.h */
 } quartic_gpu_limits;
 
 /* UNSUPPORTED, with a sentence, where an op's shader would run more iterations than the device allows. */

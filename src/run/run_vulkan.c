@@ -24,7 +24,8 @@ quartic_gpu_limits quartic_run_vulkan_limits(const quartic_gpu_device *device) {
                                 .subgroup_size = caps->subgroup_size,
                                 .compute_units = caps->compute_units,
                                 .max_iterations = caps->rank == QUARTIC_GPU_SOFTWARE ? 65535 : 0,
-                                .has_subgroup_shuffle = caps->subgroup_shuffle};
+                                .has_subgroup_shuffle = caps->subgroup_shuffle,
+                                .is_software = caps->rank == QUARTIC_GPU_SOFTWARE};
 }
 
 /* The op's dispatches for a node; an error names the op and its scope. */
