@@ -47,6 +47,11 @@
     /* row_linear.c */                                                                                       \
     X(norm_linear)                                                                                           \
     X(gated_linear)                                                                                          \
+    /* hyper/hyper_width.c, hyper/hyper_depth.c */                                                           \
+    X(hyper_width)                                                                                           \
+    X(hyper_width_grad)                                                                                      \
+    X(hyper_depth)                                                                                           \
+    X(hyper_depth_grad)                                                                                      \
     /* softmax.c */                                                                                          \
     X(softmax)                                                                                               \
     X(softmax_grad)                                                                                          \

@@ -1,9 +1,10 @@
-/* plan.h: order and memory of a graph's steps, decided before anything is allocated. Pure.
+/* plan.h: the steps of a graph and their memory, decided before anything is allocated. A pure function.
  *
- * Steps are the nodes that a named output or an in-place update depends on, without views, in graph order or
- * by level (levels.h). Every intermediate storage lives from its first to its last level; storages whose
- * lives do not overlap share workspace bytes (best fit by offset). An output of an op that allows it takes
- * over the memory of an input that dies there. Scratch lives for one step. Offsets are multiples of 256.
+ * Steps are the nodes that a named output or an in-place update depends on, without views, in graph order or by
+ * level (levels.h). An intermediate storage lives from its first to its last level. Where the op allows it,
+ * output 0 takes over the memory of an input that dies at that step. Scratch memory lives for one step. Blocks
+ * whose lives do not overlap share the workspace: they are placed largest first, each at the lowest free offset
+ * (first fit, place.h). Offsets are multiples of 256.
  *
  * Bytes against barriers: in graph order every step has levels of its own and memory is used again as soon as
  * it is free, so a device waits after nearly every step. By level, steps that do not depend on each other
@@ -23,21 +24,22 @@ typedef struct quartic_step_need {
     uint32_t stages; /* parts that must wait for one another, at least 1 */
 } quartic_step_need;
 
-/* A failure stops the planning. *out_need begins as no scratch and one stage. */
+/* Gives what a backend needs for a node; *out_need begins as no scratch and one stage. An error ends the planning
+ * with it. */
 typedef quartic_status (*quartic_scratch_rule)(void *context, const quartic_node *node,
                                                const quartic_op_call *call, quartic_step_need *out_need);
 
 typedef struct quartic_plan_step {
-    uint32_t node;
+    uint32_t node;                          /* index in the graph */
     uint32_t level, stages;                 /* its stages stand at the levels level, level + 1, .. */
     uint64_t scratch_offset, scratch_bytes; /* in the workspace */
 } quartic_plan_step;
 
 typedef struct quartic_plan_place {
-    bool used;                /* some step or output touches the storage */
-    bool in_workspace;        /* else it is a named tensor, or lies in one */
+    bool used;                /* some step reads or writes the storage, or it is named */
+    bool in_workspace;        /* else it is a named tensor, lies in one, or is not used */
     quartic_plan_alias alias; /* the named tensor that an intermediate lies in (assigns.h) */
-    uint64_t offset;          /* bytes in the workspace */
+    uint64_t offset;          /* in the workspace, in bytes */
     uint64_t bytes;
 } quartic_plan_place;
 
@@ -47,13 +49,14 @@ typedef struct quartic_plan {
     quartic_plan_place *places; /* one per storage of the graph */
     uint32_t storage_count;
     uint32_t level_count;
-    quartic_arenas arenas;    /* what the offsets in the workspace mean */
+    quartic_arenas arenas;    /* the allocations that the workspace consists of */
     uint64_t workspace_bytes; /* of all arenas */
-    uint64_t unshared_bytes;
+    uint64_t unshared_bytes;  /* what the workspace would take if nothing shared memory */
 } quartic_plan;
 
-/* In graph order, in one arena. real_bytes: 4, or 8 where real numbers are held as double. The caller destroys
- * *out_plan; after an error it is empty. */
+/* Plans a graph in graph order, in one arena. real_bytes: 4, or 8 where real numbers are stored as double. scratch may be NULL:
+ * no step needs any. The caller destroys the plan. Errors: the graph's own, OUT_OF_MEMORY, those of scratch; the
+ * plan is then empty. */
 quartic_status quartic_plan_create(const quartic_graph *graph, uint32_t real_bytes,
                                    quartic_scratch_rule scratch, void *context, quartic_plan *out_plan);
 
@@ -75,6 +78,7 @@ quartic_plan_budget quartic_plan_standard_budget(uint64_t device_bytes, uint64_t
 quartic_status quartic_plan_create_within(const quartic_graph *graph, uint32_t real_bytes,
                                           quartic_scratch_rule scratch, void *context,
                                           const quartic_plan_budget *budget, quartic_plan *out_plan);
+/* Frees what the plan holds and leaves it empty; an empty one is fine. */
 void quartic_plan_destroy(quartic_plan *plan);
 
 #endif

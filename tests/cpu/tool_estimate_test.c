@@ -127,7 +127,7 @@ static void sizes_change_the_estimate(void **state) {
 
 static void a_file_of_limits_is_taken(void **state) {
     (void)state;
-    json_t *document = estimate_of("quartic", "laptop.json", 64, 2);
+    json_t *document = estimate_of("quartic", "laptop.json", 64, 4);
     const json_t *limits = json_object_get(document, "limits"), *one;
     assert_string_equal(json_string_value(json_object_get(limits, "name")), "laptop");
     assert_int_equal(number(limits, "compute_units"), 16);
@@ -141,7 +141,7 @@ static void a_file_of_limits_is_taken(void **state) {
         json_is_false(json_object_get(one, "fits_one_buffer"));
     assert_true(found);
     json_decref(document);
-    tool_expect("$Q inspect quartic.json --limits laptop.json --length 64 --batch 2", 0,
+    tool_expect("$Q inspect quartic.json --limits laptop.json --length 64 --batch 4", 0,
                 "more than one allocation may have");
 }
 

@@ -218,7 +218,7 @@ static void missing_barriers_are_found(void **state) {
         found += !result.same;
     }
     print_message("%u dispatches, %u barriers, each taken out: %u found\n", count, barriers, found);
-    assert_true(barriers > 60);
+    assert_true(barriers > 20); /* else there is too little to look at */
     assert_true(100 * found >= 95 * barriers);
     quartic_free(commands);
     quartic_model_destroy(model);
