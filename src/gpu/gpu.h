@@ -118,6 +118,7 @@ typedef struct quartic_gpu_command {
     uint32_t args_bytes;
     _Alignas(8) uint8_t args[QUARTIC_GPU_ARGS_BYTES];
     uint32_t groups[3];
+    uint32_t idle;       /* groups at the end of the last row that are not launched; then groups[2] is 1 */
     double flops, bytes; /* estimates, bound the length of a submit */
     uint32_t step;       /* non-decreasing; times are reported per step */
     bool barrier;        /* wait for all earlier dispatches of the list */

@@ -5,8 +5,8 @@
  * in them. The operands come from the table beside the push constants (shaders/lib/args.h); op->gpu names one
  * only where the table leaves it open. An address is that of the operand's first element.
  *
- * Grids: quartic_dispatch_groups lays a linear count of groups out as x = min(count, 65535), y = the rest.
- * The shader's linear_group() undoes that, and the shader ignores groups beyond its count. The runner may
+ * Grids: quartic_dispatch_groups lays a linear count of groups out as x = min(count, 65535), y = the rest. What
+ * the last row has beyond the count is noted as idle and not launched. The shader's linear_group() undoes that, and the shader ignores groups beyond its count. The runner may
  * split a dispatch along x, y or z into several, so a shader uses gl_WorkGroupID, which includes the base,
  * and never gl_NumWorkGroups. The dispatches of a list run in order; the runner puts a barrier between two
  * that touch the same bytes.
@@ -74,8 +74,9 @@ typedef struct quartic_dispatch {
     uint32_t pointer_count;
     quartic_dispatch_pointer pointers[QUARTIC_DISPATCH_MAX_POINTERS];
     uint32_t groups[3];
-    double flops; /* estimated operations: bounds the length of a submit */
-    double bytes; /* estimated traffic */
+    uint32_t idle; /* groups at the end of the last row that are not launched; then z = 1 */
+    double flops;  /* estimated operations: bounds the length of a submit */
+    double bytes;  /* estimated traffic */
 } quartic_dispatch;
 
 /* A range of an operand or of scratch that an address stands for. */

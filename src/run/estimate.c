@@ -75,6 +75,11 @@ static double group_count(const uint32_t groups[3]) {
     return (double)groups[0] * (double)groups[1] * (double)groups[2];
 }
 
+/* The groups of a dispatch that are launched. */
+static double launched_count(const quartic_gpu_command *command) {
+    return group_count(command->groups) - (double)command->idle;
+}
+
 /* The work between two barriers. */
 typedef struct estimate_span {
     double longest, flops, bytes;
@@ -98,7 +103,7 @@ static void count_submits(const quartic_device_limits *limits, const quartic_gpu
     *out_submits = 0;
     while (quartic_gpu_schedule_next(&schedule, &piece)) {
         const quartic_gpu_command *command = &commands[piece.command];
-        const double groups = group_count(piece.groups), share = groups / group_count(command->groups);
+        const double groups = group_count(piece.groups), share = groups / launched_count(command);
         const double seconds =
             quartic_device_limits_work(limits, command->flops * share, command->bytes * share, groups);
         *out_submits += piece.new_submit;
@@ -124,7 +129,7 @@ static quartic_status list_part(quartic_estimate *estimate, const quartic_graph 
         const quartic_node *node = &graph->nodes[plan->steps[command->step].node];
         const char *label = keep_text(estimate, graph->scopes[node->scope]);
         if (label == NULL) return QUARTIC_OUT_OF_MEMORY;
-        const double groups = group_count(command->groups);
+        const double groups = launched_count(command);
         const double work = quartic_device_limits_work(limits, command->flops, command->bytes, groups);
         if (command->barrier) {
             info->estimated_seconds += times * span_seconds(limits, &span);
@@ -166,7 +171,7 @@ static quartic_status estimate_lowered(quartic_estimate *estimate, const quartic
     quartic_status status = weights == NULL ? QUARTIC_OUT_OF_MEMORY : QUARTIC_OK;
     for (uint32_t c = 0; c < count && weights != NULL; ++c)
         weights[c] = quartic_device_limits_work(limits, commands[c].flops, commands[c].bytes,
-                                                group_count(commands[c].groups));
+                                                launched_count(&commands[c]));
     if (status == QUARTIC_OK) status = quartic_chain_longest(touched, NULL, count, &chain);
     if (status == QUARTIC_OK) status = quartic_chain_longest(touched, weights, count, &seconds);
     if (status == QUARTIC_OK) {

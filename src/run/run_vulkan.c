@@ -179,6 +179,7 @@ static quartic_status lower_dispatch(builder *b, const quartic_node *node, uint3
                               .spec_count = dispatch->spec_count,
                               .args_bytes = (dispatch->args_bytes + 3) / 4 * 4,
                               .groups = {dispatch->groups[0], dispatch->groups[1], dispatch->groups[2]},
+                              .idle = dispatch->idle,
                               .flops = dispatch->flops,
                               .bytes = dispatch->bytes,
                               .step = step};
