@@ -193,6 +193,7 @@ static quartic_status find_needs(planner *p, quartic_scratch_rule scratch, void 
 static quartic_status expect_one_allocation(const planner *p, uint32_t storage, uint32_t step,
                                             uint64_t bytes) {
     const uint64_t most = p->plan->arenas.span;
+    const double mib = 1.0 / (1 << 20);
     if (bytes <= most) return QUARTIC_OK;
     const char *name = step == QUARTIC_NONE ? p->graph->storages[storage].name : NULL;
     const quartic_node *node = step == QUARTIC_NONE ? NULL : &p->graph->nodes[p->plan->steps[step].node];
@@ -206,10 +207,11 @@ static quartic_status expect_one_allocation(const planner *p, uint32_t storage, 
         snprintf(what, sizeof what, "%s of %s (in \"%s\")",
                  step == QUARTIC_NONE ? "the result" : "the scratch", node->op->name,
                  p->graph->scopes[node->scope]);
-    return quartic_fail(QUARTIC_OUT_OF_DEVICE_MEMORY,
-                        "%s takes %llu bytes, but one allocation of this device has at most %llu bytes; make "
-                        "the batch, the sequence or the model smaller",
-                        what, (unsigned long long)bytes, (unsigned long long)most);
+    return quartic_fail(
+        QUARTIC_OUT_OF_DEVICE_MEMORY,
+        "%s takes %.1f MiB (%llu bytes), but one allocation of this device has at most %.1f MiB "
+        "(%llu bytes); make the batch, the sequence or the model smaller",
+        what, (double)bytes * mib, (unsigned long long)bytes, (double)most * mib, (unsigned long long)most);
 }
 
 /* Makes blocks of storages and scratch, has them placed, and gives their offsets to the plan. */

@@ -145,7 +145,7 @@ static void a_file_of_limits_is_taken(void **state) {
     tool_expect("$Q inspect quartic.json --limits laptop.json --length 64 --batch 4", 0, "workspace/2");
     /* But one value must fit. */
     tool_expect("$Q inspect quartic.json --limits laptop.json --length 64 --batch 16", 1,
-                "one allocation of this device has at most 1048576 bytes");
+                "one allocation of this device has at most 1.0 MiB (1048576 bytes)");
 }
 
 /* Bytes against barriers: the least workspace has the most barriers. */

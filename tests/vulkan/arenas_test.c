@@ -147,9 +147,11 @@ static void a_value_larger_than_one_allocation_is_refused(void **state) {
     assert_ok(make_program(device, MOST / 4, true));
     assert_int_equal(make_program(device, MOST / 4 + 4, false), QUARTIC_OUT_OF_DEVICE_MEMORY);
     assert_message("the result of ");
-    assert_message("takes 131088 bytes, but one allocation of this device has at most 131072 bytes");
+    assert_message(
+        "takes 0.1 MiB (131088 bytes), but one allocation of this device has at most 0.1 MiB (131072 bytes)");
     assert_int_equal(make_program(device, MOST / 4 + 4, true), QUARTIC_OUT_OF_DEVICE_MEMORY);
-    assert_message("takes 131088 bytes, but one allocation of this device has at most 131072 bytes");
+    assert_message(
+        "takes 0.1 MiB (131088 bytes), but one allocation of this device has at most 0.1 MiB (131072 bytes)");
     quartic_device_destroy(device);
 }
 
