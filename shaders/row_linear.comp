@@ -9,7 +9,7 @@
 // and its factor multiplies the finished sums; so weights that take the row as it is share its tile. Gate and
 // gelu are applied as a row is loaded.
 // Constants: 0 form, 1 BN, 2 invocations = 2 BN, 3 weights, 4 those that take the row as it is, 5 flags, 6
-// tiles of columns of a group.
+// tiles of columns of a group, 7 CHUNK, a multiple of 32.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "row_linear.args.h"
@@ -25,13 +25,14 @@ layout(constant_id = 3) const uint PARTS = 1;
 layout(constant_id = 4) const uint RAW = 0;
 layout(constant_id = 5) const uint FLAGS = 0;
 layout(constant_id = 6) const uint TILES = 1;
+layout(constant_id = 7) const uint CHUNK = 64;
 
 layout(buffer_reference, std430, buffer_reference_align = 16) buffer Vec4s {
     vec4 at[];
 };
 
-// Rows of a group, elements of a row at once, elements a step; results of an invocation.
-const uint BM = 64, CHUNK = 64, BK = 32, TM = 8, TN = 4;
+// Rows of a group, elements a step; results of an invocation.
+const uint BM = 64, BK = 32, TM = 8, TN = 4;
 const uint THREADS_M = BM / TM, THREADS_N = BN / TN;
 const uint SEGMENTS = THREADS / BM; // invocations that sum one row's squares
 const uint A_PITCH = BM / 4 + 1, B_PITCH = BN / 4 + 1;

@@ -115,7 +115,8 @@ typedef struct quartic_estimate_info {
 /* All zero for NULL, which is an error. */
 QUARTIC_API quartic_estimate_info quartic_estimate_get_info(const quartic_estimate *estimate);
 
-/* Memory that is one piece: a named tensor, or a program's workspace. */
+/* Memory that is one allocation: a named tensor, "workspace", or "workspace.2" of the second part. A workspace
+ * that is larger than max_buffer_bytes is in several: "workspace/1", "workspace/2", .. */
 typedef struct quartic_estimate_arena {
     const char *name; /* owned by the estimate */
     uint64_t bytes;

@@ -38,11 +38,12 @@ typedef struct quartic_program_config {
     const quartic_binding *bindings;
     uint32_t binding_count;
     quartic_tensor
-        *workspace;   /* the caller's memory for intermediates, at least workspace_bytes; NULL: its own */
+        *workspace;   /* the caller's memory for intermediates, at least workspace_bytes; NULL: its own, in as
+                         many allocations as the device's largest makes necessary */
     uint32_t profile; /* 1: measure the time of every step; see quartic_program_step */
     /* The bytes that the workspace may take so that Vulkan devices wait less often: independent steps run side by
      * side and do not use each other's memory again. 1: the least. 0: as quartic_device_set_workspace_budget
-     * says; else up to twice the least, within a quarter of the device's memory and the size of one buffer.
+     * says; else up to twice the least, within a quarter of the device's memory.
      * With a workspace of the caller's, its size is the budget. Profiled programs and CPU devices, which run
      * one step after the other, always take the least. */
     uint64_t workspace_budget;
@@ -55,7 +56,7 @@ typedef struct quartic_program_config {
  * may be destroyed afterwards. config may be NULL. Errors: the graph's own first error; INVALID_ARGUMENT for
  * a graph that has no output and updates nothing; INVALID_ARGUMENT or SHAPE_MISMATCH for a binding or
  * workspace that does not fit, such as a tensor on another device; OUT_OF_MEMORY or OUT_OF_DEVICE_MEMORY with
- * the figures; UNSUPPORTED naming the op; DEVICE_LOST. Then *out_program is NULL. Submits on a Vulkan
+ * the figures, also for a single intermediate or tensor that is larger than one allocation of the device; UNSUPPORTED naming the op; DEVICE_LOST. Then *out_program is NULL. Submits on a Vulkan
  * device. */
 QUARTIC_API quartic_status quartic_program_create(quartic_device *device, const quartic_graph *graph,
                                                   const quartic_program_config *config,
@@ -82,6 +83,9 @@ typedef struct quartic_program_memory {
     uint64_t unshared_bytes;   /* of intermediates and scratch if they shared no memory */
     double flops;              /* of a run: estimated floating-point operations of all steps */
     double traffic_bytes;      /* of a run: every operand of every step, counted once */
+    uint64_t
+        workspace_allocations; /* of the program's own workspace: more than 1 where the device grants less
+                                       than workspace_bytes in one; then no tensor can be the workspace */
 } quartic_program_memory;
 
 /* Gives what a program of this graph would need, without allocating device memory or compiling. config may be

@@ -62,6 +62,7 @@ quartic_status quartic_gpu_check_switches(void) {
             "QUARTIC_VALIDATION in the environment is \"%.60s\"; 1 turns the validation layers "
             "on, 0 leaves them off",
             validation);
+    QUARTIC_TRY(quartic_gpu_expect_lowered(getenv("QUARTIC_LOWER_LIMITS")));
     return quartic_gpu_expect_switches(getenv("QUARTIC_DISABLE"));
 }
 
@@ -205,6 +206,12 @@ quartic_gpu_caps quartic_gpu_caps_from(const quartic_gpu_facts *facts, const cha
                      caps.max_invocations < limits->maxComputeWorkGroupSize[0]
                          ? caps.max_invocations
                          : limits->maxComputeWorkGroupSize[0]);
+            add_lacking(&caps, text);
+        }
+        if (caps.max_shared_bytes < QUARTIC_GPU_SHARED_BYTES) {
+            char text[80];
+            snprintf(text, sizeof text, "%d bytes of shared memory (it offers %u)", QUARTIC_GPU_SHARED_BYTES,
+                     caps.max_shared_bytes);
             add_lacking(&caps, text);
         }
         if (caps.memory_bytes == 0) add_lacking(&caps, "device-local memory");

@@ -4,6 +4,10 @@
  * at a list of features to disable (the environment's QUARTIC_DISABLE, separated by commas), so tests give
  * it made-up devices. The features: float16 (or f16), coopmat, shuffle, timestamps, mapping; and cache,
  * see cache.c.
+ *
+ * For tests, the environment's QUARTIC_LOWER_LIMITS makes limits of all devices lower than the driver says,
+ * before caps are made of the facts: max_buffer_bytes=N, max_shared_bytes=N, max_invocations=N, separated by
+ * commas. A limit that is lower already stays.
  */
 #ifndef QUARTIC_GPU_CAPS_H
 #define QUARTIC_GPU_CAPS_H
@@ -32,6 +36,12 @@ typedef struct quartic_gpu_facts {
 
 quartic_status quartic_gpu_facts_read(const quartic_vk_instance *vk, VkInstance instance,
                                       VkPhysicalDevice physical, quartic_gpu_facts *out_facts);
+
+/* Lowers the limits of the list; NULL is fine. What follows an entry that quartic_gpu_expect_lowered refuses
+ * is left out. */
+void quartic_gpu_facts_lower(quartic_gpu_facts *facts, const char *lowered);
+/* INVALID_ARGUMENT, with the entry and what may stand there, if the list holds anything else. */
+quartic_status quartic_gpu_expect_lowered(const char *lowered);
 
 /* disabled may be NULL. */
 quartic_gpu_caps quartic_gpu_caps_from(const quartic_gpu_facts *facts, const char *disabled);

@@ -290,8 +290,11 @@ void quartic_gpu_commands_append(const quartic_gpu_commands *commands, VkCommand
         const quartic_gpu_command *command = &commands->list[c];
         if (command->barrier && c > 0) compute_barrier(device, buffer);
         push_command(&r, c);
-        device->vk.vkCmdDispatchBase(buffer, 0, 0, 0, command->groups[0], command->groups[1],
-                                     command->groups[2]);
+        quartic_gpu_box boxes[2];
+        const uint32_t box_count = quartic_gpu_command_boxes(command, boxes);
+        for (uint32_t b = 0; b < box_count; ++b)
+            device->vk.vkCmdDispatchBase(buffer, boxes[b].base[0], boxes[b].base[1], boxes[b].base[2],
+                                         boxes[b].groups[0], boxes[b].groups[1], boxes[b].groups[2]);
     }
     quartic_gpu_barrier(device, buffer, true);
 }

@@ -137,6 +137,7 @@ static quartic_status adopt_device(quartic_gpu_device *device, const quartic_vul
     if (facts == NULL) return QUARTIC_OUT_OF_MEMORY;
     quartic_status status =
         quartic_gpu_facts_read(&device->instance.vk, config->instance, config->physical_device, facts);
+    quartic_gpu_facts_lower(facts, getenv("QUARTIC_LOWER_LIMITS"));
     device->caps = quartic_gpu_caps_from(facts, getenv("QUARTIC_DISABLE"));
     quartic_vk_load_device(&device->instance.vk, config->device, &device->vk);
     /* Below an instance of an older version the driver hides its features: that is told first. */

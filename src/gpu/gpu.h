@@ -18,7 +18,12 @@ typedef struct quartic_gpu_device quartic_gpu_device;
 typedef struct quartic_gpu_buffer quartic_gpu_buffer;
 typedef struct quartic_gpu_commands quartic_gpu_commands;
 
-enum { QUARTIC_GPU_ARGS_BYTES = 128, QUARTIC_GPU_MAX_SPEC = 16, QUARTIC_GPU_INVOCATIONS = 256 };
+enum {
+    QUARTIC_GPU_ARGS_BYTES = 128,
+    QUARTIC_GPU_MAX_SPEC = 16,
+    QUARTIC_GPU_INVOCATIONS = 256,
+    QUARTIC_GPU_SHARED_BYTES = 16384
+};
 
 /* Order of preference among devices; a smaller rank comes first. */
 typedef enum quartic_gpu_rank {
@@ -65,7 +70,8 @@ typedef struct quartic_gpu_caps {
 
 /* ---- devices ------------------------------------------------------------------------------------------- */
 
-/* INVALID_ARGUMENT if QUARTIC_DISABLE lists an unknown feature, or QUARTIC_VALIDATION is neither empty nor
+/* INVALID_ARGUMENT if QUARTIC_DISABLE lists an unknown feature, QUARTIC_LOWER_LIMITS (caps.h) an unknown limit
+ * or no number, or QUARTIC_VALIDATION is neither empty nor
  * 0 nor 1; the message names the variable and the first fault. */
 quartic_status quartic_gpu_check_switches(void);
 
@@ -125,6 +131,7 @@ typedef struct quartic_gpu_command {
     uint32_t args_bytes;
     _Alignas(8) uint8_t args[QUARTIC_GPU_ARGS_BYTES];
     uint32_t groups[3];
+    uint32_t idle;          /* groups at the end of the last row that are not launched; then groups[2] is 1 */
     double flops, bytes;    /* estimates, bound the length of a submit */
     uint32_t subgroup_size; /* that the pipeline asks for, within the caps' range; 0: the driver's own */
     uint32_t step;          /* non-decreasing; times are reported per step */

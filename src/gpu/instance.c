@@ -229,6 +229,7 @@ static quartic_status list_physical_devices(const quartic_gpu_instance *instance
     if (result != VK_INCOMPLETE) QUARTIC_TRY(quartic_vk_check(result, "listing the Vulkan devices"));
     for (uint32_t k = 0; k < count; ++k) {
         QUARTIC_TRY(quartic_gpu_facts_read(&instance->vk, instance->handle, l->physical[k], l->facts));
+        quartic_gpu_facts_lower(l->facts, getenv("QUARTIC_LOWER_LIMITS"));
         l->caps[k] = quartic_gpu_caps_from(l->facts, getenv("QUARTIC_DISABLE"));
     }
     *out_count = quartic_gpu_caps_order(l->caps, count, l->order);

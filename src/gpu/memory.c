@@ -1,7 +1,7 @@
 /* memory.c: buffers and copies between host and device.
  *
  * A block is one VkBuffer with its own VkDeviceMemory. Buffers of up to SMALL bytes share blocks of BLOCK
- * bytes (drivers allow few allocations, a model has many small tensors), larger ones have a block each. A
+ * bytes, or a quarter of the largest allocation that the device allows and all of it, where that is less (drivers allow few allocations, a model has many small tensors), larger ones have a block each. A
  * block keeps its buffers as a list in order of offset, so finding a gap and freeing need no memory. Where
  * the device's own memory is also cached host memory (software devices, some integrated ones) it stays mapped
  * and copies are memcpy; elsewhere they go through a staging buffer that lives as long as the device.
@@ -179,12 +179,14 @@ static bool block_take(quartic_gpu_block *block, quartic_gpu_buffer *buffer) {
 }
 
 static quartic_status buffer_place(quartic_gpu_device *device, quartic_gpu_buffer *buffer) {
+    const uint64_t most = device->caps.max_buffer_bytes, shared = most < BLOCK ? most : BLOCK;
+    const bool small = buffer->bytes <= shared / (BLOCK / SMALL);
     quartic_gpu_block *block = NULL;
-    if (buffer->bytes <= SMALL) {
+    if (small) {
         for (block = device->blocks; block != NULL; block = block->next)
-            if (block->bytes == BLOCK && block_take(block, buffer)) return QUARTIC_OK;
+            if (block->bytes == shared && block_take(block, buffer)) return QUARTIC_OK;
     }
-    QUARTIC_TRY(block_create(device, buffer->bytes <= SMALL ? BLOCK : buffer->bytes, &block));
+    QUARTIC_TRY(block_create(device, small ? shared : buffer->bytes, &block));
     block_take(block, buffer);
     return QUARTIC_OK;
 }

@@ -112,6 +112,21 @@ static bool pipeline_matches(const quartic_gpu_pipeline *pipeline, const quartic
            strcmp(pipeline->shader->name, command->shader) == 0;
 }
 
+/* Plans choose what fits, so this is a fault of theirs; drivers do not check it, and some crash. */
+static quartic_status expect_group_fits(const quartic_gpu_device *device, const quartic_spirv *shader,
+                                        const quartic_gpu_command *command) {
+    quartic_spirv_group group;
+    QUARTIC_TRY(quartic_spirv_group_of(shader, command->spec, command->spec_count, &group));
+    if (group.invocations <= device->caps.max_invocations &&
+        group.shared_bytes <= device->caps.max_shared_bytes)
+        return QUARTIC_OK;
+    return quartic_fail(QUARTIC_INTERNAL,
+                        "a workgroup of the shader %s takes %u invocations and %llu bytes of shared memory, "
+                        "but %s has %u and %u",
+                        shader->name, group.invocations, (unsigned long long)group.shared_bytes,
+                        device->caps.name, device->caps.max_invocations, device->caps.max_shared_bytes);
+}
+
 /* Index of the command's pipeline, appended without a handle if it is new. */
 static quartic_status find_or_append_pipeline(quartic_gpu_device *device, const quartic_gpu_command *command,
                                               uint32_t *capacity, uint32_t *out_index) {
@@ -120,6 +135,7 @@ static quartic_status find_or_append_pipeline(quartic_gpu_device *device, const 
     const quartic_spirv *shader = find_shader(command->shader);
     if (shader == NULL)
         return quartic_fail(QUARTIC_INTERNAL, "there is no shader named %s in this build", command->shader);
+    QUARTIC_TRY(expect_group_fits(device, shader, command));
     if (device->pipeline_count == *capacity) {
         uint32_t grown = 2 * *capacity + 16;
         quartic_gpu_pipeline *pipelines =

@@ -1,7 +1,7 @@
 /* schedule.h: a list of dispatches cut into pieces and submits. Pure.
  *
  * A dispatch that is estimated to take longer than the budget is cut along z, then y, then x into boxes of
- * workgroups; a new submit starts where the budget of the current one is used up. Pieces come out in order.
+ * workgroups, and so is one whose last row is shorter than the others; a new submit starts where the budget of the current one is used up. Pieces come out in order.
  */
 #ifndef QUARTIC_GPU_SCHEDULE_H
 #define QUARTIC_GPU_SCHEDULE_H
@@ -10,6 +10,14 @@
 
 /* A quarter of the desktop watchdog's 2 s, on speeds that are pessimistic already. */
 #define QUARTIC_GPU_SUBMIT_SECONDS 0.5
+
+/* A box of workgroups. */
+typedef struct quartic_gpu_box {
+    uint32_t base[3], groups[3];
+} quartic_gpu_box;
+
+/* What a command launches, as one box or, where its last row is shorter, two. Returns their number. */
+uint32_t quartic_gpu_command_boxes(const quartic_gpu_command *command, quartic_gpu_box out_boxes[2]);
 
 typedef struct quartic_gpu_piece {
     uint32_t command;
@@ -23,8 +31,8 @@ typedef struct quartic_gpu_schedule {
     uint32_t count;
     double flops_per_second, bytes_per_second;
     /* the position */
-    uint32_t command;
-    uint32_t parts[3], at[3]; /* parts[0] is 0 between commands */
+    uint32_t command, box;    /* box: of the command */
+    uint32_t parts[3], at[3]; /* parts[0] is 0 between boxes */
     double piece_seconds, spent;
     bool started;
 } quartic_gpu_schedule;

@@ -138,7 +138,8 @@ quartic_status quartic_dispatch_expect_short(const char *op, const quartic_dispa
     for (uint32_t d = 0; d < list->count; ++d) {
         const quartic_dispatch *dispatch = &list->items[d];
         const double groups =
-            (double)dispatch->groups[0] * (double)dispatch->groups[1] * (double)dispatch->groups[2];
+            (double)dispatch->groups[0] * (double)dispatch->groups[1] * (double)dispatch->groups[2] -
+            (double)dispatch->idle;
         const double flops = dispatch->flops / groups, bytes = dispatch->bytes / groups;
         if (flops <= QUARTIC_GROUP_MOST_FLOPS && bytes <= QUARTIC_GROUP_MOST_BYTES) continue;
         return quartic_fail(
@@ -159,6 +160,7 @@ void quartic_dispatch_groups(quartic_dispatch *dispatch, uint64_t count) {
     dispatch->groups[0] = x == 0 ? 1 : (uint32_t)x;
     dispatch->groups[1] = x == 0 ? 1 : (uint32_t)((count + x - 1) / x);
     dispatch->groups[2] = 1;
+    dispatch->idle = (uint32_t)(x * dispatch->groups[1] - (x == 0 ? 0 : count));
 }
 
 quartic_status quartic_dispatch_append(quartic_dispatch_list *list, const char *shader, quartic_push push,

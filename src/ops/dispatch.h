@@ -5,8 +5,8 @@
  * in them. The operands come from the table beside the push constants (shaders/lib/args.h); op->gpu names one
  * only where the table leaves it open. An address is that of the operand's first element.
  *
- * Grids: quartic_dispatch_groups lays a linear count of groups out as x = min(count, 65535), y = the rest.
- * The shader's linear_group() undoes that, and the shader ignores groups beyond its count. The runner may
+ * Grids: quartic_dispatch_groups lays a linear count of groups out as x = min(count, 65535), y = the rest. What
+ * the last row has beyond the count is noted as idle and not launched. The shader's linear_group() undoes that, and the shader ignores groups beyond its count. The runner may
  * split a dispatch along x, y or z into several, so a shader uses gl_WorkGroupID, which includes the base,
  * and never gl_NumWorkGroups. The dispatches of a list run in order; the runner puts a barrier between two
  * that touch the same bytes.
@@ -35,14 +35,15 @@ enum {
 typedef struct quartic_gpu_limits {
     uint32_t max_shared_bytes; /* at least 16384; plans use at most 32768 */
     uint32_t max_invocations;  /* of a workgroup: at least 256, and plans use at most 256 */
-    uint32_t subgroup_size; /* 8 together with shuffles lets a plan take shaders that need it: gpu_plan.h */
-    uint32_t compute_units; /* an estimate where the driver does not tell; plans divide long sums by it */
-    uint32_t registers;     /* of 32 bits, of an invocation: a guess; 0: unknown, and plans take many */
+    uint32_t subgroup_size;    /* correctness must not depend on it */
+    uint32_t compute_units;    /* an estimate where the driver does not tell; plans divide long sums by it */
+    uint32_t registers;        /* of 32 bits, of an invocation: a guess; 0: unknown, and plans take many */
     /* Iterations of all loops together that one invocation may run; 0: no limit. Mesa's software rasteriser
      * leaves every loop silently after 65535 (LP_MAX_TGSI_LOOP_ITERATIONS), so a plan beyond it must refuse.
      */
     uint32_t max_iterations;
     uint32_t has_subgroup_shuffle; /* shuffles among subgroups of at least 8 invocations */
+    uint32_t is_software;          /* Vulkan on a CPU, for which there are shaders of their own: gpu_plan.h */
     /* The subgroup sizes that a pipeline may ask for, powers of two; 0: none may be asked for. */
     uint32_t least_subgroup_size, most_subgroup_size;
     const quartic_tuning_table *tuning; /* measured choices by problem; NULL: none */
@@ -79,6 +80,7 @@ typedef struct quartic_dispatch {
     uint32_t pointer_count;
     quartic_dispatch_pointer pointers[QUARTIC_DISPATCH_MAX_POINTERS];
     uint32_t groups[3];
+    uint32_t idle;          /* groups at the end of the last row that are not launched; then z = 1 */
     double flops;           /* estimated operations: bounds the length of a submit */
     double bytes;           /* estimated traffic */
     uint32_t subgroup_size; /* that the pipeline asks for; 0: the driver's own */

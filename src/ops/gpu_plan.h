@@ -38,10 +38,11 @@ static inline bool quartic_gpu_has_few_registers(const quartic_gpu_limits *limit
 
 /* Vulkan on a CPU has subgroups of eight. A load costs much there, so some ops have a second shader,
  * shaders/<name>_lanes.comp, in which groups of eight invocations pass numbers round by shuffles. Such a
- * shader is right only where a group of eight is one subgroup; a plan asks here before it takes one. */
+ * shader is right only where a group of eight is one subgroup, and made for a CPU: a GPU with subgroups of
+ * eight takes the others. A plan asks here before it takes one. */
 enum { QUARTIC_LANES = 8 };
 static inline bool quartic_gpu_has_lanes(const quartic_gpu_limits *limits) {
-    return limits->subgroup_size == QUARTIC_LANES && limits->has_subgroup_shuffle;
+    return limits->is_software && limits->subgroup_size == QUARTIC_LANES && limits->has_subgroup_shuffle;
 }
 
 /* UNSUPPORTED, with a message, where an invocation would run more loop iterations than the device allows.

@@ -40,6 +40,7 @@ typedef struct range_list {
 } range_list;
 
 enum {
+    MOST_ARENAS = 1 << 16,
     MOST_LISTS = 4 * 32, /* nodes of a life and those above them: at most four in each of 32 levels */
     MOST_RAISED = 64,    /* nodes below its own that a block may visit to raise the ground */
     SHORT_LIFE = 8       /* steps: for a life up to this long, the ground of each step is raised first */
@@ -49,16 +50,19 @@ struct quartic_placer {
     uint32_t leaves; /* a power of 2 */
     range_list *through, *anywhere;
     ground *ground;
-    uint64_t bytes;
+    uint64_t span;
+    uint64_t *arenas; /* the bytes of each */
+    uint32_t arena_count, arena_capacity;
     const range_list
         *lists[MOST_LISTS]; /* what the block being placed must avoid, and how far each was read */
     uint32_t at[MOST_LISTS], list_count;
 };
 
-quartic_status quartic_placer_create(uint32_t steps, quartic_placer **out_placer) {
+quartic_status quartic_placer_create(uint32_t steps, uint64_t span, quartic_placer **out_placer) {
     *out_placer = NULL;
     quartic_placer *placer = quartic_alloc(1, sizeof *placer);
     if (placer == NULL) return QUARTIC_OUT_OF_MEMORY;
+    placer->span = span;
     placer->leaves = 1;
     while (placer->leaves < steps) placer->leaves *= 2;
     placer->through = quartic_alloc((size_t)placer->leaves * 2, sizeof *placer->through);
@@ -82,11 +86,16 @@ void quartic_placer_destroy(quartic_placer *placer) {
     quartic_free(placer->through);
     quartic_free(placer->anywhere);
     quartic_free(placer->ground);
+    quartic_free(placer->arenas);
     quartic_free(placer);
 }
 
-uint64_t quartic_placer_bytes(const quartic_placer *placer) {
-    return placer->bytes;
+uint32_t quartic_placer_arenas(const quartic_placer *placer) {
+    return placer->arena_count;
+}
+
+uint64_t quartic_placer_bytes(const quartic_placer *placer, uint32_t arena) {
+    return arena < placer->arena_count ? placer->arenas[arena] : 0;
 }
 
 /* The index of the first range, from `from` on, that ends beyond `offset`: doubling strides, then
@@ -203,10 +212,18 @@ static void raise_ground(quartic_placer *placer, const quartic_block *block, con
 
 /* ---- placing ---- */
 
-/* The lowest offset, not below `offset`, at which `bytes` overlap no range of the lists. */
+/* The lowest offset, not below `offset`, at which `bytes` do not reach into the next arena. */
+static uint64_t inside_arena(const quartic_placer *placer, uint64_t offset, uint64_t bytes) {
+    const uint64_t used = offset % placer->span;
+    return placer->span - used >= bytes ? offset : offset - used + placer->span;
+}
+
+/* The lowest offset, not below `offset`, at which `bytes` overlap no range of the lists and are in one arena.
+ */
 static uint64_t lowest_gap(quartic_placer *placer, uint64_t offset, uint64_t bytes) {
     uint64_t rounds = 0;
     memset(placer->at, 0, sizeof placer->at);
+    offset = inside_arena(placer, offset, bytes);
     /* Until no list raises the offset any more. It only grows, so each list is read on from where it was
      * left. */
     for (uint32_t k = 0, quiet = 0; quiet < placer->list_count; k = (k + 1) % placer->list_count, ++quiet) {
@@ -216,7 +233,7 @@ static uint64_t lowest_gap(quartic_placer *placer, uint64_t offset, uint64_t byt
             *at = first_beyond(list, *at, offset);
             ++rounds;
             if (*at == list->count || list->items[*at].begin >= offset + bytes) break;
-            offset = list->items[*at].end;
+            offset = inside_arena(placer, list->items[*at].end, bytes);
             quiet = 0;
         }
     }
@@ -236,8 +253,33 @@ static quartic_status find_ground(quartic_placer *placer, uint32_t step) {
     return QUARTIC_OK;
 }
 
+/* Takes note of the last byte taken in an arena. */
+static quartic_status note_arena(quartic_placer *placer, const range *taken) {
+    if (taken->begin / placer->span >= MOST_ARENAS)
+        return quartic_fail(QUARTIC_OUT_OF_MEMORY,
+                            "the workspace of the graph would take more than %d allocations of %llu bytes",
+                            MOST_ARENAS, (unsigned long long)placer->span);
+    const uint32_t arena = (uint32_t)(taken->begin / placer->span);
+    if (arena >= placer->arena_capacity) {
+        const uint32_t capacity = 2 * arena + 4;
+        uint64_t *grown =
+            quartic_realloc(placer->arenas, placer->arena_count, capacity, sizeof *placer->arenas);
+        if (grown == NULL) return QUARTIC_OUT_OF_MEMORY;
+        placer->arenas = grown;
+        placer->arena_capacity = capacity;
+    }
+    for (; placer->arena_count <= arena; ++placer->arena_count) placer->arenas[placer->arena_count] = 0;
+    const uint64_t end = taken->end - arena * placer->span;
+    placer->arenas[arena] = larger_of(placer->arenas[arena], end);
+    return QUARTIC_OK;
+}
+
 quartic_status quartic_placer_add(quartic_placer *placer, quartic_block *block) {
     const uint64_t limit = (uint64_t)1 << 63, unit = QUARTIC_PLACE_ALIGNMENT;
+    if (block->bytes > placer->span && placer->span != QUARTIC_PLACE_ONE_ARENA)
+        return quartic_fail(QUARTIC_OUT_OF_DEVICE_MEMORY,
+                            "%llu bytes do not fit into one arena of a workspace, which has %llu at most",
+                            (unsigned long long)block->bytes, (unsigned long long)placer->span);
     for (uint32_t step = block->first; block->last - block->first < SHORT_LIFE && step <= block->last; ++step)
         QUARTIC_TRY(find_ground(placer, step));
     placer->list_count = 0;
@@ -248,8 +290,8 @@ quartic_status quartic_placer_add(quartic_placer *placer, quartic_block *block) 
         return quartic_fail(QUARTIC_OUT_OF_MEMORY,
                             "the workspace of the graph would take more than 2^63 bytes");
     const range taken = {block->offset, (block->offset + block->bytes + unit - 1) / unit * unit};
-    if (taken.end > placer->bytes) placer->bytes = taken.end;
     if (taken.begin == taken.end) return QUARTIC_OK;
+    QUARTIC_TRY(note_arena(placer, &taken));
     uint32_t left = MOST_RAISED;
     raise_ground(placer, block, &taken, 1, 0, placer->leaves, &left);
     return walk_life(placer, block, 1, 0, placer->leaves, &taken);

@@ -1,6 +1,7 @@
 /* plan.c: chooses the steps of a graph, finds the lives of its storages, and has them placed. See plan.h. */
 #include "plan/plan.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -172,12 +173,13 @@ static int by_block_size(const void *a, const void *b) {
 /* Places the blocks listed in p->order, largest first. */
 static quartic_status place_blocks(planner *p, uint32_t count) {
     quartic_placer *placer;
-    QUARTIC_TRY(quartic_placer_create(p->plan->level_count, &placer));
+    QUARTIC_TRY(quartic_placer_create(p->plan->level_count, p->plan->arenas.span, &placer));
     quartic_status status = QUARTIC_OK;
     qsort(p->order, count, sizeof p->order[0], by_block_size);
     for (uint32_t k = 0; status == QUARTIC_OK && k < count; ++k)
         status = quartic_placer_add(placer, &p->blocks[p->order[k].block]);
-    p->plan->workspace_bytes = quartic_placer_bytes(placer);
+    if (status == QUARTIC_OK) status = quartic_arenas_set(&p->plan->arenas, placer);
+    p->plan->workspace_bytes = quartic_arenas_total(&p->plan->arenas);
     quartic_placer_destroy(placer);
     return status;
 }
@@ -196,6 +198,31 @@ static quartic_status find_needs(planner *p, quartic_scratch_rule scratch, void 
     return QUARTIC_OK;
 }
 
+/* Refuses what one allocation cannot hold. step: for scratch; else QUARTIC_NONE. */
+static quartic_status expect_one_allocation(const planner *p, uint32_t storage, uint32_t step,
+                                            uint64_t bytes) {
+    const uint64_t most = p->plan->arenas.span;
+    const double mib = 1.0 / (1 << 20);
+    if (bytes <= most) return QUARTIC_OK;
+    const char *name = step == QUARTIC_NONE ? p->graph->storages[storage].name : NULL;
+    const quartic_node *node = step == QUARTIC_NONE ? NULL : &p->graph->nodes[p->plan->steps[step].node];
+    for (uint32_t n = 0; n < p->graph->node_count && node == NULL; ++n)
+        for (uint32_t o = 0; o < p->graph->nodes[n].output_count; ++o)
+            if (storage_of(p, p->graph->nodes[n].outputs[o]) == storage) node = &p->graph->nodes[n];
+    char what[256];
+    if (name != NULL || node == NULL)
+        snprintf(what, sizeof what, "the tensor \"%s\"", name == NULL ? "" : name);
+    else
+        snprintf(what, sizeof what, "%s of %s (in \"%s\")",
+                 step == QUARTIC_NONE ? "the result" : "the scratch", node->op->name,
+                 p->graph->scopes[node->scope]);
+    return quartic_fail(
+        QUARTIC_OUT_OF_DEVICE_MEMORY,
+        "%s takes %.1f MiB (%llu bytes), but one allocation of this device has at most %.1f MiB "
+        "(%llu bytes); make the batch, the sequence or the model smaller",
+        what, (double)bytes * mib, (unsigned long long)bytes, (double)most * mib, (unsigned long long)most);
+}
+
 /* Makes blocks of storages and scratch, has them placed, and gives their offsets to the plan. */
 static quartic_status assign_offsets(planner *p) {
     quartic_plan *plan = p->plan;
@@ -209,6 +236,8 @@ static quartic_status assign_offsets(planner *p) {
                                        p->aliases[s].storage == QUARTIC_NONE;
         plan->places[s].alias = p->aliases[s];
         if (p->graph->storages[s].kind != QUARTIC_STORAGE_INTERMEDIATE) plan->places[s].used = true;
+        if (plan->places[s].used && p->aliases[s].storage == QUARTIC_NONE)
+            QUARTIC_TRY(expect_one_allocation(p, s, QUARTIC_NONE, plan->places[s].bytes));
         if (!plan->places[s].in_workspace) continue;
         plan->unshared_bytes += align_up(plan->places[s].bytes);
         if (p->root[s] != s) continue;
@@ -218,6 +247,7 @@ static quartic_status assign_offsets(planner *p) {
     }
     for (uint32_t t = 0; t < plan->step_count; ++t) {
         if (plan->steps[t].scratch_bytes == 0) continue;
+        QUARTIC_TRY(expect_one_allocation(p, 0, t, plan->steps[t].scratch_bytes));
         p->blocks[storages + t] = (quartic_block){.bytes = plan->steps[t].scratch_bytes,
                                                   .first = plan->steps[t].level,
                                                   .last = last_level(&plan->steps[t])};
@@ -295,6 +325,8 @@ static quartic_status plan_window(planner *p, uint32_t window) {
 
 static quartic_status plan_within(planner *p, const quartic_plan_budget *budget) {
     uint64_t most = budget->bytes;
+    p->plan->arenas.span = quartic_arena_span(budget->allocation_bytes);
+    if (most == 0) return plan_window(p, 0);
     if (budget->times_least != 0) {
         QUARTIC_TRY(plan_window(p, 0));
         const uint64_t least = p->plan->workspace_bytes;
@@ -307,16 +339,17 @@ static quartic_status plan_within(planner *p, const quartic_plan_budget *budget)
     return QUARTIC_OK;
 }
 
-quartic_plan_budget quartic_plan_standard_budget(uint64_t device_bytes, uint64_t buffer_bytes) {
-    const uint64_t quarter = device_bytes / 4;
-    return (quartic_plan_budget){.bytes = quarter < buffer_bytes ? quarter : buffer_bytes, .times_least = 2};
+quartic_plan_budget quartic_plan_standard_budget(uint64_t device_bytes, uint64_t allocation_bytes) {
+    return (quartic_plan_budget){
+        .bytes = device_bytes / 4, .times_least = 2, .allocation_bytes = allocation_bytes};
 }
 
 /* budget NULL: graph order. */
 static quartic_status create_plan(const quartic_graph *graph, uint32_t real_bytes,
                                   quartic_scratch_rule scratch, void *context,
                                   const quartic_plan_budget *budget, quartic_plan *out_plan) {
-    *out_plan = (quartic_plan){.storage_count = graph->storage_count};
+    *out_plan =
+        (quartic_plan){.storage_count = graph->storage_count, .arenas = {.span = quartic_arena_span(0)}};
     QUARTIC_TRY(quartic_graph_status(graph));
     size_t nodes = graph->node_count, storages = graph->storage_count;
     out_plan->steps = quartic_alloc(nodes, sizeof *out_plan->steps);
@@ -370,5 +403,6 @@ quartic_status quartic_plan_create_within(const quartic_graph *graph, uint32_t r
 void quartic_plan_destroy(quartic_plan *plan) {
     quartic_free(plan->steps);
     quartic_free(plan->places);
+    quartic_arenas_destroy(&plan->arenas);
     *plan = (quartic_plan){0};
 }

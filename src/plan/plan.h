@@ -15,6 +15,7 @@
 #ifndef QUARTIC_PLAN_PLAN_H
 #define QUARTIC_PLAN_PLAN_H
 
+#include "plan/arenas.h"
 #include "plan/assigns.h"
 
 /* What a backend needs for a node. */
@@ -48,28 +49,32 @@ typedef struct quartic_plan {
     quartic_plan_place *places; /* one per storage of the graph */
     uint32_t storage_count;
     uint32_t level_count;
-    uint64_t workspace_bytes;
-    uint64_t unshared_bytes; /* what the workspace would take if nothing shared memory */
+    quartic_arenas arenas;    /* the allocations that the workspace consists of */
+    uint64_t workspace_bytes; /* of all arenas */
+    uint64_t unshared_bytes;  /* what the workspace would take if nothing shared memory */
 } quartic_plan;
 
-/* Plans a graph in graph order. real_bytes: 4, or 8 where real numbers are stored as double. scratch may be NULL:
+/* Plans a graph in graph order, in one arena. real_bytes: 4, or 8 where real numbers are stored as double. scratch may be NULL:
  * no step needs any. The caller destroys the plan. Errors: the graph's own, OUT_OF_MEMORY, those of scratch; the
  * plan is then empty. */
 quartic_status quartic_plan_create(const quartic_graph *graph, uint32_t real_bytes,
                                    quartic_scratch_rule scratch, void *context, quartic_plan *out_plan);
 
 /* What a workspace may take to save barriers: so many bytes and, unless times_least is 0, so many times the
- * bytes that it takes in graph order. */
+ * bytes that it takes in graph order; bytes 0: graph order. And what one allocation may take, or 0 where it
+ * may take anything: a larger workspace goes into several arenas. */
 typedef struct quartic_plan_budget {
     uint64_t bytes;
     uint32_t times_least;
+    uint64_t allocation_bytes;
 } quartic_plan_budget;
-/* Where the caller says nothing: twice the least, a quarter of the device's memory, and what one buffer may
- * have. */
-quartic_plan_budget quartic_plan_standard_budget(uint64_t device_bytes, uint64_t buffer_bytes);
+/* Where the caller says nothing: twice the least, and a quarter of the device's memory. allocation_bytes: the
+ * most that one allocation on the device may take. */
+quartic_plan_budget quartic_plan_standard_budget(uint64_t device_bytes, uint64_t allocation_bytes);
 
 /* By level, of the plans whose workspace is within the budget that with the widest window; in graph order, as
- * quartic_plan_create, if none is. */
+ * quartic_plan_create, if none is. Errors: OUT_OF_DEVICE_MEMORY, with the figures, for a single value, tensor
+ * or scratch that is larger than one allocation may be. */
 quartic_status quartic_plan_create_within(const quartic_graph *graph, uint32_t real_bytes,
                                           quartic_scratch_rule scratch, void *context,
                                           const quartic_plan_budget *budget, quartic_plan *out_plan);

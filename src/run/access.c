@@ -43,17 +43,28 @@ quartic_status quartic_tensor_read_memory(const quartic_tensor *tensor, void *ou
                                                 tensor->device_bytes);
 }
 
-const quartic_tensor *quartic_program_workspace(const quartic_program *program) {
-    return program->workspace;
+uint32_t quartic_program_arena_count(const quartic_program *program) {
+    return program->arena_count;
 }
 
-void quartic_program_mark_workspace(const quartic_program *program, uint8_t *out_used) {
+const quartic_tensor *quartic_program_arena(const quartic_program *program, uint32_t arena) {
+    return program->arenas[arena];
+}
+
+static void mark_in_arena(const quartic_arenas *arenas, uint32_t arena, uint64_t offset, uint64_t bytes,
+                          uint8_t *out_used) {
+    if (quartic_arena_of(arenas, offset) == arena)
+        memset(out_used + quartic_arena_offset(arenas, offset), 1, bytes);
+}
+
+void quartic_program_mark_arena(const quartic_program *program, uint32_t arena, uint8_t *out_used) {
     const quartic_plan *plan = &program->plan;
     for (uint32_t s = 0; s < plan->storage_count; ++s)
         if (plan->places[s].used && plan->places[s].in_workspace)
-            memset(out_used + plan->places[s].offset, 1, plan->places[s].bytes);
+            mark_in_arena(&plan->arenas, arena, plan->places[s].offset, plan->places[s].bytes, out_used);
     for (uint32_t k = 0; k < plan->step_count; ++k)
-        memset(out_used + plan->steps[k].scratch_offset, 1, plan->steps[k].scratch_bytes);
+        mark_in_arena(&plan->arenas, arena, plan->steps[k].scratch_offset, plan->steps[k].scratch_bytes,
+                      out_used);
 }
 
 void quartic_program_set_jitter(quartic_program *program, uint64_t seed) {

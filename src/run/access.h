@@ -32,10 +32,11 @@ uint64_t quartic_tensor_device_bytes(const quartic_tensor *tensor);
 quartic_status quartic_tensor_write_memory(quartic_tensor *tensor, const void *data);
 quartic_status quartic_tensor_read_memory(const quartic_tensor *tensor, void *out_data);
 
-const quartic_tensor *quartic_program_workspace(const quartic_program *program); /* NULL: it needs none */
-/* Sets out_used[k] to 1 for each byte k of the workspace that the plan gives to an intermediate or to
- * scratch. */
-void quartic_program_mark_workspace(const quartic_program *program, uint8_t *out_used);
+/* The allocations of a program's workspace, which the program owns, or the caller if it gave one. */
+uint32_t quartic_program_arena_count(const quartic_program *program);
+const quartic_tensor *quartic_program_arena(const quartic_program *program, uint32_t arena);
+/* Sets out_used[k] to 1 for each byte k of the arena that the plan gives to an intermediate or to scratch. */
+void quartic_program_mark_arena(const quartic_program *program, uint32_t arena, uint8_t *out_used);
 
 /* On "reference64" only: the seed of the small changes to every number that a kernel reads or writes; 0:
  * there are none. See quartic_operand. */

@@ -61,18 +61,20 @@ static quartic_status vulkan_expect_room(quartic_device *device, uint64_t bytes)
 }
 
 static quartic_status vulkan_compile(quartic_program *program) {
-    uint64_t *storages = quartic_alloc(program->graph->storage_count, sizeof *storages);
-    if (storages == NULL) return QUARTIC_OUT_OF_MEMORY;
-    for (uint32_t s = 0; s < program->graph->storage_count; ++s)
+    const uint32_t storage_count = program->graph->storage_count;
+    uint64_t *addresses = quartic_alloc((size_t)storage_count + program->arena_count, sizeof *addresses);
+    if (addresses == NULL) return QUARTIC_OUT_OF_MEMORY;
+    uint64_t *storages = addresses, *arenas = addresses + storage_count;
+    for (uint32_t s = 0; s < storage_count; ++s)
         if (program->tensors[s] != NULL)
             storages[s] = quartic_gpu_buffer_address(program->tensors[s]->memory);
-    uint64_t workspace =
-        program->workspace == NULL ? 0 : quartic_gpu_buffer_address(program->workspace->memory);
+    for (uint32_t a = 0; a < program->arena_count; ++a)
+        arenas[a] = quartic_gpu_buffer_address(program->arenas[a]->memory);
     quartic_run_vulkan *run = NULL;
     quartic_status status =
-        quartic_run_vulkan_create(program->device->gpu, program->graph, &program->plan, storages, workspace,
+        quartic_run_vulkan_create(program->device->gpu, program->graph, &program->plan, storages, arenas,
                                   &program->device->tuning, program->profile, &run);
-    quartic_free(storages);
+    quartic_free(addresses);
     program->compiled = run;
     return status;
 }

@@ -75,6 +75,11 @@ static double group_count(const uint32_t groups[3]) {
     return (double)groups[0] * (double)groups[1] * (double)groups[2];
 }
 
+/* The groups of a dispatch that are launched. */
+static double launched_count(const quartic_gpu_command *command) {
+    return group_count(command->groups) - (double)command->idle;
+}
+
 /* The work between two barriers. */
 typedef struct estimate_span {
     double longest, flops, bytes;
@@ -98,7 +103,7 @@ static void count_submits(const quartic_device_limits *limits, const quartic_gpu
     *out_submits = 0;
     while (quartic_gpu_schedule_next(&schedule, &piece)) {
         const quartic_gpu_command *command = &commands[piece.command];
-        const double groups = group_count(piece.groups), share = groups / group_count(command->groups);
+        const double groups = group_count(piece.groups), share = groups / launched_count(command);
         const double seconds =
             quartic_device_limits_work(limits, command->flops * share, command->bytes * share, groups);
         *out_submits += piece.new_submit;
@@ -124,7 +129,7 @@ static quartic_status list_part(quartic_estimate *estimate, const quartic_graph 
         const quartic_node *node = &graph->nodes[plan->steps[command->step].node];
         const char *label = keep_text(estimate, graph->scopes[node->scope]);
         if (label == NULL) return QUARTIC_OUT_OF_MEMORY;
-        const double groups = group_count(command->groups);
+        const double groups = launched_count(command);
         const double work = quartic_device_limits_work(limits, command->flops, command->bytes, groups);
         if (command->barrier) {
             info->estimated_seconds += times * span_seconds(limits, &span);
@@ -166,7 +171,7 @@ static quartic_status estimate_lowered(quartic_estimate *estimate, const quartic
     quartic_status status = weights == NULL ? QUARTIC_OUT_OF_MEMORY : QUARTIC_OK;
     for (uint32_t c = 0; c < count && weights != NULL; ++c)
         weights[c] = quartic_device_limits_work(limits, commands[c].flops, commands[c].bytes,
-                                                group_count(commands[c].groups));
+                                                launched_count(&commands[c]));
     if (status == QUARTIC_OK) status = quartic_chain_longest(touched, NULL, count, &chain);
     if (status == QUARTIC_OK) status = quartic_chain_longest(touched, weights, count, &seconds);
     if (status == QUARTIC_OK) {
@@ -182,13 +187,20 @@ static quartic_status estimate_lowered(quartic_estimate *estimate, const quartic
     return status;
 }
 
-/* Names of workspaces: "workspace", and with a number for those after the first. */
+/* Names of workspaces: "workspace", and with a number for those after the first: "workspace.2". Where one is in
+ * several allocations, theirs follows: "workspace.2/1". */
 static quartic_status place_part(quartic_estimate *estimate, const quartic_graph *graph,
-                                 const quartic_plan *plan, uint32_t part, uint64_t *storages) {
+                                 const quartic_plan *plan, uint32_t part, uint64_t *storages,
+                                 uint64_t *arenas) {
     uint32_t index;
-    char name[32] = "workspace";
+    char name[64] = "workspace";
     if (part > 0) snprintf(name, sizeof name, "workspace.%u", part + 1);
-    if (plan->workspace_bytes > 0) QUARTIC_TRY(find_arena(estimate, name, plan->workspace_bytes, &index));
+    const size_t length = strlen(name);
+    for (uint32_t a = 0; a < plan->arenas.count; ++a) {
+        if (plan->arenas.count > 1) snprintf(name + length, sizeof name - length, "/%u", a + 1);
+        QUARTIC_TRY(find_arena(estimate, name, plan->arenas.bytes[a], &index));
+        arenas[a] = ESTIMATE_WORKSPACE + a * ESTIMATE_APART;
+    }
     for (uint32_t s = 0; s < graph->storage_count; ++s) {
         if (graph->storages[s].name == NULL) continue;
         QUARTIC_TRY(find_arena(estimate, graph->storages[s].name, plan->places[s].bytes, &index));
@@ -202,14 +214,17 @@ static quartic_status estimate_part(quartic_estimate *estimate, const quartic_es
     const quartic_graph *graph = given->graph;
     quartic_run_vulkan_rule rule = {graph, quartic_device_limits_gpu(limits)};
     quartic_plan_budget budget = quartic_plan_standard_budget(limits->memory_bytes, limits->max_buffer_bytes);
-    if (limits->workspace_budget != 0) budget = (quartic_plan_budget){.bytes = limits->workspace_budget};
+    if (limits->workspace_budget != 0)
+        budget = (quartic_plan_budget){.bytes = limits->workspace_budget,
+                                       .allocation_bytes = limits->max_buffer_bytes};
     quartic_plan plan;
     QUARTIC_TRY(quartic_graph_status(graph));
     QUARTIC_TRY(quartic_plan_create_within(graph, 4, quartic_run_vulkan_scratch, &rule, &budget, &plan));
-    uint64_t *storages = quartic_alloc(graph->storage_count, sizeof *storages);
+    uint64_t *storages = quartic_alloc((size_t)graph->storage_count + plan.arenas.count, sizeof *storages);
+    uint64_t *arenas = storages + graph->storage_count;
     quartic_status status =
-        storages == NULL ? QUARTIC_OUT_OF_MEMORY : place_part(estimate, graph, &plan, part, storages);
-    const quartic_run_vulkan_memory memory = {storages, ESTIMATE_WORKSPACE, ESTIMATE_ABSENT};
+        storages == NULL ? QUARTIC_OUT_OF_MEMORY : place_part(estimate, graph, &plan, part, storages, arenas);
+    const quartic_run_vulkan_memory memory = {storages, arenas, ESTIMATE_ABSENT};
     if (status == QUARTIC_OK)
         status = estimate_lowered(estimate, graph, &plan, part, given->runs, limits, &memory);
     quartic_free(storages);

@@ -19,13 +19,15 @@ static quartic_status program_plan_for(const quartic_device *device, const quart
                                        quartic_plan *out_plan) {
     quartic_scratch_context context = {device, graph};
     const quartic_backend *backend = device->backend;
-    if (least || config->profile != 0 || backend->standard_budget == NULL)
+    if (backend->standard_budget == NULL)
         return quartic_plan_create(graph, device->real_bytes, backend->scratch, &context, out_plan);
-    quartic_plan_budget budget = {.bytes = program_asked_budget(device, config)};
+    quartic_plan_budget budget = backend->standard_budget(device);
+    const uint64_t asked = program_asked_budget(device, config);
     if (config->workspace != NULL)
-        budget.bytes = config->workspace->device_bytes;
-    else if (budget.bytes == 0)
-        budget = backend->standard_budget(device);
+        budget = (quartic_plan_budget){.bytes = config->workspace->device_bytes};
+    else if (asked != 0)
+        budget = (quartic_plan_budget){.bytes = asked, .allocation_bytes = budget.allocation_bytes};
+    if (least || config->profile != 0) budget.bytes = 0;
     return quartic_plan_create_within(graph, device->real_bytes, backend->scratch, &context, &budget,
                                       out_plan);
 }
@@ -209,6 +211,7 @@ quartic_status quartic_program_measure(quartic_device *device, const quartic_gra
     QUARTIC_TRY(program_plan_for(device, graph, config, false, &plan));
     out_memory->workspace_bytes = plan.workspace_bytes;
     out_memory->unshared_bytes = plan.unshared_bytes;
+    out_memory->workspace_allocations = plan.arenas.count;
     out_memory->own_tensor_bytes = own_tensor_bytes(graph, &plan, config);
     for (uint32_t k = 0; k < plan.step_count; ++k) {
         double flops, bytes;
@@ -235,9 +238,13 @@ static quartic_status attach_tensors(quartic_program *program, const quartic_pro
 }
 
 static quartic_status attach_workspace(quartic_program *program, const quartic_program_config *config) {
-    uint64_t bytes = program->plan.workspace_bytes;
-    if (config != NULL && config->workspace != NULL) {
-        program->workspace = config->workspace;
+    const quartic_arenas *arenas = &program->plan.arenas;
+    const uint64_t bytes = program->plan.workspace_bytes;
+    const bool given = config != NULL && config->workspace != NULL;
+    program->arenas = quartic_alloc(given ? 1 : arenas->count, sizeof *program->arenas);
+    if (program->arenas == NULL) return QUARTIC_OUT_OF_MEMORY;
+    if (given) {
+        program->arenas[program->arena_count++] = config->workspace;
         if (config->workspace->device == program->device && config->workspace->device_bytes >= bytes)
             return QUARTIC_OK;
         return quartic_fail(
@@ -245,11 +252,12 @@ static quartic_status attach_workspace(quartic_program *program, const quartic_p
             "the workspace given has %llu bytes, or is on another device; the program needs %llu bytes",
             (unsigned long long)config->workspace->device_bytes, (unsigned long long)bytes);
     }
-    if (bytes == 0) return QUARTIC_OK;
-    /* The workspace may exceed the largest tensor, so no shape says its size. */
-    QUARTIC_TRY(quartic_tensor_create_bytes(program->device, QUARTIC_FLOAT32, &(quartic_shape){0}, bytes,
-                                            &program->workspace));
-    program->owns_workspace = true;
+    program->owns_arenas = true;
+    /* An arena may exceed the largest tensor, so no shape says its size. */
+    for (; program->arena_count < arenas->count; ++program->arena_count)
+        QUARTIC_TRY(quartic_tensor_create_bytes(program->device, QUARTIC_FLOAT32, &(quartic_shape){0},
+                                                arenas->bytes[program->arena_count],
+                                                &program->arenas[program->arena_count]));
     return QUARTIC_OK;
 }
 
@@ -316,7 +324,9 @@ void quartic_program_destroy(quartic_program *program) {
     if (program->compiled != NULL) program->device->backend->release(program);
     for (uint32_t s = 0; program->owns != NULL && s < program->graph->storage_count; ++s)
         if (program->owns[s]) quartic_tensor_destroy(program->tensors[s]);
-    if (program->owns_workspace) quartic_tensor_destroy(program->workspace);
+    for (uint32_t a = 0; program->owns_arenas && a < program->arena_count; ++a)
+        quartic_tensor_destroy(program->arenas[a]);
+    quartic_free(program->arenas);
     quartic_free(program->tensors);
     quartic_free(program->owns);
     quartic_free(program->step_seconds);

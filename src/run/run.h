@@ -71,8 +71,9 @@ struct quartic_program {
     quartic_plan plan;
     quartic_tensor **tensors; /* per storage of the graph; NULL in the workspace or unused */
     bool *owns;               /* per storage: the tensor is the program's */
-    quartic_tensor *workspace;
-    bool owns_workspace, profile;
+    quartic_tensor **arenas;  /* of the workspace: the plan's, or one that the caller gave */
+    uint32_t arena_count;
+    bool owns_arenas, profile;
     uint64_t jitter; /* not 0, on "reference64": the seed by which all numbers read and written are moved */
     double *step_seconds; /* per step */
     void *compiled;

@@ -94,6 +94,13 @@ static quartic_status cpu_scratch(void *context, const quartic_node *node, const
     return QUARTIC_OK;
 }
 
+/* Where an offset in the workspace lies. */
+static char *cpu_workspace_at(const quartic_program *program, uint64_t offset) {
+    const quartic_arenas *arenas = &program->plan.arenas;
+    char *arena = program->arenas[quartic_arena_of(arenas, offset)]->memory;
+    return arena + quartic_arena_offset(arenas, offset);
+}
+
 /* Where a value's first element lies. */
 static quartic_operand cpu_operand(const quartic_program *program, uint32_t id,
                                    const quartic_layout *layout) {
@@ -103,7 +110,7 @@ static quartic_operand cpu_operand(const quartic_program *program, uint32_t id,
     const uint32_t size = quartic_device_element_bytes(program->device, layout->dtype);
     char *base;
     if (place->in_workspace)
-        base = (char *)program->workspace->memory + place->offset;
+        base = cpu_workspace_at(program, place->offset);
     else if (place->alias.storage != QUARTIC_NONE)
         base = (char *)program->tensors[place->alias.storage]->memory + size * place->alias.offset;
     else
@@ -133,7 +140,7 @@ static quartic_status cpu_compile(quartic_program *program) {
         for (uint32_t o = 0; o < node->output_count; ++o)
             step->run.outputs[o] = cpu_operand(program, node->outputs[o], &step->outputs[o]);
         if (planned->scratch_bytes > 0)
-            step->run.scratch = (char *)program->workspace->memory + planned->scratch_offset;
+            step->run.scratch = cpu_workspace_at(program, planned->scratch_offset);
     }
     program->compiled = steps;
     return QUARTIC_OK;

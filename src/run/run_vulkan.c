@@ -1,7 +1,7 @@
 /* run_vulkan.c: from a planned graph to recorded commands. See run_vulkan.h.
  *
  * Address of an operand = storage + 4 * layout offset; scratch lies in the workspace at the step's scratch
- * offset. quartic_dispatch_fill puts these into the arguments and gives the bytes that a dispatch touches, of
+ * offset, and an offset in the workspace is one in an arena (plan/arenas.h). quartic_dispatch_fill puts these into the arguments and gives the bytes that a dispatch touches, of
  * which only the extent that a layout spans counts for hazards. No address may be null.
  */
 #include "run/run_vulkan.h"
@@ -27,7 +27,8 @@ quartic_gpu_limits quartic_run_vulkan_limits(const quartic_gpu_device *device) {
                                 .max_iterations = caps->rank == QUARTIC_GPU_SOFTWARE ? 65535 : 0,
                                 .has_subgroup_shuffle = caps->subgroup_shuffle,
                                 .least_subgroup_size = caps->least_subgroup_size,
-                                .most_subgroup_size = caps->most_subgroup_size};
+                                .most_subgroup_size = caps->most_subgroup_size,
+                                .is_software = caps->rank == QUARTIC_GPU_SOFTWARE};
 }
 
 /* The op's dispatches for a node; an error names the op and its scope. */
@@ -104,6 +105,12 @@ typedef struct builder {
     uint32_t count, capacity;
 } builder;
 
+/* The address of an offset in the workspace. */
+static uint64_t workspace_address(const builder *b, uint64_t offset) {
+    const quartic_arenas *arenas = &b->plan->arenas;
+    return b->memory.arenas[quartic_arena_of(arenas, offset)] + quartic_arena_offset(arenas, offset);
+}
+
 /* Where the values of a node lie: the first element of each and the bytes that its layout spans around it. */
 static void find_values(const builder *b, const uint32_t *ids, uint32_t count, quartic_operand_memory *out) {
     for (uint32_t k = 0; k < count; ++k) {
@@ -113,7 +120,7 @@ static void find_values(const builder *b, const uint32_t *ids, uint32_t count, q
         const quartic_plan_place *place = &b->plan->places[value->storage];
         uint64_t storage;
         if (place->in_workspace)
-            storage = b->memory.workspace + place->offset;
+            storage = workspace_address(b, place->offset);
         else if (place->alias.storage != QUARTIC_NONE)
             storage = b->memory.storages[place->alias.storage] + 4 * place->alias.offset;
         else
@@ -139,7 +146,7 @@ static quartic_status set_addresses(const builder *b, const quartic_node *node, 
     quartic_operand_memory inputs[QUARTIC_OP_MAX_INPUTS], outputs[QUARTIC_OP_MAX_OUTPUTS];
     find_values(b, node->inputs, node->input_count, inputs);
     find_values(b, node->outputs, node->output_count, outputs);
-    const uint64_t scratch = b->memory.workspace + step->scratch_offset;
+    const uint64_t scratch = step->scratch_bytes == 0 ? 0 : workspace_address(b, step->scratch_offset);
     const quartic_dispatch_memory memory = {
         .input_count = node->input_count,
         .output_count = node->output_count,
@@ -184,6 +191,7 @@ static quartic_status lower_dispatch(builder *b, const quartic_node *node, uint3
                               .spec_count = dispatch->spec_count,
                               .args_bytes = (dispatch->args_bytes + 3) / 4 * 4,
                               .groups = {dispatch->groups[0], dispatch->groups[1], dispatch->groups[2]},
+                              .idle = dispatch->idle,
                               .flops = dispatch->flops,
                               .bytes = dispatch->bytes,
                               .subgroup_size = dispatch->subgroup_size,
@@ -296,14 +304,14 @@ quartic_status quartic_run_vulkan_lower(const quartic_graph *graph, const quarti
 
 quartic_status quartic_run_vulkan_create(quartic_gpu_device *device, const quartic_graph *graph,
                                          const quartic_plan *plan, const uint64_t *storages,
-                                         uint64_t workspace, const quartic_tuning_table *tuning, bool profile,
-                                         quartic_run_vulkan **out_run) {
+                                         const uint64_t *arenas, const quartic_tuning_table *tuning,
+                                         bool profile, quartic_run_vulkan **out_run) {
     *out_run = NULL;
     quartic_gpu_limits limits = quartic_run_vulkan_limits(device);
     limits.tuning = tuning;
     quartic_gpu_command *list;
     uint32_t count;
-    quartic_run_vulkan_memory memory = {.storages = storages, .workspace = workspace};
+    quartic_run_vulkan_memory memory = {.storages = storages, .arenas = arenas};
     QUARTIC_TRY(quartic_gpu_device_absent(device, &memory.absent));
     QUARTIC_TRY(quartic_run_vulkan_lower(graph, plan, &limits, &memory, &list, NULL, &count));
     quartic_run_vulkan *run = quartic_alloc(1, sizeof *run);

@@ -2,7 +2,7 @@
  *
  * The only place where ops meet Vulkan. Creation asks every step's op for its dispatches, puts addresses in
  * their arguments, decides the barriers (hazard.h) and records; a run is a replay. The caller (program.c)
- * owns the memory: one buffer per named storage and one workspace.
+ * owns the memory: one buffer per named storage and one per arena of the workspace.
  *
  * Order of use: quartic_run_vulkan_scratch as the scratch rule of quartic_plan_create; allocate;
  * quartic_run_vulkan_create; run, or record into the caller's own command buffer.
@@ -35,13 +35,13 @@ quartic_status quartic_run_vulkan_scratch(void *rule, const quartic_node *node, 
  * stand side by side. Pure: needs no device.
  * storages[k] is the device address of storage k of the graph (start of the storage, layout offset not
  * applied), for every storage that the plan uses and does not place in the workspace; others are ignored.
- * workspace may be 0 if plan->workspace_bytes is; absent is the address for operands that are left out
+ * arenas[k] is the device address of arena k of the plan's workspace; absent is the address for operands that are left out
  * (quartic_gpu_device_absent). *out_commands and *out_touched (one entry per command; out_touched may be
  * NULL) are freed by quartic_free. Errors: UNSUPPORTED naming the op and its scope, OUT_OF_MEMORY; INTERNAL
  * if a shader would be given a null address. */
 typedef struct quartic_run_vulkan_memory {
-    const uint64_t *storages;
-    uint64_t workspace, absent;
+    const uint64_t *storages, *arenas;
+    uint64_t absent;
 } quartic_run_vulkan_memory;
 /* The byte ranges that one command touches, as its op declares them: what its barrier was decided from. */
 typedef struct quartic_run_vulkan_touched {
@@ -58,8 +58,8 @@ quartic_status quartic_run_vulkan_lower(const quartic_graph *graph, const quarti
  * call; graph must outlive *out_run, whose messages name its ops and scopes. Errors also: OUT_OF_DEVICE_MEMORY. */
 quartic_status quartic_run_vulkan_create(quartic_gpu_device *device, const quartic_graph *graph,
                                          const quartic_plan *plan, const uint64_t *storages,
-                                         uint64_t workspace, const quartic_tuning_table *tuning, bool profile,
-                                         quartic_run_vulkan **out_run);
+                                         const uint64_t *arenas, const quartic_tuning_table *tuning,
+                                         bool profile, quartic_run_vulkan **out_run);
 void quartic_run_vulkan_destroy(quartic_run_vulkan *run); /* NULL is fine */
 
 /* Replays all steps and waits. Errors: DEVICE_LOST. */

@@ -59,10 +59,8 @@ static json_t *estimate_json(const quartic_estimate *estimate, const quartic_dev
     quartic_estimate_dispatch dispatch;
     for (uint32_t k = 0; k < info.arena_count; ++k)
         if (quartic_estimate_get_arena(estimate, k, &arena) == QUARTIC_OK)
-            tool_json_add(arenas,
-                          tool_json_object("name", tool_json_text(arena.name), "bytes",
-                                           tool_json_count(arena.bytes), "fits_one_buffer",
-                                           tool_json_flag(arena.bytes <= limits->max_buffer_bytes), NULL));
+            tool_json_add(arenas, tool_json_object("name", tool_json_text(arena.name), "bytes",
+                                                   tool_json_count(arena.bytes), NULL));
     for (uint32_t k = 0; k < info.dispatch_count; ++k) {
         if (quartic_estimate_get_dispatch(estimate, k, &dispatch) != QUARTIC_OK) continue;
         json_t *groups = tool_json_list();
@@ -154,8 +152,7 @@ static int estimate_largest_first(const void *a, const void *b) {
     return strcmp(x->name, y->name);
 }
 
-static void print_estimate_arenas(const quartic_estimate *estimate, const quartic_device_limits *limits,
-                                  uint32_t arena_count) {
+static void print_estimate_arenas(const quartic_estimate *estimate, uint32_t arena_count) {
     quartic_estimate_arena *arenas = tool_alloc(arena_count, sizeof *arenas);
     for (uint32_t k = 0; k < arena_count; ++k)
         if (quartic_estimate_get_arena(estimate, k, &arenas[k]) != QUARTIC_OK) arenas[k].name = "";
@@ -167,8 +164,7 @@ static void print_estimate_arenas(const quartic_estimate *estimate, const quarti
             rest += arenas[k].bytes;
             continue;
         }
-        printf("    %-26s %10s%s\n", arenas[k].name, tool_bytes_text((double)arenas[k].bytes, text),
-               arenas[k].bytes > limits->max_buffer_bytes ? "  more than one allocation may have" : "");
+        printf("    %-26s %10s\n", arenas[k].name, tool_bytes_text((double)arenas[k].bytes, text));
     }
     char text[TOOL_NUMBER_BYTES];
     if (arena_count > SHOWN_ARENAS)
@@ -193,7 +189,7 @@ static void print_estimate(const char *kind, const quartic_estimate *estimate,
     print_estimate_rows(estimate, limits, info.dispatch_count);
     printf("    memory %s%s, by arena:\n", tool_bytes_text((double)info.memory_bytes, memory),
            info.memory_bytes > limits->memory_bytes ? ", more than the device has" : "");
-    print_estimate_arenas(estimate, limits, info.arena_count);
+    print_estimate_arenas(estimate, info.arena_count);
 }
 
 int tool_show_estimates(const command *command, const quartic_model *model, uint32_t batch,

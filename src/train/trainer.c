@@ -107,6 +107,8 @@ quartic_status quartic_trainer_measure(const quartic_model *model, const quartic
     /* The gradients are bound to both programs; they count once. */
     const uint64_t shared = (uint64_t)model->set.elements * sizeof(float);
     out_memory->workspace_bytes = micro_memory.workspace_bytes + apply_memory.workspace_bytes;
+    out_memory->workspace_allocations =
+        micro_memory.workspace_allocations + apply_memory.workspace_allocations;
     out_memory->unshared_bytes = micro_memory.unshared_bytes + apply_memory.unshared_bytes;
     out_memory->own_tensor_bytes = micro_memory.own_tensor_bytes + apply_memory.own_tensor_bytes - shared;
     const double micros = (double)config->accumulation;

@@ -81,16 +81,17 @@ static quartic_status check_guard(const quartic_tensor *tensor, const char *name
     return status;
 }
 
-/* Bytes of the workspace that belong to no intermediate and no scratch must still be poison. */
+/* Bytes of the workspace that belong to no intermediate and no scratch must still be poison. It was given, so
+ * it is in one piece. */
 static quartic_status check_workspace(const quartic_program *program) {
-    const quartic_tensor *workspace = quartic_program_workspace(program);
+    const quartic_tensor *workspace = quartic_program_arena(program, 0);
     const uint64_t bytes = quartic_tensor_device_bytes(workspace);
     uint32_t *words;
     quartic_status status = read_words(workspace, &words);
     uint8_t *used = quartic_alloc(bytes, 1);
     if (status == QUARTIC_OK && used == NULL) status = QUARTIC_OUT_OF_MEMORY;
     if (status == QUARTIC_OK) {
-        quartic_program_mark_workspace(program, used);
+        quartic_program_mark_arena(program, 0, used);
         for (uint64_t i = 0; status == QUARTIC_OK && i < bytes; i += 4)
             if (!used[i] && words[i / 4] != POISON)
                 status = quartic_fail(

@@ -100,6 +100,13 @@ static void every_lack_is_named(void **state) {
                         "it lacks workgroups of 256 invocations (it offers 255)");
 
     facts = good_device();
+    facts.properties.limits.maxComputeSharedMemorySize = 16383;
+    assert_string_equal(quartic_gpu_caps_from(&facts, NULL).why_not,
+                        "it lacks 16384 bytes of shared memory (it offers 16383)");
+    facts.properties.limits.maxComputeSharedMemorySize = 16384; /* the least that Vulkan allows */
+    assert_true(quartic_gpu_caps_from(&facts, NULL).usable);
+
+    facts = good_device();
     facts.memory.memoryHeapCount = 0;
     assert_string_equal(quartic_gpu_caps_from(&facts, NULL).why_not, "it lacks device-local memory");
 }
@@ -144,6 +151,46 @@ static void an_unknown_switch_is_told(void **state) {
     assert_non_null(strstr(quartic_error_message(), "\"caches\""));
 }
 
+static void limits_are_only_lowered(void **state) {
+    (void)state;
+    quartic_gpu_facts facts = good_device();
+    quartic_gpu_facts_lower(&facts, NULL);
+    quartic_gpu_facts_lower(&facts, "");
+    quartic_gpu_facts_lower(&facts,
+                            "max_buffer_bytes=99999999999,max_shared_bytes=65536,max_invocations=2048");
+    quartic_gpu_caps caps = quartic_gpu_caps_from(&facts, NULL);
+    assert_int_equal(caps.max_buffer_bytes, 1u << 30);
+    assert_int_equal(caps.max_shared_bytes, 49152);
+    assert_int_equal(caps.max_invocations, 1024);
+    quartic_gpu_facts_lower(&facts, "max_shared_bytes=16384,max_buffer_bytes=1048576");
+    caps = quartic_gpu_caps_from(&facts, NULL);
+    assert_int_equal(caps.max_buffer_bytes, 1048576);
+    assert_int_equal(caps.max_shared_bytes, 16384);
+    assert_int_equal(caps.max_invocations, 1024);
+    assert_true(caps.usable);
+    quartic_gpu_facts_lower(&facts, "max_invocations=64");
+    assert_false(quartic_gpu_caps_from(&facts, NULL).usable);
+}
+
+static void an_unknown_limit_is_told(void **state) {
+    (void)state;
+    static const char *const right[] = {"", "max_invocations=0", "max_buffer_bytes=1,max_shared_bytes=2,"};
+    for (size_t k = 0; k < sizeof right / sizeof right[0]; ++k)
+        assert_int_equal(quartic_gpu_expect_lowered(right[k]), QUARTIC_OK);
+    assert_int_equal(quartic_gpu_expect_lowered(NULL), QUARTIC_OK);
+    static const char *const wrong[] = {"max_invocations",    "max_invocations=",
+                                        "max_invocations=-1", "max_invocations=2k",
+                                        "invocations=2",      "max_invocations=2;",
+                                        "max_invocations= 2", "max_shared_bytes=1, max_invocations=2"};
+    for (size_t k = 0; k < sizeof wrong / sizeof wrong[0]; ++k) {
+        assert_int_equal(quartic_gpu_expect_lowered(wrong[k]), QUARTIC_INVALID_ARGUMENT);
+        assert_message("QUARTIC_LOWER_LIMITS");
+        assert_message("max_buffer_bytes=N, max_shared_bytes=N and max_invocations=N");
+    }
+    assert_int_equal(quartic_gpu_expect_lowered("max_shared_bytes=1,odd"), QUARTIC_INVALID_ARGUMENT);
+    assert_message("\"odd\"");
+}
+
 static void float16_needs_arithmetic_and_storage(void **state) {
     (void)state;
     quartic_gpu_facts facts = good_device();
@@ -177,6 +224,8 @@ int main(void) {
         cmocka_unit_test(every_lack_is_named),
         cmocka_unit_test(kill_switches_take_features_away),
         cmocka_unit_test(an_unknown_switch_is_told),
+        cmocka_unit_test(limits_are_only_lowered),
+        cmocka_unit_test(an_unknown_limit_is_told),
         cmocka_unit_test(float16_needs_arithmetic_and_storage),
         cmocka_unit_test(devices_are_ordered_and_listed_once),
     };

@@ -91,7 +91,7 @@ static void a_graph_is_lowered_with_addresses_and_barriers(void **state) {
     uint64_t storages[8] = {0}; /* x, y, p, q, out and any copies */
     assert_true(graph->storage_count <= 8);
     for (uint32_t s = 0; s < graph->storage_count; ++s) storages[s] = 0x10000 * (s + 1);
-    const quartic_run_vulkan_memory memory = {storages, 0x1000000, 0x2000000};
+    const quartic_run_vulkan_memory memory = {storages, &(uint64_t){0x1000000}, 0x2000000};
     quartic_gpu_command *commands;
     uint32_t count;
     assert_int_equal(quartic_run_vulkan_lower(graph, &plan, &rule.limits, &memory, &commands, NULL, &count),

@@ -2,6 +2,9 @@
 #include "expect.h"
 
 #include "gpu/schedule.h"
+#include "ops/dispatch.h"
+
+#include <math.h>
 
 enum { MOST_GROUPS = 4096 };
 static const double speed = 1e9;
@@ -26,7 +29,8 @@ static uint32_t expect_cover(quartic_gpu_command command, uint32_t *out_submits)
                     seen[(z * g[1] + y) * g[0] + x] += 1;
                 }
     }
-    for (uint32_t k = 0; k < g[0] * g[1] * g[2]; ++k) assert_int_equal(seen[k], 1);
+    const uint32_t all = g[0] * g[1] * g[2];
+    for (uint32_t k = 0; k < all; ++k) assert_int_equal(seen[k], k < all - command.idle ? 1 : 0);
     return pieces;
 }
 
@@ -55,6 +59,46 @@ static void a_long_dispatch_is_cut_along_each_axis(void **state) {
     assert_int_equal(expect_cover(command, &submits), 3);
 }
 
+/* What the last row has too much is in no piece, however the rest is cut. */
+static void idle_groups_are_not_launched(void **state) {
+    (void)state;
+    uint32_t submits;
+    quartic_gpu_command command = {.groups = {13, 5, 1}, .idle = 4, .flops = 0.4 * speed};
+    assert_int_equal(expect_cover(command, &submits), 2);
+    assert_int_equal(submits, 1);
+    for (uint32_t rows = 1; rows <= 5; ++rows)
+        for (uint32_t idle = 0; idle < 13; ++idle)
+            for (double seconds = 0.1; seconds < 20; seconds *= 3) {
+                command.groups[1] = rows, command.idle = idle, command.flops = seconds * speed;
+                const uint32_t pieces = expect_cover(command, &submits);
+                const uint32_t launched = 13 * rows - idle;
+                assert_true(pieces >= submits && submits >= (uint32_t)fmin(seconds, launched));
+            }
+}
+
+/* Any count of groups is launched as so many, each number once, whatever the grid. */
+static void a_linear_count_is_launched_exactly(void **state) {
+    (void)state;
+    const uint64_t counts[] = {0,     1,      7,      65534,   65535,   65536,
+                               65537, 131070, 131071, 1000000, 9999999, 65535u * 65535u};
+    for (size_t k = 0; k < sizeof counts / sizeof counts[0]; ++k) {
+        quartic_dispatch dispatch = {.groups = {0}};
+        quartic_dispatch_groups(&dispatch, counts[k]);
+        quartic_gpu_command command = {.idle = dispatch.idle};
+        memcpy(command.groups, dispatch.groups, sizeof command.groups);
+        assert_true(command.groups[0] <= 65535 && command.groups[1] <= 65535 && command.groups[2] == 1);
+        quartic_gpu_box boxes[2];
+        const uint32_t box_count = quartic_gpu_command_boxes(&command, boxes);
+        uint64_t next = 0; /* linear_group() of the first group of each box goes on where the last ended */
+        for (uint32_t b = 0; b < box_count; ++b) {
+            assert_int_equal(boxes[b].base[0] + (uint64_t)boxes[b].base[1] * 65535, next);
+            assert_true(boxes[b].groups[1] == 1 || boxes[b].groups[0] == 65535);
+            next += (uint64_t)boxes[b].groups[0] * boxes[b].groups[1] * boxes[b].groups[2];
+        }
+        assert_int_equal(next, counts[k] == 0 ? 1 : counts[k]);
+    }
+}
+
 static void submits_fill_up_to_the_budget(void **state) {
     (void)state;
     quartic_gpu_command commands[10];
@@ -76,6 +120,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_short_dispatch_stays_whole),
         cmocka_unit_test(a_long_dispatch_is_cut_along_each_axis),
+        cmocka_unit_test(idle_groups_are_not_launched),
+        cmocka_unit_test(a_linear_count_is_launched_exactly),
         cmocka_unit_test(submits_fill_up_to_the_budget),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

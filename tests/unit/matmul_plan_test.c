@@ -19,7 +19,8 @@ static const quartic_gpu_limits software = {.max_shared_bytes = 32768,
                                             .max_invocations = 1024,
                                             .subgroup_size = 8,
                                             .compute_units = 2,
-                                            .has_subgroup_shuffle = 1};
+                                            .has_subgroup_shuffle = 1,
+                                            .is_software = 1};
 
 /* ---- a product with operands ---- */
 

@@ -9,14 +9,17 @@
 enum { MOST = 20000 };
 static quartic_block blocks[MOST];
 
-/* The lowest offset that overlaps no earlier block living at the same time, by trying the ends of all of
- * them. */
-static uint64_t first_fit(const quartic_block *placed, uint32_t count, const quartic_block *block) {
+/* The lowest offset that overlaps no earlier block living at the same time and lies in one arena, by trying
+ * the ends of all of them and the arena after each. */
+static uint64_t first_fit(const quartic_block *placed, uint32_t count, uint64_t span,
+                          const quartic_block *block) {
     uint64_t best = UINT64_MAX;
-    for (uint32_t k = 0; k <= count; ++k) {
+    for (uint32_t k = 0; k < 2 * (count + 1); ++k) {
         const uint64_t unit = QUARTIC_PLACE_ALIGNMENT;
-        const uint64_t at = k == count ? 0 : (placed[k].offset + placed[k].bytes + unit - 1) / unit * unit;
-        bool free = at < best;
+        const quartic_block *before = &placed[k / 2];
+        uint64_t at = k / 2 == count ? 0 : (before->offset + before->bytes + unit - 1) / unit * unit;
+        if (k % 2 == 1) at = (at / span + 1) * span;
+        bool free = at < best && at / span == (at + block->bytes - 1) / span;
         for (uint32_t m = 0; m < count && free; ++m)
             free = placed[m].last < block->first || placed[m].first > block->last ||
                    at + block->bytes <= placed[m].offset || placed[m].offset + placed[m].bytes <= at;
@@ -25,37 +28,54 @@ static uint64_t first_fit(const quartic_block *placed, uint32_t count, const qua
     return best;
 }
 
+static void expect_first_fit(uint64_t seed, uint64_t span) {
+    const uint32_t count = 1 + (uint32_t)seed * 4, steps = 1 + quartic_random_bits(seed, 9, 0) % 90;
+    uint64_t most[MOST] = {0};
+    uint32_t arenas = 0;
+    quartic_placer *placer;
+    assert_int_equal(quartic_placer_create(steps, span, &placer), QUARTIC_OK);
+    for (uint32_t k = 0; k < count; ++k) {
+        const uint32_t a = quartic_random_bits(seed, 0, k) % steps,
+                       b = quartic_random_bits(seed, 1, k) % steps;
+        blocks[k] = (quartic_block){.bytes = 1 + quartic_random_bits(seed, 2, k) % 3000,
+                                    .first = a < b ? a : b,
+                                    .last = a < b ? b : a};
+        const uint64_t want = first_fit(blocks, k, span, &blocks[k]);
+        assert_int_equal(quartic_placer_add(placer, &blocks[k]), QUARTIC_OK);
+        assert_int_equal(blocks[k].offset, want);
+        const uint32_t arena = (uint32_t)(want / span);
+        if (arena >= arenas) arenas = arena + 1;
+        if (want % span + blocks[k].bytes > most[arena]) most[arena] = want % span + blocks[k].bytes;
+    }
+    assert_int_equal(quartic_placer_arenas(placer), arenas);
+    for (uint32_t a = 0; a < arenas; ++a) {
+        assert_true(quartic_placer_bytes(placer, a) >= most[a]);
+        assert_true(quartic_placer_bytes(placer, a) < most[a] + 256);
+        assert_true(quartic_placer_bytes(placer, a) <= span);
+    }
+    assert_int_equal(quartic_placer_bytes(placer, arenas), 0);
+    quartic_placer_destroy(placer);
+}
+
 static void blocks_lie_where_first_fit_puts_them(void **state) {
     (void)state;
-    for (uint64_t seed = 1; seed <= 40; ++seed) {
-        const uint32_t count = 1 + (uint32_t)seed * 4, steps = 1 + quartic_random_bits(seed, 9, 0) % 90;
-        uint64_t most = 0;
-        quartic_placer *placer;
-        assert_int_equal(quartic_placer_create(steps, &placer), QUARTIC_OK);
-        for (uint32_t k = 0; k < count; ++k) {
-            const uint32_t a = quartic_random_bits(seed, 0, k) % steps,
-                           b = quartic_random_bits(seed, 1, k) % steps;
-            blocks[k] = (quartic_block){.bytes = 1 + quartic_random_bits(seed, 2, k) % 3000,
-                                        .first = a < b ? a : b,
-                                        .last = a < b ? b : a};
-            const uint64_t want = first_fit(blocks, k, &blocks[k]);
-            assert_int_equal(quartic_placer_add(placer, &blocks[k]), QUARTIC_OK);
-            assert_int_equal(blocks[k].offset, want);
-            if (want + blocks[k].bytes > most) most = want + blocks[k].bytes;
-        }
-        assert_true(quartic_placer_bytes(placer) >= most && quartic_placer_bytes(placer) < most + 256);
-        quartic_placer_destroy(placer);
-    }
+    for (uint64_t seed = 1; seed <= 40; ++seed) expect_first_fit(seed, QUARTIC_PLACE_ONE_ARENA);
+}
+
+static void no_block_reaches_into_another_arena(void **state) {
+    (void)state;
+    for (uint64_t seed = 1; seed <= 40; ++seed)
+        for (uint64_t span = 3072; span <= 30720; span += 3072) expect_first_fit(seed, span);
 }
 
 /* Blocks as training leaves them: each layer keeps a few results from its forward to its backward step, and
  * has short-lived ones in both. */
-static uint64_t place_work_of(uint32_t layers) {
+static uint64_t place_work_of(uint32_t layers, uint64_t span) {
     enum { EACH = 8 };
     const uint64_t before = quartic_work_done();
     uint32_t count = 0;
     quartic_placer *placer;
-    assert_int_equal(quartic_placer_create(2 * EACH * layers, &placer), QUARTIC_OK);
+    assert_int_equal(quartic_placer_create(2 * EACH * layers, span, &placer), QUARTIC_OK);
     for (uint32_t size = EACH; size-- > 0;)
         for (uint32_t layer = 0; layer < layers; ++layer)
             for (uint32_t pass = 0; pass < 2; ++pass) {
@@ -71,15 +91,20 @@ static uint64_t place_work_of(uint32_t layers) {
 
 static void placing_grows_about_linearly(void **state) {
     (void)state;
-    const uint64_t few = place_work_of(32), many = place_work_of(512);
+    const uint64_t few = place_work_of(32, QUARTIC_PLACE_ONE_ARENA),
+                   many = place_work_of(512, QUARTIC_PLACE_ONE_ARENA);
     assert_true(few > 1000);
     assert_true(many < 16 * 2 * few); /* 16 times the blocks; the square would be 256 */
+    /* In the same number of arenas, which are larger. */
+    const uint64_t few_cut = place_work_of(32, 1 << 16), many_cut = place_work_of(512, 1 << 20);
+    assert_true(few_cut < 4 * few);
+    assert_true(many_cut < 16 * 2 * few_cut);
 }
 
 static void more_than_can_be_addressed_is_refused(void **state) {
     (void)state;
     quartic_placer *placer;
-    assert_int_equal(quartic_placer_create(1, &placer), QUARTIC_OK);
+    assert_int_equal(quartic_placer_create(1, QUARTIC_PLACE_ONE_ARENA, &placer), QUARTIC_OK);
     quartic_block block = {.bytes = (uint64_t)1 << 62};
     assert_int_equal(quartic_placer_add(placer, &block), QUARTIC_OK);
     assert_int_equal(quartic_placer_add(placer, &block), QUARTIC_OUT_OF_MEMORY);
@@ -88,11 +113,37 @@ static void more_than_can_be_addressed_is_refused(void **state) {
     quartic_placer_destroy(placer);
 }
 
+static void a_block_larger_than_an_arena_is_refused(void **state) {
+    (void)state;
+    quartic_placer *placer;
+    assert_int_equal(quartic_placer_create(1, 1024, &placer), QUARTIC_OK);
+    quartic_block block = {.bytes = 1025};
+    assert_int_equal(quartic_placer_add(placer, &block), QUARTIC_OUT_OF_DEVICE_MEMORY);
+    assert_message("1025 bytes");
+    assert_message("1024 at most");
+    assert_int_equal(quartic_placer_arenas(placer), 0);
+    block.bytes = 1024;
+    for (uint32_t k = 0; k < 3; ++k) {
+        assert_int_equal(quartic_placer_add(placer, &block), QUARTIC_OK);
+        assert_int_equal(block.offset, 1024 * k);
+    }
+    quartic_placer_destroy(placer);
+    /* So many arenas that nobody can have meant it. */
+    assert_int_equal(quartic_placer_create(1, 256, &placer), QUARTIC_OK);
+    block.bytes = 256;
+    quartic_status status = QUARTIC_OK;
+    for (uint32_t k = 0; k <= 65536 && status == QUARTIC_OK; ++k) status = quartic_placer_add(placer, &block);
+    assert_int_equal(status, QUARTIC_OUT_OF_MEMORY);
+    quartic_placer_destroy(placer);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_lie_where_first_fit_puts_them),
+        cmocka_unit_test(no_block_reaches_into_another_arena),
         cmocka_unit_test(placing_grows_about_linearly),
         cmocka_unit_test(more_than_can_be_addressed_is_refused),
+        cmocka_unit_test(a_block_larger_than_an_arena_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

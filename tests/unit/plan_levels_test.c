@@ -285,6 +285,15 @@ static uint32_t touches_of(const quartic_graph *graph, const quartic_plan *plan,
     return count;
 }
 
+/* What lies in the workspace lies in one arena, within its bytes. */
+static void check_inside_arena(const quartic_plan *plan, const touch *one) {
+    if (one->low >= UINT64_C(1) << 40) return; /* in a tensor */
+    const uint32_t arena = quartic_arena_of(&plan->arenas, one->low);
+    assert_true(arena < plan->arenas.count);
+    assert_true(quartic_arena_offset(&plan->arenas, one->low) + (one->high - one->low) <=
+                plan->arenas.bytes[arena]);
+}
+
 /* Steps whose levels meet touch nothing that the other writes; steps that touch the same elements of a storage
  * keep the graph's order. */
 static void check_plan(const quartic_graph *graph, const quartic_plan *plan) {
@@ -293,9 +302,7 @@ static void check_plan(const quartic_graph *graph, const quartic_plan *plan) {
         const quartic_plan_step *first = &plan->steps[t];
         const uint32_t a_count = touches_of(graph, plan, t, a);
         assert_true(first->level + first->stages <= plan->level_count);
-        for (uint32_t k = 0; k < a_count; ++k)
-            if (plan->steps[t].scratch_bytes > 0 || a[k].low < (UINT64_C(1) << 40))
-                assert_true(a[k].low >= (UINT64_C(1) << 40) || a[k].high <= plan->workspace_bytes);
+        for (uint32_t k = 0; k < a_count; ++k) check_inside_arena(plan, &a[k]);
         for (uint32_t u = t + 1; u < plan->step_count; ++u) {
             const quartic_plan_step *second = &plan->steps[u];
             assert_true(first->level <= second->level);
@@ -341,6 +348,73 @@ static void no_two_steps_of_a_level_meet(void **state) {
     }
 }
 
+/* Where one allocation has little, the workspace is in many; nothing else changes. */
+static void arenas_keep_the_order(void **state) {
+    (void)state;
+    for (uint64_t seed = 1; seed <= 6; ++seed) {
+        quartic_graph *graph = random_graph(seed);
+        quartic_plan one, several;
+        const quartic_plan_budget free_budget = {.bytes = UINT64_MAX};
+        ok(quartic_plan_create_within(graph, 4, made_up_needs, graph, &free_budget, &one));
+        assert_int_equal(one.arenas.count, 1);
+        assert_int_equal(one.arenas.bytes[0], one.workspace_bytes);
+        for (uint64_t most = 2560; most <= 10240; most += 1000) {
+            const quartic_plan_budget budget = {.bytes = UINT64_MAX, .allocation_bytes = most};
+            ok(quartic_plan_create_within(graph, 4, made_up_needs, graph, &budget, &several));
+            check_plan(graph, &several);
+            assert_int_equal(several.step_count, one.step_count);
+            assert_int_equal(several.level_count, one.level_count);
+            for (uint32_t t = 0; t < one.step_count; ++t)
+                assert_int_equal(several.steps[t].node, one.steps[t].node);
+            assert_true(several.arenas.count >= one.workspace_bytes / most);
+            uint64_t sum = 0;
+            for (uint32_t a = 0; a < several.arenas.count; ++a) {
+                assert_true(several.arenas.bytes[a] > 0 && several.arenas.bytes[a] <= most);
+                sum += several.arenas.bytes[a];
+            }
+            assert_int_equal(several.workspace_bytes, sum);
+            assert_true(sum <= 2 * one.workspace_bytes);
+            quartic_plan_destroy(&several);
+        }
+        quartic_plan_destroy(&one);
+        quartic_graph_destroy(graph);
+    }
+}
+
+static void what_one_allocation_cannot_hold_is_refused(void **state) {
+    (void)state;
+    quartic_graph *graph = random_graph(1);
+    quartic_plan plan;
+    quartic_plan_budget budget = {.bytes = UINT64_MAX,
+                                  .allocation_bytes = 2559}; /* the state "s": 640 floats */
+    assert_int_equal(quartic_plan_create_within(graph, 4, made_up_needs, graph, &budget, &plan),
+                     QUARTIC_OUT_OF_DEVICE_MEMORY);
+    assert_null(plan.steps);
+    assert_non_null(strstr(quartic_error_message(), "the tensor \"s\" takes 0.0 MiB (2560 bytes), but one "
+                                                    "allocation of this device has at most 0.0 MiB (2304"));
+    quartic_graph_destroy(graph);
+    /* Scratch. */
+    ok(quartic_graph_create(&graph));
+    quartic_value x = quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &QUARTIC_SHAPE(8));
+    quartic_graph_push_scope(graph, "here");
+    for (int k = 0; k < 4; ++k) x = quartic_tanh(graph, x);
+    quartic_graph_pop_scope(graph);
+    quartic_graph_output(graph, "y", x);
+    budget.allocation_bytes = 768;
+    assert_int_equal(quartic_plan_create_within(graph, 4, made_up_needs, graph, &budget, &plan),
+                     QUARTIC_OUT_OF_DEVICE_MEMORY);
+    assert_non_null(strstr(quartic_error_message(), "the scratch of unary (in \"here\") takes"));
+    assert_non_null(strstr(quartic_error_message(), "(1000 bytes)"));
+    assert_non_null(strstr(quartic_error_message(), "(768 bytes)"));
+    quartic_graph_destroy(graph);
+    /* The span of an arena is a whole number of what drivers round to. */
+    assert_int_equal(quartic_arena_span(0), QUARTIC_PLACE_ONE_ARENA);
+    assert_int_equal(quartic_arena_span(UINT64_MAX), QUARTIC_PLACE_ONE_ARENA);
+    assert_int_equal(quartic_arena_span(UINT64_C(0xfffffffc)), UINT64_C(0xffff0000));
+    assert_int_equal(quartic_arena_span(UINT64_C(1) << 31), UINT64_C(1) << 31);
+    assert_int_equal(quartic_arena_span(2559), 2304);
+}
+
 static void expect_same_plan(const quartic_plan *a, const quartic_plan *b) {
     assert_int_equal(a->step_count, b->step_count);
     assert_int_equal(a->workspace_bytes, b->workspace_bytes);
@@ -366,7 +440,8 @@ static void the_budget_decides(void **state) {
     assert_true(first.level_count < row.level_count);
     const quartic_plan_budget standard = quartic_plan_standard_budget(4000, 3000);
     assert_int_equal(standard.bytes, 1000);
-    assert_int_equal(quartic_plan_standard_budget(4000, 800).bytes, 800);
+    assert_int_equal(standard.allocation_bytes, 3000);
+    assert_int_equal(quartic_plan_standard_budget(4000, 800).bytes, 1000); /* in several allocations */
     assert_int_equal(standard.times_least, 2);
     quartic_plan_destroy(&row);
     quartic_plan_destroy(&least);
@@ -400,6 +475,8 @@ int main(void) {
         cmocka_unit_test(a_value_is_made_where_it_goes),
         cmocka_unit_test(assigned_numbers_are_there),
         cmocka_unit_test(no_two_steps_of_a_level_meet),
+        cmocka_unit_test(arenas_keep_the_order),
+        cmocka_unit_test(what_one_allocation_cannot_hold_is_refused),
         cmocka_unit_test(the_budget_decides),
         cmocka_unit_test(a_plan_without_memory_leaves_nothing_behind),
     };

@@ -20,7 +20,8 @@ static const quartic_gpu_limits lanes_limits = {.max_shared_bytes = 32768,
                                                 .subgroup_size = 8,
                                                 .compute_units = 2,
                                                 .max_iterations = 65535,
-                                                .has_subgroup_shuffle = 1};
+                                                .has_subgroup_shuffle = 1,
+                                                .is_software = 1};
 
 /* The layouts of x->inputs and x->outputs, and the op's plan in x->list. */
 static quartic_status try_plan(const quartic_gpu_limits *of_device, uint32_t b, uint32_t n, uint32_t heads,

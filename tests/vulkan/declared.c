@@ -131,11 +131,12 @@ static quartic_status check_all(check *c, uint32_t number) {
 quartic_status declared_check(quartic_program *program, uint32_t number, declared_result *out_result) {
     *out_result = (declared_result){.right = true};
     check c = {.program = program, .result = out_result};
-    c.pieces = quartic_alloc(program->graph->storage_count + 1, sizeof *c.pieces);
+    c.pieces = quartic_alloc((size_t)program->graph->storage_count + program->arena_count, sizeof *c.pieces);
     if (c.pieces == NULL) return QUARTIC_OUT_OF_MEMORY;
     for (uint32_t s = 0; s < program->graph->storage_count; ++s)
         declared_add_piece(&c, program->tensors[s], program->graph->storages[s].name);
-    declared_add_piece(&c, program->workspace, "the workspace");
+    for (uint32_t a = 0; a < program->arena_count; ++a)
+        declared_add_piece(&c, program->arenas[a], "the workspace");
     uint32_t **images[] = {&c.before, &c.after, &c.poisoned, &c.poisoned_after};
     quartic_status status = QUARTIC_OK;
     for (uint32_t k = 0; k < 4; ++k) {

@@ -104,7 +104,8 @@ static void run_guarded(quartic_fixture *fixture, quartic_gpu_device *gpu, uint3
             memcpy((void *)(uintptr_t)storages[s], fixture->feeds[f].data, fixture->feeds[f].bytes);
     }
     /* What stands for a left-out operand is as small as can be: a shader that reads it is at fault. */
-    const quartic_run_vulkan_memory where = {storages, 0, (uint64_t)(uintptr_t)gpu_guard_add_piece(4, 4)};
+    const quartic_run_vulkan_memory where = {storages, &(uint64_t){0},
+                                             (uint64_t)(uintptr_t)gpu_guard_add_piece(4, 4)};
     quartic_gpu_command *list;
     uint32_t count;
     assert_ok(quartic_run_vulkan_lower(graph, &plan, &rule.limits, &where, &list, NULL, &count));

@@ -163,6 +163,30 @@ static void a_profile_times_the_steps(void **state) {
     quartic_program_destroy(program);
 }
 
+/* More groups than a row of the grid has: the last row is launched by itself and in full. A group each row. */
+static void a_grid_of_two_rows_is_computed(void **state) {
+    (void)state;
+    enum { ROWS = 65535 + 9, COLUMNS = 3 };
+    quartic_graph *graph;
+    quartic_program *program;
+    assert_ok(quartic_graph_create(&graph));
+    const quartic_value x = quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &QUARTIC_SHAPE(ROWS, COLUMNS));
+    quartic_graph_output(graph, "best", quartic_top_k(graph, x, (quartic_value){0}, 1));
+    assert_ok(quartic_program_create(gpu, graph, NULL, &program));
+    float *scores = quartic_alloc(ROWS * COLUMNS, sizeof *scores);
+    int32_t *best = quartic_alloc(ROWS, sizeof *best);
+    for (uint32_t r = 0; r < ROWS; ++r) scores[r * COLUMNS + (r * 7 + r / 65535) % COLUMNS] = 1;
+    assert_ok(
+        quartic_tensor_write(quartic_program_tensor(program, "x"), scores, ROWS * COLUMNS * sizeof *scores));
+    assert_ok(quartic_program_run(program));
+    assert_ok(quartic_tensor_read(quartic_program_tensor(program, "best"), best, ROWS * sizeof *best));
+    for (uint32_t r = 0; r < ROWS; ++r) assert_int_equal(best[r], (r * 7 + r / 65535) % COLUMNS);
+    quartic_free(scores);
+    quartic_free(best);
+    quartic_program_destroy(program);
+    quartic_graph_destroy(graph);
+}
+
 static void too_large_a_program_is_refused_with_figures(void **state) {
     (void)state;
     quartic_graph *graph;
@@ -189,6 +213,7 @@ int main(void) {
         cmocka_unit_test(the_same_bits_come_again),
         cmocka_unit_test(two_programs_share_a_device_and_tensors),
         cmocka_unit_test(a_profile_times_the_steps),
+        cmocka_unit_test(a_grid_of_two_rows_is_computed),
         cmocka_unit_test(too_large_a_program_is_refused_with_figures),
     };
     return cmocka_run_group_tests(tests, open_devices, close_devices);

@@ -51,13 +51,15 @@ quartic_status order_lower(const quartic_program *program, quartic_gpu_command *
                            quartic_run_vulkan_touched **out_touched, uint32_t *out_count) {
     const quartic_graph *graph = program->graph;
     const quartic_gpu_limits limits = quartic_run_vulkan_limits(program->device->gpu);
-    uint64_t *storages = quartic_alloc(graph->storage_count, sizeof *storages);
+    uint64_t *storages = quartic_alloc((size_t)graph->storage_count + program->arena_count, sizeof *storages);
     if (storages == NULL) return QUARTIC_OUT_OF_MEMORY;
+    uint64_t *arenas = storages + graph->storage_count;
     for (uint32_t s = 0; s < graph->storage_count; ++s)
         if (program->tensors[s] != NULL)
             storages[s] = quartic_gpu_buffer_address(program->tensors[s]->memory);
-    quartic_run_vulkan_memory memory = {.storages = storages};
-    if (program->workspace != NULL) memory.workspace = quartic_gpu_buffer_address(program->workspace->memory);
+    for (uint32_t a = 0; a < program->arena_count; ++a)
+        arenas[a] = quartic_gpu_buffer_address(program->arenas[a]->memory);
+    quartic_run_vulkan_memory memory = {.storages = storages, .arenas = arenas};
     quartic_status status = quartic_gpu_device_absent(program->device->gpu, &memory.absent);
     if (status == QUARTIC_OK)
         status = quartic_run_vulkan_lower(graph, &program->plan, &limits, &memory, out_commands, out_touched,
@@ -109,7 +111,8 @@ static quartic_status poison_tensor(const quartic_tensor *tensor, float poison) 
 
 /* What a run must write before it may read it: the workspace and the outputs. */
 static quartic_status poison_unwritten(const quartic_program *program, float poison) {
-    if (program->workspace != NULL) QUARTIC_TRY(poison_tensor(program->workspace, poison));
+    for (uint32_t a = 0; a < program->arena_count; ++a)
+        QUARTIC_TRY(poison_tensor(program->arenas[a], poison));
     for (uint32_t s = 0; s < program->graph->storage_count; ++s)
         if (program->tensors[s] != NULL && program->graph->storages[s].kind == QUARTIC_STORAGE_OUTPUT)
             QUARTIC_TRY(poison_tensor(program->tensors[s], poison));
