@@ -194,9 +194,11 @@ void write_gradients(Slot slot, Row row) {
 // The workgroup's sums that have no column.
 void write_statics(Slot slot, uint begin, uint end) {
     const uint statics = args.groups * SUMS * args.dim + linear_group() * STATICS;
+    // Some compilers do not unroll a loop with barriers: no index of a private array is variable; see norm_grad.comp.
     [[unroll]] for (uint t = 0; t < ALPHAS; ++t) {
         barrier();
-        if (slot.exists && slot.lane == 0) slot_sums[slot.number] = alpha_sums[t];
+        if (slot.exists && slot.lane == 0) slot_sums[slot.number] = alpha_sums[0];
+        [[unroll]] for (uint later = 1; later < ALPHAS; ++later) alpha_sums[later - 1] = alpha_sums[later];
         barrier();
         if (gl_LocalInvocationIndex < ROWS) {
             float sum = 0.0;

@@ -40,7 +40,7 @@ def cell(pipelines):
     waves = [p.waves for p in pipelines if p.waves is not None]
     if waves:
         text += f"/{min(waves)}"
-    spilling = [p for p in pipelines if p.spills]
+    spilling = [p for p in pipelines if p.spills and not p.reason]
     if spilling:
         text += f" **{len(spilling)} spill**"
     return text
@@ -67,7 +67,7 @@ def main():
     few = {}
     for name, _, pipelines in devices:
         for p in pipelines:
-            if p.reason:
+            if p.reason and p.waves:
                 few.setdefault((p.shader, p.reason), []).append((name, p))
     if few:
         print("\nPipelines with fewer than four waves on a SIMD unit, and why:\n")

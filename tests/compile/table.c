@@ -56,6 +56,25 @@ static const char *compile_table_reason(const compile_key *key, uint32_t waves) 
     return NULL;
 }
 
+/* Where a pipeline may spill: constant number `constant` is greater than `above`. */
+static const struct {
+    const char *shader;
+    uint32_t constant, above;
+    const char *reason;
+} spilling[] = {
+    {"hyper_width", 1, 16,
+     "spills: an invocation has two sums and a coefficient of every stream; models have 4"},
+    {"hyper_width_grad", 1, 16, "spills: an invocation has four numbers of every stream; models have 4"},
+};
+
+static const char *compile_table_spill_reason(const compile_key *key) {
+    for (size_t k = 0; k < sizeof spilling / sizeof spilling[0]; ++k)
+        if (strcmp(spilling[k].shader, key->shader->name) == 0 && key->spec_count > spilling[k].constant &&
+            key->spec[spilling[k].constant] > spilling[k].above)
+            return spilling[k].reason;
+    return NULL;
+}
+
 static const char *const source_names[] = {"default", "case", "model"};
 
 static void compile_table_write_line(FILE *table, const char *name, const compile_key *key,
@@ -98,14 +117,16 @@ uint32_t compile_table(const compile_device *device, const char *name, const cha
         }
         const bool few = r.waves != 0 && r.waves < LEAST_WAVES;
         const char *reason = few ? compile_table_reason(key, r.waves) : NULL;
-        compile_table_write_line(table, name, key, &r, reason);
-        if (r.spills != 0)
+        const char *spill_reason = r.spills != 0 ? compile_table_spill_reason(key) : NULL;
+        const bool spills = r.spills != 0 && spill_reason == NULL;
+        compile_table_write_line(table, name, key, &r, spill_reason != NULL ? spill_reason : reason);
+        if (spills)
             fprintf(stderr, "%s spills %" PRIu64 " registers or bytes on %s with constants %s\n",
                     key->shader->name, r.spills, name, compile_key_text(key, text));
         if (few && reason == NULL)
             fprintf(stderr, "%s has %u waves per SIMD unit on %s with constants %s, and no reason\n",
                     key->shader->name, r.waves, name, compile_key_text(key, text));
-        bad += r.spills != 0 || (few && reason == NULL);
+        bad += spills || (few && reason == NULL);
     }
     quartic_free(keys);
     return bad;
