@@ -98,6 +98,8 @@ early_report() {
 write_report() { # STATE
     fact state "$1"
     if [ -n "$quartic" ]; then
+        # Once more where Ctrl-C ended the writer, too.
+        "$quartic" report "$out" > "$parts/report.out" 2>&1 < /dev/null && return
         "$quartic" report "$out" > "$parts/report.out" 2>&1 < /dev/null && return
         echo "gpu_report.sh: the report could not be written: $(cat "$parts/report.out")" >&2
         [ -e "$out/report.json" ] && [ -e "$out/report.md" ] && return
