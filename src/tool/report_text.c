@@ -373,6 +373,35 @@ static void text_edges(FILE *stream, const json_t *report) {
     }
 }
 
+static void text_tuning(FILE *stream, const json_t *report) {
+    size_t index = 0;
+    const json_t *part;
+    fprintf(
+        stream,
+        "\n## Tuning\n\n`quartic tune` of the quartic model at n = 128; all other times are without it.\n\n"
+        "| op | where | candidates | the plan's own, ms | the quickest, ms | choice "
+        "|\n|---|---|---|---|---|---|\n");
+    while ((part = text_next_part(report, "tune", &index)) != NULL) {
+        const json_t *rows = json_object_get(json_object_get(part, "result"), "tuned_problems");
+        for (size_t k = 0; k < json_array_size(rows); ++k) {
+            const json_t *row = json_array_get(rows, k);
+            fprintf(stream, "| %s | %s | %.0f |", report_text_of(row, "op"), report_text_of(row, "label"),
+                    report_number_of(row, "candidates"));
+            text_put_ms(stream, report_number_of(row, "own_seconds"));
+            text_put_ms(stream, report_number_of(row, "seconds"));
+            fprintf(stream, " %s |\n", report_text_of(row, "choice"));
+        }
+    }
+    for (index = 0; (part = text_next_part(report, "tune", &index)) != NULL;) {
+        const json_t *result = json_object_get(part, "result"), *forward = json_object_get(result, "forward");
+        if (forward == NULL) continue;
+        fprintf(stream, "\nWith these choices the model takes, in ms, forward and training: |");
+        text_put_ms(stream, report_number_of(forward, "seconds"));
+        text_put_ms(stream, report_number_of(json_object_get(result, "training"), "seconds"));
+        fprintf(stream, "\n");
+    }
+}
+
 /* Members that are numbers, texts or flags, one a line. */
 static void text_object(FILE *stream, const json_t *object, const char *title) {
     const char *key;
@@ -404,6 +433,7 @@ void report_write_markdown(FILE *stream, const json_t *report) {
     text_pytorch(stream, report);
     text_kernels(stream, report);
     text_edges(stream, report);
+    text_tuning(stream, report);
     text_estimates(stream, report);
     text_object(stream, json_object_get(text_find_device(report), "limits"), "The device's limits");
 }

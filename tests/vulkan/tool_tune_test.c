@@ -20,7 +20,7 @@ static int tune_begin(void **state) {
     vulkan_test_begin(state);
     if (tool_make_test_folder(state) != 0) return -1;
     snprintf(tune_cache, sizeof tune_cache, "%s/cache", tool_folder);
-    if (setenv("XDG_CACHE_HOME", tune_cache, 1) != 0) return -1;
+    if (setenv("XDG_CACHE_HOME", tune_cache, 1) != 0 || unsetenv("QUARTIC_DISABLE") != 0) return -1;
     return tool_run("echo '{\"num_tokens\": 256, \"dim\": 8, \"depth\": 1, \"dim_edges\": 4, \"heads\": 2, "
                     "\"dim_head\": 4, \"linear_heads\": 2, \"linear_dim_head\": 3, \"max_seq_len\": 64, "
                     "\"num_residual_streams\": 2}' > tiny.json")
@@ -163,7 +163,8 @@ static void programs_take_each_choice_and_compute_the_same(void **state) {
 static void the_command_keeps_what_checkpoints_record(void **state) {
     (void)state;
     tool_expect("rm -rf cache; " TUNE_TRAIN "--out own", 0, "step 2");
-    const tool_result *got = tool_run("$Q tune tiny.json --length 8 --repeat 1 --device vulkan --json");
+    const tool_result *got =
+        tool_run("$Q tune tiny.json --length 8 --repeat 1 --forward-only --device vulkan --json");
     if (got->code != 0) fail_msg("%s", got->err);
     json_t *report = json_loads(got->out, 0, NULL);
     assert_non_null(report);
@@ -181,10 +182,11 @@ static void the_command_keeps_what_checkpoints_record(void **state) {
     /* --fixed gives what a run without any choices gives, bit for bit. */
     tool_expect(TUNE_TRAIN "--out fixed --fixed", 0, "step 2");
     tool_expect("cmp own/checkpoint.safetensors fixed/checkpoint.safetensors && echo same", 0, "same");
-    tool_expect("$Q tune tiny.json --length 8 --repeat 1 --device vulkan", 0, " 0 timed on ");
+    tool_expect("$Q tune tiny.json --length 8 --repeat 1 --forward-only --device vulkan", 0, " 0 timed on ");
     tool_expect("$Q tune tiny.json --device cpu", 1, "is no Vulkan device");
-    tool_expect("QUARTIC_DISABLE=cache $Q tune tiny.json --length 8 --repeat 1 --device vulkan", 1,
-                "no folder for measured choices");
+    tool_expect(
+        "QUARTIC_DISABLE=cache $Q tune tiny.json --length 8 --repeat 1 --forward-only --device vulkan", 1,
+        "no folder for measured choices");
     /* A damaged file is no file. */
     tool_expect("for f in cache/quartic/*.tuning; do printf x >> $f; done; " TUNE_TRAIN
                 "--out damaged && cmp "
