@@ -89,14 +89,28 @@ typedef struct quartic_step_report {
 } quartic_step_report;
 
 /* One step on tokens (accumulation, batch, length), targets of the same shape (negative: ignored) and, if the
- * configuration says masked, a mask of bytes (1 = real), else NULL. out_report may be NULL. Errors: as
- * quartic_model_gradients; NON_FINITE if the loss or the gradient's norm is infinite or NaN: then *out_report
+ * configuration says masked, a mask of bytes (1 = real), else NULL.
+ *
+ * With out_report the call waits for the step and reports it. With NULL it does not wait: the step is submitted
+ * (by one submit to the device's queue, if it is short enough for one), the arrays may be used again, and the
+ * call waits only for the step before it, whose errors it returns; so the device always has work. The step's
+ * own loss, norm and errors come from the next call or from quartic_trainer_wait, and report.step says whose
+ * they are. Reading weights, quartic_trainer_save and a trial wait for all steps first. On the devices of the
+ * CPU every call is done when it returns. Errors: as quartic_model_gradients; NON_FINITE if the loss or the gradient's norm is infinite or NaN: then *out_report
  * tells which, the weights, moments and step are as before, and training may go on with other data or a
  * smaller rate; NON_FINITE, too, naming it, if a weight is infinite or NaN after the update: then the weights
  * are damaged, quartic_trainer_save refuses them, and quartic_trainer_load brings back good ones. */
 QUARTIC_API quartic_status quartic_trainer_step(quartic_trainer *trainer, const int32_t *tokens,
                                                 const int32_t *targets, const uint8_t *mask,
                                                 quartic_step_report *out_report);
+
+/* Of the last step whose numbers were read, which may be one before the last that was submitted; all 0 before the
+ * first. Does not wait. */
+QUARTIC_API quartic_step_report quartic_trainer_get_report(const quartic_trainer *trainer);
+
+/* Waits for the steps that were submitted without a report, until one fails; *out_report, which may be NULL,
+ * is of the last step that was waited for here or in a step's call. Errors: as quartic_trainer_step. */
+QUARTIC_API quartic_status quartic_trainer_wait(quartic_trainer *trainer, quartic_step_report *out_report);
 
 /* The same on a batch of accumulation * batch graphs or sequences of `length`, for all models; it has a mask
  * exactly if the configuration says masked. */
@@ -114,7 +128,7 @@ QUARTIC_API quartic_status quartic_trainer_step_sampled(quartic_trainer *trainer
  * batch shows that before a good checkpoint is replaced. NULL is fine. */
 QUARTIC_API void quartic_trainer_set_trial(quartic_trainer *trainer, uint32_t trial);
 
-/* Steps done so far. */
+/* Steps submitted so far, but for those that are known to have failed. */
 QUARTIC_API uint64_t quartic_trainer_get_step(const quartic_trainer *trainer);
 /* A number of the caller's that checkpoints carry along, such as where in the data the next batch starts. */
 QUARTIC_API uint64_t quartic_trainer_get_position(const quartic_trainer *trainer);

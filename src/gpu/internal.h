@@ -52,8 +52,31 @@ struct quartic_gpu_buffer {
     quartic_gpu_buffer *next; /* in the block */
 };
 
+/* INVALID_ARGUMENT for bytes outside of the buffer, DEVICE_LOST. */
+quartic_status quartic_gpu_expect_inside(const quartic_gpu_buffer *buffer, uint64_t offset, uint64_t bytes);
 quartic_status quartic_gpu_memory_create(quartic_gpu_device *device);
 void quartic_gpu_memory_destroy(quartic_gpu_device *device);
+
+/* ---- copies.c ------------------------------------------------------------------------------------------ */
+
+enum { QUARTIC_GPU_PENDING = 32, QUARTIC_GPU_COPY_RECORDERS = 8, QUARTIC_GPU_STAGING = 4 << 20 };
+
+/* Bytes of the ring and the slots, which lie behind QUARTIC_GPU_STAGING bytes of the staging buffer. */
+extern const uint64_t quartic_gpu_copies_bytes;
+
+typedef struct quartic_gpu_copies {
+    uint64_t used;    /* bytes of the ring taken since the device was last idle */
+    bool *slot_taken; /* of a fetch */
+    VkCommandBuffer recorders[QUARTIC_GPU_COPY_RECORDERS];
+    uint64_t values[QUARTIC_GPU_COPY_RECORDERS]; /* that the submit with the last contents signals */
+    uint32_t current;                            /* the open recorder; QUARTIC_GPU_COPY_RECORDERS: none */
+} quartic_gpu_copies;
+
+quartic_status quartic_gpu_copies_create(quartic_gpu_device *device);
+void quartic_gpu_copies_destroy(quartic_gpu_device *device);
+bool quartic_gpu_copies_open(const quartic_gpu_device *device);
+/* Ends the open recorder, which the next submit must contain; VK_NULL_HANDLE if there is none. */
+quartic_status quartic_gpu_copies_close(quartic_gpu_device *device, VkCommandBuffer *out_commands);
 
 /* ---- adopt.c: each UNSUPPORTED with what is missing
  * -------------------------------------------------------- */
@@ -110,6 +133,11 @@ struct quartic_gpu_device {
 
     VkSemaphore timeline;
     uint64_t submitted; /* value that the last submit signals */
+    uint64_t finished;  /* value that is known to have been reached */
+    uint64_t submit_calls;
+    VkCommandBuffer pending[QUARTIC_GPU_PENDING]; /* enqueued, not yet submitted */
+    uint32_t pending_count;
+    double pending_seconds; /* their estimated time */
     VkCommandPool pool;
 
     quartic_gpu_block *blocks;
@@ -119,6 +147,7 @@ struct quartic_gpu_device {
     VkBuffer staging;
     VkDeviceMemory staging_memory;
     uint8_t *staging_mapped;
+    quartic_gpu_copies copies;
 
     VkPipelineLayout layout;
     VkPipelineCache cache;
@@ -133,8 +162,20 @@ struct quartic_gpu_device {
 quartic_status quartic_gpu_expect_alive(const quartic_gpu_device *device);
 /* quartic_vk_check that remembers a lost device. */
 quartic_status quartic_gpu_check(quartic_gpu_device *device, VkResult result, const char *what);
+/* Puts a recorded command buffer behind what was enqueued before. It begins with quartic_gpu_barrier, and may
+ * be submitted only when the queue is flushed. seconds: its estimated time. */
+quartic_status quartic_gpu_enqueue(quartic_gpu_device *device, VkCommandBuffer commands, double seconds);
+/* The same and quartic_gpu_flush. */
 quartic_status quartic_gpu_submit(quartic_gpu_device *device, VkCommandBuffer commands);
-quartic_status quartic_gpu_wait(quartic_gpu_device *device); /* for everything submitted */
+quartic_status quartic_gpu_wait(quartic_gpu_device *device); /* for everything enqueued or submitted */
+/* For the submit that signals the value, which may be the next one. */
+quartic_status quartic_gpu_wait_for(quartic_gpu_device *device, uint64_t value);
+/* Whether nothing is enqueued nor, as far as is known, running. */
+bool quartic_gpu_is_idle(const quartic_gpu_device *device);
+/* Waits unless idle; OK without waiting if the device is lost: nothing runs there any more. */
+quartic_status quartic_gpu_settle(quartic_gpu_device *device);
+/* The same before something is destroyed, where there is no status to return. */
+void quartic_gpu_wait_quietly(quartic_gpu_device *device);
 /* What was written by compute and transfer before is seen by compute and transfer after (and by the host). */
 void quartic_gpu_barrier(const quartic_gpu_device *device, VkCommandBuffer commands, bool host);
 

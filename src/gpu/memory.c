@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-enum { ALIGNMENT = 256, SMALL = 2 << 20, BLOCK = 8 << 20, STAGING = 4 << 20 };
+enum { ALIGNMENT = 256, SMALL = 2 << 20, BLOCK = 8 << 20 };
 
 static const double mib = 1.0 / (1 << 20);
 
@@ -256,6 +256,7 @@ quartic_status quartic_gpu_buffer_wrap(quartic_gpu_device *device, VkBuffer hand
 
 void quartic_gpu_buffer_destroy(quartic_gpu_buffer *buffer) {
     if (buffer == NULL) return;
+    quartic_gpu_wait_quietly(buffer->device); /* the device may still be using it */
     quartic_gpu_block *block = buffer->block;
     quartic_gpu_buffer **link = &block->first;
     while (*link != buffer) link = &(*link)->next;
@@ -317,7 +318,7 @@ static quartic_status buffer_zero(quartic_gpu_buffer *buffer) {
     return transfer_finish(device);
 }
 
-static quartic_status expect_inside(const quartic_gpu_buffer *buffer, uint64_t offset, uint64_t bytes) {
+quartic_status quartic_gpu_expect_inside(const quartic_gpu_buffer *buffer, uint64_t offset, uint64_t bytes) {
     QUARTIC_TRY(quartic_gpu_expect_alive(buffer->device));
     if (offset <= buffer->bytes && bytes <= buffer->bytes - offset) return QUARTIC_OK;
     return quartic_fail(QUARTIC_INVALID_ARGUMENT, "bytes %llu to %llu lie outside a buffer of %llu bytes",
@@ -327,14 +328,15 @@ static quartic_status expect_inside(const quartic_gpu_buffer *buffer, uint64_t o
 
 quartic_status quartic_gpu_buffer_write(quartic_gpu_buffer *buffer, uint64_t offset, const void *data,
                                         uint64_t bytes) {
-    QUARTIC_TRY(expect_inside(buffer, offset, bytes));
+    QUARTIC_TRY(quartic_gpu_expect_inside(buffer, offset, bytes));
     quartic_gpu_device *device = buffer->device;
     if (buffer->block->mapped != NULL) {
+        QUARTIC_TRY(quartic_gpu_settle(device));
         memcpy(buffer->block->mapped + buffer->offset + offset, data, bytes);
         return QUARTIC_OK;
     }
-    for (uint64_t done = 0; done < bytes; done += STAGING) {
-        uint64_t part = bytes - done < STAGING ? bytes - done : STAGING;
+    for (uint64_t done = 0; done < bytes; done += QUARTIC_GPU_STAGING) {
+        uint64_t part = bytes - done < QUARTIC_GPU_STAGING ? bytes - done : QUARTIC_GPU_STAGING;
         memcpy(device->staging_mapped, (const uint8_t *)data + done, part);
         QUARTIC_TRY(transfer_begin(device));
         const VkBufferCopy copy = {.srcOffset = 0, .dstOffset = buffer->offset + offset + done, .size = part};
@@ -346,14 +348,15 @@ quartic_status quartic_gpu_buffer_write(quartic_gpu_buffer *buffer, uint64_t off
 
 quartic_status quartic_gpu_buffer_read(const quartic_gpu_buffer *buffer, uint64_t offset, void *out_data,
                                        uint64_t bytes) {
-    QUARTIC_TRY(expect_inside(buffer, offset, bytes));
+    QUARTIC_TRY(quartic_gpu_expect_inside(buffer, offset, bytes));
     quartic_gpu_device *device = buffer->device;
     if (buffer->block->mapped != NULL) {
+        QUARTIC_TRY(quartic_gpu_settle(device));
         memcpy(out_data, buffer->block->mapped + buffer->offset + offset, bytes);
         return QUARTIC_OK;
     }
-    for (uint64_t done = 0; done < bytes; done += STAGING) {
-        uint64_t part = bytes - done < STAGING ? bytes - done : STAGING;
+    for (uint64_t done = 0; done < bytes; done += QUARTIC_GPU_STAGING) {
+        uint64_t part = bytes - done < QUARTIC_GPU_STAGING ? bytes - done : QUARTIC_GPU_STAGING;
         QUARTIC_TRY(transfer_begin(device));
         const VkBufferCopy copy = {.srcOffset = buffer->offset + offset + done, .dstOffset = 0, .size = part};
         device->vk.vkCmdCopyBuffer(device->transfer, buffer->block->handle, device->staging, 1, &copy);
@@ -375,7 +378,7 @@ quartic_status quartic_gpu_memory_create(quartic_gpu_device *device) {
                                   device->vk.vkAllocateCommandBuffers(device->handle, &info, &transfer),
                                   "allocating a command buffer"));
     device->transfer = transfer;
-    QUARTIC_TRY(create_buffer(device, STAGING,
+    QUARTIC_TRY(create_buffer(device, QUARTIC_GPU_STAGING + quartic_gpu_copies_bytes,
                               VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT,
                               &device->staging));
     VkMemoryRequirements needs;
@@ -390,11 +393,12 @@ quartic_status quartic_gpu_memory_create(quartic_gpu_device *device) {
         device, device->vk.vkMapMemory(device->handle, device->staging_memory, 0, VK_WHOLE_SIZE, 0, &mapped),
         "mapping the staging memory"));
     device->staging_mapped = mapped;
-    return QUARTIC_OK;
+    return quartic_gpu_copies_create(device);
 }
 
 void quartic_gpu_memory_destroy(quartic_gpu_device *device) {
     quartic_gpu_buffer_destroy(device->absent);
+    quartic_gpu_copies_destroy(device);
     device->vk.vkDestroyBuffer(device->handle, device->staging, NULL);
     device->vk.vkFreeMemory(device->handle, device->staging_memory, NULL);
 }

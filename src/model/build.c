@@ -53,6 +53,10 @@ static void append_gradients(const task_build *build, const quartic_nn *nn) {
         quartic_accumulate(graph, slice, flat, 1.0f);
     }
     if (build->task->norm) quartic_graph_output(graph, "squared_norm", quartic_sum_squares(graph, state));
+    if (build->task->norm && build->task->weighted)
+        quartic_accumulate(graph,
+                           quartic_graph_state(graph, "loss_sum", QUARTIC_FLOAT32, &(quartic_shape){0}),
+                           build->loss, 1.0f);
     quartic_free(gradients);
 }
 

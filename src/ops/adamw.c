@@ -5,7 +5,7 @@
  * p           p = p - rate * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps) Parameter p, first moment
  * m, second moment v and gradient have one shape. hyper (8) holds rate, betas, eps, decay, the corrections 1
  * - beta^t and clip, and is read on the device, so a recorded program serves every step. Clipping is off
- * without squared_norm () or with clip 0.
+ * without squared_norm () or with clip 0. A squared_norm that is not finite leaves everything as it is.
  */
 #include <math.h>
 
@@ -48,6 +48,8 @@ static void adamw_cpu(const quartic_op_run *run) {
         double norm = (double)attrs->gradient_factor * sqrt(quartic_get(squared_norm, 0));
         factor *= fmin(1.0, clip / (norm + QUARTIC_ADAMW_NORM_EPS));
     }
+    /* What is not finite would make everything NaN. */
+    if (squared_norm->data != NULL && !isfinite(quartic_get(squared_norm, 0))) return;
     uint64_t count = quartic_layout_elements(run->outputs[0].layout);
     for (int64_t i = 0; i < (int64_t)count; ++i) {
         double g = quartic_get(&run->inputs[ADAMW_GRADIENT], i) * factor;

@@ -40,6 +40,43 @@ static quartic_status memory_read(quartic_device *device, const void *memory, vo
     return quartic_gpu_buffer_read(memory, 0, out_data, bytes);
 }
 
+static quartic_status memory_upload(quartic_device *device, void *memory, const void *data, uint64_t bytes) {
+    QUARTIC_TRY(quartic_device_expect_own_process(device));
+    return quartic_gpu_buffer_upload(memory, 0, data, bytes);
+}
+
+static quartic_status fetch_create(quartic_device *device, const void *memory, uint64_t bytes,
+                                   void **out_fetch) {
+    quartic_gpu_fetch *fetch = NULL;
+    *out_fetch = NULL;
+    QUARTIC_TRY(quartic_device_expect_own_process(device));
+    quartic_status status = quartic_gpu_fetch_create(memory, bytes, &fetch);
+    *out_fetch = fetch;
+    return status;
+}
+
+static quartic_status fetch_start(quartic_device *device, void *fetch) {
+    QUARTIC_TRY(quartic_device_expect_own_process(device));
+    return quartic_gpu_fetch_start(fetch);
+}
+
+static quartic_status fetch_wait(quartic_device *device, void *fetch, void *out_data) {
+    QUARTIC_TRY(quartic_device_expect_own_process(device));
+    return quartic_gpu_fetch_wait(fetch, out_data);
+}
+
+static void fetch_destroy(quartic_device *device, void *fetch) {
+    if (!is_inherited(device)) quartic_gpu_fetch_destroy(fetch);
+}
+
+static quartic_status flush(quartic_device *device) {
+    return quartic_gpu_flush(device->gpu);
+}
+
+static uint64_t submits(const quartic_device *device) {
+    return quartic_gpu_submit_calls(device->gpu);
+}
+
 static quartic_status scratch(void *context, const quartic_node *node, const quartic_op_call *call,
                               uint64_t *out_bytes) {
     const quartic_scratch_context *scratch_context = context;
@@ -81,6 +118,11 @@ static quartic_status run(quartic_program *program) {
     return QUARTIC_OK;
 }
 
+/* A measured program runs alone. */
+static quartic_status submit(quartic_program *program) {
+    return program->profile ? run(program) : quartic_run_vulkan_submit(program->compiled);
+}
+
 static void replay_cost(const quartic_program *program, quartic_replay_info *out_info) {
     out_info->host_seconds = quartic_run_vulkan_host_seconds(program->compiled);
     quartic_run_vulkan_counts(program->compiled, &out_info->dispatches, &out_info->submits);
@@ -95,10 +137,18 @@ const quartic_backend quartic_backend_vulkan = {.memory_create = memory_create,
                                                 .memory_address = memory_address,
                                                 .memory_write = memory_write,
                                                 .memory_read = memory_read,
+                                                .memory_upload = memory_upload,
+                                                .fetch_create = fetch_create,
+                                                .fetch_start = fetch_start,
+                                                .fetch_wait = fetch_wait,
+                                                .fetch_destroy = fetch_destroy,
+                                                .flush = flush,
+                                                .submits = submits,
                                                 .scratch = scratch,
                                                 .expect_room = expect_room,
                                                 .compile = compile,
                                                 .release = release,
                                                 .run = run,
+                                                .submit = submit,
                                                 .replay_cost = replay_cost,
                                                 .device_close = device_close};
