@@ -1,9 +1,9 @@
 #version 460
 // coordinate_descent.comp: soft top-k weights of a row of scores; formulas: src/ops/coordinate_descent.c.
 //
-// A workgroup owns a row. Between iterations only the number a is carried: s + b is min(s, -a). The greatest summand of
-// the log-sum-exp is known beforehand, from the greatest score. a is carried as the sum of two floats: the rounding of
-// one, over eps, would be the weights' error.
+// A workgroup owns a row. Between iterations only the number a is carried: s + b is min(s, -a). The greatest
+// summand of the log-sum-exp is known beforehand, from the greatest score. a is carried as the sum of two
+// floats: the rounding of one, over eps, would be the weights' error.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "coordinate_descent.args.h"

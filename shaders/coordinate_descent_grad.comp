@@ -1,9 +1,9 @@
 #version 460
-// coordinate_descent_grad.comp: the adjoint of coordinate_descent.comp, back through its iterations; formulas:
-// src/ops/coordinate_descent.c.
+// coordinate_descent_grad.comp: the adjoint of coordinate_descent.comp, back through its iterations;
+// formulas: src/ops/coordinate_descent.c.
 //
-// A workgroup owns a row. The weights p of an iteration's log-sum-exp follow from the kept a of it and of the one
-// before. An invocation adds to those elements of the result only that it wrote itself.
+// A workgroup owns a row. The weights p of an iteration's log-sum-exp follow from the kept a of it and of the
+// one before. An invocation adds to those elements of the result only that it wrote itself.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "coordinate_descent_grad.args.h"

@@ -1,6 +1,6 @@
 #version 460
-// cross_entropy.comp: first stage of the loss: -log softmax(logits)[target] of each row, 0 where the target is
-// ignored (negative or not a class). LANES invocations share a row, 256 / LANES rows a workgroup.
+// cross_entropy.comp: first stage of the loss: -log softmax(logits)[target] of each row, 0 where the target
+// is ignored (negative or not a class). LANES invocations share a row, 256 / LANES rows a workgroup.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "cross_entropy.args.h"

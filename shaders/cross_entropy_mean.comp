@@ -1,6 +1,6 @@
 #version 460
-// cross_entropy_mean.comp: divides by the number of targets that count, in one workgroup. MEAN: the numerator is
-// the sum of the row losses (rows), and the result the loss; else it is one number, the loss's cotangent.
+// cross_entropy_mean.comp: divides by the number of targets that count, in one workgroup. MEAN: the numerator
+// is the sum of the row losses (rows), and the result the loss; else it is one number, the loss's cotangent.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "cross_entropy_mean.args.h"

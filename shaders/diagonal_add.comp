@@ -1,6 +1,6 @@
 #version 460
-// diagonal_add.comp: edges with a node tensor added at (i, i). Where e and the result are the same memory, only
-// the diagonal is read and written. A thread makes 4 elements.
+// diagonal_add.comp: edges with a node tensor added at (i, i). Where e and the result are the same memory,
+// only the diagonal is read and written. A thread makes 4 elements.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #extension GL_EXT_buffer_reference_uvec2 : require

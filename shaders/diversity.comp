@@ -1,7 +1,7 @@
 #version 460
-// diversity.comp: sum over keys and choices of m log max(m, 1e-20), m the mean of one head from each stream. A
-// workgroup has a row (b, i) and a split of the outer choices, those of all streams but the last; LANES invocations
-// stand next to each other along the keys, the others share the outer choices.
+// diversity.comp: sum over keys and choices of m log max(m, 1e-20), m the mean of one head from each stream.
+// A workgroup has a row (b, i) and a split of the outer choices, those of all streams but the last; LANES
+// invocations stand next to each other along the keys, the others share the outer choices.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "diversity.args.h"

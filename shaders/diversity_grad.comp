@@ -1,6 +1,8 @@
 #version 460
-// diversity_grad.comp: dp at (b, s, h, i, j) = g factor times the sum of f'(m) over all choices of the other streams'
-// heads, f'(m) = log max(m, 1e-20) + (m > 1e-20 ? 1 : 0). One of the other streams is the inner loop.
+// diversity_grad.comp: dp at (b, s, h, i, j) = g factor times the sum of f'(m) over all choices of the other
+// streams' heads.
+//     f'(m) = log max(m, 1e-20) + (m > 1e-20 ? 1 : 0)
+// One of the other streams is the inner loop.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "diversity_grad.args.h"

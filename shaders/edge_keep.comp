@@ -1,6 +1,6 @@
 #version 460
-// edge_keep.comp: edges with zeros at (i, j) unless both nodes are real and the edge lies in the kept triangle. An
-// invocation writes what it read, so the result may lie where x lies.
+// edge_keep.comp: edges with zeros at (i, j) unless both nodes are real and the edge lies in the kept
+// triangle. An invocation writes what it read, so the result may lie where x lies.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "edge_keep.args.h"

@@ -1,10 +1,10 @@
 #version 460
-// edge_softmax.comp: out_i = sum_j exp(s_ij - lse_i) v_j, lse_i = log sum_j exp(s_ij), s_ij = q_i . k_j, over the keys
-// that a query sees.
+// edge_softmax.comp: softmax attention among edges, over the keys j that query i sees.
+//     s_ij = q_i . k_j,   lse_i = log sum_j exp(s_ij),   out_i = sum_j exp(s_ij - lse_i) v_j
 //
-// A group is one head of one graph and a block of its queries; tiles and slices: lib/edge_softmax.glsl. The scores of a
-// tile are kept in shared memory until their maximum is known, by which the sums so far are scaled down. With SPLIT = 1
-// a thread may hold several queries (ROWS). No probability is ever stored.
+// A group is one head of one graph and a block of its queries; tiles and slices: lib/edge_softmax.glsl. The
+// scores of a tile are kept in shared memory until their maximum is known, by which the sums so far are
+// scaled down. With SPLIT = 1 a thread may hold several queries (ROWS). No probability is ever stored.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "edge_softmax.args.h"
@@ -14,7 +14,8 @@ layout(constant_id = 5) const uint ROWS = 1;
 
 const float LOWEST = -1e37; // the score of a hidden key
 
-// (TILE, ROWS, THREADS): scores of a thread's queries; with SPLIT > 1 parts of them, whose sum lies at the first slice.
+// (TILE, ROWS, THREADS): scores of a thread's queries; with SPLIT > 1 parts of them, whose sum lies at the
+// first slice.
 shared float scores[TILE * ROWS * THREADS];
 
 uint at_score(uint key, uint r, uint thread) {

@@ -1,8 +1,10 @@
 #version 460
-// edge_softmax_key_grad.comp: dk_j = sum_i ds_ij q_i and dv_j = sum_i p_ij g_i over the queries that see the key, with
-// p_ij = exp(s_ij - lse_i), ds_ij = p_ij (g_i . v_j - delta_i).
+// edge_softmax_key_grad.comp: gradients of the keys and values, summed over the queries i that see key j.
+//     p_ij = exp(s_ij - lse_i),   ds_ij = p_ij (g_i . v_j - delta_i)
+//     dk_j = sum_i ds_ij q_i,     dv_j = sum_i p_ij g_i
 //
-// A group is one head of one graph and a block of its keys; queries pass through the tiles of lib/edge_softmax.glsl.
+// A group is one head of one graph and a block of its keys; queries pass through the tiles of
+// lib/edge_softmax.glsl.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "edge_softmax_key_grad.args.h"

@@ -1,5 +1,6 @@
 #version 460
-// edge_softmax_query_grad.comp: dq_i = sum_j ds_ij k_j, ds_ij = p_ij (g_i . v_j - delta_i), p_ij = exp(s_ij - lse_i).
+// edge_softmax_query_grad.comp: gradient of the queries, summed over the keys j that query i sees.
+//     p_ij = exp(s_ij - lse_i),   ds_ij = p_ij (g_i . v_j - delta_i),   dq_i = sum_j ds_ij k_j
 //
 // A group is one head of one graph and a block of its queries; tiles and slices: lib/edge_softmax.glsl.
 #extension GL_GOOGLE_include_directive : require

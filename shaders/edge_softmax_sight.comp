@@ -1,8 +1,9 @@
 #version 460
-// edge_softmax_sight.comp: for each token its row as a key and its limit as a query, and their extremes per tile.
+// edge_softmax_sight.comp: for each token its row as a key and its limit as a query, and their extremes per
+// tile.
 //
-// Token (i, j): row i, or hidden if masked (or causal and j > i); limit n (causal: i, or -1 where j > i). A position
-// outside the graph is hidden and sees nothing. A thread does a tile of tokens.
+// Token (i, j): row i, or hidden if masked (or causal and j > i); limit n (causal: i, or -1 where j > i). A
+// position outside the graph is hidden and sees nothing. A thread does a tile of tokens.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "edge_softmax_sight.args.h"

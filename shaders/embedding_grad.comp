@@ -1,8 +1,8 @@
 #version 460
-// embedding_grad.comp: gradients added into the rows of a table, in a fixed order and without atomics on floats.
-// A workgroup is 8 lanes of 32 columns and owns group_rows rows. In each chunk of 256 positions, thread p looks
-// at position p and sets bit p if the index hits one of the rows; lane l then adds the hits among its positions
-// 32 l .. 32 l + 31 to its own sums.
+// embedding_grad.comp: gradients added into the rows of a table, in a fixed order and without atomics on
+// floats. A workgroup is 8 lanes of 32 columns and owns group_rows rows. In each chunk of 256 positions,
+// thread p looks at position p and sets bit p if the index hits one of the rows; lane l then adds the hits
+// among its positions 32 l .. 32 l + 31 to its own sums.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "embedding_grad.args.h"

@@ -1,5 +1,6 @@
 #version 460
-// gather_rows.comp: rows of each graph by index; an index out of range gives zeros. A thread makes 4 elements.
+// gather_rows.comp: rows of each graph by index; an index out of range gives zeros. A thread makes 4
+// elements.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "gather_rows.args.h"

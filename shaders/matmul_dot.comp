@@ -1,8 +1,9 @@
 #version 460
 // matmul_dot.comp: TM x TN results per group, the contraction spread over its invocations.
-// For few results and a long contraction. Each invocation sums every THREADS-th product; the partial sums are then
-// added in a tree, always in the same order.
-// Constants: 0 TM, 1 TN, 2 BK (elements of the contraction in a step), 7 how results are written, 8 invocations (a power of 2).
+// For few results and a long contraction. Each invocation sums every THREADS-th product; the partial sums are
+// then added in a tree, always in the same order.
+// Constants: 0 TM, 1 TN, 2 BK (elements of the contraction in a step), 7 how results are written, 8
+// invocations (a power of 2).
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "matmul.args.h"

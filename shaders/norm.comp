@@ -1,9 +1,9 @@
 #version 460
 // norm.comp: rms, l2 and layer norm over the last axis: y = (x - mean) * factor * (scale + offset) + bias.
 //
-// LANES invocations share a row, 256 / LANES rows a workgroup; a row is read once and kept in registers, STEPS
-// elements a lane. The squares of a layer norm are summed around the mean, so a large mean costs no digits; numbers
-// whose squares would overflow are scaled first.
+// LANES invocations share a row, 256 / LANES rows a workgroup; a row is read once and kept in registers,
+// STEPS elements a lane. The squares of a layer norm are summed around the mean, so a large mean costs no
+// digits; numbers whose squares would overflow are scaled first.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "norm.args.h"

@@ -1,6 +1,7 @@
 #version 460
-// norm_columns.comp: second stage of a norm's parameter gradient: column sums of the workgroups' partial sums.
-// COLUMNS neighbouring columns a workgroup, so that reads are contiguous; 256 / COLUMNS lanes share a column.
+// norm_columns.comp: second stage of a norm's parameter gradient: column sums of the workgroups' partial
+// sums. COLUMNS neighbouring columns a workgroup, so that reads are contiguous; 256 / COLUMNS lanes share a
+// column.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "norm_columns.args.h"

@@ -1,11 +1,11 @@
 #version 460
-// norm_grad.comp: the adjoint of norm.comp. With c = x - mean, xhat = c * factor and h = dy * (scale + offset):
-//   dx = factor * (h - xhat * mean(h * xhat)), where a layer norm takes h - mean(h) for h,
-//   or factor * h for an l2 row at the clamp.
+// norm_grad.comp: the adjoint of norm.comp.
+//     c = x - mean,   xhat = c * factor,   h = dy * (scale + offset); a layer norm takes h - mean(h) for h
+//     dx = factor * (h - xhat * mean(h * xhat)), or factor * h for an l2 row at the clamp
 // A row whose squares would overflow is scaled first; then dx is the scale times that of the scaled row.
 //
-// A workgroup walks rows_per_group rows, 256 / LANES at a time, and keeps the sums over rows of dy * xhat and dy
-// of its columns in registers; norm_columns.comp adds the workgroups' sums. A row is read once.
+// A workgroup walks rows_per_group rows, 256 / LANES at a time, and keeps the sums over rows of dy * xhat and
+// dy of its columns in registers; norm_columns.comp adds the workgroups' sums. A row is read once.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "norm_grad.args.h"
@@ -66,8 +66,8 @@ void row_gradient(uint row, uint lane, bool exists) {
                 scale_sum[k] += args.dy.at[base + column] * (centred[k] * factor);
         }
     if ((WANTS & QUARTIC_NORM_WANT_X) == 0) return;
-    // 1 = S * part + eps * factor^2 with S the sum of squares. Written so, the terms of the element itself drop
-    // out exactly: a row of one element gets its tiny gradient with all digits.
+    // 1 = S * part + eps * factor^2 with S the sum of squares. Written so, the terms of the element itself
+    // drop out exactly: a row of one element gets its tiny gradient with all digits.
     float part = factor * factor / width;
     float rest = KIND == QUARTIC_NORM_L2 ? 0.0 : eps * factor * factor;
     [[unroll]] for (uint k = 0; k < STEPS; ++k) {

@@ -1,7 +1,8 @@
 #version 460
 // relational_edge_grad.comp: de_ij = sum_h ds_hij (sender_hj + receiver_hi + (G_h + G_h^T) e_ij).
 //
-// A group is ROWS edges and COLUMNS components; heads and components of e are one contraction, over ds_h e in the rows.
+// A group is ROWS edges and COLUMNS components; heads and components of e are one contraction, over ds_h e in
+// the rows.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "relational_edge_grad.args.h"

@@ -1,6 +1,6 @@
 #version 460
-// relational_edge_grad_lanes.comp: relational_edge_grad.comp by groups of eight lanes, without shared memory. Eight
-// components at a time are summed over the heads.
+// relational_edge_grad_lanes.comp: relational_edge_grad.comp by groups of eight lanes, without shared memory.
+// Eight components at a time are summed over the heads.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "relational_edge_grad.args.h"

@@ -1,8 +1,9 @@
 #version 460
 // relational_form_grad.comp: parts of dG_h = sum over edges of ds_h e e^T.
 //
-// A group is one head, one split of the edges and TILE x TILE of dG_h; a thread holds 4 x 4 of these: rows y + S r,
-// columns x + S c with S = TILE / 4. Edges pass through shared memory, DEPTH at a time.
+// A group is one head, one split of the edges and TILE x TILE of dG_h; a thread (x, y) holds 4 x 4 of these:
+//     rows y + S r, columns x + S c, with S = TILE / 4
+// Edges pass through shared memory, DEPTH at a time.
 // Constants 0, 1: De, TILE; threads are (TILE / 4)^2.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"

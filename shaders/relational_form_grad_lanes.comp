@@ -1,7 +1,7 @@
 #version 460
-// relational_form_grad_lanes.comp: relational_form_grad.comp by groups of eight lanes, without shared memory, for Vulkan on
-// a CPU (see lib/relational_lanes.glsl). A lane holds every eighth column of TILE x TILE of dG_h and loads every eighth
-// component of an edge; the rows' components and ds go round by shuffles.
+// relational_form_grad_lanes.comp: relational_form_grad.comp by groups of eight lanes, without shared memory,
+// for Vulkan on a CPU (see lib/relational_lanes.glsl). A lane holds every eighth column of TILE x TILE of
+// dG_h and loads every eighth component of an edge; the rows' components and ds go round by shuffles.
 // Needs subgroups of at least eight invocations with shuffles.
 // Constants 0, 1: De, TILE (a multiple of 8).
 #extension GL_GOOGLE_include_directive : require

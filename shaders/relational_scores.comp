@@ -1,8 +1,9 @@
 #version 460
 // relational_scores.comp: s_hij = base_hij + e_ij . (sender_hj + receiver_hi + G_h e_ij).
 //
-// A group is one head and ROWS edges: COLUMNS rows of G at a time it computes G e as a matrix product, adds the nodes'
-// terms and multiplies with e. Parts of a score are then added over the threads that share an edge.
+// A group is one head and ROWS edges: COLUMNS rows of G at a time it computes G e as a matrix product, adds
+// the nodes' terms and multiplies with e. Parts of a score are then added over the threads that share an
+// edge.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "relational_scores.args.h"

@@ -1,5 +1,6 @@
 #version 460
-// routed_counts.comp: how many edges routed attention chooses in each graph; formulas: src/ops/routed_counts.c.
+// routed_counts.comp: how many edges routed attention chooses in each graph; formulas:
+// src/ops/routed_counts.c.
 //
 // A workgroup counts the real nodes of a graph. Sums of ones are exact in float up to 2^24.
 #extension GL_GOOGLE_include_directive : require

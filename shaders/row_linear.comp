@@ -1,14 +1,15 @@
 #version 460
-// row_linear.comp: products of rows with up to four weights, fused with the norm, gate or gelu before and the addend
-// after them: see src/ops/row_linear.c.
+// row_linear.comp: products of rows with up to four weights, fused with the norm, gate or gelu before and the
+// addend after them: see src/ops/row_linear.c.
 //
-// A group takes BM rows. Their elements lie in shared memory, CHUNK of a row at once, and every tile of BN columns goes
-// over them: rows of at most CHUNK elements are read once for all columns. The columns of all weights are counted
-// through in quads, each weight starting a new quad. A norm is linear but for its factor: the scale joins the weights
-// as they are loaded, the squares of a row are summed on the first way over it, and its factor multiplies the finished
-// sums; so weights that take the row as it is share its tile. Gate and gelu are applied as a row is loaded.
-// Constants: 0 form, 1 BN, 2 invocations = 2 BN, 3 weights, 4 those that take the row as it is, 5 flags, 6 tiles of
-// columns of a group.
+// A group takes BM rows. Their elements lie in shared memory, CHUNK of a row at once, and every tile of BN
+// columns goes over them: rows of at most CHUNK elements are read once for all columns. The columns of all
+// weights are counted through in quads, each weight starting a new quad. A norm is linear but for its factor:
+// the scale joins the weights as they are loaded, the squares of a row are summed on the first way over it,
+// and its factor multiplies the finished sums; so weights that take the row as it is share its tile. Gate and
+// gelu are applied as a row is loaded.
+// Constants: 0 form, 1 BN, 2 invocations = 2 BN, 3 weights, 4 those that take the row as it is, 5 flags, 6
+// tiles of columns of a group.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "row_linear.args.h"

@@ -1,11 +1,12 @@
 #version 460
-// row_linear_lanes.comp: row_linear.comp for Vulkan on a CPU, without shared memory: TM rows by 8 TN columns at once by
-// a group of eight lanes, as matmul_lanes.comp. A lane loads every eighth row and every eighth column; the rows go round
-// by shuffles, and so do their norms' factors, which the lanes sum up on the first way over their rows. The columns of
-// all weights are counted through, each weight starting a new column of lanes.
+// row_linear_lanes.comp: row_linear.comp for Vulkan on a CPU, without shared memory: TM rows by 8 TN columns
+// at once by a group of eight lanes, as matmul_lanes.comp. A lane loads every eighth row and every eighth
+// column; the rows go round by shuffles, and so do their norms' factors, which the lanes sum up on the first
+// way over their rows. The columns of all weights are counted through, each weight starting a new column of
+// lanes.
 // Needs subgroups of at least eight invocations with shuffles.
-// Constants: 0 form, 1 TM (a multiple of 8), 2 TN, 3 weights, 4 those that take the row as it is, 5 flags, 6 tiles of
-// columns of a group.
+// Constants: 0 form, 1 TM (a multiple of 8), 2 TN, 3 weights, 4 those that take the row as it is, 5 flags, 6
+// tiles of columns of a group.
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
@@ -26,7 +27,8 @@ layout(constant_id = 6) const uint TILES = 1;
 
 const bool NORMS = FORM == QUARTIC_ROW_RMS || FORM == QUARTIC_ROW_L2;
 
-// Eight columns of lanes, counted through all weights: which weight, and its first column; part = PARTS beyond the last.
+// Eight columns of lanes, counted through all weights: which weight, and its first column; part = PARTS
+// beyond the last.
 uvec2 column_of(uint eight) {
     [[unroll]] for (uint part = 0; part < PARTS; ++part) {
         uint eights = (args.n[part] + 7) / 8;

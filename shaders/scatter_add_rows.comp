@@ -1,7 +1,7 @@
 #version 460
-// scatter_add_rows.comp: base (zeros if HAS_BASE is 0) plus the rows whose index is this row, in their order and
-// without atomics. Where the indices of a graph ascend they are found by bisection, else by looking at all of them,
-// STRIDE a round. The result may lie where base lies.
+// scatter_add_rows.comp: base (zeros if HAS_BASE is 0) plus the rows whose index is this row, in their order
+// and without atomics. Where the indices of a graph ascend they are found by bisection, else by looking at
+// all of them, STRIDE a round. The result may lie where base lies.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "scatter_add_rows.args.h"

@@ -1,6 +1,6 @@
 #version 460
-// scatter_order.comp: whether the indices of each graph ascend, for scatter_add_rows.comp, which then finds rows by
-// bisection. A workgroup looks at one graph.
+// scatter_order.comp: whether the indices of each graph ascend, for scatter_add_rows.comp, which then finds
+// rows by bisection. A workgroup looks at one graph.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "scatter_order.args.h"

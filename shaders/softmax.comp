@@ -1,7 +1,7 @@
 #version 460
-// softmax.comp: softmax over the last axis of the visible entries; hidden entries and rows without a visible key
-// are zeros. LANES invocations share a row, 256 / LANES rows a workgroup. A lane writes only what it read, so p
-// may lie where sim lies.
+// softmax.comp: softmax over the last axis of the visible entries; hidden entries and rows without a visible
+// key are zeros. LANES invocations share a row, 256 / LANES rows a workgroup. A lane writes only what it
+// read, so p may lie where sim lies.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "softmax.args.h"

@@ -1,7 +1,7 @@
 #version 460
 // softmax_grad.comp: adjoint of softmax from its output, with a refined mean (see src/ops/softmax.c). Hidden
-// entries have p = 0 and so get 0; causal ones are not even read. Rows and lanes as in softmax.comp; dsim may lie
-// where p or dp lies.
+// entries have p = 0 and so get 0; causal ones are not even read. Rows and lanes as in softmax.comp; dsim may
+// lie where p or dp lies.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "softmax_grad.args.h"

@@ -1,6 +1,6 @@
 #version 460
-// stream_exchange.comp: y[o] = sum_h W[o, h] x[h] at every position. The tile is read before any of it is written,
-// so y may lie where x lies.
+// stream_exchange.comp: y[o] = sum_h W[o, h] x[h] at every position. The tile is read before any of it is
+// written, so y may lie where x lies.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "stream_exchange.args.h"

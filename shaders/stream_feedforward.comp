@@ -1,6 +1,6 @@
 #version 460
-// stream_feedforward.comp: y = x + W2 gelu(W1 t) over the heads at every position, t = rms of the column. A tile is
-// read before any of it is written, so y may lie where x lies.
+// stream_feedforward.comp: y = x + W2 gelu(W1 t) over the heads at every position, t = rms of the column. A
+// tile is read before any of it is written, so y may lie where x lies.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "stream_feedforward.args.h"

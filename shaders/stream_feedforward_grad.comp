@@ -1,6 +1,7 @@
 #version 460
-// stream_feedforward_grad.comp: dx = dy + (u - xhat mean(u xhat)) factor with u = scale W1^T d and
-// d = (W2^T dy) gelu'(W1 t). A tile is read before any of it is written, so dx may lie where x or dy lies.
+// stream_feedforward_grad.comp: the gradient of x.
+//     d = (W2^T dy) gelu'(W1 t),   u = scale W1^T d,   dx = dy + (u - xhat mean(u xhat)) factor
+// A tile is read before any of it is written, so dx may lie where x or dy lies.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "stream_feedforward_grad.args.h"

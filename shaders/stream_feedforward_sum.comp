@@ -1,6 +1,6 @@
 #version 460
-// stream_feedforward_sum.comp: adds the splits of stream_feedforward_weights.comp, in their order. A workgroup has
-// one head: dw1[m] = Z[m] scale, dw2[m], and dscale = sum over m of w1[m] Z[m].
+// stream_feedforward_sum.comp: adds the splits of stream_feedforward_weights.comp, in their order. A
+// workgroup has one head: dw1[m] = Z[m] scale, dw2[m], and dscale = sum over m of w1[m] Z[m].
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "stream_feedforward_sum.args.h"

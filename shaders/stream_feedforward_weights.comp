@@ -1,7 +1,8 @@
 #version 460
-// stream_feedforward_weights.comp: for UNITS hidden units m of a workgroup and all heads h, the sums over its tiles'
-// columns of d_m xhat_h and of dy_h a_m, with a = gelu(W1 t), d = (W2^T dy) gelu'(W1 t). An invocation adds up PAIRS
-// pairs (m, h), each tile first by itself, so that long sums keep their digits.
+// stream_feedforward_weights.comp: sums over the columns of a workgroup's tiles, for its UNITS hidden units m
+// and all heads h.
+//     a = gelu(W1 t),   d = (W2^T dy) gelu'(W1 t);   the sums of d_m xhat_h and of dy_h a_m
+// An invocation adds up PAIRS pairs (m, h), each tile first by itself, so that long sums keep their digits.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "stream_feedforward_weights.args.h"

@@ -1,9 +1,10 @@
 #version 460
-// taylor_apply.comp: (numerator, sum)_i = sum_f f(q_i) state_f, z_i = max(sum, 1e-5), out_i = numerator / z_i.
+// taylor_apply.comp: Taylor attention in the linear form, from the states of the keys.
+//     (numerator, sum)_i = sum_f f(q_i) state_f,   z_i = max(sum_i, 1e-5),   out_i = numerator_i / z_i
 //
-// A group is one head of one sequence and THREADS * ROWS queries of one span, whose extended vectors it keeps in
-// shared memory; the state passes through shared memory, TILE features at a time. A thread holds ROWS queries and
-// V4 vec4s of their numerators; wider values take several walks over the state.
+// A group is one head of one sequence and THREADS * ROWS queries of one span, whose extended vectors it keeps
+// in shared memory; the state passes through shared memory, TILE features at a time. A thread holds ROWS
+// queries and V4 vec4s of their numerators; wider values take several walks over the state.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "taylor_apply.args.h"

@@ -1,11 +1,13 @@
 #version 460
-// taylor_apply_grad.comp: with P_f = state_f . (y, last), dx_a += P_f x_b and dx_b += P_f x_a for every feature
-// f = (a, b); for keys also dy = sum_f f(x) state_f. (y, last) is (v, 1) of a key, (g / z, -D) of a query, and the
-// state is that of the other side.
+// taylor_apply_grad.comp: gradients of one side of the linear form, from the states of the other side.
+//     P_f = state_f . (y, last);   for every feature f = (a, b): dx_a += P_f x_b,  dx_b += P_f x_a
+//     for keys also dy = sum_f f(x) state_f
+// (y, last) is (v, 1) of a key, (g / z, -D) of a query.
 //
-// A group is one head of one sequence and THREADS tokens of one span, whose extended vectors and their gradients it
-// keeps in shared memory; the state passes through shared memory, TILE features at a time. A thread holds a token and
-// V4 vec4s of its y and dy; P is linear in y, so wider values take several walks over the state.
+// A group is one head of one sequence and THREADS tokens of one span, whose extended vectors and their
+// gradients it keeps in shared memory; the state passes through shared memory, TILE features at a time. A
+// thread holds a token and V4 vec4s of its y and dy; P is linear in y, so wider values take several walks
+// over the state.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "taylor_apply_grad.args.h"

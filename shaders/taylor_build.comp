@@ -1,9 +1,10 @@
 #version 460
-// taylor_build.comp: state = sum over a part's tokens of c_f f(x) (y, last): (v, 1) of a key, (g / z, -D) of a query;
-// c_f is 1/2 for squares, else 1.
+// taylor_build.comp: the states of the linear form.
+//     state_f = sum over the tokens of a part of c_f f(x) (y, last),   c_f = 1/2 for squares, else 1
+// (y, last) is (v, 1) of a key, (g / z, -D) of a query.
 //
-// A group is one head of one sequence, a part of its tokens, THREADS * ROWS features and a slice of V4 vec4s of y.
-// Tokens pass through shared memory, TILE at a time; a thread sums ROWS features in registers.
+// A group is one head of one sequence, a part of its tokens, THREADS * ROWS features and a slice of V4 vec4s
+// of y. Tokens pass through shared memory, TILE at a time; a thread sums ROWS features in registers.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "taylor_build.args.h"

@@ -1,9 +1,10 @@
 #version 460
-// taylor_key_grad.comp: dk_j = sum_i ds_ij q_i and dv_j = sum_i w_ij a_i, with ds_ij = (a_i . v_j - D_i)(1 + s_ij),
-// w = 1 + s + s^2/2, a = g / z.
+// taylor_key_grad.comp: gradients of the keys and values in the quadratic form.
+//     w_ij = 1 + s_ij + s_ij^2/2,   a_i = g_i / z_i,   ds_ij = (a_i . v_j - D_i)(1 + s_ij)
+//     dk_j = sum_i ds_ij q_i,       dv_j = sum_i w_ij a_i
 //
-// A group is one head of one sequence and a block of its keys; the queries that see one of them pass through the tiles of
-// lib/taylor_pairs.glsl. The gradients of hidden keys are zero.
+// A group is one head of one sequence and a block of its keys; the queries that see one of them pass through
+// the tiles of lib/taylor_pairs.glsl. The gradients of hidden keys are zero.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "taylor_key_grad.args.h"

@@ -1,8 +1,11 @@
 #version 460
-// taylor_quadratic.comp: out_i = sum_j w_ij v_j / z_i, z_i = max(sum_j w_ij, 1e-5), w = 1 + s + s^2/2, s = q_i . k_j.
+// taylor_quadratic.comp: Taylor attention in the quadratic form.
+//     s_ij = q_i . k_j,   w_ij = 1 + s_ij + s_ij^2/2
+//     z_i = max(sum_j w_ij, 1e-5),   out_i = sum_j w_ij v_j / z_i
 //
-// A group is one head of one sequence and a block of its queries; tiles and slices: lib/taylor_pairs.glsl. With
-// SPLIT = 1 a thread holds ROWS queries, which halves what it reads of shared memory. No weight is ever stored.
+// A group is one head of one sequence and a block of its queries; tiles and slices: lib/taylor_pairs.glsl.
+// With SPLIT = 1 a thread holds ROWS queries, which halves what it reads of shared memory. No weight is ever
+// stored.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "taylor_quadratic.args.h"

@@ -1,8 +1,9 @@
 #version 460
-// taylor_query_grad.comp: dq_i = sum_j ds_ij k_j, ds_ij = (a_i . v_j - D_i)(1 + s_ij), s = q_i . k_j, a = g / z.
+// taylor_query_grad.comp: gradient of the queries in the quadratic form.
+//     s_ij = q_i . k_j,   a_i = g_i / z_i,   ds_ij = (a_i . v_j - D_i)(1 + s_ij),   dq_i = sum_j ds_ij k_j
 //
-// A group is one head of one sequence and a block of its queries; tiles and slices: lib/taylor_pairs.glsl. A hidden
-// key is a row of zeros, which adds nothing.
+// A group is one head of one sequence and a block of its queries; tiles and slices: lib/taylor_pairs.glsl. A
+// hidden key is a row of zeros, which adds nothing.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "taylor_query_grad.args.h"

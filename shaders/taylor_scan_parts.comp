@@ -1,6 +1,6 @@
 #version 460
-// taylor_scan_parts.comp: from the states of a sequence's blocks the sums up to each block, in place: forward for the
-// keys that a block's queries see, backward for the queries that see a block's keys.
+// taylor_scan_parts.comp: from the states of a sequence's blocks the sums up to each block, in place: forward
+// for the keys that a block's queries see, backward for the queries that see a block's keys.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "taylor_scan_parts.args.h"

@@ -1,11 +1,12 @@
 #version 460
-// top_k.comp: the indices of the k greatest scores of a row, ascending; among equal scores the lower index wins.
+// top_k.comp: the indices of the k greatest scores of a row, ascending; among equal scores the lower index
+// wins.
 //
-// A workgroup owns a row. Scores become unsigned keys of the same order. Four passes over 8 bits each find the k-th
-// greatest key and how many of its equals are wanted; then every invocation counts what it takes from its own run of
-// scores, and writes it behind what those before it take. Where a graph's count leaves places over, the first scores
-// that are not taken fill them: their number follows from the place in the row. The counters are integers, so their
-// order does not matter.
+// A workgroup owns a row. Scores become unsigned keys of the same order. Four passes over 8 bits each find
+// the k-th greatest key and how many of its equals are wanted; then every invocation counts what it takes
+// from its own run of scores, and writes it behind what those before it take. Where a graph's count leaves
+// places over, the first scores that are not taken fill them: their number follows from the place in the row.
+// The counters are integers, so their order does not matter.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "top_k.args.h"

@@ -1,8 +1,9 @@
 #version 460
-// triangle_bias_grad.comp: dbias_lp = sum over the first nodes of ds_pl, with ds as in triangle_query_grad.comp.
+// triangle_bias_grad.comp: dbias_lp = sum over the first nodes of ds_pl, with ds as in
+// triangle_query_grad.comp.
 //
-// A group is a tile of TILE pivots x TILE edges of one unit and a part of the first nodes; an invocation holds
-// 4 x 4 of them in registers. The parts are added by matmul_reduce, in order.
+// A group is a tile of TILE pivots x TILE edges of one unit and a part of the first nodes; an invocation
+// holds 4 x 4 of them in registers. The parts are added by matmul_reduce, in order.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "triangle_bias_grad.args.h"

@@ -1,11 +1,12 @@
 #version 460
-// triangle_both.comp: out_ij = sum_l A_ijl (v_il * v2_lj), A = softmax over l of q_il . k_lj, in flash form.
+// triangle_both.comp: attention of the kind both, in flash form.
+//     A_ijl = softmax over l of q_il . k_lj,   out_ij = sum_l A_ijl (v_il * v2_lj)
 //
-// A group is a tile of TILE x TILE edges of one unit and, where heads are wide, a slice of their components (each
-// slice computes the scores again). Pivots pass PIVOTS at a time, rows of components CHUNK quads at a time, through
-// shared memory. Three divisions of the 256 invocations take turns: for the scores of a tile
-// four each, of one pivot; for the running softmax one edge each; for the values four edges each and a quarter of
-// the components, whose sums stay in registers.
+// A group is a tile of TILE x TILE edges of one unit and, where heads are wide, a slice of their components
+// (each slice computes the scores again). Pivots pass PIVOTS at a time, rows of components CHUNK quads at a
+// time, through shared memory. Three divisions of the 256 invocations take turns: for the scores of a tile
+// four each, of one pivot; for the running softmax one edge each; for the values four edges each and a
+// quarter of the components, whose sums stay in registers.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "triangle_both.args.h"

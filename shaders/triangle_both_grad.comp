@@ -1,11 +1,12 @@
 #version 460
-// triangle_both_grad.comp: gradients of the operands of one of the pivot's two edges. With s = x . y,
-// A = exp(s - lse), ds = A (g . (xv * yv) - delta): dx = sum ds y, dxv = sum A g * yv over the third node.
+// triangle_both_grad.comp: gradients of the operands of one of the pivot's two edges.
+//     s = x . y,   A = exp(s - lse),   ds = A (g . (xv * yv) - delta)
+//     dx = sum ds y,   dxv = sum A g * yv          over the third node
 //
-// Run twice: for x = q (own = i) and for x = k (own = j); CAUSAL speaks of first = own and second = other. A group is
-// TILE own nodes x TILE pivots and, where heads are wide, a slice of their components (each slice computes A and ds
-// again); the other node passes TILE at a time. An invocation computes four scores of one pivot,
-// then sums two rows of a quad of components, which stay in registers.
+// Run twice: for x = q (own = i) and for x = k (own = j); CAUSAL speaks of first = own and second = other. A
+// group is TILE own nodes x TILE pivots and, where heads are wide, a slice of their components (each slice
+// computes A and ds again); the other node passes TILE at a time. An invocation computes four scores of one
+// pivot, then sums two rows of a quad of components, which stay in registers.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "triangle_both_grad.args.h"
@@ -29,8 +30,8 @@ uint block_row(uint unit, uint node, uint l) {
     return (unit * args.n + node) * args.n + l;
 }
 
-// One chunk of y, yv and g, and of x and xv if those are wanted. Begins where nobody reads the tiles any more; ends
-// with a barrier.
+// One chunk of y, yv and g, and of x and xv if those are wanted. Begins where nobody reads the tiles any
+// more; ends with a barrier.
 void load(uint unit, uint own, uint other, uint pivot, uint chunk, bool with_x) {
     for (uint index = gl_LocalInvocationIndex; index < TILE * TILE * CHUNK; index += 128u) {
         const uint quad = index % CHUNK, column = index / CHUNK % TILE, row = index / (CHUNK * TILE);
@@ -84,7 +85,8 @@ void main() {
     if (!one_of(group, args.units * SLICES * tiles * tiles)) return; // the whole group
     const uint unit = group / (SLICES * tiles * tiles), slice = group / (tiles * tiles) % SLICES;
     const uint own = group / tiles % tiles * TILE, pivot = group % tiles * TILE;
-    // For scores: pivot l, own a, a + 1, other c, c + 1. For sums: pivot sum_l, own sum_a, sum_a + 1, one quad.
+    // For scores: pivot l, own a, a + 1, other c, c + 1. For sums: pivot sum_l, own sum_a, sum_a + 1, one
+    // quad.
     const uint l = local / 16, a = local % 16 / 4 * 2, c = local % 4 * 2;
     const uint sum_l = local / 16, sum_a = local % 16 / 4 * 2, sum_quad = min(local % 4, CHUNK - 1);
 

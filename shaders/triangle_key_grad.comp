@@ -1,6 +1,7 @@
 #version 460
-// triangle_key_grad.comp: dk_l = sum_p ds_pl q_p, dv_l = sum_p A_pl g_p, with A and ds as in triangle_query_grad.comp.
-// Here an invocation holds a pivot and the edges p pass; q is scaled, so dk needs no factor.
+// triangle_key_grad.comp: gradients of the keys and values, with A and ds as in triangle_query_grad.comp.
+//     dk_l = sum_p ds_pl q_p,   dv_l = sum_p A_pl g_p
+// An invocation holds a pivot and the edges p pass. q is scaled already, so dk needs no factor.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "triangle_key_grad.args.h"

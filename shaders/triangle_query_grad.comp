@@ -1,6 +1,8 @@
 #version 460
-// triangle_query_grad.comp: dq_p = factor * sum_l ds_pl k_l, ds = A (g_p . v_l - delta_p), A = exp(q_p . k_l + bias_lp -
-// lse_p), for the kinds start and end. Tiles and slices: lib/triangle_rows.glsl.
+// triangle_query_grad.comp: gradient of the queries, for the kinds start and end.
+//     A_pl = exp(q_p . k_l + bias_lp - lse_p),   ds_pl = A_pl (g_p . v_l - delta_p)
+//     dq_p = factor * sum_l ds_pl k_l
+// Tiles and slices: lib/triangle_rows.glsl.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "triangle_query_grad.args.h"

@@ -1,6 +1,8 @@
 #version 460
-// triangle_rows.comp: out_p = sum_l A_pl v_l, A = softmax over l of q_p . k_l + bias_lp, for every sequence of edges
-// with one first node, in flash form. Tiles and slices: lib/triangle_rows.glsl.
+// triangle_rows.comp: attention of the kinds start and end, for every sequence of edges with one first node,
+// in flash form.
+//     A_pl = softmax over l of q_p . k_l + bias_lp,   out_p = sum_l A_pl v_l
+// Tiles and slices: lib/triangle_rows.glsl.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "triangle_rows.args.h"

@@ -1,5 +1,6 @@
 #version 460
-// triangle_terms.comp: what the adjoint of triangle attention needs of each edge: lse and delta = g . result, or LONE.
+// triangle_terms.comp: what the adjoint of triangle attention needs of each edge: lse and delta = g . result,
+// or LONE.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "triangle_terms.args.h"

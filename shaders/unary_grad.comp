@@ -1,6 +1,6 @@
 #version 460
-// unary_grad.comp: adjoints of the elementwise functions. s is f(x) for exp, sqrt, relu, sigmoid and tanh, else x.
-// A thread makes 4 elements.
+// unary_grad.comp: adjoints of the elementwise functions. s is f(x) for exp, sqrt, relu, sigmoid and tanh,
+// else x. A thread makes 4 elements.
 // Constants: 0 the function (lib/unary_list.h), 1 whether both operands are contiguous.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"

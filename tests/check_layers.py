@@ -1,11 +1,11 @@
-"""check_layers.py: proves that nothing in src/ points up, and that no files of a room refer to each other in a circle.
+"""check_layers.py: proves that nothing in src/ points up, and that no files of a folder refer to each other in a circle.
 
-A folder of src/ is a room; docs/architecture.md draws them. Checked are
-- includes: #include "room/..." only of rooms that the table allows, Vulkan's headers only where it is spoken to, and
-  the headers that belong to some rooms only there;
-- symbols, from the built objects: what a file leaves undefined is defined in its own room or in one below it, which is
+Folders are those of src/; docs/architecture.md draws them. Checked are
+- includes: #include "folder/..." only of folders that the table allows, Vulkan's headers only where it is spoken to, and
+  the headers that belong to some folders only there, also through other headers;
+- symbols, from the built objects: what a file leaves undefined is defined in its own folder or in one below it, which is
   one that the table's lines lead to;
-- circles, from the same symbols: the files of a room can be put in an order in which each refers only to ones before it.
+- circles, from the same symbols: the files of a folder can be put in an order in which each refers only to ones before it.
 The table must also be that of docs/architecture.md. There are no exceptions: a circle is opened by moving what both
 sides need into a third file.
 
@@ -17,7 +17,7 @@ import re
 import subprocess
 import sys
 
-# Room: the rooms that it may include. The order is that of the house, lowest first.
+# Folder: the folders that it may include. Lowest first.
 TABLE = {
     "base": "",
     "tensor": "base",
@@ -33,54 +33,71 @@ TABLE = {
     "model": "base tensor graph io run nn",
     "train": "base tensor graph io run nn model",
     "verify": "base tensor graph ops plan io run nn model train",
-    "tool": "verify",
+    "tool": "base verify",
 }
-# Rooms that a room calls without including them: their functions are declared in the public headers.
+# Folders that a folder calls without including them: their functions are declared in the public headers.
 PUBLIC = {
     "model": "ops diff",
     "train": "ops diff",
     "verify": "diff",
 }
-# Headers of some rooms only, though others may include their folder.
+# Headers for some folders only, though others may include the folder that they lie in.
 PRIVATE = {
     "run/run.h": "run",
     "gpu/internal.h": "gpu",
     "graph/tape_state.h": "graph diff",
+    "graph/graph.h": "graph ops fast diff plan run",
 }
 VULKAN_FILES = re.compile(r"^(gpu/|run/(run_vulkan|backend_vulkan|vulkan_api)\.[ch]$)")
 
 
-def room_of(name):
+def folder_of(name):
     return name.split("/")[0]
 
 
 def below():
-    """Room to the rooms that it may refer to: itself and all that its lines lead to."""
+    """Folder to the folders that it may refer to: itself and all that its lines lead to."""
     reach = {}
-    for room in TABLE:
-        reach[room] = {room}
-        for other in (TABLE[room] + " " + PUBLIC.get(room, "")).split():
-            reach[room] |= reach[other]  # a KeyError here: the table itself points up
+    for folder in TABLE:
+        reach[folder] = {folder}
+        for other in (TABLE[folder] + " " + PUBLIC.get(folder, "")).split():
+            reach[folder] |= reach[other]  # a KeyError here: the table itself points up
     return reach
+
+
+def seen_headers(files, name):
+    """The headers below src/ that a file includes, directly or through others, each with a file that names it."""
+    seen, left = {}, [name]
+    while left:
+        current = left.pop()
+        for header in re.findall(r'^#include "([^"]+)"', files.get(current, ""), re.M):
+            if header in files or header in PRIVATE:
+                if header not in seen:
+                    left.append(header)
+                if header not in seen or current == name:
+                    seen[header] = current
+    return seen
 
 
 def check_includes(files):
     """files: name below src/ to its text."""
     for name in sorted(files):
-        room = room_of(name)
-        if room not in TABLE:
-            yield f"src/{room} is no room; add it to tests/check_layers.py and docs/architecture.md"
+        folder = folder_of(name)
+        if folder not in TABLE:
+            yield f"src/{folder} is not in the table; add it to tests/check_layers.py and docs/architecture.md"
             continue
         for line in re.findall(r'^#include ["<]([^">]+)[">]', files[name], re.M):
             if re.match(r"(vulkan|volk)\b", line) and not VULKAN_FILES.match(name):
                 yield f"src/{name} includes {line}; Vulkan is for src/gpu and the files of src/run that record for it"
-            target = room_of(line)
+            target = folder_of(line)
             if "/" not in line or target in ("quartic", "shaders", "lib", "vulkan", "sys"):
                 continue
-            if target != room and target not in TABLE[room].split():
-                yield f"src/{name} includes {line}; src/{room} may include: {TABLE[room] or 'nothing'}"
-            if room not in PRIVATE.get(line, room).split():
-                yield f"src/{name} includes {line}, which is for src/{PRIVATE[line].replace(' ', ' and src/')}"
+            if target != folder and target not in TABLE[folder].split():
+                yield f"src/{name} includes {line}; src/{folder} may include: {TABLE[folder] or 'nothing'}"
+        for header, through in sorted(seen_headers(files, name).items()):
+            if folder not in PRIVATE.get(header, folder).split():
+                how = f"includes {header}" if through == name else f"sees {header} through {through}"
+                yield f"src/{name} {how}, which is for src/{PRIVATE[header].replace(' ', ' and src/')}"
 
 
 def references(objects):
@@ -95,8 +112,8 @@ def references(objects):
 def check_symbols(objects):
     reach = below()
     for name, other, symbol in references(objects):
-        if room_of(name) in TABLE and room_of(other) not in reach[room_of(name)]:
-            yield f"src/{name} refers to {symbol} of src/{other}; src/{room_of(other)} is not below src/{room_of(name)}"
+        if folder_of(name) in TABLE and folder_of(other) not in reach[folder_of(name)]:
+            yield f"src/{name} refers to {symbol} of src/{other}; src/{folder_of(other)} is not below src/{folder_of(name)}"
 
 
 def without_ends(uses, left):
@@ -111,7 +128,7 @@ def without_ends(uses, left):
 def check_circles(objects):
     uses = {}
     for name, other, symbol in references(objects):
-        if room_of(name) == room_of(other):
+        if folder_of(name) == folder_of(other):
             uses.setdefault(name, {}).setdefault(other, symbol)
     left = without_ends(uses, set(uses))  # circles, and files that lead to one
     while left:
@@ -127,10 +144,10 @@ def check_circles(objects):
 def check_document(text):
     """The table of docs/architecture.md must be this one: | folder | what | may include |."""
     rows = dict(re.findall(r"^\| (\w+) \|.*\| *([^|]*?) *\|$", text, re.M))
-    for room, may in TABLE.items():
-        told = " ".join(word for word in re.findall(r"[\w.*`]+", rows.get(room, "no line")) if "`" not in word)
+    for folder, may in TABLE.items():
+        told = " ".join(word for word in re.findall(r"[\w.*`]+", rows.get(folder, "no line")) if "`" not in word)
         if told != may:
-            yield f"docs/architecture.md: src/{room} may include {told or 'nothing'}; here it is: {may or 'nothing'}"
+            yield f"docs/architecture.md: src/{folder} may include {told or 'nothing'}; here it is: {may or 'nothing'}"
 
 
 def read_sources(source):
@@ -152,7 +169,7 @@ def source_of(path):
     name = found.group(1) if found else ""
     if "/src/tool/" in path:
         name = "tool/" + name
-    return name if room_of(name) in TABLE else ""
+    return name if folder_of(name) in TABLE else ""
 
 
 def read_objects(paths, nm):
@@ -192,9 +209,12 @@ def self_test():
     cases = [
         (sound, objects, []),
         ({**sound, "graph/g.c": '#include "ops/ops.h"\n'}, objects, ["src/graph may include: base tensor"]),
-        ({**sound, "attic/a.c": ""}, objects, ["src/attic is no room"]),
+        ({**sound, "attic/a.c": ""}, objects, ["src/attic is not in the table"]),
         ({**sound, "nn/n.c": "#include <volk.h>\n"}, objects, ["Vulkan is for"]),
         ({**sound, "verify/v.c": '#include "run/run.h"\n'}, objects, ["which is for src/run"]),
+        ({**sound, "verify/v.c": '#include "nn/n.h"\n', "nn/n.h": '#include "graph/tape.h"\n',
+          "graph/tape.h": '#include "graph/graph.h"\n'}, objects,
+         ["src/nn/n.h sees graph/graph.h through graph/tape.h", "src/verify/v.c sees graph/graph.h through graph/tape.h"]),
         (sound, {**objects, "graph/up.c": (set(), {"op_a"})}, ["src/graph/up.c refers to op_a of src/ops/a.c"]),
         (sound, {**objects, "ops/up.c": (set(), {"walk"})}, ["src/diff is not below src/ops"]),
         (sound, {**objects, "ops/b.c": ({"op_b"}, {"op_a"})}, ["src/ops/a.c refers to ops/b.c (op_b), which refers to "
@@ -208,7 +228,7 @@ def self_test():
         if len(offences) != len(wanted) or not all(text in offence for text, offence in zip(wanted, offences)):
             print(f"self-test {number}: wanted {wanted}, got {offences}")
             failed += 1
-    told = "".join(f"| {room} | what | {may} |\n" for room, may in TABLE.items())
+    told = "".join(f"| {folder} | what | {may} |\n" for folder, may in TABLE.items())
     for text, wanted in ((told, 0), (told.replace("| base tensor graph ops |", "| base tensor graph |"), 3), ("", len(TABLE))):
         found = len(list(check_document(text)))
         if found != wanted:
@@ -230,7 +250,7 @@ def main(arguments):
     with open(os.path.join(arguments[0], "docs", "architecture.md"), encoding="utf-8") as document:
         offences += check_document(document.read())
     missing = [path for path in arguments[1:] if source_of(path) and not any(objects.get(source_of(path), ()))]
-    missing += sorted(set(TABLE) - {room_of(name) for name in objects} - {"gpu"})  # not built without Vulkan
+    missing += sorted(set(TABLE) - {folder_of(name) for name in objects} - {"gpu"})  # not built without Vulkan
     if missing:
         offences.append(f"no symbols were read of: {' '.join(missing)}")
     for offence in offences:

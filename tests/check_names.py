@@ -13,6 +13,7 @@ EXAMPLES = {
     "config.json", "run.json", "FILE.json", "two-streams.json", "relational.json", "streams.json", "report.md", "FOLDER/report.md",
     "volk.h", "spirv_table.c", "cmake/quarticConfig.cmake",
     "softplus.c", "softplus.comp", "softplus.args.h", "src/ops/softplus.c", "shaders/softplus.comp", "shaders/softplus.args.h",
+    "invalid_softplus_test.c", "tests/unit/invalid_softplus_test.c",
 }
 NAME = re.compile(r"(?<![\w.*<>{}$@/-])((?:\.\.?/)*(?:[A-Za-z0-9_-]+/)*[A-Za-z0-9_-]+(?:\.args)?"
                   r"\.(?:cmake|comp|cpp|glsl|json|c|h|md|py|sh))(?![\w(*])")

@@ -2,46 +2,15 @@
 #ifndef QUARTIC_TESTS_VALIDATE_DEVICE_H
 #define QUARTIC_TESTS_VALIDATE_DEVICE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "base/alloc.h"
 #include "quartic/verify.h"
 
 /* Prints what did not pass; everything with QUARTIC_TEST_VERBOSE set. */
-static inline void print_check(void *context, const quartic_check *check) {
-    static const char *const words[] = {"passed", "FAILED", "UNSUPPORTED"};
-    const int *verbose = context;
-    if (check->verdict != QUARTIC_PASSED || (verbose != NULL && *verbose))
-        fprintf(stderr, "%s %s %u (%s), %s: %s\n", words[check->verdict], check->subject, check->index,
-                check->label, check->check, check->text);
-}
+void print_check(void *context, const quartic_check *check);
 
 /* All ops on a device: everything must be supported and pass, and nothing may leak. */
-static inline void validate_device(const char *name) {
-    int64_t live = quartic_alloc_live();
-    quartic_device *device;
-    if (quartic_device_create(name, &device) != QUARTIC_OK) fail_msg("%s", quartic_error_message());
-    int verbose = getenv("QUARTIC_TEST_VERBOSE") != NULL;
-    quartic_validate_config config = QUARTIC_VALIDATE_CONFIG_INIT;
-    config.callback = print_check;
-    config.context = &verbose;
-    quartic_check_totals totals;
-    if (quartic_validate(device, &config, &totals) != QUARTIC_OK) fail_msg("%s", quartic_error_message());
-    printf("%s: %u checks passed, the worst at %.2g of its bound\n", name, totals.passed, totals.worst);
-    assert_int_equal(totals.failed, 0);
-    assert_int_equal(totals.unsupported, 0);
-    assert_true(totals.passed > 0);
-    quartic_device_destroy(device);
-    assert_int_equal(quartic_alloc_live(), live);
-}
+void validate_device(const char *name);
 
 #endif

@@ -1,17 +1,21 @@
-/* data.h: graphs to learn from, in safetensors files.
+/* data.h: data sets of graphs, in safetensors files.
  *
  * A file holds G graphs of up to n nodes, padded to n. Integers may have any integer type, real numbers any
- * real one, the mask any. An integer that int32 cannot hold is refused, but for negative types and targets.
+ * real type, and the mask either. An integer beyond int32 is refused, unless it is a negative type or target.
+ *
  *   tokens (G, n)             integers, or in their place
  *   node_features (G, n, F)   real numbers
  *   edge_types (G, n, n)      integers, of the edge that node i sees from node j; negative: no type. Optional
  *   edge_features (G, n, n, F) real numbers. Optional
  *   mask (G, n)               1 = real node, 0 = padding; left out: no padding
  *   targets                   (G, n) classes of nodes, (G, n, n) of edges (i, j), or (G) of graphs; negative:
- *                             not to be learnt. Optional, but for training and evaluation
- * Whatever a file says about padding (nodes, or edges of which one end is padding) is not looked at: NaN or
- * any number may stand there.
- * docs/data.md shows how to make such files.
+ *                             not to be learnt. Optional, except for training and evaluation
+ *
+ * What a file holds for padding (nodes, or edges with padding at one end) is ignored: it may be NaN or any
+ * number. docs/data.md shows how to make such files.
+ *
+ * Stability: the file format, opening, training and evaluating are stable. Reading batches by hand is
+ * unstable. quartic.h says what that means.
  */
 #ifndef QUARTIC_DATA_H
 #define QUARTIC_DATA_H
@@ -22,9 +26,12 @@
 extern "C" {
 #endif
 
+/* ---- data sets: stable ---- */
+
 typedef struct quartic_dataset quartic_dataset;
 
-/* What a dataset holds. Ranges are those in use: one more than the largest number. */
+/* What a data set holds. num_tokens, num_edge_types and num_classes are one more than the largest number in
+ * the file. */
 typedef struct quartic_dataset_info {
     uint32_t graphs, length;
     uint32_t num_tokens;        /* 0: nodes have features */
@@ -37,13 +44,13 @@ typedef struct quartic_dataset_info {
     uint64_t targets;           /* how many are to be learnt */
 } quartic_dataset_info;
 
-/* Reads and checks a file. Errors: IO, FORMAT (no such file, unknown tensors, wrong types), SHAPE_MISMATCH
- * with the shapes, INVALID_ARGUMENT (a negative token, a graph without real nodes), NON_FINITE (a feature),
- * OUT_OF_MEMORY. */
+/* Reads and checks a file; the caller closes the data set. Errors: IO, FORMAT (no such file, unknown tensors,
+ * wrong types), SHAPE_MISMATCH with the shapes, INVALID_ARGUMENT (a negative token, a graph without real
+ * nodes), NON_FINITE (a feature), OUT_OF_MEMORY; then *out_dataset is NULL. */
 QUARTIC_API quartic_status quartic_dataset_open(const char *path, quartic_dataset **out_dataset);
-/* NULL is fine. */
+/* Closes a data set; NULL is fine. */
 QUARTIC_API void quartic_dataset_close(quartic_dataset *dataset);
-/* Owned by the dataset. */
+/* Returns what the data set holds, valid until it is closed; NULL for NULL, with an error message. */
 QUARTIC_API const quartic_dataset_info *quartic_dataset_get_info(const quartic_dataset *dataset);
 
 /* Sets the fields of a configuration that follow from the data: dim_node_features, dim_edge_features,
@@ -57,18 +64,12 @@ QUARTIC_API quartic_status quartic_dataset_configure(const quartic_dataset *data
 QUARTIC_API quartic_status quartic_dataset_check(const quartic_dataset *dataset,
                                                  const quartic_model_config *config);
 
-/* The graphs of these count >= 1 numbers (each below info.graphs) as a batch, valid until the next call with
- * this dataset. Errors: INVALID_ARGUMENT, OUT_OF_MEMORY. */
-QUARTIC_API quartic_status quartic_dataset_gather(quartic_dataset *dataset, const uint32_t *graphs,
-                                                  uint32_t count, quartic_model_batch *out_batch);
-/* The graph that comes at a position of an endless reading: every `count` positions are one epoch, in which
- * every graph comes once, in an order that depends on seed and epoch; 0, with a sentence, for a count of 0.
- * Pure. */
-QUARTIC_API uint32_t quartic_dataset_shuffled(uint32_t count, uint64_t seed, uint64_t position);
+/* ---- training and evaluation: stable ---- */
 
-/* One step on the next accumulation * batch graphs of that reading with the trainer's seed and step. The
- * trainer's length must be the dataset's, and it is masked exactly if the dataset is. Errors: as
- * quartic_trainer_step_batch. */
+/* Makes one step on the next accumulation * batch graphs of an endless reading, in which every epoch has
+ * every graph once, in an order that depends on the trainer's seed. The trainer must have the data set's
+ * length, and a mask if and only if the data set has one. out_report may be NULL. Errors: as
+ * quartic_trainer_step_batch. Submits on a Vulkan device. */
 QUARTIC_API quartic_status quartic_trainer_step_dataset(quartic_trainer *trainer, quartic_dataset *dataset,
                                                         quartic_step_report *out_report);
 
@@ -78,10 +79,22 @@ typedef struct quartic_evaluation {
     uint64_t targets;
 } quartic_evaluation;
 
-/* A model's loss and accuracy on all graphs, `batch` at a time. Errors: INVALID_ARGUMENT (also if there are
- * no targets), and as quartic_model_forward_batch. */
+/* Gives a model's loss and accuracy on all graphs, which it runs in batches of that size. Errors:
+ * INVALID_ARGUMENT (also if there are no targets), and as quartic_model_forward_batch. Submits on a Vulkan
+ * device. */
 QUARTIC_API quartic_status quartic_dataset_evaluate(quartic_dataset *dataset, quartic_model *model,
                                                     uint32_t batch, quartic_evaluation *out_evaluation);
+
+/* ---- reading batches by hand: unstable ---- */
+
+/* Gives the graphs with these count >= 1 numbers (each below info.graphs) as a batch. Its arrays belong to
+ * the data set and are valid until the next call with it. Errors: INVALID_ARGUMENT, OUT_OF_MEMORY. */
+QUARTIC_API quartic_status quartic_dataset_gather(quartic_dataset *dataset, const uint32_t *graphs,
+                                                  uint32_t count, quartic_model_batch *out_batch);
+/* Returns the number of the graph at a position of an endless reading of count graphs. Every count positions
+ * are one epoch, in which every graph comes once, in an order that depends on seed and epoch. A pure
+ * function. Returns 0, with an error message, for a count of 0. */
+QUARTIC_API uint32_t quartic_dataset_shuffled(uint32_t count, uint64_t seed, uint64_t position);
 
 #ifdef __cplusplus
 }

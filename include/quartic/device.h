@@ -1,36 +1,44 @@
-/* device.h: where programs run.
+/* device.h: where programs run. All of it is stable.
  *
- * Names: "cpu" (tuned rows where they exist), "reference" (plain loops that define the result), "reference64"
- * (the same loops with every real number held in double: for checking gradients), "vulkan" (the best Vulkan
- * device) and "auto": discrete > integrated > virtual GPU > cpu > software Vulkan. A name of digits alone is
- * the index of a Vulkan device and nothing else ("0"). Else a device's name in full, or a part of it,
- * capitals or not ("radeon"); what several devices have is refused with the list of them. QUARTIC_DEVICE in
- * the environment is what "auto" and NULL mean, if set and not empty. QUARTIC_DISABLE switches features of
- * Vulkan devices off: float16, coopmat, shuffle, timestamps, mapping, cache, with commas between; other words
- * in it are an error of every call that looks for a device. A device may be used by one thread at a time; two
- * threads may each drive their own device.
+ * Names of devices:
  *
- * The process belongs to the host.
+ *   "cpu"            tuned kernels where there are some, else the reference kernels
+ *   "reference"      the reference kernels: plain loops that define the result
+ *   "reference64"    the same loops with every real number in double, for checking gradients
+ *   "vulkan"         the best Vulkan device
+ *   "auto"           the best of all: discrete > integrated > virtual GPU > cpu > software Vulkan
+ *   digits, "0"      the Vulkan device with that index, and nothing else
+ *   other, "radeon"  the device with that name, or else with that part of its name, capitals or not; if several
+ *                    devices have it, it is refused with a list of them
  *
- * After fork() what a parent opened cannot compute in its child, since threads and Vulkan drivers do not
- * survive: such calls return UNSUPPORTED with a sentence. Allowed in the child on what it inherited: reading
- * and writing tensors of CPU devices, saving a model that is on one, and destroying anything (objects of a
- * Vulkan device are then left to the end of the process). A device that the child opens itself works: CPU
- * devices always (each program run then makes its threads anew, some tens of microseconds), Vulkan devices if
- * the library had none open in the parent at the moment of fork(), else UNAVAILABLE. A Vulkan driver's own
- * exit handlers may wait for threads of the parent, so a child that inherited Vulkan devices ends by _exit()
- * or exec(). exec() is always fine.
+ * If the environment variable QUARTIC_DEVICE is set and not empty, "auto" and NULL mean the device that it
+ * names. QUARTIC_DISABLE switches features of Vulkan devices off: float16, coopmat, shuffle, timestamps,
+ * mapping, cache, separated by commas. Any other word in it is an error of every call that looks for a
+ * device.
  *
- * Every call computes with rounding to nearest, without traps, with subnormal numbers, and gives the calling
- * thread's settings and flags back as they were; so it does for that thread's OpenMP threads where its own
- * settings are not the standard ones. (Settings of OpenMP threads alone are not looked for.)
+ * One thread at a time may use a device and all objects on it; two threads may each use their own device.
  *
- * "cpu" computes on the calling thread and OpenMP's threads, as many as omp_get_max_threads() says when the
- * device is opened (OMP_NUM_THREADS). They stay until the calling thread ends. Where they cannot be made
+ * The process belongs to the program; the library changes as little of it as it can:
+ *
+ * After fork(), objects that the parent made cannot compute in the child, since threads and Vulkan drivers do
+ * not survive: such calls return UNSUPPORTED. The child may read and write tensors of CPU devices that it
+ * inherited, save a model that is on one, and destroy anything (objects of a Vulkan device are then left to
+ * the end of the process). A device that the child opens itself works: CPU devices always (each run of a
+ * program then makes its threads anew, which takes some tens of microseconds); Vulkan devices if the library
+ * had none open in the parent at the moment of fork(), else UNAVAILABLE. The exit handlers of a Vulkan driver
+ * may wait for threads of the parent, so a child that inherited Vulkan devices must end with _exit() or
+ * exec(). exec() is always fine.
+ *
+ * Every call computes with rounding to nearest, without traps and with subnormal numbers, and restores the
+ * calling thread's settings and flags. Where these settings are not the standard ones, it does the same for
+ * the thread's OpenMP threads. (Settings of OpenMP's threads alone are not looked for.)
+ *
+ * "cpu" computes on the calling thread and on OpenMP's threads, as many as omp_get_max_threads() returns when
+ * the device is opened (OMP_NUM_THREADS). They stay until the calling thread ends. Where they cannot be made
  * (ulimit -v, -u), a run returns OUT_OF_MEMORY.
  *
  * Nothing else of the process is changed: no signal handlers, locale, environment variables, umask or numbers
- * of threads. Files are written where a function says so, and the pipeline cache (quartic/vulkan.h).
+ * of threads. Files are written where a function says so; and there is the pipeline cache (quartic/vulkan.h).
  */
 #ifndef QUARTIC_DEVICE_H
 #define QUARTIC_DEVICE_H
@@ -64,28 +72,30 @@ typedef struct quartic_device_info {
     char why_not[256];     /* what it lacks, if not usable */
 } quartic_device_info;
 
-/* Opens a device by name (see above; NULL = "auto"); the caller destroys it. Errors: UNAVAILABLE with the
- * list of what exists and why there is no Vulkan device; INVALID_ARGUMENT (an empty name, one that several
- * devices have, an unknown word in QUARTIC_DISABLE); UNSUPPORTED with what the device lacks. A sentence about
- * QUARTIC_DEVICE names it. */
+/* Opens a device by name (see above; NULL: "auto"); the caller destroys it. Errors: UNAVAILABLE with the list
+ * of what exists and why there is no Vulkan device; INVALID_ARGUMENT (an empty name, one that several devices
+ * have, an unknown word in QUARTIC_DISABLE); UNSUPPORTED with what the device lacks; OUT_OF_MEMORY,
+ * OUT_OF_DEVICE_MEMORY. Then *out_device is NULL. If the name came from QUARTIC_DEVICE, the message says
+ * so. */
 QUARTIC_API quartic_status quartic_device_create(const char *name, quartic_device **out_device);
 
-/* Closes the device; everything created on it must be gone. NULL is fine. */
+/* Closes the device; NULL is fine. Everything that was created on it must have been destroyed. */
 QUARTIC_API void quartic_device_destroy(quartic_device *device);
 
-/* What the list says of the device. Errors: INVALID_ARGUMENT for NULL. */
+/* Gives what quartic_device_list says of the device. Errors: INVALID_ARGUMENT. */
 QUARTIC_API quartic_status quartic_device_get_info(const quartic_device *device,
                                                    quartic_device_info *out_info);
 
-/* Lists what exists, best first by the order of "auto". Writes at most capacity entries to out_infos (which
- * may be NULL if capacity is 0, else INVALID_ARGUMENT) and the full count to *out_count. No Vulkan loader or
- * driver is no error, nor is a broken driver manifest: the CPU devices are always listed. Errors:
- * OUT_OF_MEMORY; INVALID_ARGUMENT (an unknown word in QUARTIC_DISABLE). */
+/* Lists the devices, best first in the order of "auto". Writes at most capacity entries to out_infos, which
+ * may be NULL if capacity is 0, and the full count to *out_count. The CPU devices are always listed: that
+ * there is no Vulkan loader or driver, or a broken driver manifest, is not an error. Errors: OUT_OF_MEMORY;
+ * INVALID_ARGUMENT (also an unknown word in QUARTIC_DISABLE). */
 QUARTIC_API quartic_status quartic_device_list(quartic_device_info *out_infos, uint32_t capacity,
                                                uint32_t *out_count);
 
-/* OK if the list holds a Vulkan device, usable or not; else UNAVAILABLE, or the driver's error, with the
- * reason, in the words of the Vulkan loader where it has some. Errors also: as quartic_device_list. */
+/* Returns OK if the list has a Vulkan device, usable or not; else UNAVAILABLE, or the driver's error, with
+ * the reason and, where there is one, the message of the Vulkan loader. Other errors: as
+ * quartic_device_list. */
 QUARTIC_API quartic_status quartic_device_check_vulkan(void);
 
 #ifdef __cplusplus

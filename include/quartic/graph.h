@@ -1,14 +1,24 @@
 /* graph.h: computations as graphs of ops.
  *
- * A graph is append-only. Every builder takes values and returns a value; shapes are checked at once. The
- * first error sticks: later builders return no value, and quartic_graph_status (like every function that
- * takes the graph) reports that first error with its sentence, which names the builder that was called. NULL
- * as a shape, axes or parts, a value of another graph and a scale or alpha of 0 are errors of that kind; NULL
- * as options means their INIT macro. Without a graph (NULL) a builder returns no value and leaves the
- * sentence. Gradients are more ops appended to the graph.
- * Outputs, parameters and inputs have names, by which a program finds them. A graph belongs to one thread.
+ * A graph is append-only. A builder takes values and returns a value; shapes are checked at once. Building
+ * computes nothing and never submits: program.h compiles and runs a graph.
  *
- * "Broadcasts" means: shapes are aligned at the last axis, and an axis of extent 1 (or missing) is repeated.
+ * Contract of all builders (the functions that return a quartic_value):
+ * - After an error they return no value, and the graph keeps its first error: later builders do nothing, and
+ *   quartic_graph_status, like every function that takes the graph, returns that error with its message,
+ *   which names the builder that failed. So a caller may build a whole graph and check once.
+ * - Errors of that kind are, besides what a builder's comment says: shapes or dtypes that do not fit, NULL as
+ *   a shape, axes or parts, a value of another graph, a scale or alpha of 0, and no memory.
+ * - If graph is NULL they return no value and set the error message.
+ * - Values belong to the graph and need not be freed. Arrays and structs that are passed are read during the
+ *   call only. Options may be NULL: the values of their INIT macro.
+ *
+ * Inputs, parameters, states and outputs have names, by which a program finds them. A graph belongs to one
+ * thread. "Broadcasts" means: shapes are aligned at the last axis, and an axis of extent 1 (or missing) is
+ * repeated.
+ *
+ * Stability: the line above each group of declarations says whether the group is stable or unstable
+ * (quartic.h says what that means).
  */
 #ifndef QUARTIC_GRAPH_H
 #define QUARTIC_GRAPH_H
@@ -19,59 +29,59 @@
 extern "C" {
 #endif
 
+/* ---- graphs and values: stable ---- */
+
 typedef struct quartic_graph quartic_graph;
 
-/* A value of a graph; id 0 is no value (an optional operand left out, or the result after an error). A value
- * knows its graph: given to another one, it is refused there. (quartic_value){0} is no value. */
+/* A handle of a value of a graph. (quartic_value){0} is no value: an optional operand that is left out, or
+ * the result of a builder after an error. Another graph refuses the value. */
 typedef struct quartic_value {
     uint32_t id;
-    uint32_t graph; /* the graph's number, different for every graph of a process; 0 in no value */
+    uint32_t graph; /* the number of its graph, different for every graph of a process; 0 in no value */
 } quartic_value;
 
-/* An empty graph, which the caller destroys. Errors: INVALID_ARGUMENT for NULL, OUT_OF_MEMORY. */
+/* Creates an empty graph, which the caller destroys. Errors: OUT_OF_MEMORY; then *out_graph is NULL. */
 QUARTIC_API quartic_status quartic_graph_create(quartic_graph **out_graph);
-/* NULL is fine. Programs compiled from the graph stay. */
+/* Frees the graph; NULL is fine. Programs that were compiled from it do not need it. */
 QUARTIC_API void quartic_graph_destroy(quartic_graph *graph);
 
-/* OK, or the graph's first error; then quartic_error_message() is its sentence. */
+/* Returns OK, or the graph's first error, whose message it makes the thread's error message. */
 QUARTIC_API quartic_status quartic_graph_status(const quartic_graph *graph);
 
-/* Of a value of this graph; else rank 0 and QUARTIC_NO_DTYPE. */
+/* Return the shape and dtype of a value; rank 0 and QUARTIC_NO_DTYPE if it is no value of this graph. */
 QUARTIC_API quartic_shape quartic_graph_shape(const quartic_graph *graph, quartic_value value);
 QUARTIC_API quartic_dtype quartic_graph_dtype(const quartic_graph *graph, quartic_value value);
 
-/* ---- what goes in and out ------------------------------------------------------------------------------ */
+/* ---- inputs and outputs: stable ---- */
 
-/* Memory that the caller writes before a run. Names are unique over inputs, parameters, states, outputs. */
+/* Declares memory that the caller writes before a run. All inputs, parameters, states and outputs of a graph
+ * must have different names. The name is copied. */
 QUARTIC_API quartic_value quartic_graph_input(quartic_graph *graph, const char *name, quartic_dtype dtype,
                                               const quartic_shape *shape);
-/* Like an input, but meant to be trained: it stays between runs. */
+/* The same in float32, for weights: they stay between runs, and may be updated in place. */
 QUARTIC_API quartic_value quartic_graph_parameter(quartic_graph *graph, const char *name,
                                                   const quartic_shape *shape);
-/* Stays between runs and may be updated in place by adamw, accumulate and fill. Starts as zeros. Ops run in
- * the order of building: one that reads the state, by whichever value or view, sees the updates built before
- * it. */
+/* Declares memory that starts as zeros, stays between runs, and may be updated in place by adamw, accumulate
+ * and fill. Ops run in the order of building: one that reads the state, by whichever value or view, sees the
+ * updates that were built before it. */
 QUARTIC_API quartic_value quartic_graph_state(quartic_graph *graph, const char *name, quartic_dtype dtype,
                                               const quartic_shape *shape);
-/* Makes a value readable under this name after a run (contiguous). */
+/* Makes a value readable, contiguous and under this name, after a run. Errors are kept by the graph. */
 QUARTIC_API void quartic_graph_output(quartic_graph *graph, const char *name, quartic_value value);
 
-/* Labels the steps built until the matching pop, for profiles and error sentences: "layers.0/attention". */
+/* Labels the steps that are built until the matching pop, for profiles and error messages:
+ * "layers.0/attention". Scopes nest up to 15 deep. The name is copied. Errors are kept by the graph. */
 QUARTIC_API void quartic_graph_push_scope(quartic_graph *graph, const char *name);
-/* Without a scope to end it does nothing. */
+/* Ends the innermost scope; without one it does nothing. */
 QUARTIC_API void quartic_graph_pop_scope(quartic_graph *graph);
 
-/* Values built between begin and end are not kept for the backward pass but computed again there. */
-QUARTIC_API void quartic_graph_begin_recompute(quartic_graph *graph);
-QUARTIC_API void quartic_graph_end_recompute(quartic_graph *graph);
-
-/* Appends the gradients of sum(value * cotangent) with respect to wrt[0..count). cotangent has value's shape,
- * or is no value for a cotangent of ones. out_gradients[k] has the shape of wrt[k]; where value does not
- * depend on wrt[k] it is no value. May be called once for several values by the _many form.
- * Gradients come before updates: one that would read what adamw, accumulate or fill has overwritten since the
- * value was built, or whose path leads through an update, is refused. Errors: INVALID_ARGUMENT (that; NULL; a
- * count of 0; a value of another graph), SHAPE_MISMATCH (a cotangent), UNSUPPORTED (an op without a
- * gradient), OUT_OF_MEMORY. */
+/* Append the gradients of sum(value * cotangent), summed over all values in the _many form, with respect to
+ * wrt[0 .. count). A cotangent has the shape of its value, or is no value: ones. In the _many form cotangents
+ * may be NULL: all are ones. out_gradients[k] gets the shape of wrt[k], or is no value if nothing depends on
+ * wrt[k]. Gradients come before updates: refused is one that would read what adamw, accumulate or fill has
+ * overwritten since the value was built, or whose path leads through an update. Errors, which the graph
+ * keeps: INVALID_ARGUMENT (that; NULL; a count of 0; a value of another graph), SHAPE_MISMATCH (a cotangent),
+ * UNSUPPORTED (an op without a gradient), OUT_OF_MEMORY; then all of out_gradients are no values. */
 QUARTIC_API quartic_status quartic_graph_gradients(quartic_graph *graph, quartic_value value,
                                                    quartic_value cotangent, const quartic_value *wrt,
                                                    uint32_t count, quartic_value *out_gradients);
@@ -80,38 +90,44 @@ QUARTIC_API quartic_status quartic_graph_gradients_many(quartic_graph *graph, co
                                                         const quartic_value *wrt, uint32_t count,
                                                         quartic_value *out_gradients);
 
-/* ---- views: no data moves --------------------------------------------------------------------------------
- */
+/* ---- memory of the backward pass: unstable ---- */
 
-/* Same elements, another shape (copies first if the value is not contiguous). */
+/* Values that are built between begin and end are not kept for the backward pass but computed again there,
+ * which takes less memory and more time. Pairs may nest. */
+QUARTIC_API void quartic_graph_begin_recompute(quartic_graph *graph);
+QUARTIC_API void quartic_graph_end_recompute(quartic_graph *graph);
+
+/* ---- views, which move no data: stable ---- */
+
+/* The same elements in another shape. A value that is not contiguous is copied first. */
 QUARTIC_API quartic_value quartic_reshape(quartic_graph *graph, quartic_value x, const quartic_shape *shape);
 /* Axis k of the result is axis axes[k] of x; axes has x's rank. */
 QUARTIC_API quartic_value quartic_permute(quartic_graph *graph, quartic_value x, const uint32_t *axes);
 /* Elements start .. start + length - 1 of one axis. */
 QUARTIC_API quartic_value quartic_slice(quartic_graph *graph, quartic_value x, uint32_t axis, uint32_t start,
                                         uint32_t length);
-/* Repeats axes of extent 1 (broadcasts) to the given shape. */
+/* Broadcasts to the given shape. */
 QUARTIC_API quartic_value quartic_broadcast(quartic_graph *graph, quartic_value x,
                                             const quartic_shape *shape);
 /* Elements (i, i) of two adjacent axes of equal extent: (.., n, n, ..) to (.., n, ..); axis is the first. */
 QUARTIC_API quartic_value quartic_diagonal(quartic_graph *graph, quartic_value x, uint32_t axis);
 
-/* ---- data movement ----------------------------------------------------------------------------------- */
+/* ---- data movement: stable ---- */
 
 /* A contiguous copy. */
 QUARTIC_API quartic_value quartic_copy(quartic_graph *graph, quartic_value x);
 /* Joins 1 to 8 tensors along an axis. */
 QUARTIC_API quartic_value quartic_concat(quartic_graph *graph, const quartic_value *parts, uint32_t count,
                                          uint32_t axis);
-/* Zeros of the given extent along axis with x at start: the adjoint of slice. */
+/* Zeros, of the given extent along an axis, with x at start .. : the adjoint of slice. */
 QUARTIC_API quartic_value quartic_pad(quartic_graph *graph, quartic_value x, uint32_t axis, uint32_t start,
                                       uint32_t extent);
-/* y = e with d added at (i, i): e (.., n, n, D), d (.., n, D). */
+/* e (.., n, n, D) with d (.., n, D) added at (i, i). */
 QUARTIC_API quartic_value quartic_diagonal_add(quartic_graph *graph, quartic_value e, quartic_value d);
 /* Rows of a table: table (V, D), indices int32 (...) to (..., D). A negative index means no row: it gives
- * zeros and has no part in the table's gradient. One of V or more is INVALID_ARGUMENT of the run on the CPU
- * devices; on Vulkan, which does not look into operands before a run, it is taken like a negative one. What
- * model.h and train.h are given they check themselves, on every device. */
+ * zeros and has no part in the table's gradient. One of V or more makes a run on a CPU device fail with
+ * INVALID_ARGUMENT; Vulkan devices do not check it and treat it like a negative one. (The functions of
+ * model.h and train.h check their tokens on every device.) */
 QUARTIC_API quartic_value quartic_embedding(quartic_graph *graph, quartic_value table, quartic_value indices);
 /* out[i, j, :] = table[i - j + n - 1, :]: table (2n - 1, D) to (n, n, D). */
 QUARTIC_API quartic_value quartic_relative_bias(quartic_graph *graph, quartic_value table);
@@ -119,7 +135,7 @@ QUARTIC_API quartic_value quartic_relative_bias(quartic_graph *graph, quartic_va
 /* Numbers at equal distances, start + k * step, to (count): positions, without an input for them. */
 QUARTIC_API quartic_value quartic_range(quartic_graph *graph, uint32_t count, float start, float step);
 
-/* ---- elementwise ------------------------------------------------------------------------------------- */
+/* ---- elementwise: stable ---- */
 
 /* The unary functions: X(name). gelu is exact: x * (1 + erf(x / sqrt 2)) / 2; silu is x * sigmoid(x). */
 #define QUARTIC_UNARY_LIST(X)                                                                                \
@@ -132,11 +148,6 @@ QUARTIC_UNARY_LIST(QUARTIC_UNARY_BUILDER)
 
 /* x * factor + offset. */
 QUARTIC_API quartic_value quartic_scale(quartic_graph *graph, quartic_value x, float factor, float offset);
-
-/* x, then `count` times that value * factor + offset; |factor| <= 1. Many rounds on a few million elements
- * measure a device's arithmetic: 2 * count operations an element, one read, one write. */
-QUARTIC_API quartic_value quartic_multiply_add_loop(quartic_graph *graph, quartic_value x, float factor,
-                                                    float offset, uint32_t count);
 
 /* The binary functions, both operands broadcast to the common shape: X(name). */
 #define QUARTIC_BINARY_LIST(X) X(add) X(subtract) X(multiply) X(divide)
@@ -155,12 +166,11 @@ QUARTIC_API quartic_value quartic_sum(quartic_graph *graph, quartic_value x, uin
 QUARTIC_API quartic_value quartic_dropout(quartic_graph *graph, quartic_value x, quartic_value seed,
                                           float probability, uint32_t stream);
 
-/* ---- matrix products -------------------------------------------------------------------------------------
- */
+/* ---- matrix products: stable ---- */
 
-/* Structs of options begin with struct_size and start from their INIT macro; NULL means the macro's values.
- * One written without the macro, as {.member = ..}, has a struct_size of 0 and is read as it stands, as far
- * as release 0.1.0 knew it. A factor of 0 (alpha, scale), which would make the result nothing, is refused. */
+/* Structs of options begin with struct_size and start from their INIT macro; NULL means the macro's values. A
+ * struct written without the macro, as {.member = ..}, has a struct_size of 0: it is read as release 0.1.0
+ * declared it. A factor (alpha, scale) of 0, with which every result would be 0, is refused. */
 
 /* op(a) op(b) over the last two axes, the leading axes broadcast: (.., M, K) x (.., K, N) to (.., M, N).
  * transpose_a: a is (.., K, M); transpose_b: b is (.., N, K). result = alpha * product + bias + addend, where
@@ -178,14 +188,13 @@ typedef struct quartic_matmul_options {
         }                                                                                                    \
     }
 
-/* options may be NULL. */
 QUARTIC_API quartic_value quartic_matmul(quartic_graph *graph, quartic_value a, quartic_value b,
                                          const quartic_matmul_options *options);
 /* PyTorch's linear layer: x (.., K) W^T + bias with weight (N, K), bias (N) or no value, to (.., N). */
 QUARTIC_API quartic_value quartic_linear(quartic_graph *graph, quartic_value x, quartic_value weight,
                                          quartic_value bias);
 
-/* ---- norms and softmax, over the last axis ------------------------------------------------------------- */
+/* ---- norms and softmax, over the last axis: stable ---- */
 
 /* x * rsqrt(mean(x^2) + eps) * scale; scale (D) or no value. */
 QUARTIC_API quartic_value quartic_rms_norm(quartic_graph *graph, quartic_value x, quartic_value scale,
@@ -196,13 +205,19 @@ QUARTIC_API quartic_value quartic_l2_norm(quartic_graph *graph, quartic_value x,
 /* Layer norm with biased variance; weight (D), bias (D). */
 QUARTIC_API quartic_value quartic_layer_norm(quartic_graph *graph, quartic_value x, quartic_value weight,
                                              quartic_value bias, float eps);
-/* Products fused with what stands before and after them, so that a row is read and written once: for the n^2
- * rows of edges. Each equals the composition that its comment names.
+/* Softmax over j of sim (b, h, i, j). mask int32 (b, j) or no value: 0 hides key j. causal: j > i is hidden.
+ * Hidden entries become 0; a row without a visible key becomes zeros. */
+QUARTIC_API quartic_value quartic_softmax(quartic_graph *graph, quartic_value sim, quartic_value mask,
+                                          uint32_t causal);
+
+/* ---- fused products: unstable ---- */
+
+/* Matrix products fused with the ops before and after them, so that each of the n^2 rows of edges is read and
+ * written once. Each equals the composition of ops that its comment gives.
  *
  * out_products[p] (.., N_p) = norm(x) weights[p]^T for count <= 4 weights (N_p, K), x (.., K), with scale as
- * in rms_norm or, if l2, l2_norm. Bit p of raw: weights[p] multiplies x itself. alpha multiplies
- * out_products[0].
- */
+ * in rms_norm or, if l2 is 1, l2_norm. If bit p of raw is set, weights[p] multiplies x itself. alpha
+ * multiplies out_products[0]. After an error all of out_products are no values. */
 typedef struct quartic_norm_linear_options {
     size_t struct_size;
     uint32_t l2, raw;
@@ -210,7 +225,6 @@ typedef struct quartic_norm_linear_options {
 } quartic_norm_linear_options;
 #define QUARTIC_NORM_LINEAR_OPTIONS_INIT                                                                     \
     { sizeof(quartic_norm_linear_options), 0, 0, 1e-5f, 0.0f, 1.0f }
-/* options may be NULL. */
 QUARTIC_API void quartic_norm_linear(quartic_graph *graph, quartic_value x, quartic_value scale,
                                      const quartic_value *weights, uint32_t count,
                                      const quartic_norm_linear_options *options, quartic_value *out_products);
@@ -221,25 +235,20 @@ QUARTIC_API quartic_value quartic_gated_linear(quartic_graph *graph, quartic_val
 /* gelu(x) weight^T + addend: x (.., K), weight (N, K); addend (.., N) or no value. */
 QUARTIC_API quartic_value quartic_gelu_linear(quartic_graph *graph, quartic_value x, quartic_value weight,
                                               quartic_value addend);
-/* Softmax over j of sim (b, h, i, j). mask int32 (b, j) or no value: 0 hides key j. causal: j > i is hidden.
- * Hidden entries give 0; a row with no visible key gives zeros. */
-QUARTIC_API quartic_value quartic_softmax(quartic_graph *graph, quartic_value sim, quartic_value mask,
-                                          uint32_t causal);
 
-/* ---- attention -------------------------------------------------------------------------------------------
- */
+/* ---- attention of edges and with edges: unstable ---- */
 
 /* Taylor attention (second-order series of exp) along one axis of (b, r, c, h, d) tensors: axis 1 or 2 is the
- * sequence, the other one is a batch. q, k (b, r, c, h, d), v (b, r, c, h, dv); q comes scaled.
- * out_i = sum_j w_ij v_j / max(sum_j w_ij, 1e-5), w = 1 + s + s^2/2, s = q_i . k_j, w = 0 for hidden keys.
- * mask int32 or no value: (b, n) with pair_mask 1 needs r = c = n and hides key p of sequence o unless both
- * mask[b, p] and mask[b, o]; with pair_mask 0 it is (b, r, c) and hides the masked tokens as keys.
- * causal: hides key p of sequence o where p > o (both as positions 0..n-1; the mask of models.md, which does
- * not depend on the query). form: 0 chosen by cost (quartic_taylor_form), 1 quadratic, 2 linear.
- * block: 0, or the length of the blocks that the sequence is cut into; a query then sees keys of its own
- * block and of those before it only. 1 is ordinary causal attention; n over the n^2 edges of a graph in order
- * shows edge (i, j) the edges (k, l) with k <= i. The linear form keeps one state, ((d + 1)(d + 2) / 2, dv +
- * 1), for each block of a head on a GPU, one for each thread on a CPU. */
+ * sequence, the other one is a batch. q, k (b, r, c, h, d), v (b, r, c, h, dv); q comes scaled. out_i = sum_j
+ * w_ij v_j / max(sum_j w_ij, 1e-5), w = 1 + s + s^2/2, s = q_i . k_j, w = 0 for hidden keys. mask int32 or no
+ * value: (b, n) with pair_mask 1 needs r = c = n and hides key p of sequence o unless both mask[b, p] and
+ * mask[b, o]; with pair_mask 0 it is (b, r, c) and hides the masked tokens as keys. causal: hides key p of
+ * sequence o where p > o (both as positions 0..n-1; docs/models.md has this mask, which does not depend on
+ * the query). form: 0 chosen by cost (quartic_taylor_form), 1 quadratic, 2 linear. block: 0, or the length of
+ * the blocks that the sequence is cut into; a query then sees keys of its own block and of those before it
+ * only. 1 is ordinary causal attention; n over the n^2 edges of a graph in order shows edge (i, j) the edges
+ * (k, l) with k <= i. The linear form keeps one state, ((d + 1)(d + 2) / 2, dv + 1), for each block of a head
+ * on a GPU, one for each thread on a CPU. */
 typedef struct quartic_taylor_options {
     size_t struct_size;
     uint32_t axis; /* has no default: 1 or 2 must be given */
@@ -280,7 +289,6 @@ typedef struct quartic_triangle_options {
 } quartic_triangle_options;
 #define QUARTIC_TRIANGLE_OPTIONS_INIT                                                                        \
     { sizeof(quartic_triangle_options), QUARTIC_TRIANGLE_BOTH, 0, 1.0f }
-/* options may be NULL. */
 QUARTIC_API quartic_value quartic_triangle_attention(quartic_graph *graph, quartic_value q, quartic_value k,
                                                      quartic_value v, quartic_value v2, quartic_value bias,
                                                      quartic_value mask,
@@ -343,7 +351,7 @@ QUARTIC_API quartic_value quartic_edge_softmax_attention(quartic_graph *graph, q
                                                          quartic_value positions, quartic_value mask,
                                                          const quartic_edge_softmax_options *options);
 
-/* ---- choosing edges ----------------------------------------------------------------------------------
+/* ---- choosing edges: unstable ----
  *
  * Scores are (b, m). A mask is int32 (b, m), or for the scores of all edges of n nodes, m = n^2, int32 (b,
  * n): then an edge is visible iff both of its nodes are. No value: all are visible. Scores in g groups of
@@ -372,7 +380,6 @@ typedef struct quartic_coordinate_descent_options {
 } quartic_coordinate_descent_options;
 #define QUARTIC_COORDINATE_DESCENT_OPTIONS_INIT                                                              \
     { sizeof(quartic_coordinate_descent_options), 1.0f, 20, 0.1f, 0.0f, 1.0f }
-/* options may be NULL. */
 QUARTIC_API quartic_value quartic_coordinate_descent(quartic_graph *graph, quartic_value scores,
                                                      quartic_value mask,
                                                      const quartic_coordinate_descent_options *options);
@@ -393,7 +400,7 @@ QUARTIC_API quartic_value quartic_scatter_add_rows(quartic_graph *graph, quartic
 /* Ones of x's shape in the forward pass, x itself for the gradient (a straight-through estimator). */
 QUARTIC_API quartic_value quartic_straight_through(quartic_graph *graph, quartic_value x);
 
-/* ---- exchange between streams -------------------------------------------------------------------------- */
+/* ---- exchange between streams: unstable ---- */
 
 /* Exchange between the heads of one or several streams: x (b, h, ..), of which axis 1 are all heads and the
  * others positions, usually logits or weights of attention (b, streams * heads, i, j). At every position the
@@ -409,13 +416,6 @@ QUARTIC_API quartic_value quartic_stream_feedforward(quartic_graph *graph, quart
                                                      quartic_value scale, quartic_value w1, quartic_value w2,
                                                      float eps);
 
-/* ---- losses and updates -------------------------------------------------------------------------------- */
-
-/* Mean over the rows with target >= 0 of -log softmax(logits)[target]: logits (rows, V), targets int32 (rows)
- * to a scalar; 0 if every target is ignored. A target of V or more is INVALID_ARGUMENT of the run on the CPU
- * devices and ignored like a negative one on Vulkan; train.h checks targets on every device. */
-QUARTIC_API quartic_value quartic_cross_entropy(quartic_graph *graph, quartic_value logits,
-                                                quartic_value targets);
 /* The diversity loss of multi-stream attention: attention (b, streams * heads, i, j), stream by stream, after
  * softmax, to a scalar. For every choice of one head per stream (heads^streams of them) p = mean over the
  * streams of their rows; the loss is the mean over everything but j of sum over j of p log max(p, 1e-20).
@@ -424,13 +424,22 @@ QUARTIC_API quartic_value quartic_cross_entropy(quartic_graph *graph, quartic_va
 #define QUARTIC_DIVERSITY_MOST_CHOICES 1048576
 QUARTIC_API quartic_value quartic_diversity_loss(quartic_graph *graph, quartic_value attention,
                                                  uint32_t streams);
-/* Sum of squares of all elements: a scalar. */
+
+/* ---- losses and updates: stable ---- */
+
+/* Mean over the rows with target >= 0 of -log softmax(logits)[target]: logits (rows, V), targets int32 (rows)
+ * to a scalar; 0 if every target is ignored. A target of V or more is INVALID_ARGUMENT of the run on the CPU
+ * devices and ignored like a negative one on Vulkan. (The functions of train.h check their targets on every
+ * device.) */
+QUARTIC_API quartic_value quartic_cross_entropy(quartic_graph *graph, quartic_value logits,
+                                                quartic_value targets);
+/* The sum of squares of all elements, a scalar. */
 QUARTIC_API quartic_value quartic_sum_squares(quartic_graph *graph, quartic_value x);
 /* target += factor * x, in place; target is a state, parameter or a view of one. Returns the updated target.
  * x may lie over target: it is read as it was. */
 QUARTIC_API quartic_value quartic_accumulate(quartic_graph *graph, quartic_value target, quartic_value x,
                                              float factor);
-/* Every element of target = number, in place. */
+/* Sets every element of target to number, in place. Returns the updated target. */
 QUARTIC_API quartic_value quartic_fill(quartic_graph *graph, quartic_value target, float number);
 /* AdamW with decoupled decay, in place on parameter, first and second moment (all (P)).
  * hyper float32 (8): learning rate, beta1, beta2, eps, weight decay, 1 - beta1^t, 1 - beta2^t, clip (0 =
@@ -441,6 +450,13 @@ QUARTIC_API quartic_value quartic_fill(quartic_graph *graph, quartic_value targe
 QUARTIC_API void quartic_adamw(quartic_graph *graph, quartic_value parameter, quartic_value gradient,
                                quartic_value first_moment, quartic_value second_moment, quartic_value hyper,
                                quartic_value squared_norm, float gradient_factor);
+
+/* ---- measuring a device: unstable ---- */
+
+/* x, then `count` times that value * factor + offset; |factor| <= 1. Many rounds on a few million elements
+ * measure a device's arithmetic: 2 * count operations an element, one read, one write. */
+QUARTIC_API quartic_value quartic_multiply_add_loop(quartic_graph *graph, quartic_value x, float factor,
+                                                    float offset, uint32_t count);
 
 #ifdef __cplusplus
 }

@@ -1,7 +1,7 @@
-/* host.h: what the library takes from the program that it is part of: where messages go, and memory.
+/* host.h: what the program provides: where messages go, and memory. All of it is stable.
  *
- * Both settings are of the whole process. A program that sets neither gets standard error and the C library's
- * heap.
+ * Both settings hold for the whole process. By default messages go to standard error and memory comes from
+ * the C library's heap.
  */
 #ifndef QUARTIC_HOST_H
 #define QUARTIC_HOST_H
@@ -14,42 +14,42 @@
 extern "C" {
 #endif
 
-/* How much a message matters. An error here is none of a call, which has its status: it is something that was
- * found beside one, such as a misuse of Vulkan that the validation layers saw. */
+/* How much a message matters. QUARTIC_LOG_ERROR is not the error of a call, which its status tells, but
+ * something found during one, such as a misuse of Vulkan that the validation layers report. */
 typedef enum quartic_log_level { QUARTIC_LOG_INFO, QUARTIC_LOG_WARNING, QUARTIC_LOG_ERROR } quartic_log_level;
 
-/* message: one or more lines without a final newline, valid during the call only. Called by the thread whose
- * call of the library has something to say, and by threads of a Vulkan driver; several may call at once. It
- * must not call functions of the library, throw, or jump. */
+/* Receives a message: one or more lines without a final newline, valid during the call only. It is called by
+ * the thread that is in a call of the library, and by threads of a Vulkan driver, possibly several at once.
+ * It must not call functions of the library, throw, or jump. */
 typedef void (*quartic_log_callback)(void *context, quartic_log_level level, const char *message);
 
-/* Sends messages to callback; NULL: to standard error, each with "quartic: " in front, as at the start. The
- * library says nothing but: what the validation layers report (QUARTIC_VALIDATION=1), and warnings of what
- * works but not as asked for. May be called at any time by any thread; a call that another thread is in may
- * still use the callback before. context may be NULL. */
+/* Sends messages to callback, or, if it is NULL, to standard error with "quartic: " in front, which is the
+ * default. There are two kinds of messages: what the validation layers report (QUARTIC_VALIDATION=1), and
+ * warnings of what works, but not as it was asked for. context may be NULL; it and the callback must stay
+ * valid until another is set. Any thread may call this at any time; calls of the library by other threads may
+ * use the former callback until they return. Cannot fail. */
 QUARTIC_API void quartic_log_set(quartic_log_callback callback, void *context);
 
-/* Memory from the program. Both functions may be called by several threads at once, and must not call
- * functions of the library, throw, or jump. */
+/* The program's allocator. Several threads may call both functions at once. They must not call functions of
+ * the library, throw, or jump. */
 typedef struct quartic_allocator {
     size_t struct_size;
-    /* At least bytes (never 0) at an address that is a multiple of alignment (a power of two of at most 64),
-     * or NULL if there is no memory: the call then fails with OUT_OF_MEMORY. The contents may be anything. */
+    /* Returns memory of at least `bytes` (never 0) at a multiple of alignment (a power of two of at most 64),
+     * with any contents; or NULL, with which the call of the library fails with OUT_OF_MEMORY. */
     void *(*allocate)(void *context, size_t bytes, size_t alignment);
-    /* memory is never NULL; bytes are those that it was allocated with. */
+    /* Frees memory, never NULL, that was allocated with the same number of bytes. */
     void (*release)(void *context, void *memory, size_t bytes);
-    void *context; /* given to both; may be NULL */
+    void *context; /* passed to both functions; may be NULL */
 } quartic_allocator;
 
 #define QUARTIC_ALLOCATOR_INIT                                                                               \
     { sizeof(quartic_allocator), 0, 0, 0 }
 
-/* Takes all memory of the library on the heap from the allocator; NULL: from the C library again. Only while
- * the library holds no memory, before the first object is made or after the last is destroyed, and while no
- * other thread is in a call of the library: what was allocated by one is never released by another. The
- * struct is copied. What the library uses is beyond it: the Vulkan driver and OpenMP
- * have heaps of their own. Errors: INVALID_ARGUMENT (a function is missing; memory is held, with the number
- * of blocks). */
+/* Takes all heap memory of the library from the allocator, or, if it is NULL, from the C library. Allowed
+ * only while the library holds no memory (before the first object is made or after the last is destroyed) and
+ * no other thread is in a call of the library. The struct is copied. The Vulkan driver and OpenMP have heaps
+ * of their own. Errors: INVALID_ARGUMENT (a function is missing; memory is held, with the number of
+ * blocks). */
 QUARTIC_API quartic_status quartic_allocator_set(const quartic_allocator *allocator);
 
 #ifdef __cplusplus

@@ -1,9 +1,10 @@
 /* model.h: transformers by configuration: weights, forward pass, losses and gradients.
  *
  * A model is a configuration and one flat float32 tensor of weights on a device. Each weight has the name,
- * shape and meaning of the published PyTorch package's state_dict, so weights move both ways as safetensors.
- * Calls with a new (batch, length, masked) compile a program for it; the last few programs are kept. All
- * calls block. A model is used by one thread at a time. The device must outlive it.
+ * shape and meaning that it has in the state_dict of the published PyTorch package, so weights move both ways
+ * as safetensors. A call with a new (batch, length, masked) compiles a program for it; the last few programs
+ * are kept. On a Vulkan device all functions that compute, read or write weights submit. The device must
+ * outlive the model.
  *
  * Tokens are int32 (batch, length) in [0, num_tokens). A mask is one byte per token, 1 = real token, 0 =
  * padding; NULL means that all are real. Targets are int32, one for each row of logits, in [0, num_classes);
@@ -25,7 +26,7 @@
 extern "C" {
 #endif
 
-/* ---- configuration ----------------------------------------------------------------------------------- */
+/* ---- configuration: stable ---- */
 
 /* Named choices: X(constant suffix, name in JSON). */
 #define QUARTIC_MODEL_FAMILY_LIST(X)                                                                         \
@@ -104,14 +105,15 @@ typedef enum quartic_triangle_orientation {
 
 #define QUARTIC_MODEL_MOST_LAYERS 4096
 
-/* Every field of a configuration, once; names are the JSON keys and the constructor's arguments in PyTorch.
+/* Every field of a configuration. The names are also the JSON keys and the arguments of the constructor in
+ * PyTorch.
  *   CHOICE(name, enum type, default, LIST macro, meaning)
  *   CHOICES(name, enum type, default, LIST macro, most, meaning)
  *     one choice or, if name_count is not 0, a list of 1 to `most` of them; in JSON a word or a list
  *   COUNT(name, default, least, most, meaning)      uint32_t
  *   FLAG(name, default, meaning)                    uint32_t, 0 or 1
  *   REAL(name, default, least, below, meaning)      float in [least, below)
- * The struct has them in two parts, so that later ones come behind all members of earlier versions. */
+ * The list has two parts, so that in the struct later fields come after all members of earlier versions. */
 #define QUARTIC_MODEL_FIELD_LIST(CHOICE, CHOICES, COUNT, FLAG, REAL)                                         \
     QUARTIC_MODEL_FIRST_FIELD_LIST(CHOICE, CHOICES, COUNT, FLAG, REAL)                                       \
     QUARTIC_MODEL_LATER_FIELD_LIST(CHOICE, CHOICES, COUNT, FLAG, REAL)
@@ -216,61 +218,66 @@ typedef struct quartic_model_config {
                                            QUARTIC_MODEL_REAL_DEFAULT)                                       \
     }
 
-/* Reads a JSON object's keys over the values already in *inout_config (so start from the INIT macro); null
- * leaves a value as it is. Errors, with *inout_config untouched: FORMAT for text that is no JSON object,
+/* Sets the fields of *inout_config, which starts from the INIT macro, that a JSON object has as keys; null
+ * leaves a field as it is. Errors, with *inout_config untouched: FORMAT for text that is no JSON object,
  * INVALID_ARGUMENT for an unknown key (the nearest known one is named), a wrong type or a number out of
  * range, a key that stands twice, a zero byte, or a value that a caller's smaller struct has no member for.
- * UTF-8; a byte-order mark before it is fine. */
+ * The text is UTF-8, with or without a byte-order mark. */
 QUARTIC_API quartic_status quartic_model_config_read_json(quartic_model_config *inout_config,
                                                           const char *text);
 /* The same from a file. Errors also: IO. */
 QUARTIC_API quartic_status quartic_model_config_read_json_file(quartic_model_config *inout_config,
                                                                const char *path);
-/* Writes all fields as a JSON object with its ending 0. *out_bytes (may be NULL) is what it takes; a smaller
- * buffer (or NULL) gets nothing. Errors: INVALID_ARGUMENT if a buffer was given and is too small. */
+/* Writes all fields as a JSON object, with a final 0, to a buffer of `capacity` bytes. *out_bytes gets the
+ * bytes that it takes; out_bytes may be NULL, and so may out_text. Errors: INVALID_ARGUMENT if the buffer is
+ * too small, which then gets nothing; OUT_OF_MEMORY. */
 QUARTIC_API quartic_status quartic_model_config_write_json(const quartic_model_config *config, char *out_text,
                                                            size_t capacity, size_t *out_bytes);
-/* OK, or what is wrong with the configuration (INVALID_ARGUMENT): a missing or impossible value, or a switch
- * or choice that such a family would not read (parallel_streams of quartic) or that another makes void
- * (ablate_edges with triangle). Sizes of parts that a model does not have (linear_heads,
+/* Returns OK, or INVALID_ARGUMENT and what is wrong with the configuration: a missing or impossible value, or
+ * a switch or choice that such a family would not read (parallel_streams of quartic) or that another makes
+ * void (ablate_edges with triangle). Sizes of parts that a model does not have (linear_heads,
  * num_residual_streams, ..), and details of a form of edge attention that no layer has, are not looked at. */
 QUARTIC_API quartic_status quartic_model_config_check(const quartic_model_config *config);
-/* OK if two configurations mean the same model, defaults and derived values filled in and every entry of
- * lists compared. Errors: INVALID_ARGUMENT, as for the check, or naming the first key that differs with both
- * values; name and other_name say where they come from, such as "run.json" and "the checkpoint". */
+/* Returns OK if two configurations mean the same model, defaults and derived values filled in and every entry
+ * of lists compared. Errors: INVALID_ARGUMENT, as for the check, or naming the first key that differs with
+ * both values; name and other_name say where they come from, such as "run.json" and "the checkpoint". */
 QUARTIC_API quartic_status quartic_model_config_compare(const quartic_model_config *config, const char *name,
                                                         const quartic_model_config *other,
                                                         const char *other_name);
-/* Elements of the flat weight tensor, alignment included. Errors: as the check, OUT_OF_MEMORY. */
+/* Gives the number of elements of the flat weight tensor, alignment included. Errors: as the check,
+ * OUT_OF_MEMORY. */
 QUARTIC_API quartic_status quartic_model_config_weights(const quartic_model_config *config,
                                                         uint64_t *out_elements);
 
-/* ---- the model --------------------------------------------------------------------------------------- */
+/* ---- models: stable ---- */
 
 typedef struct quartic_model quartic_model;
 
-/* Makes a model. Its own weights start as quartic_model_initialise(model, 0) would set them; weights in the
- * caller's memory are left as they are. Errors: INVALID_ARGUMENT (also weights on another device),
- * SHAPE_MISMATCH (weights of another size), OUT_OF_MEMORY, OUT_OF_DEVICE_MEMORY. */
+/* Makes a model; the caller destroys it. Its own weights start as quartic_model_initialise(model, 0) sets
+ * them; weights in the caller's memory are left as they are. After an error *out_model is NULL. Errors:
+ * INVALID_ARGUMENT (also weights on another device), SHAPE_MISMATCH (weights of another size), OUT_OF_MEMORY,
+ * OUT_OF_DEVICE_MEMORY. */
 QUARTIC_API quartic_status quartic_model_create(quartic_device *device, const quartic_model_config *config,
                                                 quartic_model **out_model);
-/* Makes a model from a safetensors file with a configuration in its metadata (model and trainer files have
- * one). Errors: as create and load; FORMAT if there is no configuration. */
+/* Makes a model from a safetensors file that has a configuration in its metadata, as model files and
+ * checkpoints do; the caller destroys it. Errors: as create and load; FORMAT if there is no configuration;
+ * then *out_model is NULL. */
 QUARTIC_API quartic_status quartic_model_open(quartic_device *device, const char *path,
                                               quartic_model **out_model);
-/* NULL is fine. Programs of the caller that bind the weights must be gone. */
+/* Frees the model and its weights; NULL is fine. Trainers of it, and programs that bind the weights, must
+ * have been destroyed. */
 QUARTIC_API void quartic_model_destroy(quartic_model *model);
 
-/* The configuration with derived values filled in (dim_edges). Owned by the model. */
+/* Returns the configuration with derived values filled in (dim_edges), owned by the model; NULL for NULL. */
 QUARTIC_API const quartic_model_config *quartic_model_get_config(const quartic_model *model);
-/* The device that it was created on, which is the caller's. */
+/* Returns the device that it was created on, which is the caller's; NULL for NULL. */
 QUARTIC_API quartic_device *quartic_model_device(const quartic_model *model);
 
 /* Draws all weights as PyTorch's layers would be initialised, from the library's own counter-based generator:
  * the same seed gives the same bits on every device. Errors: OUT_OF_MEMORY, DEVICE_LOST. */
 QUARTIC_API quartic_status quartic_model_initialise(quartic_model *model, uint64_t seed);
 
-/* ---- weights ----------------------------------------------------------------------------------------- */
+/* ---- weights: stable ---- */
 
 typedef struct quartic_model_parameter {
     const char *name;    /* owned by the model */
@@ -279,53 +286,56 @@ typedef struct quartic_model_parameter {
     uint64_t offset; /* of its first element in the flat weight tensor; a multiple of 64 */
 } quartic_model_parameter;
 
-/* Number of weight tensors. */
+/* Returns the number of weight tensors; 0 for NULL. */
 QUARTIC_API uint32_t quartic_model_parameter_count(const quartic_model *model);
-/* Numbers to be trained, alignment not counted. */
+/* Returns the number of weights, without alignment; 0 for NULL. */
 QUARTIC_API uint64_t quartic_model_parameter_elements(const quartic_model *model);
-/* index < count, in the order of use. Errors: INVALID_ARGUMENT. */
+/* Gives the weight tensor with that index, in the order of use. Errors: INVALID_ARGUMENT (also an index that
+ * is not below the count). */
 QUARTIC_API quartic_status quartic_model_get_parameter(const quartic_model *model, uint32_t index,
                                                        quartic_model_parameter *out_parameter);
 /* The same by name. Errors: INVALID_ARGUMENT, naming the nearest name. */
 QUARTIC_API quartic_status quartic_model_find_parameter(const quartic_model *model, const char *name,
                                                         quartic_model_parameter *out_parameter);
 
-/* Copies one weight tensor from or to host memory. Errors: INVALID_ARGUMENT (unknown name), SHAPE_MISMATCH if
+/* Copy one weight tensor to or from host memory. Errors: INVALID_ARGUMENT (unknown name), SHAPE_MISMATCH if
  * elements is not its size; when writing also NON_FINITE for NaN and infinity. */
 QUARTIC_API quartic_status quartic_model_read_parameter(const quartic_model *model, const char *name,
                                                         float *out_numbers, uint64_t elements);
 QUARTIC_API quartic_status quartic_model_write_parameter(quartic_model *model, const char *name,
                                                          const float *numbers, uint64_t elements);
 
-/* The flat weight tensor (see quartic_model_parameter.offset), owned by the model or the caller. */
+/* Returns the flat weight tensor (see quartic_model_parameter.offset), owned by the model or, if
+ * config.weights was given, by the caller; NULL for NULL. */
 QUARTIC_API quartic_tensor *quartic_model_weights(const quartic_model *model);
 
-/* Weights from a safetensors file: each of the model's tensors as F32, F64, F16 or BF16 under its name.
+/* Loads weights from a safetensors file: each of the model's tensors as F32, F64, F16 or BF16 under its name.
  * Errors, with the model untouched: IO, FORMAT (no safetensors, missing or extra tensors, wrong element
  * type), SHAPE_MISMATCH with both shapes, NON_FINITE. What a trainer saved beside the weights is skipped.
  * A prefix that every name in the file has, as wrappers like torch.compile ("_orig_mod.") and DataParallel
- * ("module.") put it there, is left out; quartic_model_loaded_prefix tells it. */
+ * ("module.") put it there, is left out; quartic_model_loaded_prefix returns it. */
 QUARTIC_API quartic_status quartic_model_load(quartic_model *model, const char *path);
-/* The prefix that was left out when the weights were last loaded (or the model opened), such as
- * "_orig_mod.module."; "" if there was none or nothing was loaded. Owned by the model, until the next load.
- */
+/* Returns the prefix that was left out when the weights were last loaded (or the model opened), such as
+ * "_orig_mod.module."; "" if there was none or nothing was loaded. Owned by the model, valid until the next
+ * load. */
 QUARTIC_API const char *quartic_model_loaded_prefix(const quartic_model *model);
-/* Weights and configuration to a safetensors file, replaced as quartic_file_save does. Errors, with the file
- * untouched: IO; NON_FINITE, naming a weight that is infinite or NaN, for no such file could be loaded. */
+/* Saves weights and configuration to a safetensors file, which it replaces as quartic_file_save does. Errors,
+ * with the file untouched: IO; NON_FINITE, naming a weight that is infinite or NaN, for no such file could be
+ * loaded. */
 QUARTIC_API quartic_status quartic_model_save(const quartic_model *model, const char *path);
 
-/* ---- running ----------------------------------------------------------------------------------------- */
+/* ---- running: stable ---- */
 
 /* The calls below are for models of tokens without given edges; quartic_model_batch is for all models. */
 
-/* Logits, float (batch, length, num_classes), or for other read-outs as told at QUARTIC_READOUT_LIST. Errors:
- * INVALID_ARGUMENT with the figures (a token out of range, more tokens than max_seq_len), OUT_OF_MEMORY,
- * OUT_OF_DEVICE_MEMORY, NON_FINITE (naming the first logit). */
+/* Computes logits, float (batch, length, num_classes); for other read-outs quartic_model_logit_rows has their
+ * number. mask may be NULL. Errors: INVALID_ARGUMENT with the figures (a token out of range, more tokens than
+ * max_seq_len), OUT_OF_MEMORY, OUT_OF_DEVICE_MEMORY, NON_FINITE (naming the first logit). */
 QUARTIC_API quartic_status quartic_model_forward(quartic_model *model, uint32_t batch, uint32_t length,
                                                  const int32_t *tokens, const uint8_t *mask,
                                                  float *out_logits);
 
-/* What a forward pass can show besides logits; a NULL pointer leaves that one out. */
+/* What a forward pass can give: the caller's memory for each, or NULL to leave it out. */
 typedef struct quartic_model_readout {
     size_t struct_size;
     float *logits;    /* as of quartic_model_forward */
@@ -337,36 +347,37 @@ typedef struct quartic_model_readout {
 #define QUARTIC_MODEL_READOUT_INIT                                                                           \
     { sizeof(quartic_model_readout), 0, 0, 0, 0 }
 
-/* Maps of each layer in a readout's attention: heads, of a multi-stream model num_streams * heads. */
+/* Returns the number of attention maps of each layer in a readout: heads, of a multi-stream model num_streams
+ * * heads; 0 for NULL. */
 QUARTIC_API uint32_t quartic_model_attention_heads(const quartic_model *model);
 
-/* A forward pass that fills what the readout points to. Errors: as forward; UNSUPPORTED for what a family
- * lacks. */
+/* Makes a forward pass that fills what the readout points to. Errors: as forward; UNSUPPORTED for what a
+ * family lacks. */
 QUARTIC_API quartic_status quartic_model_inspect(quartic_model *model, uint32_t batch, uint32_t length,
                                                  const int32_t *tokens, const uint8_t *mask,
                                                  const quartic_model_readout *readout);
 
-/* Mean cross entropy over the targets >= 0 (0 if there is none), in nats per token, plus diversity_loss times
- * the streams' diversity loss where the configuration has that factor. Errors: as forward; a
- * target
- * >= num_tokens. */
+/* Gives the mean cross entropy over the targets >= 0 (0 if there is none), in nats per target, plus
+ * diversity_loss times the diversity loss of the streams if the configuration has that factor. Errors: as
+ * forward; INVALID_ARGUMENT for a target that is not below num_classes. */
 QUARTIC_API quartic_status quartic_model_loss(quartic_model *model, uint32_t batch, uint32_t length,
                                               const int32_t *tokens, const int32_t *targets,
                                               const uint8_t *mask, float *out_loss);
 
-/* The same, and the gradients of the loss with respect to every weight, without dropout: read them by name
- * before the next call that computes gradients. Errors also: NON_FINITE, naming a gradient that is infinite
- * or NaN; after that, or a failure of the device, there are none to be read, but a call that is refused (a
- * token out of range, no memory to compile) leaves those of the call before. */
+/* Gives the loss, and computes the gradients of the loss with respect to every weight, without dropout: read
+ * them by name before the next call that computes gradients. Errors: as for the loss; NON_FINITE, naming a
+ * gradient that is infinite or NaN; after that, or a failure of the device, there are none to be read, but a
+ * call that is refused (a token out of range, no memory to compile) leaves those of the call before. */
 QUARTIC_API quartic_status quartic_model_gradients(quartic_model *model, uint32_t batch, uint32_t length,
                                                    const int32_t *tokens, const int32_t *targets,
                                                    const uint8_t *mask, float *out_loss);
-/* Errors: INVALID_ARGUMENT (unknown name, wrong size, or no gradients computed yet). */
+/* Copies the gradient of one weight tensor to host memory. Errors: INVALID_ARGUMENT (an unknown name, or no
+ * gradients computed yet), SHAPE_MISMATCH (elements is not its size). */
 QUARTIC_API quartic_status quartic_model_read_gradient(const quartic_model *model, const char *name,
                                                        float *out_numbers, uint64_t elements);
 
-/* Graphs of up to `length` nodes, or sequences. What the configuration asks for must be there, all else NULL.
- */
+/* Graphs of up to `length` nodes, or sequences, in the caller's memory. What the configuration asks for must
+ * be given, all else must be NULL. */
 typedef struct quartic_model_batch {
     size_t struct_size;
     uint32_t batch, length;
@@ -381,13 +392,13 @@ typedef struct quartic_model_batch {
 #define QUARTIC_MODEL_BATCH_INIT                                                                             \
     { sizeof(quartic_model_batch), 0, 0, 0, 0, 0, 0, 0, 0 }
 
-/* Rows of logits of such a batch, each num_classes wide: batch * length for nodes, batch * length * length
- * for edges, batch for graphs. */
+/* Returns the rows of logits of such a batch, each num_classes wide: batch * length for nodes, batch * length
+ * * length for edges, batch for graphs; 0 for NULL. */
 QUARTIC_API uint64_t quartic_model_logit_rows(const quartic_model *model, uint32_t batch, uint32_t length);
 
-/* As the calls of the same names above. Errors also: INVALID_ARGUMENT for what is missing or not asked for,
- * an edge type out of range, and for a graph read-out a graph without a real node; NON_FINITE for features.
- */
+/* The same as the calls of these names above. Errors: theirs; INVALID_ARGUMENT for what is missing or not
+ * asked for, an edge type out of range, and for a graph read-out a graph without a real node; NON_FINITE for
+ * features. */
 QUARTIC_API quartic_status quartic_model_forward_batch(quartic_model *model, const quartic_model_batch *batch,
                                                        float *out_logits);
 QUARTIC_API quartic_status quartic_model_inspect_batch(quartic_model *model, const quartic_model_batch *batch,
@@ -397,8 +408,10 @@ QUARTIC_API quartic_status quartic_model_loss_batch(quartic_model *model, const 
 QUARTIC_API quartic_status quartic_model_gradients_batch(quartic_model *model,
                                                          const quartic_model_batch *batch, float *out_loss);
 
-/* What a call needs of the device's memory besides the weights, before anything is compiled: of forward, or
- * of gradients if with_gradients is 1. */
+/* ---- memory, and models in graphs of the caller: unstable ---- */
+
+/* Gives the device memory that a call needs besides the weights, without compiling anything: a forward pass,
+ * or gradients if with_gradients is 1. Errors: as the call. Never submits. */
 QUARTIC_API quartic_status quartic_model_measure(const quartic_model *model, uint32_t batch, uint32_t length,
                                                  uint32_t masked, uint32_t with_gradients,
                                                  quartic_program_memory *out_memory);
@@ -411,7 +424,7 @@ QUARTIC_API quartic_value quartic_model_append(const quartic_model *model, quart
                                                quartic_value parameters, quartic_value tokens,
                                                quartic_value mask);
 
-/* The same for all models. What the configuration asks for must be there, all else no value. */
+/* The same for all models. What the configuration asks for must be given, all else must be no value. */
 typedef struct quartic_model_inputs {
     size_t struct_size;          /* as of options: see quartic_matmul_options */
     quartic_value tokens;        /* int32 (b, n) */
@@ -426,6 +439,13 @@ typedef struct quartic_model_inputs {
             0, 0                                                                                             \
         }                                                                                                    \
     }
+/* Adds the inputs of so many sequences or graphs to the caller's graph: "tokens" or "node_features",
+ * "edge_types", "edge_features" as the configuration asks for, and "mask" if masked is 1. *out_inputs, to be
+ * handed to quartic_model_append_inputs, gets them as values. Errors, with *out_inputs untouched: those of
+ * the graph; INVALID_ARGUMENT for more nodes than max_seq_len. */
+QUARTIC_API quartic_status quartic_model_declare_inputs(const quartic_model *model, quartic_graph *graph,
+                                                        uint32_t batch, uint32_t length, uint32_t masked,
+                                                        quartic_model_inputs *out_inputs);
 QUARTIC_API quartic_value quartic_model_append_inputs(const quartic_model *model, quartic_graph *graph,
                                                       quartic_value parameters,
                                                       const quartic_model_inputs *inputs);

@@ -1,13 +1,13 @@
-/* status.h: how every call of the library reports success or failure.
+/* status.h: how every call of the library reports success or failure. All of it is stable.
  *
- * A function that can fail returns a quartic_status. On anything but QUARTIC_OK the calling thread's
- * quartic_error_message() holds one sentence: the function that was called, what was wrong, with the values
- * and shapes, and what to do. The sentence stays until the thread's next failing call; a success does not
+ * A function that can fail returns a quartic_status. On anything but QUARTIC_OK, quartic_error_message()
+ * returns the calling thread's error message: the function that was called, what was wrong, with the values
+ * and shapes, and what to do. The message stays until the thread's next failing call; a success does not
  * clear it.
  *
- * NULL is taken where a function's comment says so; else it is INVALID_ARGUMENT, with a sentence that names
- * the function and the argument. Functions that return something else than a status then return 0, NULL, an
- * empty struct or no value, and leave the same sentence.
+ * NULL is accepted where a function's comment says so. Elsewhere it is INVALID_ARGUMENT, with a message that
+ * names the function and the argument. A function that returns no status then returns 0, NULL, an empty
+ * struct or no value, and sets the same message.
  */
 #ifndef QUARTIC_STATUS_H
 #define QUARTIC_STATUS_H
@@ -49,15 +49,17 @@ typedef enum QUARTIC_STATUS_ATTRIBUTE quartic_status {
 #undef QUARTIC_STATUS_ENUM
 } quartic_status;
 
-/* The constant's name, for example "QUARTIC_IO"; "unknown status" for a value outside the list. Static. */
+/* Returns the constant's name, for example "QUARTIC_IO"; "unknown status" for a value outside the list. The
+ * text is static. Cannot fail. */
 QUARTIC_API const char *quartic_status_name(quartic_status status);
 
-/* The calling thread's last error sentence, "" before the first. Owned by the library, valid until the
- * thread's next failing call. It begins with the name of the function that was called and ": ". */
+/* Returns the calling thread's last error message, "" before the first. It begins with the name of the
+ * function that was called and ": ". Owned by the library, valid until the thread's next failing call. Cannot
+ * fail. */
 QUARTIC_API const char *quartic_error_message(void);
 
-/* That name, "" before the first error: for programs that show the sentence to people who did not write the
- * call, and leave the name out. Static. */
+/* Returns that function's name, "" before the first error, for programs that show the message without it. The
+ * text is static. Cannot fail. */
 QUARTIC_API const char *quartic_error_function(void);
 
 #ifdef __cplusplus

@@ -1,15 +1,21 @@
 /* train.h: training with AdamW, and checkpoints that resume bit for bit.
  *
- * One step: for each of `accumulation` micro-batches, forward, loss and backward, gradients added into one
- * flat state; then one AdamW update, with the gradient's norm clipped. Loss and gradients are those of one
- * batch of all accumulation * batch sequences or graphs, within rounding and but for dropout's choices: the
- * cross entropy is the mean over all targets of the step that are not ignored, so a micro-batch counts by
- * their number (whether they are of tokens, nodes, edges or graphs) and one without any counts nothing; the
- * streams' diversity loss is the mean over all sequences. Weights that the loss does not depend on stay as
- * they are, without decay. Learning rate: linear warm-up over warmup_steps, then a
- * cosine down to final_learning_rate at total_steps; constant if that is 0. Everything random (dropout,
- * batches) is a pure function of (seed, step), so that a resumed run repeats the uninterrupted one exactly.
- * All calls block. A trainer is used by the thread that uses its model.
+ * One step runs the forward pass, the loss and the backward pass for each of `accumulation` micro-batches and
+ * adds the gradients; then it clips the gradient's norm and makes one update by AdamW.
+ * - Loss and gradients are those of one batch of all accumulation * batch sequences or graphs, within
+ *   rounding and except for the choices of dropout. The cross entropy is the mean over all targets of the
+ *   step that are not ignored, whether they are of tokens, nodes, edges or graphs; a micro-batch without such
+ *   a target counts nothing. The diversity loss of the streams is the mean over all sequences.
+ * - Weights that the loss does not depend on stay as they are; they do not decay either.
+ * - The learning rate rises linearly over warmup_steps, then falls by a cosine to final_learning_rate at
+ *   total_steps; it stays constant if total_steps is 0.
+ * - Everything random (dropout, batches) is a pure function of (seed, step), so a resumed run repeats the
+ *   uninterrupted one exactly.
+ * One thread at a time uses a trainer and its model. On a Vulkan device, creating, stepping, saving and
+ * loading submit.
+ *
+ * Stability: making a trainer, its steps and its checkpoints are stable; the rest is unstable, as the lines
+ * above the groups say. quartic.h says what that means.
  */
 #ifndef QUARTIC_TRAIN_H
 #define QUARTIC_TRAIN_H
@@ -20,8 +26,10 @@
 extern "C" {
 #endif
 
-/* The settings of a training run, once; names are JSON keys. Kinds as in QUARTIC_MODEL_FIELD_LIST. A REAL's
- * most is included here: REAL(name, default, least, most, meaning). batch and length must be given. */
+/* ---- trainers: stable ---- */
+
+/* The settings of a training run; their names are also the JSON keys. Kinds as in QUARTIC_MODEL_FIELD_LIST. A
+ * REAL's most is included here: REAL(name, default, least, most, meaning). batch and length must be given. */
 #define QUARTIC_TRAINER_FIELD_LIST(COUNT, FLAG, REAL)                                                        \
     COUNT(batch, 0, 1, 1048576, "sequences of one micro-batch")                                              \
     COUNT(length, 0, 1, 65536, "tokens of a sequence")                                                       \
@@ -63,84 +71,107 @@ typedef struct quartic_trainer_config {
 
 typedef struct quartic_trainer quartic_trainer;
 
-/* Compiles a trainer of the model's weights; the model must outlive it. Errors: INVALID_ARGUMENT for a
- * setting outside its range (or NaN) and for settings that cannot work: an eps that vanishes beside the
- * moments of the smallest gradients, a warm-up that ends after total_steps; OUT_OF_MEMORY,
- * OUT_OF_DEVICE_MEMORY with the figures. */
+/* Compiles a trainer for the model's weights; the caller destroys it, before the model. After an error
+ * *out_trainer is NULL. Errors: INVALID_ARGUMENT for a setting outside its range (or NaN) and for settings
+ * that cannot work: an eps that vanishes beside the moments of the smallest gradients, a warm-up that ends
+ * after total_steps; OUT_OF_MEMORY, OUT_OF_DEVICE_MEMORY with the figures. */
 QUARTIC_API quartic_status quartic_trainer_create(quartic_model *model, const quartic_trainer_config *config,
                                                   quartic_trainer **out_trainer);
-/* NULL is fine. */
+/* Frees the trainer; NULL is fine. The model stays. */
 QUARTIC_API void quartic_trainer_destroy(quartic_trainer *trainer);
-/* The configuration that it was created with. Owned by the trainer. */
+/* Returns the configuration that it was created with, owned by the trainer; NULL for NULL, with an error
+ * message. */
 QUARTIC_API const quartic_trainer_config *quartic_trainer_get_config(const quartic_trainer *trainer);
 
-/* What the trainer of this model and configuration needs besides the weights, before anything is compiled:
- * workspace, and the gradients, moments and inputs as own_tensor_bytes. */
-QUARTIC_API quartic_status quartic_trainer_measure(const quartic_model *model,
-                                                   const quartic_trainer_config *config,
-                                                   quartic_program_memory *out_memory);
-
 typedef struct quartic_step_report {
-    uint64_t step;       /* the step just done; the first is 1 */
+    uint64_t step;       /* which step this is a report of; the first is 1 */
     float loss;          /* mean over the step's targets, before the update; 0 without any */
     float gradient_norm; /* of its gradient, before clipping */
     float learning_rate;
     uint64_t targets; /* those that count: a mean over steps weights each loss with them */
 } quartic_step_report;
 
-/* One step on tokens (accumulation, batch, length), targets of the same shape (negative: ignored) and, if the
- * configuration says masked, a mask of bytes (1 = real), else NULL.
+/* Makes one step on tokens (accumulation, batch, length), targets of the same shape (negative: ignored) and,
+ * if the configuration says masked, a mask of bytes (1 = real), else NULL.
  *
- * With out_report the call waits for the step and reports it. With NULL it does not wait: the step is submitted
- * (by one submit to the device's queue, if it is short enough for one), the arrays may be used again, and the
- * call waits only for the step before it, whose errors it returns; so the device always has work. The step's
- * own loss, norm and errors come from the next call or from quartic_trainer_wait, and report.step says whose
- * they are. Reading weights, quartic_trainer_save and a trial wait for all steps first. On the devices of the
- * CPU every call is done when it returns. Errors: as quartic_model_gradients; NON_FINITE if the loss or the gradient's norm is infinite or NaN: then *out_report
- * tells which, the weights, moments and step are as before, and training may go on with other data or a
- * smaller rate; NON_FINITE, too, naming it, if a weight is infinite or NaN after the update: then the weights
- * are damaged, quartic_trainer_save refuses them, and quartic_trainer_load brings back good ones. */
+ * With out_report the call waits for the step and reports it. With out_report NULL the call submits the step and
+ * waits, on a Vulkan device, only for the step before it, so that the device always has work: then the loss, the
+ * norm and the errors of a step come from the next call, or from quartic_trainer_wait. quartic_trainer_get_report
+ * tells them, and report.step says of which step they are. The arrays may be reused at once either way. Both
+ * ways give the same numbers, bit for bit. CPU devices have done the step when the call returns.
+ *
+ * Errors: as quartic_model_gradients, and those of the step before. NON_FINITE if the loss or the gradient's norm
+ * is infinite or NaN: then the report tells which, weights, moments and step are as before that step, a step
+ * that was submitted behind it is dropped (quartic_trainer_get_step tells where training stands), and training
+ * may go on with other data or a smaller rate. Also NON_FINITE, naming it, if a weight is infinite or NaN after
+ * the update: then the weights are damaged, quartic_trainer_save refuses them, and quartic_trainer_load restores
+ * good ones. */
 QUARTIC_API quartic_status quartic_trainer_step(quartic_trainer *trainer, const int32_t *tokens,
                                                 const int32_t *targets, const uint8_t *mask,
                                                 quartic_step_report *out_report);
 
-/* Of the last step whose numbers were read, which may be one before the last that was submitted; all 0 before the
- * first. Does not wait. */
-QUARTIC_API quartic_step_report quartic_trainer_get_report(const quartic_trainer *trainer);
-
-/* Waits for the steps that were submitted without a report, until one fails; *out_report, which may be NULL,
- * is of the last step that was waited for here or in a step's call. Errors: as quartic_trainer_step. */
+/* Waits for all steps that were submitted, or until one fails. *out_report, which may be NULL, gets the report of
+ * the last step that was waited for, here or in the call of a step. Errors: as quartic_trainer_step. */
 QUARTIC_API quartic_status quartic_trainer_wait(quartic_trainer *trainer, quartic_step_report *out_report);
 
+/* Returns the report of the last step that was waited for, failed ones included: of the last submitted step or
+ * the one before it. All 0 before the first, and for NULL, with an error message. Never waits. */
+QUARTIC_API quartic_step_report quartic_trainer_get_report(const quartic_trainer *trainer);
+
 /* The same on a batch of accumulation * batch graphs or sequences of `length`, for all models; it has a mask
- * exactly if the configuration says masked. */
+ * if and only if the configuration says masked. */
 QUARTIC_API quartic_status quartic_trainer_step_batch(quartic_trainer *trainer,
                                                       const quartic_model_batch *batch,
                                                       quartic_step_report *out_report);
 
-/* One step of next-token prediction on windows of length + 1 tokens drawn from data by quartic_batch_sample
- * with the trainer's seed and step. Errors: also too little data. */
+/* Makes one step of next-token prediction on windows of length + 1 tokens drawn from data by
+ * quartic_batch_sample with the trainer's seed and step. Errors: also too little data. */
 QUARTIC_API quartic_status quartic_trainer_step_sampled(quartic_trainer *trainer, const int32_t *data,
                                                         uint64_t count, quartic_step_report *out_report);
 
-/* With 1, the steps to come are trials: loss and gradient are computed and checked, and nothing is updated
- * nor counted, until 0 ends that. Weights may be finite and yet give no finite loss; a trial on the next
- * batch shows that before a good checkpoint is replaced. NULL is fine. */
+/* Returns the number of steps so far, those that were submitted and not yet waited for included; 0 for NULL,
+ * with an error message. */
+QUARTIC_API uint64_t quartic_trainer_get_step(const quartic_trainer *trainer);
+/* ---- checkpoints: stable ---- */
+
+/* Saves weights, moments, step, position, note and both configurations in one safetensors file, replaced as
+ * quartic_file_save does, after waiting for all submitted steps. quartic_model_open reads the model out of it.
+ * Errors, with the file untouched: IO; those of a step that was waited for; NON_FINITE if a weight or moment is
+ * infinite or NaN, so that a good checkpoint is never replaced by one that could not be loaded. */
+QUARTIC_API quartic_status quartic_trainer_save(const quartic_trainer *trainer, const char *path);
+/* Restores all of that, so that training continues bit for bit. Errors, with nothing changed: as
+ * quartic_model_load; FORMAT if the file is no checkpoint; INVALID_ARGUMENT if a setting that the run depends
+ * on (seed, batch, length, accumulation, masked) or any key or entry of the model's configuration differs
+ * from the trainer's, naming both values. */
+QUARTIC_API quartic_status quartic_trainer_load(quartic_trainer *trainer, const char *path);
+/* ---- memory, trials, notes, schedules: unstable ---- */
+
+/* Gives what a trainer of this model and configuration would need besides the weights, without compiling
+ * anything: the workspace, and gradients, moments and inputs as own_tensor_bytes. Errors: as
+ * quartic_trainer_create. Never submits. */
+QUARTIC_API quartic_status quartic_trainer_measure(const quartic_model *model,
+                                                   const quartic_trainer_config *config,
+                                                   quartic_program_memory *out_memory);
+
+/* Switches trials on (1) or off (0). A step that is a trial computes and checks loss and gradient but updates
+ * and counts nothing. Finite weights may still give a loss that is not finite: a trial on the next batch
+ * shows that before a good checkpoint is replaced. NULL is fine. Cannot fail. */
 QUARTIC_API void quartic_trainer_set_trial(quartic_trainer *trainer, uint32_t trial);
 
-/* Steps submitted so far, but for those that are known to have failed. */
-QUARTIC_API uint64_t quartic_trainer_get_step(const quartic_trainer *trainer);
-/* A number of the caller's that checkpoints carry along, such as where in the data the next batch starts. */
+/* A number of the caller that checkpoints store, such as where in the data the next batch starts; 0 at first,
+ * and 0 for NULL, with an error message. */
 QUARTIC_API uint64_t quartic_trainer_get_position(const quartic_trainer *trainer);
 QUARTIC_API void quartic_trainer_set_position(quartic_trainer *trainer, uint64_t position);
 
-/* A text of the caller's that checkpoints carry along, such as settings of a program's own; "" at first. The
- * trainer keeps a copy. quartic_trainer_load brings in that of the file, whose metadata call it "note".
- * Errors: INVALID_ARGUMENT (also if it is not UTF-8), OUT_OF_MEMORY. */
+/* A text of the caller that checkpoints store, such as settings of the program; "" at first. The trainer
+ * keeps a copy. quartic_trainer_load takes over that of the file, whose metadata call it "note". get returns
+ * a text that is valid until the next set or load. Errors of set: INVALID_ARGUMENT (also if it is not UTF-8),
+ * OUT_OF_MEMORY. */
 QUARTIC_API quartic_status quartic_trainer_set_note(quartic_trainer *trainer, const char *note);
 QUARTIC_API const char *quartic_trainer_get_note(const quartic_trainer *trainer);
 
-/* The learning rate of a step (the first is 1); 0 for a configuration without struct_size. Pure. */
+/* Returns the learning rate of a step (the first is 1); 0, with an error message, for a configuration that is
+ * refused. A pure function. */
 QUARTIC_API float quartic_learning_rate(const quartic_trainer_config *config, uint64_t step);
 
 /* Draws rows windows of length + 1 consecutive tokens, uniformly, as a pure function of (seed, step): tokens
@@ -150,17 +181,8 @@ QUARTIC_API quartic_status quartic_batch_sample(const int32_t *data, uint64_t co
                                                 uint64_t step, uint32_t rows, uint32_t length,
                                                 int32_t *out_tokens, int32_t *out_targets);
 
-/* Saves weights, moments, step, position, note and both configurations in one safetensors file, replaced as
- * quartic_file_save does. quartic_model_open reads the model out of it. Errors, with the file untouched: IO;
- * NON_FINITE if a weight or moment is infinite or NaN, so that a good checkpoint is never replaced by one
- * that could not be loaded. */
-QUARTIC_API quartic_status quartic_trainer_save(const quartic_trainer *trainer, const char *path);
-/* Restores all of that, so that training goes on bit for bit. Errors, with nothing changed: as
- * quartic_model_load; FORMAT if the file is no checkpoint; INVALID_ARGUMENT if a setting that the run depends
- * on (seed, batch, length, accumulation, masked) or any key or entry of the model's configuration differs
- * from the trainer's, naming both values. */
-QUARTIC_API quartic_status quartic_trainer_load(quartic_trainer *trainer, const char *path);
-/* The settings saved in a checkpoint, for a tool that resumes. Errors: IO, FORMAT. */
+/* Gives the settings that a checkpoint stores, for a program that resumes. Errors: IO, FORMAT, OUT_OF_MEMORY.
+ * Never submits. */
 QUARTIC_API quartic_status quartic_trainer_config_read(const char *path, quartic_trainer_config *out_config);
 
 #ifdef __cplusplus

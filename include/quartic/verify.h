@@ -1,14 +1,21 @@
-/* verify.h: does a device compute what it should? Behind `quartic validate` and `quartic verify`.
+/* verify.h: does a device compute what it should? The commands `quartic validate` and `quartic verify` use
+ * this.
  *
- * Three questions, each answered check by check through a callback:
+ * Each of these functions makes checks and reports every one of them through a callback:
+ *
  *   quartic_validate         every op against the reference: forward, in the middle of a graph, on strided
  *                            operands, and its gradients. For a new driver, device or shader.
  *   quartic_check_gradients  every gradient rule against finite differences in double. Needs no GPU.
  *   quartic_verify           recorded cases (safetensors files) of models, modules and training.
- * and quartic_compare_devices finds the first step at which two devices part on the caller's own graph.
+ *   quartic_compare_devices  two devices on a graph of the caller: the first step at which they differ.
  *
- * A check that fails is no error of the call: the status says whether the checks could be made. callback,
- * context and out_totals may be NULL. A callback may call the library, but not for the device being checked.
+ * A check that fails is not an error of the call; the status says whether the checks could be made. callback,
+ * context and out_totals may be NULL. A callback may call the library, but not for the device that is being
+ * checked. On Vulkan devices these functions submit.
+ *
+ * Stability: quartic_validate and quartic_check_gradients are stable; quartic_verify and
+ * quartic_compare_devices are unstable. quartic.h says what that means. Which ops and cases exist, their
+ * bounds, and the texts of a check are never stable.
  */
 #ifndef QUARTIC_VERIFY_H
 #define QUARTIC_VERIFY_H
@@ -19,6 +26,8 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* ---- checks, and all ops: stable ---- */
 
 typedef enum quartic_verdict { QUARTIC_PASSED, QUARTIC_FAILED, QUARTIC_NOT_SUPPORTED } quartic_verdict;
 
@@ -31,7 +40,7 @@ typedef struct quartic_check {
     const char *check;   /* "forward", "gradient of operand 1", .. */
     double error;        /* of the worst element */
     double bound;        /* what was allowed there */
-    const char *text;    /* a sentence: the worst element and, if it failed, how to repeat it */
+    const char *text;    /* the worst element and, if the check failed, how to repeat it */
 } quartic_check;
 
 typedef void (*quartic_check_callback)(void *context, const quartic_check *check);
@@ -43,7 +52,7 @@ typedef struct quartic_check_totals {
 
 #define QUARTIC_ALL_CASES 0xffffffffu
 
-/* Which ops and cases to check, and who hears of it. */
+/* Which ops and cases to check, and where to report them. */
 typedef struct quartic_validate_config {
     size_t struct_size;
     const char *op;                  /* name of one op, or NULL: all */
@@ -71,6 +80,8 @@ QUARTIC_API quartic_status quartic_validate(quartic_device *device, const quarti
 QUARTIC_API quartic_status quartic_check_gradients(const quartic_validate_config *config,
                                                    quartic_check_totals *out_totals);
 
+/* ---- recordings, and graphs of the caller: unstable ---- */
+
 /* Replays recorded cases on the device, one check a file; its text has the worst errors. Bounds: outputs,
  * losses and trained parameters 2e-5 * max(1, max |want|); gradients 1e-4 * max |want| + 1e-6. A file that
  * cannot be read is a failed check; one of a model or module that this library lacks is not supported. Files
@@ -80,14 +91,14 @@ QUARTIC_API quartic_status quartic_verify(quartic_device *device, const char *co
                                           quartic_check_callback callback, void *context,
                                           quartic_check_totals *out_totals);
 
-/* Host data for an input, parameter or state of a graph, by name. */
+/* Host data for an input, parameter or state of a graph, by name; all of it stays the caller's. */
 typedef struct quartic_feed {
     const char *name;
     const void *data;
     size_t bytes;
 } quartic_feed;
 
-/* Finds where two devices part on a graph. Every step runs by itself on both devices, on operands from
+/* Finds where two devices differ on a graph. Every step runs by itself on both devices, on operands from
  * `trusted` (so errors do not add up) and in graph order: subject is the op, index the node, label its scope,
  * the bound the op's own, as in quartic_validate. Then the whole graph runs on both, with a check per named
  * output: the tolerance is the sum of the steps', int32 must be equal. If only those fail, the fault lies

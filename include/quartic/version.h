@@ -1,8 +1,7 @@
-/* version.h: which release the headers are of, and which one the library is of.
+/* version.h: the release of the headers, and that of the library. All of it is stable.
  *
- * Releases with the same QUARTIC_VERSION_MAJOR (and, before 1.0.0, the same QUARTIC_VERSION_MINOR) may be
- * mixed: a program compiled with older headers runs with a newer library. The build refuses to begin if these
- * numbers are not those of the project.
+ * A program compiled with older headers runs with a newer library of the same QUARTIC_VERSION_MAJOR and,
+ * before 1.0.0, the same QUARTIC_VERSION_MINOR.
  */
 #ifndef QUARTIC_VERSION_H
 #define QUARTIC_VERSION_H
@@ -31,7 +30,8 @@ extern "C" {
 #define QUARTIC_VERSION_STRING                                                                               \
     QUARTIC_VERSION_EXPAND_TEXT(QUARTIC_VERSION_MAJOR, QUARTIC_VERSION_MINOR, QUARTIC_VERSION_PATCH)
 
-/* QUARTIC_VERSION and QUARTIC_VERSION_STRING of the library that runs. Static; nothing can fail. */
+/* Return QUARTIC_VERSION and QUARTIC_VERSION_STRING of the library that runs. The text is static. Cannot
+ * fail. */
 QUARTIC_API uint32_t quartic_version(void);
 QUARTIC_API const char *quartic_version_string(void);
 

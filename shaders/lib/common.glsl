@@ -3,10 +3,11 @@
 // Memory is reached through buffer device addresses, never descriptors. Indices have 32 bits. linear_group()
 // undoes quartic_dispatch_groups; groups beyond a shader's count must return.
 //
-// A driver may load above the condition that guards a load, or load for lanes that are idle. So no address may be
-// null or leave its operand, whatever the conditions around say: whether an operand is there is a specialisation
-// constant, and an index beyond the last is clamped to it (one_of, or min) before it becomes an address. That holds
-// for the counter of a loop too: lavapipe loads once more where all lanes have left it.
+// A driver may load above the condition that guards a load, or load for lanes that are idle. So no address
+// may be null or leave its operand, whatever the conditions around say: whether an operand is there is a
+// specialisation constant, and an index beyond the last is clamped to it (one_of, or min) before it becomes
+// an address. That holds for the counter of a loop too: lavapipe loads once more where all lanes have left
+// it.
 #extension GL_EXT_buffer_reference : require
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_EXT_scalar_block_layout : require

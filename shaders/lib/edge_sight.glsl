@@ -1,7 +1,9 @@
 // edge_sight.glsl: where the parts of a sight buffer begin: who sees whom among tokens that are edges.
 //
-// Ints: rows of keys (b, m), limits of queries (b, m), then per tile of SIGHT_TILE tokens the least row (b, tiles) and
-// the greatest limit (b, tiles). A key is visible to a query iff its row <= the query's limit.
+// The buffer holds, one after the other, as ints:
+//     rows of keys (b, m), limits of queries (b, m),
+//     the least row (b, tiles) and the greatest limit (b, tiles) of each tile of SIGHT_TILE tokens
+// A key is visible to a query iff its row <= the query's limit.
 const uint SIGHT_TILE = 32;
 const int SIGHT_HIDDEN = 0x7fffffff;
 

@@ -1,10 +1,12 @@
-// edge_softmax.glsl: units, tiles and slices of softmax attention among edges. Include after lib/common.glsl and args.
+// edge_softmax.glsl: units, tiles and slices of softmax attention among edges. Include after lib/common.glsl
+// and args.
 //
-// A unit is one head of one graph, units numbered heads fastest. A thread holds a row (a query, or a key in the adjoint
-// for keys); the other side passes through shared memory, TILE tokens at a time. With wide heads SPLIT threads share a
-// row: each holds a slice of its components and adds its part of a dot product through shared memory. Tiles in which
-// nobody sees anybody are skipped: TILE divides SIGHT_TILE, so each lies in one tile of the sight buffer. Loops over a
-// tile go in steps of UNROLL tokens, also because some software devices count the iterations of an invocation.
+// A unit is one head of one graph, units numbered heads fastest. A thread holds a row (a query, or a key in
+// the adjoint for keys); the other side passes through shared memory, TILE tokens at a time. With wide heads
+// SPLIT threads share a row: each holds a slice of its components and adds its part of a dot product through
+// shared memory. Tiles in which nobody sees anybody are skipped: TILE divides SIGHT_TILE, so each lies in one
+// tile of the sight buffer. Loops over a tile go in steps of UNROLL tokens, also because some software
+// devices count the iterations of an invocation.
 #include "lib/edge_sight.glsl"
 #include "lib/functions.h"
 #include "lib/rows4.glsl"
@@ -96,7 +98,8 @@ int greatest_limit_of_block(Unit unit, uint first, uint count) {
     return greatest;
 }
 
-// The tile of keys first .. first + TILE - 1. Ends with a barrier; begins where all threads are done with the last.
+// The tile of keys first .. first + TILE - 1. Ends with a barrier; begins where all threads are done with the
+// last.
 void load_keys(Unit unit, uint first) {
     const uint local = gl_LocalInvocationID.x;
     for (uint index = local; index < TILE; index += THREADS)

@@ -87,8 +87,8 @@ uvec2 matmul_block(uint block, uint tile, uint step_k, uint read) {
     return 4u * uvec2(block % (tile / 4), block / (tile / 4));
 }
 
-// Elements (row + r, k + c) as column c, row r; 0 outside. Quads need the dense axis, its extent and all offsets
-// in fours, so that a quad lies inside or outside as a whole.
+// Elements (row + r, k + c) as column c, row r; 0 outside. Quads need the dense axis, its extent and all
+// offsets in fours, so that a quad lies inside or outside as a whole.
 mat4 matmul_fetch(Floats from, int offset, uint row, uint k, uint rows, int row_stride, int k_stride,
                   uint read) {
     mat4 block = mat4(0.0);

@@ -1,5 +1,5 @@
-// norm_squares.glsl: a sum of squares that does not overflow, for norms that see a row once: beside it goes the sum of
-// the numbers shrunk by 2^-80, which counts where the sum itself is beyond the range of floats.
+// norm_squares.glsl: a sum of squares that does not overflow, for norms that see a row once: beside it goes
+// the sum of the numbers shrunk by 2^-80, which counts where the sum itself is beyond the range of floats.
 #include "lib/norm.h"
 
 // Of one number: added up, (sum of squares, sum of shrunk squares).

@@ -1,7 +1,7 @@
 // reduce.glsl: reductions within a workgroup of 256 invocations, through shared memory.
 //
-// The invocations are cut into aligned groups of `lanes` (a power of two up to 256), usually one group per row.
-// reduce_sum and reduce_max give every invocation of a group the group's result. fold_sum adds up the
+// The invocations are cut into aligned groups of `lanes` (a power of two up to 256), usually one group per
+// row. reduce_sum and reduce_max give every invocation of a group the group's result. fold_sum adds up the
 // invocations whose indices are equal modulo `columns` (a power of two); only invocations below `columns` get
 // the result. The order of additions is fixed, so equal inputs give equal bits; no subgroup size is assumed.
 // Call in uniform control flow only: there are barriers inside.

@@ -1,7 +1,8 @@
 // relational.glsl: tiles of the shaders of relational attention. Include after lib/common.glsl and the args.
 //
-// A tile is ROWS edges, counted through (b, i, j), x COLUMNS components; a thread holds 4 x 4 of it: rows x + 16 r, columns
-// y + COLUMNS / 4 c. The contraction passes through shared memory, DEPTH of it at a time.
+// A tile is ROWS edges, counted through (b, i, j), by COLUMNS components. A thread (x, y) holds 4 x 4 of it:
+//     rows x + 16 r, columns y + COLUMNS / 4 c
+// The contraction passes through shared memory, DEPTH of it at a time.
 // Constants 0..3: De, COLUMNS, whether there is a receiver, a form; threads are 4 COLUMNS.
 layout(constant_id = 0) const uint DIM = 32;
 layout(constant_id = 1) const uint COLUMNS = 32;

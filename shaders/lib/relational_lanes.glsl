@@ -1,9 +1,10 @@
-// relational_lanes.glsl: eight senders by ROWS receivers at once by a group of eight lanes, for Vulkan on a CPU: there a
-// load costs as much as many multiplications of the whole subgroup, so lanes load what is common to their edges once,
-// every eighth number each, and pass it round by shuffles. Include after lib/common.glsl and the args.
+// relational_lanes.glsl: eight senders by ROWS receivers at once by a group of eight lanes, for Vulkan on a
+// CPU: there a load costs as much as many multiplications of the whole subgroup, so lanes load what is common
+// to their edges once, every eighth number each, and pass it round by shuffles. Include after lib/common.glsl
+// and the args.
 //
-// A lane is one sender j; its edges with the receivers stay in registers for all heads. Needs subgroups of at least
-// eight invocations with shuffles.
+// A lane is one sender j; its edges with the receivers stay in registers for all heads. Needs subgroups of at
+// least eight invocations with shuffles.
 // Constants 0..3: De, ROWS, whether there is a receiver, a form.
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require

@@ -1,4 +1,5 @@
-// routing.glsl: which scores of a row are visible. Include after lib/common.glsl and args with `mask`, `extent` and `m`.
+// routing.glsl: which scores of a row are visible. Include after lib/common.glsl and args with `mask`,
+// `extent` and `m`.
 //
 // extent, the mask's numbers of a row: m, one per score, or n with n^2 = m, one per node.
 layout(constant_id = 0) const uint HAS_MASK = 0;

@@ -1,4 +1,5 @@
-// rows4.glsl: four neighbouring elements of a row at once, with zeros beyond its width. Include after lib/common.glsl.
+// rows4.glsl: four neighbouring elements of a row at once, with zeros beyond its width. Include after
+// lib/common.glsl.
 
 // Elements first .. first + 3 of the row at `place`, `component` apart.
 vec4 load4(Floats source, int place, int component, uint first, uint width) {

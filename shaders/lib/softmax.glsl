@@ -2,8 +2,9 @@
 // after lib/reduce.glsl.
 //
 // A lane keeps the largest value it has seen and the sum of exp(value - largest), so that a row is read once
-// before it is written. Nothing seen: largest is -FLT_MAX and the sum 0. Differences may overflow to -inf, whose
-// exponential is 0; no other infinity or NaN arises from finite input. A NaN among the values makes the sum one.
+// before it is written. Nothing seen: largest is -FLT_MAX and the sum 0. Differences may overflow to -inf,
+// whose exponential is 0; no other infinity or NaN arises from finite input. A NaN among the values makes the
+// sum one.
 #include "lib/functions.h"
 
 const float LOWEST = -3.40282346638528859812e38;

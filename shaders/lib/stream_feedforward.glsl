@@ -1,6 +1,6 @@
-// stream_feedforward.glsl: what the feedforward over heads' shaders share on top of streams.glsl: hidden units are
-// computed UNITS at a time, CHUNK by each lane, and lie in shared memory as (UNITS, COLUMNS) until all lanes of the
-// column have added them up.
+// stream_feedforward.glsl: what the feedforward over heads' shaders share on top of streams.glsl: hidden
+// units are computed UNITS at a time, CHUNK by each lane, and lie in shared memory as (UNITS, COLUMNS) until
+// all lanes of the column have added them up.
 #include "lib/functions.h"
 #include "lib/norm_squares.glsl"
 
@@ -12,7 +12,8 @@ shared float hidden[UNITS * COLUMNS]; // of the chunk at hand
 
 float x_own[STEPS]; // the invocation's own heads of x
 
-// Fills x_own and leaves t = x factor scale in the tile; returns factor = 1 / sqrt(mean x^2 + eps). Barriers inside.
+// Fills x_own and leaves t = x factor scale in the tile; returns factor = 1 / sqrt(mean x^2 + eps). Barriers
+// inside.
 float load_normed(Place place) {
     [[unroll]] for (uint k = 0; k < STEPS; ++k) {
         uint head = own_head(k);

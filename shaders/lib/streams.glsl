@@ -1,5 +1,6 @@
-// streams.glsl: columns of heads in workgroups: src/ops/streams.h says how. A tile lies in shared memory as
-// (HEADS, COLUMNS). Invocation (lane, column) owns the elements of its column at heads lane + k LANES, k < STEPS.
+// streams.glsl: columns of heads in workgroups; src/ops/streams.h says how. A tile lies in shared memory as
+// (HEADS, COLUMNS). Invocation (lane, column) owns the elements of its column at the heads
+//     lane + k LANES, k < STEPS
 layout(local_size_x = 256) in;
 layout(constant_id = 0) const uint HEADS = 1;
 layout(constant_id = 1) const uint COLUMNS = 64; // a power of two

@@ -1,7 +1,7 @@
 // taylor.glsl: what the shaders of Taylor attention share. Include after lib/common.glsl and the args.
 //
-// Every args block has tokens (of one sequence), others (sequences of a batch element), heads, units. A unit is one
-// head of one sequence; units are numbered heads fastest, then others, then batch.
+// Every args block has tokens (of one sequence), others (sequences of a batch element), heads, units. A unit
+// is one head of one sequence; units are numbered heads fastest, then others, then batch.
 // Constants 0..6: width of q and k, width of v, mask (0 none, 1 per token, 2 per pair), causal, axis of the
 // sequence, threads of a group.
 #include "lib/rows4.glsl"

@@ -1,8 +1,9 @@
 // taylor_pairs.glsl: tiles and slices of the quadratic form's shaders. Include after lib/taylor.glsl.
 //
-// A thread holds a row (a query, or a key in the adjoint for keys); the other side passes through shared memory,
-// TILE tokens at a time. With wide heads SPLIT threads share a row: each holds a slice of its components and adds
-// its part of a dot product through shared memory, so that no thread needs many registers.
+// A thread holds a row (a query, or a key in the adjoint for keys); the other side passes through shared
+// memory, TILE tokens at a time. With wide heads SPLIT threads share a row: each holds a slice of its
+// components and adds its part of a dot product through shared memory, so that no thread needs many
+// registers.
 // BLOCK: 0, or the length of the blocks of the sequence: a query sees no key beyond the end of its own.
 layout(constant_id = 6) const uint SPLIT = 1;
 layout(constant_id = 7) const uint TILE = 32;
@@ -35,7 +36,8 @@ uint block_begin(uint position) {
     return BLOCK == 0 ? 0 : position / BLOCK * BLOCK;
 }
 
-// The tile of keys first .. first + TILE - 1. Ends with a barrier; begins where all threads are done with the last.
+// The tile of keys first .. first + TILE - 1. Ends with a barrier; begins where all threads are done with the
+// last.
 void load_keys(Unit unit, uint first, uint key_end) {
     const uint local = gl_LocalInvocationID.x;
     for (uint index = local; index < TILE; index += THREADS) {

@@ -1,8 +1,8 @@
 // triangle.glsl: what the shaders of triangle attention share. Include after lib/common.glsl and the args.
 //
-// A unit is one head of one graph. Operands are packed by triangle_pack as (unit, first, second, QUADS) vec4 of
-// components, zeros beyond the width, scale already in q; terms are (lse, delta) of an edge as (unit, first,
-// second). First and second are i and j, or j and i: whichever order makes a kernel's rows contiguous.
+// A unit is one head of one graph. Operands are packed by triangle_pack as (unit, first, second, QUADS) vec4
+// of components, zeros beyond the width, scale already in q; terms are (lse, delta) of an edge as (unit,
+// first, second). First and second are i and j, or j and i: whichever order makes a kernel's rows contiguous.
 // Every args block has mask, n and heads. Constants 0..2.
 layout(constant_id = 0) const uint QUADS = 8;
 layout(constant_id = 1) const uint HAS_MASK = 0;

@@ -1,10 +1,10 @@
 // triangle_rows.glsl: tiles and slices of the kinds start and end. Include after lib/triangle.glsl.
 //
-// Their triangles with one first node (i of start, j of end) are a sequence of their own: edge (first, p) attends
-// over the edges (first, l), with the bias (l, p) of the third edge. An invocation holds a row (an edge p, or a
-// pivot l in the adjoint of keys and values); the other side passes through shared memory, TILE rows at a time. With
-// wide heads SPLIT invocations share a row: each holds a slice of its components and adds its part of a dot product
-// through shared memory, so that nobody needs many registers.
+// Their triangles with one first node (i of start, j of end) are a sequence of their own: edge (first, p)
+// attends over the edges (first, l), with the bias (l, p) of the third edge. An invocation holds a row (an
+// edge p, or a pivot l in the adjoint of keys and values); the other side passes through shared memory, TILE
+// rows at a time. With wide heads SPLIT invocations share a row: each holds a slice of its components and
+// adds its part of a dot product through shared memory, so that nobody needs many registers.
 layout(local_size_x = 64) in;
 layout(constant_id = 3) const uint HAS_BIAS = 0;
 layout(constant_id = 4) const uint SPLIT = 2;
@@ -18,8 +18,8 @@ const uint WIDTH = SLICE * SPLIT;
 shared vec4 x_tile[TILE * WIDTH]; // (row, quad)
 shared vec4 y_tile[TILE * WIDTH];
 
-// Rows begin .. begin + TILE - 1 of (unit, first), zeros beyond the last. Begins where nobody reads the tiles any
-// more; the caller's barrier ends it.
+// Rows begin .. begin + TILE - 1 of (unit, first), zeros beyond the last. Begins where nobody reads the tiles
+// any more; the caller's barrier ends it.
 void load_rows(Floats x, Floats y, uint sequence, uint begin) {
     for (uint index = gl_LocalInvocationIndex; index < TILE * WIDTH; index += THREADS) {
         uint quad = index % WIDTH, row = begin + index / WIDTH;

@@ -16,8 +16,10 @@ typedef struct reader {
     size_t count, at;
     quartic_json *values;
     size_t used, capacity;
-    char *texts_end; /* where the next text goes; see quartic_json_read for the room */
+    char *texts_end; /* where the next text goes; quartic_json_read says why there is enough memory */
     uint32_t depth;
+    const quartic_json **sorted; /* the members of one object by key; kept from object to object */
+    size_t sorted_capacity;
     quartic_json_error *error;
 } reader;
 
@@ -260,11 +262,23 @@ static int by_key_and_place(const void *a, const void *b) {
     return order != 0 ? order : left->at < right->at ? -1 : 1;
 }
 
+/* Has memory for `count` members in in->sorted. A document takes few allocations, however many objects it has. */
+static quartic_status reserve_sorted(reader *in, size_t count) {
+    if (count <= in->sorted_capacity) return QUARTIC_OK;
+    const size_t capacity = count > 2 * in->sorted_capacity ? count : 2 * in->sorted_capacity;
+    const quartic_json **grown = quartic_alloc(capacity, sizeof grown[0]);
+    if (grown == NULL) return QUARTIC_OUT_OF_MEMORY;
+    quartic_free(in->sorted);
+    in->sorted = grown;
+    in->sorted_capacity = capacity;
+    return QUARTIC_OK;
+}
+
 /* Refuses an object in which a key stands twice. */
 static quartic_status check_keys(reader *in, const quartic_json *object) {
     if (object->count < 2) return QUARTIC_OK;
-    const quartic_json **sorted = quartic_alloc(object->count, sizeof sorted[0]);
-    if (sorted == NULL) return QUARTIC_OUT_OF_MEMORY;
+    QUARTIC_TRY(reserve_sorted(in, object->count));
+    const quartic_json **sorted = in->sorted;
     size_t count = 0;
     QUARTIC_JSON_FOREACH(member, object) sorted[count++] = member;
     qsort(sorted, count, sizeof sorted[0], by_key_and_place);
@@ -272,7 +286,6 @@ static quartic_status check_keys(reader *in, const quartic_json *object) {
     for (size_t k = 1; k < count; ++k)
         if (strcmp(sorted[k - 1]->key, sorted[k]->key) == 0 && (twice == NULL || sorted[k]->at < twice->at))
             twice = sorted[k];
-    quartic_free(sorted);
     return twice == NULL ? QUARTIC_OK : stop(in, twice->at, "duplicate key \"%.64s\"", twice->key);
 }
 
@@ -358,6 +371,7 @@ quartic_status quartic_json_read(const char *bytes, size_t byte_count, quartic_j
     in.values = quartic_alloc(FIRST_CAPACITY, sizeof in.values[0]);
     in.capacity = FIRST_CAPACITY;
     quartic_status status = texts == NULL || in.values == NULL ? QUARTIC_OUT_OF_MEMORY : read_document(&in);
+    quartic_free(in.sorted);
     *out_document = (quartic_json_document){in.values, texts};
     if (status != QUARTIC_OK) quartic_json_free(out_document);
     return status;

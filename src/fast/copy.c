@@ -1,4 +1,4 @@
-/* copy.c: tuned copy, concat and pad: strided moves of 4-byte elements.
+/* copy.c (fast): tuned copy, concat and pad: strided moves of 4-byte elements.
  *
  * After merging axes a move is rows along the last axis. Rows of unit stride on both sides are memcpy. Where
  * the source is fastest along another axis than the destination, squares are transposed in registers, a few
@@ -11,8 +11,10 @@
 #include "ops/movement.h"
 
 /* y[c] = x[c * stride] for c < count, y contiguous. */
-QUARTIC_CLONES static void gather_row(const int32_t *restrict x, int64_t stride, int32_t *restrict y,
-                                      int64_t count) {
+QUARTIC_CLONES static void copy_gather_row(const int32_t *restrict x, // (count), stride apart
+                                           int64_t stride,
+                                           int32_t *restrict y, // (count)
+                                           int64_t count) {
     if (stride == 0) {
         for (int64_t c = 0; c < count; ++c) y[c] = x[0];
     } else {
@@ -20,8 +22,11 @@ QUARTIC_CLONES static void gather_row(const int32_t *restrict x, int64_t stride,
     }
 }
 
-static void move_rows(const int32_t *x, const quartic_layout *from, int32_t *y, const quartic_layout *to,
-                      uint32_t threads) {
+/* Row by row along the last axis. */
+static void copy_move_rows(const int32_t *x, // as `from` says
+                           const quartic_layout *from,
+                           int32_t *y, // as `to` says
+                           const quartic_layout *to, uint32_t threads) {
     uint32_t last = from->shape.rank - 1;
     int64_t length = from->shape.dims[last], x_step = from->strides[last], y_step = to->strides[last];
     uint64_t count = quartic_layout_elements(from), rows = count / (uint64_t)length;
@@ -37,12 +42,12 @@ static void move_rows(const int32_t *x, const quartic_layout *from, int32_t *y, 
         quartic_walk_start(&walk, unit / (uint64_t)pieces);
         for (int64_t piece = (int64_t)(unit % (uint64_t)pieces); unit < end; ++unit) {
             int64_t begin = length * piece / pieces, width = length * (piece + 1) / pieces - begin;
-            const int32_t *source = x + walk.at[0] + begin * x_step;
-            int32_t *target = y + walk.at[1] + begin * y_step;
+            const int32_t *source = x + walk.at[0] + begin * x_step; // (width), x_step apart
+            int32_t *target = y + walk.at[1] + begin * y_step;       // (width), y_step apart
             if (x_step == 1 && y_step == 1)
                 memcpy(target, source, (size_t)width * sizeof *target);
             else if (y_step == 1)
-                gather_row(source, x_step, target, width);
+                copy_gather_row(source, x_step, target, width);
             else
                 for (int64_t c = 0; c < width; ++c) target[c * y_step] = source[c * x_step];
             if (++piece < pieces) continue;
@@ -52,9 +57,11 @@ static void move_rows(const int32_t *x, const quartic_layout *from, int32_t *y, 
     }
 }
 
-/* The axes last - 1 (unit stride in x) and last (unit stride in y). */
-static void move_transposed(const int32_t *x, const quartic_layout *from, int32_t *y,
-                            const quartic_layout *to, uint32_t threads) {
+/* Transposes the axes last - 1 (unit stride in x) and last (unit stride in y). */
+static void copy_move_transposed(const int32_t *x, // as `from` says
+                                 const quartic_layout *from,
+                                 int32_t *y, // as `to` says
+                                 const quartic_layout *to, uint32_t threads) {
     /* Rows of one unit of work: their part of y stays in the second-level cache while x is read column by
      * column, and each column is long enough to be prefetched. */
     enum { STRIP_ELEMENTS = 1 << 17, LEAST_STRIP = 64, MOST_STRIP = 1024 };
@@ -91,24 +98,24 @@ void quartic_fast_move(const void *x, const quartic_layout *from, void *y, const
         if (source.strides[axis] != 1 || source.strides[last] <= 1 || target.strides[last] != 1) continue;
         quartic_swap_axes(&source, axis, last - 1);
         quartic_swap_axes(&target, axis, last - 1);
-        move_transposed(x, &source, y, &target, threads);
+        copy_move_transposed(x, &source, y, &target, threads);
         return;
     }
-    move_rows(x, &source, y, &target, threads);
+    copy_move_rows(x, &source, y, &target, threads);
 }
 
-/* ---- rows ---- */
+/* ---- the ops ---- */
 
 static void copy_run(const quartic_op_run *run) {
     quartic_fast_move(run->inputs[0].data, run->inputs[0].layout, run->outputs[0].data,
                       run->outputs[0].layout, run->threads);
 }
 
-const quartic_fast_row quartic_fast_copy = {.op = &quartic_op_copy, .run = copy_run};
+const quartic_fast_kernel quartic_fast_copy = {.op = &quartic_op_copy, .run = copy_run};
 
 static void concat_run(const quartic_op_run *run) {
     const quartic_concat_attrs *attrs = run->attrs;
-    int32_t *out = run->outputs[0].data;
+    int32_t *out = run->outputs[0].data; // contiguous
     uint32_t start = 0;
     for (uint32_t k = 0; k < run->input_count; ++k) {
         const quartic_layout *part = run->inputs[k].layout;
@@ -119,13 +126,13 @@ static void concat_run(const quartic_op_run *run) {
     }
 }
 
-const quartic_fast_row quartic_fast_concat = {.op = &quartic_op_concat, .run = concat_run};
+const quartic_fast_kernel quartic_fast_concat = {.op = &quartic_op_concat, .run = concat_run};
 
 /* Zeros before and behind x along the axis, then x. */
 static void pad_run(const quartic_op_run *run) {
     const quartic_pad_attrs *attrs = run->attrs;
     const quartic_layout *x = run->inputs[0].layout, *out = run->outputs[0].layout;
-    int32_t *y = run->outputs[0].data;
+    int32_t *y = run->outputs[0].data;         // (outer, extent, inner)
     int64_t inner = out->strides[attrs->axis]; /* elements behind the axis */
     int64_t before = attrs->start * inner, width = x->shape.dims[attrs->axis] * inner;
     int64_t block = attrs->extent * inner, outer = (int64_t)quartic_layout_elements(out) / block;
@@ -137,4 +144,4 @@ static void pad_run(const quartic_op_run *run) {
     quartic_fast_move(run->inputs[0].data, x, y + window.offset, &window, run->threads);
 }
 
-const quartic_fast_row quartic_fast_pad = {.op = &quartic_op_pad, .run = pad_run};
+const quartic_fast_kernel quartic_fast_pad = {.op = &quartic_op_pad, .run = pad_run};

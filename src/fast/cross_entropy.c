@@ -13,14 +13,15 @@
 
 typedef struct cross_entropy_job {
     uint32_t classes;
-    const float *logits;    /* (rows, classes) */
-    const int32_t *targets; /* (rows) */
-    float *dlogits;         /* (rows, classes) */
+    const float *logits;    // (rows, classes)
+    const int32_t *targets; // (rows)
+    float *dlogits;         // (rows, classes)
     float factor;           /* cotangent / count */
 } cross_entropy_job;
 
 /* Lane by lane, since not every compiler makes vectors of a maximum that goes along the row. */
-QUARTIC_INLINE float largest_of(const float *x, uint32_t count) {
+QUARTIC_INLINE float cross_entropy_largest_of(const float *x, // (count)
+                                              uint32_t count) {
     enum { BLOCK = 16 };
     float lanes[BLOCK];
     for (uint32_t l = 0; l < BLOCK; ++l) lanes[l] = -FLT_MAX;
@@ -35,14 +36,14 @@ QUARTIC_INLINE float largest_of(const float *x, uint32_t count) {
 }
 
 QUARTIC_CLONES
-static double loss_rows(const cross_entropy_job *job, uint64_t begin, uint64_t end) {
+static double cross_entropy_loss_rows(const cross_entropy_job *job, uint64_t begin, uint64_t end) {
     uint32_t classes = job->classes;
     double total = 0;
     for (uint64_t r = begin; r < end; ++r) {
         int32_t target = job->targets[r];
         if (!cross_entropy_counts(target, classes)) continue;
-        const float *x = job->logits + r * classes;
-        float largest = largest_of(x, classes), sum = 0;
+        const float *x = job->logits + r * classes; // (classes)
+        float largest = cross_entropy_largest_of(x, classes), sum = 0;
 #pragma omp simd reduction(+ : sum)
         for (uint32_t c = 0; c < classes; ++c) sum += approx_exp(x[c] - largest);
         total += log((double)sum) + ((double)largest - (double)x[target]);
@@ -51,17 +52,17 @@ static double loss_rows(const cross_entropy_job *job, uint64_t begin, uint64_t e
 }
 
 QUARTIC_CLONES
-static void adjoint_rows(const cross_entropy_job *job, uint64_t begin, uint64_t end) {
+static void cross_entropy_adjoint_rows(const cross_entropy_job *job, uint64_t begin, uint64_t end) {
     uint32_t classes = job->classes;
     for (uint64_t r = begin; r < end; ++r) {
-        const float *x = job->logits + r * classes;
-        float *d = job->dlogits + r * classes;
+        const float *x = job->logits + r * classes; // (classes)
+        float *d = job->dlogits + r * classes;      // (classes)
         int32_t target = job->targets[r];
         if (!cross_entropy_counts(target, classes)) {
             memset(d, 0, classes * sizeof(float));
             continue;
         }
-        float largest = largest_of(x, classes), sum = 0;
+        float largest = cross_entropy_largest_of(x, classes), sum = 0;
 #pragma omp simd reduction(+ : sum)
         for (uint32_t c = 0; c < classes; ++c) {
             float e = approx_exp(x[c] - largest);
@@ -75,7 +76,8 @@ static void adjoint_rows(const cross_entropy_job *job, uint64_t begin, uint64_t 
     }
 }
 
-static uint32_t count_targets(const int32_t *targets, uint32_t rows, uint32_t classes) {
+static uint32_t cross_entropy_count_targets(const int32_t *targets, // (rows)
+                                            uint32_t rows, uint32_t classes) {
     uint32_t count = 0;
     for (uint32_t r = 0; r < rows; ++r) count += cross_entropy_counts(targets[r], classes);
     return count;
@@ -91,14 +93,14 @@ static void cross_entropy_run(const quartic_op_run *run) {
     uint32_t rows = dims[0];
     const cross_entropy_job job = {
         .classes = dims[1], .logits = run->inputs[0].data, .targets = run->inputs[1].data};
-    double *totals = run->scratch, total = 0; /* totals: one a part */
+    double *totals = run->scratch, total = 0; // totals: (parts)
     uint32_t parts = quartic_parts((uint64_t)rows * job.classes, run->threads);
 #pragma omp parallel for num_threads(parts) schedule(static) if (parts > 1)
     for (uint32_t p = 0; p < parts; ++p)
-        totals[p] =
-            loss_rows(&job, quartic_part_begin(rows, parts, p), quartic_part_begin(rows, parts, p + 1));
+        totals[p] = cross_entropy_loss_rows(&job, quartic_part_begin(rows, parts, p),
+                                            quartic_part_begin(rows, parts, p + 1));
     for (uint32_t p = 0; p < parts; ++p) total += totals[p];
-    uint32_t count = count_targets(job.targets, rows, job.classes);
+    uint32_t count = cross_entropy_count_targets(job.targets, rows, job.classes);
     *(float *)run->outputs[0].data = count == 0 ? 0.0f : (float)(total / count);
 }
 
@@ -109,15 +111,16 @@ static void cross_entropy_grad_run(const quartic_op_run *run) {
                              .logits = run->inputs[0].data,
                              .targets = run->inputs[1].data,
                              .dlogits = run->outputs[0].data};
-    uint32_t count = count_targets(job.targets, rows, job.classes);
+    uint32_t count = cross_entropy_count_targets(job.targets, rows, job.classes);
     if (count > 0) job.factor = *(const float *)run->inputs[2].data / (float)count;
     uint32_t parts = quartic_parts(2 * (uint64_t)rows * job.classes, run->threads);
 #pragma omp parallel for num_threads(parts) schedule(static) if (parts > 1)
     for (uint32_t p = 0; p < parts; ++p)
-        adjoint_rows(&job, quartic_part_begin(rows, parts, p), quartic_part_begin(rows, parts, p + 1));
+        cross_entropy_adjoint_rows(&job, quartic_part_begin(rows, parts, p),
+                                   quartic_part_begin(rows, parts, p + 1));
 }
 
-const quartic_fast_row quartic_fast_cross_entropy = {
+const quartic_fast_kernel quartic_fast_cross_entropy = {
     .op = &quartic_op_cross_entropy, .run = cross_entropy_run, .scratch = cross_entropy_scratch};
-const quartic_fast_row quartic_fast_cross_entropy_grad = {.op = &quartic_op_cross_entropy_grad,
-                                                          .run = cross_entropy_grad_run};
+const quartic_fast_kernel quartic_fast_cross_entropy_grad = {.op = &quartic_op_cross_entropy_grad,
+                                                             .run = cross_entropy_grad_run};

@@ -1,4 +1,4 @@
-/* edge_keep.c (fast): whole edges copied or zeroed, by threads over edges. See src/ops/edge_keep.c. */
+/* edge_keep.c (fast): tuned edge_keep: threads copy or clear whole edges. See src/ops/edge_keep.c. */
 #include <string.h>
 
 #include "fast/parts.h"
@@ -7,9 +7,9 @@
 static void edge_keep_run(const quartic_op_run *run) {
     const edge_keep_attrs *attrs = run->attrs;
     const quartic_edge_extents extents = quartic_edge_extents_of(run->inputs[0].layout);
-    const float *x = run->inputs[0].data;
-    const int32_t *mask = run->inputs[1].data;
-    float *y = run->outputs[0].data;
+    const float *x = run->inputs[0].data;      // (edges, width)
+    const int32_t *mask = run->inputs[1].data; // (b, n)
+    float *y = run->outputs[0].data;           // (edges, width)
     const size_t width = extents.width;
     const uint32_t parts = quartic_parts(extents.edges * width, run->threads);
 #pragma omp parallel for num_threads(parts) schedule(static) if (parts > 1)
@@ -20,4 +20,4 @@ static void edge_keep_run(const quartic_op_run *run) {
             memcpy(y + edge * width, x + edge * width, width * sizeof *y);
 }
 
-const quartic_fast_row quartic_fast_edge_keep = {.op = &quartic_op_edge_keep, .run = edge_keep_run};
+const quartic_fast_kernel quartic_fast_edge_keep = {.op = &quartic_op_edge_keep, .run = edge_keep_run};

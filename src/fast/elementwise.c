@@ -1,4 +1,4 @@
-/* elementwise.c: tuned binary, unary, unary_grad and dropout.
+/* elementwise.c (fast): tuned binary, unary, unary_grad and dropout.
  *
  * After merging axes an elementwise op is rows along the last axis, on which each operand has stride 1, 0
  * (one number for the whole row) or another. An operand that is dense along another axis than the last (a
@@ -13,11 +13,16 @@
 #include "shaders/lib/functions.h"
 
 /* y[i] = f(a[i * a_step], b[i * b_step]) for i < count. */
-typedef void (*row_kernel)(const quartic_unary_attrs *attrs, const float *a, int64_t a_step, const float *b,
-                           int64_t b_step, float *y, int64_t count);
+typedef void (*row_kernel)(const quartic_unary_attrs *attrs,
+                           const float *a, // (count), a_step apart
+                           int64_t a_step,
+                           const float *b, // (count), b_step apart
+                           int64_t b_step,
+                           float *y, // (count)
+                           int64_t count);
 
 /* The axis along which an operand is dense, if that is not the last; otherwise the last. */
-static uint32_t dense_axis(const quartic_layout *layout) {
+static uint32_t elementwise_dense_axis(const quartic_layout *layout) {
     uint32_t last = layout->shape.rank - 1;
     if (layout->strides[last] == 0 || layout->strides[last] == 1) return last;
     for (uint32_t axis = 0; axis < last; ++axis)
@@ -31,13 +36,15 @@ enum { TURN_ROWS = 2 * QUARTIC_LINE, TURN_COLUMNS = 128 };
 
 /* One operand of a block of rows x columns elements. */
 typedef struct turned_operand {
-    const float *data;
+    const float *data;   // (rows, columns) at these strides
     int64_t row, column; /* strides */
 } turned_operand;
 
 /* The operand itself, or if it is dense along the rows' axis a copy that is dense along the last. */
-static turned_operand turn(const float *x, const quartic_layout *layout, int64_t rows, int64_t columns,
-                           float *buffer) {
+static turned_operand elementwise_turn(const float *x, // (rows, columns) at the layout's strides
+                                       const quartic_layout *layout, int64_t rows, int64_t columns,
+                                       float *buffer // (TURN_ROWS, TURN_COLUMNS)
+) {
     const uint32_t last = layout->shape.rank - 1;
     const turned_operand whole = {x, layout->strides[last - 1], layout->strides[last]};
     if (whole.row != 1 || whole.column == 0 || whole.column == 1) return whole;
@@ -46,9 +53,14 @@ static turned_operand turn(const float *x, const quartic_layout *layout, int64_t
 }
 
 /* Operands that are dense along `axis`, by blocks. */
-static void run_blocks(row_kernel kernel, const quartic_unary_attrs *attrs, uint32_t axis, quartic_layout y,
-                       const float *a_data, quartic_layout a, const float *b_data, quartic_layout b,
-                       float *result, uint32_t threads) {
+static void elementwise_run_blocks(row_kernel kernel, const quartic_unary_attrs *attrs, uint32_t axis,
+                                   quartic_layout y,
+                                   const float *a_data, // as `a` says
+                                   quartic_layout a,
+                                   const float *b_data, // as `b` says
+                                   quartic_layout b,
+                                   float *result, // as `y` says
+                                   uint32_t threads) {
     const uint32_t last = y.shape.rank - 1;
     quartic_swap_axes(&y, axis, last - 1);
     quartic_swap_axes(&a, axis, last - 1);
@@ -71,11 +83,11 @@ static void run_blocks(row_kernel kernel, const quartic_unary_attrs *attrs, uint
             const int64_t height = rows - row < TURN_ROWS ? rows - row : TURN_ROWS;
             const int64_t width = columns - column < TURN_COLUMNS ? columns - column : TURN_COLUMNS;
             const turned_operand x =
-                turn(a_data + walk.at[0] + row * a.strides[last - 1] + column * a.strides[last], &a, height,
-                     width, buffers[0]);
+                elementwise_turn(a_data + walk.at[0] + row * a.strides[last - 1] + column * a.strides[last],
+                                 &a, height, width, buffers[0]);
             const turned_operand z =
-                turn(b_data + walk.at[1] + row * b.strides[last - 1] + column * b.strides[last], &b, height,
-                     width, buffers[1]);
+                elementwise_turn(b_data + walk.at[1] + row * b.strides[last - 1] + column * b.strides[last],
+                                 &b, height, width, buffers[1]);
             float *out = result + walk.at[2] + row * y.strides[last - 1] + column;
             for (int64_t r = 0; r < height; ++r)
                 kernel(attrs, x.data + r * x.row, x.column, z.data + r * z.row, z.column,
@@ -84,16 +96,19 @@ static void run_blocks(row_kernel kernel, const quartic_unary_attrs *attrs, uint
     }
 }
 
-static void run_rows(row_kernel kernel, const quartic_unary_attrs *attrs, const quartic_operand *a_operand,
-                     const quartic_operand *b_operand, const quartic_operand *out, uint32_t threads) {
+/* y = f(a, b), both broadcast to y's shape. */
+static void elementwise_run_rows(row_kernel kernel, const quartic_unary_attrs *attrs,
+                                 const quartic_operand *a_operand, const quartic_operand *b_operand,
+                                 const quartic_operand *out, uint32_t threads) {
     quartic_layout y = *out->layout;
     quartic_layout a = quartic_layout_broadcast(a_operand->layout, &y.shape);
     quartic_layout b = quartic_layout_broadcast(b_operand->layout, &y.shape);
     quartic_layouts_simplify((quartic_layout *const[]){&y, &a, &b}, 3);
-    uint32_t last = y.shape.rank - 1, axis = dense_axis(&a);
-    if (axis == last) axis = dense_axis(&b);
+    uint32_t last = y.shape.rank - 1, axis = elementwise_dense_axis(&a);
+    if (axis == last) axis = elementwise_dense_axis(&b);
     if (axis != last) {
-        run_blocks(kernel, attrs, axis, y, a_operand->data, a, b_operand->data, b, out->data, threads);
+        elementwise_run_blocks(kernel, attrs, axis, y, a_operand->data, a, b_operand->data, b, out->data,
+                               threads);
         return;
     }
     int64_t length = y.shape.dims[last];
@@ -130,6 +145,7 @@ static void run_rows(row_kernel kernel, const quartic_unary_attrs *attrs, const 
         y[i] = (expression);                                                                                 \
     }
 #define SIMD_LOOP(X, Z, expression) _Pragma("omp simd") LOOP(X, Z, expression)
+/* Shapes: row_kernel. */
 #define KERNEL_HEAD(name)                                                                                    \
     QUARTIC_CLONES static void name(const quartic_unary_attrs *attrs, const float *a, int64_t a_step,        \
                                     const float *b, int64_t b_step, float *y, int64_t count)
@@ -175,11 +191,11 @@ static void binary_run(const quartic_op_run *run) {
                                          [QUARTIC_BINARY_multiply] = multiply_row,
                                          [QUARTIC_BINARY_divide] = divide_row};
     const quartic_binary_attrs *attrs = run->attrs;
-    run_rows(kernels[attrs->function], NULL, &run->inputs[0], &run->inputs[1], &run->outputs[0],
-             run->threads);
+    elementwise_run_rows(kernels[attrs->function], NULL, &run->inputs[0], &run->inputs[1], &run->outputs[0],
+                         run->threads);
 }
 
-const quartic_fast_row quartic_fast_binary = {.op = &quartic_op_binary, .run = binary_run};
+const quartic_fast_kernel quartic_fast_binary = {.op = &quartic_op_binary, .run = binary_run};
 
 /* ---- unary ---- */
 
@@ -202,11 +218,11 @@ static void unary_run(const quartic_op_run *run) {
 #undef ROW
     };
     const quartic_unary_attrs *attrs = run->attrs;
-    run_rows(kernels[attrs->function], attrs, &run->inputs[0], &run->inputs[0], &run->outputs[0],
-             run->threads);
+    elementwise_run_rows(kernels[attrs->function], attrs, &run->inputs[0], &run->inputs[0], &run->outputs[0],
+                         run->threads);
 }
 
-const quartic_fast_row quartic_fast_unary = {.op = &quartic_op_unary, .run = unary_run};
+const quartic_fast_kernel quartic_fast_unary = {.op = &quartic_op_unary, .run = unary_run};
 
 /* ---- unary_grad: x is the gradient g, z is f(x) or x as src/ops/unary.c says ---- */
 
@@ -237,11 +253,11 @@ static void unary_grad_run(const quartic_op_run *run) {
         [QUARTIC_UNARY_tanh] = tanh_grad_row, [QUARTIC_UNARY_silu] = silu_grad_row,
         [QUARTIC_UNARY_gelu] = gelu_grad_row};
     const quartic_unary_attrs *attrs = run->attrs;
-    run_rows(kernels[attrs->function], attrs, &run->inputs[0], &run->inputs[1], &run->outputs[0],
-             run->threads);
+    elementwise_run_rows(kernels[attrs->function], attrs, &run->inputs[0], &run->inputs[1], &run->outputs[0],
+                         run->threads);
 }
 
-const quartic_fast_row quartic_fast_unary_grad = {.op = &quartic_op_unary_grad, .run = unary_grad_run};
+const quartic_fast_kernel quartic_fast_unary_grad = {.op = &quartic_op_unary_grad, .run = unary_grad_run};
 
 /* ---- dropout ---- */
 
@@ -279,7 +295,9 @@ QUARTIC_INLINE float dropped(uint32_t word, float probability, float x) {
 
 /* Elements 4 * first .. 4 * first + count - 1, with count at most 4 * PHILOX_BLOCKS. */
 QUARTIC_CLONES static void dropout_blocks(const quartic_dropout_attrs *attrs, uint64_t seed, uint32_t first,
-                                          const float *x, float *y, int64_t count) {
+                                          const float *x, // (count)
+                                          float *y,       // (count)
+                                          int64_t count) {
     uint32_t words[4][PHILOX_BLOCKS];
     philox_blocks(seed, attrs->stream, first, words);
     const float probability = attrs->probability, factor = quartic_dropout_factor(attrs);
@@ -298,10 +316,10 @@ QUARTIC_CLONES static void dropout_blocks(const quartic_dropout_attrs *attrs, ui
 
 static void dropout_run(const quartic_op_run *run) {
     enum { UNIT = 4 * PHILOX_BLOCKS };
-    const int32_t *seed_words = run->inputs[1].data;
+    const int32_t *seed_words = run->inputs[1].data; // (2)
     uint64_t seed = (uint32_t)seed_words[0] | (uint64_t)(uint32_t)seed_words[1] << 32;
-    const float *x = run->inputs[0].data;
-    float *y = run->outputs[0].data;
+    const float *x = run->inputs[0].data; // (count)
+    float *y = run->outputs[0].data;      // (count)
     uint64_t count = quartic_layout_elements(run->outputs[0].layout), units = (count + UNIT - 1) / UNIT;
     uint32_t parts = quartic_parts(count, run->threads);
 #pragma omp parallel for num_threads(parts) schedule(static) if (parts > 1)
@@ -315,4 +333,4 @@ static void dropout_run(const quartic_op_run *run) {
     }
 }
 
-const quartic_fast_row quartic_fast_dropout = {.op = &quartic_op_dropout, .run = dropout_run};
+const quartic_fast_kernel quartic_fast_dropout = {.op = &quartic_op_dropout, .run = dropout_run};

@@ -1,19 +1,20 @@
-/* fast.c: finding a tuned row. See fast.h. */
+/* fast.c: the table of tuned kernels. See fast.h. */
 #include "fast/fast.h"
 #include "fast/fast_list.h"
 
-#define ROW_EXTERN(name) extern const quartic_fast_row quartic_fast_##name;
-QUARTIC_FAST_LIST(ROW_EXTERN)
-#undef ROW_EXTERN
+#define KERNEL_EXTERN(name) extern const quartic_fast_kernel quartic_fast_##name;
+QUARTIC_FAST_LIST(KERNEL_EXTERN)
+#undef KERNEL_EXTERN
 
-static const quartic_fast_row *const table[] = {
-#define ROW_POINTER(name) &quartic_fast_##name,
-    QUARTIC_FAST_LIST(ROW_POINTER)
-#undef ROW_POINTER
+static const quartic_fast_kernel *const fast_kernels[] = {
+#define KERNEL_POINTER(name) &quartic_fast_##name,
+    QUARTIC_FAST_LIST(KERNEL_POINTER)
+#undef KERNEL_POINTER
 };
 
-const quartic_fast_row *quartic_fast_find(const quartic_op *op, const quartic_op_call *call) {
-    for (size_t i = 0; i < sizeof table / sizeof table[0]; ++i)
-        if (table[i]->op == op && (table[i]->accepts == NULL || table[i]->accepts(call))) return table[i];
+const quartic_fast_kernel *quartic_fast_find(const quartic_op *op, const quartic_op_call *call) {
+    for (size_t i = 0; i < sizeof fast_kernels / sizeof fast_kernels[0]; ++i)
+        if (fast_kernels[i]->op == op && (fast_kernels[i]->accepts == NULL || fast_kernels[i]->accepts(call)))
+            return fast_kernels[i];
     return NULL;
 }

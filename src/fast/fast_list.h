@@ -1,4 +1,6 @@
-/* fast_list.h: every tuned row, one line each: X(name) for quartic_fast_<name>. */
+/* fast_list.h: every tuned kernel, one line each: X(name) stands for quartic_fast_<name>, which the file
+ * named above the line defines.
+ */
 #ifndef QUARTIC_FAST_FAST_LIST_H
 #define QUARTIC_FAST_FAST_LIST_H
 

@@ -1,4 +1,4 @@
-/* matmul.c: tuned matmul.
+/* matmul.c (fast): the tuned matrix product.
  *
  * The work is cut into units (batch, part of the contraction, block of rows or columns), each done by one
  * thread:
@@ -52,20 +52,22 @@ typedef struct matmul_work {
 
 /* A piece of the result: of one batch and one part. */
 typedef struct matmul_piece {
-    const float *a, *b; /* of the batch */
+    const float *a, *b; // (m, k), (k, n) of the batch, at the problem's strides
     uint64_t first_step, end_step;
     int64_t row, end_row, col, end_col;
-    float *c; /* the batch's (m, n) */
-    const float *bias, *addend;
+    float *c;            // (m, n) of the batch
+    const float *bias;   // (n), or NULL
+    const float *addend; // (m, n) of the batch, or NULL
     float alpha;
-    float *pack;
+    float *pack; // (matmul_pack_floats): the thread's
 } matmul_piece;
 
 /* ---- planning ---- */
 
 /* Cycles, about: half a cycle per vector of products, twelve to add up a vector's lanes, two to pack an
  * element. */
-static bool worth_dot(const quartic_matmul_problem *p, const quartic_matmul_kernels *kernels, bool packs) {
+static bool matmul_worth_dot(const quartic_matmul_problem *p, const quartic_matmul_kernels *kernels,
+                             bool packs) {
     if (p->a_k != 1 || p->b_k != 1) return false;
     double lanes = (double)kernels->width / 2, results = (double)p->m * p->n;
     double vectors = p->n / lanes < 1 ? 1 : p->n / lanes;
@@ -74,11 +76,11 @@ static bool worth_dot(const quartic_matmul_problem *p, const quartic_matmul_kern
     return dot < tile;
 }
 
-static uint64_t divide_up(uint64_t number, uint64_t by) {
+static uint64_t matmul_divide_up(uint64_t number, uint64_t by) {
     return (number + by - 1) / by;
 }
 
-static matmul_work plan(const quartic_op_call *call, uint32_t threads) {
+static matmul_work matmul_plan_work(const quartic_op_call *call, uint32_t threads) {
     matmul_work work = {.p = quartic_matmul_describe(call)};
     const quartic_matmul_problem *p = &work.p;
     double flops = quartic_matmul_flops(p);
@@ -93,10 +95,10 @@ static matmul_work plan(const quartic_op_call *call, uint32_t threads) {
     work.packs = !neighbours || (p->b_k > 2 * work.kernels->width && p->m >= 4 * work.kernels->height);
     /* Rows that are not dense take a cache line for a few floats, again for every vector of columns. */
     work.packs_rows = p->a_k != 1 && p->m >= work.kernels->height && p->n > 2 * work.kernels->width;
-    work.path = worth_dot(p, work.kernels, work.packs) ? PATH_DOT : PATH_TILE;
+    work.path = matmul_worth_dot(p, work.kernels, work.packs) ? PATH_DOT : PATH_TILE;
     work.step = work.path == PATH_DOT ? STEP_DOT : STEP_TILE;
     if (work.step > p->k) work.step = p->k;
-    work.steps_of_k = divide_up(p->k, work.step);
+    work.steps_of_k = matmul_divide_up(p->k, work.step);
     work.steps = p->sums * work.steps_of_k;
 
     /* A long contraction of few results is cut where the parts cost little next to the operands. */
@@ -114,49 +116,50 @@ static matmul_work plan(const quartic_op_call *call, uint32_t threads) {
     work.by_rows = p->m / height >= p->n / width;
     uint32_t extent = work.by_rows ? p->m : p->n;
     uint64_t grain = work.by_rows ? height : width;
-    uint64_t wanted = pieces >= 4ull * work.threads ? 1 : divide_up(work.threads, pieces);
-    uint64_t block = divide_up(divide_up(extent, wanted), grain) * grain;
+    uint64_t wanted = pieces >= 4ull * work.threads ? 1 : matmul_divide_up(work.threads, pieces);
+    uint64_t block = matmul_divide_up(matmul_divide_up(extent, wanted), grain) * grain;
     work.block = block > extent ? extent : (uint32_t)block;
-    work.blocks = (uint32_t)divide_up(extent, work.block);
+    work.blocks = (uint32_t)matmul_divide_up(extent, work.block);
     work.units = pieces * work.blocks;
     if (work.threads > work.units) work.threads = (uint32_t)work.units;
     return work;
 }
 
 /* Floats of `extent` rows or columns, at most `most`, packed over a step in panels of `width`. */
-static size_t panel_floats(const matmul_work *work, uint64_t extent, uint64_t most, uint64_t width) {
-    uint64_t whole = divide_up(extent, width) * width;
+static size_t matmul_panel_floats(const matmul_work *work, uint64_t extent, uint64_t most, uint64_t width) {
+    uint64_t whole = matmul_divide_up(extent, width) * width;
     return (size_t)(work->step * (whole < most ? whole : most));
 }
 
-static size_t column_floats(const matmul_work *work) {
+static size_t matmul_column_floats(const matmul_work *work) {
     if (work->path != PATH_TILE || !work->packs) return 0;
-    return panel_floats(work, work->p.n, PACK_COLUMNS, (uint64_t)work->kernels->width);
+    return matmul_panel_floats(work, work->p.n, PACK_COLUMNS, (uint64_t)work->kernels->width);
 }
 
 /* Packed columns, and behind them packed rows. */
-static size_t pack_floats(const matmul_work *work) {
+static size_t matmul_pack_floats(const matmul_work *work) {
     uint64_t height = (uint64_t)work->kernels->height;
     bool rows = work->path == PATH_TILE && work->packs_rows;
-    return column_floats(work) + (rows ? panel_floats(work, work->p.m, ROW_BLOCK * height, height) : 0);
+    return matmul_column_floats(work) +
+           (rows ? matmul_panel_floats(work, work->p.m, ROW_BLOCK * height, height) : 0);
 }
 
-static uint64_t part_floats(const matmul_work *work) {
+static uint64_t matmul_part_floats(const matmul_work *work) {
     return work->parts == 1 ? 0 : work->parts * work->p.batches * work->p.m * work->p.n;
 }
 
-static size_t matmul_scratch(const quartic_op_call *call, uint32_t threads) {
-    matmul_work work = plan(call, threads);
+static size_t matmul_tuned_scratch(const quartic_op_call *call, uint32_t threads) {
+    matmul_work work = matmul_plan_work(call, threads);
     if (work.path == PATH_CHANNELS)
         return quartic_matmul_channels_scratch(&work.p, work.kernels, work.threads) * sizeof(float);
-    return (pack_floats(&work) * work.threads + part_floats(&work)) * sizeof(float);
+    return (matmul_pack_floats(&work) * work.threads + matmul_part_floats(&work)) * sizeof(float);
 }
 
 /* ---- pieces ---- */
 
-/* Where a step's operands begin, and its k. */
-static int64_t step_of(const matmul_work *work, const matmul_piece *piece, uint64_t step, const float **out_a,
-                       const float **out_b) {
+/* Where a step's operands (m, k) and (k, n) begin; returns its k. */
+static int64_t matmul_step(const matmul_work *work, const matmul_piece *piece, uint64_t step,
+                           const float **out_a, const float **out_b) {
     int64_t a_sum = 0, b_sum = 0, k = 0;
     if (work->steps > 1) { /* most products have one step, and divisions cost as much as a tiny product */
         k = (int64_t)(step % work->steps_of_k * work->step);
@@ -168,12 +171,12 @@ static int64_t step_of(const matmul_work *work, const matmul_piece *piece, uint6
     return left < (int64_t)work->step ? left : (int64_t)work->step;
 }
 
-static void run_dot(const matmul_work *work, const matmul_piece *piece) {
+static void matmul_run_dot(const matmul_work *work, const matmul_piece *piece) {
     enum { TILE = QUARTIC_MATMUL_DOT_TILE };
     const quartic_matmul_problem *p = &work->p;
     for (uint64_t step = piece->first_step; step < piece->end_step; ++step) {
-        const float *a, *b;
-        int64_t k = step_of(work, piece, step, &a, &b);
+        const float *a, *b; // (m, k), (k, n)
+        int64_t k = matmul_step(work, piece, step, &a, &b);
         for (int64_t row = piece->row; row < piece->end_row; row += TILE)
             for (int64_t col = piece->col; col < piece->end_col; col += TILE) {
                 int64_t rows = piece->end_row - row < TILE ? piece->end_row - row : TILE;
@@ -198,11 +201,15 @@ static void run_dot(const matmul_work *work, const matmul_piece *piece) {
 
 /* Columns [0, columns) of B over k as panels of the kernels' width; the last may be narrower, and no kernel
  * reads beyond its columns. */
-static void pack_columns(const matmul_work *work, const float *b, int64_t k, int64_t columns, float *pack) {
+static void matmul_pack_columns(const matmul_work *work,
+                                const float *b, // (k, columns) at the problem's strides
+                                int64_t k, int64_t columns,
+                                float *pack // (columns / width, k, width)
+) {
     int64_t width = work->kernels->width, b_k = work->p.b_k, b_col = work->p.b_col;
     for (int64_t col = 0; col < columns; col += width) {
         int64_t here = columns - col < width ? columns - col : width;
-        float *panel = pack + col * k;
+        float *panel = pack + col * k; // (k, width)
         if (b_col == 1)
             for (int64_t i = 0; i < k; ++i)
                 memcpy(panel + i * width, b + i * b_k + col, (size_t)here * sizeof(float));
@@ -215,11 +222,15 @@ static void pack_columns(const matmul_work *work, const float *b, int64_t k, int
 }
 
 /* Rows [0, rows) of A over k as panels of the kernels' height, the rows of a panel side by side. */
-static void pack_rows(const matmul_work *work, const float *a, int64_t k, int64_t rows, float *pack) {
+static void matmul_pack_rows(const matmul_work *work,
+                             const float *a, // (rows, k) at the problem's strides
+                             int64_t k, int64_t rows,
+                             float *pack // (rows / height, k, height)
+) {
     int64_t height = work->kernels->height, a_row = work->p.a_row, a_k = work->p.a_k;
     for (int64_t row = 0; row < rows; row += height) {
         int64_t here = rows - row < height ? rows - row : height;
-        float *panel = pack + row * k;
+        float *panel = pack + row * k; // (k, height)
         for (int64_t i = 0; i < k; ++i)
             if (a_row == 1)
                 memcpy(panel + i * height, a + i * a_k + row, (size_t)here * sizeof(float));
@@ -229,7 +240,9 @@ static void pack_rows(const matmul_work *work, const float *a, int64_t k, int64_
 }
 
 /* The tiles of one vector of columns; packed rows are tiles of their own. */
-static void run_tiles(const matmul_work *work, quartic_matmul_tile tile, const float *packed_rows) {
+static void matmul_run_tiles(const matmul_work *work, quartic_matmul_tile tile,
+                             const float *packed_rows // (rows / height, k, height), or NULL
+) {
     if (packed_rows == NULL) {
         work->kernels->tile(&tile);
         return;
@@ -246,21 +259,22 @@ static void run_tiles(const matmul_work *work, quartic_matmul_tile tile, const f
     }
 }
 
-static void run_tile(const matmul_work *work, const matmul_piece *piece) {
+static void matmul_run_tile(const matmul_work *work, const matmul_piece *piece) {
     const quartic_matmul_problem *p = &work->p;
     int64_t width = work->kernels->width, row_block = ROW_BLOCK * work->kernels->height;
     for (int64_t left = piece->col; left < piece->end_col; left += PACK_COLUMNS) {
         int64_t right = piece->end_col - left < PACK_COLUMNS ? piece->end_col : left + PACK_COLUMNS;
         for (uint64_t step = piece->first_step; step < piece->end_step; ++step) {
-            const float *a, *b;
-            int64_t k = step_of(work, piece, step, &a, &b);
+            const float *a, *b; // (m, k), (k, n)
+            int64_t k = matmul_step(work, piece, step, &a, &b);
             bool first = step == piece->first_step;
             b += left * p->b_col;
-            if (work->packs) pack_columns(work, b, k, right - left, piece->pack);
+            if (work->packs) matmul_pack_columns(work, b, k, right - left, piece->pack);
             for (int64_t row = piece->row; row < piece->end_row; row += row_block) {
                 int64_t rows = piece->end_row - row < row_block ? piece->end_row - row : row_block;
-                float *packed_rows = work->packs_rows ? piece->pack + column_floats(work) : NULL;
-                if (packed_rows != NULL) pack_rows(work, a + row * p->a_row, k, rows, packed_rows);
+                float *packed_rows = // (rows / height, k, height)
+                    work->packs_rows ? piece->pack + matmul_column_floats(work) : NULL;
+                if (packed_rows != NULL) matmul_pack_rows(work, a + row * p->a_row, k, rows, packed_rows);
                 for (int64_t col = left; col < right; col += width) {
                     int64_t at = row * p->n + col;
                     const quartic_matmul_tile tile = {
@@ -279,7 +293,7 @@ static void run_tile(const matmul_work *work, const matmul_piece *piece) {
                                                        : NULL,
                         .c = piece->c + at,
                         .result_row = p->n};
-                    run_tiles(work, tile, packed_rows);
+                    matmul_run_tiles(work, tile, packed_rows);
                 }
             }
         }
@@ -289,8 +303,12 @@ static void run_tile(const matmul_work *work, const matmul_piece *piece) {
 /* ---- running ---- */
 
 /* The sum of the parts, in order, and what was left out of them. */
-static void add_parts(const matmul_work *work, const float *parts, const float *bias, const float *addend,
-                      float *c) {
+static void matmul_add_parts(const matmul_work *work,
+                             const float *parts,  // (parts, batches, m, n)
+                             const float *bias,   // (n), or NULL
+                             const float *addend, // (batches, m, n), or NULL
+                             float *c             // (batches, m, n)
+) {
     int64_t count = (int64_t)(work->p.batches * work->p.m * work->p.n), n = work->p.n;
 #pragma omp parallel for num_threads(work->threads) schedule(static)
     for (int64_t i = 0; i < count; ++i) {
@@ -308,11 +326,11 @@ static void matmul_run(const quartic_op_run *run) {
     for (uint32_t i = 0; i < run->input_count; ++i)
         if (run->inputs[i].data != NULL) layouts[i] = *run->inputs[i].layout;
     const quartic_op_call call = {.attrs = run->attrs, .input_count = run->input_count, .inputs = layouts};
-    const matmul_work work = plan(&call, run->threads);
+    const matmul_work work = matmul_plan_work(&call, run->threads);
     const quartic_matmul_problem *p = &work.p;
-    const float *bias = p->has_bias ? run->inputs[QUARTIC_MATMUL_BIAS].data : NULL;
-    const float *addend = p->has_addend ? run->inputs[QUARTIC_MATMUL_ADDEND].data : NULL;
-    float *c = run->outputs[0].data;
+    const float *bias = p->has_bias ? run->inputs[QUARTIC_MATMUL_BIAS].data : NULL;       // (n)
+    const float *addend = p->has_addend ? run->inputs[QUARTIC_MATMUL_ADDEND].data : NULL; // (batches, m, n)
+    float *c = run->outputs[0].data;                                                      // (batches, m, n)
     if (work.path == PATH_CHANNELS) {
         const quartic_matmul_data data = {run->inputs[QUARTIC_MATMUL_A].data,
                                           run->inputs[QUARTIC_MATMUL_B].data, bias, addend, c};
@@ -320,8 +338,9 @@ static void matmul_run(const quartic_op_run *run) {
         return;
     }
     bool whole = work.parts == 1;
-    float *packs = pack_floats(&work) == 0 ? NULL : run->scratch;
-    float *parts = whole ? NULL : (float *)run->scratch + pack_floats(&work) * work.threads;
+    float *packs = matmul_pack_floats(&work) == 0 ? NULL : run->scratch; // (threads, matmul_pack_floats)
+    float *parts =                                                       // (parts, batches, m, n)
+        whole ? NULL : (float *)run->scratch + matmul_pack_floats(&work) * work.threads;
 #pragma omp parallel for num_threads(work.threads) schedule(static)
     for (int64_t unit = 0; unit < (int64_t)work.units; ++unit) {
         uint64_t batch = (uint64_t)unit;
@@ -349,14 +368,14 @@ static void matmul_run(const quartic_op_run *run) {
             .bias = whole ? bias : NULL,
             .addend = whole && addend != NULL ? addend + result : NULL,
             .alpha = whole ? p->alpha : 1.0f,
-            .pack = packs == NULL ? NULL : packs + pack_floats(&work) * (size_t)omp_get_thread_num()};
+            .pack = packs == NULL ? NULL : packs + matmul_pack_floats(&work) * (size_t)omp_get_thread_num()};
         if (work.path == PATH_DOT)
-            run_dot(&work, &piece);
+            matmul_run_dot(&work, &piece);
         else
-            run_tile(&work, &piece);
+            matmul_run_tile(&work, &piece);
     }
-    if (!whole) add_parts(&work, parts, bias, addend, c);
+    if (!whole) matmul_add_parts(&work, parts, bias, addend, c);
 }
 
-const quartic_fast_row quartic_fast_matmul = {
-    .op = &quartic_op_matmul, .run = matmul_run, .scratch = matmul_scratch};
+const quartic_fast_kernel quartic_fast_matmul = {
+    .op = &quartic_op_matmul, .run = matmul_run, .scratch = matmul_tuned_scratch};

@@ -50,12 +50,12 @@ static const int32_t window[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
 #include "fast/matmul_kernel_body.h"
 #include "fast/matmul_kernel_end.h"
 
-__attribute__((target("avx2"))) static inline float sum_avx2(__m256 v) {
+__attribute__((target("avx2"))) static inline float matmul_sum_avx2(__m256 v) {
     __m128 half = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
     half = _mm_add_ps(half, _mm_movehl_ps(half, half));
     return _mm_cvtss_f32(_mm_add_ss(half, _mm_movehdup_ps(half)));
 }
-__attribute__((target("avx2"))) static inline float sum_avx2_double(__m256d v) {
+__attribute__((target("avx2"))) static inline float matmul_sum_avx2_double(__m256d v) {
     __m128d half = _mm_add_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd(v, 1));
     return (float)(_mm_cvtsd_f64(half) + _mm_cvtsd_f64(_mm_unpackhi_pd(half, half)));
 }
@@ -72,7 +72,7 @@ __attribute__((target("avx2"))) static inline float sum_avx2_double(__m256d v) {
 #define LOAD_PART(p, n)     _mm256_maskload_ps(p, FIRST(n))
 #define STORE_PART(p, n, v) _mm256_maskstore_ps(p, FIRST(n), v)
 #define FMA(a, b, c)        _mm256_fmadd_ps(a, b, c)
-#define SUM(v)              sum_avx2(v)
+#define SUM(v)              matmul_sum_avx2(v)
 #include "fast/matmul_kernel_body.h"
 #include "fast/matmul_kernel_end.h"
 
@@ -88,7 +88,7 @@ __attribute__((target("avx2"))) static inline float sum_avx2_double(__m256d v) {
 #define LOAD_PART(p, n)     _mm256_cvtps_pd(_mm_maskload_ps(p, FIRST4(n)))
 #define STORE_PART(p, n, v) _mm_maskstore_ps(p, FIRST4(n), _mm256_cvtpd_ps(v))
 #define FMA(a, b, c)        _mm256_fmadd_pd(a, b, c)
-#define SUM(v)              sum_avx2_double(v)
+#define SUM(v)              matmul_sum_avx2_double(v)
 #include "fast/matmul_kernel_body.h"
 #include "fast/matmul_kernel_end.h"
 #endif
@@ -96,17 +96,20 @@ __attribute__((target("avx2"))) static inline float sum_avx2_double(__m256d v) {
 typedef float floats4 __attribute__((vector_size(16)));
 typedef double doubles4 __attribute__((vector_size(32)));
 
-static inline floats4 load_part4(const float *p, int64_t n) {
+static inline floats4 matmul_load_part4(const float *p, // (n)
+                                        int64_t n) {
     floats4 v = {0};
     for (int64_t lane = 0; lane < n; ++lane) v[lane] = p[lane];
     return v;
 }
-static inline floats4 load4(const float *p) {
+static inline floats4 matmul_load4(const float *p // (4)
+) {
     floats4 v;
     memcpy(&v, p, sizeof v);
     return v;
 }
-static inline void store_part4(float *p, int64_t n, floats4 v) {
+static inline void matmul_store_part4(float *p, // (n)
+                                      int64_t n, floats4 v) {
     memcpy(p, &v, (size_t)n * sizeof *p);
 }
 
@@ -117,10 +120,10 @@ static inline void store_part4(float *p, int64_t n, floats4 v) {
 #define LANES               4
 #define HEIGHT              6
 #define SPLAT(x)            ((floats4){(x), (x), (x), (x)})
-#define LOAD(p)             load4(p)
-#define STORE(p, v)         store_part4(p, 4, v)
-#define LOAD_PART(p, n)     load_part4(p, n)
-#define STORE_PART(p, n, v) store_part4(p, n, v)
+#define LOAD(p)             matmul_load4(p)
+#define STORE(p, v)         matmul_store_part4(p, 4, v)
+#define LOAD_PART(p, n)     matmul_load_part4(p, n)
+#define STORE_PART(p, n, v) matmul_store_part4(p, n, v)
 #define FMA(a, b, c)        ((a) * (b) + (c))
 #define SUM(v)              ((v)[0] + (v)[2] + ((v)[1] + (v)[3]))
 #include "fast/matmul_kernel_body.h"
@@ -133,10 +136,10 @@ static inline void store_part4(float *p, int64_t n, floats4 v) {
 #define LANES               4
 #define HEIGHT              6
 #define SPLAT(x)            ((doubles4){(x), (x), (x), (x)})
-#define LOAD(p)             __builtin_convertvector(load4(p), doubles4)
-#define STORE(p, v)         store_part4(p, 4, __builtin_convertvector(v, floats4))
-#define LOAD_PART(p, n)     __builtin_convertvector(load_part4(p, n), doubles4)
-#define STORE_PART(p, n, v) store_part4(p, n, __builtin_convertvector(v, floats4))
+#define LOAD(p)             __builtin_convertvector(matmul_load4(p), doubles4)
+#define STORE(p, v)         matmul_store_part4(p, 4, __builtin_convertvector(v, floats4))
+#define LOAD_PART(p, n)     __builtin_convertvector(matmul_load_part4(p, n), doubles4)
+#define STORE_PART(p, n, v) matmul_store_part4(p, n, __builtin_convertvector(v, floats4))
 #define FMA(a, b, c)        ((a) * (b) + (c))
 #define SUM(v)              ((float)((v)[0] + (v)[2] + ((v)[1] + (v)[3])))
 #include "fast/matmul_kernel_body.h"

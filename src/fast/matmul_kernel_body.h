@@ -1,5 +1,5 @@
-/* matmul_kernel_body.h: the kernels of matmul_kernel.h, written once; matmul_kernel.c includes it for each
- * instruction set, with these macros:
+/* matmul_kernel_body.h: the kernels of matmul_kernel.h, written once, which has the shapes of their operands.
+ * matmul_kernel.c includes it for each instruction set, with these macros:
  *
  * NAME(x)   the set's name for x          TARGET    the attribute that selects the set
  * VECTOR    the vector type               LANES     its floats
@@ -21,7 +21,7 @@ TARGET static inline __attribute__((always_inline)) void NAME(tile_of)(const qua
             if (far) __builtin_prefetch(t->c + (row + i) * t->result_row + v * LANES, 1);
             sums[i][v] = SPLAT(0.0f);
         }
-    const float *a = t->a + row * t->a_row, *b = t->b;
+    const float *a = t->a + row * t->a_row, *b = t->b; // (rows, k), (k, columns): moved along k
     int64_t a_row = t->a_row;
     for (int64_t k = 0; k < t->k; ++k) {
         VECTOR columns[2];
@@ -90,9 +90,13 @@ TARGET static void NAME(tile)(const quartic_matmul_tile *t) {
 }
 
 TARGET static inline __attribute__((always_inline)) void NAME(dot_of)(const int rows, const int columns,
-                                                                      int64_t k, const float *a,
-                                                                      int64_t a_row, const float *b,
-                                                                      int64_t b_col, float *out) {
+                                                                      int64_t k,
+                                                                      const float *a, // (rows, k)
+                                                                      int64_t a_row,
+                                                                      const float *b, // (columns, k)
+                                                                      int64_t b_col,
+                                                                      float *out // (rows, 4)
+) {
     VECTOR sums[QUARTIC_MATMUL_DOT_TILE][QUARTIC_MATMUL_DOT_TILE] = {{{0}}}; /* all: gcc 16 warns otherwise */
     for (int64_t at = 0; at < k; at += LANES) {
         VECTOR x[QUARTIC_MATMUL_DOT_TILE], y[QUARTIC_MATMUL_DOT_TILE];
@@ -110,8 +114,13 @@ TARGET static inline __attribute__((always_inline)) void NAME(dot_of)(const int 
         for (int j = 0; j < columns; ++j) out[i * QUARTIC_MATMUL_DOT_TILE + j] = SUM(sums[i][j]);
 }
 
-TARGET static void NAME(dot)(int64_t rows, int64_t columns, int64_t k, const float *a, int64_t a_row,
-                             const float *b, int64_t b_col, float *out) {
+TARGET static void NAME(dot)(int64_t rows, int64_t columns, int64_t k,
+                             const float *a, // (rows, k)
+                             int64_t a_row,
+                             const float *b, // (columns, k)
+                             int64_t b_col,
+                             float *out // (rows, 4)
+) {
     switch (rows * QUARTIC_MATMUL_DOT_TILE + columns) {
 #define SIZE(rows, columns)                                                                                  \
     case rows *QUARTIC_MATMUL_DOT_TILE + columns:                                                            \

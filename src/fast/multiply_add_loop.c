@@ -1,4 +1,5 @@
-/* multiply_add_loop.c: tuned multiply_add_loop: blocks of independent elements kept in vector registers.
+/* multiply_add_loop.c (fast): tuned multiply_add_loop: blocks of independent elements kept in vector
+ * registers.
  *
  * A block is 128 elements: 8 registers of AVX-512, 16 of AVX2, either enough to cover the latency of a fused
  * multiply-add. Compiled with contraction, like the other kernels that are sums of products.
@@ -10,8 +11,10 @@
 
 enum { BLOCK = 128 };
 
-QUARTIC_CLONES static void run_block(const quartic_multiply_add_loop_attrs *attrs, const float *x, float *y,
-                                     uint64_t elements) {
+QUARTIC_CLONES static void multiply_add_loop_run_block(const quartic_multiply_add_loop_attrs *attrs,
+                                                       const float *x, // (elements)
+                                                       float *y,       // (elements)
+                                                       uint64_t elements) {
     float block[BLOCK];
     const float factor = attrs->factor, offset = attrs->offset;
     memcpy(block, x, elements * sizeof block[0]);
@@ -23,19 +26,19 @@ QUARTIC_CLONES static void run_block(const quartic_multiply_add_loop_attrs *attr
 }
 
 static void multiply_add_loop_run(const quartic_op_run *run) {
-    const float *x = run->inputs[0].data;
-    float *y = run->outputs[0].data;
+    const float *x = run->inputs[0].data; // (elements)
+    float *y = run->outputs[0].data;      // (elements)
     const uint64_t elements = quartic_layout_elements(run->outputs[0].layout),
                    blocks = (elements + BLOCK - 1) / BLOCK;
     const uint32_t threads = blocks < run->threads ? (uint32_t)blocks : run->threads;
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (uint64_t block = 0; block < blocks; ++block) {
         uint64_t begin = block * BLOCK, rest = elements - begin;
-        run_block(run->attrs, x + begin, y + begin, rest < BLOCK ? rest : BLOCK);
+        multiply_add_loop_run_block(run->attrs, x + begin, y + begin, rest < BLOCK ? rest : BLOCK);
     }
 }
 
-const quartic_fast_row quartic_fast_multiply_add_loop = {
+const quartic_fast_kernel quartic_fast_multiply_add_loop = {
     .op = &quartic_op_multiply_add_loop,
     .run = multiply_add_loop_run,
 };

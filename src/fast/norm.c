@@ -1,4 +1,5 @@
-/* norm.c (fast): rms_norm, l2_norm and layer_norm and their adjoints, by rows; formulas in src/ops/norm.c.
+/* norm.c (fast): tuned rms_norm, l2_norm and layer_norm and their adjoints, by rows; formulas in
+ * src/ops/norm.c.
  *
  * Threads share the rows. The adjoint keeps the column sums of each part of rows in scratch and adds the
  * parts up in order at the end. A row whose squares leave the range of floats is computed again in double.
@@ -16,12 +17,15 @@
 typedef struct norm_job {
     norm_attrs attrs;
     uint32_t width;
-    const float *x, *dy, *weights, *bias; /* (rows, width) x 2, (width) x 2 */
-    float *result;                        /* y or dx (rows, width), or NULL */
+    const float *x, *dy;  // (rows, width)
+    const float *weights; // (width)
+    const float *bias;    // (width), or NULL
+    float *result;        // (rows, width): y or dx, or NULL
 } norm_job;
 
-/* The factor of a row from the sum of its squares around the mean; clamped: l2's least length holds. */
-QUARTIC_INLINE float row_factor(const norm_job *job, float squares, bool *out_clamped) {
+/* The factor of a row from the sum of its squares around the mean. *out_clamped: the row is shorter than the
+ * least length that l2 divides by. */
+QUARTIC_INLINE float norm_row_factor(const norm_job *job, float squares, bool *out_clamped) {
     float width = (float)job->width;
     *out_clamped = false;
     if (job->attrs.kind != QUARTIC_NORM_L2) return 1.0f / sqrtf(squares / width + job->attrs.eps);
@@ -32,7 +36,7 @@ QUARTIC_INLINE float row_factor(const norm_job *job, float squares, bool *out_cl
 }
 
 /* Whether a sum of squares neither overflowed nor lost what eps does not make up for. */
-QUARTIC_INLINE bool is_safe(const norm_job *job, float squares) {
+QUARTIC_INLINE bool norm_is_safe(const norm_job *job, float squares) {
     const bool eps_holds =
         job->attrs.kind == QUARTIC_NORM_L2 || job->attrs.eps > (float)QUARTIC_NORM_LEAST_EPS;
     return squares < (float)QUARTIC_NORM_GREATEST_SQUARES && (eps_holds || squares > LEAST_SQUARES);
@@ -43,7 +47,9 @@ typedef struct wide_row {
     double mean, squares, factor;
 } wide_row;
 
-static wide_row measure_wide(const norm_job *job, const float *x) {
+static wide_row norm_measure_wide(const norm_job *job,
+                                  const float *x // (width)
+) {
     wide_row row = {0};
     const uint32_t width = job->width;
     for (uint32_t d = 0; d < width && job->attrs.kind == QUARTIC_NORM_LAYER; ++d)
@@ -54,17 +60,25 @@ static wide_row measure_wide(const norm_job *job, const float *x) {
     return row;
 }
 
-static void forward_wide(const norm_job *job, const float *x, float *y) {
-    const wide_row row = measure_wide(job, x);
+static void norm_forward_wide(const norm_job *job,
+                              const float *x, // (width)
+                              float *y        // (width)
+) {
+    const wide_row row = norm_measure_wide(job, x);
     for (uint32_t d = 0; d < job->width; ++d) {
         const double normed = ((double)x[d] - row.mean) * row.factor * (double)job->weights[d];
         y[d] = (float)(normed + (job->bias == NULL ? 0 : (double)job->bias[d]));
     }
 }
 
-static void adjoint_wide(const norm_job *job, const float *x, const float *dy, float *dx, float *scale_sums,
-                         float *bias_sums) {
-    const wide_row row = measure_wide(job, x);
+static void norm_adjoint_wide(const norm_job *job,
+                              const float *x,    // (width)
+                              const float *dy,   // (width)
+                              float *dx,         // (width), or NULL
+                              float *scale_sums, // (width)
+                              float *bias_sums   // (width)
+) {
+    const wide_row row = norm_measure_wide(job, x);
     const uint32_t width = job->width;
     const bool layer = job->attrs.kind == QUARTIC_NORM_LAYER;
     double mean_h = 0, product = 0;
@@ -84,7 +98,8 @@ static void adjoint_wide(const norm_job *job, const float *x, const float *dy, f
     }
 }
 
-QUARTIC_INLINE float mean_of(const float *x, uint32_t width) {
+QUARTIC_INLINE float norm_mean_of(const float *x, // (width)
+                                  uint32_t width) {
     float sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (uint32_t d = 0; d < width; ++d) sum += x[d];
@@ -92,19 +107,19 @@ QUARTIC_INLINE float mean_of(const float *x, uint32_t width) {
 }
 
 QUARTIC_CLONES
-static void forward_rows(const norm_job *job, uint64_t begin, uint64_t end) {
+static void norm_forward_rows(const norm_job *job, uint64_t begin, uint64_t end) {
     uint32_t width = job->width;
     const float *weights = job->weights, *bias = job->bias;
     for (uint64_t r = begin; r < end; ++r) {
-        const float *x = job->x + r * width;
-        float *y = job->result + r * width;
-        float mean = bias == NULL ? 0 : mean_of(x, width), squares = 0;
+        const float *x = job->x + r * width; // (width)
+        float *y = job->result + r * width;  // (width)
+        float mean = bias == NULL ? 0 : norm_mean_of(x, width), squares = 0;
         bool clamped;
 #pragma omp simd reduction(+ : squares)
         for (uint32_t d = 0; d < width; ++d) squares += (x[d] - mean) * (x[d] - mean);
-        float factor = row_factor(job, squares, &clamped);
-        if (!is_safe(job, squares)) {
-            forward_wide(job, x, y);
+        float factor = norm_row_factor(job, squares, &clamped);
+        if (!norm_is_safe(job, squares)) {
+            norm_forward_wide(job, x, y);
         } else if (bias == NULL) {
 #pragma omp simd
             for (uint32_t d = 0; d < width; ++d) y[d] = x[d] * factor * weights[d];
@@ -116,14 +131,19 @@ static void forward_rows(const norm_job *job, uint64_t begin, uint64_t end) {
 }
 
 /* dx of a row, if wanted, and its share of the sums of dy * xhat and dy; inlined for layer true and false.
- * See norm.c in src/ops for why dx is written this way. */
-QUARTIC_INLINE void adjoint_row(const norm_job *job, bool layer, const float *x, const float *dy, float *dx,
-                                float *scale_sums, float *bias_sums) {
+ * src/ops/norm.c says why dx is written this way. */
+QUARTIC_INLINE void norm_adjoint_row(const norm_job *job, bool layer,
+                                     const float *x,    // (width)
+                                     const float *dy,   // (width)
+                                     float *dx,         // (width), or NULL
+                                     float *scale_sums, // (width)
+                                     float *bias_sums   // (width)
+) {
     uint32_t width = job->width;
     const float *weights = job->weights;
     float mean = 0, mean_h = 0, squares = 0, product = 0;
     if (layer) {
-        mean = mean_of(x, width);
+        mean = norm_mean_of(x, width);
 #pragma omp simd reduction(+ : mean_h)
         for (uint32_t d = 0; d < width; ++d) mean_h += dy[d] * weights[d];
         mean_h /= (float)width;
@@ -134,12 +154,12 @@ QUARTIC_INLINE void adjoint_row(const norm_job *job, bool layer, const float *x,
         squares += c * c;
         product += c * (dy[d] * weights[d] - mean_h);
     }
-    if (!is_safe(job, squares)) {
-        adjoint_wide(job, x, dy, dx, scale_sums, bias_sums);
+    if (!norm_is_safe(job, squares)) {
+        norm_adjoint_wide(job, x, dy, dx, scale_sums, bias_sums);
         return;
     }
     bool clamped;
-    float factor = row_factor(job, squares, &clamped);
+    float factor = norm_row_factor(job, squares, &clamped);
 #pragma omp simd
     for (uint32_t d = 0; d < width; ++d) {
         scale_sums[d] += dy[d] * ((x[d] - mean) * factor);
@@ -156,26 +176,35 @@ QUARTIC_INLINE void adjoint_row(const norm_job *job, bool layer, const float *x,
 }
 
 QUARTIC_CLONES
-static void adjoint_rows(const norm_job *job, uint64_t begin, uint64_t end, float *scale_sums,
-                         float *bias_sums) {
+static void norm_adjoint_rows(const norm_job *job, uint64_t begin, uint64_t end,
+                              float *scale_sums, // (width)
+                              float *bias_sums   // (width)
+) {
     uint32_t width = job->width;
     for (uint64_t r = begin; r < end; ++r) {
-        const float *x = job->x + r * width, *dy = job->dy + r * width;
+        const float *x = job->x + r * width, *dy = job->dy + r * width; // (width)
         float *dx = job->result == NULL ? NULL : job->result + r * width;
         if (job->attrs.kind == QUARTIC_NORM_LAYER)
-            adjoint_row(job, true, x, dy, dx, scale_sums, bias_sums);
+            norm_adjoint_row(job, true, x, dy, dx, scale_sums, bias_sums);
         else
-            adjoint_row(job, false, x, dy, dx, scale_sums, bias_sums);
+            norm_adjoint_row(job, false, x, dy, dx, scale_sums, bias_sums);
     }
 }
 
-void quartic_fast_norm_rows(const norm_attrs *attrs, const float *weights, const float *x, float *y,
+void quartic_fast_norm_rows(const norm_attrs *attrs,
+                            const float *weights, // (width)
+                            const float *x,       // (rows, width)
+                            float *y,             // (rows, width)
                             uint64_t rows, uint32_t width) {
     const norm_job job = {.attrs = *attrs, .width = width, .x = x, .weights = weights, .result = y};
-    forward_rows(&job, 0, rows);
+    norm_forward_rows(&job, 0, rows);
 }
 
-void quartic_fast_norm_weights(const norm_attrs *attrs, const float *scale, uint32_t width, float *weights) {
+void quartic_fast_norm_weights(const norm_attrs *attrs,
+                               const float *scale, // (width), or NULL
+                               uint32_t width,
+                               float *weights // (width)
+) {
     for (uint32_t d = 0; d < width; ++d) weights[d] = scale == NULL ? 1.0f : scale[d] + attrs->offset;
 }
 
@@ -198,7 +227,7 @@ static void norm_run(const quartic_op_run *run) {
     uint32_t parts = quartic_parts(rows * width, run->threads);
 #pragma omp parallel for num_threads(parts) schedule(static) if (parts > 1)
     for (uint32_t p = 0; p < parts; ++p)
-        forward_rows(&job, quartic_part_begin(rows, parts, p), quartic_part_begin(rows, parts, p + 1));
+        norm_forward_rows(&job, quartic_part_begin(rows, parts, p), quartic_part_begin(rows, parts, p + 1));
 }
 
 /* The weights, then two column sums a part. */
@@ -210,7 +239,8 @@ static void norm_grad_run(const quartic_op_run *run) {
     const quartic_layout *x = run->inputs[0].layout;
     uint32_t width = norm_width(x);
     uint64_t rows = norm_rows(x);
-    float *weights = run->scratch, *sums = weights + width;
+    float *weights = run->scratch; // (width)
+    float *sums = weights + width; // (parts, 2, width): of dy * xhat and of dy
     norm_job job = {.attrs = *(const norm_attrs *)run->attrs,
                     .width = width,
                     .x = run->inputs[0].data,
@@ -223,13 +253,13 @@ static void norm_grad_run(const quartic_op_run *run) {
     memset(sums, 0, 2 * (size_t)parts * width * sizeof(float));
 #pragma omp parallel for num_threads(parts) schedule(static) if (parts > 1)
     for (uint32_t p = 0; p < parts; ++p) {
-        float *mine = sums + 2 * (size_t)p * width;
-        adjoint_rows(&job, quartic_part_begin(rows, parts, p), quartic_part_begin(rows, parts, p + 1), mine,
-                     mine + width);
+        float *mine = sums + 2 * (size_t)p * width; // (2, width)
+        norm_adjoint_rows(&job, quartic_part_begin(rows, parts, p), quartic_part_begin(rows, parts, p + 1),
+                          mine, mine + width);
     }
     for (uint32_t want = QUARTIC_NORM_WANT_SCALE; want <= QUARTIC_NORM_WANT_BIAS; want *= 2) {
         if (!(wants & want)) continue;
-        float *result = run->outputs[norm_output(wants, want)].data;
+        float *result = run->outputs[norm_output(wants, want)].data; // (width)
         const float *first = sums + (want == QUARTIC_NORM_WANT_BIAS ? width : 0);
         for (uint32_t d = 0; d < width; ++d) {
             float sum = 0;
@@ -239,11 +269,11 @@ static void norm_grad_run(const quartic_op_run *run) {
     }
 }
 
-#define NORM_ROWS(name)                                                                                      \
-    const quartic_fast_row quartic_fast_##name = {                                                           \
+#define NORM_KERNELS(name)                                                                                   \
+    const quartic_fast_kernel quartic_fast_##name = {                                                        \
         .op = &quartic_op_##name, .run = norm_run, .scratch = norm_scratch};                                 \
-    const quartic_fast_row quartic_fast_##name##_grad = {                                                    \
+    const quartic_fast_kernel quartic_fast_##name##_grad = {                                                 \
         .op = &quartic_op_##name##_grad, .run = norm_grad_run, .scratch = norm_grad_scratch};
-NORM_ROWS(rms_norm)
-NORM_ROWS(l2_norm)
-NORM_ROWS(layer_norm)
+NORM_KERNELS(rms_norm)
+NORM_KERNELS(l2_norm)
+NORM_KERNELS(layer_norm)

@@ -1,5 +1,5 @@
-/* parts.h: what the tuned rows share: splitting work over threads, walking strided tensors, and compiling
- * kernels for several instruction sets.
+/* parts.h (fast): what the tuned kernels share: splitting work over threads, walking strided tensors, and
+ * compiling kernels for several instruction sets.
  */
 #ifndef QUARTIC_FAST_PARTS_H
 #define QUARTIC_FAST_PARTS_H
@@ -20,18 +20,23 @@
 #define QUARTIC_CLONES
 #endif
 
-/* A helper that must become part of every clone. */
+/* For a function that must become part of every clone. */
 #define QUARTIC_INLINE static inline __attribute__((always_inline))
 
-/* In how many parts to split elements of light work: a thread is worth waking for about 16384 of them. */
+/* The number of parts to split `elements` elements of light work into: a thread is worth waking for about
+ * 16384 elements. */
 static inline uint32_t quartic_parts(uint64_t elements, uint32_t threads) {
     uint64_t most = elements / 16384;
     return most < 1 ? 1 : most < threads ? (uint32_t)most : threads;
 }
 
-/* Where part p of count things begins; it ends where part p + 1 begins. */
+/* Where part `part` of count things begins; it ends where the next part begins. */
 static inline uint64_t quartic_part_begin(uint64_t count, uint32_t parts, uint32_t part) {
     return count * part / parts;
+}
+
+static inline size_t quartic_round_up(size_t count, size_t multiple) {
+    return (count + multiple - 1) / multiple * multiple;
 }
 
 /* A walk over the leading `rank` axes of up to three layouts of one shape, in row-major order. */
@@ -43,7 +48,7 @@ typedef struct quartic_walk {
     int64_t at[QUARTIC_WALK_MAX]; /* position in each layout, without its offset */
 } quartic_walk;
 
-/* Puts the walk (count, rank and layouts set) on the number-th step. */
+/* Puts the walk, whose count, rank and layouts are set, on step `number`. */
 static inline void quartic_walk_start(quartic_walk *walk, uint64_t number) {
     for (uint32_t l = 0; l < walk->count; ++l) walk->at[l] = 0;
     for (uint32_t axis = walk->rank; axis-- > 0;) {
@@ -55,6 +60,7 @@ static inline void quartic_walk_start(quartic_walk *walk, uint64_t number) {
     }
 }
 
+/* One step further; after the last step the walk is on the first again. */
 static inline void quartic_walk_next(quartic_walk *walk) {
     for (uint32_t axis = walk->rank; axis-- > 0;) {
         uint32_t extent = walk->layouts[0]->shape.dims[axis];
@@ -67,8 +73,10 @@ static inline void quartic_walk_next(quartic_walk *walk) {
 }
 
 /* Copies 4-byte elements from layout to layout of one shape (copy.c); x and y point at the first elements. */
-void quartic_fast_move(const void *x, const quartic_layout *from, void *y, const quartic_layout *to,
-                       uint32_t threads);
+void quartic_fast_move(const void *x, // as `from` says
+                       const quartic_layout *from,
+                       void *y, // as `to` says
+                       const quartic_layout *to, uint32_t threads);
 
 /* Exchanges two axes of a layout. */
 static inline void quartic_swap_axes(quartic_layout *layout, uint32_t a, uint32_t b) {

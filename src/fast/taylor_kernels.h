@@ -1,16 +1,19 @@
-/* taylor_kernels.h: the tuned loops of Taylor attention, included once per instruction set; over 600 lines,
- * since both forms share its products, packing and names, and a second file would be included as often.
+/* taylor_kernels.h (fast): the tuned loops of Taylor attention, included once per instruction set. It has
+ * over 600 lines, since both forms share its products, packing and names, and a second file would be
+ * included as often. Before inclusion: TAYLOR_LANES (floats of a vector), TAYLOR_TARGET (function
+ * attribute), TAYLOR_NAME(x).
  *
- * Before inclusion: TAYLOR_LANES (floats of a vector), TAYLOR_TARGET (function attribute), TAYLOR_NAME(x).
  * Everything heavy is one small matrix product, `multiply`: rows of broadcast numbers times rows of vectors,
  * with rows x vectors sums in registers. A block is 2 vectors of tokens ("columns"). With W the weights of a
- * block of keys (rows) for a block of queries (columns): W = 1 + S + S^2/2, S = K Q^T        rows keys, sum
- * over components out^T += V^T W                      rows components, sum over keys dV += W A, dK += dS Q
- * rows keys, columns components, sum over queries dQ^T += K^T dS                      rows components, sum
- * over keys The linear form has the features of a block of tokens in the place of W. Hidden keys are left out
- * when a sequence is packed (quadratic) or get an extended vector of zeros (linear); padding does the same.
- * Where queries see different keys, a block's weights are zero from each column's own end on, and what no
- * column sees is not computed.
+ * block of keys (rows) for a block of queries (columns):
+ *   W = 1 + S + S^2/2, S = K Q^T      rows keys, sum over components
+ *   out^T += V^T W                    rows components, sum over keys
+ *   dV += W A, dK += dS Q             rows keys, columns components, sum over queries
+ *   dQ^T += K^T dS                    rows components, sum over keys
+ * The linear form has the features of a block of tokens in the place of W. Hidden keys are left out when a
+ * sequence is packed (quadratic) or get an extended vector of zeros (linear); padding does the same. Where
+ * queries see different keys, a block's weights are zero from each column's own end on, and what no column
+ * sees is not computed.
  */
 
 typedef float TAYLOR_NAME(vector) __attribute__((vector_size(TAYLOR_LANES * 4), may_alias));
@@ -34,9 +37,13 @@ INLINE const vector *TAYLOR_NAME(from)(const float *p) {
 /* sums[r][c] += sum_k left(r, k) right(k, c), left(r, k) = left[r row_step + k depth_step] broadcast and
  * right(k, c) the c-th vector at right + k right_step. rows, vectors: constants with rows * vectors <= TILE.
  */
-INLINE void TAYLOR_NAME(multiply)(uint32_t rows, uint32_t vectors, size_t depth, const float *left,
-                                  size_t row_step, size_t depth_step, const float *right, size_t right_step,
-                                  vector *sums) {
+INLINE void TAYLOR_NAME(multiply)(uint32_t rows, uint32_t vectors, size_t depth,
+                                  const float *left, // (rows, depth) at these strides
+                                  size_t row_step, size_t depth_step,
+                                  const float *right, // (depth, vectors), rows right_step apart
+                                  size_t right_step,
+                                  vector *sums // (rows, vectors)
+) {
     for (size_t k = 0; k < depth; ++k) {
         vector columns[2];
         for (uint32_t c = 0; c < vectors; ++c) columns[c] = from(right + k * right_step)[c];
@@ -50,13 +57,17 @@ INLINE void TAYLOR_NAME(multiply)(uint32_t rows, uint32_t vectors, size_t depth,
 
 /* result (rows, columns) += or = left right; rows and columns are padded (see the callers) to whole tiles. */
 INLINE void TAYLOR_NAME(product)(uint32_t rows, uint32_t vectors, bool add, size_t row_count,
-                                 size_t column_count, size_t depth, const float *left, size_t row_step,
-                                 size_t depth_step, const float *right, size_t right_step, float *result,
+                                 size_t column_count, size_t depth,
+                                 const float *left, // (row_count, depth) at these strides
+                                 size_t row_step, size_t depth_step,
+                                 const float *right, // (depth, column_count), rows right_step apart
+                                 size_t right_step,
+                                 float *result, // (row_count, column_count), rows result_step apart
                                  size_t result_step) {
     for (size_t c = 0; c < column_count; c += vectors * TAYLOR_LANES)
         for (size_t r = 0; r < row_count; r += rows) {
             vector sums[TILE];
-            float *corner = result + r * result_step + c;
+            float *corner = result + r * result_step + c; // (rows, vectors)
             TAYLOR_UNROLL
             for (uint32_t k = 0; k < rows * vectors; ++k)
                 sums[k] = add ? at(corner + k / vectors * result_step)[k % vectors] : (vector){0};
@@ -69,16 +80,24 @@ INLINE void TAYLOR_NAME(product)(uint32_t rows, uint32_t vectors, bool add, size
 }
 #define product TAYLOR_NAME(product)
 
-/* tile (components, BLOCK) += rows^T weights: rows (count, components), weights (count, BLOCK). */
-KERNEL void TAYLOR_NAME(spread)(size_t components, size_t count, const float *rows, size_t step,
-                                const float *weights, float *tile) {
+/* tile += rows^T weights. */
+KERNEL void TAYLOR_NAME(spread)(size_t components, size_t count,
+                                const float *rows, // (count, components), step apart
+                                size_t step,
+                                const float *weights, // (count, BLOCK)
+                                float *tile           // (components, BLOCK)
+) {
     product(TILE / 2, 2, true, components, BLOCK, count, rows, 1, step, weights, BLOCK, tile, BLOCK);
 }
 #define spread TAYLOR_NAME(spread)
 
-/* result (count, components) += weights rows: weights (count, BLOCK), rows (BLOCK, components). */
-KERNEL void TAYLOR_NAME(gather)(size_t components, size_t count, const float *weights, const float *rows,
-                                size_t step, float *result) {
+/* result += weights rows. */
+KERNEL void TAYLOR_NAME(gather)(size_t components, size_t count,
+                                const float *weights, // (count, BLOCK)
+                                const float *rows,    // (BLOCK, components), step apart
+                                size_t step,
+                                float *result // (count, components), step apart
+) {
     if (components % BLOCK == 0)
         product(TILE / 2, 2, true, count, components, BLOCK, weights, BLOCK, 1, rows, step, result, step);
     else
@@ -91,8 +110,11 @@ KERNEL void TAYLOR_NAME(gather)(size_t components, size_t count, const float *we
 typedef float TAYLOR_NAME(four) __attribute__((vector_size(16), may_alias, aligned(4)));
 #define four TAYLOR_NAME(four)
 
-/* to (4 rows, to_step) = transpose of from (4 rows, from_step). */
-INLINE void TAYLOR_NAME(transpose4)(const float *source, int64_t from_step, float *to, int64_t to_step) {
+/* to = the transpose of source. */
+INLINE void TAYLOR_NAME(transpose4)(const float *source, // (4, 4), rows from_step apart
+                                    int64_t from_step,
+                                    float *to, // (4, 4), rows to_step apart
+                                    int64_t to_step) {
     const four r0 = *(const four *)source, r1 = *(const four *)(source + from_step);
     const four r2 = *(const four *)(source + 2 * from_step), r3 = *(const four *)(source + 3 * from_step);
     const four a = __builtin_shufflevector(r0, r1, 0, 4, 1, 5),
@@ -105,9 +127,12 @@ INLINE void TAYLOR_NAME(transpose4)(const float *source, int64_t from_step, floa
     *(four *)(to + 3 * to_step) = __builtin_shufflevector(c, d, 2, 3, 6, 7);
 }
 
-/* to (width, to_step) = transpose of source (count, from_step), both with adjacent columns. */
-KERNEL void TAYLOR_NAME(transpose)(size_t count, size_t width, const float *source, int64_t from_step,
-                                   float *to, int64_t to_step) {
+/* to = the transpose of source. */
+KERNEL void TAYLOR_NAME(transpose)(size_t count, size_t width,
+                                   const float *source, // (count, width), rows from_step apart
+                                   int64_t from_step,
+                                   float *to, // (width, count), rows to_step apart
+                                   int64_t to_step) {
     const size_t whole_count = count / 4 * 4, whole_width = width / 4 * 4;
     for (size_t i = 0; i < whole_count; i += 4)
         for (size_t a = 0; a < whole_width; a += 4) TAYLOR_NAME(transpose4)
@@ -120,7 +145,9 @@ KERNEL void TAYLOR_NAME(transpose)(size_t count, size_t width, const float *sour
 #define transpose TAYLOR_NAME(transpose)
 
 /* One row of `width` numbers, `component` apart, to a padded row of `step`. */
-INLINE void TAYLOR_NAME(pack_row)(const float *source, int64_t component, size_t width, float *to,
+INLINE void TAYLOR_NAME(pack_row)(const float *source, // (width), component apart
+                                  int64_t component, size_t width,
+                                  float *to, // (step)
                                   size_t step) {
     if (component == 1)
         for (size_t a = 0; a < width; ++a) to[a] = source[a];
@@ -130,14 +157,18 @@ INLINE void TAYLOR_NAME(pack_row)(const float *source, int64_t component, size_t
 }
 #define pack_row TAYLOR_NAME(pack_row)
 
-INLINE void TAYLOR_NAME(clear)(float *p, size_t count) {
+INLINE void TAYLOR_NAME(clear)(float *p, // (count)
+                               size_t count) {
     for (size_t i = 0; i < count; ++i) p[i] = 0;
 }
 #define clear TAYLOR_NAME(clear)
 
 /* rows (count, step) of an operand's positions begin .. */
-KERNEL void TAYLOR_NAME(pack_rows)(const float *source, const quartic_taylor_strides *strides, uint32_t begin,
-                                   size_t count, size_t width, float *rows, size_t step) {
+KERNEL void TAYLOR_NAME(pack_rows)(const float *source, // (tokens, width) at these strides
+                                   const quartic_taylor_strides *strides, uint32_t begin, size_t count,
+                                   size_t width,
+                                   float *rows, // (count, step)
+                                   size_t step) {
     for (size_t i = 0; i < count; ++i)
         pack_row(source + (int64_t)(begin + i) * strides->position, strides->component, width,
                  rows + i * step, step);
@@ -146,8 +177,13 @@ KERNEL void TAYLOR_NAME(pack_rows)(const float *source, const quartic_taylor_str
 
 /* The visible keys and values of a unit, one after the other; returns how many. Padded with zero rows, and
  * `ones` with zeros, to a multiple of TAYLOR_ROWS. */
-KERNEL size_t TAYLOR_NAME(pack_keys)(const taylor_unit *unit, float *k, size_t k_step, float *v,
-                                     size_t v_step, float *ones) {
+KERNEL size_t TAYLOR_NAME(pack_keys)(const taylor_unit *unit,
+                                     float *k, // (tokens, k_step)
+                                     size_t k_step,
+                                     float *v, // (tokens, v_step)
+                                     size_t v_step,
+                                     float *ones // (tokens)
+) {
     const quartic_taylor_problem *problem = unit->problem;
     size_t count = 0;
     for (uint32_t j = 0; j < unit->key_end; ++j) {
@@ -158,7 +194,7 @@ KERNEL size_t TAYLOR_NAME(pack_keys)(const taylor_unit *unit, float *k, size_t k
                  v + count * v_step, v_step);
         ones[count++] = 1;
     }
-    const size_t padded = taylor_round(count, TAYLOR_ROWS);
+    const size_t padded = quartic_round_up(count, TAYLOR_ROWS);
     clear(k + count * k_step, (padded - count) * k_step);
     clear(v + count * v_step, (padded - count) * v_step);
     clear(ones + count, padded - count);
@@ -166,16 +202,18 @@ KERNEL size_t TAYLOR_NAME(pack_keys)(const taylor_unit *unit, float *k, size_t k
 }
 #define pack_keys TAYLOR_NAME(pack_keys)
 
-/* a (count, step) = g / z and delta = a . out (0 where z is clamped) of queries begin .. begin + count - 1.
- */
-KERNEL void TAYLOR_NAME(pack_cotangents)(const taylor_unit *unit, uint32_t begin, size_t count, float *a,
-                                         size_t step, float *delta) {
+/* a = g / z and delta = a . out (0 where z is clamped) of queries begin .. begin + count - 1. */
+KERNEL void TAYLOR_NAME(pack_cotangents)(const taylor_unit *unit, uint32_t begin, size_t count,
+                                         float *a, // (count, step)
+                                         size_t step,
+                                         float *delta // (count)
+) {
     const quartic_taylor_problem *problem = unit->problem;
     for (size_t i = 0; i < count; ++i) {
         const int64_t position = (int64_t)(begin + i) * problem->value.position;
         const float z = unit->z[(int64_t)(begin + i) * problem->z.position], inverse = 1 / z;
-        const float *g = unit->g + position, *out = unit->out + position;
-        float *row = a + i * step;
+        const float *g = unit->g + position, *out = unit->out + position; // (dv)
+        float *row = a + i * step;                                        // (step)
         float sum = 0;
         for (size_t e = 0; e < problem->dv; ++e) row[e] = g[e] * inverse;
         for (size_t e = problem->dv; e < step; ++e) row[e] = 0;
@@ -185,8 +223,10 @@ KERNEL void TAYLOR_NAME(pack_cotangents)(const taylor_unit *unit, uint32_t begin
 }
 #define pack_cotangents TAYLOR_NAME(pack_cotangents)
 
-/* Position p of an output from column p of a tile (width, BLOCK), for `count` columns. */
-KERNEL void TAYLOR_NAME(unpack_columns)(const float *tile, size_t count, size_t width, float *to,
+/* Position p of an output from column p of a tile, for `count` columns. */
+KERNEL void TAYLOR_NAME(unpack_columns)(const float *tile, // (width, BLOCK)
+                                        size_t count, size_t width,
+                                        float *to, // (count, width), position apart
                                         int64_t position) {
     transpose(width, count, tile, BLOCK, to, position);
 }
@@ -220,17 +260,25 @@ KERNEL void TAYLOR_NAME(look)(const taylor_unit *unit, uint32_t begin, size_t co
 }
 #define look TAYLOR_NAME(look)
 
-/* Zeroes the weights (count, BLOCK) of keys first .. where a column does not see them. */
-KERNEL void TAYLOR_NAME(hide)(const sight *seen, size_t first, size_t count, float *weights) {
+/* Zeroes the weights of keys first .. where a column does not see them. */
+KERNEL void TAYLOR_NAME(hide)(const sight *seen, size_t first, size_t count,
+                              float *weights // (count, BLOCK)
+) {
     for (size_t j = first < seen->least ? seen->least - first : 0; j < count; ++j)
         for (size_t i = 0; i < BLOCK && seen->of[i] <= first + j; ++i) weights[j * BLOCK + i] = 0;
 }
 #define hide TAYLOR_NAME(hide)
 
-/* weights (count, BLOCK) = 1 + s + s^2/2 for `count` keys, whose ones say where 1 is 0; total (BLOCK) +=
- * sums. */
-KERNEL void TAYLOR_NAME(weigh)(size_t count, size_t d, const float *k, size_t k_step, const float *ones,
-                               const float *q_columns, size_t q_step, float *weights, float *total) {
+/* weights = ones + s + s^2/2, s = k q^T, for `count` keys; total += their sums. ones: 0 for padding. */
+KERNEL void TAYLOR_NAME(weigh)(size_t count, size_t d,
+                               const float *k, // (count, d), k_step apart
+                               size_t k_step,
+                               const float *ones,      // (count)
+                               const float *q_columns, // (d, BLOCK), q_step apart
+                               size_t q_step,
+                               float *weights, // (count, BLOCK)
+                               float *total    // (BLOCK)
+) {
     vector totals[2] = {from(total)[0], from(total)[1]};
     for (size_t j = 0; j < count; j += TILE / 2) {
         vector sums[TILE] = {{0}};
@@ -246,9 +294,11 @@ KERNEL void TAYLOR_NAME(weigh)(size_t count, size_t d, const float *k, size_t k_
     at(total)[1] = totals[1];
 }
 
-/* out and z of a block of queries from the sums over keys: numerator (dv, BLOCK), total (BLOCK). */
-KERNEL void TAYLOR_NAME(finish)(const taylor_unit *unit, uint32_t begin, size_t count, float *numerator,
-                                float *total) {
+/* out and z of a block of queries from the sums over keys. */
+KERNEL void TAYLOR_NAME(finish)(const taylor_unit *unit, uint32_t begin, size_t count,
+                                float *numerator, // (dv, BLOCK)
+                                float *total      // (BLOCK)
+) {
     const quartic_taylor_problem *problem = unit->problem;
     float inverse[BLOCK] __attribute__((aligned(64)));
     for (uint32_t i = 0; i < BLOCK; ++i) {
@@ -263,11 +313,13 @@ KERNEL void TAYLOR_NAME(finish)(const taylor_unit *unit, uint32_t begin, size_t 
 }
 #define finish TAYLOR_NAME(finish)
 
-/* Transposed rows of queries begin .. of a packed (tokens, step), zero beyond count: columns (width, BLOCK).
- */
-KERNEL void TAYLOR_NAME(pack_columns)(const float *source, const quartic_taylor_strides *strides,
-                                      uint32_t begin, size_t count, size_t width, float *columns) {
-    const float *first = source + (int64_t)begin * strides->position;
+/* columns = the transpose of positions begin .. begin + count - 1, zeros beyond. */
+KERNEL void TAYLOR_NAME(pack_columns)(const float *source, // (tokens, width) at these strides
+                                      const quartic_taylor_strides *strides, uint32_t begin, size_t count,
+                                      size_t width,
+                                      float *columns // (width, BLOCK)
+) {
+    const float *first = source + (int64_t)begin * strides->position; // (count, width)
     if (count < BLOCK) clear(columns, width * BLOCK);
     if (strides->component == 1) {
         transpose(count, width, first, strides->position, columns, BLOCK);
@@ -281,9 +333,9 @@ KERNEL void TAYLOR_NAME(pack_columns)(const float *source, const quartic_taylor_
 
 KERNEL void TAYLOR_NAME(quadratic)(const taylor_unit *unit, float *scratch) {
     const quartic_taylor_problem *problem = unit->problem;
-    const size_t d = problem->d, k_step = taylor_round(d, TAYLOR_ROWS),
+    const size_t d = problem->d, k_step = quartic_round_up(d, TAYLOR_ROWS),
                  v_step = taylor_value_columns(problem);
-    const size_t tokens = taylor_round(problem->tokens, TAYLOR_COLUMNS);
+    const size_t tokens = quartic_round_up(problem->tokens, TAYLOR_COLUMNS);
     float *k = scratch;                                    // (tokens, k_step)
     float *v = k + tokens * k_step;                        // (tokens, v_step)
     float *ones = v + tokens * v_step;                     // (tokens)
@@ -291,7 +343,7 @@ KERNEL void TAYLOR_NAME(quadratic)(const taylor_unit *unit, float *scratch) {
     float *weights = q + k_step * BLOCK;                   // (TAYLOR_KEY_BLOCK, BLOCK)
     float *numerator = weights + TAYLOR_KEY_BLOCK * BLOCK; // (dv, BLOCK)
     const bool blocked = quartic_taylor_blocked(problem);
-    size_t keys = taylor_round(pack_keys(unit, k, k_step, v, v_step, ones), TAYLOR_ROWS);
+    size_t keys = quartic_round_up(pack_keys(unit, k, k_step, v, v_step, ones), TAYLOR_ROWS);
     sight seen = {.most = 0};
     uint32_t position = 0;
     for (uint32_t begin = 0; begin < problem->tokens; begin += BLOCK) {
@@ -299,7 +351,7 @@ KERNEL void TAYLOR_NAME(quadratic)(const taylor_unit *unit, float *scratch) {
         float total[BLOCK] __attribute__((aligned(64))) = {0};
         if (blocked) {
             look(unit, begin, count, &position, &seen);
-            keys = taylor_round(seen.most, TAYLOR_ROWS);
+            keys = quartic_round_up(seen.most, TAYLOR_ROWS);
         }
         pack_columns(unit->q, &problem->q, begin, count, d, q);
         clear(numerator, v_step * BLOCK);
@@ -320,9 +372,16 @@ KERNEL void TAYLOR_NAME(quadratic)(const taylor_unit *unit, float *scratch) {
     }
 }
 
-/* From scores s in `weights`, (count, BLOCK): weights = 1 + s + s^2/2, slopes = (a . v - delta)(1 + s). */
-KERNEL void TAYLOR_NAME(slopes)(size_t count, size_t dv, const float *v, size_t v_step, const float *ones,
-                                const float *a_columns, const float *delta, float *weights, float *slopes) {
+/* From the scores s in `weights`: weights = ones + s + s^2/2, slopes = (a . v - delta)(1 + s). */
+KERNEL void TAYLOR_NAME(slopes)(size_t count, size_t dv,
+                                const float *v, // (count, dv), v_step apart
+                                size_t v_step,
+                                const float *ones,      // (count)
+                                const float *a_columns, // (dv, BLOCK)
+                                const float *delta,     // (BLOCK)
+                                float *weights,         // (count, BLOCK)
+                                float *slopes           // (count, BLOCK)
+) {
     for (size_t j = 0; j < count; j += TILE / 2) {
         vector sums[TILE];
         TAYLOR_UNROLL
@@ -340,13 +399,16 @@ KERNEL void TAYLOR_NAME(slopes)(size_t count, size_t dv, const float *v, size_t 
 
 /* The gradients of all positions of a unit's keys: packed rows of the visible ones in order, zeros elsewhere.
  */
-KERNEL void TAYLOR_NAME(unpack_keys)(const taylor_unit *unit, const float *dk, size_t k_step, const float *dv,
+KERNEL void TAYLOR_NAME(unpack_keys)(const taylor_unit *unit,
+                                     const float *dk, // (visible keys, k_step)
+                                     size_t k_step,
+                                     const float *dv, // (visible keys, v_step)
                                      size_t v_step) {
     const quartic_taylor_problem *problem = unit->problem;
     size_t row = 0;
     for (uint32_t j = 0; j < problem->tokens; ++j) {
-        float *to_k = unit->dk + (int64_t)j * problem->key.position;
-        float *to_v = unit->dv + (int64_t)j * problem->value.position;
+        float *to_k = unit->dk + (int64_t)j * problem->key.position;   // (d)
+        float *to_v = unit->dv + (int64_t)j * problem->value.position; // (dv)
         if (j < unit->key_end && quartic_taylor_visible(problem, unit->mask, unit->b, unit->other, j)) {
             for (size_t a = 0; a < problem->d; ++a) to_k[a] = dk[row * k_step + a];
             for (size_t e = 0; e < problem->dv; ++e) to_v[e] = dv[row * v_step + e];
@@ -360,9 +422,9 @@ KERNEL void TAYLOR_NAME(unpack_keys)(const taylor_unit *unit, const float *dk, s
 
 KERNEL void TAYLOR_NAME(quadratic_grad)(const taylor_unit *unit, float *scratch) {
     const quartic_taylor_problem *problem = unit->problem;
-    const size_t d = problem->d, k_step = taylor_round(d, TAYLOR_ROWS);
+    const size_t d = problem->d, k_step = quartic_round_up(d, TAYLOR_ROWS);
     const size_t dv = problem->dv, v_step = taylor_value_columns(problem);
-    const size_t tokens = taylor_round(problem->tokens, TAYLOR_COLUMNS);
+    const size_t tokens = quartic_round_up(problem->tokens, TAYLOR_COLUMNS);
     float *k = scratch;                                 // (tokens, k_step)
     float *v = k + tokens * k_step;                     // (tokens, v_step)
     float *dk = v + tokens * v_step;                    // (tokens, k_step)
@@ -376,7 +438,7 @@ KERNEL void TAYLOR_NAME(quadratic_grad)(const taylor_unit *unit, float *scratch)
     float *slopes = weights + TAYLOR_KEY_BLOCK * BLOCK; // (TAYLOR_KEY_BLOCK, BLOCK)
     float *dq = slopes + TAYLOR_KEY_BLOCK * BLOCK;      // (d, BLOCK)
     const bool blocked = quartic_taylor_blocked(problem);
-    size_t keys = taylor_round(pack_keys(unit, k, k_step, v, v_step, ones), TAYLOR_ROWS);
+    size_t keys = quartic_round_up(pack_keys(unit, k, k_step, v, v_step, ones), TAYLOR_ROWS);
     sight seen = {.most = 0};
     uint32_t position = 0;
     clear(dk, keys * k_step);
@@ -385,7 +447,7 @@ KERNEL void TAYLOR_NAME(quadratic_grad)(const taylor_unit *unit, float *scratch)
         const size_t count = problem->tokens - begin < BLOCK ? problem->tokens - begin : BLOCK;
         if (blocked) {
             look(unit, begin, count, &position, &seen);
-            keys = taylor_round(seen.most, TAYLOR_ROWS);
+            keys = quartic_round_up(seen.most, TAYLOR_ROWS);
         }
         float delta[BLOCK] __attribute__((aligned(64))) = {0};
         if (count < BLOCK) clear(q, BLOCK * (k_step + v_step)); /* q and a, which lie side by side */
@@ -435,10 +497,12 @@ INLINE size_t TAYLOR_NAME(block_of_features)(const quartic_taylor_problem *probl
                                                             : TAYLOR_FEATURE_BLOCK;
 }
 
-/* x (1 + d, BLOCK): the extended vectors of keys or queries begin .. begin + count - 1 in columns; hidden
+/* x = the extended vectors (1, k) or (1, q) of keys or queries begin .. begin + count - 1, in columns. Hidden
  * keys and columns beyond count are zero, so all their features are. */
 KERNEL void TAYLOR_NAME(pack_extended)(const taylor_unit *unit, taylor_side side, uint32_t begin,
-                                       size_t count, float *x) {
+                                       size_t count,
+                                       float *x // (1 + d, BLOCK)
+) {
     const quartic_taylor_problem *problem = unit->problem;
     const bool keys = side == TAYLOR_KEYS;
     pack_columns(keys ? unit->k : unit->q, keys ? &problem->k : &problem->q, begin, count, problem->d,
@@ -454,9 +518,12 @@ KERNEL void TAYLOR_NAME(pack_extended)(const taylor_unit *unit, taylor_side side
 }
 #define pack_extended TAYLOR_NAME(pack_extended)
 
-/* y (BLOCK, step) and last (BLOCK): what a token adds to the state: (v, 1) of a key, (a, -D) of a query. */
+/* (y, last) = what a token adds to the state: (v, 1) of a key, (a, -delta) of a query. */
 KERNEL void TAYLOR_NAME(pack_terms)(const taylor_unit *unit, taylor_side side, uint32_t begin, size_t count,
-                                    float *y, size_t step, float *last) {
+                                    float *y, // (BLOCK, step)
+                                    size_t step,
+                                    float *last // (BLOCK)
+) {
     if (count < BLOCK) clear(y, BLOCK * step);
     if (side == TAYLOR_KEYS) {
         pack_rows(unit->v, &unit->problem->v, begin, count, unit->problem->dv, y, step);
@@ -470,7 +537,8 @@ KERNEL void TAYLOR_NAME(pack_terms)(const taylor_unit *unit, taylor_side side, u
 
 /* Rows of a head lie a whole token apart, where no hardware looks ahead: the lines of the next block are
  * asked for while this one is computed. */
-INLINE void TAYLOR_NAME(look_ahead)(const taylor_unit *unit, const float *source,
+INLINE void TAYLOR_NAME(look_ahead)(const taylor_unit *unit,
+                                    const float *source, // (tokens, width) at these strides
                                     const quartic_taylor_strides *strides, uint32_t begin, size_t width) {
     enum { LINE = 16 };
     if (strides->component != 1) return;
@@ -494,11 +562,11 @@ KERNEL void TAYLOR_NAME(build)(const taylor_unit *unit, taylor_side side, uint32
                                bool add, taylor_state state, float *scratch) {
     const quartic_taylor_problem *problem = unit->problem;
     const size_t d = problem->d, step = taylor_value_columns(problem), rows = taylor_feature_rows(problem);
-    float *x = scratch;                                      // (1 + d, BLOCK)
-    float *y = x + taylor_round(d + 1, TAYLOR_ROWS) * BLOCK; // (BLOCK, step)
-    float *last = y + BLOCK * step;                          // (BLOCK)
-    float *features = last + BLOCK;                          // (TAYLOR_FEATURE_BLOCK, BLOCK)
-    float *ones = features + TAYLOR_FEATURE_BLOCK * BLOCK;   // (rows, TAYLOR_LANES): partial sums
+    float *x = scratch;                                          // (1 + d, BLOCK)
+    float *y = x + quartic_round_up(d + 1, TAYLOR_ROWS) * BLOCK; // (BLOCK, step)
+    float *last = y + BLOCK * step;                              // (BLOCK)
+    float *features = last + BLOCK;                              // (TAYLOR_FEATURE_BLOCK, BLOCK)
+    float *ones = features + TAYLOR_FEATURE_BLOCK * BLOCK;       // (rows, TAYLOR_LANES): partial sums
     if (!add) clear(state.values, rows * step);
     if (!add) clear(state.ones, rows);
     clear(ones, rows * TAYLOR_LANES);
@@ -525,7 +593,7 @@ KERNEL void TAYLOR_NAME(build)(const taylor_unit *unit, taylor_side side, uint32
                 done += run;
                 p = TAYLOR_NAME(after_run)(p, run, d);
             }
-            const size_t whole = taylor_round(f, TAYLOR_ROWS);
+            const size_t whole = quartic_round_up(f, TAYLOR_ROWS);
             clear(features + f * BLOCK, (whole - f) * BLOCK);
             gather(step, whole, features, y, step, state.values + first * step);
         }
@@ -537,9 +605,14 @@ KERNEL void TAYLOR_NAME(build)(const taylor_unit *unit, taylor_side side, uint32
     }
 }
 
-/* sums (dv, BLOCK) and total (BLOCK): sum_f f(x) state_f for a block of extended vectors x. */
-KERNEL void TAYLOR_NAME(apply_block)(const quartic_taylor_problem *problem, const float *x,
-                                     taylor_state state, float *features, float *sums, float *total) {
+/* (sums, total) = sum_f f(x) state_f for a block of extended vectors x. */
+KERNEL void TAYLOR_NAME(apply_block)(const quartic_taylor_problem *problem,
+                                     const float *x, // (1 + d, BLOCK)
+                                     taylor_state state,
+                                     float *features, // (TAYLOR_FEATURE_BLOCK, BLOCK): scratch
+                                     float *sums,     // (dv, BLOCK)
+                                     float *total     // (BLOCK)
+) {
     const size_t step = taylor_value_columns(problem);
     vector totals[2] = {{0}, {0}};
     pair p = {0, 0};
@@ -569,9 +642,10 @@ KERNEL void TAYLOR_NAME(apply_block)(const quartic_taylor_problem *problem, cons
 KERNEL void TAYLOR_NAME(apply)(const taylor_unit *unit, uint32_t begin, uint32_t end, taylor_state key_state,
                                float *scratch) {
     const quartic_taylor_problem *problem = unit->problem;
-    float *x = scratch;                                                      // (1 + d, BLOCK)
-    float *features = x + taylor_round(problem->d + 1, TAYLOR_ROWS) * BLOCK; // (TAYLOR_FEATURE_BLOCK, BLOCK)
-    float *sums = features + TAYLOR_FEATURE_BLOCK * BLOCK;                   // (dv, BLOCK)
+    float *x = scratch; // (1 + d, BLOCK)
+    float *features =
+        x + quartic_round_up(problem->d + 1, TAYLOR_ROWS) * BLOCK; // (TAYLOR_FEATURE_BLOCK, BLOCK)
+    float *sums = features + TAYLOR_FEATURE_BLOCK * BLOCK;         // (dv, BLOCK)
     for (; begin < end; begin += BLOCK) {
         const size_t count = end - begin < BLOCK ? end - begin : BLOCK;
         float total[BLOCK] __attribute__((aligned(64)));
@@ -582,16 +656,21 @@ KERNEL void TAYLOR_NAME(apply)(const taylor_unit *unit, uint32_t begin, uint32_t
     }
 }
 
-/* dx (1 + d, BLOCK) = d/dx sum_f f(x) (state_f . (y, last)): y (dv, BLOCK). */
-KERNEL void TAYLOR_NAME(apply_grad_block)(const quartic_taylor_problem *problem, const float *x,
-                                          const float *y, const float *last, taylor_state state,
-                                          float *products, float *dx) {
+/* dx = d/dx sum_f f(x) (state_f . (y, last)). */
+KERNEL void TAYLOR_NAME(apply_grad_block)(const quartic_taylor_problem *problem,
+                                          const float *x,    // (1 + d, BLOCK)
+                                          const float *y,    // (dv, BLOCK)
+                                          const float *last, // (BLOCK)
+                                          taylor_state state,
+                                          float *products, // (TAYLOR_FEATURE_BLOCK, BLOCK): scratch
+                                          float *dx        // (1 + d, BLOCK)
+) {
     const size_t step = taylor_value_columns(problem);
     pair p = {0, 0};
     clear(dx, (problem->d + 1) * BLOCK);
     for (size_t first = 0; first < problem->features; first += TAYLOR_FEATURE_BLOCK) {
         const size_t f = TAYLOR_NAME(block_of_features)(problem, first);
-        product(TILE / 2, 2, false, taylor_round(f, TILE / 2), BLOCK, problem->dv,
+        product(TILE / 2, 2, false, quartic_round_up(f, TILE / 2), BLOCK, problem->dv,
                 state.values + first * step, step, 1, y, BLOCK, products, BLOCK);
         for (size_t done = 0; done < f;) {
             const size_t run = TAYLOR_NAME(run_of)(p, problem->d, f - done);
@@ -622,7 +701,7 @@ KERNEL void TAYLOR_NAME(apply_grad)(const taylor_unit *unit, taylor_side side, u
                                     taylor_state state, float *scratch) {
     const quartic_taylor_problem *problem = unit->problem;
     const size_t d = problem->d, dv = problem->dv, step = taylor_value_columns(problem);
-    const size_t extended = taylor_round(d + 1, TAYLOR_ROWS);
+    const size_t extended = quartic_round_up(d + 1, TAYLOR_ROWS);
     float *x = scratch;                                    // (1 + d, BLOCK)
     float *dx = x + extended * BLOCK;                      // (1 + d, BLOCK)
     float *y = dx + extended * BLOCK;                      // (BLOCK, step)
@@ -637,7 +716,8 @@ KERNEL void TAYLOR_NAME(apply_grad)(const taylor_unit *unit, taylor_side side, u
         look_ahead_side(unit, side, begin + BLOCK);
         transpose(BLOCK, dv, y, (int64_t)step, y_columns, BLOCK);
         TAYLOR_NAME(apply_grad_block)(problem, x, y_columns, last, state, features, dx);
-        float *to = (side == TAYLOR_KEYS ? unit->dk : unit->dq) + (int64_t)begin * problem->key.position;
+        float *to = // (count, d)
+            (side == TAYLOR_KEYS ? unit->dk : unit->dq) + (int64_t)begin * problem->key.position;
         if (side == TAYLOR_KEYS) { /* a hidden key is no feature: its row of dk must not see the constant 1 */
             for (size_t a = 1; a <= d; ++a)
                 for (uint32_t c = 0; c < 2; ++c) at(dx + a * BLOCK)[c] *= from(x)[c];

@@ -1,5 +1,5 @@
-/* transpose.h: 4-byte elements that are dense along one axis, stored dense along another: in squares of 4 x
- * 4, four floats to a register on every machine.
+/* transpose.h (fast): 4-byte elements that are dense along one axis, stored dense along another, in squares
+ * of 4 x 4: a vector of four is a register on every machine.
  */
 #ifndef QUARTIC_FAST_TRANSPOSE_H
 #define QUARTIC_FAST_TRANSPOSE_H
@@ -13,13 +13,15 @@ enum { QUARTIC_LINE = 16 }; /* elements of a cache line */
 
 typedef int32_t quartic_words __attribute__((vector_size(16)));
 
-QUARTIC_INLINE quartic_words quartic_load_words(const int32_t *x) {
+QUARTIC_INLINE quartic_words quartic_load_words(const int32_t *x // (4)
+) {
     quartic_words v;
     memcpy(&v, x, sizeof v);
     return v;
 }
 
-QUARTIC_INLINE void quartic_store_words(int32_t *y, quartic_words v) {
+QUARTIC_INLINE void quartic_store_words(int32_t *y, // (4)
+                                        quartic_words v) {
     memcpy(y, &v, sizeof v);
 }
 
@@ -30,8 +32,11 @@ QUARTIC_INLINE void quartic_store_words(int32_t *y, quartic_words v) {
 #define QUARTIC_PICK(a, b, i, j, k, l) __builtin_shuffle(a, b, (quartic_words){i, j, k, l})
 #endif
 
-/* 4 x 4 elements in registers. */
-QUARTIC_INLINE void quartic_transpose_square(const int32_t *x, int64_t x_step, int32_t *y, int64_t y_step) {
+/* y = the transpose of x, in registers. */
+QUARTIC_INLINE void quartic_transpose_square(const int32_t *x, // (4, 4), rows x_step apart
+                                             int64_t x_step,
+                                             int32_t *y, // (4, 4), rows y_step apart
+                                             int64_t y_step) {
     const quartic_words a = quartic_load_words(x), b = quartic_load_words(x + x_step),
                         c = quartic_load_words(x + 2 * x_step), d = quartic_load_words(x + 3 * x_step);
     const quartic_words ac_low = QUARTIC_PICK(a, c, 0, 4, 1, 5), ac_high = QUARTIC_PICK(a, c, 2, 6, 3, 7);
@@ -45,7 +50,9 @@ QUARTIC_INLINE void quartic_transpose_square(const int32_t *x, int64_t x_step, i
 /* y[r * y_step + c] = x[r + c * x_step] for r < rows and c < columns; prefetches what lies `ahead` elements
  * behind what it reads. Four columns of x at a time: columns are often a power of two apart, so that few of
  * their lines fit the first-level cache together, and prefetching follows few streams. */
-QUARTIC_INLINE void quartic_transpose(const void *from, int64_t x_step, int64_t ahead, void *to,
+QUARTIC_INLINE void quartic_transpose(const void *from, // x: (columns, rows), columns x_step apart
+                                      int64_t x_step, int64_t ahead,
+                                      void *to, // y: (rows, columns), rows y_step apart
                                       int64_t y_step, int64_t rows, int64_t columns) {
     enum { SQUARE = 4 };
     const int32_t *restrict x = from;

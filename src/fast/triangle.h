@@ -1,7 +1,7 @@
-/* triangle.h: what the two tuned kernels of triangle attention share; see triangle.c.
+/* triangle.h (fast): what the tuned kernels of triangle attention share: triangle_both.c for the kind both,
+ * triangle_rows.c for the kinds start and end. triangle.c chooses between them and lays out their scratch.
  *
- * A unit is one head of one graph. Only visible pivots are looked at: a graph's list of them. Triangles with
- * one "first" node are walked together; first is i, or j if `turned`.
+ * A unit is one head of one graph. Kernels look at visible pivots only, through the graph's list of them.
  */
 #ifndef QUARTIC_FAST_TRIANGLE_H
 #define QUARTIC_FAST_TRIANGLE_H
@@ -12,7 +12,7 @@
 
 enum {
     QUARTIC_TRIANGLE_TASKS = 32,          /* enough parts for so many threads */
-    QUARTIC_TRIANGLE_FLOPS_OF_THREAD = 16 /* a light element of quartic_parts */
+    QUARTIC_TRIANGLE_FLOPS_OF_THREAD = 16 /* operations that quartic_parts counts as one element */
 };
 
 typedef struct quartic_triangle_job {
@@ -29,9 +29,6 @@ typedef struct quartic_triangle_job {
     size_t own_floats;
 } quartic_triangle_job;
 
-static inline size_t quartic_triangle_round(size_t count, size_t multiple) {
-    return (count + multiple - 1) / multiple * multiple;
-}
 static inline uint32_t quartic_triangle_blocks(uint32_t n) {
     return (n + QUARTIC_FLASH_LANES - 1) / QUARTIC_FLASH_LANES;
 }
@@ -44,9 +41,11 @@ typedef struct quartic_triangle_sizes {
     size_t shared, own;
 } quartic_triangle_sizes;
 
-/* to (d) = factor * one row of an operand. */
-static inline void quartic_triangle_row(const float *from, int64_t component_step, uint32_t d, float factor,
-                                        float *to) {
+/* to = factor * one row of an operand. */
+static inline void quartic_triangle_row(const float *from, // (d), component_step apart
+                                        int64_t component_step, uint32_t d, float factor,
+                                        float *to // (d)
+) {
     if (component_step == 1)
         for (uint32_t c = 0; c < d; ++c) to[c] = factor * from[c];
     else
@@ -56,12 +55,13 @@ static inline void quartic_triangle_row(const float *from, int64_t component_ste
 /* Whether edge (i, j) of a graph sees a pivot. */
 static inline bool quartic_triangle_sees(const quartic_triangle_job *job, uint32_t b, uint32_t i,
                                          uint32_t j) {
-    const int32_t *mask = job->run->inputs[QUARTIC_TRIANGLE_MASK].data;
+    const int32_t *mask = job->run->inputs[QUARTIC_TRIANGLE_MASK].data; // (b, n)
     if (job->problem.masked) mask += (size_t)b * job->problem.n;
     return quartic_triangle_seen(&job->problem, job->problem.masked ? mask : NULL, i, j) != 0;
 }
 
-/* Kind both (triangle_both.c), kinds start and end (triangle_rows.c). */
+/* What the kernels of the kind both, and of the kinds start and end, need; and the kernels themselves: all of
+ * the op, forward or its adjoint as the job says. */
 quartic_triangle_sizes quartic_triangle_both_sizes(const quartic_triangle_problem *problem, bool backward);
 void quartic_triangle_both_run(const quartic_triangle_job *job);
 quartic_triangle_sizes quartic_triangle_rows_sizes(const quartic_triangle_problem *problem, bool backward);

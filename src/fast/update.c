@@ -1,5 +1,5 @@
-/* update.c (fast): what a training step does with all parameters at once: sum_squares, accumulate, fill,
- * adamw.
+/* update.c (fast): what a training step does with all parameters at once: tuned sum_squares, accumulate, fill
+ * and adamw.
  *
  * All are bound by memory, so threads share contiguous ranges of elements. Formulas in src/ops/<op>.c.
  */
@@ -13,7 +13,8 @@
 enum { SUM_BLOCK = 1024 };
 
 QUARTIC_CLONES
-static double sum_squares_range(const float *x, uint64_t begin, uint64_t end) {
+static double sum_squares_range(const float *x, // (elements)
+                                uint64_t begin, uint64_t end) {
     double total = 0;
     for (uint64_t first = begin; first < end; first += SUM_BLOCK) {
         uint64_t last = end - first < SUM_BLOCK ? end : first + SUM_BLOCK;
@@ -33,7 +34,7 @@ static size_t sum_squares_scratch(const quartic_op_call *call, uint32_t threads)
 static void sum_squares_run(const quartic_op_run *run) {
     uint64_t count = quartic_layout_elements(run->inputs[0].layout);
     const float *x = run->inputs[0].data;
-    double *totals = run->scratch, total = 0; /* totals: one a part */
+    double *totals = run->scratch, total = 0; // totals: (parts)
     uint32_t parts = quartic_parts(count / 4, run->threads);
 #pragma omp parallel for num_threads(parts) schedule(static) if (parts > 1)
     for (uint32_t p = 0; p < parts; ++p)
@@ -46,7 +47,9 @@ static void sum_squares_run(const quartic_op_run *run) {
 /* ---- accumulate ---- */
 
 QUARTIC_CLONES
-static void accumulate_range(float *target, const float *x, float factor, uint64_t begin, uint64_t end) {
+static void accumulate_range(float *target,  // (elements)
+                             const float *x, // (elements)
+                             float factor, uint64_t begin, uint64_t end) {
 #pragma omp simd
     for (uint64_t i = begin; i < end; ++i) target[i] += factor * x[i];
 }
@@ -70,15 +73,15 @@ static bool fill_accepts(const quartic_op_call *call) {
 static void fill_run(const quartic_op_run *run) {
     const fill_attrs *attrs = run->attrs;
     uint64_t count = quartic_layout_elements(run->outputs[0].layout);
-    float *target = run->outputs[0].data, number = attrs->number;
+    float *target = run->outputs[0].data, number = attrs->number; // target: (count)
     for (uint64_t i = 0; i < count; ++i) target[i] = number;
 }
 
 /* ---- adamw ---- */
 
 typedef struct adamw_job {
-    float *parameter, *first, *second;
-    const float *gradient;
+    float *parameter, *first, *second;                                      // (elements)
+    const float *gradient;                                                  // (elements)
     float factor, rate, decay, beta1, beta2, correction1, correction2, eps; /* decay: rate * weight decay */
 } adamw_job;
 
@@ -100,7 +103,8 @@ static void adamw_range(const adamw_job *job, uint64_t begin, uint64_t end) {
 
 static void adamw_run(const quartic_op_run *run) {
     const adamw_attrs *attrs = run->attrs;
-    const float *hyper = run->inputs[ADAMW_HYPER].data, *squared_norm = run->inputs[ADAMW_SQUARED_NORM].data;
+    const float *hyper = run->inputs[ADAMW_HYPER].data;               // (QUARTIC_ADAMW_HYPER)
+    const float *squared_norm = run->inputs[ADAMW_SQUARED_NORM].data; // (1), or NULL
     adamw_job job = {.parameter = run->outputs[ADAMW_PARAMETER].data,
                      .first = run->outputs[ADAMW_FIRST].data,
                      .second = run->outputs[ADAMW_SECOND].data,
@@ -126,8 +130,9 @@ static void adamw_run(const quartic_op_run *run) {
         adamw_range(&job, quartic_part_begin(count, parts, p), quartic_part_begin(count, parts, p + 1));
 }
 
-const quartic_fast_row quartic_fast_sum_squares = {
+const quartic_fast_kernel quartic_fast_sum_squares = {
     .op = &quartic_op_sum_squares, .run = sum_squares_run, .scratch = sum_squares_scratch};
-const quartic_fast_row quartic_fast_accumulate = {.op = &quartic_op_accumulate, .run = accumulate_run};
-const quartic_fast_row quartic_fast_fill = {.op = &quartic_op_fill, .accepts = fill_accepts, .run = fill_run};
-const quartic_fast_row quartic_fast_adamw = {.op = &quartic_op_adamw, .run = adamw_run};
+const quartic_fast_kernel quartic_fast_accumulate = {.op = &quartic_op_accumulate, .run = accumulate_run};
+const quartic_fast_kernel quartic_fast_fill = {
+    .op = &quartic_op_fill, .accepts = fill_accepts, .run = fill_run};
+const quartic_fast_kernel quartic_fast_adamw = {.op = &quartic_op_adamw, .run = adamw_run};

@@ -11,19 +11,19 @@
 
 enum { MISSING_TEXT = 256 };
 
-static void miss(char text[MISSING_TEXT], const char *what) {
+static void add_missing(char text[MISSING_TEXT], const char *what) {
     size_t used = strlen(text);
     snprintf(text + used, MISSING_TEXT - used, "%s%s", used == 0 ? "" : ", ", what);
 }
 
 quartic_status quartic_gpu_expect_functions(const struct VolkDeviceTable *table, const char *name) {
     char text[MISSING_TEXT] = "";
-    if (table->vkCmdDispatchBase == NULL) miss(text, "vkCmdDispatchBase (Vulkan 1.1)");
-    if (table->vkGetBufferDeviceAddress == NULL) miss(text, "vkGetBufferDeviceAddress (Vulkan 1.2)");
-    if (table->vkWaitSemaphores == NULL) miss(text, "vkWaitSemaphores (Vulkan 1.2)");
-    if (table->vkQueueSubmit2 == NULL) miss(text, "vkQueueSubmit2 (Vulkan 1.3)");
-    if (table->vkCmdPipelineBarrier2 == NULL) miss(text, "vkCmdPipelineBarrier2 (Vulkan 1.3)");
-    if (table->vkCmdWriteTimestamp2 == NULL) miss(text, "vkCmdWriteTimestamp2 (Vulkan 1.3)");
+    if (table->vkCmdDispatchBase == NULL) add_missing(text, "vkCmdDispatchBase (Vulkan 1.1)");
+    if (table->vkGetBufferDeviceAddress == NULL) add_missing(text, "vkGetBufferDeviceAddress (Vulkan 1.2)");
+    if (table->vkWaitSemaphores == NULL) add_missing(text, "vkWaitSemaphores (Vulkan 1.2)");
+    if (table->vkQueueSubmit2 == NULL) add_missing(text, "vkQueueSubmit2 (Vulkan 1.3)");
+    if (table->vkCmdPipelineBarrier2 == NULL) add_missing(text, "vkCmdPipelineBarrier2 (Vulkan 1.3)");
+    if (table->vkCmdWriteTimestamp2 == NULL) add_missing(text, "vkCmdWriteTimestamp2 (Vulkan 1.3)");
     if (text[0] == 0) return QUARTIC_OK;
     return quartic_fail(
         QUARTIC_UNSUPPORTED,
@@ -42,16 +42,16 @@ quartic_status quartic_gpu_expect_optional(const quartic_gpu_facts *facts, uint3
             known);
     char text[MISSING_TEXT] = "";
     if (optional & QUARTIC_VULKAN_FLOAT16) {
-        if (!facts->features_12.shaderFloat16) miss(text, "shaderFloat16");
-        if (!facts->features_11.storageBuffer16BitAccess) miss(text, "storageBuffer16BitAccess");
+        if (!facts->features_12.shaderFloat16) add_missing(text, "shaderFloat16");
+        if (!facts->features_11.storageBuffer16BitAccess) add_missing(text, "storageBuffer16BitAccess");
     }
     if (optional & QUARTIC_VULKAN_COOPERATIVE_MATRIX) {
         if (!facts->cooperative_matrix)
-            miss(text, "cooperativeMatrix with 16x16x16 products of float16 in float32");
-        if (!facts->features_12.vulkanMemoryModel) miss(text, "vulkanMemoryModel");
+            add_missing(text, "cooperativeMatrix with 16x16x16 products of float16 in float32");
+        if (!facts->features_12.vulkanMemoryModel) add_missing(text, "vulkanMemoryModel");
     }
     if ((optional & QUARTIC_VULKAN_PORTABILITY_SUBSET) && !facts->portability_subset)
-        miss(text, "VK_KHR_portability_subset");
+        add_missing(text, "VK_KHR_portability_subset");
     if (text[0] == 0) return QUARTIC_OK;
     return quartic_fail(
         QUARTIC_UNSUPPORTED,
@@ -67,7 +67,7 @@ typedef struct enabled {
 } enabled;
 
 /* Every feature may come in the structure of its version or in one of its own. */
-static enabled read_chain(const void *next) {
+static enabled read_enabled(const void *next) {
     enabled e = {0};
     for (const VkBaseInStructure *at = next; at != NULL; at = at->pNext) {
         const void *any = at;
@@ -103,10 +103,10 @@ static bool has_extension(const VkDeviceCreateInfo *info, const char *name) {
 quartic_status quartic_gpu_expect_enabled(const VkDeviceCreateInfo *info, uint32_t optional,
                                           const char *name) {
     if (info == NULL) return QUARTIC_OK; /* the application's promise */
-    const enabled e = read_chain(info->pNext);
+    const enabled e = read_enabled(info->pNext);
     char text[MISSING_TEXT] = "";
 #define EXPECT(member)                                                                                       \
-    if (!e.member) miss(text, #member);
+    if (!e.member) add_missing(text, #member);
     QUARTIC_VULKAN_FEATURES_12(EXPECT)
     QUARTIC_VULKAN_FEATURES_13(EXPECT)
     if (optional & QUARTIC_VULKAN_FLOAT16) {
@@ -117,11 +117,11 @@ quartic_status quartic_gpu_expect_enabled(const VkDeviceCreateInfo *info, uint32
         EXPECT(cooperativeMatrix)
         EXPECT(vulkanMemoryModel)
         if (!has_extension(info, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME))
-            miss(text, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME);
+            add_missing(text, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME);
     }
 #undef EXPECT
     if ((optional & QUARTIC_VULKAN_PORTABILITY_SUBSET) && !has_extension(info, "VK_KHR_portability_subset"))
-        miss(text, "VK_KHR_portability_subset");
+        add_missing(text, "VK_KHR_portability_subset");
     if (text[0] == 0) return QUARTIC_OK;
     return quartic_fail(QUARTIC_UNSUPPORTED,
                         "the adopted device %s was created without %s; enable that in its VkDeviceCreateInfo "

@@ -1,5 +1,6 @@
-/* adopt.h: the part of the Vulkan layer that speaks Vulkan: the caller's own device, buffers, command
- * buffers. */
+/* adopt.h: the functions of the Vulkan layer that take Vulkan's own types, for a caller that has a device,
+ * buffers and command buffers of its own.
+ */
 #ifndef QUARTIC_GPU_ADOPT_H
 #define QUARTIC_GPU_ADOPT_H
 
@@ -13,7 +14,8 @@ quartic_status quartic_gpu_device_adopt(const quartic_vulkan_config *config, qua
 
 void quartic_gpu_device_handles(const quartic_gpu_device *device, quartic_vulkan_handles *out_handles);
 
-/* A buffer over bytes offset .. offset + bytes of the caller's VkBuffer. */
+/* A buffer over bytes offset .. offset + bytes - 1 of the caller's VkBuffer, which must outlive it. The
+ * caller destroys *out_buffer, which leaves the VkBuffer alone; after an error it is NULL. */
 quartic_status quartic_gpu_buffer_wrap(quartic_gpu_device *device, VkBuffer buffer, uint64_t offset,
                                        uint64_t bytes, quartic_gpu_buffer **out_buffer);
 

@@ -28,14 +28,14 @@ static const char magic[8] = {'Q', 'P', 'I', 'P', 'E', '0', '0', '1'};
 static const uint64_t most_bytes = 1u << 28;
 
 /* FNV-1a: a driver must never see a damaged cache as its own. */
-static uint64_t checksum(const uint8_t *data, size_t bytes) {
+static uint64_t cache_checksum(const uint8_t *data, size_t bytes) {
     uint64_t hash = 0xcbf29ce484222325u;
     for (size_t k = 0; k < bytes; ++k) hash = (hash ^ data[k]) * 0x100000001b3u;
     return hash;
 }
 
-static cache_header make_header(const quartic_gpu_caps *caps, const void *data, size_t bytes) {
-    cache_header header = {.payload_bytes = bytes, .checksum = checksum(data, bytes)};
+static cache_header make_cache_header(const quartic_gpu_caps *caps, const void *data, size_t bytes) {
+    cache_header header = {.payload_bytes = bytes, .checksum = cache_checksum(data, bytes)};
     memcpy(header.magic, magic, sizeof magic);
     memcpy(header.uuid, caps->cache_uuid, sizeof header.uuid);
     memcpy(header.build, quartic_spirv_build, sizeof header.build);
@@ -75,7 +75,7 @@ void *quartic_gpu_cache_load(const quartic_gpu_caps *caps, size_t *out_bytes) {
     if (data != NULL) {
         cache_header want = {{0}, 0, 0, {0}, {0}};
         bool whole = fread(data, 1, header.payload_bytes, file) == header.payload_bytes && fgetc(file) == EOF;
-        if (whole) want = make_header(caps, data, header.payload_bytes);
+        if (whole) want = make_cache_header(caps, data, header.payload_bytes);
         if (!whole || memcmp(&header, &want, sizeof header) != 0) {
             quartic_free(data);
             data = NULL;
@@ -101,12 +101,12 @@ void quartic_gpu_cache_save(const quartic_gpu_caps *caps, const void *data, size
     quartic_gpu_cache_path(caps, path);
     if (path[0] == 0 || bytes > most_bytes) return;
     make_folders(path);
-    const cache_header header = make_header(caps, data, bytes);
+    const cache_header header = make_cache_header(caps, data, bytes);
     quartic_atomic_file file;
-    /* A cache that cannot be written is no error, so the caller's last sentence stays. */
-    char sentence[1024];
+    /* A cache that cannot be written is no error, so the caller's last message stays. */
+    char message[1024];
     const char *function = quartic_error_function();
-    snprintf(sentence, sizeof sentence, "%s", quartic_error_message());
+    snprintf(message, sizeof message, "%s", quartic_error_message());
     /* Not durable: what a crash of the machine damages is no hit. */
     quartic_status status = quartic_atomic_file_begin(path, false, &file);
     if (status == QUARTIC_OK) {
@@ -117,5 +117,5 @@ void quartic_gpu_cache_save(const quartic_gpu_caps *caps, const void *data, size
         else
             quartic_atomic_file_discard(&file);
     }
-    if (status != QUARTIC_OK) quartic_fail_again(status, function, sentence);
+    if (status != QUARTIC_OK) quartic_fail_again(status, function, message);
 }

@@ -1,8 +1,8 @@
 /* caps.c: device facts to capabilities. See caps.h.
  *
- * The speeds are a tenth or less of what the slowest device of a kind sustains on well-formed kernels: they
- * only bound how much work goes into one submit, where too much means a watchdog and too little costs a few
- * microseconds per submit.
+ * The speeds are a tenth or less of what the slowest device of a kind sustains on well-formed kernels.
+ * They only bound how much work goes into one submit: with too much of it, a watchdog ends it; too little
+ * costs a few microseconds per submit.
  */
 #include "gpu/caps.h"
 
@@ -13,21 +13,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The word at *at, without spaces around it, and its length; moves *at behind it and its comma. */
-static const char *next_word(const char **at, size_t *out_length) {
-    const char *word = *at + strspn(*at, " \t");
-    const char *end = word + strcspn(word, ",");
+/* The name at *at, without spaces around it, and its length; moves *at behind it and its comma. */
+static const char *next_feature(const char **at, size_t *out_length) {
+    const char *feature = *at + strspn(*at, " \t");
+    const char *end = feature + strcspn(feature, ",");
     *at = *end == ',' ? end + 1 : end;
-    while (end > word && (end[-1] == ' ' || end[-1] == '\t')) --end;
-    *out_length = (size_t)(end - word);
-    return word;
+    while (end > feature && (end[-1] == ' ' || end[-1] == '\t')) --end;
+    *out_length = (size_t)(end - feature);
+    return feature;
 }
 
-bool quartic_gpu_disabled(const char *disabled, const char *word) {
+bool quartic_gpu_disabled(const char *disabled, const char *feature) {
     while (disabled != NULL && *disabled != 0) {
         size_t length;
-        const char *listed = next_word(&disabled, &length);
-        if (length == strlen(word) && strncmp(listed, word, length) == 0) return true;
+        const char *listed = next_feature(&disabled, &length);
+        if (length == strlen(feature) && strncmp(listed, feature, length) == 0) return true;
     }
     return false;
 }
@@ -37,15 +37,15 @@ quartic_status quartic_gpu_expect_switches(const char *disabled) {
                                         "timestamps", "mapping", "cache"};
     while (disabled != NULL && *disabled != 0) {
         size_t length;
-        const char *word = next_word(&disabled, &length);
+        const char *feature = next_feature(&disabled, &length);
         bool found = length == 0;
         for (size_t k = 0; k < sizeof known / sizeof known[0]; ++k)
-            found |= strlen(known[k]) == length && strncmp(word, known[k], length) == 0;
+            found |= strlen(known[k]) == length && strncmp(feature, known[k], length) == 0;
         if (!found)
             return quartic_fail(QUARTIC_INVALID_ARGUMENT,
                                 "QUARTIC_DISABLE in the environment holds \"%.*s\"; it takes float16 (or "
                                 "f16), coopmat, shuffle, timestamps, mapping and cache, with commas between",
-                                length < 60 ? (int)length : 60, word);
+                                length < 60 ? (int)length : 60, feature);
     }
     return QUARTIC_OK;
 }
@@ -99,8 +99,8 @@ static bool choose_family(const quartic_gpu_facts *facts, uint32_t *out_family) 
     return found;
 }
 
-/* Appends one lacking thing to the sentence. */
-static void lack(quartic_gpu_caps *caps, const char *what) {
+/* Appends one lacking thing to why_not. */
+static void add_lacking(quartic_gpu_caps *caps, const char *what) {
     size_t used = strlen(caps->why_not);
     snprintf(caps->why_not + used, sizeof caps->why_not - used, "%s%s", used == 0 ? "it lacks " : ", ", what);
 }
@@ -111,7 +111,6 @@ quartic_gpu_caps quartic_gpu_caps_from(const quartic_gpu_facts *facts, const cha
     const kind_facts *kind = find_kind(properties->deviceType);
     quartic_gpu_caps caps = {
         .rank = kind->rank,
-        .max_allocation_count = limits->maxMemoryAllocationCount,
         .max_shared_bytes = limits->maxComputeSharedMemorySize,
         .max_invocations = limits->maxComputeWorkGroupInvocations,
         .max_groups = {limits->maxComputeWorkGroupCount[0], limits->maxComputeWorkGroupCount[1],
@@ -145,17 +144,18 @@ quartic_gpu_caps quartic_gpu_caps_from(const quartic_gpu_facts *facts, const cha
         char text[64];
         snprintf(text, sizeof text, "Vulkan 1.3 (it offers %u.%u)",
                  VK_API_VERSION_MAJOR(properties->apiVersion), VK_API_VERSION_MINOR(properties->apiVersion));
-        lack(&caps, text);
+        add_lacking(&caps, text);
     } else {
 #define REQUIRE_12(member)                                                                                   \
-    if (!facts->features_12.member) lack(&caps, #member);
+    if (!facts->features_12.member) add_lacking(&caps, #member);
 #define REQUIRE_13(member)                                                                                   \
-    if (!facts->features_13.member) lack(&caps, #member);
+    if (!facts->features_13.member) add_lacking(&caps, #member);
         QUARTIC_VULKAN_FEATURES_12(REQUIRE_12)
         QUARTIC_VULKAN_FEATURES_13(REQUIRE_13)
 #undef REQUIRE_12
 #undef REQUIRE_13
-        if (limits->maxPushConstantsSize < QUARTIC_GPU_ARGS_BYTES) lack(&caps, "128 bytes of push constants");
+        if (limits->maxPushConstantsSize < QUARTIC_GPU_ARGS_BYTES)
+            add_lacking(&caps, "128 bytes of push constants");
         if (caps.max_invocations < QUARTIC_GPU_INVOCATIONS ||
             limits->maxComputeWorkGroupSize[0] < QUARTIC_GPU_INVOCATIONS) {
             char text[64];
@@ -164,11 +164,11 @@ quartic_gpu_caps quartic_gpu_caps_from(const quartic_gpu_facts *facts, const cha
                      caps.max_invocations < limits->maxComputeWorkGroupSize[0]
                          ? caps.max_invocations
                          : limits->maxComputeWorkGroupSize[0]);
-            lack(&caps, text);
+            add_lacking(&caps, text);
         }
-        if (caps.memory_bytes == 0) lack(&caps, "device-local memory");
+        if (caps.memory_bytes == 0) add_lacking(&caps, "device-local memory");
         if (!choose_family(facts, &caps.queue_family))
-            lack(&caps, "a queue for compute");
+            add_lacking(&caps, "a queue for compute");
         else
             caps.timestamp_bits = facts->families[caps.queue_family].timestampValidBits;
     }
@@ -193,7 +193,7 @@ static bool same_uuid(const quartic_gpu_caps *a, const quartic_gpu_caps *b) {
     return memcmp(a->uuid, nobody, sizeof nobody) != 0 && memcmp(a->uuid, b->uuid, sizeof nobody) == 0;
 }
 
-static bool better(const quartic_gpu_caps *a, const quartic_gpu_caps *b) {
+static bool is_better_device(const quartic_gpu_caps *a, const quartic_gpu_caps *b) {
     if (a->usable != b->usable) return a->usable;
     return a->rank < b->rank;
 }
@@ -202,7 +202,8 @@ uint32_t quartic_gpu_caps_order(const quartic_gpu_caps *caps, uint32_t count, ui
     /* Insertion sort: stable, so that devices of one kind keep the driver's order. */
     for (uint32_t k = 0; k < count; ++k) {
         uint32_t at = k;
-        for (; at > 0 && better(&caps[k], &caps[out_order[at - 1]]); --at) out_order[at] = out_order[at - 1];
+        for (; at > 0 && is_better_device(&caps[k], &caps[out_order[at - 1]]); --at)
+            out_order[at] = out_order[at - 1];
         out_order[at] = k;
     }
     uint32_t kept = 0;

@@ -1,9 +1,9 @@
 /* caps.h: from what a Vulkan driver says of a device to what the library makes of it. Pure.
  *
- * quartic_gpu_facts_read fills the facts from the driver; quartic_gpu_caps_from only looks at the facts and
- * at a list of kill switches (the environment's QUARTIC_DISABLE, words separated by commas), so it is tested
- * with made-up devices. The words: float16 (or f16), coopmat, shuffle, timestamps, mapping; and cache, see
- * cache.c.
+ * quartic_gpu_facts_read asks the driver for the facts. quartic_gpu_caps_from looks only at the facts and
+ * at a list of features to disable (the environment's QUARTIC_DISABLE, separated by commas), so tests give
+ * it made-up devices. The features: float16 (or f16), coopmat, shuffle, timestamps, mapping; and cache,
+ * see cache.c.
  */
 #ifndef QUARTIC_GPU_CAPS_H
 #define QUARTIC_GPU_CAPS_H
@@ -35,14 +35,15 @@ quartic_status quartic_gpu_facts_read(const quartic_vk_instance *vk, VkInstance 
 /* disabled may be NULL. */
 quartic_gpu_caps quartic_gpu_caps_from(const quartic_gpu_facts *facts, const char *disabled);
 
-/* True if the comma-separated list holds the word; spaces around words do not count. */
-bool quartic_gpu_disabled(const char *disabled, const char *word);
-/* INVALID_ARGUMENT if the list holds a word that is no kill switch, naming it and those that there are: a
- * misspelt one would leave on what was to be off. NULL is fine. */
+/* True if the comma-separated list holds the feature; spaces around names do not count. */
+bool quartic_gpu_disabled(const char *disabled, const char *feature);
+/* INVALID_ARGUMENT if the list holds an unknown name, which would otherwise leave on what was meant to be
+ * off; the message lists the known ones. NULL is fine. */
 quartic_status quartic_gpu_expect_switches(const char *disabled);
 
-/* Orders caps best first and drops repeated UUIDs (an all-zero UUID is nobody's); order[k] is the index of
- * the k-th. Returns how many remain. A usable entry stands before an unusable one of the same UUID. */
+/* Orders caps best first and drops repeated UUIDs (an all-zero UUID identifies no device); out_order[k] is
+ * the index of the k-th. Returns how many remain. A usable entry stands before an unusable one of the same
+ * UUID. */
 uint32_t quartic_gpu_caps_order(const quartic_gpu_caps *caps, uint32_t count, uint32_t *out_order);
 
 #endif

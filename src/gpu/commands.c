@@ -51,7 +51,7 @@ typedef struct recording {
     uint32_t next_stamp; /* timestamps written so far */
 } recording;
 
-static void push(recording *r, uint32_t index) {
+static void push_command(recording *r, uint32_t index) {
     const quartic_gpu_commands *commands = r->commands;
     const quartic_gpu_device *device = commands->device;
     if (r->bound != commands->pipelines[index]) {
@@ -67,7 +67,7 @@ static void push(recording *r, uint32_t index) {
 }
 
 /* Writes timestamps next_stamp .. last. */
-static void stamp(recording *r, uint32_t last) {
+static void write_stamps(recording *r, uint32_t last) {
     for (; r->next_stamp <= last; ++r->next_stamp)
         r->commands->device->vk.vkCmdWriteTimestamp2(r->buffer, VK_PIPELINE_STAGE_2_COMPUTE_SHADER_BIT,
                                                      r->commands->timestamps, r->next_stamp);
@@ -118,13 +118,13 @@ static quartic_status record_submits(quartic_gpu_commands *commands) {
         bool new_step = profile && piece.first && r.next_stamp <= command->step;
         if (piece.first && (command->barrier || new_step) && !piece.new_submit)
             compute_barrier(device, r.buffer);
-        if (new_step) stamp(&r, command->step);
-        push(&r, piece.command);
+        if (new_step) write_stamps(&r, command->step);
+        push_command(&r, piece.command);
         device->vk.vkCmdDispatchBase(r.buffer, piece.base[0], piece.base[1], piece.base[2], piece.groups[0],
                                      piece.groups[1], piece.groups[2]);
     }
     if (submit == 0) return QUARTIC_OK;
-    if (profile) stamp(&r, commands->step_count);
+    if (profile) write_stamps(&r, commands->step_count);
     quartic_gpu_barrier(device, r.buffer, true);
     return end_submit(commands, r.buffer);
 }
@@ -164,7 +164,7 @@ static quartic_status create_submits(quartic_gpu_commands *commands) {
         device, device->vk.vkAllocateCommandBuffers(device->handle, &info, commands->submits),
         "allocating command buffers"));
     commands->submit_count = submit_count;
-    return QUARTIC_OK;
+    return quartic_gpu_reserve_pending(device, submit_count);
 }
 
 static quartic_status create_timestamps(quartic_gpu_commands *commands) {
@@ -181,7 +181,8 @@ static quartic_status create_timestamps(quartic_gpu_commands *commands) {
     return QUARTIC_OK;
 }
 
-static quartic_status build(quartic_gpu_commands *commands, const quartic_gpu_command *list, bool profile) {
+static quartic_status build_commands(quartic_gpu_commands *commands, const quartic_gpu_command *list,
+                                     bool profile) {
     quartic_gpu_device *device = commands->device;
     QUARTIC_TRY(quartic_gpu_expect_alive(device));
     for (uint32_t c = 0; c < commands->count; ++c) QUARTIC_TRY(expect_grid(device, &list[c]));
@@ -204,7 +205,7 @@ quartic_status quartic_gpu_commands_create(quartic_gpu_device *device, const qua
     commands->device = device;
     commands->count = count;
     commands->step_count = step_count;
-    quartic_status status = build(commands, list, profile);
+    quartic_status status = build_commands(commands, list, profile);
     if (status == QUARTIC_OK)
         *out_commands = commands;
     else
@@ -290,7 +291,7 @@ void quartic_gpu_commands_append(const quartic_gpu_commands *commands, VkCommand
     for (uint32_t c = 0; c < commands->count; ++c) {
         const quartic_gpu_command *command = &commands->list[c];
         if (command->barrier && c > 0) compute_barrier(device, buffer);
-        push(&r, c);
+        push_command(&r, c);
         device->vk.vkCmdDispatchBase(buffer, 0, 0, 0, command->groups[0], command->groups[1],
                                      command->groups[2]);
     }

@@ -1,9 +1,9 @@
-/* gpu.h: the door of the Vulkan layer, free of Vulkan types and of any knowledge of ops.
+/* gpu.h: the interface of the Vulkan layer, free of Vulkan types and of any knowledge of ops.
  *
  * A device owns one queue, one timeline semaphore, its memory pools, pipelines and staging memory. Buffers
  * are plain bytes with a device address; commands are a list of dispatches recorded once and replayed.
  * Everything on a device is used by one thread at a time; devices share nothing, not even a VkInstance.
- * adopt.h adds what speaks Vulkan: the caller's own device, buffers and command buffers.
+ * adopt.h adds the functions that take Vulkan's own types: a caller's device, buffers and command buffers.
  */
 #ifndef QUARTIC_GPU_GPU_H
 #define QUARTIC_GPU_GPU_H
@@ -40,14 +40,13 @@ typedef struct quartic_gpu_caps {
     uint8_t uuid[16], cache_uuid[16]; /* of the device; of its driver's pipeline caches */
     uint64_t memory_bytes;            /* largest device-local heap */
     uint64_t max_buffer_bytes;        /* of one buffer */
-    uint32_t max_allocation_count;    /* VkDeviceMemory objects */
     uint32_t max_shared_bytes, max_invocations, max_groups[3];
-    uint32_t subgroup_size;                 /* informative */
-    uint32_t compute_units;                 /* a guess by type where the driver does not say */
-    bool subgroup_shuffle;                  /* shuffles in compute shaders, subgroups of at least 8 */
-    bool float16;                           /* arithmetic and storage */
-    bool cooperative_matrix;                /* 16x16x16, float16 operands, float32 sums, subgroup scope */
-    bool map_memory;                        /* host and device may share memory instead of copying */
+    uint32_t subgroup_size;  /* plans may choose a shader by it; correctness must not depend on it */
+    uint32_t compute_units;  /* a guess by type where the driver does not say */
+    bool subgroup_shuffle;   /* shuffles in compute shaders, subgroups of at least 8 */
+    bool float16;            /* arithmetic and storage */
+    bool cooperative_matrix; /* 16x16x16, float16 operands, float32 sums, subgroup scope */
+    bool map_memory;         /* host and device may share memory instead of copying */
     bool memory_budget, portability_subset; /* extensions */
     uint32_t queue_family;
     uint32_t timestamp_bits; /* 0: no timestamps */
@@ -58,29 +57,31 @@ typedef struct quartic_gpu_caps {
 
 /* ---- devices ------------------------------------------------------------------------------------------- */
 
-/* Whether QUARTIC_DISABLE holds only words that mean something, and QUARTIC_VALIDATION 0 or 1 if anything;
- * INVALID_ARGUMENT, naming the variable and the first other word. */
+/* INVALID_ARGUMENT if QUARTIC_DISABLE lists an unknown feature, or QUARTIC_VALIDATION is neither empty nor
+ * 0 nor 1; the message names the variable and the first fault. */
 quartic_status quartic_gpu_check_switches(void);
 
-/* Lists the physical devices, best first, one entry per UUID, usable or with the reason why not. *out_caps is
- * freed by quartic_free. UNAVAILABLE with a sentence, in the loader's words, if there is no Vulkan loader, no
- * driver or a broken driver manifest. */
+/* Lists the physical devices, best first, one entry per UUID, usable or with the reason why not. The
+ * caller frees *out_caps with quartic_free; after an error it is NULL. UNAVAILABLE, with what the loader
+ * says as the message, if there is no Vulkan loader, no driver or a broken driver manifest. */
 quartic_status quartic_gpu_list(quartic_gpu_caps **out_caps, uint32_t *out_count);
 
-/* Opens the device of that index in the list. Errors: UNAVAILABLE, UNSUPPORTED with what it lacks. */
+/* Opens the device of that index in the list; the caller destroys it. After an error *out_device is NULL.
+ * Errors: UNAVAILABLE, UNSUPPORTED with what it lacks. */
 quartic_status quartic_gpu_device_create(uint32_t index, quartic_gpu_device **out_device);
-/* Buffers and commands must be gone. NULL is fine. */
+/* The device's buffers and commands must have been destroyed before. NULL is fine. */
 void quartic_gpu_device_destroy(quartic_gpu_device *device);
 const quartic_gpu_caps *quartic_gpu_device_caps(const quartic_gpu_device *device);
 
 /* OK if that many bytes more fit the device now; else OUT_OF_DEVICE_MEMORY with the figures. what: "a
- * program", for the sentence. Call it before allocating a large problem piece by piece. */
+ * program", for the message. Call it before allocating a large problem piece by piece. */
 quartic_status quartic_gpu_device_expect_room(const quartic_gpu_device *device, uint64_t bytes,
                                               const char *what);
 
 /* ---- memory -------------------------------------------------------------------------------------------- */
 
-/* A zeroed buffer, 256-byte aligned. Errors: OUT_OF_DEVICE_MEMORY with the figures, OUT_OF_MEMORY. */
+/* A zeroed buffer, 256-byte aligned; the caller destroys it. After an error *out_buffer is NULL. Errors:
+ * OUT_OF_DEVICE_MEMORY with the figures, OUT_OF_MEMORY. */
 quartic_status quartic_gpu_buffer_create(quartic_gpu_device *device, uint64_t bytes,
                                          quartic_gpu_buffer **out_buffer);
 void quartic_gpu_buffer_destroy(quartic_gpu_buffer *buffer); /* NULL is fine */
@@ -139,7 +140,8 @@ typedef struct quartic_gpu_command {
 const char *quartic_gpu_shader_args(const char *shader);
 
 /* Builds the missing pipelines in parallel and records the list, split into submits that stay short on this
- * device. profile: measure the time of every step, which puts a barrier between steps. */
+ * device. The list is copied. profile: measure the time of every step, which puts a barrier between steps.
+ * The caller destroys *out_commands; after an error it is NULL. */
 quartic_status quartic_gpu_commands_create(quartic_gpu_device *device, const quartic_gpu_command *commands,
                                            uint32_t count, uint32_t step_count, bool profile,
                                            quartic_gpu_commands **out_commands);

@@ -34,7 +34,7 @@ static VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlag
     return VK_FALSE;
 }
 
-/* Warnings and errors about our use of the API; the loader's chatter about other drivers is not ours. */
+/* Warnings and errors about our use of the API; what the loader says about other drivers is left out. */
 static const VkDebugUtilsMessengerCreateInfoEXT messenger_info = {
     .sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT,
     .messageSeverity =
@@ -88,7 +88,7 @@ static quartic_status expect_no_inheritance(void) {
 
 enum { REASON_BYTES = 480 };
 
-/* Gathers what the loader says, each sentence once. */
+/* Gathers what the loader says, each message once. */
 static VKAPI_ATTR VkBool32 VKAPI_CALL on_reason(VkDebugUtilsMessageSeverityFlagBitsEXT severity,
                                                 VkDebugUtilsMessageTypeFlagsEXT types,
                                                 const VkDebugUtilsMessengerCallbackDataEXT *data,
@@ -105,7 +105,8 @@ static VKAPI_ATTR VkBool32 VKAPI_CALL on_reason(VkDebugUtilsMessageSeverityFlagB
 /* Asks once more for an instance, with nothing in it but a listener: the loader tells it which driver or
  * manifest is at fault, which the result does not say. A manifest that is no JSON, even of one driver among
  * several, ends as "out of host memory". */
-static quartic_status explain(PFN_vkGetInstanceProcAddr entry, PFN_vkCreateInstance create, VkResult result) {
+static quartic_status explain_no_instance(PFN_vkGetInstanceProcAddr entry, PFN_vkCreateInstance create,
+                                          VkResult result) {
     static const char what[] = "creating the Vulkan instance";
     char reason[REASON_BYTES] = "";
     VkDebugUtilsMessengerCreateInfoEXT listener = messenger_info;
@@ -181,7 +182,7 @@ quartic_status quartic_gpu_instance_create(quartic_gpu_instance *out_instance) {
     const VkResult created = create(&info, NULL, &handle);
     if (created == VK_ERROR_OUT_OF_HOST_MEMORY || created == VK_ERROR_INCOMPATIBLE_DRIVER ||
         created == VK_ERROR_INITIALIZATION_FAILED)
-        return explain(entry, create, created);
+        return explain_no_instance(entry, create, created);
     QUARTIC_TRY(quartic_vk_check(created, "creating the Vulkan instance"));
     out_instance->handle = handle;
     atomic_fetch_add(&live_instances, 1);
@@ -212,7 +213,8 @@ typedef struct listing {
     quartic_gpu_found *found;
 } listing;
 
-static quartic_status list_devices(const quartic_gpu_instance *instance, listing *l, uint32_t *out_count) {
+static quartic_status list_physical_devices(const quartic_gpu_instance *instance, listing *l,
+                                            uint32_t *out_count) {
     uint32_t count = 0;
     QUARTIC_TRY(quartic_vk_check(instance->vk.EnumeratePhysicalDevices(instance->handle, &count, NULL),
                                  "listing the Vulkan devices"));
@@ -238,7 +240,7 @@ static quartic_status list_devices(const quartic_gpu_instance *instance, listing
 quartic_status quartic_gpu_instance_devices(const quartic_gpu_instance *instance,
                                             quartic_gpu_found **out_found, uint32_t *out_count) {
     listing l = {0};
-    quartic_status status = list_devices(instance, &l, out_count);
+    quartic_status status = list_physical_devices(instance, &l, out_count);
     quartic_free(l.physical);
     quartic_free(l.facts);
     quartic_free(l.caps);

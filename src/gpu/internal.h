@@ -1,4 +1,6 @@
-/* internal.h: the structs that the files of src/gpu share. Nobody outside includes it. */
+/* internal.h: what the files of src/gpu share: the structs behind gpu.h and the functions among these
+ * files. No file outside src/gpu includes it, but for tests.
+ */
 #ifndef QUARTIC_GPU_INTERNAL_H
 #define QUARTIC_GPU_INTERNAL_H
 
@@ -57,37 +59,45 @@ quartic_status quartic_gpu_expect_inside(const quartic_gpu_buffer *buffer, uint6
 quartic_status quartic_gpu_memory_create(quartic_gpu_device *device);
 void quartic_gpu_memory_destroy(quartic_gpu_device *device);
 
-/* ---- copies.c ------------------------------------------------------------------------------------------ */
+/* A buffer of host-visible memory that copies go through. */
+typedef struct quartic_gpu_staging {
+    VkBuffer handle;
+    VkDeviceMemory memory;
+    uint8_t *mapped;
+    uint64_t bytes; /* 0: there is none */
+} quartic_gpu_staging;
 
-enum { QUARTIC_GPU_PENDING = 32, QUARTIC_GPU_COPY_RECORDERS = 8, QUARTIC_GPU_STAGING = 4 << 20 };
+/* After an error there is nothing to destroy. Errors: OUT_OF_DEVICE_MEMORY. */
+quartic_status quartic_gpu_staging_create(quartic_gpu_device *device, uint64_t bytes,
+                                          quartic_gpu_staging *out_staging);
+/* The device must not use it any more. Nothing happens if there is none. */
+void quartic_gpu_staging_destroy(quartic_gpu_device *device, quartic_gpu_staging *staging);
 
-/* Bytes of the ring and the slots, which lie behind QUARTIC_GPU_STAGING bytes of the staging buffer. */
-extern const uint64_t quartic_gpu_copies_bytes;
+/* ---- uploads.c ----------------------------------------------------------------------------------------- */
 
-typedef struct quartic_gpu_copies {
-    uint64_t used;    /* bytes of the ring taken since the device was last idle */
-    bool *slot_taken; /* of a fetch */
-    VkCommandBuffer recorders[QUARTIC_GPU_COPY_RECORDERS];
-    uint64_t values[QUARTIC_GPU_COPY_RECORDERS]; /* that the submit with the last contents signals */
-    uint32_t current;                            /* the open recorder; QUARTIC_GPU_COPY_RECORDERS: none */
-} quartic_gpu_copies;
+typedef struct quartic_gpu_uploads {
+    quartic_gpu_staging ring;
+    uint64_t head; /* bytes taken so far, as if the ring had no end */
+} quartic_gpu_uploads;
 
-quartic_status quartic_gpu_copies_create(quartic_gpu_device *device);
-void quartic_gpu_copies_destroy(quartic_gpu_device *device);
-bool quartic_gpu_copies_open(const quartic_gpu_device *device);
-/* Ends the open recorder, which the next submit must contain; VK_NULL_HANDLE if there is none. */
-quartic_status quartic_gpu_copies_close(quartic_gpu_device *device, VkCommandBuffer *out_commands);
+void quartic_gpu_uploads_destroy(quartic_gpu_device *device);
+
+/* ---- fetches.c ----------------------------------------------------------------------------------------- */
+
+typedef struct quartic_gpu_slots quartic_gpu_slots;
+
+void quartic_gpu_fetch_slots_destroy(quartic_gpu_device *device);
 
 /* ---- adopt.c: each UNSUPPORTED with what is missing
- * -------------------------------------------------------- */
+ * ----------------------------------------------------- */
 
-/* The functions of Vulkan 1.1 to 1.3 that the library calls. name: of the device, for the sentence. */
+/* The functions of Vulkan 1.1 to 1.3 that the library calls. name: of the device, for the message. */
 quartic_status quartic_gpu_expect_functions(const struct VolkDeviceTable *table, const char *name);
-/* INVALID_ARGUMENT for unknown bits of quartic_vulkan_config.optional; whether the device offers the others.
- */
+/* INVALID_ARGUMENT for unknown bits of quartic_vulkan_config.optional; UNSUPPORTED if the device does not
+ * offer the others. */
 quartic_status quartic_gpu_expect_optional(const quartic_gpu_facts *facts, uint32_t optional);
-/* What the library needs, and what `optional` says, among what the device was created with; NULL: not known.
- */
+/* UNSUPPORTED if the device was created without what the library needs or what `optional` says; info is
+ * NULL where that is not known, which is OK. */
 quartic_status quartic_gpu_expect_enabled(const VkDeviceCreateInfo *info, uint32_t optional,
                                           const char *name);
 
@@ -118,6 +128,23 @@ enum { QUARTIC_GPU_LEAST_CACHE = 32 };
 enum { QUARTIC_GPU_PATH = 1024 };
 void quartic_gpu_cache_path(const quartic_gpu_caps *caps, char path[QUARTIC_GPU_PATH]);
 
+/* ---- queue.c: recorders of copies ---------------------------------------------------------------------- */
+
+typedef struct quartic_gpu_recorder {
+    VkCommandBuffer commands;
+    uint64_t value;        /* that the submit with the last contents signals */
+    uint64_t upload_begin; /* quartic_gpu_uploads.head when it was opened */
+} quartic_gpu_recorder;
+
+enum { QUARTIC_GPU_COPIES_TOUCHED = 16 };
+
+typedef struct quartic_gpu_copies {
+    quartic_gpu_recorder *recorders, *open; /* open: the one that takes copies; NULL: none */
+    uint32_t recorder_count, recorder_capacity;
+    const quartic_gpu_buffer *touched[QUARTIC_GPU_COPIES_TOUCHED]; /* since the open one's last barrier */
+    uint32_t touched_count;
+} quartic_gpu_copies;
+
 /* ---- device.c ------------------------------------------------------------------------------------------ */
 
 struct quartic_gpu_device {
@@ -135,8 +162,8 @@ struct quartic_gpu_device {
     uint64_t submitted; /* value that the last submit signals */
     uint64_t finished;  /* value that is known to have been reached */
     uint64_t submit_calls;
-    VkCommandBuffer pending[QUARTIC_GPU_PENDING]; /* enqueued, not yet submitted */
-    uint32_t pending_count;
+    VkCommandBufferSubmitInfo *pending; /* enqueued, not yet submitted */
+    uint32_t pending_count, pending_capacity;
     double pending_seconds; /* their estimated time */
     VkCommandPool pool;
 
@@ -144,10 +171,10 @@ struct quartic_gpu_device {
     quartic_gpu_buffer *absent; /* see quartic_gpu_device_absent */
     uint64_t allocated_bytes;
     VkCommandBuffer transfer; /* host copies and zeroing */
-    VkBuffer staging;
-    VkDeviceMemory staging_memory;
-    uint8_t *staging_mapped;
+    quartic_gpu_staging staging;
     quartic_gpu_copies copies;
+    quartic_gpu_uploads uploads;
+    quartic_gpu_slots *slots; /* of fetches: a list of chunks */
 
     VkPipelineLayout layout;
     VkPipelineCache cache;
@@ -158,17 +185,19 @@ struct quartic_gpu_device {
 
 /* ---- queue.c ------------------------------------------------------------------------------------------- */
 
-/* DEVICE_LOST with a sentence if the device was lost before. */
+/* DEVICE_LOST if the device was lost before. */
 quartic_status quartic_gpu_expect_alive(const quartic_gpu_device *device);
 /* quartic_vk_check that remembers a lost device. */
 quartic_status quartic_gpu_check(quartic_gpu_device *device, VkResult result, const char *what);
+/* Makes sure that so many command buffers can be enqueued without an allocation. */
+quartic_status quartic_gpu_reserve_pending(quartic_gpu_device *device, uint32_t count);
 /* Puts a recorded command buffer behind what was enqueued before. It begins with quartic_gpu_barrier, and may
  * be submitted only when the queue is flushed. seconds: its estimated time. */
 quartic_status quartic_gpu_enqueue(quartic_gpu_device *device, VkCommandBuffer commands, double seconds);
 /* The same and quartic_gpu_flush. */
 quartic_status quartic_gpu_submit(quartic_gpu_device *device, VkCommandBuffer commands);
 quartic_status quartic_gpu_wait(quartic_gpu_device *device); /* for everything enqueued or submitted */
-/* For the submit that signals the value, which may be the next one. */
+/* For the submit that signals the value, which may be the next one. Errors: those of a submit that failed. */
 quartic_status quartic_gpu_wait_for(quartic_gpu_device *device, uint64_t value);
 /* Whether nothing is enqueued nor, as far as is known, running. */
 bool quartic_gpu_is_idle(const quartic_gpu_device *device);
@@ -176,6 +205,10 @@ bool quartic_gpu_is_idle(const quartic_gpu_device *device);
 quartic_status quartic_gpu_settle(quartic_gpu_device *device);
 /* The same before something is destroyed, where there is no status to return. */
 void quartic_gpu_wait_quietly(quartic_gpu_device *device);
+/* The command buffer for a copy to or from the buffer, and the value that its submit signals. The copy comes
+ * after all that is enqueued or was recorded before for that buffer. */
+quartic_status quartic_gpu_record_copy(quartic_gpu_device *device, const quartic_gpu_buffer *buffer,
+                                       VkCommandBuffer *out_commands, uint64_t *out_value);
 /* What was written by compute and transfer before is seen by compute and transfer after (and by the host). */
 void quartic_gpu_barrier(const quartic_gpu_device *device, VkCommandBuffer commands, bool host);
 

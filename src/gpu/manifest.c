@@ -3,7 +3,7 @@
  * The loader (1.3.239, Debian 12) reads a manifest without looking at the kinds of its values: a list in the
  * place of an object, or a "library_path" that is no text, is a segmentation fault. Manifests that the loader
  * is going to read are looked at first: those that the environment names, in files or whole folders, or else
- * those in the folders that it searches. All other faults are left to the loader, which has words for them.
+ * those in the folders that it searches. All other faults are left to the loader, which reports them.
  */
 #include "gpu/internal.h"
 
@@ -66,7 +66,7 @@ quartic_status quartic_gpu_manifest_fault(const char *text, const char **out_fau
 /* ---- files and folders ---- */
 
 /* One file; what cannot be read is left to the loader. */
-static quartic_status check_file(const char *path, const struct stat *facts) {
+static quartic_status check_manifest_file(const char *path, const struct stat *facts) {
     enum { MOST_BYTES = 1 << 26 };
     FILE *stream = S_ISREG(facts->st_mode) && facts->st_size < MOST_BYTES ? fopen(path, "rb") : NULL;
     if (stream == NULL) return QUARTIC_OK;
@@ -87,7 +87,7 @@ static quartic_status check_file(const char *path, const struct stat *facts) {
         path, fault);
 }
 
-static quartic_status check_folder(const char *path) {
+static quartic_status check_manifest_folder(const char *path) {
     static const char ending[] = ".json";
     DIR *folder = opendir(path);
     quartic_status status = QUARTIC_OK;
@@ -99,14 +99,14 @@ static quartic_status check_folder(const char *path) {
             continue;
         const int used = snprintf(file, sizeof file, "%s/%s", path, entry->d_name);
         if (used > 0 && (size_t)used < sizeof file && stat(file, &facts) == 0)
-            status = check_file(file, &facts);
+            status = check_manifest_file(file, &facts);
     }
     if (folder != NULL) closedir(folder);
     return status;
 }
 
 /* Each path of a list with colons between, and `below` it. */
-static quartic_status check_list(const char *list, const char *below) {
+static quartic_status check_manifest_list(const char *list, const char *below) {
     while (*list != 0) {
         char path[QUARTIC_GPU_PATH];
         struct stat facts;
@@ -114,13 +114,14 @@ static quartic_status check_list(const char *list, const char *below) {
         const int used = snprintf(path, sizeof path, "%.*s%s", (int)length, list, below);
         if (length > 0 && length < sizeof path && used > 0 && (size_t)used < sizeof path &&
             stat(path, &facts) == 0)
-            QUARTIC_TRY(S_ISDIR(facts.st_mode) ? check_folder(path) : check_file(path, &facts));
+            QUARTIC_TRY(S_ISDIR(facts.st_mode) ? check_manifest_folder(path)
+                                               : check_manifest_file(path, &facts));
         list += length + (list[length] == ':');
     }
     return QUARTIC_OK;
 }
 
-static const char *setting(const char *name) {
+static const char *environment_text(const char *name) {
     const char *text = getenv(name);
     return text == NULL ? "" : text;
 }
@@ -135,21 +136,24 @@ static quartic_status check_standard_folders(void) {
                   {"XDG_DATA_DIRS", NULL, "/usr/local/share:/usr/share"}};
     static const char below[] = "/vulkan/icd.d";
     for (size_t p = 0; p < sizeof places / sizeof places[0]; ++p) {
-        const char *list = setting(places[p].variable);
+        const char *list = environment_text(places[p].variable);
         char home[QUARTIC_GPU_PATH] = "";
-        if (list[0] == 0 && places[p].of_home != NULL && setting("HOME")[0] != 0) {
-            const int used = snprintf(home, sizeof home, "%s%s", setting("HOME"), places[p].of_home);
+        if (list[0] == 0 && places[p].of_home != NULL && environment_text("HOME")[0] != 0) {
+            const int used = snprintf(home, sizeof home, "%s%s", environment_text("HOME"), places[p].of_home);
             if (used < 0 || (size_t)used >= sizeof home) home[0] = 0;
         }
-        QUARTIC_TRY(check_list(list[0] != 0 ? list : home[0] != 0 ? home : places[p].otherwise, below));
+        QUARTIC_TRY(check_manifest_list(list[0] != 0   ? list
+                                        : home[0] != 0 ? home
+                                                       : places[p].otherwise,
+                                        below));
     }
-    return check_list("/etc:/usr/local/etc", below);
+    return check_manifest_list("/etc:/usr/local/etc", below);
 }
 
 quartic_status quartic_gpu_check_manifests(void) {
     static const char *const variables[] = {"VK_DRIVER_FILES", "VK_ICD_FILENAMES", "VK_ADD_DRIVER_FILES"};
     for (size_t v = 0; v < sizeof variables / sizeof variables[0]; ++v)
-        QUARTIC_TRY(check_list(setting(variables[v]), ""));
-    if (setting(variables[0])[0] != 0 || setting(variables[1])[0] != 0) return QUARTIC_OK;
+        QUARTIC_TRY(check_manifest_list(environment_text(variables[v]), ""));
+    if (environment_text(variables[0])[0] != 0 || environment_text(variables[1])[0] != 0) return QUARTIC_OK;
     return check_standard_folders();
 }

@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-enum { ALIGNMENT = 256, SMALL = 2 << 20, BLOCK = 8 << 20 };
+enum { ALIGNMENT = 256, SMALL = 2 << 20, BLOCK = 8 << 20, STAGING = 4 << 20 };
 
 static const double mib = 1.0 / (1 << 20);
 
@@ -20,7 +20,8 @@ static const double mib = 1.0 / (1 << 20);
 
 static const uint32_t no_type = UINT32_MAX;
 
-static uint32_t find_type(const quartic_gpu_device *device, uint32_t allowed, VkMemoryPropertyFlags wanted) {
+static uint32_t find_memory_type(const quartic_gpu_device *device, uint32_t allowed,
+                                 VkMemoryPropertyFlags wanted) {
     for (uint32_t t = 0; t < device->memory.memoryTypeCount; ++t)
         if ((allowed & (1u << t)) != 0 && (device->memory.memoryTypes[t].propertyFlags & wanted) == wanted)
             return t;
@@ -31,24 +32,24 @@ static const VkMemoryPropertyFlags shared_flags = VK_MEMORY_PROPERTY_HOST_VISIBL
                                                   VK_MEMORY_PROPERTY_HOST_COHERENT_BIT |
                                                   VK_MEMORY_PROPERTY_HOST_CACHED_BIT;
 
-static uint32_t device_type(const quartic_gpu_device *device, uint32_t allowed) {
+static uint32_t device_memory_type(const quartic_gpu_device *device, uint32_t allowed) {
     uint32_t type = no_type;
     if (device->caps.map_memory)
-        type = find_type(device, allowed, VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT | shared_flags);
-    if (type == no_type) type = find_type(device, allowed, VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT);
-    return type != no_type ? type : find_type(device, allowed, 0);
+        type = find_memory_type(device, allowed, VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT | shared_flags);
+    if (type == no_type) type = find_memory_type(device, allowed, VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT);
+    return type != no_type ? type : find_memory_type(device, allowed, 0);
 }
 
-static uint32_t staging_type(const quartic_gpu_device *device, uint32_t allowed) {
-    uint32_t type = find_type(device, allowed, shared_flags);
+static uint32_t staging_memory_type(const quartic_gpu_device *device, uint32_t allowed) {
+    uint32_t type = find_memory_type(device, allowed, shared_flags);
     if (type != no_type) return type;
-    return find_type(device, allowed,
-                     VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT);
+    return find_memory_type(device, allowed,
+                            VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT);
 }
 
 quartic_status quartic_gpu_device_expect_room(const quartic_gpu_device *device, uint64_t bytes,
                                               const char *what) {
-    uint32_t type = device_type(device, ~0u);
+    uint32_t type = device_memory_type(device, ~0u);
     uint32_t heap = device->memory.memoryTypes[type].heapIndex;
     uint64_t total = device->memory.memoryHeaps[heap].size, used = device->allocated_bytes;
     if (device->caps.memory_budget) {
@@ -126,7 +127,7 @@ static quartic_status block_fill(quartic_gpu_device *device, quartic_gpu_block *
                               &block->handle));
     VkMemoryRequirements needs;
     device->vk.vkGetBufferMemoryRequirements(device->handle, block->handle, &needs);
-    uint32_t type = device_type(device, needs.memoryTypeBits);
+    uint32_t type = device_memory_type(device, needs.memoryTypeBits);
     QUARTIC_TRY(allocate_memory(device, needs.size, type, true, &block->memory));
     QUARTIC_TRY(quartic_gpu_check(
         device, device->vk.vkBindBufferMemory(device->handle, block->handle, block->memory, 0),
@@ -202,7 +203,8 @@ quartic_status quartic_gpu_buffer_create(quartic_gpu_device *device, uint64_t by
                                          quartic_gpu_buffer **out_buffer) {
     *out_buffer = NULL;
     QUARTIC_TRY(quartic_gpu_expect_alive(device));
-    uint64_t rounded = bytes == 0 ? 4 : (bytes + 3) / 4 * 4; /* fills work on whole words */
+    uint64_t rounded =
+        bytes == 0 ? 4 : (bytes + 3) / 4 * 4; /* vkCmdFillBuffer writes whole groups of 4 bytes */
     if (rounded > device->caps.max_buffer_bytes)
         return quartic_fail(QUARTIC_OUT_OF_DEVICE_MEMORY,
                             "a buffer of %.1f MiB exceeds the %.1f MiB that %s allows for one buffer",
@@ -335,12 +337,12 @@ quartic_status quartic_gpu_buffer_write(quartic_gpu_buffer *buffer, uint64_t off
         memcpy(buffer->block->mapped + buffer->offset + offset, data, bytes);
         return QUARTIC_OK;
     }
-    for (uint64_t done = 0; done < bytes; done += QUARTIC_GPU_STAGING) {
-        uint64_t part = bytes - done < QUARTIC_GPU_STAGING ? bytes - done : QUARTIC_GPU_STAGING;
-        memcpy(device->staging_mapped, (const uint8_t *)data + done, part);
+    for (uint64_t done = 0; done < bytes; done += STAGING) {
+        uint64_t part = bytes - done < STAGING ? bytes - done : STAGING;
+        memcpy(device->staging.mapped, (const uint8_t *)data + done, part);
         QUARTIC_TRY(transfer_begin(device));
         const VkBufferCopy copy = {.srcOffset = 0, .dstOffset = buffer->offset + offset + done, .size = part};
-        device->vk.vkCmdCopyBuffer(device->transfer, device->staging, buffer->block->handle, 1, &copy);
+        device->vk.vkCmdCopyBuffer(device->transfer, device->staging.handle, buffer->block->handle, 1, &copy);
         QUARTIC_TRY(transfer_finish(device));
     }
     return QUARTIC_OK;
@@ -355,15 +357,50 @@ quartic_status quartic_gpu_buffer_read(const quartic_gpu_buffer *buffer, uint64_
         memcpy(out_data, buffer->block->mapped + buffer->offset + offset, bytes);
         return QUARTIC_OK;
     }
-    for (uint64_t done = 0; done < bytes; done += QUARTIC_GPU_STAGING) {
-        uint64_t part = bytes - done < QUARTIC_GPU_STAGING ? bytes - done : QUARTIC_GPU_STAGING;
+    for (uint64_t done = 0; done < bytes; done += STAGING) {
+        uint64_t part = bytes - done < STAGING ? bytes - done : STAGING;
         QUARTIC_TRY(transfer_begin(device));
         const VkBufferCopy copy = {.srcOffset = buffer->offset + offset + done, .dstOffset = 0, .size = part};
-        device->vk.vkCmdCopyBuffer(device->transfer, buffer->block->handle, device->staging, 1, &copy);
+        device->vk.vkCmdCopyBuffer(device->transfer, buffer->block->handle, device->staging.handle, 1, &copy);
         QUARTIC_TRY(transfer_finish(device));
-        memcpy((uint8_t *)out_data + done, device->staging_mapped, part);
+        memcpy((uint8_t *)out_data + done, device->staging.mapped, part);
     }
     return QUARTIC_OK;
+}
+
+/* ---- staging ------------------------------------------------------------------------------------------- */
+
+static quartic_status fill_staging(quartic_gpu_device *device, quartic_gpu_staging *staging) {
+    QUARTIC_TRY(create_buffer(device, staging->bytes,
+                              VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT,
+                              &staging->handle));
+    VkMemoryRequirements needs;
+    device->vk.vkGetBufferMemoryRequirements(device->handle, staging->handle, &needs);
+    QUARTIC_TRY(allocate_memory(device, needs.size, staging_memory_type(device, needs.memoryTypeBits), false,
+                                &staging->memory));
+    QUARTIC_TRY(quartic_gpu_check(
+        device, device->vk.vkBindBufferMemory(device->handle, staging->handle, staging->memory, 0),
+        "binding the staging memory"));
+    void *mapped;
+    QUARTIC_TRY(quartic_gpu_check(
+        device, device->vk.vkMapMemory(device->handle, staging->memory, 0, VK_WHOLE_SIZE, 0, &mapped),
+        "mapping the staging memory"));
+    staging->mapped = mapped;
+    return QUARTIC_OK;
+}
+
+quartic_status quartic_gpu_staging_create(quartic_gpu_device *device, uint64_t bytes,
+                                          quartic_gpu_staging *out_staging) {
+    *out_staging = (quartic_gpu_staging){.bytes = bytes};
+    const quartic_status status = fill_staging(device, out_staging);
+    if (status != QUARTIC_OK) quartic_gpu_staging_destroy(device, out_staging);
+    return status;
+}
+
+void quartic_gpu_staging_destroy(quartic_gpu_device *device, quartic_gpu_staging *staging) {
+    device->vk.vkDestroyBuffer(device->handle, staging->handle, NULL);
+    device->vk.vkFreeMemory(device->handle, staging->memory, NULL);
+    *staging = (quartic_gpu_staging){0};
 }
 
 /* ---- the device's own ---------------------------------------------------------------------------------- */
@@ -378,27 +415,10 @@ quartic_status quartic_gpu_memory_create(quartic_gpu_device *device) {
                                   device->vk.vkAllocateCommandBuffers(device->handle, &info, &transfer),
                                   "allocating a command buffer"));
     device->transfer = transfer;
-    QUARTIC_TRY(create_buffer(device, QUARTIC_GPU_STAGING + quartic_gpu_copies_bytes,
-                              VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT,
-                              &device->staging));
-    VkMemoryRequirements needs;
-    device->vk.vkGetBufferMemoryRequirements(device->handle, device->staging, &needs);
-    QUARTIC_TRY(allocate_memory(device, needs.size, staging_type(device, needs.memoryTypeBits), false,
-                                &device->staging_memory));
-    QUARTIC_TRY(quartic_gpu_check(
-        device, device->vk.vkBindBufferMemory(device->handle, device->staging, device->staging_memory, 0),
-        "binding the staging memory"));
-    void *mapped;
-    QUARTIC_TRY(quartic_gpu_check(
-        device, device->vk.vkMapMemory(device->handle, device->staging_memory, 0, VK_WHOLE_SIZE, 0, &mapped),
-        "mapping the staging memory"));
-    device->staging_mapped = mapped;
-    return quartic_gpu_copies_create(device);
+    return quartic_gpu_staging_create(device, STAGING, &device->staging);
 }
 
 void quartic_gpu_memory_destroy(quartic_gpu_device *device) {
     quartic_gpu_buffer_destroy(device->absent);
-    quartic_gpu_copies_destroy(device);
-    device->vk.vkDestroyBuffer(device->handle, device->staging, NULL);
-    device->vk.vkFreeMemory(device->handle, device->staging_memory, NULL);
+    quartic_gpu_staging_destroy(device, &device->staging);
 }

@@ -43,7 +43,7 @@ quartic_status quartic_gpu_pipelines_create(quartic_gpu_device *device) {
     return quartic_gpu_check(device, result, "creating the pipeline cache");
 }
 
-static void save_cache(quartic_gpu_device *device) {
+static void save_pipeline_cache(quartic_gpu_device *device) {
     size_t bytes = 0;
     if (device->lost || device->foreign_cache ||
         device->vk.vkGetPipelineCacheData(device->handle, device->cache, &bytes, NULL) != VK_SUCCESS)
@@ -58,7 +58,7 @@ static void save_cache(quartic_gpu_device *device) {
 }
 
 void quartic_gpu_pipelines_destroy(quartic_gpu_device *device) {
-    if (device->unsaved_pipelines != 0) save_cache(device);
+    if (device->unsaved_pipelines != 0) save_pipeline_cache(device);
     for (uint32_t p = 0; p < device->pipeline_count; ++p)
         device->vk.vkDestroyPipeline(device->handle, device->pipelines[p].handle, NULL);
     quartic_free(device->pipelines);
@@ -67,7 +67,7 @@ void quartic_gpu_pipelines_destroy(quartic_gpu_device *device) {
 }
 
 /* Touches nothing of the device but its handle, so that several threads may compile at once. */
-static VkResult compile(const quartic_gpu_device *device, quartic_gpu_pipeline *pipeline) {
+static VkResult compile_pipeline(const quartic_gpu_device *device, quartic_gpu_pipeline *pipeline) {
     const VkShaderModuleCreateInfo module_info = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
                                                   .codeSize = pipeline->shader->bytes,
                                                   .pCode = pipeline->shader->words};
@@ -97,17 +97,17 @@ static VkResult compile(const quartic_gpu_device *device, quartic_gpu_pipeline *
     return result;
 }
 
-static bool matches(const quartic_gpu_pipeline *pipeline, const quartic_gpu_command *command) {
+static bool pipeline_matches(const quartic_gpu_pipeline *pipeline, const quartic_gpu_command *command) {
     return pipeline->spec_count == command->spec_count &&
            memcmp(pipeline->spec, command->spec, command->spec_count * sizeof command->spec[0]) == 0 &&
            strcmp(pipeline->shader->name, command->shader) == 0;
 }
 
 /* Index of the command's pipeline, appended without a handle if it is new. */
-static quartic_status find_or_append(quartic_gpu_device *device, const quartic_gpu_command *command,
-                                     uint32_t *capacity, uint32_t *out_index) {
+static quartic_status find_or_append_pipeline(quartic_gpu_device *device, const quartic_gpu_command *command,
+                                              uint32_t *capacity, uint32_t *out_index) {
     for (*out_index = 0; *out_index < device->pipeline_count; ++*out_index)
-        if (matches(&device->pipelines[*out_index], command)) return QUARTIC_OK;
+        if (pipeline_matches(&device->pipelines[*out_index], command)) return QUARTIC_OK;
     const quartic_spirv *shader = find_shader(command->shader);
     if (shader == NULL)
         return quartic_fail(QUARTIC_INTERNAL, "there is no shader named %s in this build", command->shader);
@@ -132,21 +132,21 @@ typedef struct compilation {
     VkResult *results; /* VK_SUCCESS before it begins */
 } compilation;
 
-static quartic_status compile_all(void *context) {
+static quartic_status compile_pipelines(void *context) {
     const compilation *all = context;
     quartic_gpu_pipeline *pipelines = all->device->pipelines + all->first;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(quartic_threads_default())
-    for (int p = 0; p < all->count; ++p) all->results[p] = compile(all->device, &pipelines[p]);
+    for (int p = 0; p < all->count; ++p) all->results[p] = compile_pipeline(all->device, &pipelines[p]);
     return QUARTIC_OK;
 }
 
 /* Compiles pipelines[first..]; the first failure in their order is reported. */
-static quartic_status compile_from(quartic_gpu_device *device, uint32_t first) {
+static quartic_status compile_pipelines_from(quartic_gpu_device *device, uint32_t first) {
     int count = (int)(device->pipeline_count - first);
     VkResult *results = quartic_alloc((size_t)count, sizeof *results);
     if (results == NULL) return QUARTIC_OUT_OF_MEMORY;
     compilation all = {device, first, count, results};
-    quartic_status status = quartic_threads_call(quartic_threads_default(), compile_all, &all);
+    quartic_status status = quartic_threads_call(quartic_threads_default(), compile_pipelines, &all);
     for (int p = 0; p < count && status == QUARTIC_OK; ++p) {
         char what[128] = "compiling the shader ";
         strncat(what, device->pipelines[first + (uint32_t)p].shader->name, sizeof what - strlen(what) - 1);
@@ -163,8 +163,9 @@ quartic_status quartic_gpu_pipelines_prepare(quartic_gpu_device *device, const q
     if (indices == NULL) return QUARTIC_OUT_OF_MEMORY;
     quartic_status status = QUARTIC_OK;
     for (uint32_t c = 0; c < count && status == QUARTIC_OK; ++c)
-        status = find_or_append(device, &commands[c], &capacity, &indices[c]);
-    if (status == QUARTIC_OK && device->pipeline_count != first) status = compile_from(device, first);
+        status = find_or_append_pipeline(device, &commands[c], &capacity, &indices[c]);
+    if (status == QUARTIC_OK && device->pipeline_count != first)
+        status = compile_pipelines_from(device, first);
     if (status != QUARTIC_OK) {
         /* Those that compiled are not kept either: a failed call leaves the device as it was. */
         while (device->pipeline_count > first)
@@ -176,6 +177,6 @@ quartic_status quartic_gpu_pipelines_prepare(quartic_gpu_device *device, const q
     for (uint32_t c = 0; c < count; ++c) out_handles[c] = device->pipelines[indices[c]].handle;
     quartic_free(indices);
     device->unsaved_pipelines += device->pipeline_count - first;
-    if (device->unsaved_pipelines >= SAVE_AFTER) save_cache(device);
+    if (device->unsaved_pipelines >= SAVE_AFTER) save_pipeline_cache(device);
     return QUARTIC_OK;
 }

@@ -1,12 +1,19 @@
-/* queue.c: submits to the device's queue, waiting for them, and the barrier between them.
+/* queue.c: submits to the device's queue, waiting for them, the barrier between them, and copies that are
+ * recorded between them.
  *
  * Command buffers are enqueued in order and handed to the driver together, by one vkQueueSubmit2, when the
- * queue is flushed: at a wait, or where the device's time for one submit would be exceeded. Submits signal
- * rising values of one timeline semaphore; waiting means waiting for the last value. A lost device stays
- * lost: every later call says so, and only destroying it is left.
+ * queue is flushed: at a wait, or where one submit would take the device too long. Submits signal rising values
+ * of one timeline semaphore; waiting means waiting for a value. Copies (uploads.c, fetches.c) are recorded into
+ * the open recorder, one of a growing list of command buffers, which is closed and enqueued before anything else
+ * is. A lost device stays lost: every later call says so, and only destroying it is left.
+ *
+ * Invariants: what is recorded into the open recorder is in the next submit; a recorder is recorded anew only when
+ * the submit with its last contents has finished or failed.
  */
 #include "gpu/internal.h"
 #include "gpu/schedule.h"
+
+#include "base/alloc.h"
 
 quartic_status quartic_gpu_check(quartic_gpu_device *device, VkResult result, const char *what) {
     if (result == VK_ERROR_DEVICE_LOST) device->lost = true;
@@ -20,39 +27,70 @@ quartic_status quartic_gpu_expect_alive(const quartic_gpu_device *device) {
                         device->caps.name);
 }
 
-/* Hands what is pending to the driver. What fails to be submitted is dropped: it would be out of order later.
- */
+/* ---- recorders of copies ------------------------------------------------------------------------------- */
+
+/* Ends the open recorder, which the next submit must contain; VK_NULL_HANDLE if there is none. */
+static quartic_status close_recorder(quartic_gpu_device *device, VkCommandBuffer *out_commands) {
+    quartic_gpu_copies *copies = &device->copies;
+    *out_commands = VK_NULL_HANDLE;
+    if (copies->open == NULL) return QUARTIC_OK;
+    const VkCommandBuffer commands = copies->open->commands;
+    copies->open = NULL;
+    quartic_gpu_barrier(device, commands, true);
+    QUARTIC_TRY(quartic_gpu_check(device, device->vk.vkEndCommandBuffer(commands), "recording a copy"));
+    *out_commands = commands;
+    return QUARTIC_OK;
+}
+
+/* The submit that would have signalled the value failed. */
+static void drop_recorders(quartic_gpu_device *device, uint64_t value) {
+    quartic_gpu_copies *copies = &device->copies;
+    for (uint32_t k = 0; k < copies->recorder_count; ++k)
+        if (copies->recorders[k].value == value) copies->recorders[k].value = 0;
+}
+
+/* ---- submits ------------------------------------------------------------------------------------------- */
+
+/* Hands what is pending to the driver. If that fails it is dropped: later it would be out of order. */
 static quartic_status submit_pending(quartic_gpu_device *device) {
-    VkCommandBufferSubmitInfo buffers[QUARTIC_GPU_PENDING];
-    for (uint32_t k = 0; k < device->pending_count; ++k)
-        buffers[k] = (VkCommandBufferSubmitInfo){.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_SUBMIT_INFO,
-                                                 .commandBuffer = device->pending[k]};
     const VkSemaphoreSubmitInfo signal = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_SUBMIT_INFO,
                                           .semaphore = device->timeline,
                                           .value = device->submitted + 1,
                                           .stageMask = VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT};
     const VkSubmitInfo2 submit = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO_2,
                                   .commandBufferInfoCount = device->pending_count,
-                                  .pCommandBufferInfos = buffers,
+                                  .pCommandBufferInfos = device->pending,
                                   .signalSemaphoreInfoCount = 1,
                                   .pSignalSemaphoreInfos = &signal};
+    const quartic_status status =
+        quartic_gpu_check(device, device->vk.vkQueueSubmit2(device->queue, 1, &submit, VK_NULL_HANDLE),
+                          "submitting work to the device");
     device->pending_count = 0;
     device->pending_seconds = 0.0;
-    QUARTIC_TRY(quartic_gpu_check(device,
-                                  device->vk.vkQueueSubmit2(device->queue, 1, &submit, VK_NULL_HANDLE),
-                                  "submitting work to the device"));
+    if (status != QUARTIC_OK) {
+        drop_recorders(device, device->submitted + 1);
+        return status;
+    }
     device->submitted += 1;
     ++device->submit_calls;
     return QUARTIC_OK;
 }
 
-/* One place stays free for copies, which are in the submit after the one that was last when they were begun. */
+quartic_status quartic_gpu_reserve_pending(quartic_gpu_device *device, uint32_t count) {
+    if (count <= device->pending_capacity) return QUARTIC_OK;
+    const uint32_t capacity = 2 * count + 16;
+    VkCommandBufferSubmitInfo *grown =
+        quartic_realloc(device->pending, device->pending_count, capacity, sizeof *grown);
+    if (grown == NULL) return QUARTIC_OUT_OF_MEMORY;
+    device->pending = grown;
+    device->pending_capacity = capacity;
+    return QUARTIC_OK;
+}
+
 static quartic_status append_pending(quartic_gpu_device *device, VkCommandBuffer commands, double seconds) {
-    const bool full = device->pending_count >= QUARTIC_GPU_PENDING - 1;
-    const bool long_enough = device->pending_count > 0 && device->pending_seconds > 0.0 &&
-                             device->pending_seconds + seconds > QUARTIC_GPU_SUBMIT_SECONDS;
-    if (full || long_enough) QUARTIC_TRY(submit_pending(device));
-    device->pending[device->pending_count++] = commands;
+    QUARTIC_TRY(quartic_gpu_reserve_pending(device, device->pending_count + 1));
+    device->pending[device->pending_count++] = (VkCommandBufferSubmitInfo){
+        .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_SUBMIT_INFO, .commandBuffer = commands};
     device->pending_seconds += seconds;
     return QUARTIC_OK;
 }
@@ -60,14 +98,15 @@ static quartic_status append_pending(quartic_gpu_device *device, VkCommandBuffer
 /* The copies recorded so far come before what is enqueued next. */
 static quartic_status append_copies(quartic_gpu_device *device) {
     VkCommandBuffer copies;
-    QUARTIC_TRY(quartic_gpu_copies_close(device, &copies));
-    if (copies != VK_NULL_HANDLE) device->pending[device->pending_count++] = copies;
-    return QUARTIC_OK;
+    QUARTIC_TRY(close_recorder(device, &copies));
+    return copies == VK_NULL_HANDLE ? QUARTIC_OK : append_pending(device, copies, 0.0);
 }
 
 quartic_status quartic_gpu_enqueue(quartic_gpu_device *device, VkCommandBuffer commands, double seconds) {
     QUARTIC_TRY(quartic_gpu_expect_alive(device));
     QUARTIC_TRY(append_copies(device));
+    if (device->pending_seconds > 0.0 && device->pending_seconds + seconds > QUARTIC_GPU_SUBMIT_SECONDS)
+        QUARTIC_TRY(submit_pending(device));
     return append_pending(device, commands, seconds);
 }
 
@@ -86,6 +125,9 @@ quartic_status quartic_gpu_wait_for(quartic_gpu_device *device, uint64_t value) 
     if (value > device->submitted) QUARTIC_TRY(quartic_gpu_flush(device));
     if (value <= device->finished) return QUARTIC_OK;
     QUARTIC_TRY(quartic_gpu_expect_alive(device));
+    if (value > device->submitted)
+        return quartic_fail(QUARTIC_INTERNAL, "work is waited for whose submit to %s failed before",
+                            device->caps.name);
     const VkSemaphoreWaitInfo wait = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_WAIT_INFO,
                                       .semaphoreCount = 1,
                                       .pSemaphores = &device->timeline,
@@ -109,8 +151,7 @@ uint64_t quartic_gpu_submit_calls(const quartic_gpu_device *device) {
 }
 
 bool quartic_gpu_is_idle(const quartic_gpu_device *device) {
-    return device->pending_count == 0 && !quartic_gpu_copies_open(device) &&
-           device->finished == device->submitted;
+    return device->pending_count == 0 && device->copies.open == NULL && device->finished == device->submitted;
 }
 
 quartic_status quartic_gpu_settle(quartic_gpu_device *device) {
@@ -137,4 +178,72 @@ void quartic_gpu_barrier(const quartic_gpu_device *device, VkCommandBuffer comma
     const VkDependencyInfo dependency = {
         .sType = VK_STRUCTURE_TYPE_DEPENDENCY_INFO, .memoryBarrierCount = 1, .pMemoryBarriers = &barrier};
     device->vk.vkCmdPipelineBarrier2(commands, &dependency);
+}
+
+/* ---- recording copies ---------------------------------------------------------------------------------- */
+
+static quartic_status add_recorder(quartic_gpu_device *device) {
+    quartic_gpu_copies *copies = &device->copies;
+    const VkCommandBufferAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
+                                              .commandPool = device->pool,
+                                              .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
+                                              .commandBufferCount = 1};
+    quartic_gpu_recorder recorder = {0};
+    if (copies->recorder_count == copies->recorder_capacity) {
+        const uint32_t capacity = 2 * copies->recorder_capacity + 4;
+        quartic_gpu_recorder *grown =
+            quartic_realloc(copies->recorders, copies->recorder_count, capacity, sizeof *grown);
+        if (grown == NULL) return QUARTIC_OUT_OF_MEMORY;
+        copies->recorders = grown;
+        copies->recorder_capacity = capacity;
+    }
+    QUARTIC_TRY(quartic_gpu_check(
+        device, device->vk.vkAllocateCommandBuffers(device->handle, &info, &recorder.commands),
+        "allocating a command buffer"));
+    copies->recorders[copies->recorder_count++] = recorder;
+    return QUARTIC_OK;
+}
+
+/* A recorder whose last contents are done; a new one if there is none. */
+static quartic_status find_recorder(quartic_gpu_device *device, quartic_gpu_recorder **out_recorder) {
+    quartic_gpu_copies *copies = &device->copies;
+    uint32_t k = 0;
+    while (k < copies->recorder_count && copies->recorders[k].value > device->finished) ++k;
+    if (k == copies->recorder_count) QUARTIC_TRY(add_recorder(device));
+    *out_recorder = &copies->recorders[k];
+    return QUARTIC_OK;
+}
+
+/* Makes sure that a recorder is open. */
+static quartic_status open_recorder(quartic_gpu_device *device) {
+    quartic_gpu_recorder *recorder;
+    QUARTIC_TRY(quartic_gpu_expect_alive(device));
+    if (device->copies.open != NULL) return QUARTIC_OK;
+    QUARTIC_TRY(find_recorder(device, &recorder));
+    const VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
+                                            .flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT};
+    QUARTIC_TRY(quartic_gpu_check(device, device->vk.vkBeginCommandBuffer(recorder->commands, &begin),
+                                  "recording a copy"));
+    quartic_gpu_barrier(device, recorder->commands, false);
+    recorder->value = device->submitted + 1;
+    recorder->upload_begin = device->uploads.head;
+    device->copies.open = recorder;
+    device->copies.touched_count = 0;
+    return QUARTIC_OK;
+}
+
+quartic_status quartic_gpu_record_copy(quartic_gpu_device *device, const quartic_gpu_buffer *buffer,
+                                       VkCommandBuffer *out_commands, uint64_t *out_value) {
+    quartic_gpu_copies *copies = &device->copies;
+    QUARTIC_TRY(open_recorder(device));
+    bool again = copies->touched_count == QUARTIC_GPU_COPIES_TOUCHED;
+    for (uint32_t k = 0; k < copies->touched_count && !again; ++k) again = copies->touched[k] == buffer;
+    if (again) {
+        quartic_gpu_barrier(device, copies->open->commands, false);
+        copies->touched_count = 0;
+    }
+    copies->touched[copies->touched_count++] = buffer;
+    *out_commands = copies->open->commands;
+    *out_value = copies->open->value;
+    return QUARTIC_OK;
 }

@@ -2,7 +2,7 @@
  *
  * Device functions live in a VolkDeviceTable per device, instance functions in quartic_vk_instance per
  * instance, both loaded through one vkGetInstanceProcAddr. volk's global function pointers exist in the
- * library (hidden) but none is ever called, so neither two devices nor a host application's volk can meet in
+ * library (hidden) but none is ever called, so neither two devices nor an application's own volk share
  * them.
  */
 #ifndef QUARTIC_GPU_VK_H
@@ -42,7 +42,7 @@ typedef struct quartic_vk_instance {
 } quartic_vk_instance;
 
 /* The loader's entry point: libvulkan, or the library named by QUARTIC_VULKAN_LOADER. The loader stays in the
- * process. UNAVAILABLE with a sentence if there is none. */
+ * process. UNAVAILABLE if there is none. */
 quartic_status quartic_vk_loader(PFN_vkGetInstanceProcAddr *out_entry);
 
 /* Fills a table; UNSUPPORTED if a function that Vulkan 1.3 has is missing. */
@@ -51,7 +51,7 @@ quartic_status quartic_vk_load_instance(PFN_vkGetInstanceProcAddr entry, VkInsta
 void quartic_vk_load_device(const quartic_vk_instance *instance, VkDevice device,
                             struct VolkDeviceTable *out_table);
 
-/* QUARTIC_OK, or the status for a VkResult with the sentence "<what> failed: <meaning>". */
+/* QUARTIC_OK, or the status for a VkResult with the message "<what> failed: <meaning>". */
 quartic_status quartic_vk_check(VkResult result, const char *what);
 
 /* VK_KHR_cooperative_matrix for headers that predate it (before 1.3.255), values from the registry. */

@@ -428,7 +428,7 @@ static bool lies_over_updated(const quartic_graph *graph, const quartic_op *op, 
                               uint32_t count, uint32_t input, uint32_t *out_other) {
     if (op->mutated_inputs == 0) return false;
     for (uint32_t k = 0; k < count; ++k)
-        if (k != input && inputs[k].id != 0 && is_value(graph, inputs[k]) && op->mutated_inputs >> k & 1u &&
+        if (k != input && inputs[k].id != 0 && is_value(graph, inputs[k]) && quartic_op_mutates(op, k) &&
             overlap(quartic_graph_get(graph, inputs[k].id), quartic_graph_get(graph, inputs[input].id))) {
             *out_other = k;
             return true;
@@ -448,7 +448,7 @@ static quartic_status collect_inputs(quartic_graph *graph, const quartic_op *op,
         if (value.id != 0 && !is_value(graph, value))
             return quartic_fail(QUARTIC_INVALID_ARGUMENT, "operand %u of %s is %s", i, name,
                                 whose(graph, value));
-        bool any_strides = op->strided_inputs >> i & 1u, mutated = op->mutated_inputs >> i & 1u;
+        bool any_strides = op->strided_inputs >> i & 1u, mutated = quartic_op_mutates(op, i);
         if (value.id != 0 && mutated) {
             quartic_storage_kind kind = graph->storages[quartic_graph_get(graph, value.id)->storage].kind;
             if (kind != QUARTIC_STORAGE_STATE && kind != QUARTIC_STORAGE_PARAMETER)
@@ -482,7 +482,7 @@ static quartic_status collect_inputs(quartic_graph *graph, const quartic_op *op,
 static uint32_t shared_input(const quartic_op *op, uint32_t output) {
     if (op->view != NULL) return 0;
     for (uint32_t i = 0, seen = 0; i < QUARTIC_OP_MAX_INPUTS; ++i)
-        if (op->mutated_inputs >> i & 1u && seen++ == output) return i;
+        if (quartic_op_mutates(op, i) && seen++ == output) return i;
     return QUARTIC_NONE;
 }
 
@@ -493,7 +493,7 @@ static quartic_status note_update(quartic_graph *graph, const quartic_node *node
     if (!HAS_ROOM(graph, updates, update_count, update_capacity)) return graph->status;
     graph->updates[graph->update_count++] = graph->node_count;
     for (uint32_t i = 0; i < node->input_count; ++i)
-        if (node->inputs[i] != 0 && node->op->mutated_inputs >> i & 1u)
+        if (node->inputs[i] != 0 && quartic_op_mutates(node->op, i))
             graph->storages[quartic_graph_get(graph, node->inputs[i])->storage].updated = true;
     return QUARTIC_OK;
 }
@@ -518,7 +518,7 @@ uint32_t quartic_graph_last_update(const quartic_graph *graph, uint32_t id, uint
         if (graph->updates[k] < first) break;
         const quartic_node *node = &graph->nodes[graph->updates[k]];
         for (uint32_t i = 0; i < node->input_count; ++i)
-            if (node->inputs[i] != 0 && node->op->mutated_inputs >> i & 1u &&
+            if (node->inputs[i] != 0 && quartic_op_mutates(node->op, i) &&
                 overlap(value, quartic_graph_get(graph, node->inputs[i])))
                 return graph->updates[k];
     }

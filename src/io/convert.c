@@ -115,9 +115,10 @@ quartic_status quartic_safetensors_refuse_integer(const quartic_safetensors *fil
                         (unsigned long long)magnitude, boolean ? 0 : INT32_MIN, boolean ? 1 : INT32_MAX);
 }
 
-/* Whether a tensor is one of the file's, or a copy of its entry: nothing else says how much data there is. */
-static quartic_status check_tensor(const quartic_safetensors *file,
-                                   const quartic_safetensors_tensor *tensor) {
+/* Refuses a tensor that is neither one of the file's nor a copy of its entry: nothing else says how much
+ * data there is. */
+static quartic_status check_own_tensor(const quartic_safetensors *file,
+                                       const quartic_safetensors_tensor *tensor) {
     for (uint32_t t = 0; t < file->tensor_count; ++t) {
         const quartic_safetensors_tensor *own = &file->tensors[t];
         if (own->name == tensor->name && own->data == tensor->data && own->dtype == tensor->dtype &&
@@ -154,7 +155,7 @@ quartic_status quartic_safetensors_read_float32(const quartic_safetensors *file,
     QUARTIC_NEED(file);
     QUARTIC_NEED(tensor);
     if (count != 0) QUARTIC_NEED(out_numbers);
-    QUARTIC_TRY(check_tensor(file, tensor));
+    QUARTIC_TRY(check_own_tensor(file, tensor));
     QUARTIC_TRY(quartic_safetensors_expect(file, tensor, false, count));
     for (uint64_t i = 0; i < count; ++i) out_numbers[i] = quartic_safetensors_float32_at(tensor, i);
     return QUARTIC_OK;
@@ -167,7 +168,7 @@ quartic_status quartic_safetensors_read_int32(const quartic_safetensors *file,
     QUARTIC_NEED(file);
     QUARTIC_NEED(tensor);
     if (count != 0) QUARTIC_NEED(out_numbers);
-    QUARTIC_TRY(check_tensor(file, tensor));
+    QUARTIC_TRY(check_own_tensor(file, tensor));
     QUARTIC_TRY(quartic_safetensors_expect(file, tensor, true, count));
     for (uint64_t i = 0; i < count; ++i)
         if (quartic_safetensors_int32_at(tensor, i, &out_numbers[i]) != 0)
@@ -180,7 +181,7 @@ quartic_status quartic_safetensors_check_finite(const quartic_safetensors *file,
     QUARTIC_CALL();
     QUARTIC_NEED(file);
     QUARTIC_NEED(tensor);
-    QUARTIC_TRY(check_tensor(file, tensor));
+    QUARTIC_TRY(check_own_tensor(file, tensor));
     if (quartic_safetensors_is_integer(tensor->dtype)) return QUARTIC_OK;
     uint64_t count = quartic_shape_elements(&tensor->shape);
     for (uint64_t i = 0; i < count; ++i) {

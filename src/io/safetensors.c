@@ -1,9 +1,10 @@
-/* safetensors.c: opens a safetensors file and believes nothing in it.
+/* safetensors.c: the reader validates the whole file before anything in it is used.
  *
- * Checks, in order: the length field against the file and a cap; the header as strict JSON (UTF-8, no key
- * twice, nothing after it); every entry's exact keys, type, shape and range; sizes without overflow; and that
- * the ranges, sorted, tile the data exactly. What passed is copied out of the JSON tree into flat tables.
- * Format: https://github.com/huggingface/safetensors (its own checks are the same or weaker).
+ * It checks, in this order: the length field against the file and a cap; the header as strict JSON (UTF-8,
+ * no key twice, nothing after it); every entry's exact keys, type, shape and range; sizes without
+ * overflow; and that the ranges, sorted, tile the data exactly. Then it copies names and metadata out of
+ * the JSON into flat tables. Format: https://github.com/huggingface/safetensors (its own checks are the
+ * same or weaker).
  */
 #include "io/safetensors.h"
 
@@ -24,15 +25,15 @@ static const struct {
     const char *name;
     size_t bytes;
 } dtypes[] = {
-#define DTYPE_ROW(name, bytes) {#name, bytes},
-    QUARTIC_SAFETENSORS_DTYPE_LIST(DTYPE_ROW)
-#undef DTYPE_ROW
+#define DTYPE_ENTRY(name, bytes) {#name, bytes},
+    QUARTIC_SAFETENSORS_DTYPE_LIST(DTYPE_ENTRY)
+#undef DTYPE_ENTRY
 };
 enum { DTYPE_COUNT = sizeof dtypes / sizeof dtypes[0] };
 
-#define DTYPE_WORD(name, bytes) " " #name
-static const char dtype_words[] = QUARTIC_SAFETENSORS_DTYPE_LIST(DTYPE_WORD);
-#undef DTYPE_WORD
+#define DTYPE_NAME(name, bytes) " " #name
+static const char dtype_names[] = QUARTIC_SAFETENSORS_DTYPE_LIST(DTYPE_NAME);
+#undef DTYPE_NAME
 
 const char *quartic_safetensors_dtype_name(quartic_safetensors_dtype dtype) {
     return (unsigned)dtype < DTYPE_COUNT ? dtypes[dtype].name : "unknown";
@@ -73,23 +74,22 @@ bool quartic_safetensors_bytes(quartic_safetensors_dtype dtype, const quartic_sh
     return true;
 }
 
-/* ---- one entry of the header
- * ------------------------------------------------------------------------------- */
+/* ---- one entry of the header ---- */
 
-/* The tensor being read, for sentences; data_bytes is the length of the data part. */
+/* The tensor being read; data_bytes is the length of the file's data part. */
 typedef struct entry {
-    const char *label;
-    const char *name; /* quoted */
+    const char *label; /* of the file, for messages */
+    const char *name;  /* quoted, for messages */
     const unsigned char *data;
     uint64_t data_bytes;
 } entry;
 
-static quartic_status read_dtype(const entry *at, const quartic_json *value,
-                                 quartic_safetensors_dtype *out_dtype) {
+static quartic_status read_tensor_dtype(const entry *at, const quartic_json *value,
+                                        quartic_safetensors_dtype *out_dtype) {
     const char *word = quartic_json_text(value);
     if (word == NULL)
         return quartic_fail(QUARTIC_FORMAT, "%s: tensor \"%s\" has no \"dtype\" text; expected one of%s",
-                            at->label, at->name, dtype_words);
+                            at->label, at->name, dtype_names);
     for (unsigned d = 0; d < DTYPE_COUNT; ++d) {
         if (strcmp(word, dtypes[d].name) != 0) continue;
         *out_dtype = (quartic_safetensors_dtype)d;
@@ -97,10 +97,11 @@ static quartic_status read_dtype(const entry *at, const quartic_json *value,
     }
     char quoted[QUARTIC_SAFETENSORS_QUOTE_BYTES];
     return quartic_fail(QUARTIC_FORMAT, "%s: tensor \"%s\" has the unknown dtype \"%s\"; expected one of%s",
-                        at->label, at->name, quartic_safetensors_quote(word, quoted), dtype_words);
+                        at->label, at->name, quartic_safetensors_quote(word, quoted), dtype_names);
 }
 
-static quartic_status read_shape(const entry *at, const quartic_json *value, quartic_shape *out_shape) {
+static quartic_status read_tensor_shape(const entry *at, const quartic_json *value,
+                                        quartic_shape *out_shape) {
     if (!quartic_json_is(value, QUARTIC_JSON_ARRAY))
         return quartic_fail(QUARTIC_FORMAT, "%s: tensor \"%s\" has no \"shape\" array of integers", at->label,
                             at->name);
@@ -124,8 +125,8 @@ static quartic_status read_shape(const entry *at, const quartic_json *value, qua
     return QUARTIC_OK;
 }
 
-static quartic_status read_range(const entry *at, const quartic_json *value,
-                                 quartic_safetensors_tensor *tensor) {
+static quartic_status read_tensor_range(const entry *at, const quartic_json *value,
+                                        quartic_safetensors_tensor *tensor) {
     if (!quartic_json_is(value, QUARTIC_JSON_ARRAY) || value->count != 2 ||
         value[1].kind != QUARTIC_JSON_INTEGER || value[2].kind != QUARTIC_JSON_INTEGER)
         return quartic_fail(QUARTIC_FORMAT,
@@ -157,42 +158,41 @@ static quartic_status read_range(const entry *at, const quartic_json *value,
     return QUARTIC_OK;
 }
 
-static quartic_status read_entry(const entry *at, const quartic_json *value,
-                                 quartic_safetensors_tensor *tensor) {
+static quartic_status read_tensor_entry(const entry *at, const quartic_json *value,
+                                        quartic_safetensors_tensor *tensor) {
     if (value->kind != QUARTIC_JSON_OBJECT)
         return quartic_fail(QUARTIC_FORMAT,
                             "%s: the header's entry \"%s\" is no object of dtype, shape, data_offsets",
                             at->label, at->name);
-    QUARTIC_TRY(read_dtype(at, quartic_json_member(value, "dtype"), &tensor->dtype));
-    QUARTIC_TRY(read_shape(at, quartic_json_member(value, "shape"), &tensor->shape));
-    QUARTIC_TRY(read_range(at, quartic_json_member(value, "data_offsets"), tensor));
+    QUARTIC_TRY(read_tensor_dtype(at, quartic_json_member(value, "dtype"), &tensor->dtype));
+    QUARTIC_TRY(read_tensor_shape(at, quartic_json_member(value, "shape"), &tensor->shape));
+    QUARTIC_TRY(read_tensor_range(at, quartic_json_member(value, "data_offsets"), tensor));
     if (value->count == 3) return QUARTIC_OK;
     return quartic_fail(QUARTIC_FORMAT,
                         "%s: tensor \"%s\" has %u keys; expected dtype, shape and data_offsets only",
                         at->label, at->name, value->count);
 }
 
-/* ---- the tables
- * -------------------------------------------------------------------------------------------- */
+/* ---- the tables ---- */
 
-static int by_name(const void *a, const void *b) {
+static int by_tensor_name(const void *a, const void *b) {
     return strcmp(((const quartic_safetensors_tensor *)a)->name,
                   ((const quartic_safetensors_tensor *)b)->name);
 }
 
 /* Empty tensors come before the one that begins where they lie. */
-static int by_place(const void *a, const void *b) {
+static int by_tensor_place(const void *a, const void *b) {
     const quartic_safetensors_tensor *left = a, *right = b;
     uintptr_t left_at = (uintptr_t)left->data, right_at = (uintptr_t)right->data;
     if (left_at != right_at) return left_at < right_at ? -1 : 1;
     if (left->bytes != right->bytes) return left->bytes < right->bytes ? -1 : 1;
-    return by_name(a, b);
+    return by_tensor_name(a, b);
 }
 
 /* Every data byte belongs to exactly one tensor. */
 static quartic_status check_tiling(quartic_safetensors *file, const unsigned char *data,
                                    uint64_t data_bytes) {
-    qsort(file->tensors, file->tensor_count, sizeof file->tensors[0], by_place);
+    qsort(file->tensors, file->tensor_count, sizeof file->tensors[0], by_tensor_place);
     uint64_t reached = 0;
     char quoted[QUARTIC_SAFETENSORS_QUOTE_BYTES];
     for (uint32_t t = 0; t < file->tensor_count; ++t) {
@@ -211,12 +211,12 @@ static quartic_status check_tiling(quartic_safetensors *file, const unsigned cha
         return quartic_fail(QUARTIC_FORMAT,
                             "%s: the tensors end at byte %llu of the data, which has %llu bytes", file->label,
                             (unsigned long long)reached, (unsigned long long)data_bytes);
-    qsort(file->tensors, file->tensor_count, sizeof file->tensors[0], by_name);
+    qsort(file->tensors, file->tensor_count, sizeof file->tensors[0], by_tensor_name);
     return QUARTIC_OK;
 }
 
 /* Copies a text behind the texts so far and returns the copy; the block is as long as the header, in which
- * every text stands between quotes, so it has room for all with their ending zeros. */
+ * every text stands between quotes, so it can hold all of them with their ending zeros. */
 static const char *keep_text(char **texts_end, const char *text) {
     char *copy = *texts_end;
     size_t bytes = strlen(text) + 1;
@@ -243,8 +243,9 @@ static quartic_status read_metadata(quartic_safetensors *file, const quartic_jso
     return QUARTIC_OK;
 }
 
-static quartic_status read_header(quartic_safetensors *file, const quartic_json *header, size_t header_bytes,
-                                  const unsigned char *data, uint64_t data_bytes) {
+static quartic_status read_safetensors_header(quartic_safetensors *file, const quartic_json *header,
+                                              size_t header_bytes, const unsigned char *data,
+                                              uint64_t data_bytes) {
     if (header->kind != QUARTIC_JSON_OBJECT)
         return quartic_fail(QUARTIC_FORMAT, "%s: the header is no JSON object", file->label);
     file->tensors = quartic_alloc(header->count, sizeof file->tensors[0]);
@@ -260,13 +261,14 @@ static quartic_status read_header(quartic_safetensors *file, const quartic_json 
         char quoted[QUARTIC_SAFETENSORS_QUOTE_BYTES];
         entry at = {file->label, quartic_safetensors_quote(name, quoted), data, data_bytes};
         quartic_safetensors_tensor *tensor = &file->tensors[file->tensor_count++];
-        QUARTIC_TRY(read_entry(&at, value, tensor));
+        QUARTIC_TRY(read_tensor_entry(&at, value, tensor));
         tensor->name = keep_text(&texts_end, name);
     }
     return check_tiling(file, data, data_bytes);
 }
 
-static quartic_status parse(quartic_safetensors *file, const unsigned char *bytes, uint64_t byte_count) {
+static quartic_status parse_safetensors(quartic_safetensors *file, const unsigned char *bytes,
+                                        uint64_t byte_count) {
     if (byte_count < QUARTIC_SAFETENSORS_LENGTH_BYTES)
         return quartic_fail(QUARTIC_FORMAT,
                             "%s has %llu bytes; a safetensors file begins with a header length of 8 bytes",
@@ -297,18 +299,17 @@ static quartic_status parse(quartic_safetensors *file, const unsigned char *byte
                             error.at, quartic_safetensors_quote(error.text, quoted));
     }
     QUARTIC_TRY(status);
-    status = read_header(file, header.values, (size_t)header_bytes,
-                         bytes + (byte_count - (rest - header_bytes)), rest - header_bytes);
+    status = read_safetensors_header(file, header.values, (size_t)header_bytes,
+                                     bytes + (byte_count - (rest - header_bytes)), rest - header_bytes);
     quartic_json_free(&header);
     return status;
 }
 
-/* ---- opening
- * ----------------------------------------------------------------------------------------------- */
+/* ---- opening ---- */
 
-/* Reads all of an open regular file; the block is owned by the caller. */
-static quartic_status read_all(int descriptor, const char *label, unsigned char **out_bytes,
-                               uint64_t *out_count) {
+/* Reads all of an open regular file; the caller frees *out_bytes with quartic_free. */
+static quartic_status read_whole_file(int descriptor, const char *label, unsigned char **out_bytes,
+                                      uint64_t *out_count) {
     struct stat facts;
     if (fstat(descriptor, &facts) != 0)
         return quartic_fail(QUARTIC_IO, "cannot read %s: %s", label, strerror(errno));
@@ -333,9 +334,10 @@ static quartic_status read_all(int descriptor, const char *label, unsigned char 
     return QUARTIC_OK;
 }
 
-/* Gives the opened file to the caller, or nothing. owned: the bytes are the file's to free. */
-static quartic_status open_bytes(const unsigned char *bytes, uint64_t count, unsigned char *owned,
-                                 const char *label, quartic_safetensors **out_file) {
+/* Opens a file whose bytes are in memory. owned: `bytes` if the file frees them (at once, after an error),
+ * NULL if they stay the caller's. */
+static quartic_status open_safetensors_bytes(const unsigned char *bytes, uint64_t count, unsigned char *owned,
+                                             const char *label, quartic_safetensors **out_file) {
     quartic_safetensors *file = quartic_alloc(1, sizeof *file);
     if (file == NULL) {
         quartic_free(owned);
@@ -347,7 +349,7 @@ static quartic_status open_bytes(const unsigned char *bytes, uint64_t count, uns
     quartic_status status = QUARTIC_OUT_OF_MEMORY;
     if (file->label != NULL) {
         strcpy(file->label, label);
-        status = parse(file, bytes, count);
+        status = parse_safetensors(file, bytes, count);
     }
     if (status == QUARTIC_OK)
         *out_file = file;
@@ -367,9 +369,9 @@ quartic_status quartic_safetensors_open(const char *path, quartic_safetensors **
     if (descriptor < 0) return quartic_fail(QUARTIC_IO, "cannot open %s: %s", label, strerror(errno));
     unsigned char *bytes = NULL;
     uint64_t count = 0;
-    quartic_status status = read_all(descriptor, label, &bytes, &count);
+    quartic_status status = read_whole_file(descriptor, label, &bytes, &count);
     close(descriptor);
-    return status == QUARTIC_OK ? open_bytes(bytes, count, bytes, label, out_file) : status;
+    return status == QUARTIC_OK ? open_safetensors_bytes(bytes, count, bytes, label, out_file) : status;
 }
 
 quartic_status quartic_safetensors_open_memory(const void *bytes, size_t byte_count, const char *label,
@@ -379,7 +381,7 @@ quartic_status quartic_safetensors_open_memory(const void *bytes, size_t byte_co
     *out_file = NULL;
     QUARTIC_NEED(bytes);
     QUARTIC_NEED(label);
-    return open_bytes(bytes, byte_count, NULL, label, out_file);
+    return open_safetensors_bytes(bytes, byte_count, NULL, label, out_file);
 }
 
 void quartic_safetensors_close(quartic_safetensors *file) {
@@ -392,8 +394,7 @@ void quartic_safetensors_close(quartic_safetensors *file) {
     quartic_free(file);
 }
 
-/* ---- looking up
- * -------------------------------------------------------------------------------------------- */
+/* ---- looking up ---- */
 
 uint32_t quartic_safetensors_count(const quartic_safetensors *file) {
     QUARTIC_CALL();
@@ -413,7 +414,7 @@ const quartic_safetensors_tensor *quartic_safetensors_find(const quartic_safeten
     QUARTIC_NEED_OR(file, NULL);
     QUARTIC_NEED_OR(name, NULL);
     const quartic_safetensors_tensor key = {.name = name};
-    return bsearch(&key, file->tensors, file->tensor_count, sizeof file->tensors[0], by_name);
+    return bsearch(&key, file->tensors, file->tensor_count, sizeof file->tensors[0], by_tensor_name);
 }
 
 const char *quartic_safetensors_metadata(const quartic_safetensors *file, const char *key) {

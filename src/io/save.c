@@ -1,7 +1,7 @@
 /* save.c: writes safetensors files that depend on their contents only.
  *
- * Order: wider types first, then by name, so that every tensor is aligned to its type; the header is padded
- * with spaces until the data starts at a multiple of 8. Metadata keys are sorted.
+ * Order: wider types first, then by name, so that every tensor is aligned to its type. The header is
+ * padded with spaces until the data starts at a multiple of 8. Metadata keys are sorted.
  */
 #include "io/safetensors.h"
 
@@ -23,18 +23,18 @@ static int by_width_and_name(const void *a, const void *b) {
     return strcmp(left->name, right->name);
 }
 
-static int by_key(const void *a, const void *b) {
+static int by_metadata_key(const void *a, const void *b) {
     return strcmp((*(const quartic_safetensors_text *const *)a)->key,
                   (*(const quartic_safetensors_text *const *)b)->key);
 }
 
-static int by_name(const void *a, const void *b) {
+static int by_saved_name(const void *a, const void *b) {
     return strcmp((*(const quartic_safetensors_tensor *const *)a)->name,
                   (*(const quartic_safetensors_tensor *const *)b)->name);
 }
 
 /* Refuses a name (or key) that is no UTF-8, or the same as the one before it in order. */
-static quartic_status check_name(const char *what, const char *name, const char *before) {
+static quartic_status check_saved_name(const char *what, const char *name, const char *before) {
     char quoted[QUARTIC_SAFETENSORS_QUOTE_BYTES];
     if (!quartic_utf8_valid(name))
         return quartic_fail(QUARTIC_INVALID_ARGUMENT, "the %s \"%s\" has a name that is no valid UTF-8", what,
@@ -50,7 +50,7 @@ static quartic_status put_metadata(quartic_json_writer *header, const quartic_sa
     quartic_json_put_text(header, QUARTIC_SAFETENSORS_METADATA_KEY);
     for (uint32_t m = 0; m < count; ++m) {
         char quoted[QUARTIC_SAFETENSORS_QUOTE_BYTES];
-        QUARTIC_TRY(check_name("metadata text", texts[m]->key, m == 0 ? NULL : texts[m - 1]->key));
+        QUARTIC_TRY(check_saved_name("metadata text", texts[m]->key, m == 0 ? NULL : texts[m - 1]->key));
         if (!quartic_utf8_valid(texts[m]->text))
             return quartic_fail(QUARTIC_INVALID_ARGUMENT, "the metadata text \"%s\" is no valid UTF-8",
                                 quartic_safetensors_quote(texts[m]->key, quoted));
@@ -98,7 +98,7 @@ static quartic_status put_tensor(quartic_json_writer *header, const quartic_safe
 }
 
 /* Writes the length field, the header and the padding. */
-static quartic_status write_header(quartic_atomic_file *file, const quartic_json_writer *header) {
+static quartic_status write_safetensors_header(quartic_atomic_file *file, const quartic_json_writer *header) {
     size_t length = header->count, padded = (length + 7) / 8 * 8;
     unsigned char length_field[QUARTIC_SAFETENSORS_LENGTH_BYTES];
     for (int k = 0; k < QUARTIC_SAFETENSORS_LENGTH_BYTES; ++k)
@@ -114,11 +114,11 @@ static quartic_status write_header(quartic_atomic_file *file, const quartic_json
     return status;
 }
 
-static quartic_status write_file(const char *path, const quartic_json_writer *header,
-                                 const quartic_safetensors_tensor *const *tensors, uint32_t count) {
+static quartic_status write_safetensors(const char *path, const quartic_json_writer *header,
+                                        const quartic_safetensors_tensor *const *tensors, uint32_t count) {
     quartic_atomic_file file;
     QUARTIC_TRY(quartic_atomic_file_begin(path, true, &file));
-    quartic_status status = write_header(&file, header);
+    quartic_status status = write_safetensors_header(&file, header);
     for (uint32_t t = 0; t < count && status == QUARTIC_OK; ++t) {
         uint64_t bytes = 0;
         quartic_safetensors_bytes(tensors[t]->dtype, &tensors[t]->shape, &bytes);
@@ -130,13 +130,13 @@ static quartic_status write_file(const char *path, const quartic_json_writer *he
 }
 
 /* The header's JSON: metadata by key, then tensors in the order in which their data follows. */
-static quartic_status describe(const quartic_safetensors_tensor **sorted, uint32_t tensor_count,
-                               const quartic_safetensors_text **texts, uint32_t metadata_count,
-                               quartic_json_writer *header) {
-    qsort(texts, metadata_count, sizeof *texts, by_key);
-    qsort(sorted, tensor_count, sizeof *sorted, by_name);
+static quartic_status describe_file(const quartic_safetensors_tensor **sorted, uint32_t tensor_count,
+                                    const quartic_safetensors_text **texts, uint32_t metadata_count,
+                                    quartic_json_writer *header) {
+    qsort(texts, metadata_count, sizeof *texts, by_metadata_key);
+    qsort(sorted, tensor_count, sizeof *sorted, by_saved_name);
     for (uint32_t t = 0; t < tensor_count; ++t)
-        QUARTIC_TRY(check_name("tensor", sorted[t]->name, t == 0 ? NULL : sorted[t - 1]->name));
+        QUARTIC_TRY(check_saved_name("tensor", sorted[t]->name, t == 0 ? NULL : sorted[t - 1]->name));
     qsort(sorted, tensor_count, sizeof *sorted, by_width_and_name);
     quartic_json_put(header, "{");
     if (metadata_count > 0) QUARTIC_TRY(put_metadata(header, texts, metadata_count));
@@ -149,9 +149,9 @@ static quartic_status describe(const quartic_safetensors_tensor **sorted, uint32
     return header->status;
 }
 
-/* No NULL where something must be. */
-static quartic_status check_arrays(const quartic_safetensors_tensor *tensors, uint32_t tensor_count,
-                                   const quartic_safetensors_text *metadata, uint32_t metadata_count) {
+/* Refuses NULL where there must be something. */
+static quartic_status check_saved_arrays(const quartic_safetensors_tensor *tensors, uint32_t tensor_count,
+                                         const quartic_safetensors_text *metadata, uint32_t metadata_count) {
     if ((tensors == NULL && tensor_count != 0) || (metadata == NULL && metadata_count != 0))
         return quartic_fail(QUARTIC_INVALID_ARGUMENT,
                             "%s is NULL, but its count is %u; NULL goes with a count of 0",
@@ -176,7 +176,7 @@ quartic_status quartic_safetensors_save(const char *path, const quartic_safetens
                                         uint32_t metadata_count) {
     QUARTIC_CALL();
     QUARTIC_NEED(path);
-    QUARTIC_TRY(check_arrays(tensors, tensor_count, metadata, metadata_count));
+    QUARTIC_TRY(check_saved_arrays(tensors, tensor_count, metadata, metadata_count));
     const quartic_safetensors_tensor **sorted = quartic_alloc(tensor_count, sizeof *sorted);
     const quartic_safetensors_text **texts = quartic_alloc(metadata_count, sizeof *texts);
     quartic_json_writer header = {.bytes = NULL};
@@ -184,9 +184,9 @@ quartic_status quartic_safetensors_save(const char *path, const quartic_safetens
     if (sorted != NULL && texts != NULL) {
         for (uint32_t t = 0; t < tensor_count; ++t) sorted[t] = &tensors[t];
         for (uint32_t m = 0; m < metadata_count; ++m) texts[m] = &metadata[m];
-        status = describe(sorted, tensor_count, texts, metadata_count, &header);
+        status = describe_file(sorted, tensor_count, texts, metadata_count, &header);
     }
-    if (status == QUARTIC_OK) status = write_file(path, &header, sorted, tensor_count);
+    if (status == QUARTIC_OK) status = write_safetensors(path, &header, sorted, tensor_count);
     quartic_free(header.bytes);
     quartic_free(sorted);
     quartic_free(texts);

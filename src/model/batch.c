@@ -1,5 +1,5 @@
-/* batch.c: what a model is given, on its way in: checked against the configuration, cut into parts, written.
- */
+/* batch.c: the inputs of a model: checked against the configuration, cut into parts, written to the
+ * device. */
 #include <math.h>
 #include <stdio.h>
 
@@ -52,7 +52,7 @@ static const quartic_model_batch standard_batch = QUARTIC_MODEL_BATCH_INIT;
 const quartic_options_type quartic_model_batch_type = {"quartic_model_batch", "QUARTIC_MODEL_BATCH_INIT",
                                                        sizeof standard_batch, 0, &standard_batch};
 
-/* Whether an input is there exactly if the configuration asks for it. */
+/* An input must be given if and only if the configuration asks for it. */
 static quartic_status check_presence(const char *what, bool given, const char *field, uint32_t asked) {
     if (given == (asked != 0)) return QUARTIC_OK;
     if (given)
@@ -62,7 +62,7 @@ static quartic_status check_presence(const char *what, bool given, const char *f
                         what, field, asked);
 }
 
-static quartic_status check_tokens(const quartic_model *model, const quartic_model_batch *in) {
+static quartic_status check_batch_tokens(const quartic_model *model, const quartic_model_batch *in) {
     const uint64_t count = (uint64_t)in->batch * in->length;
     const uint32_t limit = model->config.num_tokens;
     for (uint64_t i = 0; i < count; ++i)
@@ -102,7 +102,7 @@ static quartic_status check_features(const char *what, const float *numbers, uin
     return QUARTIC_OK;
 }
 
-static quartic_status check_targets(const quartic_model *model, const quartic_model_batch *in) {
+static quartic_status check_batch_targets(const quartic_model *model, const quartic_model_batch *in) {
     const quartic_model_config *config = &model->config;
     const uint64_t n = in->length, rows = quartic_model_logit_rows(model, in->batch, in->length);
     for (uint64_t r = 0; r < rows; ++r) {
@@ -127,8 +127,8 @@ static quartic_status check_targets(const quartic_model *model, const quartic_mo
     return QUARTIC_OK;
 }
 
-/* The mean over no node is no number. */
-static quartic_status check_real_nodes(const quartic_model_batch *in) {
+/* A graph read-out is a mean over the real nodes, so each graph needs at least one. */
+static quartic_status check_batch_real_nodes(const quartic_model_batch *in) {
     for (uint32_t b = 0; b < in->batch; ++b) {
         bool any = false;
         for (uint32_t i = 0; i < in->length && !any; ++i) any = in->mask[(uint64_t)b * in->length + i] != 0;
@@ -161,14 +161,15 @@ quartic_status quartic_model_check_batch(const quartic_model *model, const quart
     if (with_targets && in->targets == NULL)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT, "the targets are NULL");
     const uint64_t nodes = (uint64_t)in->batch * in->length;
-    if (in->tokens != NULL) QUARTIC_TRY(check_tokens(model, in));
+    if (in->tokens != NULL) QUARTIC_TRY(check_batch_tokens(model, in));
     if (in->node_features != NULL)
         QUARTIC_TRY(check_features("node", in->node_features, nodes, config->dim_node_features));
     if (in->edge_types != NULL) QUARTIC_TRY(check_edge_types(model, in));
     if (in->edge_features != NULL)
         QUARTIC_TRY(check_features("edge", in->edge_features, nodes * in->length, config->dim_edge_features));
-    if (with_targets) QUARTIC_TRY(check_targets(model, in));
-    return config->readout == QUARTIC_READOUT_GRAPH && in->mask != NULL ? check_real_nodes(in) : QUARTIC_OK;
+    if (with_targets) QUARTIC_TRY(check_batch_targets(model, in));
+    return config->readout == QUARTIC_READOUT_GRAPH && in->mask != NULL ? check_batch_real_nodes(in)
+                                                                        : QUARTIC_OK;
 }
 
 /* ---- parts and writing ---- */

@@ -11,11 +11,13 @@ typedef struct task_build {
     const quartic_model_task *task;
     quartic_graph *graph;
     quartic_model_taps taps;
-    quartic_value diversity;
-    quartic_value logits, loss;
-    bool *trained; /* per weight, or NULL */
+    quartic_value diversity; /* scalar */
+    quartic_value logits;    /* (.., num_classes) */
+    quartic_value loss;      /* scalar */
+    bool *trained;           /* per weight, or NULL */
 } task_build;
 
+/* Makes a value of each layer an output "name.<layer>". values may be NULL. */
 static void output_layers(quartic_graph *graph, const char *name, const quartic_value *values,
                           uint32_t depth) {
     for (uint32_t layer = 0; values != NULL && layer < depth; ++layer) {
@@ -25,8 +27,8 @@ static void output_layers(quartic_graph *graph, const char *name, const quartic_
     }
 }
 
-/* Adds the loss's gradient of every weight to its slice of the state. */
-static void append_gradients(const task_build *build, const quartic_nn *nn) {
+/* Adds the gradient of the loss for every weight to the slice of the weight in the state "gradients". */
+static void append_loss_gradients(const task_build *build, const quartic_nn *nn) {
     quartic_graph *graph = build->graph;
     const quartic_parameter_set *set = &build->model->set;
     const quartic_value ones = {0};
@@ -43,7 +45,7 @@ static void append_gradients(const task_build *build, const quartic_nn *nn) {
     }
     if (build->task->clear) state = quartic_fill(graph, state, 0.0f);
     for (uint32_t k = 0; k < set->count; ++k) {
-        /* A weight may have no influence, such as those of the last layer's edges. */
+        /* The loss may not depend on a weight, such as those of the last layer's edges. */
         if (build->trained != NULL) build->trained[k] = gradients[k].id != 0;
         if (gradients[k].id == 0) continue;
         const quartic_parameter_spec *spec = &set->specs[k];
@@ -53,20 +55,22 @@ static void append_gradients(const task_build *build, const quartic_nn *nn) {
         quartic_accumulate(graph, slice, flat, 1.0f);
     }
     if (build->task->norm) quartic_graph_output(graph, "squared_norm", quartic_sum_squares(graph, state));
-    if (build->task->norm && build->task->weighted)
-        quartic_accumulate(graph,
-                           quartic_graph_state(graph, "loss_sum", QUARTIC_FLOAT32, &(quartic_shape){0}),
-                           build->loss, 1.0f);
+    if (build->task->gate) {
+        quartic_value gate = quartic_graph_state(graph, "gate", QUARTIC_FLOAT32, &(quartic_shape){0});
+        quartic_accumulate(graph, gate, build->loss, 0.0f);
+    }
     quartic_free(gradients);
 }
 
-/* A term of the loss, times this batch's share of it. */
-static quartic_value share(const task_build *build, const char *name, quartic_value term) {
+/* A term of the loss; of a weighted task times the input of that name, this batch's share of the larger
+ * batch. */
+static quartic_value weighted_term(const task_build *build, const char *name, quartic_value term) {
     if (!build->task->weighted) return term;
     return quartic_multiply(build->graph, term,
                             quartic_graph_input(build->graph, name, QUARTIC_FLOAT32, &(quartic_shape){0}));
 }
 
+/* Appends all that the task computes. */
 static void append_task(task_build *build) {
     quartic_graph *graph = build->graph;
     const quartic_model *model = build->model;
@@ -75,8 +79,8 @@ static void append_task(task_build *build) {
     const uint32_t b = task->batch, n = task->length;
     quartic_value storage =
         quartic_graph_parameter(graph, "parameters", &QUARTIC_SHAPE((uint32_t)model->set.elements));
-    const quartic_model_inputs inputs = quartic_model_declare_inputs(graph, config, b, n, task->masked);
-    /* The set is only read while building. */
+    const quartic_model_inputs inputs = quartic_nn_declare_inputs(graph, config, b, n, task->masked);
+    /* quartic_nn_build only reads the set. */
     quartic_nn nn = quartic_nn_build(graph, (quartic_parameter_set *)(uintptr_t)&model->set, storage);
     if (task->dropout && config->dropout > 0.0f) {
         nn.dropout = config->dropout;
@@ -92,15 +96,15 @@ static void append_task(task_build *build) {
         quartic_value targets = quartic_graph_input(graph, "targets", QUARTIC_INT32, &QUARTIC_SHAPE(count));
         quartic_value rows =
             quartic_reshape(graph, build->logits, &QUARTIC_SHAPE(count, config->num_classes));
-        build->loss = share(build, "target_share", quartic_cross_entropy(graph, rows, targets));
+        build->loss = weighted_term(build, "target_share", quartic_cross_entropy(graph, rows, targets));
         if (config->diversity_loss > 0.0f)
-            build->loss =
-                quartic_add(graph, build->loss,
-                            share(build, "batch_share",
-                                  quartic_scale(graph, build->diversity, config->diversity_loss, 0.0f)));
+            build->loss = quartic_add(
+                graph, build->loss,
+                weighted_term(build, "batch_share",
+                              quartic_scale(graph, build->diversity, config->diversity_loss, 0.0f)));
         quartic_graph_output(graph, "loss", build->loss);
     }
-    if (task->gradients) append_gradients(build, &nn);
+    if (task->gradients) append_loss_gradients(build, &nn);
     quartic_nn_end(&nn);
 }
 
@@ -134,9 +138,10 @@ quartic_status quartic_model_build(const quartic_model *model, const quartic_mod
     return status;
 }
 
-/* An input that the caller appends to: there exactly if the configuration asks for it, and of the shape. */
-static quartic_status check_input(const quartic_graph *graph, const char *name, quartic_value value,
-                                  bool asked, quartic_dtype dtype, const quartic_shape *want) {
+/* An input that the caller gave must be a value if and only if the configuration asks for it, of that dtype
+ * and shape. */
+static quartic_status check_appended_input(const quartic_graph *graph, const char *name, quartic_value value,
+                                           bool asked, quartic_dtype dtype, const quartic_shape *want) {
     if (!asked && value.id == 0) return QUARTIC_OK;
     if (!asked || value.id == 0)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT, "the model %s %s", asked ? "needs" : "does not take",
@@ -161,21 +166,22 @@ static quartic_status check_appended(const quartic_model *model, quartic_graph *
     if (!quartic_graph_expect(graph, "model_append", all, sizeof all / sizeof all[0]))
         return quartic_graph_status(graph);
     const quartic_shape flat = QUARTIC_SHAPE((uint32_t)model->set.elements);
-    QUARTIC_TRY(check_input(graph, "the model's parameters", parameters, true, QUARTIC_FLOAT32, &flat));
+    QUARTIC_TRY(
+        check_appended_input(graph, "the model's parameters", parameters, true, QUARTIC_FLOAT32, &flat));
     const quartic_value nodes = node_width == 0 ? inputs->tokens : inputs->node_features;
     const quartic_shape shape = quartic_graph_shape(graph, nodes);
     const uint32_t b = shape.dims[0], n = shape.dims[1];
-    QUARTIC_TRY(check_input(graph, "the tokens", inputs->tokens, node_width == 0, QUARTIC_INT32,
-                            &QUARTIC_SHAPE(b, n)));
-    QUARTIC_TRY(check_input(graph, "the node features", inputs->node_features, node_width != 0,
-                            QUARTIC_FLOAT32, &QUARTIC_SHAPE(b, n, node_width)));
+    QUARTIC_TRY(check_appended_input(graph, "the tokens", inputs->tokens, node_width == 0, QUARTIC_INT32,
+                                     &QUARTIC_SHAPE(b, n)));
+    QUARTIC_TRY(check_appended_input(graph, "the node features", inputs->node_features, node_width != 0,
+                                     QUARTIC_FLOAT32, &QUARTIC_SHAPE(b, n, node_width)));
     QUARTIC_TRY(quartic_model_check_size(model, b, n));
-    QUARTIC_TRY(check_input(graph, "the edge types", inputs->edge_types, config->num_edge_types != 0,
-                            QUARTIC_INT32, &QUARTIC_SHAPE(b, n, n)));
-    QUARTIC_TRY(check_input(graph, "the edge features", inputs->edge_features, edge_width != 0,
-                            QUARTIC_FLOAT32, &QUARTIC_SHAPE(b, n, n, edge_width)));
-    return check_input(graph, "the mask", inputs->mask, inputs->mask.id != 0, QUARTIC_INT32,
-                       &QUARTIC_SHAPE(b, n));
+    QUARTIC_TRY(check_appended_input(graph, "the edge types", inputs->edge_types, config->num_edge_types != 0,
+                                     QUARTIC_INT32, &QUARTIC_SHAPE(b, n, n)));
+    QUARTIC_TRY(check_appended_input(graph, "the edge features", inputs->edge_features, edge_width != 0,
+                                     QUARTIC_FLOAT32, &QUARTIC_SHAPE(b, n, n, edge_width)));
+    return check_appended_input(graph, "the mask", inputs->mask, inputs->mask.id != 0, QUARTIC_INT32,
+                                &QUARTIC_SHAPE(b, n));
 }
 
 static const quartic_model_inputs standard_inputs = QUARTIC_MODEL_INPUTS_INIT;
@@ -201,6 +207,21 @@ quartic_value quartic_model_append_inputs(const quartic_model *model, quartic_gr
     quartic_value logits = quartic_model_family_of(&model->config)->build(&nn, &model->config, inputs, NULL);
     quartic_nn_end(&nn);
     return logits;
+}
+
+quartic_status quartic_model_declare_inputs(const quartic_model *model, quartic_graph *graph, uint32_t batch,
+                                            uint32_t length, uint32_t masked,
+                                            quartic_model_inputs *out_inputs) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(model);
+    QUARTIC_NEED(graph);
+    QUARTIC_NEED(out_inputs);
+    QUARTIC_TRY(quartic_model_check_size(model, batch, length));
+    const quartic_model_inputs inputs =
+        quartic_nn_declare_inputs(graph, &model->config, batch, length, masked != 0);
+    QUARTIC_TRY(quartic_graph_status(graph));
+    *out_inputs = inputs;
+    return QUARTIC_OK;
 }
 
 quartic_value quartic_model_append(const quartic_model *model, quartic_graph *graph, quartic_value parameters,

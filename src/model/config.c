@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/call.h"
+#include "io/safetensors.h"
 #include "model/model.h"
 
 #define NAME_OF(suffix, name) name,
@@ -14,7 +15,7 @@ static const quartic_model_config standard_config = QUARTIC_MODEL_CONFIG_INIT;
 const quartic_options_type quartic_model_config_type = {"quartic_model_config", "QUARTIC_MODEL_CONFIG_INIT",
                                                         sizeof standard_config, 0, &standard_config};
 
-static quartic_status read_bytes(quartic_model_config *inout_config, const char *bytes, size_t count) {
+static quartic_status read_config_bytes(quartic_model_config *inout_config, const char *bytes, size_t count) {
     quartic_model_config config;
     QUARTIC_TRY(quartic_options_read(&quartic_model_config_type, inout_config, &config));
     QUARTIC_TRY(quartic_fields_read_json_bytes(&quartic_model_field_table, bytes, count, &config));
@@ -25,7 +26,16 @@ quartic_status quartic_model_config_read_json(quartic_model_config *inout_config
     QUARTIC_CALL();
     QUARTIC_NEED(inout_config);
     QUARTIC_NEED(text);
-    return read_bytes(inout_config, text, strlen(text));
+    return read_config_bytes(inout_config, text, strlen(text));
+}
+
+quartic_status quartic_model_config_read_from(quartic_model_config *inout_config, const char *text,
+                                              size_t bytes, const char *path) {
+    const quartic_status status = read_config_bytes(inout_config, text, bytes);
+    if (status != QUARTIC_FORMAT && status != QUARTIC_INVALID_ARGUMENT) return status;
+    char message[1024];
+    snprintf(message, sizeof message, "%s", quartic_error_sentence());
+    return quartic_fail(status, "\"%s\": %s", quartic_safetensors_path_end(path), message);
 }
 
 quartic_status quartic_model_config_read_json_file(quartic_model_config *inout_config, const char *path) {
@@ -46,7 +56,7 @@ quartic_status quartic_model_config_read_json_file(quartic_model_config *inout_c
         status = quartic_fail(QUARTIC_FORMAT, "\"%s\" has more than %d bytes and is no configuration", path,
                               MOST_BYTES);
     else
-        status = read_bytes(inout_config, text, bytes);
+        status = quartic_model_config_read_from(inout_config, text, bytes, path);
     fclose(file);
     quartic_free(text);
     return status;
@@ -85,8 +95,8 @@ void quartic_model_config_derive(quartic_model_config *config) {
     if (config->num_classes == 0) config->num_classes = config->num_tokens;
 }
 
-/* What the fields about inputs and read-outs mean together. */
-static quartic_status check_inputs(const quartic_model_config *config) {
+/* Checks the fields about inputs and read-outs together. */
+static quartic_status check_config_inputs(const quartic_model_config *config) {
     const char *what = quartic_model_field_table.what;
     const bool features = config->dim_node_features != 0;
     if (!features && config->num_tokens == 0)
@@ -117,14 +127,13 @@ static quartic_status check_inputs(const quartic_model_config *config) {
             QUARTIC_INVALID_ARGUMENT,
             "\"model\": \"%s\" takes tokens with positions and predicts tokens; \"dim_node_features\", "
             "\"num_edge_types\", \"dim_edge_features\", \"positions\", \"readout\" and \"num_classes\" are "
-            "for "
-            "\"quartic\" and \"relational\"",
+            "for \"quartic\" and \"relational\"",
             families[config->model]);
     return QUARTIC_OK;
 }
 
-/* A list of forms of edge attention has one for each layer. */
-static quartic_status check_layers(const quartic_model_config *config) {
+/* A list of forms of edge attention has one entry for each layer. */
+static quartic_status check_edge_attention_list(const quartic_model_config *config) {
     if (config->edge_attention_count == 0 || config->edge_attention_count == config->depth) return QUARTIC_OK;
     return quartic_fail(QUARTIC_INVALID_ARGUMENT,
                         "\"edge_attention\" of %s lists %u forms for a \"depth\" of %u layers; give one for "
@@ -139,8 +148,8 @@ quartic_status quartic_model_config_check(const quartic_model_config *config) {
     QUARTIC_TRY(quartic_options_read(&quartic_model_config_type, config, &derived));
     QUARTIC_TRY(quartic_fields_check(&quartic_model_field_table, &derived));
     quartic_model_config_derive(&derived);
-    QUARTIC_TRY(check_inputs(&derived));
-    QUARTIC_TRY(check_layers(&derived));
+    QUARTIC_TRY(check_config_inputs(&derived));
+    QUARTIC_TRY(check_edge_attention_list(&derived));
     QUARTIC_TRY(quartic_model_check_options(&derived));
     return quartic_model_family_of(&derived)->check(&derived);
 }
@@ -160,9 +169,10 @@ quartic_status quartic_model_config_weights(const quartic_model_config *config, 
     return QUARTIC_OK;
 }
 
-/* Derived, and with lists in the place of words that mean the same, so that meanings are compared. */
+/* A copy with derived values filled in, and with lists in place of single choices that mean the same. So two
+ * configurations compare as equal exactly if they mean the same model. */
 static quartic_model_config spelled_out(const quartic_model_config *config) {
-    quartic_model_config out = *config; /* as the library has it, of full size */
+    quartic_model_config out = *config; /* of the library's own size, as quartic_options_read gives it */
     quartic_model_config_derive(&out);
     if (out.edge_attention_count == 0)
         for (; out.edge_attention_count < out.depth && out.edge_attention_count < QUARTIC_MODEL_MOST_LAYERS;)

@@ -1,5 +1,5 @@
-/* config_fields.c: the table of the fields of quartic_model_config, made from the list in the public header.
- */
+/* config_fields.c: the table of the fields of quartic_model_config, made from the list in the public
+ * header. */
 #include "model/model.h"
 
 #define CHOICE_NAME(suffix, name) name,

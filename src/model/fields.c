@@ -6,42 +6,9 @@
 
 #include "base/alloc.h"
 #include "base/json.h"
+#include "base/nearest.h"
 
-enum { LONGEST_WORD = 160, RANGE_TEXT = 320 };
-
-/* Levenshtein's distance by one row of the table; longer words count as infinitely far. */
-static uint32_t edit_distance(const char *a, const char *b) {
-    size_t a_length = strlen(a), b_length = strlen(b);
-    if (a_length >= LONGEST_WORD || b_length >= LONGEST_WORD) return UINT32_MAX;
-    uint32_t row[LONGEST_WORD + 1];
-    for (uint32_t j = 0; j <= b_length; ++j) row[j] = j;
-    for (uint32_t i = 1; i <= a_length; ++i) {
-        uint32_t diagonal = row[0];
-        row[0] = i;
-        for (uint32_t j = 1; j <= b_length; ++j) {
-            uint32_t replaced = diagonal + (a[i - 1] != b[j - 1]);
-            diagonal = row[j];
-            uint32_t moved = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-            row[j] = replaced < moved ? replaced : moved;
-        }
-    }
-    return row[b_length];
-}
-
-const char *quartic_nearest(const char *word, const char *(*candidate)(const void *context, uint32_t index),
-                            const void *context) {
-    const char *best = NULL;
-    uint32_t best_distance = (uint32_t)(strlen(word) < LONGEST_WORD ? strlen(word) / 3 + 1 : 0);
-    const char *at;
-    for (uint32_t k = 0; (at = candidate(context, k)) != NULL; ++k) {
-        uint32_t distance = edit_distance(word, at);
-        if (distance < best_distance || (distance == best_distance && best == NULL)) {
-            best = at;
-            best_distance = distance;
-        }
-    }
-    return best;
-}
+enum { RANGE_TEXT = 320 };
 
 static const char *field_name(const void *context, uint32_t index) {
     const quartic_field_table *table = context;
@@ -88,7 +55,7 @@ static const char *range_text(const quartic_field *field, char text[RANGE_TEXT])
     return text;
 }
 
-static bool in_range(const quartic_field *field, double number) {
+static bool field_in_range(const quartic_field *field, double number) {
     return number >= field->least && (field->below ? number < field->most : number <= field->most);
 }
 
@@ -102,14 +69,14 @@ static quartic_status out_of_range(const quartic_field_table *table, const quart
                         table->what, number, range_text(field, range));
 }
 
-/* Whether a word names a choice; '_' and '-' are the same, as some write the one and some the other. */
+/* Whether a word names a choice. An '_' in the word matches '-', since both spellings are common. */
 static bool is_choice(const char *word, const char *choice) {
     for (; *word != 0 && *choice != 0; ++word, ++choice)
         if (*word != *choice && !(*word == '_' && *choice == '-')) return false;
     return *word == *choice;
 }
 
-/* The index of a choice's name. */
+/* Reads the name of a choice as its index. */
 static quartic_status read_choice(const quartic_field_table *table, const quartic_field *field,
                                   const quartic_json *word, uint32_t *out_index) {
     char range[RANGE_TEXT];
@@ -122,19 +89,19 @@ static quartic_status read_choice(const quartic_field_table *table, const quarti
         *out_index = k;
         return QUARTIC_OK;
     }
-    const char *near = quartic_nearest(text, choice_name, field->choices);
+    const char *near = quartic_nearest(text, choice_name, field->choices, strlen(text) / 3 + 1);
     return quartic_fail(QUARTIC_INVALID_ARGUMENT, "\"%s\" of %s is \"%s\"; it must be %s%s%s%s", field->name,
                         table->what, text, range_text(field, range), near ? "; did you mean \"" : "",
                         near ? near : "", near ? "\"?" : "");
 }
 
-/* One choice, or a list of them. */
+/* Reads one choice, or a list of choices. */
 static quartic_status read_choices(const quartic_field_table *table, const quartic_field *field,
                                    const quartic_json *value, void *to) {
     const bool is_list = quartic_json_is(value, QUARTIC_JSON_ARRAY);
     uint32_t index, count = is_list ? value->count : 0;
     uint8_t *list = (uint8_t *)to + field->list_offset;
-    if (is_list && !in_range(field, (double)count))
+    if (is_list && !field_in_range(field, (double)count))
         return quartic_fail(QUARTIC_INVALID_ARGUMENT,
                             "\"%s\" of %s is a list of %u; a list has 1 to %.0f entries", field->name,
                             table->what, count, field->most);
@@ -154,8 +121,8 @@ static quartic_status read_choices(const quartic_field_table *table, const quart
     return QUARTIC_OK;
 }
 
-/* One value of the JSON object into the struct. */
-static quartic_status read_value(const quartic_field_table *table, const quartic_field *field,
+/* Reads one value of the JSON object into the struct. */
+static quartic_status read_field(const quartic_field_table *table, const quartic_field *field,
                                  const quartic_json *value, void *to) {
     char range[RANGE_TEXT];
     uint32_t number = 0;
@@ -168,14 +135,14 @@ static quartic_status read_value(const quartic_field_table *table, const quartic
     case QUARTIC_FIELD_COUNT:
         fits = value->kind == QUARTIC_JSON_INTEGER;
         if (fits) {
-            if (!in_range(field, value->real)) return out_of_range(table, field, value->real);
+            if (!field_in_range(field, value->real)) return out_of_range(table, field, value->real);
             number = (uint32_t)value->integer;
         }
         break;
     case QUARTIC_FIELD_REAL:
         if (value->kind == QUARTIC_JSON_INTEGER || value->kind == QUARTIC_JSON_REAL) {
             float real = (float)value->real;
-            if (!in_range(field, (double)real)) return out_of_range(table, field, value->real);
+            if (!field_in_range(field, (double)real)) return out_of_range(table, field, value->real);
             memcpy((char *)to + field->offset, &real, sizeof real);
             return QUARTIC_OK;
         }
@@ -200,16 +167,17 @@ static quartic_status read_object(const quartic_field_table *table, const quarti
         for (uint32_t k = 0; k < table->count && field == NULL; ++k)
             if (strcmp(table->fields[k].name, value->key) == 0) field = &table->fields[k];
         if (field == NULL) {
-            const char *near = quartic_nearest(value->key, field_name, table);
+            const char *near = quartic_nearest(value->key, field_name, table, strlen(value->key) / 3 + 1);
             return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s has no key \"%s\"%s%s%s", table->what,
                                 value->key, near ? "; did you mean \"" : "", near ? near : "",
                                 near ? "\"?" : "");
         }
-        if (value->kind != QUARTIC_JSON_NULL) QUARTIC_TRY(read_value(table, field, value, to));
+        if (value->kind != QUARTIC_JSON_NULL) QUARTIC_TRY(read_field(table, field, value, to));
     }
     return QUARTIC_OK;
 }
 
+/* The bytes of the struct as far as its fields reach. */
 static size_t struct_bytes(const quartic_field_table *table) {
     size_t end = 0;
     for (uint32_t k = 0; k < table->count; ++k) {
@@ -252,9 +220,9 @@ quartic_status quartic_fields_read_json(const quartic_field_table *table, const 
     return quartic_fields_read_json_bytes(table, text, strlen(text), inout_struct);
 }
 
-/* The list of a CHOICES field that has one. */
-static void write_list(const quartic_field *field, const void *from, uint32_t count,
-                       quartic_json_writer *writer) {
+/* Writes the list of a CHOICES field that has one. */
+static void write_choice_list(const quartic_field *field, const void *from, uint32_t count,
+                              quartic_json_writer *writer) {
     const uint8_t *items = (const uint8_t *)from + field->list_offset;
     for (uint32_t k = 0; k < count; ++k) {
         quartic_json_put(writer, k == 0 ? "[" : ", ");
@@ -263,7 +231,7 @@ static void write_list(const quartic_field *field, const void *from, uint32_t co
     quartic_json_put(writer, "]");
 }
 
-static void write_value(const quartic_field *field, const void *from, quartic_json_writer *writer) {
+static void write_field(const quartic_field *field, const void *from, quartic_json_writer *writer) {
     uint32_t number, count = 0;
     float real;
     memcpy(&number, (const char *)from + field->offset, sizeof number);
@@ -277,7 +245,7 @@ static void write_value(const quartic_field *field, const void *from, quartic_js
     else if (field->kind == QUARTIC_FIELD_REAL)
         quartic_json_put_float(writer, real);
     else if (count != 0)
-        write_list(field, from, count, writer);
+        write_choice_list(field, from, count, writer);
     else
         quartic_json_put_text(writer, field->choices[number]);
 }
@@ -289,7 +257,7 @@ quartic_status quartic_fields_write_json(const quartic_field_table *table, const
         quartic_json_put(&writer, k == 0 ? "{" : ", ");
         quartic_json_put_text(&writer, table->fields[k].name);
         quartic_json_put(&writer, ": ");
-        write_value(&table->fields[k], from, &writer);
+        write_field(&table->fields[k], from, &writer);
     }
     quartic_json_put(&writer, "}");
     *out_text = NULL;
@@ -330,10 +298,10 @@ quartic_status quartic_fields_check(const quartic_field_table *table, const void
         memcpy(&real, (const char *)of + field->offset, sizeof real);
         switch (field->kind) {
         case QUARTIC_FIELD_COUNT:
-            if (!in_range(field, (double)number)) return out_of_range(table, field, (double)number);
+            if (!field_in_range(field, (double)number)) return out_of_range(table, field, (double)number);
             break;
         case QUARTIC_FIELD_REAL:
-            if (!in_range(field, (double)real)) return out_of_range(table, field, (double)real);
+            if (!field_in_range(field, (double)real)) return out_of_range(table, field, (double)real);
             break;
         case QUARTIC_FIELD_CHOICES:
             QUARTIC_TRY(check_choices(table, field, of));
@@ -348,9 +316,10 @@ quartic_status quartic_fields_check(const quartic_field_table *table, const void
     return QUARTIC_OK;
 }
 
-/* "12", "true", "\"axial\"" of a value, or of entry k of a list of choices. */
-static void value_text(const quartic_field *field, const void *of, uint32_t entry,
-                       char text[QUARTIC_FIELD_TEXT]) {
+/* A value as a text, "12", "true" or "\"axial\""; of a list, its entry of that index, or for UINT32_MAX its
+ * length. */
+static void field_value_text(const quartic_field *field, const void *of, uint32_t entry,
+                             char text[QUARTIC_FIELD_TEXT]) {
     uint32_t number, count = 0;
     float real;
     memcpy(&number, (const char *)of + field->offset, sizeof number);
@@ -386,7 +355,7 @@ static bool same_value(const quartic_field *field, const void *a, const void *b,
             *out_entry = k;
             return false;
         }
-        if (counts[0] != 0) return true; /* the single choice has no meaning */
+        if (counts[0] != 0) return true; /* where there is a list, the single choice has no meaning */
     }
     if (field->kind == QUARTIC_FIELD_REAL) {
         float left, right;
@@ -407,8 +376,8 @@ bool quartic_fields_differ(const quartic_field_table *table, const void *a, cons
             snprintf(out->name, sizeof out->name, "\"%s\"", field->name);
         else
             snprintf(out->name, sizeof out->name, "\"%s\"[%u]", field->name, entry);
-        value_text(field, a, entry, out->left);
-        value_text(field, b, entry, out->right);
+        field_value_text(field, a, entry, out->left);
+        field_value_text(field, b, entry, out->right);
         return true;
     }
     return false;

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/call.h"
+#include "base/nearest.h"
 #include "run/access.h"
 
 enum { DEFAULT_CACHED_PROGRAMS = 4 };
@@ -14,6 +15,7 @@ static quartic_shape flat_shape(const quartic_model *model) {
     return QUARTIC_SHAPE((uint32_t)model->set.elements);
 }
 
+/* Takes the caller's weights, or creates and initialises the model's own. */
 static quartic_status bind_weights(quartic_model *model) {
     quartic_tensor *weights = model->config.weights;
     if (weights == NULL) {
@@ -176,7 +178,7 @@ quartic_status quartic_model_find_parameter(const quartic_model *model, const ch
     QUARTIC_NEED(out_parameter);
     uint32_t index = quartic_parameter_set_find(&model->set, name);
     if (index != QUARTIC_NONE) return quartic_model_get_parameter(model, index, out_parameter);
-    const char *near = quartic_nearest(name, weight_name, &model->set);
+    const char *near = quartic_nearest(name, weight_name, &model->set, strlen(name) / 3 + 1);
     return quartic_fail(QUARTIC_INVALID_ARGUMENT, "the model has no weight \"%s\"%s%s%s", name,
                         near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }

@@ -1,9 +1,9 @@
 /* options.c: refuses options that nothing in the model would read.
  *
- * A switch or a choice that is set says what a model is to do; one that its family does not have, or that
- * another one makes void, would be ignored silently. Sizes (heads, widths, numbers of routed edges or
- * residual streams) and the details of a form that no layer has are not looked at: one set of them may serve
- * several models.
+ * A switch or a choice that differs from its default asks for something. If the model's family does not have
+ * it, or another option disables it, the model would ignore it silently; that is an error. Sizes (heads,
+ * widths, numbers of routed edges or residual streams) and the details of forms that no layer has are not
+ * checked: one set of them may serve several models.
  */
 #include <stdio.h>
 #include <string.h>
@@ -18,22 +18,30 @@ enum { VALUE_TEXT = 64, QUARTIC_FAMILIES_TEXT = 64 };
 #define OPTION(name, among) {#name, AT(name), 0, among},
 #define LISTED(name, among) {#name, AT(name), AT(name##_count), among},
 
-/* Options that only some families have. */
+/* Options that only some families have, and the families that have them. */
 static const struct option {
     const char *name;
     size_t offset, count_offset; /* of a list's length, or 0 */
     uint32_t families;
 } options[] = {
-    OPTION(ablate_edges, OF(QUARTIC)) OPTION(static_edges, OF(QUARTIC)) OPTION(hyper_connections, OF(QUARTIC))
-        OPTION(edges_diagonal_attn, OF(QUARTIC) | OF(RELATIONAL)) LISTED(triangle_directions,
-                                                                         OF(QUARTIC) | OF(RELATIONAL))
-            OPTION(triangle_orientation, OF(QUARTIC) | OF(RELATIONAL)) OPTION(num_streams, OF(MULTI_STREAM))
-                OPTION(parallel_streams, OF(MULTI_STREAM)) OPTION(stream_skip, OF(MULTI_STREAM))
-                    OPTION(separate_stream_emb, OF(MULTI_STREAM)) OPTION(pre_talking_heads, OF(MULTI_STREAM))
-                        OPTION(post_talking_heads, OF(MULTI_STREAM))
-                            OPTION(non_linear_talking_heads, OF(MULTI_STREAM))
-                                OPTION(residual_talking_heads, OF(MULTI_STREAM))
-                                    OPTION(ablate_cross_stream_talking_heads, OF(MULTI_STREAM))};
+    // clang-format off
+    OPTION(ablate_edges, OF(QUARTIC))
+    OPTION(static_edges, OF(QUARTIC))
+    OPTION(hyper_connections, OF(QUARTIC))
+    OPTION(edges_diagonal_attn, OF(QUARTIC) | OF(RELATIONAL))
+    LISTED(triangle_directions, OF(QUARTIC) | OF(RELATIONAL))
+    OPTION(triangle_orientation, OF(QUARTIC) | OF(RELATIONAL))
+    OPTION(num_streams, OF(MULTI_STREAM))
+    OPTION(parallel_streams, OF(MULTI_STREAM))
+    OPTION(stream_skip, OF(MULTI_STREAM))
+    OPTION(separate_stream_emb, OF(MULTI_STREAM))
+    OPTION(pre_talking_heads, OF(MULTI_STREAM))
+    OPTION(post_talking_heads, OF(MULTI_STREAM))
+    OPTION(non_linear_talking_heads, OF(MULTI_STREAM))
+    OPTION(residual_talking_heads, OF(MULTI_STREAM))
+    OPTION(ablate_cross_stream_talking_heads, OF(MULTI_STREAM))
+    // clang-format on
+};
 
 #define NAME_OF(suffix, name) name,
 static const char *const families[] = {QUARTIC_MODEL_FAMILY_LIST(NAME_OF)};
@@ -47,7 +55,8 @@ static uint32_t number_at(const quartic_model_config *config, size_t offset) {
 }
 
 /* "true", "\"unmixed\"", "3", "a list": as the value is written in JSON. */
-static const char *value_text(const struct option *option, const quartic_model_config *config, char *text) {
+static const char *option_value_text(const struct option *option, const quartic_model_config *config,
+                                     char *text) {
     const uint32_t number = number_at(config, option->offset);
     const quartic_field *field = NULL;
     for (uint32_t k = 0; k < quartic_model_field_table.count && field == NULL; ++k)
@@ -80,7 +89,7 @@ static quartic_status refuse_family(const struct option *option, const quartic_m
     return quartic_fail(
         QUARTIC_INVALID_ARGUMENT,
         "\"%s\" %s for \"model\": \"%s\", which would not read it; it is for %s: leave it out", option->name,
-        value_text(option, config, value), families[config->model], known);
+        option_value_text(option, config, value), families[config->model], known);
 }
 
 static quartic_status check_family(const quartic_model_config *config) {
@@ -99,8 +108,8 @@ static quartic_status check_family(const quartic_model_config *config) {
     return QUARTIC_OK;
 }
 
-/* What of the edges' options leads nowhere in this model. Ablated edges keep the weights of the standard
- * form, as the published package does, so a saved model says "axial". */
+/* Options of the edges that exclude each other. Ablated edges keep the weights of the standard form, as in
+ * the published package, so a saved model has the form "axial". */
 static quartic_status check_edges(const quartic_model_config *config) {
     for (uint32_t layer = 0; layer < config->depth && config->ablate_edges; ++layer) {
         const quartic_edge_attention form = quartic_nn_edge_form(config, layer);

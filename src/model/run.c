@@ -13,12 +13,12 @@ static bool same_task(const quartic_model_task *a, const quartic_model_task *b) 
     return a->batch == b->batch && a->length == b->length && a->masked == b->masked &&
            a->logits == b->logits && a->attention == b->attention && a->edges == b->edges &&
            a->diversity == b->diversity && a->loss == b->loss && a->gradients == b->gradients &&
-           a->clear == b->clear && a->norm == b->norm && a->dropout == b->dropout &&
+           a->clear == b->clear && a->norm == b->norm && a->gate == b->gate && a->dropout == b->dropout &&
            a->weighted == b->weighted;
 }
 
-static quartic_status compile(quartic_model *model, const quartic_model_task *task,
-                              quartic_model_program *out) {
+static quartic_status compile_task(quartic_model *model, const quartic_model_task *task,
+                                   quartic_model_program *out) {
     quartic_graph *graph;
     quartic_binding bindings[2] = {{"parameters", model->weights}, {"gradients", model->gradients}};
     quartic_program_config config = QUARTIC_PROGRAM_CONFIG_INIT;
@@ -38,7 +38,7 @@ static quartic_status compile(quartic_model *model, const quartic_model_task *ta
     return status;
 }
 
-/* Room for one more program. */
+/* Makes sure that the array has an entry for one more program. */
 static quartic_status make_place(quartic_model *model) {
     if (model->program_count < model->program_places) return QUARTIC_OK;
     const uint32_t most = model->config.cached_programs, half = model->program_places;
@@ -50,7 +50,8 @@ static quartic_status make_place(quartic_model *model) {
     return QUARTIC_OK;
 }
 
-/* The program of a task; the one unused for longest makes room for a new one. */
+/* Finds or compiles the program of a task. When the cache is full, the program unused for longest is
+ * destroyed. */
 static quartic_status find_program(quartic_model *model, const quartic_model_task *task,
                                    quartic_model_program **out_program) {
     quartic_model_program *oldest = &model->programs[0];
@@ -69,14 +70,14 @@ static quartic_status find_program(quartic_model *model, const quartic_model_tas
         QUARTIC_TRY(make_place(model));
         place = &model->programs[model->program_count];
     } else {
-        /* Its memory is freed first, so that two large programs never have to fit at once. */
+        /* Its memory is freed first, so that two large programs need not fit at the same time. */
         quartic_program_destroy(oldest->program);
         quartic_free(oldest->mask);
         *oldest = model->programs[--model->program_count];
         place = &model->programs[model->program_count];
     }
     quartic_model_program fresh;
-    QUARTIC_TRY(compile(model, task, &fresh));
+    QUARTIC_TRY(compile_task(model, task, &fresh));
     fresh.last_use = model->clock;
     *place = fresh;
     ++model->program_count;
@@ -93,18 +94,19 @@ static quartic_status read_output(quartic_program *program, const char *name, fl
     return quartic_tensor_read(tensor, out, sizeof out[0] * quartic_shape_elements(&shape));
 }
 
-/* Checks a batch, finds its program, writes the inputs and runs. What refuses the batch changes nothing. */
-static quartic_status run(quartic_model *model, const quartic_model_task *task, const quartic_model_batch *in,
-                          quartic_model_program **out_program) {
+/* Checks a batch, finds its program, writes the inputs and runs it. A batch that is refused changes
+ * nothing. */
+static quartic_status run_model_task(quartic_model *model, const quartic_model_task *task,
+                                     const quartic_model_batch *in, quartic_model_program **out_program) {
     QUARTIC_TRY(quartic_model_check_batch(model, in, task->loss));
     QUARTIC_TRY(find_program(model, task, out_program));
     quartic_program *program = (*out_program)->program;
     QUARTIC_TRY(quartic_model_write_batch(model, program, in, (*out_program)->mask, task->loss));
-    if (task->gradients) model->has_gradients = false; /* from here on they are being overwritten */
+    if (task->gradients) model->has_gradients = false; /* the run overwrites them */
     return quartic_program_run(program);
 }
 
-static quartic_status check_finite(const char *what, const float *numbers, uint64_t count) {
+static quartic_status check_output_finite(const char *what, const float *numbers, uint64_t count) {
     for (uint64_t i = 0; i < count; ++i)
         if (!isfinite(numbers[i]))
             return quartic_fail(
@@ -114,9 +116,9 @@ static quartic_status check_finite(const char *what, const float *numbers, uint6
     return QUARTIC_OK;
 }
 
-/* ---- the calls ---- */
+/* ---- calls with a batch ---- */
 
-/* Reads "name.0", "name.1", .. one after the other. */
+/* Reads the outputs "name.0", "name.1", .. one after the other: out (depth, layer_elements). */
 static quartic_status read_layers(const quartic_model *model, quartic_program *program, const char *name,
                                   uint64_t layer_elements, float *out) {
     for (uint32_t layer = 0; layer < model->config.depth; ++layer) {
@@ -161,7 +163,7 @@ quartic_status quartic_model_inspect_batch(quartic_model *model, const quartic_m
                                      .edges = readout->edges != NULL,
                                      .diversity = readout->diversity != NULL};
     quartic_model_program *entry;
-    QUARTIC_TRY(run(model, &task, in, &entry));
+    QUARTIC_TRY(run_model_task(model, &task, in, &entry));
     const uint64_t pairs = (uint64_t)in->batch * in->length * in->length;
     if (readout->attention != NULL)
         QUARTIC_TRY(read_layers(model, entry->program, "attention",
@@ -173,7 +175,7 @@ quartic_status quartic_model_inspect_batch(quartic_model *model, const quartic_m
     if (readout->logits == NULL) return QUARTIC_OK;
     QUARTIC_TRY(read_output(entry->program, "logits", readout->logits));
     const uint64_t rows = quartic_model_logit_rows(model, in->batch, in->length);
-    return check_finite("logits", readout->logits, rows * model->config.num_classes);
+    return check_output_finite("logits", readout->logits, rows * model->config.num_classes);
 }
 
 quartic_status quartic_model_forward_batch(quartic_model *model, const quartic_model_batch *in,
@@ -187,8 +189,8 @@ quartic_status quartic_model_forward_batch(quartic_model *model, const quartic_m
     return quartic_model_inspect_batch(model, in, &readout);
 }
 
-/* The sum of squares tells quickly whether all gradients are finite; if it is not, it may only be too large,
- * and they are looked at one by one. */
+/* If the sum of squares is finite, so are all gradients. If not, it may only have overflowed, so they are
+ * checked one by one. */
 static quartic_status check_gradients(const quartic_model *model, quartic_program *program) {
     float squared, *storage;
     QUARTIC_TRY(read_output(program, "squared_norm", &squared));
@@ -213,9 +215,9 @@ static quartic_status run_loss(quartic_model *model, const quartic_model_batch *
                                      .norm = gradients};
     quartic_model_program *entry;
     float loss;
-    QUARTIC_TRY(run(model, &task, in, &entry));
+    QUARTIC_TRY(run_model_task(model, &task, in, &entry));
     QUARTIC_TRY(read_output(entry->program, "loss", &loss));
-    QUARTIC_TRY(check_finite("loss", &loss, 1));
+    QUARTIC_TRY(check_output_finite("loss", &loss, 1));
     if (gradients) QUARTIC_TRY(check_gradients(model, entry->program));
     *out_loss = loss;
     return QUARTIC_OK;
@@ -245,7 +247,7 @@ quartic_status quartic_model_gradients_batch(quartic_model *model, const quartic
     return QUARTIC_OK;
 }
 
-/* ---- the same for tokens alone ---- */
+/* ---- calls for models of tokens alone ---- */
 
 static quartic_model_batch batch_of(uint32_t batch, uint32_t length, const int32_t *tokens,
                                     const int32_t *targets, const uint8_t *mask) {

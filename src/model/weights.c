@@ -1,8 +1,8 @@
 /* weights.c: a model's weights in safetensors files.
  *
  * Metadata: "config", the configuration as JSON; "format", "pt", which PyTorch's loaders ask for. Loading
- * reads everything into host memory and checks it before the first weight changes; saving checks that all
- * weights are finite before it touches the file, since no file of others could be loaded again.
+ * reads everything into host memory and checks it before the first weight changes. Saving checks that all
+ * weights are finite before it touches the file, since a file with other weights could not be loaded again.
  *
  * Wrappers put a prefix before all names of a state_dict: "module." (data-parallel), "_orig_mod."
  * (torch.compile), "model." and the like (a module that holds the model), also several. A prefix that every
@@ -29,14 +29,14 @@ static uint32_t count_found(const quartic_parameter_set *set, const quartic_safe
     return found;
 }
 
-/* The prefix that all names of a file have and under which most of the model's weights are found, the
- * shortest of equals; "" where none helps. */
+/* The prefix, common to all names of a file, under which most of the model's weights are found; the shortest
+ * of equals; "" if no prefix finds more than none does. */
 static void find_prefix(const quartic_model *model, const quartic_safetensors *file,
                         char out_prefix[QUARTIC_PARAMETER_NAME]) {
     const uint32_t tensors = quartic_safetensors_count(file);
     out_prefix[0] = 0;
     if (tensors == 0) return;
-    /* Names are sorted, so what the first and the last begin with all do. */
+    /* Names are sorted, so a prefix of the first and the last is a prefix of all. */
     const char *first = quartic_safetensors_at(file, 0)->name,
                *last = quartic_safetensors_at(file, tensors - 1)->name;
     uint32_t most = count_found(&model->set, file, "", 0);
@@ -52,7 +52,7 @@ static void find_prefix(const quartic_model *model, const quartic_safetensors *f
     }
 }
 
-/* For a weight that is missing: a tensor whose name ends in its name after a point, or NULL. */
+/* For a message about a missing weight: a tensor whose name ends with '.' and the weight's name, or NULL. */
 static const char *find_longer(const quartic_safetensors *file, const char *name) {
     const size_t length = strlen(name);
     for (uint32_t t = 0; t < quartic_safetensors_count(file); ++t) {
@@ -141,7 +141,8 @@ quartic_status quartic_model_refuse_extra(const quartic_model *model, const quar
     return refuse_extra_after(model, file, path, "");
 }
 
-static quartic_status load_from(quartic_model *model, const quartic_safetensors *file, const char *path) {
+static quartic_status load_weights_from(quartic_model *model, const quartic_safetensors *file,
+                                        const char *path) {
     float *storage = quartic_alloc(model->set.elements, sizeof storage[0]);
     if (storage == NULL) return QUARTIC_OUT_OF_MEMORY;
     char prefix[QUARTIC_PARAMETER_NAME];
@@ -167,13 +168,13 @@ quartic_status quartic_model_load(quartic_model *model, const char *path) {
     QUARTIC_NEED(path);
     quartic_safetensors *file;
     QUARTIC_TRY(quartic_safetensors_open(path, &file));
-    quartic_status status = load_from(model, file, path);
+    quartic_status status = load_weights_from(model, file, path);
     quartic_safetensors_close(file);
     return status;
 }
 
-static quartic_status open_from(quartic_device *device, const quartic_safetensors *file, const char *path,
-                                quartic_model **out_model) {
+static quartic_status open_model_from(quartic_device *device, const quartic_safetensors *file,
+                                      const char *path, quartic_model **out_model) {
     quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
     const char *text = quartic_safetensors_metadata(file, "config");
     if (text == NULL)
@@ -182,9 +183,9 @@ static quartic_status open_from(quartic_device *device, const quartic_safetensor
             "\"%s\" has no \"config\" in its metadata, so its model is unknown; create the model from "
             "a configuration and load the weights into it",
             path);
-    QUARTIC_TRY(quartic_model_config_read_json(&config, text));
+    QUARTIC_TRY(quartic_model_config_read_from(&config, text, strlen(text), path));
     QUARTIC_TRY(quartic_model_create(device, &config, out_model));
-    quartic_status status = load_from(*out_model, file, path);
+    quartic_status status = load_weights_from(*out_model, file, path);
     if (status == QUARTIC_OK) return QUARTIC_OK;
     quartic_model_destroy(*out_model);
     *out_model = NULL;
@@ -199,7 +200,7 @@ quartic_status quartic_model_open(quartic_device *device, const char *path, quar
     quartic_safetensors *file;
     *out_model = NULL;
     QUARTIC_TRY(quartic_safetensors_open(path, &file));
-    quartic_status status = open_from(device, file, path, out_model);
+    quartic_status status = open_model_from(device, file, path, out_model);
     quartic_safetensors_close(file);
     return status;
 }

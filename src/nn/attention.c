@@ -8,10 +8,10 @@ static quartic_value packed_part(quartic_nn *nn, quartic_value packed, uint32_t 
     return quartic_slice(nn->graph, packed, 0, index, 1);
 }
 
-/* rms(e) W_b as (b, h, i j): W_b (H, De) times the edges of each graph, transposed. The bias b_b adds a
- * constant to each row of logits, also after the talking heads, and softmax does not see it: its gradient is
- * exactly 0. It enters with the factor 0, since its rounding noise would be a gradient that Adam blows up to
- * full steps. out_bias: b_b as (H, 1), for who makes use of the logits otherwise. */
+/* The bias of the logits: rms(e) W_b^T as (b, h, i j), where W_b is (h, De). The module's second bias b_b
+ * adds a constant to each row of logits, also after the talking heads. Softmax cancels it, so its gradient is
+ * exactly 0. b_b therefore enters with the factor 0: otherwise Adam would turn the rounding noise of that
+ * gradient into full steps. out_bias: b_b as (h, 1), for callers that use the logits before softmax. */
 static quartic_value edge_bias(quartic_nn *nn, quartic_value edges, uint32_t heads, quartic_value *out_bias) {
     quartic_graph *graph = nn->graph;
     quartic_shape shape = quartic_graph_shape(graph, edges);
@@ -31,7 +31,7 @@ static quartic_value edge_bias(quartic_nn *nn, quartic_value edges, uint32_t hea
     return quartic_matmul(graph, quartic_add(graph, weight, nothing), normed, &options); // (b, h, i j)
 }
 
-/* A 1 x 1 convolution over heads: weight (out, in, 1, 1). */
+/* The weight of a 1 x 1 convolution over heads, (out, in, 1, 1), as (out, in). */
 static quartic_value heads_weight(quartic_nn *nn, const char *name, uint32_t out, uint32_t in) {
     quartic_value weight =
         quartic_nn_parameter(nn, name, QUARTIC_SHAPE(out, in, 1, 1), quartic_nn_linear_init(in));
@@ -51,22 +51,23 @@ quartic_value quartic_nn_node_attention(quartic_nn *nn, quartic_value x,
         o->normed
             ? quartic_multiply(graph, x, quartic_nn_parameter(nn, "rmsnorm.scale", QUARTIC_SHAPE(dim), one))
             : quartic_nn_rms(nn, x, "rmsnorm.scale");
-    quartic_value packed = quartic_nn_linear(nn, normed, "to_qkv.0", 3 * h * d, false);
+    quartic_value packed = quartic_nn_linear(nn, normed, "to_qkv.0", 3 * h * d, false); // (b, n, 3 h d)
     packed = quartic_reshape(graph, packed, &QUARTIC_SHAPE(b, n, 3, h, d));
     packed = quartic_permute(graph, packed, (const uint32_t[]){2, 0, 3, 1, 4}); // (3, b, h, n, d)
-    quartic_value gates = quartic_sigmoid(graph, quartic_nn_linear(nn, normed, "to_gates.0", h, true));
+    quartic_value gates = quartic_nn_linear(nn, normed, "to_gates.0", h, true); // (b, n, h)
+    gates = quartic_sigmoid(graph, gates);
 
     quartic_matmul_options score = QUARTIC_MATMUL_OPTIONS_INIT;
     score.transpose_b = 1;
     score.alpha = scale;
-    quartic_value bias_term = {0}; // (H, 1)
+    quartic_value bias_term = {0}; // (h, 1)
     if (o->edges.id != 0) {
-        quartic_value bias = edge_bias(nn, o->edges, h, &bias_term);
+        quartic_value bias = edge_bias(nn, o->edges, h, &bias_term); // (b, h, i j)
         if (!o->ablate_edges) score.addend = quartic_reshape(graph, bias, &QUARTIC_SHAPE(1, b, h, n, n));
     }
     quartic_value sim = quartic_matmul(graph, packed_part(nn, packed, 0), packed_part(nn, packed, 1), &score);
     sim = quartic_reshape(graph, sim, &QUARTIC_SHAPE(b, h, n * n));
-    const quartic_value talk = heads_weight(nn, "pre_talking_heads.weight", h, h);
+    const quartic_value talk = heads_weight(nn, "pre_talking_heads.weight", h, h); // (h, h)
     sim = quartic_matmul(graph, talk, sim, NULL);
     sim = quartic_reshape(graph, sim, &QUARTIC_SHAPE(b, h, n, n)); // (b, h, i, j)
     if (o->logits) {
@@ -76,7 +77,7 @@ quartic_value quartic_nn_node_attention(quartic_nn *nn, quartic_value x,
             *o->logits = quartic_add(graph, sim, quartic_reshape(graph, mixed_bias, &QUARTIC_SHAPE(h, 1, 1)));
         }
     }
-    quartic_value map = quartic_softmax(graph, sim, o->mask, o->causal);
+    quartic_value map = quartic_softmax(graph, sim, o->mask, o->causal); // (b, h, i, j)
     if (out_attention) *out_attention = map;
     map = quartic_nn_dropout(nn, map);
 
@@ -86,8 +87,9 @@ quartic_value quartic_nn_node_attention(quartic_nn *nn, quartic_value x,
         quartic_matmul_options mix = QUARTIC_MATMUL_OPTIONS_INIT;
         mix.transpose_a = mix.transpose_b = 1;
         mix.addend = quartic_reshape(graph, o->edges, &QUARTIC_SHAPE(b, n * n, dim_edges));
-        quartic_value edges = quartic_matmul(graph, quartic_reshape(graph, map, &QUARTIC_SHAPE(b, h, n * n)),
-                                             heads_weight(nn, "to_edges_out.0.weight", dim_edges, h), &mix);
+        quartic_value flat = quartic_reshape(graph, map, &QUARTIC_SHAPE(b, h, n * n)); // (b, h, i j)
+        quartic_value edges = quartic_matmul(
+            graph, flat, heads_weight(nn, "to_edges_out.0.weight", dim_edges, h), &mix); // (b, i j, De)
         *out_edges =
             o->ablate_edges ? o->edges : quartic_reshape(graph, edges, &QUARTIC_SHAPE(b, n, n, dim_edges));
     }
@@ -98,7 +100,7 @@ quartic_value quartic_nn_node_attention(quartic_nn *nn, quartic_value x,
     mixed = quartic_permute(graph, mixed, (const uint32_t[]){0, 2, 1, 3}); // (b, n, h, d)
     quartic_value gated =
         quartic_multiply(graph, mixed, quartic_reshape(graph, gates, &QUARTIC_SHAPE(b, n, h, 1)));
-    gated = quartic_reshape(graph, gated, &QUARTIC_SHAPE(b, n, h * d));
+    gated = quartic_reshape(graph, gated, &QUARTIC_SHAPE(b, n, h * d)); // (b, n, h d)
     return quartic_nn_project(nn, gated, quartic_nn_linear_weight(nn, gated, "to_out.1", dim), 1.0f,
                               o->residual);
 }
@@ -111,16 +113,17 @@ quartic_value quartic_nn_taylor_attention(quartic_nn *nn, quartic_value x, quart
     const uint32_t h = o->heads, d = o->dim_head;
     const quartic_shape per_head = QUARTIC_SHAPE(b, r, c, h, d);
     quartic_value gamma = quartic_nn_parameter(nn, "norm.gamma", QUARTIC_SHAPE(dim),
-                                               (quartic_init){QUARTIC_INIT_CONSTANT, 1.0f, 0});
-    quartic_value to_q = quartic_nn_linear_weight(nn, x, "to_q.0", h * d);       // (h d, D)
-    quartic_value to_kv = quartic_nn_linear_weight(nn, x, "to_kv.0", 2 * h * d); // (2 h d, D)
-    quartic_value to_gates = quartic_nn_linear_weight(nn, x, "to_v_gates.0", h); // (h, D)
+                                               (quartic_init){QUARTIC_INIT_CONSTANT, 1.0f, 0}); // (D)
+    quartic_value to_q = quartic_nn_linear_weight(nn, x, "to_q.0", h * d);                      // (h d, D)
+    quartic_value to_kv = quartic_nn_linear_weight(nn, x, "to_kv.0", 2 * h * d);                // (2 h d, D)
+    quartic_value to_gates = quartic_nn_linear_weight(nn, x, "to_v_gates.0", h);                // (h, D)
     quartic_value to_out = quartic_nn_parameter(nn, "to_out.0.weight", QUARTIC_SHAPE(dim, h * d),
                                                 quartic_nn_linear_init(h * d)); // (D, h d)
 
-    /* q, k and v are h d / D times as wide as the edges: three weights, so that their gradients need no
-     * joining into a packed tensor, and computed again in the backward pass rather than kept. One pass over
-     * the edges gives them and the gates, which see the edges as they are. */
+    /* q, k and v are h d / D times as wide as the edges. They have three separate weights, so that their
+     * gradients need not be joined into a packed tensor, and the backward pass computes them again instead of
+     * keeping them. One pass over the edges computes q, k, v and the gates; the gates read the edges without
+     * the norm. */
     quartic_norm_linear_options project = {.l2 = 1, .raw = 1u << 3, .alpha = (float)(1.0 / sqrt((double)d))};
     const quartic_value weights[] = {to_q, quartic_slice(graph, to_kv, 0, 0, h * d),
                                      quartic_slice(graph, to_kv, 0, h * d, h * d), to_gates};
@@ -132,8 +135,8 @@ quartic_value quartic_nn_taylor_attention(quartic_nn *nn, quartic_value x, quart
     quartic_graph_end_recompute(graph);
 
     quartic_value out = quartic_taylor_attention(graph, projected[0], projected[1], projected[2], o->mask,
-                                                 &o->attention); // (b, r, c, h, d)
-    out = quartic_reshape(graph, out, &QUARTIC_SHAPE(b, r, c, h * d));
+                                                 &o->attention);       // (b, r, c, h, d)
+    out = quartic_reshape(graph, out, &QUARTIC_SHAPE(b, r, c, h * d)); // (b, r, c, h d)
     return quartic_gated_linear(graph, out, projected[3], to_out, residual);
 }
 

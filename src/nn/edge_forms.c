@@ -1,7 +1,7 @@
 /* edge_forms.c: edge attention as a layer's configuration asks for it. See edge_forms.h.
  *
  * Heads: axial and taylor have linear_heads of width linear_dim_head, all other forms edge_heads of width
- * edge_dim_head. Weights lie under the current prefix, with each module's names (see models.md).
+ * edge_dim_head. Weights lie under the current prefix, with each module's names (see docs/models.md).
  */
 #include "nn/edge_forms.h"
 
@@ -40,8 +40,8 @@ quartic_status quartic_nn_check_edge_forms(const quartic_model_config *config) {
     return QUARTIC_OK;
 }
 
-static quartic_value routed(quartic_nn *nn, const quartic_model_config *config, quartic_value e,
-                            quartic_value mask, quartic_value logits) {
+static quartic_value edge_form_routed(quartic_nn *nn, const quartic_model_config *config, quartic_value e,
+                                      quartic_value mask, quartic_value logits) {
     const quartic_routed_edge_options options = {.heads = config->edge_heads,
                                                  .dim_head = config->edge_dim_head,
                                                  .routed = config->num_routed,
@@ -55,14 +55,16 @@ static quartic_value routed(quartic_nn *nn, const quartic_model_config *config, 
     return quartic_nn_routed_edge_attention(nn, e, logits, &options, NULL, NULL);
 }
 
-static quartic_value triangle_multiply(quartic_nn *nn, const quartic_model_config *config, quartic_value e,
-                                       const quartic_triangle_module_options *options) {
+static quartic_value edge_form_triangle_multiply(quartic_nn *nn, const quartic_model_config *config,
+                                                 quartic_value e,
+                                                 const quartic_triangle_module_options *options) {
     quartic_triangle_direction directions[QUARTIC_TRIANGLE_DIRECTIONS];
     uint32_t count = 0;
     for (uint32_t k = 0; k < config->triangle_directions_count || k == 0; ++k) {
         const uint32_t pass = config->triangle_directions_count == 0 ? (uint32_t)config->triangle_directions
                                                                      : config->triangle_directions_list[k];
-        for (uint32_t d = 0; d < QUARTIC_TRIANGLE_DIRECTIONS; ++d) /* passes are counted from "all" = 0 */
+        for (uint32_t d = 0; d < QUARTIC_TRIANGLE_DIRECTIONS;
+             ++d) /* pass 0 is "all", pass d + 1 is direction d */
             if (pass == QUARTIC_TRIANGLE_PASSES_ALL || pass == d + 1)
                 directions[count++] = (quartic_triangle_direction)d;
     }
@@ -85,8 +87,8 @@ quartic_value quartic_nn_edge_attention(quartic_nn *nn, const quartic_model_conf
                                              .causal = config->causal,
                                              .diagonal = config->edges_diagonal_attn,
                                              .mask = mask};
-        /* Its residuals are its own. The published package adds e once more, which doubles every edge in
-         * every layer. */
+        /* Axial attention has residuals of its own. The published package adds e once more, which doubles
+         * every edge in every layer. */
         const quartic_value attended = quartic_nn_axial_attention(nn, e, &axial);
         return config->compatibility == QUARTIC_COMPATIBILITY_REFERENCE ? quartic_add(nn->graph, e, attended)
                                                                         : attended;
@@ -102,14 +104,14 @@ quartic_value quartic_nn_edge_attention(quartic_nn *nn, const quartic_model_conf
         return quartic_nn_full_edge_attention(nn, e, &full);
     }
     case QUARTIC_EDGE_ATTENTION_ROUTED:
-        return routed(nn, config, e, mask, logits);
+        return edge_form_routed(nn, config, e, mask, logits);
     case QUARTIC_EDGE_ATTENTION_TRIANGLE:
         return quartic_nn_triangle_attention(nn, e, &triangle);
     case QUARTIC_EDGE_ATTENTION_TRIANGLE_START_END:
         return quartic_nn_triangle_start_end(nn, e, &triangle);
     case QUARTIC_EDGE_ATTENTION_TRIANGLE_MULTIPLY:
-        return triangle_multiply(nn, config, e, &triangle);
-    case QUARTIC_EDGE_ATTENTION_DEFAULT: /* derived away */
+        return edge_form_triangle_multiply(nn, config, e, &triangle);
+    case QUARTIC_EDGE_ATTENTION_DEFAULT: /* the derived values have replaced it */
     case QUARTIC_EDGE_ATTENTION_NONE:
         break;
     }

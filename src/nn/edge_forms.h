@@ -1,5 +1,5 @@
-/* edge_forms.h: the form of edge attention that each layer of a configuration asks for. See model.h and
- * docs/edge-attention.md.
+/* edge_forms.h: the form of edge attention that each layer of a configuration asks for. The forms: see
+ * quartic/model.h and docs/edge-attention.md.
  */
 #ifndef QUARTIC_NN_EDGE_FORMS_H
 #define QUARTIC_NN_EDGE_FORMS_H
@@ -7,7 +7,7 @@
 #include "nn/params.h"
 #include "quartic/model.h"
 
-/* The form of one layer; the configuration has its derived values filled in. */
+/* The form of one layer. The derived values of the configuration must be filled in. */
 static inline quartic_edge_attention quartic_nn_edge_form(const quartic_model_config *config,
                                                           uint32_t layer) {
     return config->edge_attention_count == 0 ? config->edge_attention
@@ -17,13 +17,14 @@ static inline quartic_edge_attention quartic_nn_edge_form(const quartic_model_co
 /* Whether a layer of the configuration has that form. */
 bool quartic_nn_has_edge_form(const quartic_model_config *config, quartic_edge_attention form);
 
-/* Refuses what a form cannot do: causality without a causal form, published equations that are not
- * reproduced. */
+/* INVALID_ARGUMENT for settings of the forms that contradict each other, and for published equations that are
+ * not reproduced. */
 quartic_status quartic_nn_check_edge_forms(const quartic_model_config *config);
 
-/* e (b, i, j, De) with the edges' attention to edges added, once (compatibility "reference": axial, which has
- * residuals of its own, is added to e as well). mask int32 (b, n) or no value. logits: those of the layer's
- * node attention after its talking heads, (b, h, i, j), of which only routed makes use. */
+/* e + attention of edges to edges in that form; e (b, i, j, De) to the same. With compatibility "reference",
+ * axial attention, which has residuals of its own, is added to e once more. mask int32 (b, n) or no value.
+ * logits (b, h, i, j): those of the layer's node attention after its talking heads; only the form routed
+ * reads them. */
 quartic_value quartic_nn_edge_attention(quartic_nn *nn, const quartic_model_config *config,
                                         quartic_edge_attention form, quartic_value e, quartic_value mask,
                                         quartic_value logits);

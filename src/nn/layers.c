@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
+/* The last extent of a value, 1 for a scalar. */
 static uint32_t last_dim(const quartic_nn *nn, quartic_value x) {
     quartic_shape shape = quartic_graph_shape(nn->graph, x);
     return shape.rank == 0 ? 1 : shape.dims[shape.rank - 1];
@@ -90,8 +91,7 @@ quartic_value quartic_nn_position_embedding(quartic_nn *nn, const char *name, ui
     return quartic_slice(nn->graph, table, 0, 0, n);
 }
 
-/* W (R x_i + C x_j) = (W R) x_i + (W C) x_j: two thin products of the nodes instead of one of all n^2 edges.
- */
+/* W (R x_i + C x_j) = (W R) x_i + (W C) x_j: two products over n nodes instead of one over n^2 edges. */
 quartic_value quartic_nn_edge_embedding(quartic_nn *nn, quartic_value x, uint32_t dim_edges) {
     quartic_graph *graph = nn->graph;
     quartic_shape shape = quartic_graph_shape(graph, x);
@@ -105,6 +105,7 @@ quartic_value quartic_nn_edge_embedding(quartic_nn *nn, quartic_value x, uint32_
     quartic_value bias = quartic_nn_parameter(nn, "to_edges.1.bias", QUARTIC_SHAPE(dim_edges),
                                               (quartic_init){QUARTIC_INIT_CONSTANT, 0.0f, 0});
     const quartic_value none = {0};
+    /* rows and cols (b, n, De) */
     quartic_value rows = quartic_linear(graph, x, quartic_matmul(graph, to_edges, to_rows, NULL), none);
     quartic_value cols = quartic_linear(graph, x, quartic_matmul(graph, to_edges, to_cols, NULL), none);
     quartic_value edges =
@@ -116,10 +117,10 @@ quartic_value quartic_nn_edge_embedding(quartic_nn *nn, quartic_value x, uint32_
 /* The MLP sees each of the 2n - 1 differences once; the table is then spread over (i, j). */
 quartic_value quartic_nn_position_bias(quartic_nn *nn, uint32_t n, uint32_t dim, uint32_t out) {
     quartic_graph *graph = nn->graph;
-    quartic_value differences = quartic_range(graph, 2 * n - 1, 1.0f - (float)n, 1.0f);
+    quartic_value differences = quartic_range(graph, 2 * n - 1, 1.0f - (float)n, 1.0f); // (2n - 1)
     quartic_value x = quartic_reshape(graph, differences, &QUARTIC_SHAPE(2 * n - 1, 1));
     x = quartic_silu(graph, quartic_nn_linear(nn, x, "mlp.0.0", dim, true)); // (2n - 1, D)
     x = quartic_silu(graph, quartic_nn_linear(nn, x, "mlp.1.0", dim, true)); // (2n - 1, D)
     x = quartic_nn_linear(nn, x, "mlp.2", out, true);                        // (2n - 1, out)
-    return quartic_relative_bias(graph, x);
+    return quartic_relative_bias(graph, x);                                  // (i, j, out)
 }

@@ -1,7 +1,7 @@
 /* layers.h: the pieces that all models share: projections, norms, feedforward, embeddings, hyper-connections.
  *
  * Each function takes its weights under the current prefixes of the quartic_nn, with the names of PyTorch's
- * state_dict, and returns a value (or none after an error, which sticks in the graph).
+ * state_dict, and returns a value (or no value after an error, which the graph keeps).
  */
 #ifndef QUARTIC_NN_LAYERS_H
 #define QUARTIC_NN_LAYERS_H
@@ -25,8 +25,8 @@ quartic_value quartic_nn_linear(quartic_nn *nn, quartic_value x, const char *nam
 /* rms norm with the weight `name` (last axis) and the family's eps. */
 quartic_value quartic_nn_rms(quartic_nn *nn, quartic_value x, const char *name);
 
-/* residual + W2 drop(gelu(W1 rms(x))); residual may be no value. Its inner values are computed again in the
- * backward pass if recompute: that keeps 2 mult numbers fewer for each one of x. */
+/* residual + W2 drop(gelu(W1 rms(x))), x (.., D); residual as x, or no value. recompute: the backward pass
+ * computes the inner values again, which saves 2 mult numbers for each number of x. */
 quartic_value quartic_nn_feedforward(quartic_nn *nn, quartic_value x, quartic_value residual, uint32_t mult,
                                      bool recompute);
 
@@ -46,27 +46,28 @@ quartic_value quartic_nn_position_bias(quartic_nn *nn, uint32_t n, uint32_t dim,
 /* A hyper-connection around a branch, or a plain residual if there is one stream. */
 typedef struct quartic_hyper {
     uint32_t streams;
-    quartic_value kept; /* M_1..M_S, or unmixed R_1..R_S (b, n, S, D), if there are several streams */
-    quartic_value beta; /* (b, n, S, 1) */
-    quartic_value
-        residual; /* (b, n, D), if there is one stream: to be added by the branch itself; else no value */
+    quartic_value kept;     /* several streams: M_1..M_S, or unmixed R_1..R_S, (b, n, S, D) */
+    quartic_value beta;     /* several streams: (b, n, S, 1) */
+    quartic_value residual; /* one stream: (b, n, D), which the branch itself adds; else no value */
 } quartic_hyper;
 
 /* x (b, n, D) as residual streams (b, n, S, D), or x itself if S = 1. */
 quartic_value quartic_nn_expand_streams(quartic_nn *nn, quartic_value x, uint32_t streams);
-/* The branch's input M_0 (b, n, D). index: the running number of the connection. mixes: whether the streams
- * go past the branch mixed, or each as it is. Pushes the prefix "branch". */
+/* Begins a branch: returns its input M_0 (b, n, D) and pushes the prefix "branch". index: the number of the
+ * connection in the model. mixes: whether the streams are mixed beside the branch, or each stays as it is. */
 quartic_value quartic_nn_hyper_begin(quartic_nn *nn, quartic_value residuals, uint32_t streams,
                                      uint32_t index, bool mixes, quartic_hyper *out_hyper);
 /* The same for the first connection, whose S > 1 residual streams all equal x (b, n, D), around a branch that
- * starts with an rms norm: gives the branch's input divided by its root mean square. With A = sum_s alpha_s0,
- * M_0 = A x. Let x = r d with the root mean square r and the direction d; then rms(A x) = d a / sqrt(a^2 +
- * eps) with a = A r, a norm of one element, from which the gradient of A, which is of order eps, comes
- * without cancellation. */
+ * starts with an rms norm. Returns the normed input of the branch, rms(M_0) (b, n, D). With
+ *     A = sum_s alpha_s0,  M_0 = A x,  x = r d  (root mean square r, direction d),  a = A r
+ * it is
+ *     rms(A x) = d a / sqrt(a^2 + eps),
+ * an rms norm of the one element a. So the gradient of A, which is of order eps, is computed without
+ * cancellation. */
 quartic_value quartic_nn_hyper_begin_equal(quartic_nn *nn, quartic_value x, uint32_t streams, uint32_t index,
                                            bool mixes, quartic_hyper *out_hyper);
-/* Pops the prefix; the new residual streams, from the branch's output (b, n, D) (with hyper->residual added).
- */
+/* Ends a branch: pops the prefix and returns the new residual streams. branch (b, n, D): the branch's output,
+ * to which it has added hyper->residual if that is a value. */
 quartic_value quartic_nn_hyper_end(quartic_nn *nn, const quartic_hyper *hyper, quartic_value branch);
 /* Sum of the streams: (b, n, D). */
 quartic_value quartic_nn_reduce_streams(quartic_nn *nn, quartic_value residuals, uint32_t streams);

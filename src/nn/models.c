@@ -9,8 +9,8 @@ const quartic_family *quartic_model_family_of(const quartic_model_config *config
     return families[config->model];
 }
 
-quartic_model_inputs quartic_model_declare_inputs(quartic_graph *graph, const quartic_model_config *config,
-                                                  uint32_t b, uint32_t n, bool masked) {
+quartic_model_inputs quartic_nn_declare_inputs(quartic_graph *graph, const quartic_model_config *config,
+                                               uint32_t b, uint32_t n, bool masked) {
     quartic_model_inputs inputs = QUARTIC_MODEL_INPUTS_INIT;
     const uint32_t node_width = config->dim_node_features, edge_width = config->dim_edge_features;
     if (node_width == 0)
@@ -33,7 +33,7 @@ quartic_status quartic_model_collect(const quartic_model_config *config, quartic
     QUARTIC_TRY(quartic_graph_create(&graph));
     /* One token is enough: the weights' shapes depend on the configuration alone. */
     quartic_nn nn = quartic_nn_collect(graph, out_set);
-    const quartic_model_inputs inputs = quartic_model_declare_inputs(graph, config, 1, 1, false);
+    const quartic_model_inputs inputs = quartic_nn_declare_inputs(graph, config, 1, 1, false);
     quartic_model_family_of(config)->build(&nn, config, &inputs, NULL);
     quartic_status status = quartic_graph_status(graph);
     quartic_graph_destroy(graph);

@@ -17,7 +17,7 @@
 
 /* ---- what fits together ---- */
 
-/* Streams whose heads exchange with each other. */
+/* How many streams exchange among their heads. */
 static uint32_t talking_streams(const quartic_model_config *config) {
     if (config->ablate_cross_stream_talking_heads) return 1;
     return config->compatibility == QUARTIC_COMPATIBILITY_REFERENCE ? 2 : config->num_streams;
@@ -79,11 +79,11 @@ static quartic_value separate_embedding(quartic_nn *nn, const quartic_model_conf
         quartic_nn_parameter(nn, "token_emb", QUARTIC_SHAPE(streams, count, dim), stream_init);
     quartic_value positions =
         quartic_nn_parameter(nn, "pos_emb", QUARTIC_SHAPE(streams, config->max_seq_len, dim), stream_init);
-    enum { JOINED = 8 }; /* what concat takes */
+    enum { JOINED = 8 }; /* as many as concat takes at once */
     quartic_value parts[JOINED], x = {0};
     uint32_t held = 0;
     for (uint32_t s = 0; s < streams; ++s) {
-        quartic_value own = quartic_slice(graph, table, 0, s, 1);
+        quartic_value own = quartic_slice(graph, table, 0, s, 1); // (1, V, D)
         own = quartic_embedding(graph, quartic_reshape(graph, own, &QUARTIC_SHAPE(count, dim)), tokens);
         parts[held++] = quartic_reshape(graph, own, &QUARTIC_SHAPE(b, 1, n, dim));
         if (held < JOINED && s + 1 < streams) continue;
@@ -131,7 +131,7 @@ static quartic_value stream_layers(quartic_nn *nn, const quartic_model_config *c
                                         .residual = config->residual_talking_heads};
     quartic_value diversity = {0};
     for (uint32_t layer = 0; layer < config->depth; ++layer) {
-        quartic_value map, logits;
+        quartic_value map, logits; // (b, S H, i, j)
         quartic_nn_push(nn, "layers.%u", layer);
         quartic_nn_push(nn, "0");
         x = quartic_nn_exchange_attention(nn, streams, x, &options, &map, &logits);
@@ -151,7 +151,7 @@ static quartic_value stream_layers(quartic_nn *nn, const quartic_model_config *c
     return x;
 }
 
-/* A layer of the parallel form that all streams have in common, without exchange: x (1, b n, D). */
+/* A layer of the parallel form that all streams share, without exchange: x (1, b n, D) to the same. */
 static quartic_value common_layer(quartic_nn *nn, const quartic_model_config *config, uint32_t b, uint32_t n,
                                   quartic_value x, quartic_value mask, const char *name) {
     const quartic_streams one = {.batch = b, .streams = 1, .length = n};
@@ -174,7 +174,7 @@ static quartic_value common_layer(quartic_nn *nn, const quartic_model_config *co
 
 /* ---- the two forms ---- */
 
-/* Sum of the streams (b, n, D). */
+/* Shared weights: the sum of the streams (b, n, D). */
 static quartic_value shared_form(quartic_nn *nn, const quartic_model_config *config, uint32_t b, uint32_t n,
                                  const quartic_model_inputs *inputs, const quartic_model_taps *taps) {
     const uint32_t count = config->num_streams, dim = config->dim;
@@ -189,6 +189,7 @@ static quartic_value shared_form(quartic_nn *nn, const quartic_model_config *con
                       : quartic_sum(nn->graph, x, 1u << 1, 0);
 }
 
+/* Own weights per stream, between a first and a last layer that are shared: (b, n, D). */
 static quartic_value parallel_form(quartic_nn *nn, const quartic_model_config *config, uint32_t b, uint32_t n,
                                    const quartic_model_inputs *inputs, const quartic_model_taps *taps) {
     quartic_graph *graph = nn->graph;

@@ -84,7 +84,8 @@ quartic_nn quartic_nn_build(quartic_graph *graph, quartic_parameter_set *set, qu
         quartic_graph_fail(graph, QUARTIC_OUT_OF_MEMORY);
         return nn;
     }
-    /* All at once and before everything else, so that no weight is made anew in a recomputed stretch. */
+    /* All slices come before all other nodes, so that none of them is part of what the backward pass
+     * recomputes. */
     for (uint32_t k = 0; k < set->count; ++k) {
         const quartic_parameter_spec *spec = &set->specs[k];
         quartic_value flat =
@@ -139,7 +140,7 @@ quartic_value quartic_nn_parameter(quartic_nn *nn, const char *name, quartic_sha
         if (status != QUARTIC_OK) quartic_graph_fail(nn->graph, status);
         return quartic_graph_parameter(nn->graph, path, &shape);
     }
-    /* The builder asks in the order in which it was collected. */
+    /* The builder asks for weights in the same order as when it collected them. */
     const quartic_parameter_spec *spec = nn->next < nn->set->count ? &nn->set->specs[nn->next] : NULL;
     if (!spec || strcmp(spec->name, path) != 0 || !quartic_shape_equal(&spec->shape, &shape)) {
         quartic_graph_fail(nn->graph,

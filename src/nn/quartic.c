@@ -1,12 +1,14 @@
 /* quartic.c: QuarticTransformer, nodes and all their n^2 directed edges, layer by layer.
  *
  * x = token_emb[t] + pos_emb;  e_ij = LayerNorm(W (R x_i + C x_j)) + MLP(i - j)
- * per layer: hyper-connected node attention with edges (its maps flow into e) · hyper-connected feedforward ·
- *            edges attend to edges (edge_forms.h) · e <- e + feedforward(e)
+ * per layer: hyper-connected node attention with edges, whose maps are mixed into e
+ *            hyper-connected feedforward
+ *            edges attend to edges (edge_forms.h)
+ *            e <- e + feedforward(e)
  * logits = W rms(sum of streams); the other read-outs: inputs.h
  *
- * static_edges: the quadratic transformer with edges. They bias every node attention as they were embedded,
- * and no layer changes them. What is read out of an edge is then made of its nodes, after the last layer:
+ * static_edges: a quadratic transformer with edges. The embedded edges bias every node attention, and no
+ * layer changes them. An edge read-out then combines them with their nodes after the last layer:
  *   p_ij = e_ij + LayerNorm(W' (R' x_i + C' x_j));  p <- p + feedforward(p)
  */
 #include <math.h>
@@ -33,7 +35,8 @@ static quartic_status quartic_check(const quartic_model_config *config) {
     return QUARTIC_OK;
 }
 
-/* logits: of the layer's node attention. */
+/* Edge attention and feedforward of a layer: e (b, i, j, De) to the same. logits (b, h, i, j): of the layer's
+ * node attention. */
 static quartic_value edge_layer(quartic_nn *nn, const quartic_model_config *config, uint32_t layer,
                                 quartic_value e, quartic_value mask, quartic_value logits) {
     quartic_nn_push(nn, "1.0");
@@ -45,7 +48,8 @@ static quartic_value edge_layer(quartic_nn *nn, const quartic_model_config *conf
     return e;
 }
 
-/* Edges that stayed as they were, with what became of their nodes x (b, n, D). */
+/* Static edges e (b, i, j, De) combined with their nodes x (b, n, D) after the last layer: see the file's
+ * head. */
 static quartic_value pairs_of_nodes(quartic_nn *nn, const quartic_model_config *config, quartic_value x,
                                     quartic_value e) {
     quartic_nn_push(nn, "to_pair_emb");
@@ -85,17 +89,18 @@ static quartic_value quartic_build(quartic_nn *nn, const quartic_model_config *c
                                                .ablate_edges = config->ablate_edges};
         if (config->compatibility == QUARTIC_COMPATIBILITY_REFERENCE)
             node.scale = (float)sqrt((double)config->dim_head);
-        quartic_value logits = {0};
+        quartic_value logits = {0}; // (b, h, i, j), for routed only
         if (quartic_nn_edge_form(config, layer) == QUARTIC_EDGE_ATTENTION_ROUTED) node.logits = &logits;
         quartic_hyper hyper;
         quartic_nn_push(nn, "layers.%u", layer);
 
         quartic_nn_push(nn, "0.0");
-        node.normed = layer == 0 && streams > 1; /* all streams are still x */
+        node.normed = layer == 0 && streams > 1; /* all streams still equal x */
         quartic_value input = node.normed
                                   ? quartic_nn_hyper_begin_equal(nn, x, streams, 0, mixes, &hyper)
                                   : quartic_nn_hyper_begin(nn, residuals, streams, 2 * layer, mixes, &hyper);
-        node.residual = hyper.residual; // input (b, n, D)
+        node.residual = hyper.residual;
+        /* input and output (b, n, D) */
         quartic_value output = quartic_nn_node_attention(
             nn, input, &node, taps && taps->attention ? &taps->attention[layer] : NULL,
             config->static_edges ? NULL : &e);
@@ -108,8 +113,7 @@ static quartic_value quartic_build(quartic_nn *nn, const quartic_model_config *c
         residuals = quartic_nn_hyper_end(nn, &hyper, output);
         quartic_nn_pop(nn);
 
-        /* When edges are ablated, their weights are still part of the model, but their values lead nowhere.
-         */
+        /* Ablated edges keep their weights in the model, but their values are not used. */
         if (!config->static_edges) {
             quartic_value updated = edge_layer(nn, config, layer, e, inputs->mask, logits);
             if (!config->ablate_edges) e = updated;

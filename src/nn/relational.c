@@ -3,10 +3,14 @@
  *
  *   x = token_emb[t] + pos_emb;  e_ij = LayerNorm(W (R x_i + C x_j))
  * per layer:
- *   x <- x + relational attention(x, e);  x <- x + feedforward(x)
- *   e_ij <- e_ij + proj [x_i, x_j, e_ij, e_ji] of the normed (causal: without e_ji);
- *   edges attend to edges, if asked for (edge_forms.h);  e <- e + feedforward(e)
- *   logits = W rms(x); other inputs and read-outs: inputs.h
+ *   x <- x + relational attention(x, e)
+ *   x <- x + feedforward(x)
+ *   e_ij <- e_ij + proj [x_i, x_j, e_ij, e_ji], of the normed values (causal: without e_ji)
+ *   edges attend to edges, if the configuration asks for it (edge_forms.h)
+ *   e <- e + feedforward(e)
+ * logits = W rms(x)
+ *
+ * Other inputs and read-outs: inputs.h.
  *
  * All norms have eps 2^-23. compatibility "reference": q comes from node j, the scale is dh^(1/2), and there
  * is no final norm.
@@ -22,7 +26,7 @@ static quartic_status relational_check(const quartic_model_config *config) {
 }
 
 /* Part 0, 1, 2 (query, key, value) of a packed weight (3 h d, in): (h d, in). */
-static quartic_value part_of(quartic_nn *nn, quartic_value packed, uint32_t part, uint32_t rows) {
+static quartic_value packed_weight_part(quartic_nn *nn, quartic_value packed, uint32_t part, uint32_t rows) {
     return quartic_slice(nn->graph, packed, 0, part * rows, rows);
 }
 
@@ -48,11 +52,12 @@ static quartic_value relational_attention(quartic_nn *nn, const quartic_model_co
     const quartic_value none = {0};
     quartic_value node[3], edge[3]; // (b, n, h, d) and (h, d, De)
     for (uint32_t part = 0; part < 3; ++part) {
-        node[part] = quartic_nn_project(nn, normed, part_of(nn, to_qkv, part, h * d), 1.0f, none);
+        node[part] = quartic_nn_project(nn, normed, packed_weight_part(nn, to_qkv, part, h * d), 1.0f, none);
         node[part] = quartic_reshape(graph, node[part], &QUARTIC_SHAPE(b, n, h, d));
-        edge[part] = quartic_reshape(graph, part_of(nn, to_edges_qkv, part, h * d),
+        edge[part] = quartic_reshape(graph, packed_weight_part(nn, to_edges_qkv, part, h * d),
                                      &QUARTIC_SHAPE(h, d, config->dim_edges));
     }
+    /* map (b, h, i, j) */
     quartic_value map = quartic_relational_scores(graph, node[0], node[1], edges, edge[0], edge[1], &options);
     *out_logits = map;
     map = quartic_softmax(graph, map, mask, config->causal); // (b, h, i, j)
@@ -63,8 +68,8 @@ static quartic_value relational_attention(quartic_nn *nn, const quartic_model_co
     return quartic_nn_project(nn, out, quartic_nn_linear_weight(nn, out, "to_out.1", config->dim), 1.0f, x);
 }
 
-/* e_ij + proj [x_i, x_j, e_ij, e_ji]: the projection of a concatenation is a sum of projections, so that the
- * nodes' parts are computed once per node and nothing is concatenated. */
+/* e_ij + proj [x_i, x_j, e_ij, e_ji]: e (b, i, j, De), x (b, n, D). The projection of a concatenation is a
+ * sum of projections: the parts of the nodes are computed once per node, and nothing is concatenated. */
 static quartic_value nodes_to_edges(quartic_nn *nn, const quartic_model_config *config, quartic_value x,
                                     quartic_value e) {
     quartic_graph *graph = nn->graph;
@@ -75,16 +80,16 @@ static quartic_value nodes_to_edges(quartic_nn *nn, const quartic_model_config *
     quartic_graph_begin_recompute(graph);
     quartic_value edges = quartic_nn_rms(nn, e, "edges_norm.weight"); // (b, i, j, De)
     quartic_graph_end_recompute(graph);
-    const quartic_value weight =
-        quartic_nn_parameter(nn, "proj.weight", QUARTIC_SHAPE(dim_edges, in), quartic_nn_linear_init(in));
+    const quartic_value weight = quartic_nn_parameter(nn, "proj.weight", QUARTIC_SHAPE(dim_edges, in),
+                                                      quartic_nn_linear_init(in)); // (De, in)
     const quartic_value bias =
-        quartic_nn_parameter(nn, "proj.bias", QUARTIC_SHAPE(dim_edges), quartic_nn_linear_init(in));
+        quartic_nn_parameter(nn, "proj.bias", QUARTIC_SHAPE(dim_edges), quartic_nn_linear_init(in)); // (De)
     const quartic_value none = {0};
 
     quartic_value receiver = quartic_linear(graph, nodes, quartic_slice(graph, weight, 1, 0, dim), bias);
     quartic_value sender = quartic_linear(graph, nodes, quartic_slice(graph, weight, 1, dim, dim), none);
-    receiver = quartic_reshape(graph, receiver, &QUARTIC_SHAPE(b, n, 1, dim_edges));
-    sender = quartic_reshape(graph, sender, &QUARTIC_SHAPE(b, 1, n, dim_edges));
+    receiver = quartic_reshape(graph, receiver, &QUARTIC_SHAPE(b, n, 1, dim_edges)); // (b, i, 1, De)
+    sender = quartic_reshape(graph, sender, &QUARTIC_SHAPE(b, 1, n, dim_edges));     // (b, 1, j, De)
     e = quartic_nn_project(nn, edges, quartic_slice(graph, weight, 1, 2 * dim, dim_edges), 1.0f, e);
     e = quartic_add(graph, e, quartic_add(graph, receiver, sender)); // (b, i, j, De)
     if (config->causal) return e;

@@ -1,8 +1,8 @@
 /* routed_choice.c: the choice of edges of routed attention as a composition of ops. See routed_choice.h.
  *
- * A plan is made before the numbers are known, so the number of places is fixed: the most that any graph of
- * up to n real nodes can choose. How many a graph does choose follows from its mask at run time
- * (routed_counts.c).
+ * The plan is made before the numbers are known, so the number of places is fixed: the most that any graph of
+ * up to n real nodes can choose. How many edges a graph chooses follows from its mask at run time
+ * (ops/routed_counts.c).
  */
 #include "nn/routed_choice.h"
 

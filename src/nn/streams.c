@@ -1,10 +1,11 @@
 /* streams.c: hyper-connections (Zhu et al. 2024), the generalised residual connections of the nodes.
  *
- * N_s = l2(R_s; gamma + 1)
- * alpha_st = tanh(N_s . dynamic_alpha_fn)_t dynamic_alpha_scale + static_alpha_st,  t = 0..S
- * beta_s = tanh(N_s . dynamic_beta_fn) dynamic_beta_scale + static_beta_s
- * M_t = sum_s alpha_st R_s;  branch input M_0;  R_t <- M_(t+1) + beta_t branch(M_0)
- * or, unmixed, R_t <- R_t + beta_t branch(M_0), where alpha's other columns lead nowhere
+ *   N_s      = l2(R_s; gamma + 1)
+ *   alpha_st = tanh(N_s . dynamic_alpha_fn)_t dynamic_alpha_scale + static_alpha_st,  t = 0..S
+ *   beta_s   = tanh(N_s . dynamic_beta_fn) dynamic_beta_scale + static_beta_s
+ *   M_t      = sum_s alpha_st R_s,  of which M_0 is the input of the branch
+ *   mixed:   R_t <- M_(t+1) + beta_t branch(M_0)
+ *   unmixed: R_t <- R_t + beta_t branch(M_0), where the other columns of alpha are not used
  *
  * The streams are kept as (b, n, S, D), so that both mixings are small matrix products per token.
  */
@@ -22,15 +23,15 @@ quartic_value quartic_nn_reduce_streams(quartic_nn *nn, quartic_value residuals,
 }
 
 /* tanh(normed fn) * scale + fixed: normed (b, n, S, D), fn (D, T), fixed (S, T), to (b, n, S, T). */
-static quartic_value coefficients(quartic_nn *nn, quartic_value normed, quartic_value fn, quartic_value scale,
-                                  quartic_value fixed) {
+static quartic_value hyper_coefficients(quartic_nn *nn, quartic_value normed, quartic_value fn,
+                                        quartic_value scale, quartic_value fixed) {
     quartic_value dynamic = quartic_tanh(nn->graph, quartic_matmul(nn->graph, normed, fn, NULL));
     return quartic_add(nn->graph, quartic_multiply(nn->graph, dynamic, scale), fixed);
 }
 
-/* Fills in *hyper and gives alpha_s0 (b, n, S, 1): how much of each stream goes into the branch. */
-static quartic_value connect(quartic_nn *nn, quartic_value residuals, uint32_t index, bool mixes,
-                             quartic_hyper *hyper) {
+/* Fills in *hyper and returns alpha_s0 (b, n, S, 1), the share of each stream in the input of the branch. */
+static quartic_value hyper_connect(quartic_nn *nn, quartic_value residuals, uint32_t index, bool mixes,
+                                   quartic_hyper *hyper) {
     quartic_graph *graph = nn->graph;
     quartic_shape shape = quartic_graph_shape(graph, residuals);
     uint32_t streams = hyper->streams, dim = shape.dims[3];
@@ -47,11 +48,12 @@ static quartic_value connect(quartic_nn *nn, quartic_value residuals, uint32_t i
     quartic_value beta_fn = quartic_nn_parameter(nn, "dynamic_beta_fn", QUARTIC_SHAPE(dim), zero);
     quartic_value beta_scale = quartic_nn_parameter(nn, "dynamic_beta_scale", (quartic_shape){0}, small);
 
-    quartic_value normed = quartic_l2_norm(graph, residuals, gamma, 1.0f);               // (b, n, S, D)
-    quartic_value alpha = coefficients(nn, normed, alpha_fn, alpha_scale, static_alpha); // (b, n, S, S + 1)
+    quartic_value normed = quartic_l2_norm(graph, residuals, gamma, 1.0f); // (b, n, S, D)
+    quartic_value alpha =
+        hyper_coefficients(nn, normed, alpha_fn, alpha_scale, static_alpha); // (b, n, S, S + 1)
     hyper->beta =
-        coefficients(nn, normed, quartic_reshape(graph, beta_fn, &QUARTIC_SHAPE(dim, 1)), beta_scale,
-                     quartic_reshape(graph, static_beta, &QUARTIC_SHAPE(streams, 1))); // (b, n, S, 1)
+        hyper_coefficients(nn, normed, quartic_reshape(graph, beta_fn, &QUARTIC_SHAPE(dim, 1)), beta_scale,
+                           quartic_reshape(graph, static_beta, &QUARTIC_SHAPE(streams, 1))); // (b, n, S, 1)
     hyper->kept = residuals;
     if (mixes) {
         quartic_matmul_options options = QUARTIC_MATMUL_OPTIONS_INIT;
@@ -73,7 +75,7 @@ quartic_value quartic_nn_hyper_begin(quartic_nn *nn, quartic_value residuals, ui
     quartic_shape shape = quartic_graph_shape(nn->graph, residuals);
     quartic_matmul_options options = QUARTIC_MATMUL_OPTIONS_INIT;
     options.transpose_a = 1;
-    quartic_value to_branch = connect(nn, residuals, index, mixes, out_hyper);       // (b, n, S, 1)
+    quartic_value to_branch = hyper_connect(nn, residuals, index, mixes, out_hyper); // (b, n, S, 1)
     quartic_value input = quartic_matmul(nn->graph, to_branch, residuals, &options); // (b, n, 1, D)
     quartic_nn_push(nn, "branch");
     return quartic_reshape(nn->graph, input, &QUARTIC_SHAPE(shape.dims[0], shape.dims[1], shape.dims[3]));
@@ -87,7 +89,8 @@ quartic_value quartic_nn_hyper_begin_equal(quartic_nn *nn, quartic_value x, uint
     quartic_graph *graph = nn->graph;
     quartic_shape shape = quartic_graph_shape(graph, x);
     uint32_t b = shape.dims[0], n = shape.dims[1], dim = shape.dims[2];
-    quartic_value to_branch = connect(nn, quartic_nn_expand_streams(nn, x, streams), index, mixes, out_hyper);
+    quartic_value to_branch =
+        hyper_connect(nn, quartic_nn_expand_streams(nn, x, streams), index, mixes, out_hyper);
     quartic_value total =
         quartic_reshape(graph, quartic_sum(graph, to_branch, 1u << 2, 0), &QUARTIC_SHAPE(b, n, 1)); // A
     quartic_value direction = quartic_rms_norm(graph, x, none, least_eps); // (b, n, D)

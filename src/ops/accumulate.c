@@ -1,8 +1,9 @@
-/* accumulate.c: target += factor * x, in place; both of one shape. Not differentiable: it is an update. */
+/* accumulate.c: target += factor * x, in place; both of one shape. An update, so not differentiable. */
 #include <math.h>
 
 #include "base/call.h"
 #include "graph/tape.h"
+#include "ops/cases.h"
 #include "ops/update.h"
 #include "shaders/accumulate.args.h"
 
@@ -49,15 +50,14 @@ static bool accumulate_cases(uint32_t index, quartic_op_case *out) {
         const char *label;
         quartic_shape shape;
         float factor;
-    } cases[] = {{"odd count", {2, {3, 129}}, 0.5f},
+    } table[] = {{"odd count", {2, {3, 129}}, 0.5f},
                  {"a scalar", {0, {0}}, -1.0f},
                  {"over a workgroup", {1, {1031}}, 1.0f}};
-    if (index >= sizeof cases / sizeof cases[0]) return false;
-    *out = (quartic_op_case){.label = cases[index].label, .input_count = 2};
-    *(accumulate_attrs *)out->attrs = (accumulate_attrs){cases[index].factor};
+    if (index >= QUARTIC_CASES(table)) return false;
+    *out = (quartic_op_case){.label = table[index].label, .input_count = 2};
+    *(accumulate_attrs *)out->attrs = (accumulate_attrs){table[index].factor};
     for (uint32_t input = 0; input < 2; ++input) {
-        out->inputs[input].dtype = QUARTIC_FLOAT32;
-        out->inputs[input].shape = cases[index].shape;
+        quartic_case_floats(out, input, table[index].shape, QUARTIC_FILL_NORMAL);
         out->inputs[input].no_gradient = true;
     }
     return true;

@@ -1,16 +1,22 @@
 /* adamw.c: one step of AdamW (Loshchilov and Hutter 2019, as torch.optim.AdamW), in place.
  *
- *   g = gradient * gradient_factor * min(1, clip / (norm + 1e-6))      norm = gradient_factor *
- * sqrt(squared_norm) m = beta1 m + (1 - beta1) g        v = beta2 v + (1 - beta2) g^2 p = p - rate * decay *
- * p           p = p - rate * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps) Parameter p, first moment
- * m, second moment v and gradient have one shape. hyper (8) holds rate, betas, eps, decay, the corrections 1
- * - beta^t and clip, and is read on the device, so a recorded program serves every step. Clipping is off
- * without squared_norm () or with clip 0. A squared_norm that is not finite leaves everything as it is.
+ *     norm = gradient_factor * sqrt(squared_norm)
+ *     g    = gradient * gradient_factor * min(1, clip / (norm + 1e-6))
+ *     m    = beta1 m + (1 - beta1) g
+ *     v    = beta2 v + (1 - beta2) g^2
+ *     p    = p - rate * decay * p
+ *     p    = p - rate * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
+ *
+ * Parameter p, first moment m, second moment v and gradient have one shape. hyper (8) holds rate, betas, eps,
+ * decay, the corrections 1 - beta^t and clip. It is read on the device, so a recorded program serves every
+ * step. Without squared_norm (), or with clip 0, nothing is clipped. A squared_norm that is infinite or NaN
+ * leaves parameter and moments as they are.
  */
 #include <math.h>
 
 #include "base/call.h"
 #include "graph/tape.h"
+#include "ops/cases.h"
 #include "ops/update.h"
 #include "shaders/adamw.args.h"
 
@@ -89,23 +95,21 @@ static bool adamw_cases(uint32_t index, quartic_op_case *out) {
         quartic_shape shape;
         float gradient_factor;
         bool clips;
-    } cases[] = {{"without clipping", {2, {3, 129}}, 0.5f, false},
+    } table[] = {{"without clipping", {2, {3, 129}}, 0.5f, false},
                  {"clipped, accumulated gradients", {1, {1031}}, 0.25f, true},
                  {"one element", {1, {1}}, 0.5f, true}};
-    if (index >= sizeof cases / sizeof cases[0]) return false;
-    *out = (quartic_op_case){.label = cases[index].label, .input_count = ADAMW_INPUTS};
-    *(adamw_attrs *)out->attrs = (adamw_attrs){cases[index].gradient_factor};
-    for (uint32_t input = 0; input < ADAMW_INPUTS; ++input) {
-        if (input == ADAMW_SQUARED_NORM && !cases[index].clips) continue;
-        out->inputs[input].dtype = QUARTIC_FLOAT32;
-        out->inputs[input].no_gradient = true;
-        out->inputs[input].fill = QUARTIC_FILL_POSITIVE;
-        if (input <= ADAMW_GRADIENT) out->inputs[input].shape = cases[index].shape;
-        if (input == ADAMW_HYPER) out->inputs[input].shape = QUARTIC_SHAPE(QUARTIC_ADAMW_HYPERS);
-    }
-    out->inputs[ADAMW_PARAMETER].fill = QUARTIC_FILL_NORMAL;
-    out->inputs[ADAMW_FIRST].fill = QUARTIC_FILL_NORMAL;
-    out->inputs[ADAMW_GRADIENT].fill = QUARTIC_FILL_SMALL;
+    if (index >= QUARTIC_CASES(table)) return false;
+    *out = (quartic_op_case){.label = table[index].label, .input_count = ADAMW_INPUTS};
+    *(adamw_attrs *)out->attrs = (adamw_attrs){table[index].gradient_factor};
+    quartic_case_floats(out, ADAMW_PARAMETER, table[index].shape, QUARTIC_FILL_NORMAL);
+    quartic_case_floats(out, ADAMW_FIRST, table[index].shape, QUARTIC_FILL_NORMAL);
+    quartic_case_floats(out, ADAMW_SECOND, table[index].shape, QUARTIC_FILL_POSITIVE);
+    quartic_case_floats(out, ADAMW_GRADIENT, table[index].shape, QUARTIC_FILL_SMALL);
+    quartic_case_floats(out, ADAMW_HYPER, QUARTIC_SHAPE(QUARTIC_ADAMW_HYPERS), QUARTIC_FILL_POSITIVE);
+    if (table[index].clips)
+        quartic_case_floats(out, ADAMW_SQUARED_NORM, (quartic_shape){0}, QUARTIC_FILL_POSITIVE);
+    for (uint32_t input = 0; input < ADAMW_INPUTS; ++input)
+        out->inputs[input].no_gradient = input != ADAMW_SQUARED_NORM || table[index].clips;
     return true;
 }
 

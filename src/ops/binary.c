@@ -5,6 +5,7 @@
  */
 #include "base/call.h"
 #include "graph/tape.h"
+#include "ops/cases.h"
 #include "ops/elementwise.h"
 #include "ops/movement.h"
 #include "shaders/binary.args.h"
@@ -36,7 +37,7 @@ static quartic_status binary_infer(const quartic_op_call *call, quartic_layout *
     return QUARTIC_OK;
 }
 
-static double evaluate(quartic_binary_function function, double a, double b) {
+static double binary_evaluate(quartic_binary_function function, double a, double b) {
     switch (function) {
     case QUARTIC_BINARY_add:
         return a + b;
@@ -58,8 +59,8 @@ static void binary_cpu(const quartic_op_run *run) {
     uint64_t count = quartic_layout_elements(out);
     for (uint64_t i = 0; i < count; ++i)
         quartic_put(&run->outputs[0], (int64_t)i,
-                    evaluate(attrs->function, quartic_get(&run->inputs[0], quartic_layout_at(&a, i)),
-                             quartic_get(&run->inputs[1], quartic_layout_at(&b, i))));
+                    binary_evaluate(attrs->function, quartic_get(&run->inputs[0], quartic_layout_at(&a, i)),
+                                    quartic_get(&run->inputs[1], quartic_layout_at(&b, i))));
 }
 
 static quartic_status binary_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
@@ -119,20 +120,20 @@ static bool binary_cases(uint32_t index, quartic_op_case *out) {
     static const struct {
         const char *label;
         quartic_shape a, b;
-    } shapes[] = {
+    } table[] = {
         {"equal shapes", {2, {5, 33}}, {2, {5, 33}}},
         {"last axis repeated", {3, {3, 7, 129}}, {1, {129}}},
         {"outer sum", {4, {2, 5, 1, 31}}, {4, {2, 1, 5, 31}}},
         {"scalar", {1, {257}}, {0, {0}}},
     };
-    const uint32_t functions = 4, count = sizeof shapes / sizeof shapes[0];
+    const uint32_t functions = 4, count = QUARTIC_CASES(table);
     if (index >= functions * count) return false;
-    *out = (quartic_op_case){.label = shapes[index % count].label, .input_count = 2};
+    *out = (quartic_op_case){.label = table[index % count].label, .input_count = 2};
     *(quartic_binary_attrs *)out->attrs = (quartic_binary_attrs){(quartic_binary_function)(index / count)};
-    out->inputs[0].dtype = out->inputs[1].dtype = QUARTIC_FLOAT32;
-    out->inputs[0].shape = shapes[index % count].a;
-    out->inputs[1].shape = shapes[index % count].b;
-    if (index / count == QUARTIC_BINARY_divide) out->inputs[1].fill = QUARTIC_FILL_POSITIVE;
+    const bool divides = index / count == QUARTIC_BINARY_divide;
+    quartic_case_floats(out, 0, table[index % count].a, QUARTIC_FILL_NORMAL);
+    quartic_case_floats(out, 1, table[index % count].b,
+                        divides ? QUARTIC_FILL_POSITIVE : QUARTIC_FILL_NORMAL);
     return true;
 }
 

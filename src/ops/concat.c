@@ -1,10 +1,11 @@
 /* concat.c: joins 1 to 8 tensors along an axis, float32 or int32.
  *
- * Every part is copied to its window of the output, so parts may have any strides. The adjoint is a slice per
- * part.
+ * Every part is copied to its window of the output, so parts may have any strides. The adjoint gives each
+ * part a slice.
  */
 #include "base/call.h"
 #include "graph/tape.h"
+#include "ops/cases.h"
 #include "ops/movement.h"
 
 enum { MAX_PARTS = 8 };
@@ -100,7 +101,7 @@ static bool concat_cases(uint32_t index, quartic_op_case *out) {
         uint32_t axis, count;
         quartic_shape parts[MAX_PARTS];
         quartic_dtype dtype;
-    } cases[] = {
+    } table[] = {
         {"last axis", 2, 3, {{3, {3, 5, 7}}, {3, {3, 5, 1}}, {3, {3, 5, 33}}}, QUARTIC_FLOAT32},
         {"first axis", 0, 2, {{2, {3, 65}}, {2, {31, 65}}}, QUARTIC_FLOAT32},
         {"one part", 1, 1, {{2, {9, 13}}}, QUARTIC_FLOAT32},
@@ -118,16 +119,14 @@ static bool concat_cases(uint32_t index, quartic_op_case *out) {
          QUARTIC_FLOAT32},
         {"int32", 0, 2, {{1, {5}}, {1, {300}}}, QUARTIC_INT32},
     };
-    if (index >= sizeof cases / sizeof cases[0]) return false;
-    *out = (quartic_op_case){.label = cases[index].label, .input_count = cases[index].count};
-    *(quartic_concat_attrs *)out->attrs = (quartic_concat_attrs){cases[index].axis};
-    for (uint32_t k = 0; k < cases[index].count; ++k) {
-        out->inputs[k].dtype = cases[index].dtype;
-        out->inputs[k].shape = cases[index].parts[k];
-        if (cases[index].dtype == QUARTIC_FLOAT32) continue;
-        out->inputs[k].fill = QUARTIC_FILL_SIGNED_INDEX;
-        out->inputs[k].limit = 1000;
-        out->inputs[k].no_gradient = true;
+    if (index >= QUARTIC_CASES(table)) return false;
+    *out = (quartic_op_case){.label = table[index].label, .input_count = table[index].count};
+    *(quartic_concat_attrs *)out->attrs = (quartic_concat_attrs){table[index].axis};
+    for (uint32_t k = 0; k < table[index].count; ++k) {
+        if (table[index].dtype == QUARTIC_FLOAT32)
+            quartic_case_floats(out, k, table[index].parts[k], QUARTIC_FILL_NORMAL);
+        else
+            quartic_case_ints(out, k, table[index].parts[k], QUARTIC_FILL_SIGNED_INDEX, 1000);
     }
     return true;
 }

@@ -1,11 +1,12 @@
 /* copy.c: a contiguous copy of a tensor with any strides, float32 or int32.
  *
- * On the GPU one shader copies strided to strided. Where the axis that is fastest in the source is not the
- * fastest of the destination, it moves 32 x 32 tiles through shared memory, so that both sides are walked
- * along their unit stride.
+ * On the GPU one shader copies strided to strided. Where the fastest axis of the source is not the fastest of
+ * the destination, it moves 32 x 32 tiles through shared memory, so that both sides are walked along their
+ * unit stride.
  */
 #include "base/call.h"
 #include "graph/tape.h"
+#include "ops/cases.h"
 #include "ops/movement.h"
 #include "shaders/copy.args.h"
 
@@ -33,7 +34,7 @@ static void copy_cpu(const quartic_op_run *run) {
 }
 
 /* Exchanges two axes of a layout. */
-static void swap_axes(quartic_layout *layout, uint32_t a, uint32_t b) {
+static void copy_swap_axes(quartic_layout *layout, uint32_t a, uint32_t b) {
     uint32_t extent = layout->shape.dims[a];
     int64_t stride = layout->strides[a];
     layout->shape.dims[a] = layout->shape.dims[b];
@@ -53,8 +54,8 @@ quartic_status quartic_copy_dispatch(quartic_dispatch_list *list, const quartic_
         bool crossed = from.strides[axis] == 1 && from.strides[last] > 1 && to.strides[last] == 1;
         if (!crossed || from.shape.dims[axis] < LEAST_TILE || from.shape.dims[last] < LEAST_TILE) continue;
         /* Tiles run over the last two axes: the source's fastest, then the destination's. */
-        swap_axes(&from, axis, last - 1);
-        swap_axes(&to, axis, last - 1);
+        copy_swap_axes(&from, axis, last - 1);
+        copy_swap_axes(&to, axis, last - 1);
         mode = TILED;
     }
     int64_t begin, end;
@@ -99,16 +100,13 @@ static quartic_status copy_grad(quartic_tape *tape) {
 
 static bool copy_cases(uint32_t index, quartic_op_case *out) {
     /* The last is tiled when its axes lie in reverse order. */
-    static const quartic_shape shapes[] = {{0, {0}}, {1, {2049}}, {3, {3, 5, 7}}, {4, {37, 3, 1, 65}}};
-    if (index >= 2 * sizeof shapes / sizeof shapes[0]) return false;
+    static const quartic_shape table[] = {{0, {0}}, {1, {2049}}, {3, {3, 5, 7}}, {4, {37, 3, 1, 65}}};
+    if (index >= 2 * QUARTIC_CASES(table)) return false;
     *out = (quartic_op_case){.label = index % 2 ? "int32" : "float32", .input_count = 1};
-    out->inputs[0].shape = shapes[index / 2];
-    out->inputs[0].dtype = index % 2 ? QUARTIC_INT32 : QUARTIC_FLOAT32;
-    if (index % 2) {
-        out->inputs[0].fill = QUARTIC_FILL_SIGNED_INDEX;
-        out->inputs[0].limit = 1000;
-        out->inputs[0].no_gradient = true;
-    }
+    if (index % 2)
+        quartic_case_ints(out, 0, table[index / 2], QUARTIC_FILL_SIGNED_INDEX, 1000);
+    else
+        quartic_case_floats(out, 0, table[index / 2], QUARTIC_FILL_NORMAL);
     return true;
 }
 

@@ -1,15 +1,18 @@
 /* cross_entropy.c: mean cross entropy of logits against class indices, with its adjoint.
  *
- * loss = 1 / count * sum over the rows that count of log(sum over c of exp(logits_c)) - logits_target, for
- * logits (rows, classes) and targets (rows). A row counts if its target is a class: a negative target means
- * "ignored"; one beyond the last class is an error of the run on the CPU devices and ignored by the kernels,
- * so that none reads out of range. No row counts: loss 0. Adjoint, with g the loss's scalar cotangent:
- * dlogits = (softmax(logits) - onehot(target)) * g / count, zeros in ignored rows. It may run in place.
+ *     loss    = 1 / count * sum over rows that count of log(sum over c of exp(logits_c)) - logits_target
+ *     dlogits = (softmax(logits) - onehot(target)) * g / count, zeros in rows that do not count
+ *
+ * for logits (rows, classes), targets int32 (rows) and g (), the loss's cotangent. A row counts if its target
+ * is a class; count is the number of such rows, and without any the loss is 0. A negative target means
+ * "ignored". A target beyond the last class is an error of the run on the CPU devices; the kernels ignore it,
+ * so that none reads out of range. The adjoint may run in place.
  */
 #include <math.h>
 
 #include "base/call.h"
 #include "graph/tape.h"
+#include "ops/cases.h"
 #include "ops/cross_entropy.h"
 #include "ops/rows.h"
 #include "shaders/cross_entropy.args.h"
@@ -18,7 +21,7 @@
 
 /* ---- shape rules ---- */
 
-static quartic_status check_logits(const char *name, const quartic_op_call *call) {
+static quartic_status cross_entropy_check_logits(const char *name, const quartic_op_call *call) {
     QUARTIC_TRY(quartic_op_expect_dtype(name, call, 0, QUARTIC_FLOAT32));
     QUARTIC_TRY(quartic_op_expect_rank(name, call, 0, 2));
     QUARTIC_TRY(quartic_op_expect_dtype(name, call, 1, QUARTIC_INT32));
@@ -36,7 +39,7 @@ static quartic_status check_logits(const char *name, const quartic_op_call *call
 static quartic_status cross_entropy_infer(const quartic_op_call *call, quartic_layout *out,
                                           uint32_t *out_count) {
     QUARTIC_TRY(quartic_op_expect_inputs("cross_entropy", call, 2, 2));
-    QUARTIC_TRY(check_logits("cross_entropy", call));
+    QUARTIC_TRY(cross_entropy_check_logits("cross_entropy", call));
     out[0] = quartic_layout_contiguous(QUARTIC_FLOAT32, &(quartic_shape){0});
     *out_count = 1;
     return QUARTIC_OK;
@@ -46,7 +49,7 @@ static quartic_status cross_entropy_infer(const quartic_op_call *call, quartic_l
 static quartic_status cross_entropy_grad_infer(const quartic_op_call *call, quartic_layout *out,
                                                uint32_t *out_count) {
     QUARTIC_TRY(quartic_op_expect_inputs("cross_entropy_grad", call, 3, 3));
-    QUARTIC_TRY(check_logits("cross_entropy_grad", call));
+    QUARTIC_TRY(cross_entropy_check_logits("cross_entropy_grad", call));
     QUARTIC_TRY(quartic_op_expect_dtype("cross_entropy_grad", call, 2, QUARTIC_FLOAT32));
     QUARTIC_TRY(quartic_op_expect_shape("cross_entropy_grad", call, 2, &(quartic_shape){0}));
     out[0] = quartic_layout_contiguous(QUARTIC_FLOAT32, &call->inputs[0].shape);
@@ -54,8 +57,8 @@ static quartic_status cross_entropy_grad_infer(const quartic_op_call *call, quar
     return QUARTIC_OK;
 }
 
-/* A target that is no class is a mistake unless it is negative. */
-static quartic_status check_targets(const quartic_op_run *run) {
+/* Refuses a target beyond the last class. */
+static quartic_status cross_entropy_check(const quartic_op_run *run) {
     const uint32_t rows = run->inputs[0].layout->shape.dims[0],
                    classes = run->inputs[0].layout->shape.dims[1];
     for (uint32_t r = 0; r < rows; ++r) {
@@ -71,7 +74,8 @@ static quartic_status check_targets(const quartic_op_run *run) {
 /* ---- reference ---- */
 
 /* The largest logit of a row and the sum of exp(logit - largest). */
-static double row_sum(const quartic_operand *logits, int64_t base, uint32_t classes, double *out_largest) {
+static double cross_entropy_row_sum(const quartic_operand *logits, int64_t base, uint32_t classes,
+                                    double *out_largest) {
     double largest = -INFINITY, sum = 0;
     for (uint32_t c = 0; c < classes; ++c) largest = fmax(largest, quartic_get(logits, base + c));
     for (uint32_t c = 0; c < classes; ++c) sum += exp(quartic_get(logits, base + c) - largest);
@@ -88,7 +92,7 @@ static void cross_entropy_cpu(const quartic_op_run *run) {
         int32_t target = quartic_get_int(targets, r);
         if (!cross_entropy_counts(target, classes)) continue;
         int64_t base = (int64_t)r * classes;
-        double largest, sum = row_sum(logits, base, classes, &largest);
+        double largest, sum = cross_entropy_row_sum(logits, base, classes, &largest);
         total += log(sum) + largest - quartic_get(logits, base + target);
         ++count;
     }
@@ -105,7 +109,7 @@ static void cross_entropy_grad_cpu(const quartic_op_run *run) {
         bool counts = cross_entropy_counts(target, classes);
         int64_t base = (int64_t)r * classes;
         double largest = 0, sum = 1;
-        if (counts) sum = row_sum(logits, base, classes, &largest);
+        if (counts) sum = cross_entropy_row_sum(logits, base, classes, &largest);
         for (uint32_t c = 0; c < classes; ++c) {
             double onehot = (int64_t)c == target ? 1.0 : 0.0;
             double d =
@@ -117,9 +121,10 @@ static void cross_entropy_grad_cpu(const quartic_op_run *run) {
 
 /* ---- Vulkan ---- */
 
-/* result (1) at a scratch offset or in output 0 = numerator / number of rows that count. */
-static quartic_status add_mean(const quartic_op_call *call, quartic_dispatch_list *list, uint32_t mean,
-                               uint64_t numerator, uint64_t result) {
+/* result (1), in scratch or in output 0, = numerator / number of rows that count. mean: whether the numerator
+ * is the rows' losses (rows), which are added first; else it is one number. */
+static quartic_status cross_entropy_add_mean(const quartic_op_call *call, quartic_dispatch_list *list,
+                                             uint32_t mean, uint64_t numerator, uint64_t result) {
     uint32_t rows = call->inputs[0].shape.dims[0];
     const quartic_cross_entropy_mean_args args = {
         .numerator = numerator, .result = result, .rows = rows, .classes = call->inputs[0].shape.dims[1]};
@@ -147,7 +152,7 @@ static quartic_status cross_entropy_gpu(const quartic_op_call *call, const quart
     dispatch->flops = 6.0 * (double)rows * classes;
     dispatch->bytes = 4.0 * (double)rows * classes;
 
-    return add_mean(call, list, 1, losses, quartic_dispatch_output(0));
+    return cross_entropy_add_mean(call, list, 1, losses, quartic_dispatch_output(0));
 }
 
 static quartic_status cross_entropy_grad_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
@@ -155,7 +160,7 @@ static quartic_status cross_entropy_grad_gpu(const quartic_op_call *call, const 
     (void)limits;
     uint32_t rows = call->inputs[0].shape.dims[0], classes = call->inputs[0].shape.dims[1];
     const uint64_t factor = quartic_dispatch_reserve(list, sizeof(float));
-    QUARTIC_TRY(add_mean(call, list, 0, quartic_dispatch_input(2), factor));
+    QUARTIC_TRY(cross_entropy_add_mean(call, list, 0, quartic_dispatch_input(2), factor));
     const quartic_cross_entropy_grad_args args = {.factor = factor, .rows = rows, .classes = classes};
     quartic_dispatch *dispatch =
         quartic_dispatch_add(list, "cross_entropy_grad", quartic_cross_entropy_grad_push(&args));
@@ -187,7 +192,7 @@ static const struct {
     uint32_t rows, classes;
     quartic_fill_kind targets;
     uint32_t limit; /* of the targets */
-} cross_entropy_shapes[] = {
+} cross_entropy_table[] = {
     {"some targets ignored", 9, 33, QUARTIC_FILL_SIGNED_INDEX, 33},
     {"two classes, many rows", 600, 2, QUARTIC_FILL_SIGNED_INDEX, 2},
     {"one class", 5, 1, QUARTIC_FILL_INDEX, 1},
@@ -195,26 +200,21 @@ static const struct {
     {"a row over a whole workgroup", 3, 1100, QUARTIC_FILL_INDEX, 1100},
     {"every target ignored", 6, 13, QUARTIC_FILL_SIGNED_INDEX, 0},
 };
-enum { CROSS_ENTROPY_SHAPES = sizeof cross_entropy_shapes / sizeof cross_entropy_shapes[0] };
 
 static bool cross_entropy_cases(uint32_t index, quartic_op_case *out) {
-    if (index >= CROSS_ENTROPY_SHAPES) return false;
-    uint32_t rows = cross_entropy_shapes[index].rows, classes = cross_entropy_shapes[index].classes;
-    *out = (quartic_op_case){.label = cross_entropy_shapes[index].label, .input_count = 2};
-    out->inputs[0].dtype = QUARTIC_FLOAT32;
-    out->inputs[0].shape = QUARTIC_SHAPE(rows, classes);
-    out->inputs[1].dtype = QUARTIC_INT32;
-    out->inputs[1].shape = QUARTIC_SHAPE(rows);
-    out->inputs[1].fill = cross_entropy_shapes[index].targets;
-    out->inputs[1].limit = cross_entropy_shapes[index].limit;
-    out->inputs[1].no_gradient = true;
+    if (index >= QUARTIC_CASES(cross_entropy_table)) return false;
+    uint32_t rows = cross_entropy_table[index].rows, classes = cross_entropy_table[index].classes;
+    *out = (quartic_op_case){.label = cross_entropy_table[index].label, .input_count = 2};
+    quartic_case_floats(out, 0, QUARTIC_SHAPE(rows, classes), QUARTIC_FILL_NORMAL);
+    quartic_case_ints(out, 1, QUARTIC_SHAPE(rows), cross_entropy_table[index].targets,
+                      cross_entropy_table[index].limit);
     return true;
 }
 
 static bool cross_entropy_grad_cases(uint32_t index, quartic_op_case *out) {
     if (!cross_entropy_cases(index, out)) return false;
     out->input_count = 3;
-    out->inputs[2].dtype = QUARTIC_FLOAT32; /* a scalar */
+    quartic_case_floats(out, 2, (quartic_shape){0}, QUARTIC_FILL_NORMAL);
     return true;
 }
 
@@ -232,7 +232,7 @@ static double cross_entropy_reduction(const quartic_op_call *call) {
 const quartic_op quartic_op_cross_entropy = {
     .name = "cross_entropy",
     .infer = cross_entropy_infer,
-    .check = check_targets,
+    .check = cross_entropy_check,
     .cpu = cross_entropy_cpu,
     .gpu = cross_entropy_gpu,
     .grad = cross_entropy_grad_rule,
@@ -249,7 +249,7 @@ const quartic_op quartic_op_cross_entropy_grad = {
     .name = "cross_entropy_grad",
     .in_place_inputs = 1,
     .infer = cross_entropy_grad_infer,
-    .check = check_targets,
+    .check = cross_entropy_check,
     .cpu = cross_entropy_grad_cpu,
     .gpu = cross_entropy_grad_gpu,
     .cases = cross_entropy_grad_cases,

@@ -1,4 +1,4 @@
-/* cross_entropy.h: what the reference and tuned rows of cross_entropy share. Ops: cross_entropy.c. */
+/* cross_entropy.h: what the reference and the tuned kernels of cross_entropy share. Ops: cross_entropy.c. */
 #ifndef QUARTIC_OPS_CROSS_ENTROPY_H
 #define QUARTIC_OPS_CROSS_ENTROPY_H
 

@@ -3,6 +3,7 @@
  */
 #include "base/call.h"
 #include "graph/tape.h"
+#include "ops/cases.h"
 #include "ops/view.h"
 
 static quartic_status diagonal_infer(const quartic_op_call *call, quartic_layout *out, uint32_t *out_count) {
@@ -47,13 +48,13 @@ static quartic_status diagonal_grad(quartic_tape *tape) {
 }
 
 static bool diagonal_cases(uint32_t index, quartic_op_case *out) {
-    static const quartic_view_case cases[] = {
+    static const quartic_view_case table[] = {
         {"of a matrix", {2, {5, 5}}, {.axis = 0}},
         {"of edges", {4, {2, 5, 5, 3}}, {.axis = 1}},
         {"one node", {3, {2, 1, 1}}, {.axis = 1}},
         {"first axes", {3, {4, 4, 3}}, {.axis = 0}},
     };
-    return quartic_view_cases(cases, sizeof cases / sizeof cases[0], index, out);
+    return quartic_view_cases(table, QUARTIC_CASES(table), index, out);
 }
 
 const quartic_op quartic_op_diagonal = {.name = "diagonal",

@@ -1,9 +1,11 @@
 /* diagonal_add.c: y = e with d added to its diagonal: e, y (.., n, n, D), d (.., n, D); y_ii = e_ii + d_i.
  *
- * In place on e only the diagonal is touched, which the shader sees by equal addresses. de = g, dd = g_ii.
+ * The op may run in place on e. The shader sees that by equal addresses, and then touches only the diagonal.
+ * Adjoint: de = g, dd_i = g_ii.
  */
 #include "base/call.h"
 #include "graph/tape.h"
+#include "ops/cases.h"
 #include "ops/ops.h"
 #include "shaders/diagonal_add.args.h"
 
@@ -68,15 +70,15 @@ static quartic_status diagonal_add_grad(quartic_tape *tape) {
 }
 
 static bool diagonal_add_cases(uint32_t index, quartic_op_case *out) {
-    static const quartic_shape edges[] = {{4, {2, 7, 7, 33}}, {3, {1, 1, 5}}, {5, {2, 3, 17, 17, 3}}};
-    if (index >= sizeof edges / sizeof edges[0]) return false;
+    static const quartic_shape table[] = {{4, {2, 7, 7, 33}}, {3, {1, 1, 5}}, {5, {2, 3, 17, 17, 3}}};
+    if (index >= QUARTIC_CASES(table)) return false;
     *out = (quartic_op_case){.label = "edges", .input_count = 2};
-    const quartic_shape *e = &edges[index];
-    out->inputs[0].dtype = out->inputs[1].dtype = QUARTIC_FLOAT32;
-    out->inputs[0].shape = *e;
-    out->inputs[1].shape = *e;
-    out->inputs[1].shape.rank = e->rank - 1;
-    out->inputs[1].shape.dims[e->rank - 2] = e->dims[e->rank - 1];
+    const quartic_shape e = table[index];
+    quartic_shape d = e;
+    d.rank = e.rank - 1;
+    d.dims[e.rank - 2] = e.dims[e.rank - 1];
+    quartic_case_floats(out, 0, e, QUARTIC_FILL_NORMAL);
+    quartic_case_floats(out, 1, d, QUARTIC_FILL_NORMAL);
     return true;
 }
 

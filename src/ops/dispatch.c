@@ -3,34 +3,26 @@
 
 #include <string.h>
 
-quartic_status quartic_gpu_expect_iterations(const char *op, const quartic_gpu_limits *limits,
-                                             double iterations) {
-    if (limits->max_iterations == 0 || iterations <= limits->max_iterations) return QUARTIC_OK;
-    return quartic_fail(QUARTIC_UNSUPPORTED,
-                        "%s of this size takes %.0f loop iterations an invocation, and this device leaves "
-                        "loops after %u; use the device cpu",
-                        op, iterations, limits->max_iterations);
-}
-
-/* What op->gpu puts into a member of the arguments until its address is known: a mark, so that no plain
- * number passes for one, what it is, and the index of the input, of the output or in the list's parts. */
+/* Until an address is known, op->gpu puts this number into its member: a mark in the upper half, so that no
+ * plain number passes for one; what the operand is; and its index among the inputs, the outputs or the list's
+ * parts. */
 enum { AS_INPUT = 1, AS_OUTPUT, AS_PART };
 static const uint64_t MARK = UINT64_C(0x51756172) << 32;
 
-static uint64_t given(uint32_t what, uint32_t index) {
+static uint64_t dispatch_mark(uint32_t what, uint32_t index) {
     return MARK | what << 16 | index;
 }
 
 uint64_t quartic_dispatch_input(uint32_t index) {
-    return given(AS_INPUT, index);
+    return dispatch_mark(AS_INPUT, index);
 }
 
 uint64_t quartic_dispatch_output(uint32_t index) {
-    return given(AS_OUTPUT, index);
+    return dispatch_mark(AS_OUTPUT, index);
 }
 
-/* False for a number that none of the functions gave. */
-static bool part_of(const quartic_dispatch_list *list, uint64_t number, quartic_dispatch_part *out) {
+/* Reads a marked number. False for a number that none of the functions gave. */
+static bool dispatch_part_of(const quartic_dispatch_list *list, uint64_t number, quartic_dispatch_part *out) {
     const uint32_t what = (uint32_t)(number >> 16 & 0xffff), index = (uint32_t)(number & 0xffff);
     if (number >> 32 != MARK >> 32) return false;
     if (what == AS_PART) {
@@ -44,31 +36,32 @@ static bool part_of(const quartic_dispatch_list *list, uint64_t number, quartic_
 }
 
 /* 0, which quartic_dispatch_add refuses, if the list is full. */
-static uint64_t add_part(quartic_dispatch_list *list, quartic_dispatch_part part) {
+static uint64_t dispatch_add_part(quartic_dispatch_list *list, quartic_dispatch_part part) {
     if (list->part_count == QUARTIC_DISPATCH_MAX_PARTS) return 0;
     list->parts[list->part_count] = part;
-    return given(AS_PART, list->part_count++);
+    return dispatch_mark(AS_PART, list->part_count++);
 }
 
 uint64_t quartic_dispatch_reserve(quartic_dispatch_list *list, uint64_t bytes) {
     const uint64_t offset = (list->scratch_bytes + 255) / 256 * 256;
     list->scratch_bytes = offset + bytes;
-    return add_part(list, (quartic_dispatch_part){
-                              .kind = QUARTIC_OPERAND_SCRATCH, .byte_offset = offset, .bytes = bytes});
+    return dispatch_add_part(
+        list,
+        (quartic_dispatch_part){.kind = QUARTIC_OPERAND_SCRATCH, .byte_offset = offset, .bytes = bytes});
 }
 
 uint64_t quartic_dispatch_window(quartic_dispatch_list *list, uint64_t whole, uint64_t byte_offset,
                                  uint64_t bytes) {
     quartic_dispatch_part part;
-    if (!part_of(list, whole, &part)) return 0;
+    if (!dispatch_part_of(list, whole, &part)) return 0;
     part.byte_offset += byte_offset;
     part.bytes = bytes;
-    return add_part(list, part);
+    return dispatch_add_part(list, part);
 }
 
 /* The pointer of one line of the table of operands; number: what the member holds. */
-static bool set_pointer(const quartic_dispatch_list *list, const quartic_operand_row *row, uint64_t number,
-                        quartic_dispatch_pointer *out) {
+static bool dispatch_set_pointer(const quartic_dispatch_list *list, const quartic_operand_row *row,
+                                 uint64_t number, quartic_dispatch_pointer *out) {
     const uint8_t kind = row->operand >> 8 & 15, index = (uint8_t)row->operand;
     const bool optional = row->operand & QUARTIC_OPTIONAL;
     *out = (quartic_dispatch_pointer){.args_offset = row->args_offset,
@@ -83,7 +76,7 @@ static bool set_pointer(const quartic_dispatch_list *list, const quartic_operand
         return optional;
     }
     quartic_dispatch_part part;
-    if (!part_of(list, number, &part)) return false;
+    if (!dispatch_part_of(list, number, &part)) return false;
     out->kind = part.kind;
     out->index = part.index;
     out->byte_offset = part.byte_offset;
@@ -113,7 +106,7 @@ quartic_dispatch *quartic_dispatch_add(quartic_dispatch_list *list, const char *
         uint64_t number;
         memcpy(&number, member, sizeof number);
         memset(member, 0, sizeof number);
-        if (set_pointer(list, row, number, &dispatch->pointers[p])) continue;
+        if (dispatch_set_pointer(list, row, number, &dispatch->pointers[p])) continue;
         quartic_fail(QUARTIC_INTERNAL,
                      "%s: the op gives the operand %s what its line in shaders/%s.args.h does not allow",
                      shader, row->member, operands->name);
@@ -134,9 +127,20 @@ void quartic_dispatch_groups(quartic_dispatch *dispatch, uint64_t count) {
     dispatch->groups[2] = 1;
 }
 
-/* The operand of a pointer as a whole; not present: left out. */
-static quartic_operand_memory whole_of(const quartic_dispatch_memory *memory,
-                                       const quartic_dispatch_pointer *pointer) {
+quartic_status quartic_dispatch_append(quartic_dispatch_list *list, const char *shader, quartic_push push,
+                                       const quartic_dispatch_shape *shape) {
+    quartic_dispatch *dispatch = quartic_dispatch_add(list, shader, push);
+    if (dispatch == NULL) return QUARTIC_INTERNAL;
+    for (uint32_t k = 0; k < shape->spec_count; ++k) quartic_dispatch_spec(dispatch, shape->spec[k]);
+    quartic_dispatch_groups(dispatch, shape->groups);
+    dispatch->flops = shape->flops;
+    dispatch->bytes = shape->bytes;
+    return QUARTIC_OK;
+}
+
+/* The whole operand behind a pointer; `present` is false where it is left out. */
+static quartic_operand_memory dispatch_whole_of(const quartic_dispatch_memory *memory,
+                                                const quartic_dispatch_pointer *pointer) {
     const quartic_operand_memory none = {0};
     switch (pointer->kind) {
     case QUARTIC_OPERAND_INPUT:
@@ -155,7 +159,7 @@ uint32_t quartic_dispatch_fill(const quartic_dispatch *dispatch, const quartic_d
     uint32_t count = 0;
     for (uint32_t p = 0; p < dispatch->pointer_count; ++p) {
         const quartic_dispatch_pointer *pointer = &dispatch->pointers[p];
-        const quartic_operand_memory whole = whole_of(memory, pointer);
+        const quartic_operand_memory whole = dispatch_whole_of(memory, pointer);
         const bool may_lack = pointer->optional || pointer->kind == QUARTIC_OPERAND_NONE;
         uint64_t address = may_lack ? memory->absent : 0;
         if (whole.present) {

@@ -1,14 +1,14 @@
-/* dispatch.h: GPU work as plain records, made by op->gpu without any device.
+/* dispatch.h: GPU work as plain records. op->gpu makes them without any device.
  *
  * A dispatch names a shader (the file shaders/<name>.comp), its specialisation constants (constant_id 0, 1,
- * ..), its push constants as bytes (the struct of shaders/<name>.args.h) and whose addresses belong where in
- * them. The last comes from the table of operands beside the push constants (shaders/lib/args.h): op->gpu
- * names an operand only where the table leaves it open. Addresses are those of an operand's first element.
+ * ..), its push constants as bytes (the struct of shaders/<name>.args.h), and the operand behind each address
+ * in them. The operands come from the table beside the push constants (shaders/lib/args.h); op->gpu names one
+ * only where the table leaves it open. An address is that of the operand's first element.
  *
- * Grids: a linear count of groups is laid out as x = min(count, 65535), y = the rest
- * (quartic_dispatch_groups); the shader's linear_group() undoes it and must ignore groups beyond its count. A
- * dispatch may be split along x, y or z into several, so a shader uses gl_WorkGroupID (which includes the
- * base), never gl_NumWorkGroups. Dispatches of one list run in order; the runner puts a barrier between two
+ * Grids: quartic_dispatch_groups lays a linear count of groups out as x = min(count, 65535), y = the rest.
+ * The shader's linear_group() undoes that, and the shader ignores groups beyond its count. The runner may
+ * split a dispatch along x, y or z into several, so a shader uses gl_WorkGroupID, which includes the base,
+ * and never gl_NumWorkGroups. The dispatches of a list run in order; the runner puts a barrier between two
  * that touch the same bytes.
  */
 #ifndef QUARTIC_OPS_DISPATCH_H
@@ -33,20 +33,15 @@ enum {
 /* What a device offers; a plain value, so plans are made and tested without one. */
 typedef struct quartic_gpu_limits {
     uint32_t max_shared_bytes; /* at least 16384; plans use at most 32768 */
-    uint32_t max_invocations;  /* of a device in use at least 256, which plans use at most */
-    uint32_t subgroup_size;    /* informative only: no plan may depend on it for correctness */
-    uint32_t compute_units;    /* a guess where unknown, for choosing split counts */
+    uint32_t max_invocations;  /* of a workgroup: at least 256, and plans use at most 256 */
+    uint32_t subgroup_size; /* 8 together with shuffles lets a plan take shaders that need it: gpu_plan.h */
+    uint32_t compute_units; /* an estimate where the driver does not tell; plans divide long sums by it */
     /* Iterations of all loops together that one invocation may run; 0: no limit. Mesa's software rasteriser
      * leaves every loop silently after 65535 (LP_MAX_TGSI_LOOP_ITERATIONS), so a plan beyond it must refuse.
      */
     uint32_t max_iterations;
-    uint32_t has_float16, has_cooperative_matrix;
     uint32_t has_subgroup_shuffle; /* shuffles among subgroups of at least 8 invocations */
 } quartic_gpu_limits;
-
-/* UNSUPPORTED, with a sentence, where an op's shader would run more iterations than the device allows. */
-quartic_status quartic_gpu_expect_iterations(const char *op, const quartic_gpu_limits *limits,
-                                             double iterations);
 
 /* One address of the arguments, as the table of operands and op->gpu give it. */
 typedef struct quartic_dispatch_pointer {
@@ -86,24 +81,41 @@ typedef struct quartic_dispatch_list {
     uint64_t scratch_bytes; /* device memory that lives for this op only */
 } quartic_dispatch_list;
 
-/* Appends a dispatch with a copy of the arguments; their addresses are those that the table of operands says.
- * push: quartic_<args>_push(&args), in which the members whose operand the table leaves to the op
- * (QUARTIC_SCRATCH, QUARTIC_GIVEN, QUARTIC_PART) hold what the four functions below return, or 0 for one that
- * is left out; the others stay 0. NULL with an error sentence if the list is full or a member holds something
- * that its line does not allow. */
+/* Appends a dispatch with a copy of the arguments. push is quartic_<args>_push(&args). Where the table of
+ * operands leaves a member to the op (QUARTIC_SCRATCH, QUARTIC_GIVEN, QUARTIC_PART), the member holds what
+ * one of the four functions below returned, or 0 for an operand that is left out. The other addresses stay 0.
+ * Returns a dispatch that belongs to the list; NULL, with an error message, if the list is full or a member
+ * holds something that its line does not allow. */
 quartic_dispatch *quartic_dispatch_add(quartic_dispatch_list *list, const char *shader, quartic_push push);
 
-/* For members that the table leaves to the op: an input or output; */
+/* For members that the table leaves to the op. Each returns a mark that quartic_dispatch_add understands. */
 uint64_t quartic_dispatch_input(uint32_t index);
 uint64_t quartic_dispatch_output(uint32_t index);
-/* so many bytes of scratch, which begin at a multiple of 256; */
+/* New scratch of so many bytes, which begins at a multiple of 256. */
 uint64_t quartic_dispatch_reserve(quartic_dispatch_list *list, uint64_t bytes);
-/* and so many bytes from byte_offset on of what one of these three returned. */
+/* The bytes from byte_offset on of what one of the three functions above returned. */
 uint64_t quartic_dispatch_window(quartic_dispatch_list *list, uint64_t whole, uint64_t byte_offset,
                                  uint64_t bytes);
 
-void quartic_dispatch_spec(quartic_dispatch *dispatch, uint32_t number); /* appends the next constant */
-void quartic_dispatch_groups(quartic_dispatch *dispatch, uint64_t count);
+void quartic_dispatch_spec(quartic_dispatch *dispatch, uint32_t number);  /* appends the next constant */
+void quartic_dispatch_groups(quartic_dispatch *dispatch, uint64_t count); /* at least one group */
+
+/* What a dispatch has beside its shader and arguments. An op with several dispatches, such as an adjoint,
+ * describes what they have in common in one function that returns a shape. */
+typedef struct quartic_dispatch_shape {
+    uint32_t spec_count;
+    uint32_t spec[QUARTIC_DISPATCH_MAX_SPEC];
+    uint64_t groups;
+    double flops, bytes; /* as in quartic_dispatch */
+} quartic_dispatch_shape;
+
+/* The constants of a shape, in the order of constant_id, as members of its initialiser. */
+#define QUARTIC_SPEC(...)                                                                                    \
+    .spec_count = sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t), .spec = {__VA_ARGS__}
+
+/* Appends a dispatch of that shape, as quartic_dispatch_add does. INTERNAL where that returns NULL. */
+quartic_status quartic_dispatch_append(quartic_dispatch_list *list, const char *shader, quartic_push push,
+                                       const quartic_dispatch_shape *shape);
 
 /* Where an operand or the scratch of an op lies on a device: its first element, and the bytes that it spans.
  * Zeroes: left out. */
@@ -124,11 +136,11 @@ typedef struct quartic_hazard_range {
     uint32_t access;     /* QUARTIC_READ | QUARTIC_WRITE */
 } quartic_hazard_range;
 
-/* Writes all addresses of a dispatch into args and the bytes that it touches into ranges (room for
- * QUARTIC_DISPATCH_MAX_POINTERS); returns how many ranges. What is left out gets the block of zeros and no
- * range: drivers may load what a condition guards, so no address may be null. Still a shader decides by a
- * specialisation constant whether it reads such an operand, so that it holds no load of it. An operand that
- * is left out but not optional becomes null, for the caller to refuse. */
+/* Writes all addresses of a dispatch into args, and the bytes that it touches into ranges, an array of
+ * QUARTIC_DISPATCH_MAX_POINTERS. Returns the number of ranges.
+ * An operand that is left out gets the address of the block of zeros and no range: a driver may load what a
+ * condition guards, so no address may be null. A specialisation constant still tells the shader not to read
+ * it. An operand that is left out but not optional becomes null, which the caller refuses. */
 uint32_t quartic_dispatch_fill(const quartic_dispatch *dispatch, const quartic_dispatch_memory *memory,
                                uint8_t *args, quartic_hazard_range *ranges);
 

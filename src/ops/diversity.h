@@ -1,4 +1,4 @@
-/* diversity.h: what the diversity loss's reference and tuned rows share. Ops: diversity.c. */
+/* diversity.h: what the reference and the tuned kernels of the diversity loss share. Ops: diversity.c. */
 #ifndef QUARTIC_OPS_DIVERSITY_H
 #define QUARTIC_OPS_DIVERSITY_H
 

@@ -1,13 +1,16 @@
 /* dropout.c: zeroes elements at random and scales up the others.
  *
- * out[i] = u_i < probability ? 0 : x[i] / (1 - probability), where u_i is the uniform number at (seed,
- * stream, i) of base/rng.h: the upper 24 bits of a Philox word, exact in float32, so that every device draws
- * the same mask. seed int32 (2): low and high word, read when the op runs. The op is linear; its adjoint is
- * the op itself with the same seed, so no mask is stored.
+ *     out[i] = u_i < probability ? 0 : x[i] / (1 - probability)
+ *
+ * u_i is the uniform number at (seed, stream, i) of base/rng.h: the upper 24 bits of a Philox draw, exact in
+ * float32, so that every device draws the same mask. seed int32 (2) is a 64-bit number, its low half first,
+ * read when the op runs. The op is linear. Its adjoint is the op itself with the same seed, so no mask is
+ * stored.
  */
 #include "base/call.h"
 #include "base/rng.h"
 #include "graph/tape.h"
+#include "ops/cases.h"
 #include "ops/elementwise.h"
 #include "ops/ops.h"
 #include "shaders/dropout.args.h"
@@ -70,22 +73,17 @@ static bool dropout_cases(uint32_t index, quartic_op_case *out) {
         const char *label;
         quartic_shape shape;
         quartic_dropout_attrs attrs;
-    } cases[] = {
+    } table[] = {
         {"some", {3, {5, 7, 33}}, {0.25f, 0}},
         {"most", {1, {1025}}, {0.9f, 0xfffffff7u}},
         {"one element", {0, {0}}, {0.001f, 3}},
         {"all", {2, {3, 3}}, {1.0f, 1}},
     };
-    if (index >= sizeof cases / sizeof cases[0]) return false;
-    *out = (quartic_op_case){.label = cases[index].label, .input_count = 2};
-    *(quartic_dropout_attrs *)out->attrs = cases[index].attrs;
-    out->inputs[0].dtype = QUARTIC_FLOAT32;
-    out->inputs[0].shape = cases[index].shape;
-    out->inputs[1].dtype = QUARTIC_INT32;
-    out->inputs[1].shape = QUARTIC_SHAPE(2);
-    out->inputs[1].fill = QUARTIC_FILL_SIGNED_INDEX;
-    out->inputs[1].limit = INT32_MAX;
-    out->inputs[1].no_gradient = true;
+    if (index >= QUARTIC_CASES(table)) return false;
+    *out = (quartic_op_case){.label = table[index].label, .input_count = 2};
+    *(quartic_dropout_attrs *)out->attrs = table[index].attrs;
+    quartic_case_floats(out, 0, table[index].shape, QUARTIC_FILL_NORMAL);
+    quartic_case_ints(out, 1, QUARTIC_SHAPE(2), QUARTIC_FILL_SIGNED_INDEX, INT32_MAX);
     return true;
 }
 

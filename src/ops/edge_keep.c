@@ -1,9 +1,12 @@
 /* edge_keep.c: edges (b, n, n, ..) with zeros at (i, j) unless both nodes are real and the edge lies in the
- * kept triangle. Linear, so the gradient is the same op on the cotangent. Each element stays in its place, so
- * it may run in place.
+ * kept triangle.
+ *
+ * The op is linear, so the gradient is the same op on the cotangent. Each element stays in its place, so the
+ * op may run in place.
  */
 #include "base/call.h"
 #include "graph/tape.h"
+#include "ops/cases.h"
 #include "ops/edge_keep.h"
 
 #include "shaders/edge_keep.args.h"
@@ -87,17 +90,12 @@ static bool edge_keep_cases(uint32_t index, quartic_op_case *out) {
         {"no width", {3, {2, 33, 33}}, true, QUARTIC_EDGES_LOWER},
         {"heads", {5, {1, 4, 4, 2, 3}}, true, QUARTIC_EDGES_ALL},
     };
-    if (index >= sizeof table / sizeof table[0]) return false;
+    if (index >= QUARTIC_CASES(table)) return false;
     *out = (quartic_op_case){.label = table[index].label, .input_count = 2};
     *(edge_keep_attrs *)out->attrs = (edge_keep_attrs){table[index].part};
-    out->inputs[0].dtype = QUARTIC_FLOAT32;
-    out->inputs[0].shape = table[index].x;
-    if (table[index].masked) {
-        out->inputs[1].dtype = QUARTIC_INT32;
-        out->inputs[1].shape = QUARTIC_SHAPE(table[index].x.dims[0], table[index].x.dims[1]);
-        out->inputs[1].fill = QUARTIC_FILL_MASK;
-        out->inputs[1].no_gradient = true;
-    }
+    const uint32_t *x = table[index].x.dims;
+    quartic_case_floats(out, 0, table[index].x, QUARTIC_FILL_NORMAL);
+    if (table[index].masked) quartic_case_ints(out, 1, QUARTIC_SHAPE(x[0], x[1]), QUARTIC_FILL_MASK, 0);
     return true;
 }
 

@@ -1,4 +1,4 @@
-/* edge_keep.h: what edge_keep's reference and tuned row share. Op: edge_keep.c. */
+/* edge_keep.h: what the reference and the tuned kernel of edge_keep share. Op: edge_keep.c. */
 #ifndef QUARTIC_OPS_EDGE_KEEP_H
 #define QUARTIC_OPS_EDGE_KEEP_H
 

@@ -1,5 +1,4 @@
-/* elementwise.h: the functions and attributes of the elementwise ops, as the ops and their fast rows see
- * them.
+/* elementwise.h: the functions and attributes of the elementwise ops, for the ops and their tuned kernels.
  *
  * Enumerators follow the order of the lists in quartic/graph.h.
  */

@@ -1,24 +1,27 @@
 /* embedding.c: rows of a table by index, and the adjoint that adds gradients into the rows.
  *
- * embedding       table (V, D), indices int32 (..) to out (.., D): out[t] = table[index[t]]
- * embedding_grad  g (.., D), indices (..) to dtable (V, D): dtable[v] = sum of g[t] over t with index[t] = v
- * A negative index reads a row of zeros and adds to no row. So does one of V or more on Vulkan, where no
+ * embedding       table (V, D), indices int32 (..) to out (.., D):  out[t] = table[index[t]]
+ * embedding_grad  g (.., D), indices (..) to dtable (V, D):         dtable[v] = sum of g[t] with index[t] = v
+ *
+ * A negative index reads a row of zeros and adds to no row. So does an index of V or more on Vulkan, where no
  * kernel touches memory out of range; on the CPU devices it is an error of the run.
  *
- * The adjoint on the GPU has no atomics on numbers. A workgroup owns a few rows and 32 columns; it walks the
- * index list in chunks of 256, marks the positions that hit its rows as bits, and its 8 lanes add the hits of
- * 32 positions each, always in the order of positions; lanes are added last. So work is about
- * T * V / rows looks at an index plus one read of g, and the sum of a row does not depend on the grid.
+ * The adjoint on the GPU has no atomics on floats. A workgroup owns a few rows and 32 columns. It walks the
+ * list of indices in chunks of 256 and marks the positions that hit its rows as bits. Its 8 lanes add the
+ * hits of 32 positions each, always in the order of positions; the lanes are added last. So the work is about
+ * T V / rows looks at an index, for T positions, plus one read of g, and the sum of a row does not depend on
+ * the grid.
  */
 #include <string.h>
 
 #include "base/call.h"
 #include "graph/tape.h"
+#include "ops/cases.h"
 #include "ops/movement.h"
 #include "shaders/embedding.args.h"
 #include "shaders/embedding_grad.args.h"
 
-static bool in_table(int32_t index, uint32_t rows) {
+static bool embedding_in_table(int32_t index, uint32_t rows) {
     return index >= 0 && (uint32_t)index < rows;
 }
 
@@ -42,12 +45,12 @@ static quartic_status embedding_infer(const quartic_op_call *call, quartic_layou
     return QUARTIC_OK;
 }
 
-/* A negative index means no row; one past the table is a mistake. */
-static quartic_status check_indices(const quartic_operand *indices, uint32_t rows) {
+/* Refuses an index beyond the table. A negative one means no row. */
+static quartic_status embedding_check_indices(const quartic_operand *indices, uint32_t rows) {
     int64_t positions = (int64_t)quartic_layout_elements(indices->layout);
     for (int64_t t = 0; t < positions; ++t) {
         int32_t index = quartic_get_int(indices, t);
-        if (index >= 0 && !in_table(index, rows))
+        if (index >= 0 && !embedding_in_table(index, rows))
             return quartic_fail(QUARTIC_INVALID_ARGUMENT,
                                 "index %d at position %lld is beyond a table of %u rows", index, (long long)t,
                                 rows);
@@ -56,7 +59,7 @@ static quartic_status check_indices(const quartic_operand *indices, uint32_t row
 }
 
 static quartic_status embedding_check(const quartic_op_run *run) {
-    return check_indices(&run->inputs[1], run->inputs[0].layout->shape.dims[0]);
+    return embedding_check_indices(&run->inputs[1], run->inputs[0].layout->shape.dims[0]);
 }
 
 static void embedding_cpu(const quartic_op_run *run) {
@@ -67,8 +70,9 @@ static void embedding_cpu(const quartic_op_run *run) {
         int32_t index = quartic_get_int(&run->inputs[1], t);
         for (int64_t c = 0; c < width; ++c)
             quartic_put(&run->outputs[0], t * width + c,
-                        in_table(index, table->dims[0]) ? quartic_get(&run->inputs[0], index * width + c)
-                                                        : 0);
+                        embedding_in_table(index, table->dims[0])
+                            ? quartic_get(&run->inputs[0], index * width + c)
+                            : 0);
     }
 }
 
@@ -103,25 +107,19 @@ typedef struct embedding_case {
     quartic_fill_kind fill;
 } embedding_case;
 
-static const embedding_case embedding_shapes[] = {
+static const embedding_case embedding_table[] = {
     {"tokens", 256, 65, {2, {3, 37}}, QUARTIC_FILL_INDEX},
     {"few rows, often hit", 3, 7, {1, {1025}}, QUARTIC_FILL_SIGNED_INDEX},
     {"one row, one position", 1, 1, {0, {0}}, QUARTIC_FILL_INDEX},
     {"more rows than positions", 5003, 3, {1, {19}}, QUARTIC_FILL_SIGNED_INDEX},
 };
-enum { EMBEDDING_CASES = sizeof embedding_shapes / sizeof embedding_shapes[0] };
 
 static bool embedding_cases(uint32_t index, quartic_op_case *out) {
-    if (index >= EMBEDDING_CASES) return false;
-    const embedding_case *shapes = &embedding_shapes[index];
-    *out = (quartic_op_case){.label = shapes->label, .input_count = 2};
-    out->inputs[0].dtype = QUARTIC_FLOAT32;
-    out->inputs[0].shape = QUARTIC_SHAPE(shapes->rows, shapes->width);
-    out->inputs[1].dtype = QUARTIC_INT32;
-    out->inputs[1].shape = shapes->indices;
-    out->inputs[1].fill = shapes->fill;
-    out->inputs[1].limit = shapes->rows;
-    out->inputs[1].no_gradient = true;
+    if (index >= QUARTIC_CASES(embedding_table)) return false;
+    const embedding_case *from = &embedding_table[index];
+    *out = (quartic_op_case){.label = from->label, .input_count = 2};
+    quartic_case_floats(out, 0, QUARTIC_SHAPE(from->rows, from->width), QUARTIC_FILL_NORMAL);
+    quartic_case_ints(out, 1, from->indices, from->fill, from->rows);
     return true;
 }
 
@@ -167,7 +165,7 @@ static size_t embedding_grad_scratch(const quartic_op_call *call) {
 }
 
 static quartic_status embedding_grad_check(const quartic_op_run *run) {
-    return check_indices(&run->inputs[1], run->outputs[0].layout->shape.dims[0]);
+    return embedding_check_indices(&run->inputs[1], run->outputs[0].layout->shape.dims[0]);
 }
 
 static void embedding_grad_cpu(const quartic_op_run *run) {
@@ -191,7 +189,7 @@ static quartic_status embedding_grad_gpu(const quartic_op_call *call, const quar
     uint64_t positions = quartic_layout_elements(&call->inputs[1]);
     const uint32_t *table = call->outputs[0].shape.dims;
     uint64_t columns = (table[1] + 31) / 32;
-    /* Fewer rows a workgroup while the device would not be full. */
+    /* A workgroup takes fewer rows while the device would not be full. */
     uint32_t rows = EMBEDDING_GRAD_MAX_ROWS;
     while (rows > 1 &&
            (table[0] + rows - 1) / rows * columns < (uint64_t)GROUPS_PER_UNIT * limits->compute_units)
@@ -219,10 +217,10 @@ static quartic_status embedding_grad_grad(quartic_tape *tape) {
 
 static bool embedding_grad_cases(uint32_t index, quartic_op_case *out) {
     if (!embedding_cases(index, out)) return false;
-    const embedding_case *shapes = &embedding_shapes[index];
-    *(quartic_embedding_attrs *)out->attrs = (quartic_embedding_attrs){shapes->rows};
-    out->inputs[0].shape = shapes->indices;
-    out->inputs[0].shape.dims[out->inputs[0].shape.rank++] = shapes->width;
+    const embedding_case *from = &embedding_table[index];
+    *(quartic_embedding_attrs *)out->attrs = (quartic_embedding_attrs){from->rows};
+    out->inputs[0].shape = from->indices;
+    out->inputs[0].shape.dims[out->inputs[0].shape.rank++] = from->width;
     return true;
 }
 

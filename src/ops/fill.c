@@ -1,10 +1,12 @@
-/* fill.c: every element of target = number, in place; float32 or int32. Not differentiable: it is an update.
+/* fill.c: every element of target = number, in place; float32 or int32. An update, so not
+ * differentiable.
  */
 #include <math.h>
 #include <string.h>
 
 #include "base/call.h"
 #include "graph/tape.h"
+#include "ops/cases.h"
 #include "ops/update.h"
 #include "shaders/fill.args.h"
 
@@ -58,18 +60,16 @@ static bool fill_cases(uint32_t index, quartic_op_case *out) {
         quartic_dtype dtype;
         quartic_shape shape;
         float number;
-    } cases[] = {{"floats", QUARTIC_FLOAT32, {2, {3, 129}}, -2.5f},
+    } table[] = {{"floats", QUARTIC_FLOAT32, {2, {3, 129}}, -2.5f},
                  {"integers", QUARTIC_INT32, {1, {33}}, 7.0f},
                  {"a scalar", QUARTIC_FLOAT32, {0, {0}}, 1.0f}};
-    if (index >= sizeof cases / sizeof cases[0]) return false;
-    *out = (quartic_op_case){.label = cases[index].label, .input_count = 1};
-    *(fill_attrs *)out->attrs = (fill_attrs){cases[index].number};
-    out->inputs[0].dtype = cases[index].dtype;
-    out->inputs[0].shape = cases[index].shape;
-    if (cases[index].dtype == QUARTIC_INT32) {
-        out->inputs[0].fill = QUARTIC_FILL_INDEX;
-        out->inputs[0].limit = 100;
-    }
+    if (index >= QUARTIC_CASES(table)) return false;
+    *out = (quartic_op_case){.label = table[index].label, .input_count = 1};
+    *(fill_attrs *)out->attrs = (fill_attrs){table[index].number};
+    if (table[index].dtype == QUARTIC_INT32)
+        quartic_case_ints(out, 0, table[index].shape, QUARTIC_FILL_INDEX, 100);
+    else
+        quartic_case_floats(out, 0, table[index].shape, QUARTIC_FILL_NORMAL);
     out->inputs[0].no_gradient = true;
     return true;
 }

@@ -1,14 +1,17 @@
 /* gather_rows.c: chosen rows of each graph out of a tensor, and back into it; each is the other's adjoint.
  *
- * gather_rows       x (b, m, D), indices int32 (b, k) to out (b, k, D): out[b, r] = x[b, indices[b, r]]
- * scatter_add_rows  base? (b, m, D), rows (b, k, D), indices (b, k) to out (b, m, D): base (or zeros), with
- *                   rows[b, r] added at indices[b, r]
- * Indices stand in any order, also more than once, and lie in 0 .. m - 1. Others are refused on the CPU; on
- * Vulkan they read zeros and add nothing. Where the indices of a graph ascend, as those of top_k do, the GPU
+ * gather_rows       x (b, m, D), indices int32 (b, k) to out (b, k, D):  out[b, r] = x[b, indices[b, r]]
+ * scatter_add_rows  base? (b, m, D), rows (b, k, D), indices (b, k) to out (b, m, D):
+ *                   base (or zeros), with rows[b, r] added at indices[b, r]
+ *
+ * Indices stand in any order, also more than once, and lie in 0 .. m - 1. The CPU devices refuse others; on
+ * Vulkan these read zeros and add nothing. Where the indices of a graph ascend, as those of top_k do, the GPU
  * finds the rows that belong to an element by bisection; else it looks at all indices.
  */
 #include "base/call.h"
 #include "graph/tape.h"
+#include "ops/cases.h"
+#include "ops/gpu_plan.h"
 #include "ops/routing.h"
 #include "shaders/gather_rows.args.h"
 #include "shaders/scatter_add_rows.args.h"
@@ -19,7 +22,7 @@ enum { BASE, ROWS, AT };
 
 /* ---- shape rules ---- */
 
-static quartic_status expect_rows(const char *op, const quartic_op_call *call, uint32_t input) {
+static quartic_status gather_rows_expect_rows(const char *op, const quartic_op_call *call, uint32_t input) {
     QUARTIC_TRY(quartic_op_expect_dtype(op, call, input, QUARTIC_FLOAT32));
     QUARTIC_TRY(quartic_op_expect_rank(op, call, input, 3));
     char text[QUARTIC_SHAPE_TEXT];
@@ -30,8 +33,8 @@ static quartic_status expect_rows(const char *op, const quartic_op_call *call, u
     return QUARTIC_OK;
 }
 
-static quartic_status expect_indices(const char *op, const quartic_op_call *call, uint32_t input,
-                                     uint32_t graphs) {
+static quartic_status gather_rows_expect_indices(const char *op, const quartic_op_call *call, uint32_t input,
+                                                 uint32_t graphs) {
     QUARTIC_TRY(quartic_op_expect_dtype(op, call, input, QUARTIC_INT32));
     QUARTIC_TRY(quartic_op_expect_rank(op, call, input, 2));
     const quartic_shape *shape = &call->inputs[input].shape;
@@ -45,9 +48,9 @@ static quartic_status expect_indices(const char *op, const quartic_op_call *call
 static quartic_status gather_rows_infer(const quartic_op_call *call, quartic_layout *out,
                                         uint32_t *out_count) {
     QUARTIC_TRY(quartic_op_expect_inputs("gather_rows", call, 2, 2));
-    QUARTIC_TRY(expect_rows("gather_rows", call, X));
+    QUARTIC_TRY(gather_rows_expect_rows("gather_rows", call, X));
     const uint32_t *x = call->inputs[X].shape.dims;
-    QUARTIC_TRY(expect_indices("gather_rows", call, INDICES, x[0]));
+    QUARTIC_TRY(gather_rows_expect_indices("gather_rows", call, INDICES, x[0]));
     out[0] = quartic_layout_contiguous(QUARTIC_FLOAT32,
                                        &QUARTIC_SHAPE(x[0], call->inputs[INDICES].shape.dims[1], x[2]));
     *out_count = 1;
@@ -59,13 +62,13 @@ static quartic_status scatter_add_rows_infer(const quartic_op_call *call, quarti
     const char *op = "scatter_add_rows";
     const quartic_scatter_attrs *attrs = call->attrs;
     QUARTIC_TRY(quartic_op_expect_inputs(op, call, 3, 3));
-    QUARTIC_TRY(expect_rows(op, call, ROWS));
+    QUARTIC_TRY(gather_rows_expect_rows(op, call, ROWS));
     const uint32_t *rows = call->inputs[ROWS].shape.dims;
-    QUARTIC_TRY(expect_indices(op, call, AT, rows[0]));
+    QUARTIC_TRY(gather_rows_expect_indices(op, call, AT, rows[0]));
     QUARTIC_TRY(quartic_op_expect_shape(op, call, AT, &QUARTIC_SHAPE(rows[0], rows[1])));
     quartic_shape shape = QUARTIC_SHAPE(rows[0], attrs->rows, rows[2]);
     if (quartic_is_present(&call->inputs[BASE])) {
-        QUARTIC_TRY(expect_rows(op, call, BASE));
+        QUARTIC_TRY(gather_rows_expect_rows(op, call, BASE));
         shape.dims[1] = call->inputs[BASE].shape.dims[1];
         QUARTIC_TRY(quartic_op_expect_shape(op, call, BASE, &shape));
     } else if (attrs->rows == 0) {
@@ -78,7 +81,7 @@ static quartic_status scatter_add_rows_infer(const quartic_op_call *call, quarti
 
 /* ---- reference ---- */
 
-static quartic_status check_indices(const quartic_operand *indices, uint32_t rows) {
+static quartic_status gather_rows_check_indices(const quartic_operand *indices, uint32_t rows) {
     const uint32_t graphs = indices->layout->shape.dims[0], k = indices->layout->shape.dims[1];
     for (uint32_t b = 0; b < graphs; ++b)
         for (uint32_t r = 0; r < k; ++r) {
@@ -93,11 +96,11 @@ static quartic_status check_indices(const quartic_operand *indices, uint32_t row
 }
 
 static quartic_status gather_rows_check(const quartic_op_run *run) {
-    return check_indices(&run->inputs[INDICES], run->inputs[X].layout->shape.dims[1]);
+    return gather_rows_check_indices(&run->inputs[INDICES], run->inputs[X].layout->shape.dims[1]);
 }
 
 static quartic_status scatter_add_rows_check(const quartic_op_run *run) {
-    return check_indices(&run->inputs[AT], run->outputs[0].layout->shape.dims[1]);
+    return gather_rows_check_indices(&run->inputs[AT], run->outputs[0].layout->shape.dims[1]);
 }
 
 static void gather_rows_cpu(const quartic_op_run *run) {
@@ -156,7 +159,8 @@ static quartic_status scatter_add_rows_gpu(const quartic_op_call *call, const qu
     const uint64_t count = quartic_layout_elements(&call->outputs[0]);
     const bool based = quartic_is_present(&call->inputs[BASE]);
     const uint32_t graphs = call->inputs[AT].shape.dims[0], k = call->inputs[AT].shape.dims[1];
-    QUARTIC_TRY(quartic_gpu_expect_iterations("scatter_add_rows", limits, (double)k / (double)STRIDE + 1));
+    QUARTIC_TRY(quartic_gpu_expect_iterations("scatter_add_rows of this size", limits,
+                                              (double)k / (double)STRIDE + 1));
     const uint64_t flags = quartic_dispatch_reserve(list, sizeof(int32_t) * (uint64_t)graphs);
     const quartic_scatter_order_args order_args = {.descends = flags, .graphs = graphs, .k = k};
     quartic_dispatch *order =
@@ -181,8 +185,8 @@ static quartic_status scatter_add_rows_gpu(const quartic_op_call *call, const qu
 
 /* ---- gradients ---- */
 
-static quartic_value scatter(quartic_graph *graph, quartic_value base, quartic_value rows,
-                             quartic_value indices, uint32_t row_count) {
+static quartic_value scatter_add_rows_append(quartic_graph *graph, quartic_value base, quartic_value rows,
+                                             quartic_value indices, uint32_t row_count) {
     const quartic_scatter_attrs attrs = {row_count};
     const quartic_value inputs[] = {base, rows, indices};
     return quartic_graph_append_one(graph, &quartic_op_scatter_add_rows, &attrs, inputs, 3);
@@ -192,9 +196,9 @@ static quartic_status gather_rows_grad(quartic_tape *tape) {
     const quartic_value none = {0};
     if (!quartic_tape_wants(tape, X)) return QUARTIC_OK;
     quartic_tape_give(tape, X,
-                      scatter(quartic_tape_graph(tape), none, quartic_tape_gradient(tape, 0),
-                              quartic_tape_input(tape, INDICES),
-                              quartic_tape_input_layout(tape, X).shape.dims[1]));
+                      scatter_add_rows_append(quartic_tape_graph(tape), none, quartic_tape_gradient(tape, 0),
+                                              quartic_tape_input(tape, INDICES),
+                                              quartic_tape_input_layout(tape, X).shape.dims[1]));
     return QUARTIC_OK;
 }
 
@@ -207,13 +211,15 @@ static quartic_status scatter_add_rows_grad(quartic_tape *tape) {
     return QUARTIC_OK;
 }
 
-/* ---- cases and doors ---- */
+/* ---- cases and ops ---- */
 
-static const struct {
+typedef struct gather_rows_case {
     const char *label;
     uint32_t b, m, k, width;
     quartic_fill_kind fill;
-} shapes[] = {
+} gather_rows_case;
+
+static const gather_rows_case gather_rows_table[] = {
     {"the only row", 1, 1, 1, 1, QUARTIC_FILL_SORTED_INDEX},
     {"some rows", 3, 36, 10, 7, QUARTIC_FILL_SORTED_INDEX},
     {"single numbers", 2, 257, 65, 1, QUARTIC_FILL_SORTED_INDEX},
@@ -223,38 +229,27 @@ static const struct {
     {"in any order, more than a workgroup", 1, 331, 523, 2, QUARTIC_FILL_INDEX},
     {"the same row always", 2, 1, 9, 3, QUARTIC_FILL_INDEX},
 };
-enum { SHAPES = sizeof shapes / sizeof shapes[0] };
-
-static void fill_indices(quartic_op_case *out, uint32_t input, uint32_t index) {
-    out->inputs[input].dtype = QUARTIC_INT32;
-    out->inputs[input].shape = QUARTIC_SHAPE(shapes[index].b, shapes[index].k);
-    out->inputs[input].fill = shapes[index].fill;
-    out->inputs[input].limit = shapes[index].m;
-    out->inputs[input].no_gradient = true;
-}
+enum { SHAPES = QUARTIC_CASES(gather_rows_table) };
 
 static bool gather_rows_cases(uint32_t index, quartic_op_case *out) {
     if (index >= SHAPES) return false;
-    *out = (quartic_op_case){.label = shapes[index].label, .input_count = 2};
-    out->inputs[X].dtype = QUARTIC_FLOAT32;
-    out->inputs[X].shape = QUARTIC_SHAPE(shapes[index].b, shapes[index].m, shapes[index].width);
-    fill_indices(out, INDICES, index);
+    const gather_rows_case *from = &gather_rows_table[index];
+    *out = (quartic_op_case){.label = from->label, .input_count = 2};
+    quartic_case_floats(out, X, QUARTIC_SHAPE(from->b, from->m, from->width), QUARTIC_FILL_NORMAL);
+    quartic_case_ints(out, INDICES, QUARTIC_SHAPE(from->b, from->k), from->fill, from->m);
     return true;
 }
 
 /* Each shape with a base, then without. */
 static bool scatter_add_rows_cases(uint32_t index, quartic_op_case *out) {
     if (index >= 2 * SHAPES) return false;
-    const uint32_t shape = index % SHAPES;
-    *out = (quartic_op_case){.label = shapes[shape].label, .input_count = 3};
-    *(quartic_scatter_attrs *)out->attrs = (quartic_scatter_attrs){shapes[shape].m};
-    if (index < SHAPES) {
-        out->inputs[BASE].dtype = QUARTIC_FLOAT32;
-        out->inputs[BASE].shape = QUARTIC_SHAPE(shapes[shape].b, shapes[shape].m, shapes[shape].width);
-    }
-    out->inputs[ROWS].dtype = QUARTIC_FLOAT32;
-    out->inputs[ROWS].shape = QUARTIC_SHAPE(shapes[shape].b, shapes[shape].k, shapes[shape].width);
-    fill_indices(out, AT, shape);
+    const gather_rows_case *from = &gather_rows_table[index % SHAPES];
+    *out = (quartic_op_case){.label = from->label, .input_count = 3};
+    *(quartic_scatter_attrs *)out->attrs = (quartic_scatter_attrs){from->m};
+    if (index < SHAPES)
+        quartic_case_floats(out, BASE, QUARTIC_SHAPE(from->b, from->m, from->width), QUARTIC_FILL_NORMAL);
+    quartic_case_floats(out, ROWS, QUARTIC_SHAPE(from->b, from->k, from->width), QUARTIC_FILL_NORMAL);
+    quartic_case_ints(out, AT, QUARTIC_SHAPE(from->b, from->k), from->fill, from->m);
     return true;
 }
 
@@ -299,5 +294,5 @@ quartic_value quartic_gather_rows(quartic_graph *graph, quartic_value x, quartic
 quartic_value quartic_scatter_add_rows(quartic_graph *graph, quartic_value base, quartic_value rows,
                                        quartic_value indices) {
     QUARTIC_CALL();
-    return scatter(graph, base, rows, indices, 0);
+    return scatter_add_rows_append(graph, base, rows, indices, 0);
 }

@@ -1,4 +1,4 @@
-/* movement.h: attributes of the ops that move or sum data, as the ops and their fast rows see them, and the
+/* movement.h: attributes of the ops that move or sum data, for the ops and their tuned kernels; and the
  * strided copy that copy and concat share on the GPU.
  */
 #ifndef QUARTIC_OPS_MOVEMENT_H
@@ -31,8 +31,8 @@ typedef struct quartic_embedding_attrs {
     uint32_t rows;
 } quartic_embedding_attrs;
 
-/* The part of a contiguous output that one part of a concat fills: part's shape, out's strides, the offset.
- */
+/* The part of a contiguous output that one part of a concat fills: the part's shape, out's strides, its
+ * offset. */
 static inline quartic_layout quartic_concat_window(const quartic_layout *out, const quartic_shape *part,
                                                    uint32_t axis, uint32_t start) {
     quartic_layout window = *out;
@@ -41,8 +41,8 @@ static inline quartic_layout quartic_concat_window(const quartic_layout *out, co
     return window;
 }
 
-/* Appends the copy of an input to a window of output 0; both layouts have one shape. The input's address is
- * that of its first element; window->offset counts from the output's first element. */
+/* Appends the copy of an input to a window of output 0; both layouts have one shape. window->offset counts
+ * from the output's first element. INTERNAL if the list is full. */
 quartic_status quartic_copy_dispatch(quartic_dispatch_list *list, const quartic_layout *in, uint32_t input,
                                      const quartic_layout *window);
 

@@ -1,12 +1,14 @@
 /* multiply_add_loop.c: y = x, then `count` times y = y * factor + offset: a measure of a device's arithmetic.
  *
- * Nothing but multiplications and additions happens between one read and one write of an element, so the time
- * of many rounds tells the rate that any kernel is to be compared with. Linear in x: y = factor^count x + ...
+ * Between one read and one write of an element there are only multiplications and additions. So the time of
+ * many rounds tells the rate that any kernel is to be compared with. The op is linear in x: y = factor^count
+ * x + ..
  */
 #include <math.h>
 
 #include "base/call.h"
 #include "graph/tape.h"
+#include "ops/cases.h"
 #include "ops/multiply_add_loop.h"
 #include "ops/ops.h"
 #include "shaders/multiply_add_loop.args.h"
@@ -80,19 +82,17 @@ static bool multiply_add_loop_cases(uint32_t index, quartic_op_case *out) {
         const char *label;
         quartic_multiply_add_loop_attrs attrs;
         quartic_shape shape;
-    } cases[] = {
+    } table[] = {
         {"no round", {0.5f, 1.0f, 0}, {1, {37}}},
         {"one round", {-0.75f, 0.25f, 1}, {3, {3, 5, 7}}},
         {"many rounds", {0.99f, 0.01f, 200}, {2, {31, 129}}},
         {"several groups", {0.9f, -1.0f, 9}, {1, {5000}}},
         {"scalar", {1.0f, 0.125f, 16}, {0, {0}}},
     };
-    if (index >= sizeof cases / sizeof cases[0]) return false;
-    *out =
-        (quartic_op_case){.label = cases[index].label,
-                          .input_count = 1,
-                          .inputs = {{QUARTIC_FLOAT32, cases[index].shape, QUARTIC_FILL_NORMAL, 0, false}}};
-    *(quartic_multiply_add_loop_attrs *)out->attrs = cases[index].attrs;
+    if (index >= QUARTIC_CASES(table)) return false;
+    *out = (quartic_op_case){.label = table[index].label, .input_count = 1};
+    quartic_case_floats(out, 0, table[index].shape, QUARTIC_FILL_NORMAL);
+    *(quartic_multiply_add_loop_attrs *)out->attrs = table[index].attrs;
     return true;
 }
 

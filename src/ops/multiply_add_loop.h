@@ -1,4 +1,4 @@
-/* multiply_add_loop.h: the attributes that the op and its tuned row share. */
+/* multiply_add_loop.h: the attributes that the op and its tuned kernel share. */
 #ifndef QUARTIC_OPS_MULTIPLY_ADD_LOOP_H
 #define QUARTIC_OPS_MULTIPLY_ADD_LOOP_H
 

@@ -1,4 +1,5 @@
-/* new_graph.c: quartic_graph_create: a graph of the language, with the op that makes operands contiguous. */
+/* new_graph.c: quartic_graph_create: an empty graph that knows the op copy, which makes operands contiguous.
+ * */
 #include "base/call.h"
 #include "graph/graph.h"
 #include "ops/ops.h"

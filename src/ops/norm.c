@@ -1,22 +1,27 @@
 /* norm.c: rms_norm, l2_norm and layer_norm over the last axis, with their adjoints.
  *
- * With D the last axis' extent, per row: c = x - mean (layer) or x (rms, l2) and xhat = c * factor, where
- *   rms, layer: factor = 1 / sqrt(mean(c^2) + eps)      l2: factor = sqrt(D) / max(|x|, 1e-12)
- * y = xhat * (scale + offset) + bias. Adjoint: with h = dy * (scale + offset), for layer minus its mean,
- *   dx = factor * (h - xhat * mean(h * xhat)), or factor * h where l2's clamp holds
- *   dscale = sum over rows of dy * xhat,  dbias = sum over rows of dy.
- * The three ops differ in attrs.kind only. An adjoint's outputs are the wanted ones of dx, dscale, dbias; the
- * parameter gradients are written after every row was read, so any output may take over an operand's memory.
+ * For a row x of D elements:
+ *     c      = x - mean(x) for layer, x for rms and l2
+ *     factor = 1 / sqrt(mean(c^2) + eps) for rms and layer, sqrt(D) / max(|x|, 1e-12) for l2
+ *     y      = xhat * (scale + offset) + bias,   xhat = c * factor
+ * Adjoint, with h = dy * (scale + offset), for layer minus its mean:
+ *     dx     = factor * (h - xhat * mean(h * xhat)), or factor * h where the clamp of l2 holds
+ *     dscale = sum over rows of dy * xhat
+ *     dbias  = sum over rows of dy
+ * The three ops differ in attrs.kind only. An adjoint's outputs are the wanted ones of dx, dscale and dbias.
+ * The parameter gradients are written after every row was read, so any output may take over an operand's
+ * memory.
  */
 #include "base/call.h"
 #include "graph/tape.h"
+#include "ops/cases.h"
 #include "ops/norm.h"
 
 #include <math.h>
 
+#include "ops/gpu_plan.h"
 #include "ops/rows.h"
 #include "shaders/norm.args.h"
-#include "shaders/norm_columns.args.h"
 #include "shaders/norm_grad.args.h"
 
 enum {
@@ -24,7 +29,7 @@ enum {
     COLUMN_TILE = 32
 };
 
-static const char *name_of(const norm_attrs *attrs) {
+static const char *norm_name(const norm_attrs *attrs) {
     switch (attrs->kind) {
     case QUARTIC_NORM_RMS:
         return "rms_norm";
@@ -37,9 +42,9 @@ static const char *name_of(const norm_attrs *attrs) {
 
 /* ---- shape rules ---- */
 
-static quartic_status check_x(const quartic_op_call *call) {
+static quartic_status norm_check_x(const quartic_op_call *call) {
     const norm_attrs *attrs = call->attrs;
-    const char *name = name_of(attrs);
+    const char *name = norm_name(attrs);
     QUARTIC_TRY(quartic_op_expect_dtype(name, call, 0, QUARTIC_FLOAT32));
     const quartic_shape *x = &call->inputs[0].shape;
     char text[QUARTIC_SHAPE_TEXT];
@@ -56,8 +61,8 @@ static quartic_status check_x(const quartic_op_call *call) {
     return QUARTIC_OK;
 }
 
-static quartic_status check_vector(const quartic_op_call *call, uint32_t input) {
-    const char *name = name_of(call->attrs);
+static quartic_status norm_check_vector(const quartic_op_call *call, uint32_t input) {
+    const char *name = norm_name(call->attrs);
     const quartic_shape want = QUARTIC_SHAPE(norm_width(&call->inputs[0]));
     QUARTIC_TRY(quartic_op_expect_dtype(name, call, input, QUARTIC_FLOAT32));
     return quartic_op_expect_shape(name, call, input, &want);
@@ -67,11 +72,11 @@ static quartic_status check_vector(const quartic_op_call *call, uint32_t input) 
 static quartic_status norm_infer(const quartic_op_call *call, quartic_layout *out, uint32_t *out_count) {
     const norm_attrs *attrs = call->attrs;
     uint32_t inputs = attrs->kind == QUARTIC_NORM_LAYER ? 3 : 2;
-    QUARTIC_TRY(quartic_op_expect_inputs(name_of(attrs), call, inputs, inputs));
-    QUARTIC_TRY(check_x(call));
+    QUARTIC_TRY(quartic_op_expect_inputs(norm_name(attrs), call, inputs, inputs));
+    QUARTIC_TRY(norm_check_x(call));
     if (attrs->kind != QUARTIC_NORM_RMS || quartic_is_present(&call->inputs[1]))
-        QUARTIC_TRY(check_vector(call, 1));
-    if (attrs->kind == QUARTIC_NORM_LAYER) QUARTIC_TRY(check_vector(call, 2));
+        QUARTIC_TRY(norm_check_vector(call, 1));
+    if (attrs->kind == QUARTIC_NORM_LAYER) QUARTIC_TRY(norm_check_vector(call, 2));
     out[0] = quartic_layout_contiguous(QUARTIC_FLOAT32, &call->inputs[0].shape);
     *out_count = 1;
     return QUARTIC_OK;
@@ -81,12 +86,12 @@ static quartic_status norm_infer(const quartic_op_call *call, quartic_layout *ou
  * (D). */
 static quartic_status norm_grad_infer(const quartic_op_call *call, quartic_layout *out, uint32_t *out_count) {
     const norm_attrs *attrs = call->attrs;
-    QUARTIC_TRY(quartic_op_expect_inputs(name_of(attrs), call, 3, 3));
-    QUARTIC_TRY(check_x(call));
-    QUARTIC_TRY(quartic_op_expect_dtype(name_of(attrs), call, 1, QUARTIC_FLOAT32));
-    QUARTIC_TRY(quartic_op_expect_shape(name_of(attrs), call, 1, &call->inputs[0].shape));
+    QUARTIC_TRY(quartic_op_expect_inputs(norm_name(attrs), call, 3, 3));
+    QUARTIC_TRY(norm_check_x(call));
+    QUARTIC_TRY(quartic_op_expect_dtype(norm_name(attrs), call, 1, QUARTIC_FLOAT32));
+    QUARTIC_TRY(quartic_op_expect_shape(norm_name(attrs), call, 1, &call->inputs[0].shape));
     if (attrs->kind != QUARTIC_NORM_RMS || quartic_is_present(&call->inputs[2]))
-        QUARTIC_TRY(check_vector(call, 2));
+        QUARTIC_TRY(norm_check_vector(call, 2));
     const quartic_shape column = QUARTIC_SHAPE(norm_width(&call->inputs[0]));
     uint32_t count = 0;
     if (attrs->wants & QUARTIC_NORM_WANT_X)
@@ -107,7 +112,8 @@ typedef struct row_measure {
 } row_measure;
 
 /* The row of x that starts at base. */
-static row_measure measure(const norm_attrs *attrs, const quartic_operand *x, int64_t base, uint32_t width) {
+static row_measure norm_measure_row(const norm_attrs *attrs, const quartic_operand *x, int64_t base,
+                                    uint32_t width) {
     row_measure row = {0};
     if (attrs->kind == QUARTIC_NORM_LAYER) {
         for (uint32_t d = 0; d < width; ++d) row.mean += quartic_get(x, base + d);
@@ -129,15 +135,15 @@ static row_measure measure(const norm_attrs *attrs, const quartic_operand *x, in
 /* h - xhat * mean(h * xhat), from 1 = squares * part + eps * factor^2 with part = factor^2 / D. Written so,
  * the terms of the element itself drop out exactly: the gradient of a row of one element, tiny or 0, is not
  * what rounding left of a difference. */
-static double row_gradient(const norm_attrs *attrs, const row_measure *row, uint32_t width, double c,
-                           double h, double product) {
+static double norm_row_gradient(const norm_attrs *attrs, const row_measure *row, uint32_t width, double c,
+                                double h, double product) {
     if (row->clamped) return h;
     double part = row->factor * row->factor / width;
     double rest = attrs->kind == QUARTIC_NORM_L2 ? 0 : (double)attrs->eps * row->factor * row->factor;
     return h * ((row->squares - c * c) * part) - c * ((product - c * h) * part) + h * rest;
 }
 
-static double weight_of(const norm_attrs *attrs, const quartic_operand *scale, uint32_t d) {
+static double norm_weight(const norm_attrs *attrs, const quartic_operand *scale, uint32_t d) {
     return scale->data == NULL ? 1.0 : quartic_get(scale, d) + (double)attrs->offset;
 }
 
@@ -148,9 +154,9 @@ static void norm_cpu(const quartic_op_run *run) {
     uint64_t rows = norm_rows(x->layout);
     for (uint64_t r = 0; r < rows; ++r) {
         int64_t base = (int64_t)(r * width);
-        row_measure row = measure(attrs, x, base, width);
+        row_measure row = norm_measure_row(attrs, x, base, width);
         for (uint32_t d = 0; d < width; ++d) {
-            double y = (quartic_get(x, base + d) - row.mean) * row.factor * weight_of(attrs, scale, d);
+            double y = (quartic_get(x, base + d) - row.mean) * row.factor * norm_weight(attrs, scale, d);
             if (attrs->kind == QUARTIC_NORM_LAYER) y += quartic_get(bias, d);
             quartic_put(&run->outputs[0], base + d, y);
         }
@@ -171,21 +177,21 @@ static void norm_grad_cpu(const quartic_op_run *run) {
     for (uint32_t d = 0; d < width; ++d) scale_sums[d] = bias_sums[d] = 0;
     for (uint64_t r = 0; r < rows; ++r) {
         int64_t base = (int64_t)(r * width);
-        row_measure row = measure(attrs, x, base, width);
+        row_measure row = norm_measure_row(attrs, x, base, width);
         double mean_h = 0, product = 0; /* product: the sum of c * h */
         for (uint32_t d = 0; d < width && attrs->kind == QUARTIC_NORM_LAYER; ++d)
-            mean_h += quartic_get(dy, base + d) * weight_of(attrs, scale, d) / width;
+            mean_h += quartic_get(dy, base + d) * norm_weight(attrs, scale, d) / width;
         for (uint32_t d = 0; d < width; ++d)
             product += (quartic_get(x, base + d) - row.mean) *
-                       (quartic_get(dy, base + d) * weight_of(attrs, scale, d) - mean_h);
+                       (quartic_get(dy, base + d) * norm_weight(attrs, scale, d) - mean_h);
         for (uint32_t d = 0; d < width; ++d) {
             double c = quartic_get(x, base + d) - row.mean, g = quartic_get(dy, base + d);
-            double h = g * weight_of(attrs, scale, d) - mean_h;
+            double h = g * norm_weight(attrs, scale, d) - mean_h;
             scale_sums[d] += g * c * row.factor;
             bias_sums[d] += g;
             if (attrs->wants & QUARTIC_NORM_WANT_X)
                 quartic_put(&run->outputs[0], base + d,
-                            row.factor * row_gradient(attrs, &row, width, c, h, product));
+                            row.factor * norm_row_gradient(attrs, &row, width, c, h, product));
         }
     }
     for (uint32_t d = 0; d < width; ++d) {
@@ -199,13 +205,14 @@ static void norm_grad_cpu(const quartic_op_run *run) {
 /* ---- Vulkan ---- */
 
 /* Elements of a row per lane; refused where a lane's registers would overflow. */
-static quartic_status steps_of(const norm_attrs *attrs, uint32_t width, uint32_t lanes, uint32_t *out_steps) {
+static quartic_status norm_steps(const norm_attrs *attrs, uint32_t width, uint32_t lanes,
+                                 uint32_t *out_steps) {
     *out_steps = (width + lanes - 1) / lanes;
     if (*out_steps <= MAX_STEPS) return QUARTIC_OK;
     return quartic_fail(QUARTIC_UNSUPPORTED,
                         "%s on Vulkan takes a last axis of at most %d elements, not %u; use "
                         "the device cpu",
-                        name_of(attrs), MAX_STEPS * QUARTIC_ROWS_INVOCATIONS, width);
+                        norm_name(attrs), MAX_STEPS * QUARTIC_ROWS_INVOCATIONS, width);
 }
 
 static quartic_status norm_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
@@ -214,7 +221,7 @@ static quartic_status norm_gpu(const quartic_op_call *call, const quartic_gpu_li
     const norm_attrs *attrs = call->attrs;
     uint32_t width = norm_width(&call->inputs[0]), lanes = quartic_rows_lanes(width), steps;
     uint64_t rows = norm_rows(&call->inputs[0]);
-    QUARTIC_TRY(steps_of(attrs, width, lanes, &steps));
+    QUARTIC_TRY(norm_steps(attrs, width, lanes, &steps));
     const quartic_norm_args args = {
         .rows = (uint32_t)rows, .width = width, .eps = attrs->eps, .offset = attrs->offset};
     quartic_dispatch *dispatch = quartic_dispatch_add(list, "norm", quartic_norm_push(&args));
@@ -230,10 +237,10 @@ static quartic_status norm_gpu(const quartic_op_call *call, const quartic_gpu_li
     return QUARTIC_OK;
 }
 
-/* Second stage of a parameter gradient: the sum of `count` partial rows, from part * width on, `stride`
- * apart. */
-static quartic_status add_column_sum(quartic_dispatch_list *list, uint32_t output, uint64_t partial,
-                                     uint32_t count, uint32_t stride, uint32_t part, uint32_t width) {
+/* Second stage of a parameter gradient: the sum of `count` partial rows, which lie `stride` apart and begin
+ * at part * width. */
+static quartic_status norm_add_columns(quartic_dispatch_list *list, uint32_t output, uint64_t partial,
+                                       uint32_t count, uint32_t stride, uint32_t part, uint32_t width) {
     const uint64_t skipped = (uint64_t)part * width * sizeof(float);
     const quartic_norm_columns_args args = {
         .partial = quartic_dispatch_window(list, partial, skipped,
@@ -242,15 +249,9 @@ static quartic_status add_column_sum(quartic_dispatch_list *list, uint32_t outpu
         .count = count,
         .stride = stride,
         .width = width};
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, "norm_columns", quartic_norm_columns_push(&args));
-    if (dispatch == NULL) return QUARTIC_INTERNAL;
     uint32_t columns = 1;
     while (columns < COLUMN_TILE && columns < width) columns *= 2;
-    quartic_dispatch_spec(dispatch, columns);
-    quartic_dispatch_groups(dispatch, (width + columns - 1) / columns);
-    dispatch->flops = (double)count * width;
-    dispatch->bytes = 4.0 * (double)count * width;
-    return QUARTIC_OK;
+    return quartic_add_columns(list, &args, columns);
 }
 
 static quartic_status norm_grad_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
@@ -259,7 +260,7 @@ static quartic_status norm_grad_gpu(const quartic_op_call *call, const quartic_g
     uint32_t wants = attrs->wants;
     uint32_t width = norm_width(&call->inputs[0]), lanes = quartic_rows_lanes(width), steps;
     uint64_t rows = norm_rows(&call->inputs[0]);
-    QUARTIC_TRY(steps_of(attrs, width, lanes, &steps));
+    QUARTIC_TRY(norm_steps(attrs, width, lanes, &steps));
     /* Without parameter gradients a workgroup takes the rows it can hold at once. With them it walks over
      * more, so that the partial sums stay few: four workgroups a compute unit hide latency. */
     uint32_t parts =
@@ -298,8 +299,8 @@ static quartic_status norm_grad_gpu(const quartic_op_call *call, const quartic_g
     uint32_t part = 0;
     for (uint32_t want = QUARTIC_NORM_WANT_SCALE; want <= QUARTIC_NORM_WANT_BIAS; want *= 2)
         if (wants & want)
-            QUARTIC_TRY(add_column_sum(list, norm_output(wants, want), partial, (uint32_t)groups,
-                                       parts * width, part++, width));
+            QUARTIC_TRY(norm_add_columns(list, norm_output(wants, want), partial, (uint32_t)groups,
+                                         parts * width, part++, width));
     return QUARTIC_OK;
 }
 
@@ -338,7 +339,7 @@ static const struct norm_case {
     quartic_shape x;
     quartic_fill_kind fill;
     bool kinked; /* finite differences would leave the clamp */
-} norm_shapes[] = {
+} norm_table[] = {
     {"odd width", {2, {5, 33}}, QUARTIC_FILL_NORMAL, false},
     {"leading axes", {4, {2, 3, 1, 13}}, QUARTIC_FILL_NORMAL, false},
     {"one row", {1, {129}}, QUARTIC_FILL_NORMAL, false},
@@ -351,15 +352,9 @@ static const struct norm_case {
     {"tiny numbers", {2, {9, 33}}, QUARTIC_FILL_TINY, true},
     {"huge numbers, one a row", {2, {5, 1}}, QUARTIC_FILL_HUGE, true},
 };
-enum { NORM_SHAPES = sizeof norm_shapes / sizeof norm_shapes[0] };
+enum { NORM_SHAPES = QUARTIC_CASES(norm_table) };
 
-static void set_operand(quartic_op_case *out, uint32_t input, quartic_shape shape, quartic_fill_kind fill) {
-    out->inputs[input].dtype = QUARTIC_FLOAT32;
-    out->inputs[input].shape = shape;
-    out->inputs[input].fill = fill;
-}
-
-static norm_attrs case_attrs(uint32_t kind, uint32_t wants) {
+static norm_attrs norm_case_attrs(uint32_t kind, uint32_t wants) {
     return (norm_attrs){.kind = kind,
                         .wants = wants,
                         .eps = kind == QUARTIC_NORM_L2 ? 0.0f : 1e-5f,
@@ -370,15 +365,15 @@ static norm_attrs case_attrs(uint32_t kind, uint32_t wants) {
 static bool norm_case(uint32_t kind, uint32_t index, quartic_op_case *out) {
     bool bare = index == NORM_SHAPES && kind == QUARTIC_NORM_RMS;
     if (index >= NORM_SHAPES && !bare) return false;
-    const struct norm_case *shape = &norm_shapes[bare ? 0 : index];
+    const struct norm_case *shape = &norm_table[bare ? 0 : index];
     *out = (quartic_op_case){.label = bare ? "without scale" : shape->label,
                              .input_count = kind == QUARTIC_NORM_LAYER ? 3 : 2,
                              .no_finite_difference = shape->kinked};
-    *(norm_attrs *)out->attrs = case_attrs(kind, 0);
+    *(norm_attrs *)out->attrs = norm_case_attrs(kind, 0);
     const quartic_shape column = QUARTIC_SHAPE(shape->x.dims[shape->x.rank - 1]);
-    set_operand(out, 0, shape->x, shape->fill);
-    if (!bare) set_operand(out, 1, column, QUARTIC_FILL_NORMAL);
-    if (kind == QUARTIC_NORM_LAYER) set_operand(out, 2, column, QUARTIC_FILL_NORMAL);
+    quartic_case_floats(out, 0, shape->x, shape->fill);
+    if (!bare) quartic_case_floats(out, 1, column, QUARTIC_FILL_NORMAL);
+    if (kind == QUARTIC_NORM_LAYER) quartic_case_floats(out, 2, column, QUARTIC_FILL_NORMAL);
     return true;
 }
 
@@ -388,15 +383,16 @@ static bool norm_grad_case(uint32_t kind, uint32_t index, quartic_op_case *out) 
              subset = index < NORM_SHAPES ? most : index - NORM_SHAPES + 1;
     bool bare = kind == QUARTIC_NORM_RMS && subset == most && index >= NORM_SHAPES;
     if (subset > most || (subset == most && index >= NORM_SHAPES && !bare)) return false;
-    const struct norm_case *shape = &norm_shapes[index < NORM_SHAPES ? index : 4];
+    const struct norm_case *shape = &norm_table[index < NORM_SHAPES ? index : 4];
     *out = (quartic_op_case){.label = bare                  ? "without scale"
                                       : index < NORM_SHAPES ? shape->label
                                                             : "some gradients only",
                              .input_count = 3};
-    *(norm_attrs *)out->attrs = case_attrs(kind, bare ? QUARTIC_NORM_WANT_X : subset);
-    set_operand(out, 0, shape->x, shape->fill);
-    set_operand(out, 1, shape->x, QUARTIC_FILL_NORMAL);
-    if (!bare) set_operand(out, 2, QUARTIC_SHAPE(shape->x.dims[shape->x.rank - 1]), QUARTIC_FILL_NORMAL);
+    *(norm_attrs *)out->attrs = norm_case_attrs(kind, bare ? QUARTIC_NORM_WANT_X : subset);
+    quartic_case_floats(out, 0, shape->x, shape->fill);
+    quartic_case_floats(out, 1, shape->x, QUARTIC_FILL_NORMAL);
+    if (!bare)
+        quartic_case_floats(out, 2, QUARTIC_SHAPE(shape->x.dims[shape->x.rank - 1]), QUARTIC_FILL_NORMAL);
     return true;
 }
 
@@ -425,7 +421,7 @@ static double norm_grad_reduction(const quartic_op_call *call) {
     return fmax(norm_width(x), (double)norm_rows(x));
 }
 
-#define NORM_DOORS(NAME)                                                                                     \
+#define NORM_OPS(NAME)                                                                                       \
     const quartic_op quartic_op_##NAME = {                                                                   \
         .name = #NAME,                                                                                       \
         .attrs_bytes = sizeof(norm_attrs),                                                                   \
@@ -454,9 +450,9 @@ static double norm_grad_reduction(const quartic_op_call *call) {
         .tolerance_reason = "sums over the row and over the column; the terms of dx cancel in part",         \
         .reduction = norm_grad_reduction,                                                                    \
     };
-NORM_DOORS(rms_norm)
-NORM_DOORS(l2_norm)
-NORM_DOORS(layer_norm)
+NORM_OPS(rms_norm)
+NORM_OPS(l2_norm)
+NORM_OPS(layer_norm)
 
 /* ---- builders ---- */
 

@@ -1,4 +1,4 @@
-/* norm.h: what the norm ops' reference and tuned rows share. Ops: norm.c. */
+/* norm.h: what the reference and the tuned kernels of the norm ops share. Ops: norm.c. */
 #ifndef QUARTIC_OPS_NORM_H
 #define QUARTIC_OPS_NORM_H
 

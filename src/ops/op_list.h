@@ -1,4 +1,5 @@
-/* op_list.h: every op of the library, one line each: X(name) for the door quartic_op_<name> in a room here.
+/* op_list.h: every op of the library, one line each: X(name) stands for the struct quartic_op_<name> that a
+ * file of this folder defines.
  */
 #ifndef QUARTIC_OPS_OP_LIST_H
 #define QUARTIC_OPS_OP_LIST_H

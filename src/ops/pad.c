@@ -1,11 +1,12 @@
-/* pad.c: zeros of a given extent along one axis with x placed at start, float32 or int32: the adjoint of
+/* pad.c: zeros of a given extent along one axis, with x placed at start; float32 or int32. The adjoint of
  * slice.
  *
- * Seen along the axis, the output is rows of extent * inner elements, of which x fills width = length * inner
- * from first = start * inner on; inner is the product of the axes behind.
+ * Seen along the axis, the output is rows of extent * inner elements, where inner is the product of the
+ * extents behind the axis. x fills length * inner elements of each row, from start * inner on.
  */
 #include "base/call.h"
 #include "graph/tape.h"
+#include "ops/cases.h"
 #include "ops/movement.h"
 #include "shaders/pad.args.h"
 
@@ -32,7 +33,7 @@ static quartic_status pad_infer(const quartic_op_call *call, quartic_layout *out
 }
 
 /* Product of the extents behind an axis. */
-static uint64_t inner_elements(const quartic_shape *shape, uint32_t axis) {
+static uint64_t pad_inner_elements(const quartic_shape *shape, uint32_t axis) {
     uint64_t inner = 1;
     for (uint32_t a = axis + 1; a < shape->rank; ++a) inner *= shape->dims[a];
     return inner;
@@ -43,7 +44,7 @@ static void pad_cpu(const quartic_op_run *run) {
     const quartic_operand *x = &run->inputs[0], *out = &run->outputs[0];
     quartic_layout from = *x->layout;
     from.offset = 0;
-    uint64_t inner = inner_elements(&from.shape, attrs->axis), block = attrs->extent * inner;
+    uint64_t inner = pad_inner_elements(&from.shape, attrs->axis), block = attrs->extent * inner;
     uint64_t first = attrs->start * inner, width = from.shape.dims[attrs->axis] * inner;
     uint64_t count = quartic_layout_elements(out->layout);
     for (uint64_t i = 0; i < count; ++i) {
@@ -62,7 +63,7 @@ static quartic_status pad_gpu(const quartic_op_call *call, const quartic_gpu_lim
     (void)limits;
     const quartic_pad_attrs *attrs = call->attrs;
     quartic_layout x = call->inputs[0];
-    uint64_t inner = inner_elements(&x.shape, attrs->axis), width = x.shape.dims[attrs->axis] * inner;
+    uint64_t inner = pad_inner_elements(&x.shape, attrs->axis), width = x.shape.dims[attrs->axis] * inner;
     uint64_t count = quartic_layout_elements(&call->outputs[0]);
     quartic_layouts_simplify((quartic_layout *const[]){&x}, 1);
     quartic_pad_args args = {.count = (uint32_t)count,
@@ -97,23 +98,20 @@ static bool pad_cases(uint32_t index, quartic_op_case *out) {
         quartic_shape shape;
         quartic_pad_attrs attrs;
         quartic_dtype dtype;
-    } cases[] = {
+    } table[] = {
         {"middle axis", {3, {5, 7, 33}}, {1, 3, 11}, QUARTIC_FLOAT32},
         {"last axis", {3, {3, 5, 1}}, {2, 128, 130}, QUARTIC_FLOAT32},
         {"first axis, at the end", {2, {31, 65}}, {0, 2, 33}, QUARTIC_FLOAT32},
         {"nothing added", {2, {9, 13}}, {0, 0, 9}, QUARTIC_FLOAT32},
         {"int32", {2, {3, 5}}, {1, 1, 7}, QUARTIC_INT32},
     };
-    if (index >= sizeof cases / sizeof cases[0]) return false;
-    *out = (quartic_op_case){.label = cases[index].label, .input_count = 1};
-    *(quartic_pad_attrs *)out->attrs = cases[index].attrs;
-    out->inputs[0].dtype = cases[index].dtype;
-    out->inputs[0].shape = cases[index].shape;
-    if (cases[index].dtype == QUARTIC_INT32) {
-        out->inputs[0].fill = QUARTIC_FILL_SIGNED_INDEX;
-        out->inputs[0].limit = 1000;
-        out->inputs[0].no_gradient = true;
-    }
+    if (index >= QUARTIC_CASES(table)) return false;
+    *out = (quartic_op_case){.label = table[index].label, .input_count = 1};
+    *(quartic_pad_attrs *)out->attrs = table[index].attrs;
+    if (table[index].dtype == QUARTIC_INT32)
+        quartic_case_ints(out, 0, table[index].shape, QUARTIC_FILL_SIGNED_INDEX, 1000);
+    else
+        quartic_case_floats(out, 0, table[index].shape, QUARTIC_FILL_NORMAL);
     return true;
 }
 

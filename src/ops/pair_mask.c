@@ -5,13 +5,14 @@
  */
 #include "base/call.h"
 #include "graph/tape.h"
+#include "ops/cases.h"
 #include "ops/ops.h"
 #include "shaders/pair_mask.args.h"
 
 typedef quartic_pair_mask_options pair_mask_attrs;
 
 /* The extents of the options, 0 standing for the mask's own, against those of the mask, if there is one. */
-static quartic_status check_extents(const quartic_layout *mask, const pair_mask_attrs *attrs) {
+static quartic_status pair_mask_check_extents(const quartic_layout *mask, const pair_mask_attrs *attrs) {
     char text[QUARTIC_SHAPE_TEXT];
     if (!quartic_is_present(mask)) {
         if (attrs->batch != 0 && attrs->nodes != 0) return QUARTIC_OK;
@@ -43,7 +44,7 @@ static quartic_status pair_mask_infer(const quartic_op_call *call, quartic_layou
     }
     if (attrs->causal > 1)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT, "causal of pair_mask is 0 or 1, not %u", attrs->causal);
-    QUARTIC_TRY(check_extents(mask, attrs));
+    QUARTIC_TRY(pair_mask_check_extents(mask, attrs));
     const uint32_t b = masked ? mask->shape.dims[0] : attrs->batch;
     const uint32_t n = masked ? mask->shape.dims[1] : attrs->nodes;
     out[0] = quartic_layout_contiguous(QUARTIC_INT32, &QUARTIC_SHAPE(b, n, n));
@@ -86,7 +87,7 @@ static bool pair_mask_cases(uint32_t index, quartic_op_case *out) {
     static const struct {
         const char *label;
         uint32_t b, n, causal, masked;
-    } cases[] = {
+    } table[] = {
         {"one real node", 1, 1, 0, 1},
         {"real and padded nodes", 4, 13, 0, 1},
         {"two groups a graph", 2, 33, 0, 1},
@@ -95,20 +96,14 @@ static bool pair_mask_cases(uint32_t index, quartic_op_case *out) {
         {"one node, no mask", 2, 1, 1, 0},
         {"no mask", 2, 9, 0, 0},
     };
-    if (index >= sizeof cases / sizeof cases[0]) return false;
-    const uint32_t b = cases[index].b, n = cases[index].n;
-    *out = (quartic_op_case){.label = cases[index].label, .input_count = 1, .no_finite_difference = true};
-    *(pair_mask_attrs *)out->attrs = (pair_mask_attrs){.causal = cases[index].causal};
-    if (cases[index].masked == 0) {
-        *(pair_mask_attrs *)out->attrs =
-            (pair_mask_attrs){.causal = cases[index].causal, .batch = b, .nodes = n};
-        return true;
-    }
-    out->inputs[0].dtype = QUARTIC_INT32;
-    out->inputs[0].shape = QUARTIC_SHAPE(b, n);
-    out->inputs[0].fill = n == 1 ? QUARTIC_FILL_INDEX : QUARTIC_FILL_MASK;
-    out->inputs[0].limit = 5;
-    out->inputs[0].no_gradient = true;
+    if (index >= QUARTIC_CASES(table)) return false;
+    const uint32_t b = table[index].b, n = table[index].n;
+    *out = (quartic_op_case){.label = table[index].label, .input_count = 1, .no_finite_difference = true};
+    const bool masked = table[index].masked != 0; /* else the options give the extents */
+    *(pair_mask_attrs *)out->attrs =
+        (pair_mask_attrs){.causal = table[index].causal, .batch = masked ? 0 : b, .nodes = masked ? 0 : n};
+    const quartic_fill_kind fill = n == 1 ? QUARTIC_FILL_INDEX : QUARTIC_FILL_MASK;
+    if (masked) quartic_case_ints(out, 0, QUARTIC_SHAPE(b, n), fill, 5);
     return true;
 }
 

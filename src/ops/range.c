@@ -1,10 +1,11 @@
 /* range.c: numbers at equal distances, from no operand at all: out[k] = start + k * step.
  *
- * Models need it for positions: a graph has no other constants. Exact while start, step and the products are
- * integers below 2^24. Nothing flows back.
+ * Models need it for positions, since a graph has no other constants. It is exact while start, step and the
+ * products are integers below 2^24. Nothing flows back.
  */
 #include "base/call.h"
 #include "graph/tape.h"
+#include "ops/cases.h"
 #include "ops/ops.h"
 #include "shaders/range.args.h"
 
@@ -46,14 +47,14 @@ static bool range_cases(uint32_t index, quartic_op_case *out) {
     static const struct {
         const char *label;
         range_attrs attrs;
-    } cases[] = {
+    } table[] = {
         {"differences", {257, -128.0f, 1.0f}},
         {"one number", {1, 3.5f, 2.0f}},
         {"quarters downward", {1000, 10.0f, -0.25f}},
     };
-    if (index >= sizeof cases / sizeof cases[0]) return false;
-    *out = (quartic_op_case){.label = cases[index].label, .no_finite_difference = true};
-    *(range_attrs *)out->attrs = cases[index].attrs;
+    if (index >= QUARTIC_CASES(table)) return false;
+    *out = (quartic_op_case){.label = table[index].label, .no_finite_difference = true};
+    *(range_attrs *)out->attrs = table[index].attrs;
     return true;
 }
 

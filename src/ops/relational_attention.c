@@ -1,13 +1,12 @@
 /* relational_attention.c: attention whose queries, keys and values see the edge, as a composition of ops.
  *
- *     q_ij = q_i + Q' e_ij    k_ij = k_j + K' e_ij    v_ij = v_j + V' e_ij      (per head; q_j from the
- * sender)
+ *     q_ij = q_i + Q' e_ij    k_ij = k_j + K' e_ij    v_ij = v_j + V' e_ij     (per head; q_j where the query
+ *                                                                              comes from the sender)
+ * Scores, expanded:   q_ij . k_ij = q_i . k_j + e . (Q'^T k_j + K'^T q_i) + e . (Q'^T K') e
+ * Scores, per edge:   the last term as (Q' e) . (K' e), a few heads at a time, computed again in the adjoint
+ * Values:             sum_j A_ij v_ij = sum_j A_ij v_j + V' sum_j A_ij e_ij
  *
- * Scores, expanded:  q_ij . k_ij = q_i . k_j + e . (Q'^T k_j + K'^T q_i) + e . (Q'^T K') e
- * Scores, per edge:  the last term as (Q' e) . (K' e), a few heads at a time, computed again in the backward
- * pass. Values:            sum_j A_ij v_ij = sum_j A_ij v_j + V' sum_j A_ij e_ij
- *
- * Invariant: no value has the size of (b, h, n, n, d); the largest beside the maps (b, h, n, n) is smaller
+ * Invariant: no value has the size of (b, h, n, n, d). The largest beside the maps (b, h, n, n) is smaller
  * than e.
  */
 #include "base/call.h"
@@ -18,20 +17,21 @@ typedef struct relational_extents {
     uint32_t b, n, heads, d, dim; /* dim: De */
 } relational_extents;
 
-static bool has_shape(const quartic_graph *graph, quartic_value value, const quartic_shape *want) {
+static bool relational_has_shape(const quartic_graph *graph, quartic_value value, const quartic_shape *want) {
     const quartic_shape shape = quartic_graph_shape(graph, value);
     return quartic_shape_equal(&shape, want);
 }
 
-/* Nodes (b, n, h, d), edges (b, n, n, De), weight (h, d, De); else the graph fails with all three shapes. */
-static bool extents_of(quartic_graph *graph, const char *what, quartic_value nodes, quartic_value e,
-                       quartic_value weight, relational_extents *out) {
+/* The extents of nodes (b, n, h, d), edges (b, n, n, De) and weight (h, d, De). Other shapes make the graph
+ * fail, with all three in the message; then it returns false. */
+static bool relational_extents_of(quartic_graph *graph, const char *what, quartic_value nodes,
+                                  quartic_value e, quartic_value weight, relational_extents *out) {
     if (quartic_graph_status(graph) != QUARTIC_OK) return false;
     const quartic_shape node = quartic_graph_shape(graph, nodes), edge = quartic_graph_shape(graph, e);
     *out = (relational_extents){node.dims[0], node.dims[1], node.dims[2], node.dims[3], edge.dims[3]};
     if (node.rank == 4 && quartic_shape_elements(&node) > 0 && out->dim > 0 &&
-        has_shape(graph, e, &QUARTIC_SHAPE(out->b, out->n, out->n, out->dim)) &&
-        has_shape(graph, weight, &QUARTIC_SHAPE(out->heads, out->d, out->dim)))
+        relational_has_shape(graph, e, &QUARTIC_SHAPE(out->b, out->n, out->n, out->dim)) &&
+        relational_has_shape(graph, weight, &QUARTIC_SHAPE(out->heads, out->d, out->dim)))
         return true;
     const quartic_shape given = quartic_graph_shape(graph, weight);
     char node_text[QUARTIC_SHAPE_TEXT], edge_text[QUARTIC_SHAPE_TEXT], weight_text[QUARTIC_SHAPE_TEXT];
@@ -50,13 +50,13 @@ uint32_t quartic_relational_form(uint32_t dim_edges, uint32_t dim_head) {
 }
 
 /* Nodes (b, n, h, d) by heads: (b, h, n, d). */
-static quartic_value by_heads(quartic_graph *graph, quartic_value nodes) {
+static quartic_value relational_by_heads(quartic_graph *graph, quartic_value nodes) {
     return quartic_permute(graph, nodes, (const uint32_t[]){0, 2, 1, 3});
 }
 
 /* scale * W^T nodes: nodes (b, h, n, d), W (h, d, De), to (b, h, De, n); plus an addend of that shape. */
-static quartic_value sender_term(quartic_graph *graph, quartic_value nodes, quartic_value weight, float scale,
-                                 quartic_value addend) {
+static quartic_value relational_sender_term(quartic_graph *graph, quartic_value nodes, quartic_value weight,
+                                            float scale, quartic_value addend) {
     quartic_matmul_options options = QUARTIC_MATMUL_OPTIONS_INIT;
     options.transpose_a = options.transpose_b = 1;
     options.alpha = scale;
@@ -65,8 +65,8 @@ static quartic_value sender_term(quartic_graph *graph, quartic_value nodes, quar
 }
 
 /* scale * q_j . k_j for every receiver: (b, n, h, d) to (b, h, i, j). */
-static quartic_value sender_scores(quartic_graph *graph, quartic_value q, quartic_value k, float scale,
-                                   const relational_extents *x) {
+static quartic_value relational_sender_scores(quartic_graph *graph, quartic_value q, quartic_value k,
+                                              float scale, const relational_extents *x) {
     quartic_value products = quartic_sum(graph, quartic_multiply(graph, q, k), 1u << 3, 0); // (b, n, h)
     products =
         quartic_permute(graph, quartic_scale(graph, products, scale, 0.0f), (const uint32_t[]){0, 2, 1});
@@ -75,9 +75,9 @@ static quartic_value sender_scores(quartic_graph *graph, quartic_value q, quarti
 }
 
 /* scale * (Q' e_ij) . (K' e_ij) of `count` heads from `first` on: (b, count, i, j). */
-static quartic_value edge_products(quartic_graph *graph, quartic_value e, quartic_value q_weight,
-                                   quartic_value k_weight, uint32_t first, uint32_t count, float scale,
-                                   const relational_extents *x) {
+static quartic_value relational_edge_products(quartic_graph *graph, quartic_value e, quartic_value q_weight,
+                                              quartic_value k_weight, uint32_t first, uint32_t count,
+                                              float scale, const relational_extents *x) {
     const quartic_shape rows = QUARTIC_SHAPE(count * x->d, x->dim);
     const quartic_value none = {0};
     quartic_graph_begin_recompute(graph);
@@ -93,9 +93,10 @@ static quartic_value edge_products(quartic_graph *graph, quartic_value e, quarti
     return quartic_permute(graph, products, (const uint32_t[]){0, 3, 1, 2});
 }
 
-/* The same of all heads: as many at a time as keep q, k and their products below the size of e. */
-static quartic_value all_edge_products(quartic_graph *graph, quartic_value e, quartic_value q_weight,
-                                       quartic_value k_weight, float scale, const relational_extents *x) {
+/* The same of all heads, so many at a time that q, k and their products stay smaller than e. */
+static quartic_value relational_all_edge_products(quartic_graph *graph, quartic_value e,
+                                                  quartic_value q_weight, quartic_value k_weight, float scale,
+                                                  const relational_extents *x) {
     enum { MOST_PARTS = 8 }; /* of a concatenation */
     quartic_value parts[MOST_PARTS];
     uint32_t held = 0, together = x->dim / (4 * x->d);
@@ -106,7 +107,7 @@ static quartic_value all_edge_products(quartic_graph *graph, quartic_value e, qu
             parts[0] = quartic_concat(graph, parts, held, 1);
             held = 1;
         }
-        parts[held++] = edge_products(graph, e, q_weight, k_weight, first, count, scale, x);
+        parts[held++] = relational_edge_products(graph, e, q_weight, k_weight, first, count, scale, x);
     }
     return quartic_concat(graph, parts, held, 1);
 }
@@ -135,15 +136,15 @@ quartic_value quartic_relational_scores(quartic_graph *graph, quartic_value q, q
         return none;
     }
     relational_extents x, y;
-    if (!extents_of(graph, "relational_scores (queries)", q, e, q_weight, &x) ||
-        !extents_of(graph, "relational_scores (keys)", k, e, k_weight, &y))
+    if (!relational_extents_of(graph, "relational_scores (queries)", q, e, q_weight, &x) ||
+        !relational_extents_of(graph, "relational_scores (keys)", k, e, k_weight, &y))
         return none;
-    const quartic_value qs = by_heads(graph, q), ks = by_heads(graph, k);
+    const quartic_value qs = relational_by_heads(graph, q), ks = relational_by_heads(graph, k);
     quartic_value receiver = none, base, form = none;
-    quartic_value sender = sender_term(graph, ks, q_weight, o->scale, none); // (b, h, De, j)
+    quartic_value sender = relational_sender_term(graph, ks, q_weight, o->scale, none); // (b, h, De, j)
     if (o->query_from_sender) {
-        sender = sender_term(graph, qs, k_weight, o->scale, sender);
-        base = sender_scores(graph, q, k, o->scale, &x);
+        sender = relational_sender_term(graph, qs, k_weight, o->scale, sender);
+        base = relational_sender_scores(graph, q, k, o->scale, &x);
     } else {
         quartic_matmul_options product = QUARTIC_MATMUL_OPTIONS_INIT;
         product.alpha = o->scale;
@@ -158,7 +159,8 @@ quartic_value quartic_relational_scores(quartic_graph *graph, quartic_value q, q
         product.transpose_a = 1;
         form = quartic_matmul(graph, q_weight, k_weight, &product); // (h, De, De)
     } else {
-        base = quartic_add(graph, base, all_edge_products(graph, e, q_weight, k_weight, o->scale, &x));
+        base = quartic_add(graph, base,
+                           relational_all_edge_products(graph, e, q_weight, k_weight, o->scale, &x));
     }
     const quartic_value inputs[] = {e, sender, receiver, form, base};
     return quartic_graph_append_one(graph, &quartic_op_relational_scores, NULL, inputs, 5);
@@ -172,7 +174,7 @@ quartic_value quartic_relational_values(quartic_graph *graph, quartic_value atte
     if (!quartic_graph_expect(graph, "relational_values", (const quartic_value[]){attention, v, e, v_weight},
                               4))
         return none;
-    if (!extents_of(graph, "relational_values", v, e, v_weight, &x)) return none;
+    if (!relational_extents_of(graph, "relational_values", v, e, v_weight, &x)) return none;
     const quartic_shape maps = quartic_graph_shape(graph, attention);
     if (!quartic_shape_equal(&maps, &QUARTIC_SHAPE(x.b, x.heads, x.n, x.n))) {
         char text[QUARTIC_SHAPE_TEXT];
@@ -182,10 +184,12 @@ quartic_value quartic_relational_values(quartic_graph *graph, quartic_value atte
                                         x.heads, x.n, x.n, quartic_shape_text(&maps, text)));
         return none;
     }
-    quartic_value edges = quartic_matmul(graph, by_heads(graph, attention), e, NULL); // (b, i, h, De)
+    quartic_value edges =
+        quartic_matmul(graph, relational_by_heads(graph, attention), e, NULL); // (b, i, h, De)
     quartic_matmul_options options = QUARTIC_MATMUL_OPTIONS_INIT;
     options.transpose_b = 1;
-    options.addend = quartic_matmul(graph, attention, by_heads(graph, v), NULL);           // (b, h, i, d)
-    quartic_value out = quartic_matmul(graph, by_heads(graph, edges), v_weight, &options); // (b, h, i, d)
-    return by_heads(graph, out);
+    options.addend = quartic_matmul(graph, attention, relational_by_heads(graph, v), NULL); // (b, h, i, d)
+    quartic_value out =
+        quartic_matmul(graph, relational_by_heads(graph, edges), v_weight, &options); // (b, h, i, d)
+    return relational_by_heads(graph, out);
 }

@@ -1,12 +1,15 @@
 /* relational_gpu.c: GPU plans of relational_scores and its adjoint.
  *
- * Forward: relational_scores, a group per head and 64 edges. Backward: relational_edge_grad, and where
- * there is a quadratic term relational_form_grad, which splits the edges over groups until the device is
- * busy; then matmul_reduce adds the splits in order. Vulkan on a CPU (subgroups of eight) gets the same in
- * groups of eight lanes without shared memory (*_lanes.comp), up to LANES_MOST_DIM components of an edge.
+ * forward    relational_scores: a group for each head and 64 edges
+ * adjoint    relational_edge_grad; where there is a quadratic term also relational_form_grad, which splits
+ *            the edges over groups until the device is busy, and matmul_reduce, which adds them in order
+ *
+ * Vulkan on a CPU gets the same in groups of eight lanes without shared memory (*_lanes.comp; see
+ * gpu_plan.h), up to LANES_MOST_DIM components of an edge.
  */
 #include "ops/relational_scores.h"
-#include "shaders/matmul_reduce.args.h"
+
+#include "ops/gpu_plan.h"
 #include "shaders/relational_edge_grad.args.h"
 #include "shaders/relational_form_grad.args.h"
 #include "shaders/relational_scores.args.h"
@@ -14,129 +17,102 @@
 enum {
     ROWS = 64,  /* of shaders/lib/relational.glsl */
     DEPTH = 16, /* and of relational_form_grad.comp */
-    LANES = 8,  /* of the shaders for Vulkan on a CPU */
+    LANES = QUARTIC_LANES,
     LANES_ROWS = 4,
     LANES_MOST_DIM = 128,
-    REDUCE_THREADS = 64,
-    DEFAULT_COMPUTE_UNITS = 16, /* where the device does not say */
     GROUPS_PER_UNIT = 4,
     LEAST_SPLIT = 256, /* edges: less is not worth another part */
     MOST_SPLITS = 256
 };
 
-static uint32_t divide_up(uint64_t count, uint64_t by) {
-    return (uint32_t)((count + by - 1) / by);
-}
-
 /* Components that a tile has: the least of 16, 32, 64 that leaves no column of threads idle. */
-static uint32_t columns_of(uint32_t dim) {
+static uint32_t relational_columns(uint32_t dim) {
     return dim <= 16 ? 16 : dim <= 32 ? 32 : 64;
 }
 
-/* Whether the shaders for Vulkan on a CPU are for this device. */
-static bool has_lanes(const quartic_gpu_limits *limits) {
-    return limits->subgroup_size == LANES && limits->has_subgroup_shuffle;
-}
-
 /* The shaders of lib/relational_lanes.glsl keep all components of an edge. */
-static bool takes_lanes(const quartic_relational_problem *p, const quartic_gpu_limits *limits) {
-    return has_lanes(limits) && p->dim <= LANES_MOST_DIM;
+static bool relational_takes_lanes(const quartic_relational_problem *p, const quartic_gpu_limits *limits) {
+    return quartic_gpu_has_lanes(limits) && p->dim <= LANES_MOST_DIM;
 }
 
 /* Groups that cover the edges once. */
-static uint64_t edge_groups(const quartic_relational_problem *p, bool lanes) {
-    return lanes ? (uint64_t)p->b * divide_up(p->n, LANES) * divide_up(p->n, LANES_ROWS)
-                 : divide_up((uint64_t)p->b * p->n * p->n, ROWS);
+static uint64_t relational_edge_groups(const quartic_relational_problem *p, bool lanes) {
+    return lanes ? (uint64_t)p->b * quartic_divide_up(p->n, LANES) * quartic_divide_up(p->n, LANES_ROWS)
+                 : quartic_divide_up((uint64_t)p->b * p->n * p->n, ROWS);
 }
 
-/* Constants of lib/relational_lanes.glsl or of lib/relational.glsl. */
-static void edges_spec(quartic_dispatch *dispatch, const quartic_relational_problem *p, bool lanes) {
-    const uint32_t columns = columns_of(p->dim);
-    quartic_dispatch_spec(dispatch, p->dim);
-    quartic_dispatch_spec(dispatch, lanes ? LANES_ROWS : columns);
-    quartic_dispatch_spec(dispatch, p->has_receiver);
-    quartic_dispatch_spec(dispatch, p->has_form);
-    if (!lanes) quartic_dispatch_spec(dispatch, 4 * columns);
+/* The shape with the constants of lib/relational_lanes.glsl, or of lib/relational.glsl. Estimates: operations
+ * of the dispatch, and numbers that pass for each edge. */
+static quartic_dispatch_shape relational_edges_shape(const quartic_relational_problem *p, bool lanes,
+                                                     uint64_t groups, double flops, double numbers) {
+    const uint32_t columns = relational_columns(p->dim);
+    quartic_dispatch_shape shape = {
+        QUARTIC_SPEC(p->dim, lanes ? LANES_ROWS : columns, p->has_receiver, p->has_form),
+        .groups = groups,
+        .flops = flops,
+        .bytes = 4.0 * p->b * p->n * p->n * numbers,
+    };
+    if (!lanes) shape.spec[shape.spec_count++] = 4 * columns;
+    return shape;
 }
 
-/* Refuses what would take more iterations than the device runs: of one head and a row of tiles, `times`. */
-static quartic_status expect_iterations(const char *op, const quartic_relational_problem *p, bool lanes,
-                                        double times, const quartic_gpu_limits *limits) {
-    const uint32_t columns = columns_of(p->dim), threads = 4 * columns;
+/* Refuses what would take more iterations than the device runs: `times` those of one head and row of tiles.
+ * */
+static quartic_status relational_expect_iterations(const char *what, const quartic_relational_problem *p,
+                                                   bool lanes, double times,
+                                                   const quartic_gpu_limits *limits) {
+    const uint32_t columns = relational_columns(p->dim), threads = 4 * columns;
     const double of_depth =
-        1 + DEPTH + divide_up(ROWS * DEPTH, threads) + divide_up(columns * DEPTH, threads);
-    const double of_row = lanes ? 2 : 6 + divide_up(p->dim, DEPTH) * of_depth;
-    return quartic_gpu_expect_iterations(op, limits, times * of_row + (double)ROWS);
+        1 + DEPTH + quartic_divide_up(ROWS * DEPTH, threads) + quartic_divide_up(columns * DEPTH, threads);
+    const double of_row = lanes ? 2 : 6 + quartic_divide_up(p->dim, DEPTH) * of_depth;
+    return quartic_gpu_expect_iterations(what, limits, times * of_row + (double)ROWS);
 }
 
 quartic_status quartic_relational_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
                                       quartic_dispatch_list *list) {
     typedef quartic_relational_scores_args args_type;
     const quartic_relational_problem p = quartic_relational_problem_of_call(call);
-    const bool lanes = takes_lanes(&p, limits);
-    QUARTIC_TRY(expect_iterations(
-        "relational_scores", &p, lanes,
-        lanes ? (double)p.heads * divide_up(p.dim, LANES) : divide_up(p.dim, columns_of(p.dim)), limits));
+    const bool lanes = relational_takes_lanes(&p, limits);
+    QUARTIC_TRY(relational_expect_iterations("relational_scores of this size", &p, lanes,
+                                             lanes ? (double)p.heads * quartic_divide_up(p.dim, LANES)
+                                                   : quartic_divide_up(p.dim, relational_columns(p.dim)),
+                                             limits));
     const uint64_t edges = (uint64_t)p.b * p.n * p.n;
-    const uint64_t groups = edge_groups(&p, lanes) * (lanes ? 1 : p.heads); /* lanes walk the heads */
+    const uint64_t groups =
+        relational_edge_groups(&p, lanes) * (lanes ? 1 : p.heads); /* lanes walk the heads */
     args_type args = {.heads = p.heads, .n = p.n, .edges = (uint32_t)edges, .groups = (uint32_t)groups};
     for (uint32_t axis = 0; axis < 4; ++axis)
         args.base_strides[axis] = (int32_t)call->inputs[QUARTIC_RELATIONAL_BASE].strides[axis];
-    quartic_dispatch *dispatch = quartic_dispatch_add(
-        list, lanes ? "relational_scores_lanes" : "relational_scores", quartic_relational_scores_push(&args));
-    if (dispatch == NULL) return QUARTIC_INTERNAL;
-    edges_spec(dispatch, &p, lanes);
-    quartic_dispatch_groups(dispatch, groups);
-    dispatch->flops = quartic_relational_flops(&p, false);
-    dispatch->bytes = 4.0 * p.b * p.n * p.n * (double)(p.heads * 2 + p.dim);
-    return QUARTIC_OK;
+    const quartic_dispatch_shape shape =
+        relational_edges_shape(&p, lanes, groups, quartic_relational_flops(&p, false), p.heads * 2 + p.dim);
+    return quartic_dispatch_append(list, lanes ? "relational_scores_lanes" : "relational_scores",
+                                   quartic_relational_scores_push(&args), &shape);
 }
 
-static quartic_status plan_edges(const quartic_relational_problem *p, const quartic_gpu_limits *limits,
-                                 quartic_dispatch_list *list) {
+static quartic_status relational_plan_edges(const quartic_relational_problem *p,
+                                            const quartic_gpu_limits *limits, quartic_dispatch_list *list) {
     typedef quartic_relational_edge_grad_args args_type;
-    const bool lanes = takes_lanes(p, limits);
-    QUARTIC_TRY(expect_iterations("relational_scores_grad", p, lanes,
-                                  (double)p->heads * (lanes ? divide_up(p->dim, LANES) : 1), limits));
-    const uint32_t slices = lanes ? 1 : divide_up(p->dim, columns_of(p->dim)); /* lanes walk the components */
-    const uint64_t edges = (uint64_t)p->b * p->n * p->n, groups = slices * edge_groups(p, lanes);
+    const bool lanes = relational_takes_lanes(p, limits);
+    QUARTIC_TRY(relational_expect_iterations(
+        "relational_scores_grad of this size", p, lanes,
+        (double)p->heads * (lanes ? quartic_divide_up(p->dim, LANES) : 1), limits));
+    const uint32_t slices =
+        lanes ? 1 : quartic_divide_up(p->dim, relational_columns(p->dim)); /* lanes walk the components */
+    const uint64_t edges = (uint64_t)p->b * p->n * p->n, groups = slices * relational_edge_groups(p, lanes);
     const args_type args = {
         .heads = p->heads, .n = p->n, .edges = (uint32_t)edges, .groups = (uint32_t)groups};
-    quartic_dispatch *dispatch =
-        quartic_dispatch_add(list, lanes ? "relational_edge_grad_lanes" : "relational_edge_grad",
-                             quartic_relational_edge_grad_push(&args));
-    if (dispatch == NULL) return QUARTIC_INTERNAL;
-    edges_spec(dispatch, p, lanes);
-    quartic_dispatch_groups(dispatch, groups);
-    dispatch->flops = quartic_relational_flops(p, true) / (p->has_form ? 2 : 1);
-    dispatch->bytes = 4.0 * p->b * p->n * p->n * (double)(p->heads + 2 * p->dim);
-    return QUARTIC_OK;
-}
-
-static quartic_status plan_reduce(uint32_t count, uint32_t splits, uint64_t parts,
-                                  quartic_dispatch_list *list) {
-    const quartic_matmul_reduce_args args = {.partial = parts,
-                                             .result = quartic_dispatch_output(1),
-                                             .count = count,
-                                             .n = 1,
-                                             .splits = splits,
-                                             .alpha = 1.0f};
-    quartic_dispatch *dispatch =
-        quartic_dispatch_add(list, "matmul_reduce", quartic_matmul_reduce_push(&args));
-    if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_spec(dispatch, 0); /* no bias */
-    quartic_dispatch_spec(dispatch, 0); /* no addend */
-    quartic_dispatch_groups(dispatch, divide_up(count, REDUCE_THREADS));
-    dispatch->flops = (double)count * splits;
-    dispatch->bytes = 4.0 * (double)count * (splits + 1.0);
-    return QUARTIC_OK;
+    const double flops = quartic_relational_flops(p, true) / (p->has_form ? 2 : 1);
+    const quartic_dispatch_shape shape =
+        relational_edges_shape(p, lanes, groups, flops, p->heads + 2 * p->dim);
+    return quartic_dispatch_append(list, lanes ? "relational_edge_grad_lanes" : "relational_edge_grad",
+                                   quartic_relational_edge_grad_push(&args), &shape);
 }
 
 /* Into how many parts the edges go: the device busy, and no loop longer than it runs. */
-static uint64_t form_splits(uint64_t edges, uint64_t whole, double of_edge,
-                            const quartic_gpu_limits *limits) {
-    const uint32_t units = limits->compute_units == 0 ? DEFAULT_COMPUTE_UNITS : limits->compute_units;
-    uint64_t splits = divide_up((uint64_t)units * GROUPS_PER_UNIT, whole), least = 1;
+static uint64_t relational_form_splits(uint64_t edges, uint64_t whole, double of_edge,
+                                       const quartic_gpu_limits *limits) {
+    const uint64_t wanted = (uint64_t)quartic_gpu_compute_units(limits) * GROUPS_PER_UNIT;
+    uint64_t splits = quartic_divide_up(wanted, whole), least = 1;
     if (limits->max_iterations != 0)
         least += (uint64_t)((double)edges * of_edge / (limits->max_iterations - (double)DEPTH * of_edge));
     if (splits > edges / LEAST_SPLIT) splits = edges / LEAST_SPLIT;
@@ -144,25 +120,27 @@ static uint64_t form_splits(uint64_t edges, uint64_t whole, double of_edge,
     return splits > MOST_SPLITS ? MOST_SPLITS : splits;
 }
 
-static quartic_status plan_form(const quartic_relational_problem *p, const quartic_gpu_limits *limits,
-                                quartic_dispatch_list *list) {
+static quartic_status relational_plan_form(const quartic_relational_problem *p,
+                                           const quartic_gpu_limits *limits, quartic_dispatch_list *list) {
     typedef quartic_relational_form_grad_args args_type;
-    const bool lanes = has_lanes(limits);
-    const uint32_t tile = lanes          ? (p->dim <= 32 ? divide_up(p->dim, LANES) * LANES : 32)
+    const bool lanes = quartic_gpu_has_lanes(limits);
+    const uint32_t tile = lanes          ? (p->dim <= 32 ? quartic_divide_up(p->dim, LANES) * LANES : 32)
                           : p->dim <= 32 ? 32
                                          : 64;
-    const uint32_t tiles = divide_up(p->dim, tile), threads = tile / 4 * (tile / 4);
+    const uint32_t tiles = quartic_divide_up(p->dim, tile), threads = tile / 4 * (tile / 4);
     const uint64_t edges = (uint64_t)p->b * p->n * p->n, results = (uint64_t)p->heads * p->dim * p->dim;
     const uint64_t whole = (uint64_t)p->heads * tiles * tiles; /* groups without splits */
     /* Iterations of an invocation per edge. */
-    const double of_edge = lanes ? 1.0 / (double)LANES
-                                 : (1.0 + (double)DEPTH + divide_up(tile * DEPTH, threads)) / (double)DEPTH;
-    uint64_t splits = form_splits(edges, whole, of_edge, limits);
+    const double of_edge =
+        lanes ? 1.0 / (double)LANES
+              : (1.0 + (double)DEPTH + quartic_divide_up(tile * DEPTH, threads)) / (double)DEPTH;
+    uint64_t splits = relational_form_splits(edges, whole, of_edge, limits);
     if (splits > INT32_MAX / results) splits = INT32_MAX / results; /* shaders index with 32 bits */
     if (splits < 1) splits = 1;
-    const uint32_t rows = divide_up(edges, splits);
-    QUARTIC_TRY(quartic_gpu_expect_iterations("relational_scores_grad", limits, (rows + DEPTH) * of_edge));
-    splits = divide_up(edges, rows);
+    const uint32_t rows = quartic_divide_up(edges, splits);
+    QUARTIC_TRY(quartic_gpu_expect_iterations("relational_scores_grad of this size", limits,
+                                              (rows + DEPTH) * of_edge));
+    splits = quartic_divide_up(edges, rows);
     const uint64_t parts =
         splits > 1 ? quartic_dispatch_reserve(list, 4 * splits * results) : quartic_dispatch_output(1);
     const args_type args = {.parts = parts,
@@ -171,22 +149,25 @@ static quartic_status plan_form(const quartic_relational_problem *p, const quart
                             .edges = (uint32_t)edges,
                             .rows = rows,
                             .groups = (uint32_t)(whole * splits)};
-    quartic_dispatch *dispatch =
-        quartic_dispatch_add(list, lanes ? "relational_form_grad_lanes" : "relational_form_grad",
-                             quartic_relational_form_grad_push(&args));
-    if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_spec(dispatch, p->dim);
-    quartic_dispatch_spec(dispatch, tile);
-    if (!lanes) quartic_dispatch_spec(dispatch, threads);
-    quartic_dispatch_groups(dispatch, whole * splits);
-    dispatch->flops = quartic_relational_flops(p, true) / 2;
-    dispatch->bytes = 4.0 * (double)edges * (p->heads + p->dim);
-    return splits > 1 ? plan_reduce((uint32_t)results, (uint32_t)splits, parts, list) : QUARTIC_OK;
+    quartic_dispatch_shape shape = {QUARTIC_SPEC(p->dim, tile), .groups = whole * splits,
+                                    .flops = quartic_relational_flops(p, true) / 2,
+                                    .bytes = 4.0 * (double)edges * (p->heads + p->dim)};
+    if (!lanes) shape.spec[shape.spec_count++] = threads;
+    QUARTIC_TRY(quartic_dispatch_append(list, lanes ? "relational_form_grad_lanes" : "relational_form_grad",
+                                        quartic_relational_form_grad_push(&args), &shape));
+    if (splits == 1) return QUARTIC_OK;
+    const quartic_matmul_reduce_args sum = {.partial = parts,
+                                            .result = quartic_dispatch_output(1),
+                                            .count = (uint32_t)results,
+                                            .n = 1,
+                                            .splits = (uint32_t)splits,
+                                            .alpha = 1.0f};
+    return quartic_add_parts(list, &sum);
 }
 
 quartic_status quartic_relational_gpu_grad(const quartic_op_call *call, const quartic_gpu_limits *limits,
                                            quartic_dispatch_list *list) {
     const quartic_relational_problem p = quartic_relational_problem_of_call(call);
-    QUARTIC_TRY(plan_edges(&p, limits, list));
-    return p.has_form ? plan_form(&p, limits, list) : QUARTIC_OK;
+    QUARTIC_TRY(relational_plan_edges(&p, limits, list));
+    return p.has_form ? relational_plan_form(&p, limits, list) : QUARTIC_OK;
 }

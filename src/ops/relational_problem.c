@@ -1,4 +1,5 @@
-/* relational_problem.c: what relational_scores costs, for the op, its GPU rules and its tuned rows. */
+/* relational_problem.c: what relational_scores costs, for the op, its GPU plans and its tuned kernels.
+ */
 #include "ops/relational_scores.h"
 
 double quartic_relational_flops(const quartic_relational_problem *p, bool backward) {

@@ -1,4 +1,5 @@
-/* relational_scores.h: operands and extents of the op relational_scores, for its room and its tuned row. */
+/* relational_scores.h: operands and extents of the op relational_scores, for the op and its tuned kernel.
+ */
 #ifndef QUARTIC_OPS_RELATIONAL_SCORES_H
 #define QUARTIC_OPS_RELATIONAL_SCORES_H
 

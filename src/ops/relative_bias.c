@@ -6,6 +6,7 @@
  */
 #include "base/call.h"
 #include "graph/tape.h"
+#include "ops/cases.h"
 #include "ops/ops.h"
 #include "shaders/relative_bias.args.h"
 #include "shaders/relative_bias_grad.args.h"
@@ -63,11 +64,10 @@ static quartic_status relative_bias_grad(quartic_tape *tape) {
 }
 
 static bool relative_bias_cases(uint32_t index, quartic_op_case *out) {
-    static const quartic_shape tables[] = {{2, {25, 33}}, {2, {1, 5}}, {2, {257, 3}}};
-    if (index >= sizeof tables / sizeof tables[0]) return false;
+    static const quartic_shape table[] = {{2, {25, 33}}, {2, {1, 5}}, {2, {257, 3}}};
+    if (index >= QUARTIC_CASES(table)) return false;
     *out = (quartic_op_case){.label = "differences", .input_count = 1};
-    out->inputs[0].dtype = QUARTIC_FLOAT32;
-    out->inputs[0].shape = tables[index];
+    quartic_case_floats(out, 0, table[index], QUARTIC_FILL_NORMAL);
     return true;
 }
 
@@ -133,11 +133,10 @@ static quartic_status relative_bias_grad_grad(quartic_tape *tape) {
 }
 
 static bool relative_bias_grad_cases(uint32_t index, quartic_op_case *out) {
-    static const quartic_shape gradients[] = {{3, {13, 13, 33}}, {3, {1, 1, 5}}, {3, {129, 129, 3}}};
-    if (index >= sizeof gradients / sizeof gradients[0]) return false;
+    static const quartic_shape table[] = {{3, {13, 13, 33}}, {3, {1, 1, 5}}, {3, {129, 129, 3}}};
+    if (index >= QUARTIC_CASES(table)) return false;
     *out = (quartic_op_case){.label = "diagonals", .input_count = 1};
-    out->inputs[0].dtype = QUARTIC_FLOAT32;
-    out->inputs[0].shape = gradients[index];
+    quartic_case_floats(out, 0, table[index], QUARTIC_FILL_NORMAL);
     return true;
 }
 

@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "graph/tape.h"
+#include "ops/cases.h"
 #include "ops/routing.h"
 #include "shaders/routed_counts.args.h"
 
@@ -71,7 +72,7 @@ static bool routed_counts_cases(uint32_t index, quartic_op_case *out) {
         const char *label;
         uint32_t b, n;
         quartic_routed_counts_attrs attrs;
-    } cases[] = {
+    } table[] = {
         {"as many as nodes", 7, 13, {0, 0, 1.125f}},
         {"as many as nodes, by row", 7, 13, {0, 1, 1.125f}},
         {"more than some graphs have", 9, 5, {20, 0, 1.125f}},
@@ -79,13 +80,10 @@ static bool routed_counts_cases(uint32_t index, quartic_op_case *out) {
         {"one node", 3, 1, {1, 0, 4.0f}},
         {"many nodes", 2, 1031, {1000000, 0, 1.0f}},
     };
-    if (index >= sizeof cases / sizeof cases[0]) return false;
-    *out = (quartic_op_case){.label = cases[index].label, .input_count = 1, .no_finite_difference = true};
-    *(quartic_routed_counts_attrs *)out->attrs = cases[index].attrs;
-    out->inputs[0].dtype = QUARTIC_INT32;
-    out->inputs[0].shape = QUARTIC_SHAPE(cases[index].b, cases[index].n);
-    out->inputs[0].fill = QUARTIC_FILL_MASK;
-    out->inputs[0].no_gradient = true;
+    if (index >= QUARTIC_CASES(table)) return false;
+    *out = (quartic_op_case){.label = table[index].label, .input_count = 1, .no_finite_difference = true};
+    *(quartic_routed_counts_attrs *)out->attrs = table[index].attrs;
+    quartic_case_ints(out, 0, QUARTIC_SHAPE(table[index].b, table[index].n), QUARTIC_FILL_MASK, 0);
     return true;
 }
 

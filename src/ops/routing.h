@@ -1,4 +1,4 @@
-/* routing.h: what the ops that choose edges share: which scores of a row are visible, and their attributes.
+/* routing.h: what the ops that choose edges share: their attributes, and which scores of a row are visible.
  *
  * Scores are (b, m). A mask is int32 (b, m), or (b, n) with n^2 = m: then score (i, j) = i * n + j is visible
  * iff both nodes are. For m = 1 the two are the same. Scores in groups, (b, g, m), are b * g rows of m, and
@@ -54,7 +54,8 @@ static inline bool quartic_routing_visible(const int32_t *mask, uint32_t extent,
     return extent == m ? row[t] != 0 : row[t / extent] != 0 && row[t % extent] != 0;
 }
 
-/* Refuses anything but scores (b, m) or (b, g, m) with elements, and a mask as above or none. */
+/* Refuses anything but scores (b, m) or (b, g, m) with at least one element, and a mask as in the head, or
+ * none. */
 static inline quartic_status quartic_routing_expect(const char *op, const quartic_op_call *call,
                                                     uint32_t scores, uint32_t mask) {
     const bool grouped = call->inputs[scores].shape.rank == 3;

@@ -1,15 +1,17 @@
-/* row_linear.c: norm_linear and gated_linear, products fused with what stands before and after them, so that
- * an edge's row is read once and written once.
+/* row_linear.c: norm_linear and gated_linear: products fused with what stands before and after them, so that
+ * the row of an edge is read once and written once.
  *
- *     norm_linear    y_p = x' W_p^T, p < 4, with x' = norm(x) (rms or l2, see norm.c), or x' = x for the
- * weights in attrs.raw; y_0 is multiplied by alpha gated_linear   y = x' W^T + addend, with x'[h, d] = x[h,
- * d] * sigmoid(gates[h]) for heads of K / H elements, or x' = gelu(x)
+ *     norm_linear    y_p = x' W_p^T, p < 4       x' = norm(x), rms or l2 (norm.c); x' = x for the weights
+ *                                                whose bit is set in attrs.raw; y_0 is multiplied by alpha
+ *     gated_linear   y = x' W^T + addend         x'[h, d] = x[h, d] * sigmoid(gates[h]), heads of K / H
+ *                                                elements; or x' = gelu(x)
  *
- * x (.., K) are rows of any number of axes, W_p (N_p, K), y_p (.., N_p). Each equals the composition of norm
- * or elementwise ops with matmul, and so do its gradients, which are built from those: x' is computed again.
+ * x (.., K) are rows of any number of axes, W_p (N_p, K), y_p (.., N_p). Each op equals a composition of norm
+ * or elementwise ops with matmul. So do its gradients, which are built from those ops: x' is computed again.
  */
 #include "base/call.h"
 #include "graph/tape.h"
+#include "ops/cases.h"
 #include "ops/row_linear.h"
 
 #include <math.h>
@@ -19,13 +21,9 @@
 
 static const quartic_value nothing = {0};
 
-static bool present(const quartic_op_call *call, uint32_t input) {
-    return input < call->input_count && quartic_is_present(&call->inputs[input]);
-}
-
 /* ---- shape rules ---- */
 
-static quartic_status check_x(const char *name, const quartic_op_call *call) {
+static quartic_status row_linear_check_x(const char *name, const quartic_op_call *call) {
     char text[QUARTIC_SHAPE_TEXT];
     QUARTIC_TRY(quartic_op_expect_dtype(name, call, ROW_LINEAR_X, QUARTIC_FLOAT32));
     const quartic_shape *x = &call->inputs[ROW_LINEAR_X].shape;
@@ -38,9 +36,9 @@ static quartic_status check_x(const char *name, const quartic_op_call *call) {
     return QUARTIC_OK;
 }
 
-/* The result of x with the weight at an input. */
-static quartic_status infer_part(const char *name, const quartic_op_call *call, uint32_t input,
-                                 quartic_layout *out) {
+/* The layout of the product of x with the weight at `input`. */
+static quartic_status row_linear_infer_part(const char *name, const quartic_op_call *call, uint32_t input,
+                                            quartic_layout *out) {
     char x_text[QUARTIC_SHAPE_TEXT], w_text[QUARTIC_SHAPE_TEXT];
     QUARTIC_TRY(quartic_op_expect_dtype(name, call, input, QUARTIC_FLOAT32));
     const quartic_shape *w = &call->inputs[input].shape;
@@ -61,14 +59,14 @@ static quartic_status norm_linear_infer(const quartic_op_call *call, quartic_lay
     const row_linear_attrs *attrs = call->attrs;
     QUARTIC_TRY(quartic_op_expect_inputs("norm_linear", call, ROW_LINEAR_WEIGHTS + 1,
                                          ROW_LINEAR_WEIGHTS + QUARTIC_ROW_PARTS));
-    QUARTIC_TRY(check_x("norm_linear", call));
+    QUARTIC_TRY(row_linear_check_x("norm_linear", call));
     if (!row_linear_norms(attrs) || !(attrs->eps >= 0.0f && isfinite(attrs->eps)) ||
         !isfinite(attrs->offset) || !isfinite(attrs->alpha))
         return quartic_fail(
             QUARTIC_INVALID_ARGUMENT,
             "norm_linear got eps %g, offset %g and alpha %g; all must be finite and eps not negative",
             (double)attrs->eps, (double)attrs->offset, (double)attrs->alpha);
-    if (attrs->form != QUARTIC_ROW_RMS || present(call, ROW_LINEAR_SCALE)) {
+    if (attrs->form != QUARTIC_ROW_RMS || row_linear_has_input(call, ROW_LINEAR_SCALE)) {
         const quartic_shape *x = &call->inputs[ROW_LINEAR_X].shape,
                             want = QUARTIC_SHAPE(x->dims[x->rank - 1]);
         QUARTIC_TRY(quartic_op_expect_dtype("norm_linear", call, ROW_LINEAR_SCALE, QUARTIC_FLOAT32));
@@ -76,7 +74,7 @@ static quartic_status norm_linear_infer(const quartic_op_call *call, quartic_lay
     }
     *out_count = call->input_count - ROW_LINEAR_WEIGHTS;
     for (uint32_t part = 0; part < *out_count; ++part)
-        QUARTIC_TRY(infer_part("norm_linear", call, ROW_LINEAR_WEIGHTS + part, &out[part]));
+        QUARTIC_TRY(row_linear_infer_part("norm_linear", call, ROW_LINEAR_WEIGHTS + part, &out[part]));
     return QUARTIC_OK;
 }
 
@@ -89,8 +87,8 @@ static quartic_status gated_linear_infer(const quartic_op_call *call, quartic_la
     const row_linear_attrs *attrs = call->attrs;
     const char *name = gated_linear_builder(attrs);
     QUARTIC_TRY(quartic_op_expect_inputs(name, call, ROW_LINEAR_WEIGHT + 1, ROW_LINEAR_ADDEND + 1));
-    QUARTIC_TRY(check_x(name, call));
-    QUARTIC_TRY(infer_part(name, call, ROW_LINEAR_WEIGHT, &out[0]));
+    QUARTIC_TRY(row_linear_check_x(name, call));
+    QUARTIC_TRY(row_linear_infer_part(name, call, ROW_LINEAR_WEIGHT, &out[0]));
     *out_count = 1;
     if (attrs->form == QUARTIC_ROW_GATE) {
         QUARTIC_TRY(quartic_op_expect_dtype(name, call, ROW_LINEAR_GATES, QUARTIC_FLOAT32));
@@ -105,7 +103,7 @@ static quartic_status gated_linear_infer(const quartic_op_call *call, quartic_la
         want.dims[want.rank - 1] = heads;
         QUARTIC_TRY(quartic_op_expect_shape("gated_linear (gates)", call, ROW_LINEAR_GATES, &want));
     }
-    if (!present(call, ROW_LINEAR_ADDEND)) return QUARTIC_OK;
+    if (!row_linear_has_input(call, ROW_LINEAR_ADDEND)) return QUARTIC_OK;
     QUARTIC_TRY(quartic_op_expect_dtype(name, call, ROW_LINEAR_ADDEND, QUARTIC_FLOAT32));
     return quartic_op_expect_shape(attrs->form == QUARTIC_ROW_GATE ? "gated_linear (addend)"
                                                                    : "gelu_linear (addend)",
@@ -114,7 +112,7 @@ static quartic_status gated_linear_infer(const quartic_op_call *call, quartic_la
 
 /* ---- reference ---- */
 
-static row_linear_problem problem_of(const quartic_op_run *run) {
+static row_linear_problem row_linear_problem_of_run(const quartic_op_run *run) {
     quartic_layout layouts[QUARTIC_OP_MAX_INPUTS] = {{0}};
     for (uint32_t i = 0; i < run->input_count; ++i)
         if (run->inputs[i].data != NULL) layouts[i] = *run->inputs[i].layout;
@@ -122,8 +120,9 @@ static row_linear_problem problem_of(const quartic_op_run *run) {
     return row_linear_describe(&call);
 }
 
-/* What the row of x that starts at base is multiplied by: norms only. */
-static double norm_factor(const row_linear_attrs *attrs, const quartic_operand *x, int64_t base, uint32_t k) {
+/* The factor of the norm for the row of x that starts at base. */
+static double row_linear_norm_factor(const row_linear_attrs *attrs, const quartic_operand *x, int64_t base,
+                                     uint32_t k) {
     double squares = 0;
     for (uint32_t d = 0; d < k; ++d) squares += quartic_get(x, base + d) * quartic_get(x, base + d);
     const double length = sqrt(squares), least = QUARTIC_NORM_LEAST_LENGTH;
@@ -133,11 +132,11 @@ static double norm_factor(const row_linear_attrs *attrs, const quartic_operand *
 
 static void row_linear_cpu(const quartic_op_run *run) {
     const row_linear_attrs *attrs = run->attrs;
-    const row_linear_problem p = problem_of(run);
+    const row_linear_problem p = row_linear_problem_of_run(run);
     const quartic_operand *x = &run->inputs[ROW_LINEAR_X], *side = &run->inputs[ROW_LINEAR_SCALE];
     for (uint64_t row = 0; row < p.rows; ++row) {
         int64_t base = (int64_t)(row * p.k);
-        double factor = p.norms ? norm_factor(attrs, x, base, p.k) : 1;
+        double factor = p.norms ? row_linear_norm_factor(attrs, x, base, p.k) : 1;
         for (uint32_t part = 0; part < p.parts; ++part)
             for (uint32_t j = 0; j < p.n[part]; ++j) {
                 double sum = 0;
@@ -175,8 +174,8 @@ static double row_linear_reduction(const quartic_op_call *call) {
 
 /* ---- gradients ---- */
 
-/* x as a matrix of its rows. */
-static quartic_value as_rows(quartic_graph *graph, quartic_value x) {
+/* x (.., K) as a matrix of its rows (rows, K). */
+static quartic_value row_linear_as_rows(quartic_graph *graph, quartic_value x) {
     quartic_shape shape = quartic_graph_shape(graph, x);
     uint32_t k = shape.dims[shape.rank - 1];
     return shape.rank == 2
@@ -184,21 +183,22 @@ static quartic_value as_rows(quartic_graph *graph, quartic_value x) {
                : quartic_reshape(graph, x, &QUARTIC_SHAPE((uint32_t)(quartic_shape_elements(&shape) / k), k));
 }
 
-/* alpha g W + addend over rows; addend may be no value. */
-static quartic_value times_weight(quartic_graph *graph, quartic_value g, quartic_value w, float alpha,
-                                  quartic_value addend) {
+/* alpha g W + addend over rows: (rows, K). addend may be no value. */
+static quartic_value row_linear_times_weight(quartic_graph *graph, quartic_value g, quartic_value w,
+                                             float alpha, quartic_value addend) {
     quartic_matmul_options options = QUARTIC_MATMUL_OPTIONS_INIT;
     options.alpha = alpha;
     options.addend = addend;
-    return quartic_matmul(graph, as_rows(graph, g), w, &options);
+    return quartic_matmul(graph, row_linear_as_rows(graph, g), w, &options);
 }
 
 /* The gradient of W: alpha g^T x over rows. */
-static quartic_value weight_gradient(quartic_graph *graph, quartic_value g, quartic_value x, float alpha) {
+static quartic_value row_linear_weight_gradient(quartic_graph *graph, quartic_value g, quartic_value x,
+                                                float alpha) {
     quartic_matmul_options options = QUARTIC_MATMUL_OPTIONS_INIT;
     options.alpha = alpha;
     options.transpose_a = 1;
-    return quartic_matmul(graph, as_rows(graph, g), as_rows(graph, x), &options);
+    return quartic_matmul(graph, row_linear_as_rows(graph, g), row_linear_as_rows(graph, x), &options);
 }
 
 static quartic_status norm_linear_grad(quartic_tape *tape) {
@@ -215,13 +215,14 @@ static quartic_status norm_linear_grad(quartic_tape *tape) {
         if (g.id == 0 || (attrs->raw >> part & 1u)) continue;
         float alpha = part == 0 ? attrs->alpha : 1.0f;
         if (wants_row || wants_scale)
-            d_normed =
-                times_weight(graph, g, quartic_tape_input(tape, ROW_LINEAR_WEIGHTS + part), alpha, d_normed);
+            d_normed = row_linear_times_weight(graph, g, quartic_tape_input(tape, ROW_LINEAR_WEIGHTS + part),
+                                               alpha, d_normed);
         if (!quartic_tape_wants(tape, ROW_LINEAR_WEIGHTS + part)) continue;
         if (normed.id == 0)
             normed = l2 ? quartic_l2_norm(graph, x, scale, attrs->offset)
                         : quartic_rms_norm(graph, x, scale, attrs->eps);
-        quartic_tape_give(tape, ROW_LINEAR_WEIGHTS + part, weight_gradient(graph, g, normed, alpha));
+        quartic_tape_give(tape, ROW_LINEAR_WEIGHTS + part,
+                          row_linear_weight_gradient(graph, g, normed, alpha));
     }
     quartic_value dx = nothing; // (rows, K)
     if (d_normed.id != 0) {
@@ -229,7 +230,7 @@ static quartic_status norm_linear_grad(quartic_tape *tape) {
             .kind = l2 ? QUARTIC_NORM_L2 : QUARTIC_NORM_RMS, .eps = attrs->eps, .offset = attrs->offset};
         if (wants_row) norm.wants |= QUARTIC_NORM_WANT_X;
         if (wants_scale) norm.wants |= QUARTIC_NORM_WANT_SCALE;
-        const quartic_value operands[] = {as_rows(graph, x), d_normed, scale};
+        const quartic_value operands[] = {row_linear_as_rows(graph, x), d_normed, scale};
         quartic_value gradients[2] = {{0}};
         QUARTIC_TRY(quartic_graph_append(graph, l2 ? &quartic_op_l2_norm_grad : &quartic_op_rms_norm_grad,
                                          &norm, operands, 3, gradients, wants_row && wants_scale ? 2 : 1));
@@ -241,9 +242,11 @@ static quartic_status norm_linear_grad(quartic_tape *tape) {
         if (g.id == 0 || !(attrs->raw >> part & 1u)) continue;
         float alpha = part == 0 ? attrs->alpha : 1.0f;
         if (wants_row)
-            dx = times_weight(graph, g, quartic_tape_input(tape, ROW_LINEAR_WEIGHTS + part), alpha, dx);
+            dx = row_linear_times_weight(graph, g, quartic_tape_input(tape, ROW_LINEAR_WEIGHTS + part), alpha,
+                                         dx);
         if (quartic_tape_wants(tape, ROW_LINEAR_WEIGHTS + part))
-            quartic_tape_give(tape, ROW_LINEAR_WEIGHTS + part, weight_gradient(graph, g, x, alpha));
+            quartic_tape_give(tape, ROW_LINEAR_WEIGHTS + part,
+                              row_linear_weight_gradient(graph, g, x, alpha));
     }
     if (dx.id != 0) {
         quartic_shape shape = quartic_tape_input_layout(tape, ROW_LINEAR_X).shape;
@@ -255,8 +258,8 @@ static quartic_status norm_linear_grad(quartic_tape *tape) {
 static quartic_status gated_linear_grad(quartic_tape *tape) {
     const row_linear_attrs *attrs = quartic_tape_attrs(tape);
     quartic_graph *graph = quartic_tape_graph(tape);
-    quartic_value g = quartic_tape_gradient(tape, 0);                         // (.., N)
-    quartic_value x = as_rows(graph, quartic_tape_input(tape, ROW_LINEAR_X)); // (rows, K)
+    quartic_value g = quartic_tape_gradient(tape, 0);                                    // (.., N)
+    quartic_value x = row_linear_as_rows(graph, quartic_tape_input(tape, ROW_LINEAR_X)); // (rows, K)
     quartic_shape shape = quartic_tape_input_layout(tape, ROW_LINEAR_X).shape, heads = shape;
     bool wants_x = quartic_tape_wants(tape, ROW_LINEAR_X),
          wants_gates = quartic_tape_wants(tape, ROW_LINEAR_GATES);
@@ -264,7 +267,8 @@ static quartic_status gated_linear_grad(quartic_tape *tape) {
 
     quartic_value d = nothing; // of x', (rows, K)
     if (wants_x || wants_gates)
-        d = times_weight(graph, g, quartic_tape_input(tape, ROW_LINEAR_WEIGHT), attrs->alpha, nothing);
+        d = row_linear_times_weight(graph, g, quartic_tape_input(tape, ROW_LINEAR_WEIGHT), attrs->alpha,
+                                    nothing);
     quartic_value prepared = nothing; // x', (rows, K)
     if (attrs->form == QUARTIC_ROW_GELU) {
         if (quartic_tape_wants(tape, ROW_LINEAR_WEIGHT)) prepared = quartic_gelu(graph, x);
@@ -272,7 +276,8 @@ static quartic_status gated_linear_grad(quartic_tape *tape) {
         const quartic_value operands[] = {d, x};
         if (wants_x) d = quartic_graph_append_one(graph, &quartic_op_unary_grad, &gelu, operands, 2);
     } else {
-        quartic_value gates = as_rows(graph, quartic_tape_input(tape, ROW_LINEAR_GATES)); // (rows, H)
+        quartic_value gates =
+            row_linear_as_rows(graph, quartic_tape_input(tape, ROW_LINEAR_GATES)); // (rows, H)
         quartic_shape per_row = quartic_graph_shape(graph, gates);
         if (per_row.rank != 2) return QUARTIC_OK; /* after an error, which the graph keeps */
         uint32_t k = shape.dims[shape.rank - 1], h = per_row.dims[1];
@@ -297,17 +302,12 @@ static quartic_status gated_linear_grad(quartic_tape *tape) {
     }
     if (wants_x) quartic_tape_give(tape, ROW_LINEAR_X, quartic_reshape(graph, d, &shape));
     if (prepared.id != 0)
-        quartic_tape_give(tape, ROW_LINEAR_WEIGHT, weight_gradient(graph, g, prepared, attrs->alpha));
+        quartic_tape_give(tape, ROW_LINEAR_WEIGHT,
+                          row_linear_weight_gradient(graph, g, prepared, attrs->alpha));
     return QUARTIC_OK;
 }
 
 /* ---- cases ---- */
-
-static void set_operand(quartic_op_case *out, uint32_t input, quartic_shape shape, quartic_fill_kind fill) {
-    out->inputs[input].dtype = QUARTIC_FLOAT32;
-    out->inputs[input].shape = shape;
-    out->inputs[input].fill = fill;
-}
 
 static bool norm_linear_cases(uint32_t index, quartic_op_case *out) {
     static const struct {
@@ -328,7 +328,7 @@ static bool norm_linear_cases(uint32_t index, quartic_op_case *out) {
         {"huge numbers, l2", {2, {9, 33}}, QUARTIC_ROW_L2, 2, 2, {5, 9}, false, QUARTIC_FILL_HUGE},
         {"tiny numbers, l2", {2, {9, 33}}, QUARTIC_ROW_L2, 0, 1, {5}, false, QUARTIC_FILL_TINY},
     };
-    if (index >= sizeof table / sizeof table[0]) return false;
+    if (index >= QUARTIC_CASES(table)) return false;
     *out = (quartic_op_case){.label = table[index].label,
                              .input_count = ROW_LINEAR_WEIGHTS + table[index].parts,
                              .no_finite_difference = table[index].fill == QUARTIC_FILL_HUGE ||
@@ -340,11 +340,11 @@ static bool norm_linear_cases(uint32_t index, quartic_op_case *out) {
                                                          .offset = l2 ? 1.0f : 0.0f,
                                                          .alpha = 0.75f};
     uint32_t k = table[index].x.dims[table[index].x.rank - 1];
-    set_operand(out, ROW_LINEAR_X, table[index].x, table[index].fill);
-    if (!table[index].bare) set_operand(out, ROW_LINEAR_SCALE, QUARTIC_SHAPE(k), QUARTIC_FILL_NORMAL);
+    quartic_case_floats(out, ROW_LINEAR_X, table[index].x, table[index].fill);
+    if (!table[index].bare) quartic_case_floats(out, ROW_LINEAR_SCALE, QUARTIC_SHAPE(k), QUARTIC_FILL_NORMAL);
     for (uint32_t part = 0; part < table[index].parts; ++part)
-        set_operand(out, ROW_LINEAR_WEIGHTS + part, QUARTIC_SHAPE(table[index].n[part], k),
-                    QUARTIC_FILL_NORMAL);
+        quartic_case_floats(out, ROW_LINEAR_WEIGHTS + part, QUARTIC_SHAPE(table[index].n[part], k),
+                            QUARTIC_FILL_NORMAL);
     return true;
 }
 
@@ -359,7 +359,7 @@ static bool gated_linear_cases(uint32_t index, quartic_op_case *out) {
         {"odd heads", {2, {67, 39}}, 3, 13, true},       {"many columns", {2, {5, 8}}, 2, 150, false},
         {"a hidden layer", {2, {70, 128}}, 0, 32, true}, {"odd hidden layer", {2, {3, 67}}, 0, 5, false},
     };
-    if (index >= sizeof table / sizeof table[0]) return false;
+    if (index >= QUARTIC_CASES(table)) return false;
     *out = (quartic_op_case){.label = table[index].label, .input_count = ROW_LINEAR_ADDEND + 1};
     *(row_linear_attrs *)out->attrs = (row_linear_attrs){
         .form = table[index].heads == 0 ? QUARTIC_ROW_GELU : QUARTIC_ROW_GATE, .alpha = 1.0f};
@@ -367,14 +367,14 @@ static bool gated_linear_cases(uint32_t index, quartic_op_case *out) {
     uint32_t k = gates.dims[gates.rank - 1];
     gates.dims[gates.rank - 1] = table[index].heads;
     y.dims[y.rank - 1] = table[index].n;
-    set_operand(out, ROW_LINEAR_X, table[index].x, QUARTIC_FILL_NORMAL);
-    if (table[index].heads != 0) set_operand(out, ROW_LINEAR_GATES, gates, QUARTIC_FILL_NORMAL);
-    set_operand(out, ROW_LINEAR_WEIGHT, QUARTIC_SHAPE(table[index].n, k), QUARTIC_FILL_NORMAL);
-    if (table[index].addend) set_operand(out, ROW_LINEAR_ADDEND, y, QUARTIC_FILL_NORMAL);
+    quartic_case_floats(out, ROW_LINEAR_X, table[index].x, QUARTIC_FILL_NORMAL);
+    if (table[index].heads != 0) quartic_case_floats(out, ROW_LINEAR_GATES, gates, QUARTIC_FILL_NORMAL);
+    quartic_case_floats(out, ROW_LINEAR_WEIGHT, QUARTIC_SHAPE(table[index].n, k), QUARTIC_FILL_NORMAL);
+    if (table[index].addend) quartic_case_floats(out, ROW_LINEAR_ADDEND, y, QUARTIC_FILL_NORMAL);
     return true;
 }
 
-/* ---- doors ---- */
+/* ---- ops ---- */
 
 const quartic_op quartic_op_norm_linear = {
     .name = "norm_linear",

@@ -1,4 +1,5 @@
-/* row_linear.h: what the reference, the GPU plan and the tuned rows of norm_linear and gated_linear share.
+/* row_linear.h: what the reference, the GPU plan and the tuned kernels of norm_linear and gated_linear
+ * share.
  *
  * Both are products of rows x (rows, K) with weights W_p (N_p, K), to y_p (rows, N_p). They differ in the
  * form, which says what happens to a row before it is multiplied. See row_linear.c.
@@ -31,7 +32,11 @@ static inline bool row_linear_norms(const row_linear_attrs *attrs) {
     return attrs->form == QUARTIC_ROW_RMS || attrs->form == QUARTIC_ROW_L2;
 }
 
-/* Of operands that infer accepted. Reads inputs and attrs only. */
+static inline bool row_linear_has_input(const quartic_op_call *call, uint32_t input) {
+    return input < call->input_count && quartic_is_present(&call->inputs[input]);
+}
+
+/* The extents of operands that infer accepted. Reads inputs and attrs only. */
 row_linear_problem row_linear_describe(const quartic_op_call *call);
 
 /* The ops' GPU rule: row_linear_gpu.c. */

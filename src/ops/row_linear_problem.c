@@ -1,10 +1,6 @@
 /* row_linear_problem.c: the extents of norm_linear and gated_linear, read from their operands. */
 #include "ops/row_linear.h"
 
-static bool present(const quartic_op_call *call, uint32_t input) {
-    return input < call->input_count && quartic_is_present(&call->inputs[input]);
-}
-
 row_linear_problem row_linear_describe(const quartic_op_call *call) {
     const row_linear_attrs *attrs = call->attrs;
     const quartic_shape *x = &call->inputs[ROW_LINEAR_X].shape;
@@ -13,8 +9,8 @@ row_linear_problem row_linear_describe(const quartic_op_call *call) {
                             .heads = 1,
                             .parts = norms ? call->input_count - ROW_LINEAR_WEIGHTS : 1,
                             .norms = norms,
-                            .has_side = present(call, ROW_LINEAR_SCALE),
-                            .has_addend = !norms && present(call, ROW_LINEAR_ADDEND)};
+                            .has_side = row_linear_has_input(call, ROW_LINEAR_SCALE),
+                            .has_addend = !norms && row_linear_has_input(call, ROW_LINEAR_ADDEND)};
     p.rows = quartic_shape_elements(x) / p.k;
     for (uint32_t part = 0; part < p.parts; ++part)
         p.n[part] = call->inputs[ROW_LINEAR_WEIGHTS + part].shape.dims[0];

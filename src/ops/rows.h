@@ -2,8 +2,8 @@
  * (shaders/lib/reduce.glsl).
  *
  * `lanes` invocations work on one row: the least power of two that leaves a lane at most 4 elements, up to
- * the whole workgroup. So short rows (edges of width 8 to 64) fill a workgroup together and long ones have it
- * alone.
+ * the whole workgroup. So short rows (edges of width 8 to 64) fill a workgroup together, and a long one has a
+ * workgroup of its own.
  */
 #ifndef QUARTIC_OPS_ROWS_H
 #define QUARTIC_OPS_ROWS_H

@@ -1,14 +1,17 @@
 /* softmax.c: masked softmax over the keys, with its adjoint.
  *
- * p_j = exp(s_j - max s) / sum over the visible k of exp(s_k - max s) for each row (b, h, i) of sim (b, h, i,
- * j); hidden entries (mask (b, j) is 0, or j > i if causal) are exactly 0, and so is a row with no visible
- * key. Adjoint from the output: ds_j = p_j (dp_j - m), m = sum over k of dp_k p_k / sum over k of p_k. That
- * sum is 1 up to rounding; with it, and with m refined by the mean of what remains, a row of ds sums to 0 as
- * well as its own elements are rounded. Edges' gradients hang on that: common parts of dp would otherwise
- * leak into them. Each element is read and written in its own place, so both ops may run in place.
+ * For each row (b, h, i) of sim s (b, h, i, j), the sum running over the visible keys k:
+ *     p_j  = exp(s_j - max s) / sum_k exp(s_k - max s)
+ * A key is hidden where mask (b, j) is 0 or, if causal, where j > i. Hidden entries are exactly 0, and so is
+ * a row without a visible key. Adjoint, from the output:
+ *     ds_j = p_j (dp_j - m),   m = sum_k dp_k p_k / sum_k p_k
+ * The last sum is 1 up to rounding. With it, and with m refined by the mean of what remains, a row of ds sums
+ * to 0 as precisely as its elements are rounded. The gradients of edges depend on that: common parts of dp
+ * would leak into them. Each element is read and written in its own place, so both ops may run in place.
  */
 #include "base/call.h"
 #include "graph/tape.h"
+#include "ops/cases.h"
 #include "ops/softmax.h"
 
 #include <math.h>
@@ -19,7 +22,7 @@
 
 /* ---- shape rules ---- */
 
-static quartic_status check_sim(const char *name, const quartic_op_call *call, uint32_t input) {
+static quartic_status softmax_check_sim(const char *name, const quartic_op_call *call, uint32_t input) {
     QUARTIC_TRY(quartic_op_expect_dtype(name, call, input, QUARTIC_FLOAT32));
     QUARTIC_TRY(quartic_op_expect_rank(name, call, input, 4));
     char text[QUARTIC_SHAPE_TEXT];
@@ -33,7 +36,7 @@ static quartic_status check_sim(const char *name, const quartic_op_call *call, u
 
 static quartic_status softmax_infer(const quartic_op_call *call, quartic_layout *out, uint32_t *out_count) {
     QUARTIC_TRY(quartic_op_expect_inputs("softmax", call, 2, 2));
-    QUARTIC_TRY(check_sim("softmax", call, 0));
+    QUARTIC_TRY(softmax_check_sim("softmax", call, 0));
     if (quartic_is_present(&call->inputs[1])) {
         const uint32_t *dims = call->inputs[0].shape.dims;
         const quartic_shape mask = QUARTIC_SHAPE(dims[0], dims[3]);
@@ -49,7 +52,7 @@ static quartic_status softmax_infer(const quartic_op_call *call, quartic_layout 
 static quartic_status softmax_grad_infer(const quartic_op_call *call, quartic_layout *out,
                                          uint32_t *out_count) {
     QUARTIC_TRY(quartic_op_expect_inputs("softmax_grad", call, 2, 2));
-    QUARTIC_TRY(check_sim("softmax_grad", call, 0));
+    QUARTIC_TRY(softmax_check_sim("softmax_grad", call, 0));
     QUARTIC_TRY(quartic_op_expect_dtype("softmax_grad", call, 1, QUARTIC_FLOAT32));
     QUARTIC_TRY(quartic_op_expect_shape("softmax_grad", call, 1, &call->inputs[0].shape));
     out[0] = quartic_layout_contiguous(QUARTIC_FLOAT32, &call->inputs[0].shape);
@@ -163,7 +166,7 @@ static const struct {
     quartic_shape sim;
     uint32_t masked, causal;
     quartic_fill_kind mask_fill, fill;
-} softmax_shapes[] = {
+} softmax_table[] = {
     {"no mask, odd keys", {4, {2, 3, 5, 33}}, 0, 0, QUARTIC_FILL_MASK, QUARTIC_FILL_NORMAL},
     {"masked keys", {4, {3, 2, 7, 13}}, 1, 0, QUARTIC_FILL_MASK, QUARTIC_FILL_NORMAL},
     {"causal", {4, {1, 2, 17, 17}}, 0, 1, QUARTIC_FILL_MASK, QUARTIC_FILL_NORMAL},
@@ -176,33 +179,26 @@ static const struct {
     {"a row over a whole workgroup", {4, {1, 1, 2, 1041}}, 1, 0, QUARTIC_FILL_MASK, QUARTIC_FILL_NORMAL},
     {"more rows than a workgroup holds", {4, {2, 4, 40, 6}}, 1, 0, QUARTIC_FILL_MASK, QUARTIC_FILL_NORMAL},
 };
-enum { SOFTMAX_SHAPES = sizeof softmax_shapes / sizeof softmax_shapes[0] };
 
 static bool softmax_cases(uint32_t index, quartic_op_case *out) {
-    if (index >= SOFTMAX_SHAPES) return false;
-    const quartic_shape *sim = &softmax_shapes[index].sim;
-    *out = (quartic_op_case){.label = softmax_shapes[index].label, .input_count = 2};
-    *(softmax_attrs *)out->attrs = (softmax_attrs){softmax_shapes[index].causal};
-    out->inputs[0].dtype = QUARTIC_FLOAT32;
-    out->inputs[0].shape = *sim;
-    out->inputs[0].fill = softmax_shapes[index].fill;
-    if (softmax_shapes[index].masked) {
-        out->inputs[1].dtype = QUARTIC_INT32;
-        out->inputs[1].shape = QUARTIC_SHAPE(sim->dims[0], sim->dims[3]);
-        out->inputs[1].fill = softmax_shapes[index].mask_fill;
-        out->inputs[1].no_gradient = true;
-    }
+    if (index >= QUARTIC_CASES(softmax_table)) return false;
+    const quartic_shape *sim = &softmax_table[index].sim;
+    *out = (quartic_op_case){.label = softmax_table[index].label, .input_count = 2};
+    *(softmax_attrs *)out->attrs = (softmax_attrs){softmax_table[index].causal};
+    quartic_case_floats(out, 0, *sim, softmax_table[index].fill);
+    if (softmax_table[index].masked)
+        quartic_case_ints(out, 1, QUARTIC_SHAPE(sim->dims[0], sim->dims[3]), softmax_table[index].mask_fill,
+                          0);
     return true;
 }
 
 /* p need not be a softmax's output for the two backends to agree. */
 static bool softmax_grad_cases(uint32_t index, quartic_op_case *out) {
-    if (index >= SOFTMAX_SHAPES) return false;
-    *out = (quartic_op_case){.label = softmax_shapes[index].label, .input_count = 2};
-    *(softmax_attrs *)out->attrs = (softmax_attrs){softmax_shapes[index].causal};
-    out->inputs[0].dtype = out->inputs[1].dtype = QUARTIC_FLOAT32;
-    out->inputs[0].shape = out->inputs[1].shape = softmax_shapes[index].sim;
-    out->inputs[0].fill = QUARTIC_FILL_POSITIVE;
+    if (index >= QUARTIC_CASES(softmax_table)) return false;
+    *out = (quartic_op_case){.label = softmax_table[index].label, .input_count = 2};
+    *(softmax_attrs *)out->attrs = (softmax_attrs){softmax_table[index].causal};
+    quartic_case_floats(out, 0, softmax_table[index].sim, QUARTIC_FILL_POSITIVE);
+    quartic_case_floats(out, 1, softmax_table[index].sim, QUARTIC_FILL_NORMAL);
     return true;
 }
 

@@ -1,4 +1,4 @@
-/* softmax.h: what softmax's reference and tuned rows share. Ops: softmax.c. */
+/* softmax.h: what the reference and the tuned kernels of softmax share. Ops: softmax.c. */
 #ifndef QUARTIC_OPS_SOFTMAX_H
 #define QUARTIC_OPS_SOFTMAX_H
 

@@ -1,10 +1,11 @@
-/* straight_through.c: ones of x's shape, with the gradient of x: a choice that is made or not counts fully
- * where it is made, and is yet learned through the weight x that led to it.
+/* straight_through.c: ones of the shape of x, with the gradient of x. A choice that is made or not made
+ * counts fully where it is made, and is still learned through the weight x that led to it.
  */
 #include <string.h>
 
 #include "base/call.h"
 #include "graph/tape.h"
+#include "ops/cases.h"
 #include "ops/ops.h"
 #include "shaders/fill.args.h"
 
@@ -42,11 +43,10 @@ static quartic_status straight_through_grad(quartic_tape *tape) {
 }
 
 static bool straight_through_cases(uint32_t index, quartic_op_case *out) {
-    static const quartic_shape shapes[] = {{0, {0}}, {2, {3, 129}}};
-    if (index >= sizeof shapes / sizeof shapes[0]) return false;
+    static const quartic_shape table[] = {{0, {0}}, {2, {3, 129}}};
+    if (index >= QUARTIC_CASES(table)) return false;
     *out = (quartic_op_case){.label = "weights", .input_count = 1, .no_finite_difference = true};
-    out->inputs[0].dtype = QUARTIC_FLOAT32;
-    out->inputs[0].shape = shapes[index];
+    quartic_case_floats(out, 0, table[index], QUARTIC_FILL_NORMAL);
     return true;
 }
 

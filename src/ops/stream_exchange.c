@@ -1,12 +1,15 @@
-/* stream_exchange.c: a linear mix of all heads at every position: y[b, o, p] = sum_h W[o, h] x[b, h, p].
+/* stream_exchange.c: a linear mix of all heads at every position.
  *
- * x (b, h, ..), W (h, h); transposed, W[h, o] stands for W[o, h]. This is a 1 x 1 convolution over heads and
- * differs from a matrix product in that a column is read before it is written: the op works in place, so that
- * logits (b, h, i, j) are exchanged in the memory where they lie. Adjoint: dx is the op with the other
- * transposition, dW = sum over b and p of dy x^T a matrix product along all positions.
+ *     y[b, o, p] = sum_h W[o, h] x[b, h, p]          x (b, h, ..), W (h, h); transposed: W[h, o] for W[o, h]
+ *
+ * This is a 1 x 1 convolution over heads. Unlike a matrix product it reads a column before it writes it, so
+ * the op works in place: logits (b, h, i, j) are exchanged in the memory where they lie. Adjoint: dx is the
+ * op with the other transposition; dW = sum over b and p of dy x^T is a matrix product along all positions.
  */
 #include "base/call.h"
 #include "graph/tape.h"
+#include "ops/cases.h"
+#include "ops/gpu_plan.h"
 #include "ops/streams.h"
 #include "shaders/stream_exchange.args.h"
 
@@ -79,20 +82,17 @@ static quartic_status stream_exchange_gpu(const quartic_op_call *call, const qua
     (void)limits;
     const stream_exchange_attrs *attrs = call->attrs;
     const quartic_stream_extents e = quartic_stream_extents_of(&call->inputs[0]);
-    const uint32_t columns = quartic_stream_columns(e.heads),
-                   tiles = (uint32_t)(((uint64_t)e.positions + columns - 1) / columns);
+    const uint32_t tiles = quartic_divide_up(e.positions, quartic_stream_columns(e.heads));
     const uint64_t groups = (uint64_t)e.batch * tiles;
     const quartic_stream_exchange_args args = {
         .positions = e.positions, .tiles = tiles, .groups = (uint32_t)groups};
-    quartic_dispatch *dispatch =
-        quartic_dispatch_add(list, "stream_exchange", quartic_stream_exchange_push(&args));
-    if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_stream_spec(dispatch, e.heads);
-    quartic_dispatch_spec(dispatch, attrs->transpose != 0);
-    quartic_dispatch_groups(dispatch, groups);
-    dispatch->flops = stream_exchange_flops(call);
-    dispatch->bytes = 8.0 * (double)quartic_layout_elements(&call->inputs[0]);
-    return QUARTIC_OK;
+    const quartic_dispatch_shape shape = {
+        QUARTIC_SPEC(QUARTIC_STREAM_CONSTANTS(e.heads), attrs->transpose != 0),
+        .groups = groups,
+        .flops = stream_exchange_flops(call),
+        .bytes = 8.0 * (double)quartic_layout_elements(&call->inputs[0]),
+    };
+    return quartic_dispatch_append(list, "stream_exchange", quartic_stream_exchange_push(&args), &shape);
 }
 
 /* ---- gradient ---- */
@@ -130,7 +130,7 @@ static bool stream_exchange_cases(uint32_t index, quartic_op_case *out) {
         const char *label;
         quartic_shape x;
         uint32_t transpose;
-    } cases[] = {
+    } table[] = {
         {"two streams of two heads", {4, {2, 4, 5, 7}}, 0},
         {"two streams of eight heads", {4, {1, 16, 9, 8}}, 0},
         {"transposed", {4, {2, 6, 7, 5}}, 1},
@@ -140,13 +140,12 @@ static bool stream_exchange_cases(uint32_t index, quartic_op_case *out) {
         {"an odd number of heads, transposed", {4, {1, 19, 9, 9}}, 1},
         {"as many heads as there may be", {3, {1, QUARTIC_STREAM_EXCHANGE_MOST_HEADS, 3}}, 0},
     };
-    if (index >= sizeof cases / sizeof cases[0]) return false;
-    *out = (quartic_op_case){.label = cases[index].label, .input_count = 2};
-    *(stream_exchange_attrs *)out->attrs = (stream_exchange_attrs){cases[index].transpose};
-    const uint32_t heads = cases[index].x.dims[1];
-    out->inputs[0].dtype = out->inputs[1].dtype = QUARTIC_FLOAT32;
-    out->inputs[0].shape = cases[index].x;
-    out->inputs[1].shape = QUARTIC_SHAPE(heads, heads);
+    if (index >= QUARTIC_CASES(table)) return false;
+    *out = (quartic_op_case){.label = table[index].label, .input_count = 2};
+    *(stream_exchange_attrs *)out->attrs = (stream_exchange_attrs){table[index].transpose};
+    const uint32_t heads = table[index].x.dims[1];
+    quartic_case_floats(out, 0, table[index].x, QUARTIC_FILL_NORMAL);
+    quartic_case_floats(out, 1, QUARTIC_SHAPE(heads, heads), QUARTIC_FILL_NORMAL);
     return true;
 }
 

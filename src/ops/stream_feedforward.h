@@ -1,4 +1,4 @@
-/* stream_feedforward.h: what the feedforward over heads' reference and tuned rows share. Ops:
+/* stream_feedforward.h: what the reference and the tuned kernels of the feedforward over heads share. Ops:
  * stream_feedforward.c. */
 #ifndef QUARTIC_OPS_STREAM_FEEDFORWARD_H
 #define QUARTIC_OPS_STREAM_FEEDFORWARD_H

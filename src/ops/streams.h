@@ -1,5 +1,5 @@
-/* streams.h: what the exchange ops share. They see a tensor (b, h, ..) as columns: all h heads at one of the
- * b * positions places of the other axes. A column is read as a whole before it is written.
+/* streams.h: what the exchange ops share. They see a tensor (b, h, ..) as columns: all h heads at one place
+ * of the other axes, of which there are b * positions. A column is read as a whole before it is written.
  *
  * On the GPU a workgroup takes a tile of neighbouring columns of one batch: COLUMNS of them, a power of two,
  * by 256 / COLUMNS lanes; lane l works on heads l, l + lanes, .. (shaders/lib/streams.glsl).
@@ -37,16 +37,17 @@ static inline uint32_t quartic_stream_columns(uint32_t heads) {
     return columns;
 }
 
-/* Refuses what is no float32 (b, h, ..) with 1 to QUARTIC_STREAM_EXCHANGE_MOST_HEADS heads; in
- * stream_exchange.c. */
+/* Refuses an input that is not float32 (b, h, ..) with 1 to QUARTIC_STREAM_EXCHANGE_MOST_HEADS heads (in
+ * stream_exchange.c). */
 quartic_status quartic_stream_expect(const char *op, const quartic_op_call *call, uint32_t input);
 
-/* Appends the constants of lib/streams.glsl. */
-static inline void quartic_stream_spec(quartic_dispatch *dispatch, uint32_t heads) {
-    uint32_t columns = quartic_stream_columns(heads), lanes = QUARTIC_STREAM_INVOCATIONS / columns;
-    quartic_dispatch_spec(dispatch, heads);
-    quartic_dispatch_spec(dispatch, columns);
-    quartic_dispatch_spec(dispatch, (heads + lanes - 1) / lanes);
+/* Elements of a column that one lane works on. */
+static inline uint32_t quartic_stream_steps(uint32_t heads) {
+    const uint32_t lanes = QUARTIC_STREAM_INVOCATIONS / quartic_stream_columns(heads);
+    return (heads + lanes - 1) / lanes;
 }
+
+/* The constants of lib/streams.glsl, for QUARTIC_SPEC. */
+#define QUARTIC_STREAM_CONSTANTS(heads) (heads), quartic_stream_columns(heads), quartic_stream_steps(heads)
 
 #endif

@@ -1,15 +1,16 @@
 /* sum.c: sums over a set of axes, and broadcast, a view: each is the other's adjoint.
  *
- * y[kept] = sum over reduced of x[kept, reduced]. The gradient is g broadcast back.
+ *     y[kept] = sum over reduced of x[kept, reduced]
  *
- * On the GPU a workgroup of 256 threads makes 256 / lanes outputs; lanes threads share one output and are
+ * On the GPU a workgroup of 256 threads makes 256 / lanes outputs. `lanes` threads share one output and are
  * added by a tree in shared memory. Neighbouring threads walk whichever of kept and reduced lies closer in
  * memory. Where outputs are few and sums long, the reduced range is split over workgroups, whose partial sums
- * go to scratch and are added by a second dispatch. The order of additions depends on the shape and the
- * limits only.
+ * go to scratch; a second dispatch adds them. The order of additions depends on the shape and the limits
+ * only.
  */
 #include "base/call.h"
 #include "graph/tape.h"
+#include "ops/cases.h"
 #include "ops/movement.h"
 #include "ops/view.h"
 #include "shaders/sum.args.h"
@@ -60,7 +61,7 @@ static void sum_cpu(const quartic_op_run *run) {
 
 /* ---- GPU ---- */
 
-/* One dispatch's worth of summing: out[split, kept] = sum over reduced elements of that split. */
+/* What one dispatch sums: out[split, kept] = sum over the reduced elements of that split. */
 typedef struct sum_stage {
     quartic_layout kept, reduced; /* simplified */
     uint64_t outputs, length;
@@ -68,21 +69,22 @@ typedef struct sum_stage {
     bool lanes_fast; /* neighbouring threads share an output */
 } sum_stage;
 
-static uint32_t closeness(const quartic_layout *layout) {
+/* The least stride of a simplified layout, in elements; INT32_MAX where neighbours are not close. */
+static uint32_t sum_closeness(const quartic_layout *layout) {
     int64_t stride = layout->strides[layout->shape.rank - 1];
     return layout->shape.dims[layout->shape.rank - 1] == 1 || stride < 0 || stride > INT32_MAX
                ? INT32_MAX
                : (uint32_t)stride;
 }
 
-static sum_stage plan_stage(quartic_layout kept, quartic_layout reduced) {
+static sum_stage sum_plan_stage(quartic_layout kept, quartic_layout reduced) {
     enum { LEAST_PER_LANE = 4, COALESCED = 32 };
     quartic_layouts_simplify((quartic_layout *const[]){&kept}, 1);
     quartic_layouts_simplify((quartic_layout *const[]){&reduced}, 1);
     sum_stage stage = {kept, reduced, quartic_layout_elements(&kept), quartic_layout_elements(&reduced),
                        1,    false};
-    if (stage.outputs == 1) stage.kept.shape.rank = 0; /* leaves room for six reduced axes */
-    stage.lanes_fast = stage.outputs == 1 || closeness(&reduced) < closeness(&kept);
+    if (stage.outputs == 1) stage.kept.shape.rank = 0; /* leaves all six axes of the args to the sum */
+    stage.lanes_fast = stage.outputs == 1 || sum_closeness(&reduced) < sum_closeness(&kept);
     uint32_t most = 256;
     if (!stage.lanes_fast)
         while (most > 256 / COALESCED && 256 / most < stage.outputs) most /= 2;
@@ -90,14 +92,14 @@ static sum_stage plan_stage(quartic_layout kept, quartic_layout reduced) {
     return stage;
 }
 
-static uint64_t stage_blocks(const sum_stage *stage) {
+static uint64_t sum_stage_blocks(const sum_stage *stage) {
     uint64_t per_group = 256 / stage->lanes;
     return (stage->outputs + per_group - 1) / per_group;
 }
 
 /* x and result: whose numbers the stage adds, and where its sums go. */
-static quartic_status add_stage(quartic_dispatch_list *list, const sum_stage *stage, uint32_t splits,
-                                uint32_t chunk, uint64_t x, uint64_t result) {
+static quartic_status sum_add_stage(quartic_dispatch_list *list, const sum_stage *stage, uint32_t splits,
+                                    uint32_t chunk, uint64_t x, uint64_t result) {
     quartic_sum_args args = {.x = x,
                              .result = result,
                              .outputs = (uint32_t)stage->outputs,
@@ -118,7 +120,7 @@ static quartic_status add_stage(quartic_dispatch_list *list, const sum_stage *st
     if (dispatch == NULL) return QUARTIC_INTERNAL;
     quartic_dispatch_spec(dispatch, stage->lanes);
     quartic_dispatch_spec(dispatch, stage->lanes_fast);
-    quartic_dispatch_groups(dispatch, stage_blocks(stage) * splits);
+    quartic_dispatch_groups(dispatch, sum_stage_blocks(stage) * splits);
     dispatch->flops = (double)stage->outputs * (double)stage->length;
     dispatch->bytes = 4.0 * dispatch->flops + 4.0 * (double)stage->outputs * splits;
     return QUARTIC_OK;
@@ -129,21 +131,21 @@ static quartic_status sum_gpu(const quartic_op_call *call, const quartic_gpu_lim
     enum { GROUPS_PER_UNIT = 8, LEAST_PER_SPLIT_LANE = 8 };
     const uint64_t x = quartic_dispatch_input(0), result = quartic_dispatch_output(0);
     const quartic_sum_attrs *attrs = call->attrs;
-    sum_stage stage = plan_stage(quartic_sum_part(&call->inputs[0], ~attrs->axes),
-                                 quartic_sum_part(&call->inputs[0], attrs->axes));
-    uint64_t splits = (uint64_t)GROUPS_PER_UNIT * limits->compute_units / stage_blocks(&stage);
+    sum_stage stage = sum_plan_stage(quartic_sum_part(&call->inputs[0], ~attrs->axes),
+                                     quartic_sum_part(&call->inputs[0], attrs->axes));
+    uint64_t splits = (uint64_t)GROUPS_PER_UNIT * limits->compute_units / sum_stage_blocks(&stage);
     uint64_t most = stage.length / ((uint64_t)LEAST_PER_SPLIT_LANE * stage.lanes);
     if (splits > most) splits = most;
     if (splits < 1) splits = 1;
     uint64_t chunk = (stage.length + splits - 1) / splits;
     splits = (stage.length + chunk - 1) / chunk;
-    if (splits == 1) return add_stage(list, &stage, 1, (uint32_t)chunk, x, result);
+    if (splits == 1) return sum_add_stage(list, &stage, 1, (uint32_t)chunk, x, result);
     const uint64_t partial = quartic_dispatch_reserve(list, 4 * splits * stage.outputs);
-    QUARTIC_TRY(add_stage(list, &stage, (uint32_t)splits, (uint32_t)chunk, x, partial));
+    QUARTIC_TRY(sum_add_stage(list, &stage, (uint32_t)splits, (uint32_t)chunk, x, partial));
     quartic_layout sums = quartic_layout_contiguous(
         QUARTIC_FLOAT32, &QUARTIC_SHAPE((uint32_t)splits, (uint32_t)stage.outputs)); /* (split, kept) */
-    sum_stage second = plan_stage(quartic_sum_part(&sums, 2), quartic_sum_part(&sums, 1));
-    return add_stage(list, &second, 1, (uint32_t)splits, partial, result);
+    sum_stage second = sum_plan_stage(quartic_sum_part(&sums, 2), quartic_sum_part(&sums, 1));
+    return sum_add_stage(list, &second, 1, (uint32_t)splits, partial, result);
 }
 
 static quartic_status sum_grad(quartic_tape *tape) {
@@ -163,7 +165,7 @@ static bool sum_cases(uint32_t index, quartic_op_case *out) {
         const char *label;
         quartic_shape shape;
         quartic_sum_attrs attrs;
-    } cases[] = {
+    } table[] = {
         {"long leading axis", {2, {4097, 32}}, {1, 0}},
         {"long leading axis to few", {2, {3001, 5}}, {1, 1}},
         {"last axis", {3, {7, 5, 333}}, {4, 1}},
@@ -173,11 +175,10 @@ static bool sum_cases(uint32_t index, quartic_op_case *out) {
         {"everything", {3, {9, 31, 65}}, {7, 0}},
         {"axes of extent 1", {3, {1, 37, 1}}, {5, 0}},
     };
-    if (index >= sizeof cases / sizeof cases[0]) return false;
-    *out = (quartic_op_case){.label = cases[index].label, .input_count = 1};
-    *(quartic_sum_attrs *)out->attrs = cases[index].attrs;
-    out->inputs[0].dtype = QUARTIC_FLOAT32;
-    out->inputs[0].shape = cases[index].shape;
+    if (index >= QUARTIC_CASES(table)) return false;
+    *out = (quartic_op_case){.label = table[index].label, .input_count = 1};
+    *(quartic_sum_attrs *)out->attrs = table[index].attrs;
+    quartic_case_floats(out, 0, table[index].shape, QUARTIC_FILL_NORMAL);
     return true;
 }
 
@@ -231,13 +232,13 @@ static quartic_status broadcast_grad(quartic_tape *tape) {
 }
 
 static bool broadcast_cases(uint32_t index, quartic_op_case *out) {
-    static const quartic_view_case cases[] = {
+    static const quartic_view_case table[] = {
         {"columns", {2, {3, 1}}, {.shape = {2, {3, 5}}}},
         {"a scalar", {0, {0}}, {.shape = {1, {7}}}},
         {"new axes before", {2, {3, 4}}, {.shape = {4, {2, 5, 3, 4}}}},
         {"several axes", {4, {1, 3, 1, 2}}, {.shape = {4, {4, 3, 5, 2}}}},
     };
-    return quartic_view_cases(cases, sizeof cases / sizeof cases[0], index, out);
+    return quartic_view_cases(table, QUARTIC_CASES(table), index, out);
 }
 
 const quartic_op quartic_op_broadcast = {.name = "broadcast",

@@ -1,10 +1,11 @@
 /* sum_squares.c: the sum of the squares of all elements, a scalar; the gradient is 2 x g.
  *
- * On Vulkan in two stages with a fixed order: workgroups sum at a stride, then one workgroup sums their
- * results.
+ * Vulkan sums in two stages with a fixed order: each workgroup sums elements at a stride, then one workgroup
+ * sums their results.
  */
 #include "base/call.h"
 #include "graph/tape.h"
+#include "ops/cases.h"
 #include "ops/ops.h"
 #include "ops/rows.h"
 #include "shaders/sum_squares.args.h"
@@ -28,9 +29,9 @@ static void sum_squares_cpu(const quartic_op_run *run) {
     quartic_put(&run->outputs[0], 0, sum);
 }
 
-/* One stage; x and result are bound by the caller. */
-static quartic_status add_stage(quartic_dispatch_list *list, uint32_t square, uint64_t count, uint32_t groups,
-                                uint64_t x, uint64_t result) {
+/* One stage. square: whether the numbers are squared first. x and result: marks from dispatch.h. */
+static quartic_status sum_squares_add_stage(quartic_dispatch_list *list, uint32_t square, uint64_t count,
+                                            uint32_t groups, uint64_t x, uint64_t result) {
     const quartic_sum_squares_args args = {
         .x = x, .result = result, .count = (uint32_t)count, .groups = groups};
     quartic_dispatch *dispatch = quartic_dispatch_add(list, "sum_squares", quartic_sum_squares_push(&args));
@@ -50,10 +51,10 @@ static quartic_status sum_squares_gpu(const quartic_op_call *call, const quartic
     uint64_t per_group = PER_INVOCATION * QUARTIC_ROWS_INVOCATIONS,
              groups = (count + per_group - 1) / per_group;
     if (groups > MAX_GROUPS) groups = MAX_GROUPS;
-    if (groups == 1) return add_stage(list, 1, count, 1, x, result);
+    if (groups == 1) return sum_squares_add_stage(list, 1, count, 1, x, result);
     const uint64_t partial = quartic_dispatch_reserve(list, groups * sizeof(float));
-    QUARTIC_TRY(add_stage(list, 1, count, (uint32_t)groups, x, partial));
-    return add_stage(list, 0, groups, 1, partial, result);
+    QUARTIC_TRY(sum_squares_add_stage(list, 1, count, (uint32_t)groups, x, partial));
+    return sum_squares_add_stage(list, 0, groups, 1, partial, result);
 }
 
 static quartic_status sum_squares_grad(quartic_tape *tape) {
@@ -69,15 +70,14 @@ static bool sum_squares_cases(uint32_t index, quartic_op_case *out) {
         const char *label;
         quartic_shape shape;
         bool large;
-    } cases[] = {{"odd count", {3, {3, 5, 33}}, false},
+    } table[] = {{"odd count", {3, {3, 5, 33}}, false},
                  {"one element", {1, {1}}, false},
                  {"a scalar", {0, {0}}, false},
                  {"several workgroups", {2, {129, 257}}, true}};
-    if (index >= sizeof cases / sizeof cases[0]) return false;
+    if (index >= QUARTIC_CASES(table)) return false;
     *out = (quartic_op_case){
-        .label = cases[index].label, .input_count = 1, .no_finite_difference = cases[index].large};
-    out->inputs[0].dtype = QUARTIC_FLOAT32;
-    out->inputs[0].shape = cases[index].shape;
+        .label = table[index].label, .input_count = 1, .no_finite_difference = table[index].large};
+    quartic_case_floats(out, 0, table[index].shape, QUARTIC_FILL_NORMAL);
     return true;
 }
 

@@ -1,20 +1,23 @@
 /* taylor_attention.c: attention with weights 1 + s + s^2/2 along one axis of the edges, and its adjoint.
  *
- * taylor_attention        q, k (b, r, c, h, d), v (b, r, c, h, dv), mask? to out (b, r, c, h, dv), z (b, r,
- * c, h) taylor_attention_grad   q, k, v, mask?, out, z, g = the cotangent of out, to dq, dk, dv z are the
- * denominators max(sum_j w_ij, 1e-5), kept because the adjoint needs nothing else. A sequence without visible
- * keys gives exact zeros. Formulas: taylor_reference.c; geometry and masks: taylor_problem.h. Neither form
- * stores a tensor of pairs or of features per token in memory.
+ * taylor_attention        q, k (b, r, c, h, d), v (b, r, c, h, dv), mask?
+ *                         to out (b, r, c, h, dv), z (b, r, c, h)
+ * taylor_attention_grad   q, k, v, mask?, out, z, g = the cotangent of out, to dq, dk, dv
+ *
+ * z are the denominators max(sum_j w_ij, 1e-5), kept because the adjoint needs nothing else. A sequence
+ * without visible keys gives exact zeros. Formulas: taylor_reference.c; geometry and masks: taylor_problem.h.
+ * Neither form stores a tensor of pairs, or of features of each token, in memory.
  */
 #include "base/call.h"
 #include "graph/tape.h"
+#include "ops/cases.h"
 #include "ops/taylor_problem.h"
 
 /* A wider head would overflow the count of features, (d + 1)(d + 2) / 2, times a row of values. */
 enum { GREATEST_WIDTH = 1024 };
 
-static quartic_status check_mask(const quartic_taylor_options *options, const quartic_layout *q,
-                                 const quartic_layout *mask) {
+static quartic_status taylor_check_mask(const quartic_taylor_options *options, const quartic_layout *q,
+                                        const quartic_layout *mask) {
     const uint32_t rows = q->shape.dims[1], columns = q->shape.dims[2];
     char text[QUARTIC_SHAPE_TEXT];
     if (mask->dtype != QUARTIC_INT32)
@@ -35,7 +38,7 @@ static quartic_status check_mask(const quartic_taylor_options *options, const qu
 }
 
 /* q, k, v, mask and the options: the same rule for both ops. */
-static quartic_status check_operands(const char *op, const quartic_op_call *call) {
+static quartic_status taylor_check_operands(const char *op, const quartic_op_call *call) {
     const quartic_taylor_options *options = call->attrs;
     const quartic_layout *q = &call->inputs[QUARTIC_TAYLOR_Q], *v = &call->inputs[QUARTIC_TAYLOR_V];
     for (uint32_t input = QUARTIC_TAYLOR_Q; input <= QUARTIC_TAYLOR_V; ++input) {
@@ -62,11 +65,12 @@ static quartic_status check_operands(const char *op, const quartic_op_call *call
     QUARTIC_TRY(quartic_op_expect_shape(op, call, QUARTIC_TAYLOR_V, &values));
     const bool masked =
         call->input_count > QUARTIC_TAYLOR_MASK && quartic_is_present(&call->inputs[QUARTIC_TAYLOR_MASK]);
-    return masked ? check_mask(options, q, &call->inputs[QUARTIC_TAYLOR_MASK]) : QUARTIC_OK;
+    return masked ? taylor_check_mask(options, q, &call->inputs[QUARTIC_TAYLOR_MASK]) : QUARTIC_OK;
 }
 
-static quartic_shape z_shape(const quartic_layout *q) {
-    quartic_shape shape = q->shape; // (b, r, c, h)
+/* (b, r, c, h), from the shape (b, r, c, h, width) of an operand. */
+static quartic_shape taylor_z_shape(const quartic_shape *operand) {
+    quartic_shape shape = *operand;
     shape.rank = 4;
     shape.dims[4] = 0;
     return shape;
@@ -75,8 +79,8 @@ static quartic_shape z_shape(const quartic_layout *q) {
 static quartic_status taylor_attention_infer(const quartic_op_call *call, quartic_layout *out,
                                              uint32_t *out_count) {
     QUARTIC_TRY(quartic_op_expect_inputs("taylor_attention", call, 3, 4));
-    QUARTIC_TRY(check_operands("taylor_attention", call));
-    const quartic_shape z = z_shape(&call->inputs[QUARTIC_TAYLOR_Q]);
+    QUARTIC_TRY(taylor_check_operands("taylor_attention", call));
+    const quartic_shape z = taylor_z_shape(&call->inputs[QUARTIC_TAYLOR_Q].shape);
     out[0] = quartic_layout_contiguous(QUARTIC_FLOAT32, &call->inputs[QUARTIC_TAYLOR_V].shape);
     out[1] = quartic_layout_contiguous(QUARTIC_FLOAT32, &z);
     *out_count = 2;
@@ -87,10 +91,10 @@ static quartic_status taylor_attention_grad_infer(const quartic_op_call *call, q
                                                   uint32_t *out_count) {
     const char *op = "taylor_attention_grad";
     QUARTIC_TRY(quartic_op_expect_inputs(op, call, QUARTIC_TAYLOR_INPUTS, QUARTIC_TAYLOR_INPUTS));
-    QUARTIC_TRY(check_operands(op, call));
+    QUARTIC_TRY(taylor_check_operands(op, call));
     const quartic_shape *q = &call->inputs[QUARTIC_TAYLOR_Q].shape,
                         *v = &call->inputs[QUARTIC_TAYLOR_V].shape;
-    const quartic_shape z = z_shape(&call->inputs[QUARTIC_TAYLOR_Q]);
+    const quartic_shape z = taylor_z_shape(&call->inputs[QUARTIC_TAYLOR_Q].shape);
     for (uint32_t input = QUARTIC_TAYLOR_OUT; input <= QUARTIC_TAYLOR_G; ++input) {
         QUARTIC_TRY(quartic_op_expect_dtype(op, call, input, QUARTIC_FLOAT32));
         QUARTIC_TRY(quartic_op_expect_shape(op, call, input, input == QUARTIC_TAYLOR_Z ? &z : v));
@@ -114,7 +118,7 @@ static double taylor_attention_grad_flops(const quartic_op_call *call) {
 
 /* Every sum runs over keys or queries, over features (which stand for products of components) or components.
  */
-static double longest_sum(const quartic_op_call *call) {
+static double taylor_reduction(const quartic_op_call *call) {
     const quartic_taylor_problem problem = quartic_taylor_problem_of_call(call);
     const double tokens = problem.tokens, dv = problem.dv;
     const double along = problem.form == QUARTIC_TAYLOR_LINEAR ? problem.features : problem.d;
@@ -158,7 +162,7 @@ typedef struct taylor_case {
 #define BLOCKS(n) .options.block = (n)
 
 /* Every size is one that leaves a remainder in some tile; masks hide whole sequences now and then. */
-static const taylor_case cases[] = {
+static const taylor_case taylor_table[] = {
     {"one token", ALONG_COLUMNS, QUADRATIC, .b = 1, .r = 1, .c = 1, .h = 1, .d = 1, .dv = 1},
     {"one token, linear", ALONG_ROWS, LINEAR, .b = 1, .r = 1, .c = 1, .h = 1, .d = 1, .dv = 1},
     {"two tokens", ALONG_ROWS, QUADRATIC, .b = 2, .r = 2, .c = 2, .h = 3, .d = 16, .dv = 16, PAIRS},
@@ -214,46 +218,38 @@ static const taylor_case cases[] = {
     {"long, form by cost", ALONG_COLUMNS, .b = 1, .r = 1, .c = 2500, .h = 2, .d = 5, .dv = 3, .masked = true},
 };
 
-static bool fill_case(uint32_t index, quartic_op_case *out) {
-    if (index >= sizeof cases / sizeof cases[0]) return false;
-    const taylor_case *from = &cases[index];
+static bool taylor_cases(uint32_t index, quartic_op_case *out) {
+    if (index >= QUARTIC_CASES(taylor_table)) return false;
+    const taylor_case *from = &taylor_table[index];
     *out = (quartic_op_case){.label = from->label, .input_count = 4};
     *(quartic_taylor_options *)out->attrs = from->options;
     const quartic_shape keys = QUARTIC_SHAPE(from->b, from->r, from->c, from->h, from->d);
     const quartic_shape values = QUARTIC_SHAPE(from->b, from->r, from->c, from->h, from->dv);
     for (uint32_t input = QUARTIC_TAYLOR_Q; input <= QUARTIC_TAYLOR_V; ++input) {
-        out->inputs[input].dtype = QUARTIC_FLOAT32;
-        out->inputs[input].shape = input == QUARTIC_TAYLOR_V ? values : keys;
+        const bool is_value = input == QUARTIC_TAYLOR_V;
         /* Scores of magnitude 10 would make w a difference of large numbers in the linear form. */
-        out->inputs[input].fill = input == QUARTIC_TAYLOR_V ? QUARTIC_FILL_NORMAL : QUARTIC_FILL_SMALL;
+        quartic_case_floats(out, input, is_value ? values : keys,
+                            is_value ? QUARTIC_FILL_NORMAL : QUARTIC_FILL_SMALL);
         /* With one key, out is its value: the gradients of q and k are zero but for rounding. */
         out->inputs[input].no_gradient = from->r == 1 && from->c == 1 && input != QUARTIC_TAYLOR_V;
     }
-    if (from->masked) {
-        out->inputs[QUARTIC_TAYLOR_MASK].dtype = QUARTIC_INT32;
-        out->inputs[QUARTIC_TAYLOR_MASK].shape = from->options.pair_mask
-                                                     ? QUARTIC_SHAPE(from->b, from->r)
-                                                     : QUARTIC_SHAPE(from->b, from->r, from->c);
-        out->inputs[QUARTIC_TAYLOR_MASK].fill = QUARTIC_FILL_MASK;
-        out->inputs[QUARTIC_TAYLOR_MASK].no_gradient = true;
-    }
+    const quartic_shape mask =
+        from->options.pair_mask ? QUARTIC_SHAPE(from->b, from->r) : QUARTIC_SHAPE(from->b, from->r, from->c);
+    if (from->masked) quartic_case_ints(out, QUARTIC_TAYLOR_MASK, mask, QUARTIC_FILL_MASK, 0);
     return true;
 }
 
-static bool fill_grad_case(uint32_t index, quartic_op_case *out) {
-    if (!fill_case(index, out)) return false;
+static bool taylor_grad_cases(uint32_t index, quartic_op_case *out) {
+    if (!taylor_cases(index, out)) return false;
     out->input_count = QUARTIC_TAYLOR_INPUTS;
-    for (uint32_t input = QUARTIC_TAYLOR_OUT; input <= QUARTIC_TAYLOR_G; ++input) {
-        out->inputs[input].dtype = QUARTIC_FLOAT32;
-        out->inputs[input].shape = out->inputs[QUARTIC_TAYLOR_V].shape;
-    }
-    out->inputs[QUARTIC_TAYLOR_Z].shape.rank = 4;
-    out->inputs[QUARTIC_TAYLOR_Z].shape.dims[4] = 0;
-    out->inputs[QUARTIC_TAYLOR_Z].fill = QUARTIC_FILL_POSITIVE;
+    const quartic_shape values = out->inputs[QUARTIC_TAYLOR_V].shape;
+    quartic_case_floats(out, QUARTIC_TAYLOR_OUT, values, QUARTIC_FILL_NORMAL);
+    quartic_case_floats(out, QUARTIC_TAYLOR_Z, taylor_z_shape(&values), QUARTIC_FILL_POSITIVE);
+    quartic_case_floats(out, QUARTIC_TAYLOR_G, values, QUARTIC_FILL_NORMAL);
     return true;
 }
 
-/* ---- doors ---- */
+/* ---- ops ---- */
 
 #define STRIDED_INPUTS (1u << QUARTIC_TAYLOR_Q | 1u << QUARTIC_TAYLOR_K | 1u << QUARTIC_TAYLOR_V)
 
@@ -267,12 +263,12 @@ const quartic_op quartic_op_taylor_attention = {
     .cpu_scratch = quartic_taylor_reference_scratch,
     .gpu = quartic_taylor_gpu,
     .grad = taylor_attention_rule,
-    .cases = fill_case,
+    .cases = taylor_cases,
     .flops = taylor_attention_flops,
     .tolerance = 4,
     .tolerance_reason = "sums over components or features, then over keys, each a walk of roundings; the "
                         "weights of the linear form are sums of terms of both signs",
-    .reduction = longest_sum,
+    .reduction = taylor_reduction,
 };
 
 const quartic_op quartic_op_taylor_attention_grad = {
@@ -283,11 +279,11 @@ const quartic_op quartic_op_taylor_attention_grad = {
     .cpu = quartic_taylor_reference_grad,
     .cpu_scratch = quartic_taylor_reference_scratch,
     .gpu = quartic_taylor_gpu_grad,
-    .cases = fill_grad_case,
+    .cases = taylor_grad_cases,
     .flops = taylor_attention_grad_flops,
     .tolerance = 4,
     .tolerance_reason = "as the forward op; dW is a difference of two sums over components",
-    .reduction = longest_sum,
+    .reduction = taylor_reduction,
 };
 
 static const quartic_taylor_options standard_taylor = QUARTIC_TAYLOR_OPTIONS_INIT;

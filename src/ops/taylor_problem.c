@@ -1,9 +1,10 @@
-/* taylor_problem.c: geometry, visibility and cost of Taylor attention. See taylor_problem.h. */
+/* taylor_problem.c: geometry, visibility and cost of Taylor attention. See taylor_problem.h.
+ */
 #include "ops/taylor_problem.h"
 
 #include <math.h>
 
-static quartic_taylor_strides strides_of(const quartic_layout *layout, uint32_t axis) {
+static quartic_taylor_strides taylor_strides_of(const quartic_layout *layout, uint32_t axis) {
     return (quartic_taylor_strides){.batch = layout->strides[0],
                                     .other = layout->strides[3 - axis],
                                     .position = layout->strides[axis],
@@ -11,47 +12,49 @@ static quartic_taylor_strides strides_of(const quartic_layout *layout, uint32_t 
                                     .component = layout->shape.rank == 5 ? layout->strides[4] : 1};
 }
 
-static uint32_t feature_count(uint32_t d) {
+static uint32_t taylor_feature_count(uint32_t d) {
     return (uint32_t)((uint64_t)(d + 1) * (d + 2) / 2);
 }
 
 /* Operations of one token in one unit that sees m keys: a pair costs a score, its weight, and the sums of dv
  * values and of z. */
-static double quadratic_cost(double m, uint32_t d, uint32_t dv) {
+static double taylor_quadratic_cost(double m, uint32_t d, uint32_t dv) {
     return m * (2.0 * d + 3.0 + 2.0 * (dv + 1.0));
 }
 
 /* A feature is formed, then summed with a value row into the state, and again with a state row into out. */
-static double linear_cost(uint32_t d, uint32_t dv) {
-    return (double)feature_count(d) * (2.0 + 4.0 * (dv + 1.0));
+static double taylor_linear_cost(uint32_t d, uint32_t dv) {
+    return (double)taylor_feature_count(d) * (2.0 + 4.0 * (dv + 1.0));
 }
 
-/* Features are formed, written and read again where weights stay in registers. With d = dv = 16 the tuned
- * rows take as long for both forms, forward and backward together, at m = 264: there the quadratic form
- * has 1.7 times the operations of the linear one. */
+/* The linear form writes features and reads them again, where the quadratic form keeps weights in registers.
+ * With d = dv = 16 the tuned kernels take as long for both forms, forward and backward together, at m = 264;
+ * there the quadratic form has 1.7 times the operations of the linear one. */
 static const double linear_slowness = 1.7;
 
 uint32_t quartic_taylor_form(uint32_t m, uint32_t d, uint32_t dv) {
-    return quadratic_cost(m, d, dv) <= linear_slowness * linear_cost(d, dv) ? QUARTIC_TAYLOR_QUADRATIC
-                                                                            : QUARTIC_TAYLOR_LINEAR;
+    return taylor_quadratic_cost(m, d, dv) <= linear_slowness * taylor_linear_cost(d, dv)
+               ? QUARTIC_TAYLOR_QUADRATIC
+               : QUARTIC_TAYLOR_LINEAR;
 }
 
 /* Keys that a query sees on average, before masks. */
-static double mean_keys(const quartic_taylor_problem *problem) {
+static double taylor_mean_keys(const quartic_taylor_problem *problem) {
     const double span = problem->span, whole = problem->tokens / problem->span; /* blocks without the rest */
     const double rest = problem->tokens - whole * span;
     return (span * span * whole * (whole + 1) / 2 + rest * problem->tokens) / problem->tokens;
 }
 
-static uint32_t form_by_cost(const quartic_taylor_problem *problem) {
+static uint32_t taylor_form_by_cost(const quartic_taylor_problem *problem) {
     const uint32_t d = problem->d, dv = problem->dv, span = problem->span;
     if (!quartic_taylor_blocked(problem)) return quartic_taylor_form(problem->tokens, d, dv);
-    /* The tuned rows take up to 32 tokens of a block at once, as many as there are or not. */
+    /* The tuned kernels take 32 tokens of a block at once, even where the block has fewer. */
     const double lanes = 32, used = span / (lanes * ceil(span / lanes));
     /* A device holds the states of all blocks at once. */
     const double state_floats = (double)problem->features * (dv + 1.0), most_states = 16;
     if (state_floats > most_states * (d + dv) * span) return QUARTIC_TAYLOR_QUADRATIC;
-    return quadratic_cost(mean_keys(problem), d, dv) <= linear_slowness * linear_cost(d, dv) / used
+    return taylor_quadratic_cost(taylor_mean_keys(problem), d, dv) <=
+                   linear_slowness * taylor_linear_cost(d, dv) / used
                ? QUARTIC_TAYLOR_QUADRATIC
                : QUARTIC_TAYLOR_LINEAR;
 }
@@ -74,21 +77,21 @@ quartic_taylor_problem quartic_taylor_problem_of(const void *attrs, const quarti
         .heads = q->shape.dims[3],
         .d = q->shape.dims[4],
         .dv = v->shape.dims[4],
-        .features = feature_count(q->shape.dims[4]),
+        .features = taylor_feature_count(q->shape.dims[4]),
         .form = options->form,
         .axis = axis,
         .masked = mask != NULL && quartic_is_present(mask),
         .pair = options->pair_mask != 0,
         .causal = options->causal != 0,
-        .q = strides_of(q, axis),
-        .k = strides_of(k, axis),
-        .v = strides_of(v, axis),
-        .value = strides_of(&value, axis),
-        .key = strides_of(&key, axis),
-        .z = strides_of(&z, axis),
+        .q = taylor_strides_of(q, axis),
+        .k = taylor_strides_of(k, axis),
+        .v = taylor_strides_of(v, axis),
+        .value = taylor_strides_of(&value, axis),
+        .key = taylor_strides_of(&key, axis),
+        .z = taylor_strides_of(&z, axis),
     };
     if (options->block != 0 && options->block < problem.tokens) problem.span = options->block;
-    if (problem.form == 0) problem.form = form_by_cost(&problem);
+    if (problem.form == 0) problem.form = taylor_form_by_cost(&problem);
     return problem;
 }
 
@@ -108,7 +111,7 @@ quartic_taylor_problem quartic_taylor_problem_of_run(const quartic_op_run *run) 
 }
 
 double quartic_taylor_pairs(const quartic_taylor_problem *problem) {
-    return (double)quartic_taylor_units(problem) * problem->tokens * mean_keys(problem);
+    return (double)quartic_taylor_units(problem) * problem->tokens * taylor_mean_keys(problem);
 }
 
 double quartic_taylor_flops(const quartic_taylor_problem *problem, bool backward) {
@@ -116,12 +119,12 @@ double quartic_taylor_flops(const quartic_taylor_problem *problem, bool backward
     const double d = problem->d, dv = problem->dv;
     if (!backward)
         return tokens * (problem->form == QUARTIC_TAYLOR_QUADRATIC
-                             ? quadratic_cost(mean_keys(problem), problem->d, problem->dv)
-                             : linear_cost(problem->d, problem->dv));
+                             ? taylor_quadratic_cost(taylor_mean_keys(problem), problem->d, problem->dv)
+                             : taylor_linear_cost(problem->d, problem->dv));
     /* Quadratic: products q k, a v for the pair, three sums dq, dk, dv. Linear: two states, then the products
      * with them and the two-term rule of each feature for queries and keys. */
     if (problem->form == QUARTIC_TAYLOR_QUADRATIC)
-        return tokens * mean_keys(problem) * (6.0 * d + 4.0 * dv + 8.0);
+        return tokens * taylor_mean_keys(problem) * (6.0 * d + 4.0 * dv + 8.0);
     return tokens * problem->features * (10.0 * (dv + 1.0) + 10.0);
 }
 

@@ -8,9 +8,10 @@
  *
  * The linear form's features are the products x_a x_b, a <= b, of the extended vector (1, x_1 .. x_d),
  * weighted by 1/2 where a = b > 0: then 1 + s + s^2/2 = sum_f weight_f f(q) f(k), (d + 1)(d + 2) / 2 of them,
- * numbered (0,0) (0,1) .. (0,d) (1,1) (1,2) .. (d,d). A unit's state is sum_j weight_f f(k_j) (v_j, 1):
- * (features, dv + 1). With blocks there is one for each block: queries take the sum over the keys up to the
- * end of their block, and in the adjoint keys take the sum over the queries from the start of their block.
+ * numbered (0,0) (0,1) .. (0,d) (1,1) (1,2) .. (d,d). A unit's state is sum_j weight_f f(k_j) (v_j, 1), of
+ * shape (features, dv + 1). With blocks there is one for each block: queries take the sum over the keys up to
+ * the end of their block, and in the adjoint keys take the sum over the queries from the start of their
+ * block.
  */
 #ifndef QUARTIC_OPS_TAYLOR_PROBLEM_H
 #define QUARTIC_OPS_TAYLOR_PROBLEM_H
@@ -53,7 +54,7 @@ typedef struct quartic_taylor_problem {
     quartic_taylor_strides z;     /* contiguous (b, r, c, h) */
 } quartic_taylor_problem;
 
-/* From a checked call of either op; layouts are its inputs. */
+/* The numbers of a call or run of either op whose operands infer accepted. mask may be NULL. */
 quartic_taylor_problem quartic_taylor_problem_of(const void *attrs, const quartic_layout *q,
                                                  const quartic_layout *k, const quartic_layout *v,
                                                  const quartic_layout *mask);

@@ -1,16 +1,18 @@
 /* top_k.c: the indices of the k greatest scores of each row, ascending: scores (b, m), mask? to int32 (b, k).
  *
  * Scores in groups, (b, g, m), give the k greatest of each group as indices among the g m scores of their
- * graph: to int32 (b, g k), ascending as well. counts? int32 (b) leaves each group of graph b only its
- * counts[b] <= k greatest; the lowest of the others fill up its k places. A second output, positions (b, g
- * k), then tells them apart: the index where it was chosen, -1 where it fills up. Among equal scores the
- * lower index wins. Hidden scores and NaN come last, so they are chosen only where there are fewer than k
- * others. Not differentiable: coordinate_descent.c gives the choice a gradient.
+ * graph: int32 (b, g k), ascending as well. counts? int32 (b) leaves each group of graph b only its counts[b]
+ * <= k greatest; the lowest of the other indices fill its k places. A second output, positions (b, g k),
+ * tells them apart: the index where it was chosen, -1 where it fills a place. Among equal scores the lower
+ * index wins. Hidden scores and NaN come last, so they are chosen only where there are fewer than k others.
+ * Not differentiable: coordinate_descent.c gives the choice a gradient.
  */
 #include <math.h>
 
 #include "base/call.h"
 #include "graph/tape.h"
+#include "ops/cases.h"
+#include "ops/gpu_plan.h"
 #include "ops/routing.h"
 #include "shaders/top_k.args.h"
 
@@ -36,22 +38,22 @@ static quartic_status top_k_infer(const quartic_op_call *call, quartic_layout *o
     return quartic_op_expect_shape("top_k", call, COUNTS, &QUARTIC_SHAPE(shape.dims[0]));
 }
 
-typedef struct row {
+typedef struct top_k_row {
     const quartic_op_run *run;
     uint32_t b, m, extent;
-} row;
+} top_k_row;
 
 /* Hidden scores and NaN are below every number. */
-static bool counts(const row *at, uint32_t j) {
+static bool top_k_is_eligible(const top_k_row *at, uint32_t j) {
     const quartic_operand *scores = &at->run->inputs[SCORES];
     return !isnan(quartic_get(scores, (int64_t)at->b * at->m + j)) &&
            quartic_routing_visible(at->run->inputs[MASK].data, at->extent, at->m, at->b, j);
 }
 
 /* Whether score i is chosen before score j. */
-static bool precedes(const row *at, uint32_t i, uint32_t j) {
+static bool top_k_precedes(const top_k_row *at, uint32_t i, uint32_t j) {
     const quartic_operand *scores = &at->run->inputs[SCORES];
-    const bool i_counts = counts(at, i), j_counts = counts(at, j);
+    const bool i_counts = top_k_is_eligible(at, i), j_counts = top_k_is_eligible(at, j);
     if (i_counts != j_counts) return i_counts;
     if (!i_counts) return i < j;
     const double a = quartic_get(scores, (int64_t)at->b * at->m + i);
@@ -63,7 +65,7 @@ static bool precedes(const row *at, uint32_t i, uint32_t j) {
 static void top_k_cpu(const quartic_op_run *run) {
     const quartic_top_k_attrs *attrs = run->attrs;
     const quartic_routing_extents extents = quartic_routing_extents_of(&run->inputs[SCORES].layout->shape);
-    row at = {.run = run, .m = extents.m};
+    top_k_row at = {.run = run, .m = extents.m};
     if (run->inputs[MASK].data != NULL) at.extent = quartic_routing_mask_extent(run->inputs[MASK].layout);
     const int32_t *counts = run->inputs[COUNTS].data;
     int32_t *indices = run->outputs[0].data, *positions = run->outputs[1].data; // (b, g, k)
@@ -72,7 +74,7 @@ static void top_k_cpu(const quartic_op_run *run) {
         uint32_t fill = attrs->k - k;
         for (uint32_t j = 0; j < at.m; ++j) {
             uint32_t ahead = 0;
-            for (uint32_t i = 0; i < at.m && ahead < k; ++i) ahead += precedes(&at, i, j);
+            for (uint32_t i = 0; i < at.m && ahead < k; ++i) ahead += top_k_precedes(&at, i, j);
             const bool chosen = ahead < k;
             if (!chosen && fill == 0) continue;
             fill -= !chosen;
@@ -88,8 +90,8 @@ static quartic_status top_k_gpu(const quartic_op_call *call, const quartic_gpu_l
     const quartic_top_k_attrs *attrs = call->attrs;
     const quartic_routing_extents extents = quartic_routing_extents_of(&call->inputs[SCORES].shape);
     /* Six walks over a row by 256 invocations; the digits; what the invocations before this one take. */
-    QUARTIC_TRY(
-        quartic_gpu_expect_iterations("top_k", limits, 6.0 * ceil((double)extents.m / 256) + 5 * 256));
+    QUARTIC_TRY(quartic_gpu_expect_iterations("top_k of this size", limits,
+                                              6.0 * ceil((double)extents.m / 256) + 5 * 256));
     const quartic_top_k_args args = {.rows = extents.rows,
                                      .groups = extents.groups,
                                      .m = extents.m,
@@ -98,8 +100,6 @@ static quartic_status top_k_gpu(const quartic_op_call *call, const quartic_gpu_l
     quartic_dispatch *dispatch = quartic_dispatch_add(list, "top_k", quartic_top_k_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
     const bool counted = quartic_is_present(&call->inputs[COUNTS]);
-    if (counted) {
-    }
     const double scores = (double)extents.rows * extents.m;
     quartic_dispatch_spec(dispatch, args.extent != 0);
     quartic_dispatch_spec(dispatch, counted);
@@ -116,7 +116,7 @@ static bool top_k_cases(uint32_t index, quartic_op_case *out) {
         quartic_fill_kind fill;
         uint32_t groups; /* 0: scores (b, m) */
         uint32_t counts; /* 0: none, else their limit */
-    } cases[] = {
+    } table[] = {
         {"the only score", 1, 1, 1, 0, QUARTIC_FILL_NORMAL, 0, 0},
         {"ten of 36", 3, 36, 10, 0, QUARTIC_FILL_NORMAL, 0, 0},
         {"100 of 1031", 2, 1031, 100, 0, QUARTIC_FILL_NORMAL, 0, 0},
@@ -132,29 +132,17 @@ static bool top_k_cases(uint32_t index, quartic_op_case *out) {
         {"counts, in groups, masked", 5, 300, 7, 300, QUARTIC_FILL_NORMAL, 5, 8},
         {"counts beyond k, equal scores", 4, 33, 9, 0, QUARTIC_FILL_ZERO, 0, 20},
     };
-    if (index >= sizeof cases / sizeof cases[0]) return false;
-    *out = (quartic_op_case){.label = cases[index].label, .input_count = 3};
-    *(quartic_top_k_attrs *)out->attrs = (quartic_top_k_attrs){cases[index].k};
-    out->inputs[SCORES].dtype = QUARTIC_FLOAT32;
-    const uint32_t b = cases[index].b, groups = cases[index].groups;
-    out->inputs[SCORES].shape = groups == 0 ? QUARTIC_SHAPE(b, cases[index].m) // (b, m) or (b, g, m)
-                                            : QUARTIC_SHAPE(b, groups, cases[index].m);
-    out->inputs[SCORES].fill = cases[index].fill;
+    if (index >= QUARTIC_CASES(table)) return false;
+    *out = (quartic_op_case){.label = table[index].label, .input_count = 3};
+    *(quartic_top_k_attrs *)out->attrs = (quartic_top_k_attrs){table[index].k};
+    const uint32_t b = table[index].b, m = table[index].m, groups = table[index].groups;
+    const uint32_t mask = table[index].mask, limit = table[index].counts;
+    const quartic_shape scores = groups == 0 ? QUARTIC_SHAPE(b, m) : QUARTIC_SHAPE(b, groups, m);
+    quartic_case_floats(out, SCORES, scores, table[index].fill);
     out->inputs[SCORES].no_gradient = true;
-    if (cases[index].mask != 0) {
-        out->inputs[MASK].dtype = QUARTIC_INT32;
-        out->inputs[MASK].shape =
-            groups == 0 ? QUARTIC_SHAPE(b, cases[index].mask) : out->inputs[SCORES].shape;
-        out->inputs[MASK].fill = QUARTIC_FILL_MASK;
-        out->inputs[MASK].no_gradient = true;
-    }
-    if (cases[index].counts != 0) {
-        out->inputs[COUNTS].dtype = QUARTIC_INT32;
-        out->inputs[COUNTS].shape = QUARTIC_SHAPE(b);
-        out->inputs[COUNTS].fill = QUARTIC_FILL_INDEX;
-        out->inputs[COUNTS].limit = cases[index].counts;
-        out->inputs[COUNTS].no_gradient = true;
-    }
+    if (mask != 0)
+        quartic_case_ints(out, MASK, groups == 0 ? QUARTIC_SHAPE(b, mask) : scores, QUARTIC_FILL_MASK, 0);
+    if (limit != 0) quartic_case_ints(out, COUNTS, QUARTIC_SHAPE(b), QUARTIC_FILL_INDEX, limit);
     return true;
 }
 

@@ -2,13 +2,16 @@
  *
  * unary       y = f(x) for the functions of QUARTIC_UNARY_LIST and scale, y = x * factor + offset
  * unary_grad  dx = g * f'(x), computed from s: s = y for exp, sqrt, relu, sigmoid and tanh, whose slope the
- *             output gives, else s = x. Taking y where possible lets x die early.
- * relu's slope at 0 is 0. negate and scale have adjoints among the unary functions themselves.
+ *             output gives; s = x for the others
+ *
+ * Taking y where possible lets x be freed early. relu's slope at 0 is 0. negate and scale have adjoints among
+ * the unary functions themselves.
  */
 #include <math.h>
 
 #include "base/call.h"
 #include "graph/tape.h"
+#include "ops/cases.h"
 #include "ops/elementwise.h"
 #include "ops/ops.h"
 #include "shaders/lib/unary_list.h"
@@ -25,7 +28,7 @@ _Static_assert(QUARTIC_UNARY_negate == UNARY_NEGATE && QUARTIC_UNARY_exp == UNAR
 
 static const double sqrt_half = 0.70710678118654752440, inverse_sqrt_2pi = 0.39894228040143267794;
 
-static bool slope_from_output(quartic_unary_function function) {
+static bool unary_slope_from_output(quartic_unary_function function) {
     return function == QUARTIC_UNARY_exp || function == QUARTIC_UNARY_sqrt ||
            function == QUARTIC_UNARY_relu || function == QUARTIC_UNARY_sigmoid ||
            function == QUARTIC_UNARY_tanh;
@@ -49,7 +52,7 @@ static quartic_status unary_infer(const quartic_op_call *call, quartic_layout *o
     return QUARTIC_OK;
 }
 
-static double evaluate(const quartic_unary_attrs *attrs, double x) {
+static double unary_evaluate(const quartic_unary_attrs *attrs, double x) {
     switch (attrs->function) {
     case QUARTIC_UNARY_negate:
         return -x;
@@ -82,7 +85,7 @@ static void unary_cpu(const quartic_op_run *run) {
     uint64_t count = quartic_layout_elements(&x);
     for (uint64_t i = 0; i < count; ++i)
         quartic_put(&run->outputs[0], (int64_t)i,
-                    evaluate(run->attrs, quartic_get(&run->inputs[0], quartic_layout_at(&x, i))));
+                    unary_evaluate(run->attrs, quartic_get(&run->inputs[0], quartic_layout_at(&x, i))));
 }
 
 static quartic_status unary_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
@@ -117,26 +120,28 @@ static quartic_status unary_grad(quartic_tape *tape) {
     else if (attrs->function == QUARTIC_UNARY_scale)
         quartic_tape_give(tape, 0, quartic_scale(graph, g, attrs->factor, 0));
     else {
-        const quartic_value inputs[] = {g, slope_from_output(attrs->function) ? quartic_tape_output(tape, 0)
-                                                                              : quartic_tape_input(tape, 0)};
+        const quartic_value inputs[] = {g, unary_slope_from_output(attrs->function)
+                                               ? quartic_tape_output(tape, 0)
+                                               : quartic_tape_input(tape, 0)};
         quartic_tape_give(tape, 0, quartic_graph_append_one(graph, &quartic_op_unary_grad, attrs, inputs, 2));
     }
     return QUARTIC_OK;
 }
 
-/* Every function on a long tensor with outliers and on an odd one without, whose errors outliers would hide.
- */
+/* Every function, on a long tensor with outliers and on an odd one without, whose errors outliers would hide.
+ * */
 static bool unary_cases(uint32_t index, quartic_op_case *out) {
     if (index >= 2 * QUARTIC_UNARY_COUNT) return false;
     quartic_unary_function function = (quartic_unary_function)(index / 2);
     *out = (quartic_op_case){.label = index % 2 ? "small" : "outliers", .input_count = 1};
     *(quartic_unary_attrs *)out->attrs = (quartic_unary_attrs){function, 1.75f, -0.5f};
-    out->inputs[0].dtype = QUARTIC_FLOAT32;
-    out->inputs[0].shape = index % 2 ? QUARTIC_SHAPE(257) : QUARTIC_SHAPE(3, 7, 129);
-    out->inputs[0].fill = function == QUARTIC_UNARY_log || function == QUARTIC_UNARY_sqrt
-                              ? QUARTIC_FILL_POSITIVE
-                          : index % 2 ? QUARTIC_FILL_SMALL
-                                      : QUARTIC_FILL_NORMAL;
+    const bool positive = function == QUARTIC_UNARY_log || function == QUARTIC_UNARY_sqrt;
+    if (index % 2)
+        quartic_case_floats(out, 0, QUARTIC_SHAPE(257),
+                            positive ? QUARTIC_FILL_POSITIVE : QUARTIC_FILL_SMALL);
+    else
+        quartic_case_floats(out, 0, QUARTIC_SHAPE(3, 7, 129),
+                            positive ? QUARTIC_FILL_POSITIVE : QUARTIC_FILL_NORMAL);
     return true;
 }
 
@@ -171,7 +176,7 @@ static quartic_status unary_grad_infer(const quartic_op_call *call, quartic_layo
 }
 
 /* f'(x) from s, which is f(x) or x as slope_from_output says. */
-static double slope(quartic_unary_function function, double s) {
+static double unary_slope(quartic_unary_function function, double s) {
     switch (function) {
     case QUARTIC_UNARY_exp:
         return s;
@@ -204,7 +209,7 @@ static void unary_grad_cpu(const quartic_op_run *run) {
     for (uint64_t i = 0; i < count; ++i)
         quartic_put(&run->outputs[0], (int64_t)i,
                     quartic_get(&run->inputs[0], quartic_layout_at(&g, i)) *
-                        slope(attrs->function, quartic_get(&run->inputs[1], quartic_layout_at(&s, i))));
+                        unary_slope(attrs->function, quartic_get(&run->inputs[1], quartic_layout_at(&s, i))));
 }
 
 static quartic_status unary_grad_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
@@ -236,8 +241,7 @@ static bool unary_grad_cases(uint32_t index, quartic_op_case *out) {
     *out = (quartic_op_case){.label = "slope", .input_count = 2};
     *(quartic_unary_attrs *)out->attrs = (quartic_unary_attrs){.function = (quartic_unary_function)function};
     for (uint32_t k = 0; k < 2; ++k) {
-        out->inputs[k].dtype = QUARTIC_FLOAT32;
-        out->inputs[k].shape = QUARTIC_SHAPE(5, 7, 33);
+        quartic_case_floats(out, k, QUARTIC_SHAPE(5, 7, 33), QUARTIC_FILL_NORMAL);
         out->inputs[k].no_gradient = true;
     }
     if (function == QUARTIC_UNARY_log || function == QUARTIC_UNARY_sqrt)
@@ -262,18 +266,18 @@ const quartic_op quartic_op_unary_grad = {
 
 /* ---- builders ---- */
 
-static quartic_value build(quartic_graph *graph, quartic_value x, quartic_unary_attrs attrs) {
+static quartic_value unary_append(quartic_graph *graph, quartic_value x, quartic_unary_attrs attrs) {
     return quartic_graph_append_one(graph, &quartic_op_unary, &attrs, &x, 1);
 }
 
 #define UNARY_BUILDER(name)                                                                                  \
     quartic_value quartic_##name(quartic_graph *graph, quartic_value x) {                                    \
         QUARTIC_CALL();                                                                                      \
-        return build(graph, x, (quartic_unary_attrs){.function = QUARTIC_UNARY_##name});                     \
+        return unary_append(graph, x, (quartic_unary_attrs){.function = QUARTIC_UNARY_##name});              \
     }
 QUARTIC_UNARY_LIST(UNARY_BUILDER)
 
 quartic_value quartic_scale(quartic_graph *graph, quartic_value x, float factor, float offset) {
     QUARTIC_CALL();
-    return build(graph, x, (quartic_unary_attrs){QUARTIC_UNARY_scale, factor, offset});
+    return unary_append(graph, x, (quartic_unary_attrs){QUARTIC_UNARY_scale, factor, offset});
 }

@@ -1,4 +1,5 @@
-/* update.h: what the in-place ops accumulate, fill and adamw share with their tuned rows. */
+/* update.h: attributes and operands of the ops accumulate, fill and adamw, for the ops and their tuned
+ * kernels. */
 #ifndef QUARTIC_OPS_UPDATE_H
 #define QUARTIC_OPS_UPDATE_H
 

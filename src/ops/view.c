@@ -8,6 +8,7 @@
 
 #include "base/call.h"
 #include "graph/tape.h"
+#include "ops/cases.h"
 #include "ops/view.h"
 
 /* ---- reshape ---- */
@@ -34,12 +35,12 @@ static quartic_status reshape_grad(quartic_tape *tape) {
 }
 
 static bool reshape_cases(uint32_t index, quartic_op_case *out) {
-    static const quartic_view_case cases[] = {
+    static const quartic_view_case table[] = {
         {"axes cut anew", {2, {6, 20}}, {.shape = {3, {5, 4, 6}}}},
         {"a scalar with axes", {0, {0}}, {.shape = {2, {1, 1}}}},
         {"flat", {6, {2, 3, 1, 2, 5, 3}}, {.shape = {1, {180}}}},
     };
-    return quartic_view_cases(cases, sizeof cases / sizeof cases[0], index, out);
+    return quartic_view_cases(table, QUARTIC_CASES(table), index, out);
 }
 
 const quartic_op quartic_op_reshape = {.name = "reshape",
@@ -81,13 +82,13 @@ static quartic_status permute_grad(quartic_tape *tape) {
 }
 
 static bool permute_cases(uint32_t index, quartic_op_case *out) {
-    static const quartic_view_case cases[] = {
+    static const quartic_view_case table[] = {
         {"turned", {2, {7, 33}}, {.shape = {2, {1, 0}}}},
         {"one round", {3, {2, 3, 5}}, {.shape = {3, {2, 0, 1}}}},
         {"six axes reversed", {6, {2, 3, 1, 2, 5, 3}}, {.shape = {6, {5, 4, 3, 2, 1, 0}}}},
         {"as it was", {2, {3, 5}}, {.shape = {2, {0, 1}}}},
     };
-    return quartic_view_cases(cases, sizeof cases / sizeof cases[0], index, out);
+    return quartic_view_cases(table, QUARTIC_CASES(table), index, out);
 }
 
 const quartic_op quartic_op_permute = {.name = "permute",
@@ -123,13 +124,13 @@ static quartic_status slice_grad(quartic_tape *tape) {
 }
 
 static bool slice_cases(uint32_t index, quartic_op_case *out) {
-    static const quartic_view_case cases[] = {
+    static const quartic_view_case table[] = {
         {"rows from the middle", {2, {5, 7}}, {.axis = 0, .start = 1, .length = 3}},
         {"the last column", {2, {5, 7}}, {.axis = 1, .start = 6, .length = 1}},
         {"all of it", {3, {2, 3, 4}}, {.axis = 2, .start = 0, .length = 4}},
         {"an axis between", {4, {2, 9, 2, 3}}, {.axis = 1, .start = 4, .length = 4}},
     };
-    return quartic_view_cases(cases, sizeof cases / sizeof cases[0], index, out);
+    return quartic_view_cases(table, QUARTIC_CASES(table), index, out);
 }
 
 const quartic_op quartic_op_slice = {.name = "slice",

@@ -9,11 +9,11 @@ typedef struct quartic_view_attrs {
     quartic_shape shape;          /* reshape, broadcast: the shape; permute: dims are the axes */
 } quartic_view_attrs;
 
-/* SHAPE_MISMATCH with the input's shape and the attributes. */
+/* SHAPE_MISMATCH, with the input's shape and the attributes in the message. */
 quartic_status quartic_view_failure(const char *op, const quartic_layout *in,
                                     const quartic_view_attrs *attrs);
 
-/* The shape rule of every view: one operand, and what op->view makes of its layout. */
+/* The shape rule of every view: it takes one operand, and op->view decides. */
 quartic_status quartic_view_infer(const quartic_op *op, const quartic_op_call *call, quartic_layout *out,
                                   uint32_t *out_count);
 
@@ -24,6 +24,6 @@ typedef struct quartic_view_case {
 } quartic_view_case;
 
 /* An op's cases from a table; false past its end. */
-bool quartic_view_cases(const quartic_view_case *cases, uint32_t count, uint32_t index, quartic_op_case *out);
+bool quartic_view_cases(const quartic_view_case *table, uint32_t count, uint32_t index, quartic_op_case *out);
 
 #endif

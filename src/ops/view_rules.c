@@ -1,4 +1,5 @@
 /* view_rules.c: what all views have in common: the shape rule, its message, and their cases. See view.h. */
+#include "ops/cases.h"
 #include "ops/view.h"
 
 quartic_status quartic_view_failure(const char *op, const quartic_layout *in,
@@ -10,7 +11,6 @@ quartic_status quartic_view_failure(const char *op, const quartic_layout *in,
                         attrs->axis, attrs->start, attrs->length);
 }
 
-/* The one-operand shape rule of all views: the layout rule decides. */
 quartic_status quartic_view_infer(const quartic_op *op, const quartic_op_call *call, quartic_layout *out,
                                   uint32_t *out_count) {
     QUARTIC_TRY(quartic_op_expect_inputs(op->name, call, 1, 1));
@@ -21,12 +21,11 @@ quartic_status quartic_view_infer(const quartic_op *op, const quartic_op_call *c
     return QUARTIC_OK;
 }
 
-bool quartic_view_cases(const quartic_view_case *cases, uint32_t count, uint32_t index,
+bool quartic_view_cases(const quartic_view_case *table, uint32_t count, uint32_t index,
                         quartic_op_case *out) {
     if (index >= count) return false;
-    *out = (quartic_op_case){.label = cases[index].label, .input_count = 1};
-    *(quartic_view_attrs *)out->attrs = cases[index].attrs;
-    out->inputs[0].dtype = QUARTIC_FLOAT32;
-    out->inputs[0].shape = cases[index].x;
+    *out = (quartic_op_case){.label = table[index].label, .input_count = 1};
+    *(quartic_view_attrs *)out->attrs = table[index].attrs;
+    quartic_case_floats(out, 0, table[index].x, QUARTIC_FILL_NORMAL);
     return true;
 }

@@ -1,6 +1,8 @@
 /* access.c: see access.h. */
 #include "run/access.h"
 
+#include <string.h>
+
 #include "base/alloc.h"
 #include "run/run.h"
 
@@ -41,12 +43,17 @@ quartic_status quartic_tensor_read_memory(const quartic_tensor *tensor, void *ou
                                                 tensor->device_bytes);
 }
 
-const quartic_plan *quartic_program_plan(const quartic_program *program) {
-    return &program->plan;
-}
-
 const quartic_tensor *quartic_program_workspace(const quartic_program *program) {
     return program->workspace;
+}
+
+void quartic_program_mark_workspace(const quartic_program *program, uint8_t *out_used) {
+    const quartic_plan *plan = &program->plan;
+    for (uint32_t s = 0; s < plan->storage_count; ++s)
+        if (plan->places[s].used && plan->places[s].in_workspace)
+            memset(out_used + plan->places[s].offset, 1, plan->places[s].bytes);
+    for (uint32_t k = 0; k < plan->step_count; ++k)
+        memset(out_used + plan->steps[k].scratch_offset, 1, plan->steps[k].scratch_bytes);
 }
 
 void quartic_program_set_jitter(quartic_program *program, uint64_t seed) {

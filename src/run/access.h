@@ -1,25 +1,27 @@
-/* access.h: what rooms above `run` see of devices, tensors and programs beyond the public headers.
+/* access.h: what the folders above `run` see of devices, tensors and programs beyond the public headers.
  *
- * Bytes and words of a tensor are those on the device: reference64 holds real numbers as double.
+ * A tensor's bytes are those on the device: reference64 holds real numbers as double.
  */
 #ifndef QUARTIC_RUN_ACCESS_H
 #define QUARTIC_RUN_ACCESS_H
 
-#include "plan/plan.h"
+#include <stdbool.h>
+
 #include "quartic/program.h"
 #include "quartic/tensor.h"
 
 /* Bytes of a number of that dtype on a device. */
 uint32_t quartic_device_element_bytes(const quartic_device *device, quartic_dtype dtype);
 
-/* A tensor whose memory has that many bytes, which may be more than its elements take. */
+/* A tensor whose memory has that many bytes, which may be more than its elements take. The caller destroys
+ * it with quartic_tensor_destroy; after an error *out_tensor is NULL. */
 quartic_status quartic_tensor_create_bytes(quartic_device *device, quartic_dtype dtype,
                                            const quartic_shape *shape, uint64_t device_bytes,
                                            quartic_tensor **out_tensor);
 quartic_device *quartic_tensor_device(const quartic_tensor *tensor);
 uint64_t quartic_tensor_device_bytes(const quartic_tensor *tensor);
 
-/* All bytes of a tensor's memory, as they are on the device. */
+/* Copy all bytes of a tensor's memory, as they are on the device: quartic_tensor_device_bytes of them. */
 quartic_status quartic_tensor_write_memory(quartic_tensor *tensor, const void *data);
 quartic_status quartic_tensor_read_memory(const quartic_tensor *tensor, void *out_data);
 
@@ -41,11 +43,13 @@ quartic_status quartic_fetch_start(quartic_fetch *fetch);
 quartic_status quartic_fetch_wait(quartic_fetch *fetch, float *out_numbers);
 void quartic_fetch_destroy(quartic_fetch *fetch); /* NULL is fine */
 
-const quartic_plan *quartic_program_plan(const quartic_program *program);
 const quartic_tensor *quartic_program_workspace(const quartic_program *program); /* NULL: it needs none */
+/* Sets out_used[k] to 1 for each byte k of the workspace that the plan gives to an intermediate or to
+ * scratch. */
+void quartic_program_mark_workspace(const quartic_program *program, uint8_t *out_used);
 
-/* On "reference64": the seed by which every number that a kernel reads or writes is moved; 0: none is. See
- * quartic_operand. */
+/* On "reference64" only: the seed of the small changes to every number that a kernel reads or writes; 0:
+ * there are none. See quartic_operand. */
 void quartic_program_set_jitter(quartic_program *program, uint64_t seed);
 
 #endif

@@ -8,11 +8,11 @@
 #include "run/run.h"
 #include "run/run_vulkan.h"
 
-static bool is_inherited(const quartic_device *device) {
+static bool vulkan_is_inherited(const quartic_device *device) {
     return device->process != quartic_process();
 }
 
-static quartic_status memory_create(quartic_device *device, uint64_t bytes, void **out_memory) {
+static quartic_status vulkan_memory_create(quartic_device *device, uint64_t bytes, void **out_memory) {
     quartic_gpu_buffer *buffer = NULL;
     *out_memory = NULL;
     QUARTIC_TRY(quartic_device_expect_own_process(device));
@@ -21,32 +21,34 @@ static quartic_status memory_create(quartic_device *device, uint64_t bytes, void
     return status;
 }
 
-static void memory_destroy(quartic_device *device, void *memory) {
-    if (!is_inherited(device)) quartic_gpu_buffer_destroy(memory);
+static void vulkan_memory_destroy(quartic_device *device, void *memory) {
+    if (!vulkan_is_inherited(device)) quartic_gpu_buffer_destroy(memory);
 }
 
-static uint64_t memory_address(const void *memory) {
+static uint64_t vulkan_memory_address(const void *memory) {
     return quartic_gpu_buffer_address(memory);
 }
 
-static quartic_status memory_write(quartic_device *device, void *memory, const void *data, uint64_t bytes) {
+static quartic_status vulkan_memory_write(quartic_device *device, void *memory, const void *data,
+                                          uint64_t bytes) {
     QUARTIC_TRY(quartic_device_expect_own_process(device));
     return quartic_gpu_buffer_write(memory, 0, data, bytes);
 }
 
-static quartic_status memory_read(quartic_device *device, const void *memory, void *out_data,
-                                  uint64_t bytes) {
+static quartic_status vulkan_memory_read(quartic_device *device, const void *memory, void *out_data,
+                                         uint64_t bytes) {
     QUARTIC_TRY(quartic_device_expect_own_process(device));
     return quartic_gpu_buffer_read(memory, 0, out_data, bytes);
 }
 
-static quartic_status memory_upload(quartic_device *device, void *memory, const void *data, uint64_t bytes) {
+static quartic_status vulkan_memory_upload(quartic_device *device, void *memory, const void *data,
+                                           uint64_t bytes) {
     QUARTIC_TRY(quartic_device_expect_own_process(device));
     return quartic_gpu_buffer_upload(memory, 0, data, bytes);
 }
 
-static quartic_status fetch_create(quartic_device *device, const void *memory, uint64_t bytes,
-                                   void **out_fetch) {
+static quartic_status vulkan_fetch_create(quartic_device *device, const void *memory, uint64_t bytes,
+                                          void **out_fetch) {
     quartic_gpu_fetch *fetch = NULL;
     *out_fetch = NULL;
     QUARTIC_TRY(quartic_device_expect_own_process(device));
@@ -55,30 +57,30 @@ static quartic_status fetch_create(quartic_device *device, const void *memory, u
     return status;
 }
 
-static quartic_status fetch_start(quartic_device *device, void *fetch) {
+static quartic_status vulkan_fetch_start(quartic_device *device, void *fetch) {
     QUARTIC_TRY(quartic_device_expect_own_process(device));
     return quartic_gpu_fetch_start(fetch);
 }
 
-static quartic_status fetch_wait(quartic_device *device, void *fetch, void *out_data) {
+static quartic_status vulkan_fetch_wait(quartic_device *device, void *fetch, void *out_data) {
     QUARTIC_TRY(quartic_device_expect_own_process(device));
     return quartic_gpu_fetch_wait(fetch, out_data);
 }
 
-static void fetch_destroy(quartic_device *device, void *fetch) {
-    if (!is_inherited(device)) quartic_gpu_fetch_destroy(fetch);
+static void vulkan_fetch_destroy(quartic_device *device, void *fetch) {
+    if (!vulkan_is_inherited(device)) quartic_gpu_fetch_destroy(fetch);
 }
 
-static quartic_status flush(quartic_device *device) {
+static quartic_status vulkan_flush(quartic_device *device) {
     return quartic_gpu_flush(device->gpu);
 }
 
-static uint64_t submits(const quartic_device *device) {
+static uint64_t vulkan_submits(const quartic_device *device) {
     return quartic_gpu_submit_calls(device->gpu);
 }
 
-static quartic_status scratch(void *context, const quartic_node *node, const quartic_op_call *call,
-                              uint64_t *out_bytes) {
+static quartic_status vulkan_scratch(void *context, const quartic_node *node, const quartic_op_call *call,
+                                     uint64_t *out_bytes) {
     const quartic_scratch_context *scratch_context = context;
     quartic_run_vulkan_rule rule = {scratch_context->graph,
                                     quartic_run_vulkan_limits(scratch_context->device->gpu)};
@@ -86,11 +88,11 @@ static quartic_status scratch(void *context, const quartic_node *node, const qua
 }
 
 /* Refuses what cannot fit before any of it is allocated. */
-static quartic_status expect_room(quartic_device *device, uint64_t bytes) {
+static quartic_status vulkan_expect_room(quartic_device *device, uint64_t bytes) {
     return quartic_gpu_device_expect_room(device->gpu, bytes, "a program");
 }
 
-static quartic_status compile(quartic_program *program) {
+static quartic_status vulkan_compile(quartic_program *program) {
     uint64_t *storages = quartic_alloc(program->graph->storage_count, sizeof *storages);
     if (storages == NULL) return QUARTIC_OUT_OF_MEMORY;
     for (uint32_t s = 0; s < program->graph->storage_count; ++s)
@@ -106,12 +108,12 @@ static quartic_status compile(quartic_program *program) {
     return status;
 }
 
-static void release(quartic_program *program) {
-    if (!is_inherited(program->device)) quartic_run_vulkan_destroy(program->compiled);
+static void vulkan_release(quartic_program *program) {
+    if (!vulkan_is_inherited(program->device)) quartic_run_vulkan_destroy(program->compiled);
     program->compiled = NULL;
 }
 
-static quartic_status run(quartic_program *program) {
+static quartic_status vulkan_run(quartic_program *program) {
     QUARTIC_TRY(quartic_run_vulkan_run(program->compiled));
     for (uint32_t t = 0; program->profile && t < program->plan.step_count; ++t)
         program->step_seconds[t] = quartic_run_vulkan_seconds(program->compiled, t);
@@ -119,36 +121,36 @@ static quartic_status run(quartic_program *program) {
 }
 
 /* A measured program runs alone. */
-static quartic_status submit(quartic_program *program) {
-    return program->profile ? run(program) : quartic_run_vulkan_submit(program->compiled);
+static quartic_status vulkan_submit(quartic_program *program) {
+    return program->profile ? vulkan_run(program) : quartic_run_vulkan_submit(program->compiled);
 }
 
-static void replay_cost(const quartic_program *program, quartic_replay_info *out_info) {
+static void vulkan_replay_cost(const quartic_program *program, quartic_replay_info *out_info) {
     out_info->host_seconds = quartic_run_vulkan_host_seconds(program->compiled);
     quartic_run_vulkan_counts(program->compiled, &out_info->dispatches, &out_info->submits);
 }
 
-static void device_close(quartic_device *device) {
-    if (!is_inherited(device)) quartic_gpu_device_destroy(device->gpu);
+static void vulkan_device_close(quartic_device *device) {
+    if (!vulkan_is_inherited(device)) quartic_gpu_device_destroy(device->gpu);
 }
 
-const quartic_backend quartic_backend_vulkan = {.memory_create = memory_create,
-                                                .memory_destroy = memory_destroy,
-                                                .memory_address = memory_address,
-                                                .memory_write = memory_write,
-                                                .memory_read = memory_read,
-                                                .memory_upload = memory_upload,
-                                                .fetch_create = fetch_create,
-                                                .fetch_start = fetch_start,
-                                                .fetch_wait = fetch_wait,
-                                                .fetch_destroy = fetch_destroy,
-                                                .flush = flush,
-                                                .submits = submits,
-                                                .scratch = scratch,
-                                                .expect_room = expect_room,
-                                                .compile = compile,
-                                                .release = release,
-                                                .run = run,
-                                                .submit = submit,
-                                                .replay_cost = replay_cost,
-                                                .device_close = device_close};
+const quartic_backend quartic_backend_vulkan = {.memory_create = vulkan_memory_create,
+                                                .memory_destroy = vulkan_memory_destroy,
+                                                .memory_address = vulkan_memory_address,
+                                                .memory_write = vulkan_memory_write,
+                                                .memory_read = vulkan_memory_read,
+                                                .memory_upload = vulkan_memory_upload,
+                                                .fetch_create = vulkan_fetch_create,
+                                                .fetch_start = vulkan_fetch_start,
+                                                .fetch_wait = vulkan_fetch_wait,
+                                                .fetch_destroy = vulkan_fetch_destroy,
+                                                .flush = vulkan_flush,
+                                                .submits = vulkan_submits,
+                                                .scratch = vulkan_scratch,
+                                                .expect_room = vulkan_expect_room,
+                                                .compile = vulkan_compile,
+                                                .release = vulkan_release,
+                                                .run = vulkan_run,
+                                                .submit = vulkan_submit,
+                                                .replay_cost = vulkan_replay_cost,
+                                                .device_close = vulkan_device_close};

@@ -24,7 +24,7 @@ static const struct {
 };
 enum { CPU_DEVICES = sizeof cpu_devices / sizeof cpu_devices[0], WHY_BYTES = 900 };
 
-static quartic_device_info cpu_info(uint32_t index) {
+static quartic_device_info cpu_device_info(uint32_t index) {
     long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
     quartic_device_info info = {.kind = cpu_devices[index].kind, .usable = 1};
     if (pages > 0 && page_bytes > 0) info.memory_bytes = (uint64_t)pages * (uint64_t)page_bytes;
@@ -33,12 +33,12 @@ static quartic_device_info cpu_info(uint32_t index) {
     return info;
 }
 
-static quartic_status open_cpu(uint32_t index, quartic_device **out_device) {
+static quartic_status open_cpu_device(uint32_t index, quartic_device **out_device) {
     quartic_device *device = quartic_alloc(1, sizeof *device);
     if (device == NULL) return QUARTIC_OUT_OF_MEMORY;
     *device = (quartic_device){.backend = &quartic_backend_cpu,
                                .process = quartic_process(),
-                               .info = cpu_info(index),
+                               .info = cpu_device_info(index),
                                .threads = quartic_threads_default(),
                                .real_bytes = cpu_devices[index].real_bytes};
     *out_device = device;
@@ -47,7 +47,7 @@ static quartic_status open_cpu(uint32_t index, quartic_device **out_device) {
 
 /* ---- Vulkan devices ---- */
 
-static quartic_device_info vulkan_info(const quartic_gpu_caps *caps, uint32_t index) {
+static quartic_device_info vulkan_device_info(const quartic_gpu_caps *caps, uint32_t index) {
     quartic_device_info info = {.kind = QUARTIC_DEVICE_VULKAN,
                                 .index = index,
                                 .memory_bytes = caps->memory_bytes,
@@ -59,7 +59,7 @@ static quartic_device_info vulkan_info(const quartic_gpu_caps *caps, uint32_t in
     return info;
 }
 
-static quartic_status open_vulkan(const quartic_device_info *info, quartic_device **out_device) {
+static quartic_status open_vulkan_device(const quartic_device_info *info, quartic_device **out_device) {
     if (!info->usable)
         return quartic_fail(QUARTIC_UNSUPPORTED, "the Vulkan device %u (%s) cannot be used: %s", info->index,
                             info->name, info->why_not);
@@ -89,7 +89,7 @@ quartic_status quartic_device_wrap_gpu(quartic_gpu_device *gpu, const quartic_de
 /* Every device, best first, in memory to be freed. Where no Vulkan device can be had, the status tells why
  * and *out_infos still holds the CPU devices; after other errors (no memory, an unknown switch) it is NULL.
  */
-static quartic_status list_infos(quartic_device_info **out_infos, uint32_t *out_count) {
+static quartic_status list_device_infos(quartic_device_info **out_infos, uint32_t *out_count) {
     quartic_gpu_caps *caps = NULL;
     uint32_t gpus = 0, count = 0;
     *out_infos = NULL;
@@ -103,10 +103,11 @@ static quartic_status list_infos(quartic_device_info **out_infos, uint32_t *out_
     }
     /* The Vulkan devices are sorted by rank: "cpu" stands between real and software devices. */
     uint32_t d = 0;
-    for (; d < gpus && caps[d].rank < QUARTIC_GPU_OTHER; ++d) infos[count++] = vulkan_info(&caps[d], d);
-    infos[count++] = cpu_info(0);
-    for (; d < gpus; ++d) infos[count++] = vulkan_info(&caps[d], d);
-    for (uint32_t c = 1; c < CPU_DEVICES; ++c) infos[count++] = cpu_info(c);
+    for (; d < gpus && caps[d].rank < QUARTIC_GPU_OTHER; ++d)
+        infos[count++] = vulkan_device_info(&caps[d], d);
+    infos[count++] = cpu_device_info(0);
+    for (; d < gpus; ++d) infos[count++] = vulkan_device_info(&caps[d], d);
+    for (uint32_t c = 1; c < CPU_DEVICES; ++c) infos[count++] = cpu_device_info(c);
     quartic_free(caps);
     *out_infos = infos;
     *out_count = count;
@@ -115,31 +116,31 @@ static quartic_status list_infos(quartic_device_info **out_infos, uint32_t *out_
                     : quartic_fail(QUARTIC_UNAVAILABLE, "no Vulkan driver of this machine has a device");
 }
 
-/* The last sentence, to be part of another: without the function's name before it, if there is one. */
-static void keep_sentence(char why[WHY_BYTES]) {
+/* The last message, to be part of another: without the function's name in front of it. */
+static void keep_message(char why[WHY_BYTES]) {
     snprintf(why, WHY_BYTES, "%s", quartic_error_sentence());
 }
 
-static quartic_status open_named(const char *name, quartic_device **out_device) {
+static quartic_status open_named_device(const char *name, quartic_device **out_device) {
     QUARTIC_TRY(quartic_gpu_check_switches());
     /* No driver is looked for where none is asked for. */
     for (uint32_t c = 0; c < CPU_DEVICES; ++c)
-        if (strcmp(name, cpu_devices[c].name) == 0) return open_cpu(c, out_device);
+        if (strcmp(name, cpu_devices[c].name) == 0) return open_cpu_device(c, out_device);
     quartic_device_info *infos;
     uint32_t count, at;
     char why[WHY_BYTES] = "";
-    const quartic_status listed = list_infos(&infos, &count);
+    const quartic_status listed = list_device_infos(&infos, &count);
     if (infos == NULL) return listed;
-    if (listed != QUARTIC_OK) keep_sentence(why);
+    if (listed != QUARTIC_OK) keep_message(why);
     quartic_status status = quartic_device_match(name, infos, count, listed == QUARTIC_OK ? NULL : why, &at);
     if (status == QUARTIC_UNAVAILABLE && listed != QUARTIC_OK && listed != QUARTIC_UNAVAILABLE) {
-        keep_sentence(why);
+        keep_message(why);
         status = quartic_fail(listed, "%s", why); /* such as a driver out of memory */
     }
     if (status == QUARTIC_OK && infos[at].kind == QUARTIC_DEVICE_VULKAN)
-        status = open_vulkan(&infos[at], out_device);
+        status = open_vulkan_device(&infos[at], out_device);
     else if (status == QUARTIC_OK)
-        status = open_cpu((uint32_t)infos[at].kind, out_device);
+        status = open_cpu_device((uint32_t)infos[at].kind, out_device);
     quartic_free(infos);
     return status;
 }
@@ -150,11 +151,11 @@ quartic_status quartic_device_create(const char *name, quartic_device **out_devi
     *out_device = NULL;
     const char *wanted = NULL;
     if (name == NULL || strcasecmp(name, "auto") == 0) wanted = getenv("QUARTIC_DEVICE");
-    if (wanted == NULL || wanted[0] == 0) return open_named(name == NULL ? "auto" : name, out_device);
-    const quartic_status status = open_named(wanted, out_device);
+    if (wanted == NULL || wanted[0] == 0) return open_named_device(name == NULL ? "auto" : name, out_device);
+    const quartic_status status = open_named_device(wanted, out_device);
     if (status == QUARTIC_OK) return QUARTIC_OK;
     char why[WHY_BYTES];
-    keep_sentence(why);
+    keep_message(why);
     return quartic_fail(status, "QUARTIC_DEVICE in the environment asks for \"%.60s\": %s", wanted, why);
 }
 
@@ -182,7 +183,7 @@ quartic_status quartic_device_list(quartic_device_info *out_infos, uint32_t capa
     quartic_device_info *infos;
     *out_count = 0;
     QUARTIC_TRY(quartic_gpu_check_switches());
-    quartic_status status = list_infos(&infos, out_count);
+    quartic_status status = list_device_infos(&infos, out_count);
     if (infos == NULL) return status;
     for (uint32_t d = 0; d < *out_count && d < capacity; ++d) out_infos[d] = infos[d];
     quartic_free(infos);
@@ -194,7 +195,7 @@ quartic_status quartic_device_check_vulkan(void) {
     quartic_device_info *infos;
     uint32_t count;
     QUARTIC_TRY(quartic_gpu_check_switches());
-    quartic_status status = list_infos(&infos, &count);
+    quartic_status status = list_device_infos(&infos, &count);
     quartic_free(infos);
     return status;
 }

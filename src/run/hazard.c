@@ -8,7 +8,7 @@
 
 enum { MOST_RANGES = 1024 };
 
-static bool conflict(const quartic_hazard_range *a, const quartic_hazard_range *b) {
+static bool ranges_conflict(const quartic_hazard_range *a, const quartic_hazard_range *b) {
     uint64_t begin = a->begin > b->begin ? a->begin : b->begin, end = a->end < b->end ? a->end : b->end;
     return ((a->access | b->access) & QUARTIC_WRITE) != 0 && begin < end;
 }
@@ -19,7 +19,7 @@ quartic_status quartic_hazards_add(quartic_hazards *hazards, const quartic_hazar
      * barrier costs next to nothing. */
     bool barrier = hazards->count + count > MOST_RANGES;
     for (uint32_t k = 0; k < hazards->count && !barrier; ++k)
-        for (uint32_t r = 0; r < count; ++r) barrier |= conflict(&hazards->ranges[k], &ranges[r]);
+        for (uint32_t r = 0; r < count; ++r) barrier |= ranges_conflict(&hazards->ranges[k], &ranges[r]);
     quartic_work((uint64_t)hazards->count * count);
     if (barrier) hazards->count = 0;
     if (hazards->count + count > hazards->capacity) {

@@ -1,11 +1,12 @@
 /* hazard.h: where barriers belong in a list of dispatches. Pure.
  *
- * A tracker remembers the byte ranges read and written since the last barrier. A dispatch needs a barrier
- * before it if it reads what was written, or writes what was read or written, since then; the barrier is
- * between all compute and all compute, so it empties the memory; so does one that is set after some thousand
- * ranges, to keep the search short. Ranges of one dispatch do not conflict with
- * each other: in place updates are the shader's own business. Addresses are absolute, so aliases of any kind
- * are seen.
+ * A tracker remembers the byte ranges that were read and written since the last barrier. A dispatch needs a
+ * barrier before it if it reads what was written since then, or writes what was read or written. A barrier is
+ * between all compute and all compute, so it empties the tracker. One is also set after some thousand ranges,
+ * to keep the search short.
+ *
+ * One dispatch may read and write the same range; the shader must order those accesses itself. Addresses are
+ * absolute, so aliases of any kind are seen.
  */
 #ifndef QUARTIC_RUN_HAZARD_H
 #define QUARTIC_RUN_HAZARD_H

@@ -8,21 +8,21 @@
 #include "base/options.h"
 #include "run/run.h"
 
-static quartic_status plan_for(const quartic_device *device, const quartic_graph *graph,
-                               quartic_plan *out_plan) {
+static quartic_status program_plan_for(const quartic_device *device, const quartic_graph *graph,
+                                       quartic_plan *out_plan) {
     quartic_scratch_context context = {device, graph};
     return quartic_plan_create(graph, device->real_bytes, device->backend->scratch, &context, out_plan);
 }
 
-static const quartic_storage *find_named(const quartic_graph *graph, const char *name) {
+static const quartic_storage *program_find_named(const quartic_graph *graph, const char *name) {
     const uint32_t storage = quartic_graph_find_named(graph, name);
     return storage == QUARTIC_NONE ? NULL : &graph->storages[storage];
 }
 
-static quartic_status check_binding(const quartic_device *device, const quartic_graph *graph,
-                                    const quartic_binding *binding) {
+static quartic_status program_check_binding(const quartic_device *device, const quartic_graph *graph,
+                                            const quartic_binding *binding) {
     if (binding->name == NULL) return quartic_fail(QUARTIC_INVALID_ARGUMENT, "a binding has no name (NULL)");
-    const quartic_storage *found = find_named(graph, binding->name);
+    const quartic_storage *found = program_find_named(graph, binding->name);
     if (found == NULL)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT,
                             "the graph has no input, parameter, state or output named \"%s\" to bind",
@@ -48,13 +48,13 @@ static const quartic_program_config standard_config = QUARTIC_PROGRAM_CONFIG_INI
 static const quartic_options_type config_type = {"quartic_program_config", "QUARTIC_PROGRAM_CONFIG_INIT",
                                                  sizeof standard_config, 0, &standard_config};
 
-static quartic_status check_config(const quartic_device *device, const quartic_graph *graph,
-                                   const quartic_program_config *config) {
+static quartic_status program_check_config(const quartic_device *device, const quartic_graph *graph,
+                                           const quartic_program_config *config) {
     if (config->bindings == NULL && config->binding_count != 0)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT, "config->bindings is NULL, but binding_count is %u",
                             config->binding_count);
     for (uint32_t b = 0; b < config->binding_count; ++b)
-        QUARTIC_TRY(check_binding(device, graph, &config->bindings[b]));
+        QUARTIC_TRY(program_check_binding(device, graph, &config->bindings[b]));
     if (config->workspace == NULL || config->workspace->device == device) return QUARTIC_OK;
     return quartic_fail(QUARTIC_INVALID_ARGUMENT,
                         "the workspace given is a tensor on another device (%s) than the program's (%s)",
@@ -79,7 +79,7 @@ static int by_storage(const void *a, const void *b) {
     return x->storage < y->storage ? -1 : x->storage > y->storage;
 }
 
-static bound_range range_of(const quartic_tensor *tensor) {
+static bound_range bound_range_of(const quartic_tensor *tensor) {
     const uint64_t begin = tensor->device->backend->memory_address(tensor->memory);
     return (bound_range){.begin = begin, .end = begin + tensor->device_bytes, .storage = QUARTIC_NONE};
 }
@@ -102,7 +102,7 @@ static quartic_status refuse_overlap(const bound_range *a, const bound_range *b)
 }
 
 /* Sorts the ranges. Ranges that are only read may be the same memory. */
-static quartic_status check_ranges(bound_range *ranges, uint32_t count) {
+static quartic_status program_check_ranges(bound_range *ranges, uint32_t count) {
     qsort(ranges, count, sizeof *ranges, by_storage);
     for (uint32_t k = 1; k < count; ++k)
         if (ranges[k].name != NULL && ranges[k].storage == ranges[k - 1].storage)
@@ -115,30 +115,30 @@ static quartic_status check_ranges(bound_range *ranges, uint32_t count) {
     return QUARTIC_OK;
 }
 
-/* A name is bound once, and what a run writes is no other's memory. */
-static quartic_status check_memory(const quartic_graph *graph, const quartic_program_config *config) {
+/* Refuses a name that is bound twice, and memory that a run writes and that is bound to another name, too. */
+static quartic_status program_check_memory(const quartic_graph *graph, const quartic_program_config *config) {
     if (config == NULL || (config->binding_count == 0 && config->workspace == NULL)) return QUARTIC_OK;
     bound_range *ranges = quartic_alloc((size_t)config->binding_count + 1, sizeof *ranges);
     if (ranges == NULL) return QUARTIC_OUT_OF_MEMORY;
     uint32_t count = 0;
     for (; count < config->binding_count; ++count) {
-        const quartic_storage *storage = find_named(graph, config->bindings[count].name);
-        ranges[count] = range_of(config->bindings[count].tensor);
+        const quartic_storage *storage = program_find_named(graph, config->bindings[count].name);
+        ranges[count] = bound_range_of(config->bindings[count].tensor);
         ranges[count].name = config->bindings[count].name;
         ranges[count].storage = (uint32_t)(storage - graph->storages);
         ranges[count].written = storage->kind == QUARTIC_STORAGE_OUTPUT || storage->updated;
     }
     if (config->workspace != NULL) {
-        ranges[count] = range_of(config->workspace);
+        ranges[count] = bound_range_of(config->workspace);
         ranges[count++].written = true;
     }
-    const quartic_status status = check_ranges(ranges, count);
+    const quartic_status status = program_check_ranges(ranges, count);
     quartic_free(ranges);
     return status;
 }
 
-/* A program that gives nothing and changes nothing is a graph whose outputs were forgotten. */
-static quartic_status check_purpose(const quartic_graph *graph) {
+/* A graph that has no output and updates nothing is refused: its outputs were forgotten. */
+static quartic_status program_check_purpose(const quartic_graph *graph) {
     if (graph->update_count > 0) return QUARTIC_OK;
     for (uint32_t s = 0; s < graph->storage_count; ++s)
         if (graph->storages[s].kind == QUARTIC_STORAGE_OUTPUT) return QUARTIC_OK;
@@ -155,13 +155,13 @@ static uint64_t own_tensor_bytes(const quartic_graph *graph, const quartic_plan 
     for (uint32_t s = 0; s < graph->storage_count; ++s)
         if (graph->storages[s].name != NULL) bytes += plan->places[s].bytes;
     for (uint32_t b = 0; config != NULL && b < config->binding_count; ++b)
-        bytes -= plan->places[find_named(graph, config->bindings[b].name) - graph->storages].bytes;
+        bytes -= plan->places[program_find_named(graph, config->bindings[b].name) - graph->storages].bytes;
     return bytes;
 }
 
-/* A step's estimated operations and its operands' bytes. */
-static void step_cost(const quartic_graph *graph, const quartic_plan_step *step, double *out_flops,
-                      double *out_bytes) {
+/* A step's estimated operations, and the bytes of its operands. */
+static void program_step_cost(const quartic_graph *graph, const quartic_plan_step *step, double *out_flops,
+                              double *out_bytes) {
     const quartic_node *node = &graph->nodes[step->node];
     quartic_layout inputs[QUARTIC_OP_MAX_INPUTS], outputs[QUARTIC_OP_MAX_OUTPUTS];
     const quartic_op_call call = quartic_graph_call(graph, node, inputs, outputs);
@@ -186,17 +186,17 @@ quartic_status quartic_program_measure(quartic_device *device, const quartic_gra
     QUARTIC_TRY(quartic_options_read(&config_type, config, &whole));
     config = &whole;
     QUARTIC_TRY(quartic_graph_status(graph));
-    QUARTIC_TRY(check_config(device, graph, config));
-    QUARTIC_TRY(check_memory(graph, config));
-    QUARTIC_TRY(check_purpose(graph));
+    QUARTIC_TRY(program_check_config(device, graph, config));
+    QUARTIC_TRY(program_check_memory(graph, config));
+    QUARTIC_TRY(program_check_purpose(graph));
     quartic_plan plan;
-    QUARTIC_TRY(plan_for(device, graph, &plan));
+    QUARTIC_TRY(program_plan_for(device, graph, &plan));
     out_memory->workspace_bytes = plan.workspace_bytes;
     out_memory->unshared_bytes = plan.unshared_bytes;
     out_memory->own_tensor_bytes = own_tensor_bytes(graph, &plan, config);
     for (uint32_t k = 0; k < plan.step_count; ++k) {
         double flops, bytes;
-        step_cost(graph, &plan.steps[k], &flops, &bytes);
+        program_step_cost(graph, &plan.steps[k], &flops, &bytes);
         out_memory->flops += flops;
         out_memory->traffic_bytes += bytes;
     }
@@ -206,8 +206,8 @@ quartic_status quartic_program_measure(quartic_device *device, const quartic_gra
 
 static quartic_status attach_tensors(quartic_program *program, const quartic_program_config *config) {
     for (uint32_t b = 0; config != NULL && b < config->binding_count; ++b)
-        program->tensors[find_named(program->graph, config->bindings[b].name) - program->graph->storages] =
-            config->bindings[b].tensor;
+        program->tensors[program_find_named(program->graph, config->bindings[b].name) -
+                         program->graph->storages] = config->bindings[b].tensor;
     for (uint32_t s = 0; s < program->graph->storage_count; ++s) {
         const quartic_storage *storage = &program->graph->storages[s];
         if (storage->name == NULL || program->tensors[s] != NULL) continue;
@@ -237,10 +237,10 @@ static quartic_status attach_workspace(quartic_program *program, const quartic_p
     return QUARTIC_OK;
 }
 
-static quartic_status build(quartic_program *program, const quartic_graph *graph,
-                            const quartic_program_config *config) {
+static quartic_status program_build(quartic_program *program, const quartic_graph *graph,
+                                    const quartic_program_config *config) {
     QUARTIC_TRY(quartic_graph_clone(graph, &program->graph));
-    QUARTIC_TRY(plan_for(program->device, program->graph, &program->plan));
+    QUARTIC_TRY(program_plan_for(program->device, program->graph, &program->plan));
     program->profile = config != NULL && config->profile != 0;
     program->tensors = quartic_alloc(graph->storage_count, sizeof *program->tensors);
     program->owns = quartic_alloc(graph->storage_count, sizeof *program->owns);
@@ -269,13 +269,13 @@ quartic_status quartic_program_create(quartic_device *device, const quartic_grap
     config = &whole;
     QUARTIC_TRY(quartic_graph_status(graph));
     QUARTIC_TRY(quartic_device_expect_own_process(device));
-    QUARTIC_TRY(check_config(device, graph, config));
-    QUARTIC_TRY(check_memory(graph, config));
-    QUARTIC_TRY(check_purpose(graph));
+    QUARTIC_TRY(program_check_config(device, graph, config));
+    QUARTIC_TRY(program_check_memory(graph, config));
+    QUARTIC_TRY(program_check_purpose(graph));
     quartic_program *program = quartic_alloc(1, sizeof *program);
     if (program == NULL) return QUARTIC_OUT_OF_MEMORY;
     program->device = device;
-    quartic_status status = build(program, graph, config);
+    quartic_status status = program_build(program, graph, config);
     if (status != QUARTIC_OK) {
         quartic_program_destroy(program);
         return status;
@@ -301,7 +301,7 @@ void quartic_program_destroy(quartic_program *program) {
 enum { MISSED_TEXT = 512 };
 
 /* The names of a graph's tensors, as many as fit. */
-static const char *list_names(const quartic_graph *graph, char text[MISSED_TEXT]) {
+static const char *program_list_names(const quartic_graph *graph, char text[MISSED_TEXT]) {
     size_t used = 0;
     text[0] = 0;
     for (uint32_t s = 0; s < graph->storage_count; ++s) {
@@ -317,13 +317,13 @@ quartic_tensor *quartic_program_tensor(quartic_program *program, const char *nam
     QUARTIC_CALL();
     QUARTIC_NEED_OR(program, NULL);
     QUARTIC_NEED_OR(name, NULL);
-    const quartic_storage *found = find_named(program->graph, name);
+    const quartic_storage *found = program_find_named(program->graph, name);
     quartic_tensor_note_missed(found == NULL ? name : "");
     if (found != NULL) return program->tensors[found - program->graph->storages];
     char names[MISSED_TEXT];
     quartic_fail(QUARTIC_INVALID_ARGUMENT,
                  "the program has no input, parameter, state or output named \"%s\"; its names are: %s", name,
-                 list_names(program->graph, names));
+                 program_list_names(program->graph, names));
     return NULL;
 }
 
@@ -350,7 +350,7 @@ quartic_status quartic_program_step(const quartic_program *program, uint32_t ind
                             index, program->plan.step_count);
     const quartic_node *node = &program->graph->nodes[program->plan.steps[index].node];
     double flops, bytes;
-    step_cost(program->graph, &program->plan.steps[index], &flops, &bytes);
+    program_step_cost(program->graph, &program->plan.steps[index], &flops, &bytes);
     *out_info = (quartic_step_info){.op = node->op->name,
                                     .label = program->graph->scopes[node->scope],
                                     .seconds = program->step_seconds[index],

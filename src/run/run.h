@@ -1,8 +1,8 @@
-/* run.h: devices, tensors and programs as src/run sees them, and what a backend must do for them. Rooms above
- * see access.h and the public headers.
+/* run.h: devices, tensors and programs as src/run sees them, and what a backend must do for them. Folders
+ * above include access.h and the public headers instead.
  *
- * A backend is one const struct: the CPU devices share run_cpu.c, Vulkan devices use backend_vulkan.c. All
- * that does not depend on the backend (names, bindings, planning, errors) is in device.c, tensor.c,
+ * A backend is one const struct: the CPU devices share run_cpu.c, Vulkan devices use backend_vulkan.c.
+ * What does not depend on the backend (names, bindings, planning, errors) is in device.c, tensor.c and
  * program.c.
  */
 #ifndef QUARTIC_RUN_RUN_H
@@ -19,7 +19,7 @@ typedef struct quartic_backend {
     /* Memory of a tensor: zeroed bytes on the device; *out_memory is the backend's own handle. */
     quartic_status (*memory_create)(quartic_device *device, uint64_t bytes, void **out_memory);
     void (*memory_destroy)(quartic_device *device, void *memory);
-    /* Where the memory begins, in the address space of the device: for finding memory that overlaps. */
+    /* Where the memory begins in the address space of the device: for finding memory that overlaps. */
     uint64_t (*memory_address)(const void *memory);
     /* Blocking copies of bytes from the start; the numbers are in the device's own element size. */
     quartic_status (*memory_write)(quartic_device *device, void *memory, const void *data, uint64_t bytes);
@@ -61,7 +61,7 @@ struct quartic_device {
     const quartic_backend *backend;
     int64_t process; /* that opened it */
     quartic_device_info info;
-    uint32_t threads;    /* CPU devices: for tuned rows */
+    uint32_t threads;    /* CPU devices: for tuned kernels */
     uint32_t real_bytes; /* 4, or 8 on "reference64" */
     void *gpu;           /* the Vulkan backend's device */
 };
@@ -93,10 +93,14 @@ extern const quartic_backend quartic_backend_cpu, quartic_backend_vulkan;
 quartic_status quartic_device_wrap_gpu(quartic_gpu_device *gpu, const quartic_device_info *info,
                                        quartic_device **out_device);
 
-/* UNSUPPORTED with a sentence in a process that was made by fork() from the one that opened the device. */
+/* UNSUPPORTED in a process that was made by fork() from the one that opened the device, which cannot be used
+ * there. */
 quartic_status quartic_device_expect_own_process(const quartic_device *device);
-/* quartic_program_tensor found no tensor of that name, or, with "", found one. Who then uses NULL as a tensor
- * in the same thread is told the name. */
+/* Notes that quartic_program_tensor found no tensor of that name or, with "", that it found one. The
+ * message about a tensor that is NULL then tells the name, in the same thread. */
 void quartic_tensor_note_missed(const char *name);
+
+/* INVALID_ARGUMENT if no tensor can have that shape: it needs 1 to 2^31 - 1 elements. */
+quartic_status quartic_tensor_check_elements(const quartic_shape *shape);
 
 #endif

@@ -1,7 +1,8 @@
-/* run_cpu.c: the CPU devices: steps as calls of tuned rows ("cpu") or of the reference loops.
+/* run_cpu.c: the CPU devices as a backend: steps as calls of tuned kernels ("cpu") or of the reference
+ * kernels.
  *
  * Compiling resolves every operand to a pointer, so that a run is a loop over ready calls. On "reference64"
- * real numbers are held as double and only reference loops run.
+ * real numbers are held as double and only reference kernels run.
  */
 #include <stdio.h>
 #include <string.h>
@@ -20,7 +21,7 @@ typedef struct cpu_step {
 } cpu_step;
 
 /* Bytes that the system says may still be taken, swap included; all of its memory if it does not say. */
-static uint64_t available_bytes(const quartic_device *device) {
+static uint64_t cpu_available_bytes(const quartic_device *device) {
     FILE *facts = fopen("/proc/meminfo", "r");
     if (facts == NULL) return device->info.memory_bytes;
     char line[128];
@@ -33,9 +34,10 @@ static uint64_t available_bytes(const quartic_device *device) {
     return available > 0 ? available : device->info.memory_bytes;
 }
 
-/* Asks first: a system that overcommits grants what it does not have, and ends the process later. */
-static quartic_status expect_room(quartic_device *device, uint64_t bytes) {
-    uint64_t available = available_bytes(device);
+/* Asks before it allocates: a system that overcommits grants memory that it does not have, and ends the
+ * process when that is used. */
+static quartic_status cpu_expect_room(quartic_device *device, uint64_t bytes) {
+    uint64_t available = cpu_available_bytes(device);
     if (available == 0 || bytes <= available) return QUARTIC_OK;
     const double mib = 1.0 / (1 << 20);
     return quartic_fail(QUARTIC_OUT_OF_MEMORY,
@@ -45,55 +47,57 @@ static quartic_status expect_room(quartic_device *device, uint64_t bytes) {
                         (double)device->info.memory_bytes * mib);
 }
 
-static quartic_status memory_create(quartic_device *device, uint64_t bytes, void **out_memory) {
+static quartic_status cpu_memory_create(quartic_device *device, uint64_t bytes, void **out_memory) {
     const uint64_t small = 64 << 20; /* not worth asking about */
     *out_memory = NULL;
-    if (bytes > small) QUARTIC_TRY(expect_room(device, bytes));
+    if (bytes > small) QUARTIC_TRY(cpu_expect_room(device, bytes));
     *out_memory = quartic_alloc(bytes, 1);
     return *out_memory == NULL ? QUARTIC_OUT_OF_MEMORY : QUARTIC_OK;
 }
 
-static void memory_destroy(quartic_device *device, void *memory) {
+static void cpu_memory_destroy(quartic_device *device, void *memory) {
     (void)device;
     quartic_free(memory);
 }
 
-static uint64_t memory_address(const void *memory) {
+static uint64_t cpu_memory_address(const void *memory) {
     return (uint64_t)(uintptr_t)memory;
 }
 
-static quartic_status memory_write(quartic_device *device, void *memory, const void *data, uint64_t bytes) {
+static quartic_status cpu_memory_write(quartic_device *device, void *memory, const void *data,
+                                       uint64_t bytes) {
     (void)device;
     memcpy(memory, data, bytes);
     return QUARTIC_OK;
 }
 
-static quartic_status memory_read(quartic_device *device, const void *memory, void *out_data,
-                                  uint64_t bytes) {
+static quartic_status cpu_memory_read(quartic_device *device, const void *memory, void *out_data,
+                                      uint64_t bytes) {
     (void)device;
     memcpy(out_data, memory, bytes);
     return QUARTIC_OK;
 }
 
-static const quartic_fast_row *row_for(const quartic_device *device, const quartic_op *op,
-                                       const quartic_op_call *call) {
+static const quartic_fast_kernel *cpu_tuned_kernel(const quartic_device *device, const quartic_op *op,
+                                                   const quartic_op_call *call) {
     return device->info.kind == QUARTIC_DEVICE_CPU ? quartic_fast_find(op, call) : NULL;
 }
 
-static quartic_status scratch(void *context, const quartic_node *node, const quartic_op_call *call,
-                              uint64_t *out_bytes) {
+static quartic_status cpu_scratch(void *context, const quartic_node *node, const quartic_op_call *call,
+                                  uint64_t *out_bytes) {
     const quartic_device *device = ((const quartic_scratch_context *)context)->device;
-    const quartic_fast_row *row = row_for(device, node->op, call);
+    const quartic_fast_kernel *tuned = cpu_tuned_kernel(device, node->op, call);
     *out_bytes = 0;
-    if (row != NULL)
-        *out_bytes = row->scratch == NULL ? 0 : row->scratch(call, device->threads);
+    if (tuned != NULL)
+        *out_bytes = tuned->scratch == NULL ? 0 : tuned->scratch(call, device->threads);
     else if (node->op->cpu_scratch != NULL)
         *out_bytes = node->op->cpu_scratch(call);
     return QUARTIC_OK;
 }
 
 /* Where a value's first element lies. */
-static quartic_operand operand(const quartic_program *program, uint32_t id, const quartic_layout *layout) {
+static quartic_operand cpu_operand(const quartic_program *program, uint32_t id,
+                                   const quartic_layout *layout) {
     if (id == 0) return (quartic_operand){.data = NULL, .layout = layout};
     uint32_t storage = quartic_graph_get(program->graph, id)->storage;
     const quartic_plan_place *place = &program->plan.places[storage];
@@ -105,7 +109,7 @@ static quartic_operand operand(const quartic_program *program, uint32_t id, cons
                              .wide = layout->dtype == QUARTIC_FLOAT32 && size == 8};
 }
 
-static quartic_status compile(quartic_program *program) {
+static quartic_status cpu_compile(quartic_program *program) {
     cpu_step *steps = quartic_alloc(program->plan.step_count, sizeof *steps);
     if (steps == NULL) return QUARTIC_OUT_OF_MEMORY;
     for (uint32_t t = 0; t < program->plan.step_count; ++t) {
@@ -113,17 +117,17 @@ static quartic_status compile(quartic_program *program) {
         const quartic_node *node = &program->graph->nodes[planned->node];
         cpu_step *step = &steps[t];
         quartic_op_call call = quartic_graph_call(program->graph, node, step->inputs, step->outputs);
-        const quartic_fast_row *row = row_for(program->device, node->op, &call);
+        const quartic_fast_kernel *tuned = cpu_tuned_kernel(program->device, node->op, &call);
         step->op = node->op;
-        step->kernel = row != NULL ? row->run : node->op->cpu;
+        step->kernel = tuned != NULL ? tuned->run : node->op->cpu;
         step->run = (quartic_op_run){.attrs = node->attrs,
                                      .input_count = node->input_count,
                                      .output_count = node->output_count,
                                      .threads = program->device->threads};
         for (uint32_t i = 0; i < node->input_count; ++i)
-            step->run.inputs[i] = operand(program, node->inputs[i], &step->inputs[i]);
+            step->run.inputs[i] = cpu_operand(program, node->inputs[i], &step->inputs[i]);
         for (uint32_t o = 0; o < node->output_count; ++o)
-            step->run.outputs[o] = operand(program, node->outputs[o], &step->outputs[o]);
+            step->run.outputs[o] = cpu_operand(program, node->outputs[o], &step->outputs[o]);
         if (planned->scratch_bytes > 0)
             step->run.scratch = (char *)program->workspace->memory + planned->scratch_offset;
     }
@@ -131,7 +135,7 @@ static quartic_status compile(quartic_program *program) {
     return QUARTIC_OK;
 }
 
-static void release(quartic_program *program) {
+static void cpu_release(quartic_program *program) {
     quartic_free(program->compiled);
     program->compiled = NULL;
 }
@@ -142,9 +146,10 @@ static double now(void) {
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-/* Makes every step with real results read and write moved numbers. What chooses (top_k) is left alone: it
- * must read the same number each time. */
-static void start_jitter(quartic_program *program) {
+/* Makes every step with real results read and write numbers that are moved a little
+ * (quartic_operand.jitter). An op that chooses (top_k) is left alone: it must read the same number each
+ * time. */
+static void cpu_start_jitter(quartic_program *program) {
     cpu_step *steps = program->compiled;
     for (uint32_t t = 0; t < program->plan.step_count; ++t) {
         bool real = false;
@@ -157,10 +162,10 @@ static void start_jitter(quartic_program *program) {
     }
 }
 
-static quartic_status run_steps(void *context) {
+static quartic_status cpu_run_steps(void *context) {
     quartic_program *program = context;
     const cpu_step *steps = program->compiled;
-    if (program->jitter != 0) start_jitter(program);
+    if (program->jitter != 0) cpu_start_jitter(program);
     for (uint32_t t = 0; t < program->plan.step_count; ++t) {
         if (steps[t].op->check != NULL) QUARTIC_TRY(steps[t].op->check(&steps[t].run));
         double start = program->profile ? now() : 0;
@@ -170,23 +175,23 @@ static quartic_status run_steps(void *context) {
     return QUARTIC_OK;
 }
 
-static quartic_status run(quartic_program *program) {
+static quartic_status cpu_run(quartic_program *program) {
     const bool tuned = program->device->info.kind == QUARTIC_DEVICE_CPU;
-    return quartic_threads_call(tuned ? program->device->threads : 1, run_steps, program);
+    return quartic_threads_call(tuned ? program->device->threads : 1, cpu_run_steps, program);
 }
 
-static void device_close(quartic_device *device) {
+static void cpu_device_close(quartic_device *device) {
     (void)device;
 }
 
-const quartic_backend quartic_backend_cpu = {.memory_create = memory_create,
-                                             .memory_destroy = memory_destroy,
-                                             .memory_address = memory_address,
-                                             .memory_write = memory_write,
-                                             .memory_read = memory_read,
-                                             .scratch = scratch,
-                                             .expect_room = expect_room,
-                                             .compile = compile,
-                                             .release = release,
-                                             .run = run,
-                                             .device_close = device_close};
+const quartic_backend quartic_backend_cpu = {.memory_create = cpu_memory_create,
+                                             .memory_destroy = cpu_memory_destroy,
+                                             .memory_address = cpu_memory_address,
+                                             .memory_write = cpu_memory_write,
+                                             .memory_read = cpu_memory_read,
+                                             .scratch = cpu_scratch,
+                                             .expect_room = cpu_expect_room,
+                                             .compile = cpu_compile,
+                                             .release = cpu_release,
+                                             .run = cpu_run,
+                                             .device_close = cpu_device_close};

@@ -23,15 +23,13 @@ quartic_gpu_limits quartic_run_vulkan_limits(const quartic_gpu_device *device) {
                                 .subgroup_size = caps->subgroup_size,
                                 .compute_units = caps->compute_units,
                                 .max_iterations = caps->rank == QUARTIC_GPU_SOFTWARE ? 65535 : 0,
-                                .has_float16 = caps->float16,
-                                .has_cooperative_matrix = caps->cooperative_matrix,
                                 .has_subgroup_shuffle = caps->subgroup_shuffle};
 }
 
 /* The op's dispatches for a node; an error names the op and its scope. */
-static quartic_status list_dispatches(const quartic_graph *graph, const quartic_gpu_limits *limits,
-                                      const quartic_node *node, const quartic_op_call *call,
-                                      quartic_dispatch_list *out_list) {
+static quartic_status list_step_dispatches(const quartic_graph *graph, const quartic_gpu_limits *limits,
+                                           const quartic_node *node, const quartic_op_call *call,
+                                           quartic_dispatch_list *out_list) {
     const char *scope = graph->scopes[node->scope];
     *out_list = (quartic_dispatch_list){0};
     if (node->op->gpu == NULL)
@@ -52,7 +50,7 @@ quartic_status quartic_run_vulkan_scratch(void *rule, const quartic_node *node, 
     const quartic_run_vulkan_rule *context = rule;
     quartic_dispatch_list *list = quartic_alloc(1, sizeof *list);
     if (list == NULL) return QUARTIC_OUT_OF_MEMORY;
-    quartic_status status = list_dispatches(context->graph, &context->limits, node, call, list);
+    quartic_status status = list_step_dispatches(context->graph, &context->limits, node, call, list);
     *out_bytes = list->scratch_bytes;
     quartic_free(list);
     return status;
@@ -122,7 +120,7 @@ static quartic_status set_addresses(const builder *b, const quartic_node *node, 
     return QUARTIC_OK;
 }
 
-static quartic_status grow(builder *b) {
+static quartic_status grow_commands(builder *b) {
     const uint32_t capacity = 2 * b->capacity + 64;
     quartic_gpu_command *grown = quartic_realloc(b->commands, b->count, capacity, sizeof *grown);
     if (grown == NULL) return QUARTIC_OUT_OF_MEMORY;
@@ -137,9 +135,9 @@ static quartic_status grow(builder *b) {
     return QUARTIC_OK;
 }
 
-static quartic_status add_dispatch(builder *b, const quartic_node *node, uint32_t step,
-                                   const quartic_dispatch *dispatch) {
-    if (b->count == b->capacity) QUARTIC_TRY(grow(b));
+static quartic_status lower_dispatch(builder *b, const quartic_node *node, uint32_t step,
+                                     const quartic_dispatch *dispatch) {
+    if (b->count == b->capacity) QUARTIC_TRY(grow_commands(b));
     quartic_gpu_command *command = &b->commands[b->count++];
     *command =
         (quartic_gpu_command){.shader = dispatch->shader,
@@ -158,20 +156,20 @@ static quartic_status add_dispatch(builder *b, const quartic_node *node, uint32_
     return quartic_hazards_add(&b->hazards, touched.ranges, touched.count, &command->barrier);
 }
 
-static quartic_status add_step(builder *b, uint32_t step) {
+static quartic_status lower_step(builder *b, uint32_t step) {
     const quartic_node *node = &b->graph->nodes[b->plan->steps[step].node];
     quartic_layout inputs[QUARTIC_OP_MAX_INPUTS], outputs[QUARTIC_OP_MAX_OUTPUTS];
     quartic_op_call call = quartic_graph_call(b->graph, node, inputs, outputs);
-    QUARTIC_TRY(list_dispatches(b->graph, &b->limits, node, &call, b->list));
+    QUARTIC_TRY(list_step_dispatches(b->graph, &b->limits, node, &call, b->list));
     for (uint32_t d = 0; d < b->list->count; ++d)
-        QUARTIC_TRY(add_dispatch(b, node, step, &b->list->items[d]));
+        QUARTIC_TRY(lower_dispatch(b, node, step, &b->list->items[d]));
     return QUARTIC_OK;
 }
 
-static quartic_status add_steps(builder *b) {
+static quartic_status lower_steps(builder *b) {
     b->list = quartic_alloc(1, sizeof *b->list);
     if (b->list == NULL) return QUARTIC_OUT_OF_MEMORY;
-    for (uint32_t s = 0; s < b->plan->step_count; ++s) QUARTIC_TRY(add_step(b, s));
+    for (uint32_t s = 0; s < b->plan->step_count; ++s) QUARTIC_TRY(lower_step(b, s));
     return QUARTIC_OK;
 }
 
@@ -185,7 +183,7 @@ quartic_status quartic_run_vulkan_lower(const quartic_graph *graph, const quarti
                  .memory = *memory,
                  .limits = *limits,
                  .keep_touched = out_touched != NULL};
-    quartic_status status = add_steps(&b);
+    quartic_status status = lower_steps(&b);
     quartic_free(b.list);
     quartic_hazards_destroy(&b.hazards);
     if (status != QUARTIC_OK) {

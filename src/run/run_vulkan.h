@@ -22,7 +22,7 @@ quartic_gpu_limits quartic_run_vulkan_limits(const quartic_gpu_device *device);
 
 /* Context of the scratch rule. */
 typedef struct quartic_run_vulkan_rule {
-    const quartic_graph *graph; /* for the scope in error sentences */
+    const quartic_graph *graph; /* for the scope in error messages */
     quartic_gpu_limits limits;
 } quartic_run_vulkan_rule;
 

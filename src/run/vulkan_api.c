@@ -1,4 +1,4 @@
-/* vulkan_api.c: the functions of quartic/vulkan.h over the internal doors. */
+/* vulkan_api.c: the public functions of quartic/vulkan.h, over gpu/adopt.h and run_vulkan.h. */
 #include <stdio.h>
 
 #include "base/alloc.h"
@@ -61,23 +61,17 @@ quartic_status quartic_vulkan_tensor_wrap(quartic_device *device, VkBuffer buffe
     if (buffer == VK_NULL_HANDLE) return quartic_fail_null("buffer");
     QUARTIC_TRY(expect_vulkan(device));
     QUARTIC_TRY(quartic_device_expect_own_process(device));
-    uint64_t elements = quartic_shape_elements(shape);
-    char text[QUARTIC_SHAPE_TEXT];
-    if (buffer == VK_NULL_HANDLE || offset % 16 != 0 || quartic_dtype_size(dtype) == 0 ||
-        shape->rank > QUARTIC_MAX_RANK)
+    if (offset % 16 != 0 || quartic_dtype_size(dtype) == 0 || shape->rank > QUARTIC_MAX_RANK)
         return quartic_fail(
             QUARTIC_INVALID_ARGUMENT,
             "wrapping a buffer needs a buffer, an offset that is a multiple of 16 (not %llu), dtype "
             "float32 or int32 and at most %d axes (not %u)",
             (unsigned long long)offset, QUARTIC_MAX_RANK, shape->rank);
-    if (elements == 0 || elements >= (uint64_t)1 << 31)
-        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
-                            "a tensor holds 1 to 2147483647 elements; shape %s does not",
-                            quartic_shape_text(shape, text));
+    QUARTIC_TRY(quartic_tensor_check_elements(shape));
     quartic_tensor *tensor = quartic_alloc(1, sizeof *tensor);
     if (tensor == NULL) return QUARTIC_OUT_OF_MEMORY;
-    *tensor =
-        (quartic_tensor){.device = device, .dtype = dtype, .shape = *shape, .device_bytes = 4 * elements};
+    *tensor = (quartic_tensor){
+        .device = device, .dtype = dtype, .shape = *shape, .device_bytes = 4 * quartic_shape_elements(shape)};
     quartic_gpu_buffer *memory;
     quartic_status status =
         quartic_gpu_buffer_wrap(device->gpu, buffer, offset, tensor->device_bytes, &memory);

@@ -8,84 +8,50 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/nearest.h"
+
 enum { HELP_WIDTH = 90, HELP_INDENT = 29, LONGEST_NAME = 48 };
 
-static char plain(char letter) {
+static char args_fold_dash(char letter) {
     return letter == '_' ? '-' : letter;
 }
 
 static bool same_name(const char *option, const char *given, size_t length) {
     for (size_t i = 0; i < length; ++i)
-        if (plain(option[i]) != plain(given[i]) || option[i] == 0) return false;
+        if (args_fold_dash(option[i]) != args_fold_dash(given[i]) || option[i] == 0) return false;
     return option[length] == 0;
-}
-
-/* ---- the nearest name -------------------------------------------------------------------------------------
- */
-
-/* Levenshtein's distance of two names, cut to LONGEST_NAME letters. */
-static size_t distance(const char *a, const char *b) {
-    size_t row[LONGEST_NAME + 1], a_length = strlen(a), b_length = strlen(b);
-    if (a_length > LONGEST_NAME) a_length = LONGEST_NAME;
-    if (b_length > LONGEST_NAME) b_length = LONGEST_NAME;
-    for (size_t j = 0; j <= b_length; ++j) row[j] = j;
-    for (size_t i = 1; i <= a_length; ++i) {
-        size_t corner = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b_length; ++j) {
-            size_t change = corner + (plain(a[i - 1]) != plain(b[j - 1]));
-            size_t either = 1 + (row[j] < row[j - 1] ? row[j] : row[j - 1]);
-            corner = row[j];
-            row[j] = change < either ? change : either;
-        }
-    }
-    return row[b_length];
-}
-
-const char *args_nearest(const char *name, const char *(*name_at)(const void *context, uint32_t index),
-                         const void *context, uint32_t count) {
-    const char *best = NULL;
-    size_t best_distance = strlen(name) / 2 + 1; /* at least half of the letters must stay */
-    for (uint32_t k = 0; k < count; ++k) {
-        const char *candidate = name_at(context, k);
-        size_t candidate_distance = distance(name, candidate);
-        if (candidate_distance >= best_distance) continue;
-        best = candidate;
-        best_distance = candidate_distance;
-    }
-    return best;
 }
 
 static const char *option_name_at(const void *context, uint32_t index) {
     const command *command = context;
+    if (index > command->option_count) return NULL;
     return index < command->option_count ? command->options[index].name : "help";
 }
 
-/* ---- parsing ----------------------------------------------------------------------------------------------
- */
+/* ---- parsing ---- */
 
 /* An option's name as it is typed, with dashes. */
-static const char *dashed(const char *name, char buffer[LONGEST_NAME]) {
+static const char *dashed_name(const char *name, char buffer[LONGEST_NAME]) {
     size_t i = 0;
-    for (; name[i] != 0 && i + 1 < LONGEST_NAME; ++i) buffer[i] = plain(name[i]);
+    for (; name[i] != 0 && i + 1 < LONGEST_NAME; ++i) buffer[i] = args_fold_dash(name[i]);
     buffer[i] = 0;
     return buffer;
 }
 
-static args_outcome unknown_option(const command *command, const char *given, size_t length, char *sentence) {
+static args_outcome unknown_option(const command *command, const char *given, size_t length, char *message) {
     char name[LONGEST_NAME], buffer[LONGEST_NAME];
     snprintf(name, sizeof name, "%.*s", (int)length, given);
-    const char *nearest = args_nearest(name, option_name_at, command, command->option_count + 1);
+    const char *nearest = quartic_nearest(name, option_name_at, command, strlen(name) / 2);
     if (nearest != NULL)
-        snprintf(sentence, ARGS_SENTENCE_BYTES, "there is no option --%s; did you mean --%s?", name,
-                 dashed(nearest, buffer));
+        snprintf(message, ARGS_MESSAGE_BYTES, "there is no option --%s; did you mean --%s?", name,
+                 dashed_name(nearest, buffer));
     else
-        snprintf(sentence, ARGS_SENTENCE_BYTES, "there is no option --%s", name);
+        snprintf(message, ARGS_MESSAGE_BYTES, "there is no option --%s", name);
     return ARGS_WRONG;
 }
 
 /* A whole number without sign, or a real number; all of the text must belong to it. */
-static bool read_number(const arg_option *option, const char *text, uint64_t *out_whole, double *out_real) {
+static bool parse_number(const arg_option *option, const char *text, uint64_t *out_whole, double *out_real) {
     char *end;
     errno = 0;
     if (option->kind == ARG_FLOAT) {
@@ -99,12 +65,12 @@ static bool read_number(const arg_option *option, const char *text, uint64_t *ou
 
 /* A real number is compared as the float that it becomes, so that a limit is within the range as it is
  * printed. */
-static bool in_range(const arg_option *option, double number) {
+static bool option_in_range(const arg_option *option, double number) {
     if (option->kind != ARG_FLOAT) return number >= option->least && number <= option->most;
     return (float)number >= (float)option->least && (float)number <= (float)option->most;
 }
 
-static args_outcome store(const arg_option *option, const char *text, void *settings, char *sentence) {
+static args_outcome store_value(const arg_option *option, const char *text, void *settings, char *message) {
     void *setting = (char *)settings + option->offset;
     if (option->kind == ARG_TEXT) {
         *(const char **)setting = text;
@@ -112,10 +78,10 @@ static args_outcome store(const arg_option *option, const char *text, void *sett
     }
     uint64_t whole = 0;
     double real = 0;
-    if (!read_number(option, text, &whole, &real) || !in_range(option, real)) {
+    if (!parse_number(option, text, &whole, &real) || !option_in_range(option, real)) {
         char buffer[LONGEST_NAME];
-        snprintf(sentence, ARGS_SENTENCE_BYTES, "--%s is \"%.60s\"; expected a %snumber from %.*g to %.*g",
-                 dashed(option->name, buffer), text, option->kind == ARG_FLOAT ? "" : "whole ",
+        snprintf(message, ARGS_MESSAGE_BYTES, "--%s is \"%.60s\"; expected a %snumber from %.*g to %.*g",
+                 dashed_name(option->name, buffer), text, option->kind == ARG_FLOAT ? "" : "whole ",
                  option->kind == ARG_FLOAT ? 7 : 10, option->least, option->kind == ARG_FLOAT ? 7 : 10,
                  option->most);
         return ARGS_WRONG;
@@ -129,36 +95,36 @@ static args_outcome store(const arg_option *option, const char *text, void *sett
     return ARGS_OK;
 }
 
-/* One option at arguments[*at]; moves *at past its value. */
+/* Parses the option at arguments[*at]; *at becomes the index of its last argument. */
 static args_outcome parse_option(const command *command, int count, char **arguments, int *at, void *settings,
-                                 char *sentence) {
+                                 char *message) {
     const char *given = arguments[*at] + 2, *equals = strchr(given, '=');
     size_t length = equals == NULL ? strlen(given) : (size_t)(equals - given);
     if (same_name("help", given, length)) return ARGS_HELP;
     const arg_option *option = NULL;
     for (uint32_t k = 0; k < command->option_count && option == NULL; ++k)
         if (same_name(command->options[k].name, given, length)) option = &command->options[k];
-    if (option == NULL) return unknown_option(command, given, length, sentence);
+    if (option == NULL) return unknown_option(command, given, length, message);
     char buffer[LONGEST_NAME];
     if (option->kind == ARG_FLAG) {
         *(uint32_t *)((char *)settings + option->offset) = 1;
         if (equals == NULL) return ARGS_OK;
-        snprintf(sentence, ARGS_SENTENCE_BYTES, "--%s takes no value", dashed(option->name, buffer));
+        snprintf(message, ARGS_MESSAGE_BYTES, "--%s takes no value", dashed_name(option->name, buffer));
         return ARGS_WRONG;
     }
-    if (equals != NULL) return store(option, equals + 1, settings, sentence);
+    if (equals != NULL) return store_value(option, equals + 1, settings, message);
     if (*at + 1 >= count || strncmp(arguments[*at + 1], "--", 2) == 0) {
-        snprintf(sentence, ARGS_SENTENCE_BYTES, "--%s needs a value: --%s %s", dashed(option->name, buffer),
-                 buffer, option->value);
+        snprintf(message, ARGS_MESSAGE_BYTES, "--%s needs a value: --%s %s",
+                 dashed_name(option->name, buffer), buffer, option->value);
         return ARGS_WRONG;
     }
     *at += 1;
-    return store(option, arguments[*at], settings, sentence);
+    return store_value(option, arguments[*at], settings, message);
 }
 
 args_outcome args_parse(const command *command, int count, char **arguments, void *settings,
                         const char **out_operands, uint32_t *out_operand_count,
-                        char sentence[ARGS_SENTENCE_BYTES]) {
+                        char message[ARGS_MESSAGE_BYTES]) {
     uint32_t operands = 0;
     bool options_ended = false;
     for (int at = 0; at < count; ++at) {
@@ -168,10 +134,10 @@ args_outcome args_parse(const command *command, int count, char **arguments, voi
         } else if (!options_ended && strcmp(argument, "-h") == 0) {
             return ARGS_HELP;
         } else if (!options_ended && strncmp(argument, "--", 2) == 0) {
-            args_outcome outcome = parse_option(command, count, arguments, &at, settings, sentence);
+            args_outcome outcome = parse_option(command, count, arguments, &at, settings, message);
             if (outcome != ARGS_OK) return outcome;
         } else if (!options_ended && argument[0] == '-' && argument[1] != 0) {
-            snprintf(sentence, ARGS_SENTENCE_BYTES, "there is no option %.60s; options begin with two dashes",
+            snprintf(message, ARGS_MESSAGE_BYTES, "there is no option %.60s; options begin with two dashes",
                      argument);
             return ARGS_WRONG;
         } else {
@@ -181,16 +147,15 @@ args_outcome args_parse(const command *command, int count, char **arguments, voi
     *out_operand_count = operands;
     if (operands >= command->least_operands && operands <= command->most_operands) return ARGS_OK;
     if (operands < command->least_operands)
-        snprintf(sentence, ARGS_SENTENCE_BYTES, "something is missing: quartic %s %s", command->name,
+        snprintf(message, ARGS_MESSAGE_BYTES, "something is missing: quartic %s %s", command->name,
                  command->operands);
     else
-        snprintf(sentence, ARGS_SENTENCE_BYTES, "\"%.60s\" is one argument too many",
+        snprintf(message, ARGS_MESSAGE_BYTES, "\"%.60s\" is one argument too many",
                  out_operands[command->most_operands]);
     return ARGS_WRONG;
 }
 
-/* ---- help -------------------------------------------------------------------------------------------------
- */
+/* ---- help ---- */
 
 /* Prints text from the given column on, wrapped at spaces to lines that start at indent. */
 static void print_wrapped(FILE *stream, const char *text, size_t column, size_t indent) {
@@ -212,7 +177,7 @@ static void print_wrapped(FILE *stream, const char *text, size_t column, size_t 
 }
 
 /* Appends the default to an option's meaning; a number outside its own range stands for none. */
-static void describe(const command *command, const arg_option *option, char *text, size_t bytes) {
+static void describe_option(const command *command, const arg_option *option, char *text, size_t bytes) {
     const void *setting = (const char *)command->defaults + option->offset;
     double number = option->kind == ARG_UINT32   ? (double)*(const uint32_t *)setting
                     : option->kind == ARG_UINT64 ? (double)*(const uint64_t *)setting
@@ -258,11 +223,11 @@ void args_print_help(FILE *stream, const command *command) {
     for (uint32_t k = 0; k < command->option_count; ++k) {
         const arg_option *option = &command->options[k];
         char name[LONGEST_NAME], text[1024];
-        int used = fprintf(stream, "  --%s%s%s  ", dashed(option->name, name),
+        int used = fprintf(stream, "  --%s%s%s  ", dashed_name(option->name, name),
                            option->value == NULL ? "" : " ", option->value == NULL ? "" : option->value);
         size_t column = used < 0 ? 0 : (size_t)used;
         if (column < HELP_INDENT) fprintf(stream, "%*s", (int)(HELP_INDENT - column), "");
-        describe(command, option, text, sizeof text);
+        describe_option(command, option, text, sizeof text);
         print_wrapped(stream, text, column < HELP_INDENT ? HELP_INDENT : column, HELP_INDENT);
     }
     fprintf(stream, "  %-*sprint this text\n", HELP_INDENT - 2, "--help");

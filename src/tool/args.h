@@ -1,9 +1,9 @@
 /* args.h: command lines described by tables.
  *
- * A command is one const struct: its options say where in the command's settings a value goes, in which
- * range, and what it means; parsing and --help are both made from it, so they cannot disagree. Settings start
- * as a copy of the command's defaults, which --help prints. Options are --name VALUE or --name=VALUE, with -
- * and _ alike; "--" ends them.
+ * A command is one const struct. Each of its options says where in the command's settings a value goes, its
+ * range and its meaning. Parsing and --help both read this table, so they cannot disagree. Settings start as
+ * a copy of the command's defaults, which --help prints. Options are --name VALUE or --name=VALUE; '-' and
+ * '_' are the same in names; "--" ends the options.
  */
 #ifndef QUARTIC_TOOL_ARGS_H
 #define QUARTIC_TOOL_ARGS_H
@@ -22,7 +22,7 @@ typedef enum arg_kind {
 
 typedef struct arg_option {
     const char *name;  /* without the dashes */
-    const char *value; /* how --help calls the value; NULL for a flag */
+    const char *value; /* the value's name in --help; NULL for a flag */
     arg_kind kind;
     size_t offset;      /* of the setting */
     double least, most; /* of a number */
@@ -43,7 +43,7 @@ typedef struct invocation {
 
 struct command {
     const char *name;
-    const char *operands; /* how --help calls them, "" if there are none */
+    const char *operands; /* their names in --help, "" if there are none */
     const char *summary;  /* one line, for the list of commands */
     const char *details;  /* more for its own --help, "" if nothing */
     const arg_option *options;
@@ -51,24 +51,19 @@ struct command {
     uint32_t least_operands, most_operands;
     const void *defaults;
     size_t settings_bytes;
-    uint32_t writes_files;              /* its result is files: without --json, what it prints may be lost */
-    int (*run)(const invocation *call); /* the exit code */
+    int (*run)(const invocation *call); /* returns the exit code */
 };
 
 typedef enum args_outcome { ARGS_OK, ARGS_HELP, ARGS_WRONG } args_outcome;
 
-enum { ARGS_SENTENCE_BYTES = 512 };
+enum { ARGS_MESSAGE_BYTES = 512 };
 
-/* Reads arguments over settings, which hold defaults; operands has room for count. On ARGS_WRONG sentence
- * says why. Texts point into arguments. */
+/* Reads arguments into settings, which hold the defaults. out_operands has space for count operands. After
+ * ARGS_WRONG, message says why. Texts in settings and operands point into arguments. */
 args_outcome args_parse(const command *command, int count, char **arguments, void *settings,
                         const char **out_operands, uint32_t *out_operand_count,
-                        char sentence[ARGS_SENTENCE_BYTES]);
+                        char message[ARGS_MESSAGE_BYTES]);
 
 void args_print_help(FILE *stream, const command *command);
-
-/* The name most like the given one, of count names found through name_at; NULL if none is near. */
-const char *args_nearest(const char *name, const char *(*name_at)(const void *context, uint32_t index),
-                         const void *context, uint32_t count);
 
 #endif

@@ -1,10 +1,12 @@
 /* bench.c: `quartic bench`: how long a forward pass and a training step take, and where the time goes.
  *
- * Whole passes are timed through the model and the trainer, least of a few runs after a first one that
- * compiles. The table sums the profile of one compiled graph by op. Its last column is the share of the
- * device's measured peak: the time that the op's operations at the rate of multiply-adds in registers, or its
- * compulsory traffic at the rate of the fastest copy, would take at least, over the time that it took. What
- * an op does again or moves twice counts against it.
+ * Whole passes are timed through the model and the trainer: the shortest of a few runs, after a first run
+ * that compiles. The table sums the profile of one compiled graph by op. Its last column is the share of the
+ * device's measured peak,
+ *     max(operations / rate of multiply-adds in registers,
+ *         traffic / rate of the fastest copy) / measured time,
+ * where the traffic counts each operand once. Work that an op does twice, or data that it moves twice, lowers
+ * its share.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,12 +22,12 @@ static const arg_option options[] = {
     TOOL_DEVICE_OPTION(bench_settings),
     TOOL_CONFIG_OPTION(bench_settings),
     {"length", "N", ARG_UINT32, offsetof(bench_settings, length), 1, 65536,
-     "tokens of a sequence or nodes of a graph (default: what the run was trained on, else 128 or the "
-     "model's "
-     "most)"},
+     "tokens of a sequence or nodes of a graph (default: those that the model was trained on; otherwise 128, "
+     "or "
+     "max_seq_len if that is less)"},
     {"batch", "N", ARG_UINT32, offsetof(bench_settings, batch), 1, 65536, "sequences at once"},
     {"repeat", "N", ARG_UINT32, offsetof(bench_settings, repeat), 1, 1000,
-     "timed runs, of which the least counts"},
+     "timed runs, of which the shortest counts"},
     {"forward-only", NULL, ARG_FLAG, offsetof(bench_settings, forward_only), 0, 0, "no training step"},
     {"longest", "N", ARG_UINT32, offsetof(bench_settings, longest), 16, 65536,
      "of `edges`: nodes from 16, doubled up to this"},
@@ -42,8 +44,7 @@ static double resident_bytes(void) {
     return 1024.0 * (double)usage.ru_maxrss;
 }
 
-/* ---- the device's peak ------------------------------------------------------------------------------------
- */
+/* ---- the device's peak ---- */
 
 static quartic_status measure_peaks(bench *bench) {
     quartic_status status = bench_measure_flops(bench);
@@ -64,8 +65,7 @@ static quartic_status measure_peaks(bench *bench) {
     return QUARTIC_OK;
 }
 
-/* ---- whole passes -----------------------------------------------------------------------------------------
- */
+/* ---- whole passes ---- */
 
 static void report_pass(const bench *bench, const char *name, double seconds,
                         const quartic_program_memory *memory) {
@@ -128,8 +128,7 @@ static quartic_status time_training(bench *bench) {
     return status;
 }
 
-/* ---- the table --------------------------------------------------------------------------------------------
- */
+/* ---- the table ---- */
 
 /* Sums over the steps of one op. */
 typedef struct op_row {
@@ -144,7 +143,7 @@ static int slowest_first(const void *a, const void *b) {
 }
 
 /* Adds the program's steps up by op, each with its least time over the runs. */
-static quartic_status profile(bench *bench, quartic_program *program, op_row *rows, uint32_t *out_count) {
+static quartic_status profile_ops(bench *bench, quartic_program *program, op_row *rows, uint32_t *out_count) {
     uint32_t steps = quartic_program_step_count(program);
     double *least = tool_alloc(steps, sizeof *least);
     quartic_status status = bench_least_seconds(bench, program, least);
@@ -219,7 +218,7 @@ static void show_share_of_products(const bench *bench, bool with_gradients, cons
     }
 }
 
-/* What handing the recorded work to the driver costs the host: the same for any number of dispatches. */
+/* The host's time for handing the recorded work to the driver. */
 static void show_replay(const bench *bench, const char *name, const quartic_program *program) {
     quartic_replay_info info = quartic_program_replay_info(program);
     if (info.dispatches == 0) return;
@@ -244,7 +243,7 @@ static quartic_status show_profile(bench *bench, const char *name, bool with_gra
     if (status != QUARTIC_OK) return status;
     op_row *rows = tool_alloc(quartic_program_step_count(program), sizeof *rows);
     uint32_t count;
-    status = profile(bench, program, rows, &count);
+    status = profile_ops(bench, program, rows, &count);
     if (status == QUARTIC_OK) show_rows(bench, name, rows, count);
     if (status == QUARTIC_OK) show_share_of_products(bench, with_gradients, rows, count);
     if (status == QUARTIC_OK) show_replay(bench, name, program);
@@ -253,8 +252,7 @@ static quartic_status show_profile(bench *bench, const char *name, bool with_gra
     return status;
 }
 
-/* ---- the command ------------------------------------------------------------------------------------------
- */
+/* ---- the command ---- */
 
 static quartic_status run_all(bench *bench) {
     quartic_status status = time_forward(bench);
@@ -285,14 +283,14 @@ static quartic_status report_start(const bench *bench) {
     return QUARTIC_OK;
 }
 
-static quartic_model *make_model(const invocation *call, quartic_device *device) {
+static quartic_model *make_bench_model(const invocation *call, quartic_device *device) {
     if (call->operand_count > 0 && tool_is_config(call->operands[0]))
         return tool_make_model(call->command, device, call->operands[0]);
     if (call->operand_count > 0) {
         const bench_settings *settings = call->settings;
         return tool_open_model(call->command, device, call->operands[0], settings->config);
     }
-    /* The size that docs/performance.md speaks of. */
+    /* The size that docs/performance.md reports. */
     quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
     config.num_tokens = 256;
     config.dim = 512;
@@ -315,7 +313,7 @@ static int run_edges(bench *bench) {
     return code;
 }
 
-static int run(const invocation *call) {
+static int run_bench(const invocation *call) {
     bench bench = {.call = call, .settings = call->settings};
     if (bench.settings->config != NULL && (call->operand_count == 0 || tool_is_config(call->operands[0]) ||
                                            strcmp(call->operands[0], "edges") == 0))
@@ -325,7 +323,7 @@ static int run(const invocation *call) {
     bench.device = tool_open_device(call->command, bench.settings->device);
     if (bench.device != NULL && call->operand_count > 0 && strcmp(call->operands[0], "edges") == 0)
         return run_edges(&bench);
-    bench.model = bench.device == NULL ? NULL : make_model(call, bench.device);
+    bench.model = bench.device == NULL ? NULL : make_bench_model(call, bench.device);
     int code = EXIT_FAILED;
     if (bench.model != NULL) {
         tool_run_shape shape =
@@ -356,9 +354,9 @@ const command command_bench = {
     .details =
         "MODEL is a JSON configuration, a run's folder, a checkpoint or a model file; without it, a model of "
         "vocabulary 256, dim 512, depth 2 and dim_edges 32. Models of graphs get made-up graphs. \"of peak\" "
-        "is the time that an op would take at "
-        "the rate of multiply-adds in registers and of the fastest copy on this device, over the time that "
-        "it took.\n"
+        "is the time that an op would take at the rate of multiply-adds in registers and of the fastest copy "
+        "on "
+        "this device, divided by the time that it took.\n"
         "`quartic bench edges` times every form of edge attention by itself, forward and backward, over the "
         "number of nodes, with the share of a large matrix product's rate that it reaches.",
     .options = options,
@@ -367,5 +365,5 @@ const command command_bench = {
     .most_operands = 1,
     .defaults = &defaults,
     .settings_bytes = sizeof defaults,
-    .run = run,
+    .run = run_bench,
 };

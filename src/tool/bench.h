@@ -1,4 +1,4 @@
-/* bench.h: what the parts of `quartic bench` share. */
+/* bench.h: what the files of `quartic bench` share: settings, made-up inputs, measurements. */
 #ifndef QUARTIC_TOOL_BENCH_H
 #define QUARTIC_TOOL_BENCH_H
 
@@ -11,7 +11,7 @@ typedef struct bench_settings {
     float most_seconds;
 } bench_settings;
 
-/* Made-up inputs of a model, the same in every run: what its configuration asks for, and targets. */
+/* Made-up inputs of a model and targets, the same in every run. */
 typedef struct bench_inputs {
     int32_t *tokens, *edge_types, *targets;
     float *node_features, *edge_features;
@@ -42,8 +42,8 @@ quartic_status bench_measure_copies(bench *bench);
 /* Times a square matrix product into bench->product_flops: 1024 wide, smaller on the reference. */
 quartic_status bench_measure_product(bench *bench);
 
-/* Runs a profiled program once and then `repeat` times; out_least[step]: its least seconds of the later runs.
- */
+/* Runs a profiled program once and then `repeat` times; out_least[step]: its least seconds of the later
+ * runs. */
 quartic_status bench_least_seconds(const bench *bench, quartic_program *program, double *out_least);
 
 /* `quartic bench edges`: every form of edge attention by itself; fills the report. */

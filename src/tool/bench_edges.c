@@ -1,12 +1,12 @@
 /* bench_edges.c: `quartic bench edges`: what each form of edge attention costs over the number of nodes.
  *
- * Each form is the first of two layers of a quartic transformer, compiled with its gradients; the steps of
- * the form's scope are summed, each with its least time over the runs. As many of them as the graph without
- * gradients has are forward, the rest, with what is computed again, backward. Of both, the attention itself
- * (softmax, Taylor or triangle op; of triangle-multiply the product over the pivots) is told apart from what
- * is around it: norms, projections, gates. A size is skipped, with the estimate, if at the rate of the size
- * before it would take too long, or if it does not fit into half of the device's memory. Exponents are slopes
- * of log(time) over log(n), least squares.
+ * Each form is the first of two layers of a quartic transformer, compiled with its gradients. The steps in
+ * the form's scope are summed, each with its shortest time over the runs. The first of them, as many as the
+ * graph without gradients has, are the forward pass; the others, recomputation included, are the backward
+ * pass. In both, the attention itself (the softmax, Taylor or triangle op; for triangle-multiply the product
+ * over the pivots) is summed apart from the norms, projections and gates around it. A size is skipped if,
+ * estimated by the size before it, it would take too long, or if it does not fit into half of the device's
+ * memory. Exponents are slopes of log(time) over log(n) by least squares.
  */
 #include <math.h>
 #include <stdio.h>
@@ -15,12 +15,6 @@
 
 #include "tool/bench.h"
 
-static const char *const form_names[] = {
-#define FORM_NAME(suffix, name) name,
-    QUARTIC_EDGE_ATTENTION_LIST(FORM_NAME)
-#undef FORM_NAME
-};
-
 #define FORM_SCOPE  "layers.0/1.0"
 #define PIVOT_SCOPE "/pivots" /* of triangle-multiply's product */
 enum { SMALLEST = 16, MOST_SIZES = 16 };
@@ -28,7 +22,7 @@ enum { SMALLEST = 16, MOST_SIZES = 16 };
 /* Forward or backward of one form and size. */
 typedef struct pass {
     double seconds, flops, bytes;
-    double core_seconds, core_flops; /* of the attention itself */
+    double core_seconds, core_flops; /* of the attention itself, without norms, projections and gates */
     double workspace;                /* of the whole model; backward: forward and backward */
 } pass;
 
@@ -40,7 +34,8 @@ typedef struct size_row {
     double model_flops;    /* forward and backward of the whole model */
 } size_row;
 
-static quartic_status make_model(const bench *bench, quartic_edge_attention form, quartic_model **out_model) {
+static quartic_status make_form_model(const bench *bench, quartic_edge_attention form,
+                                      quartic_model **out_model) {
     quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
     config.num_tokens = 16, config.dim = 32, config.depth = 2, config.heads = 2, config.dim_head = 16;
     config.dim_edges = bench->settings->dim_edges, config.ff_mult = 1, config.num_residual_streams = 1;
@@ -48,7 +43,7 @@ static quartic_status make_model(const bench *bench, quartic_edge_attention form
     return quartic_model_create(bench->device, &config, out_model);
 }
 
-static bool in_form(const quartic_step_info *info) {
+static bool step_is_of_form(const quartic_step_info *info) {
     const size_t length = strlen(FORM_SCOPE);
     return strncmp(info->label, FORM_SCOPE, length) == 0 &&
            (info->label[length] == 0 || info->label[length] == '/');
@@ -59,7 +54,7 @@ static bool starts_with(const char *text, const char *beginning) {
 }
 
 /* Whether a step is the attention itself, forward or adjoint. */
-static bool is_core(const quartic_step_info *info) {
+static bool step_is_attention(const quartic_step_info *info) {
     const size_t length = strlen(info->label), scope = strlen(PIVOT_SCOPE);
     return starts_with(info->op, "taylor_attention") || starts_with(info->op, "edge_softmax_attention") ||
            starts_with(info->op, "triangle_attention") ||
@@ -76,13 +71,13 @@ static quartic_status count_forward(const bench *bench, quartic_model *model, ui
     for (uint32_t step = 0; step < quartic_program_step_count(program) && status == QUARTIC_OK; ++step) {
         quartic_step_info info;
         status = quartic_program_step(program, step, &info);
-        if (status == QUARTIC_OK && in_form(&info)) ++*out_count;
+        if (status == QUARTIC_OK && step_is_of_form(&info)) ++*out_count;
     }
     quartic_program_destroy(program);
     return status;
 }
 
-/* Sums the form's steps, each with its least time of the runs after a first one. */
+/* Sums the form's steps, each with its shortest time of all runs but the first. */
 static quartic_status time_form(const bench *bench, quartic_model *model, size_row *row) {
     quartic_program *program = NULL;
     uint32_t forward_steps, seen = 0;
@@ -96,12 +91,12 @@ static quartic_status time_form(const bench *bench, quartic_model *model, size_r
     status = bench_least_seconds(bench, program, least);
     for (uint32_t step = 0; step < steps && status == QUARTIC_OK; ++step) {
         status = quartic_program_step(program, step, &info);
-        if (status != QUARTIC_OK || !in_form(&info)) continue;
+        if (status != QUARTIC_OK || !step_is_of_form(&info)) continue;
         pass *part = seen++ < forward_steps ? &row->forward : &row->backward;
         part->seconds += least[step];
         part->flops += info.flops;
         part->bytes += info.bytes;
-        if (!is_core(&info)) continue;
+        if (!step_is_attention(&info)) continue;
         part->core_seconds += least[step];
         part->core_flops += info.flops;
     }
@@ -111,8 +106,8 @@ static quartic_status time_form(const bench *bench, quartic_model *model, size_r
 }
 
 /* Fills a row; before: the last row that was run, or NULL. */
-static quartic_status run_size(const bench *bench, quartic_model *model, const size_row *before,
-                               size_row *row) {
+static quartic_status bench_size(const bench *bench, quartic_model *model, const size_row *before,
+                                 size_row *row) {
     quartic_program_memory forward, both;
     quartic_device_info device;
     const uint32_t batch = bench->settings->batch;
@@ -189,7 +184,7 @@ static void show_row(const bench *bench, const size_row *row, json_t *sizes) {
 }
 
 /* The slope of log y over log n; NAN for fewer than two rows. */
-static double exponent(const size_row *rows, uint32_t count, bool backward) {
+static double growth_exponent(const size_row *rows, uint32_t count, bool backward) {
     double sums[5] = {0}; /* of 1, x, y, x x, x y */
     for (uint32_t k = 0; k < count; ++k) {
         if (rows[k].why_skipped[0] != 0) continue;
@@ -201,26 +196,26 @@ static double exponent(const size_row *rows, uint32_t count, bool backward) {
     return spread > 0 ? (sums[0] * sums[4] - sums[1] * sums[2]) / spread : NAN;
 }
 
-static quartic_status run_form(bench *bench, quartic_edge_attention form, json_t *forms) {
+static quartic_status bench_form(bench *bench, quartic_edge_attention form, json_t *forms) {
     quartic_model *model = NULL;
     size_row rows[MOST_SIZES] = {0};
     uint32_t count = 0;
     const size_row *before = NULL;
     json_t *sizes = tool_json_list();
-    if (!bench->settings->json) printf("%s\n", form_names[form]);
-    quartic_status status = make_model(bench, form, &model);
+    if (!bench->settings->json) printf("%s\n", tool_edge_form_name(form));
+    quartic_status status = make_form_model(bench, form, &model);
     for (uint32_t n = SMALLEST; status == QUARTIC_OK && n <= bench->settings->longest; n *= 2) {
         size_row *row = &rows[count++];
         row->n = n;
-        status = run_size(bench, model, before, row);
+        status = bench_size(bench, model, before, row);
         if (status != QUARTIC_OK) break;
         if (row->why_skipped[0] == 0) before = row;
         show_row(bench, row, sizes);
     }
     quartic_model_destroy(model);
-    const double forward = exponent(rows, count, false), backward = exponent(rows, count, true);
+    const double forward = growth_exponent(rows, count, false), backward = growth_exponent(rows, count, true);
     if (bench->settings->json)
-        tool_json_add(forms, tool_json_object("form", tool_json_text(form_names[form]), "sizes",
+        tool_json_add(forms, tool_json_object("form", tool_json_text(tool_edge_form_name(form)), "sizes",
                                               json_incref(sizes), "forward_exponent", tool_json_real(forward),
                                               "backward_exponent", tool_json_real(backward), NULL));
     else if (isfinite(forward) && isfinite(backward))
@@ -240,19 +235,20 @@ quartic_status bench_edges(bench *bench) {
     tool_json_set(bench->report, "dim_edges", tool_json_count(settings->dim_edges));
     tool_json_set(bench->report, "matrix_product_flops_per_second", tool_json_real(bench->product_flops));
     if (!settings->json)
-        printf("edge attention by form on %s: batch %u, dim_edges %u, default heads, least of %u runs;\n"
-               "work: estimated operations; share: of a large matrix product's %.1f GFLOP/s; attention: "
-               "without\n"
-               "its norms, projections and gates, over which x is the ratio; workspaces: of the two layers "
-               "around\n"
-               "  %4s  %13s %12s %6s %13s %6s %6s  %13s %12s %6s %13s %6s %6s  %10s %10s\n",
-               info.name, settings->batch, settings->dim_edges, settings->repeat, 1e-9 * bench->product_flops,
-               "n", "forward", "work", "share", "attention", "share", "x", "backward", "work", "share",
-               "attention", "share", "x", "workspace", "training");
+        printf(
+            "edge attention by form on %s: batch %u, dim_edges %u, default heads, least of %u runs;\n"
+            "work: estimated operations; share: of a large matrix product's %.1f GFLOP/s; attention: "
+            "without\n"
+            "its norms, projections and gates; x: the attention's time over theirs; workspaces: of the whole "
+            "model\n"
+            "  %4s  %13s %12s %6s %13s %6s %6s  %13s %12s %6s %13s %6s %6s  %10s %10s\n",
+            info.name, settings->batch, settings->dim_edges, settings->repeat, 1e-9 * bench->product_flops,
+            "n", "forward", "work", "share", "attention", "share", "x", "backward", "work", "share",
+            "attention", "share", "x", "workspace", "training");
     json_t *forms = tool_json_list();
     for (uint32_t form = QUARTIC_EDGE_ATTENTION_AXIAL;
          form < QUARTIC_EDGE_ATTENTION_NONE && status == QUARTIC_OK; ++form)
-        status = run_form(bench, (quartic_edge_attention)form, forms);
+        status = bench_form(bench, (quartic_edge_attention)form, forms);
     tool_json_set(bench->report, "forms", forms);
     return status;
 }

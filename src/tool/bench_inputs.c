@@ -1,4 +1,4 @@
-/* bench_inputs.c: inputs of no text or graph in particular, for timing a model. See bench.h. */
+/* bench_inputs.c: made-up inputs for timing a model. See bench.h. */
 #include <stdlib.h>
 #include <string.h>
 

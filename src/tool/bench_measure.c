@@ -1,9 +1,9 @@
-/* bench_measure.c: the measurements that the parts of `quartic bench` share: the device's peak rates, and the
- * least time of every step of a program. See bench.h.
+/* bench_measure.c: the measurements that the files of `quartic bench` share: the peak rates of the device,
+ * and the shortest time of every step of a program. See bench.h.
  */
 #include "tool/bench.h"
 
-/* Least seconds of `repeat` runs of a graph with one op on inputs a and (optionally) b; frees the graph. */
+/* The shortest time of `repeat` runs of a graph, or of as many as take least_time; destroys the graph. */
 static quartic_status time_graph(bench *bench, quartic_graph *graph, double least_time, double *out_seconds) {
     quartic_program *program = NULL;
     quartic_status status = quartic_program_create(bench->device, graph, NULL, &program);
@@ -65,8 +65,8 @@ quartic_status bench_measure_copies(bench *bench) {
     return QUARTIC_OK;
 }
 
-/* A square matrix product, to be compared with the peak; small on the reference, whose loops are to be read.
- */
+/* A square matrix product, to be compared with the peak; small on the reference, whose loops are to be
+ * read. */
 quartic_status bench_measure_product(bench *bench) {
     quartic_device_info info;
     quartic_graph *graph;
@@ -79,7 +79,7 @@ quartic_status bench_measure_product(bench *bench) {
     quartic_value a = quartic_graph_input(graph, "a", QUARTIC_FLOAT32, &square);
     quartic_value b = quartic_graph_input(graph, "b", QUARTIC_FLOAT32, &square);
     quartic_graph_output(graph, "product", quartic_matmul(graph, a, b, NULL));
-    const double least_time = 0.5; /* seconds: cores that slept need some of it to come to their speed */
+    const double least_time = 0.5; /* seconds: idle cores need some time to reach their full clock rate */
     double seconds;
     if ((status = time_graph(bench, graph, least_time, &seconds)) != QUARTIC_OK) return status;
     bench->product_flops = 2.0 * side * side * side / seconds;

@@ -40,7 +40,7 @@ void checks_show(void *context, const quartic_check *check) {
 
 int checks_finish(const invocation *call, checks_view *view, const char *device, quartic_status status,
                   const quartic_check_totals *totals) {
-    const char *error = status == QUARTIC_OK ? NULL : tool_sentence();
+    const char *error = status == QUARTIC_OK ? NULL : tool_library_message();
     if (view->list != NULL) {
         tool_print_json(tool_json_object(
             "device", tool_json_text(device), "passed", tool_json_count(totals->passed), "failed",

@@ -1,4 +1,5 @@
-/* checks.h: how verify and validate show the library's checks: a line each, or JSON, and the totals. */
+/* checks.h: how the commands verify and validate print the library's checks: one line each, or JSON, and the
+ * totals. */
 #ifndef QUARTIC_TOOL_CHECKS_H
 #define QUARTIC_TOOL_CHECKS_H
 
@@ -7,7 +8,7 @@
 
 typedef struct checks_view {
     bool failures_only; /* lines only for what did not pass; JSON always holds every check */
-    bool strict;        /* what is not supported counts as failed: nothing is skipped in silence */
+    bool strict;        /* a check that is not supported counts as failed */
     json_t *list;       /* gathers objects instead of printing lines, unless NULL */
 } checks_view;
 

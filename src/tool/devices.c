@@ -11,8 +11,8 @@ typedef struct devices_settings {
 static const devices_settings defaults = {0};
 static const arg_option options[] = {TOOL_JSON_OPTION(devices_settings)};
 
-/* The name by which --device finds it: the index of a Vulkan device, the name of the others. */
-static const char *handle(const quartic_device_info *info, char buffer[TOOL_NUMBER_BYTES]) {
+/* What --device takes for this device: the index of a Vulkan device, the name of another. */
+static const char *device_argument(const quartic_device_info *info, char buffer[TOOL_NUMBER_BYTES]) {
     if (info->kind != QUARTIC_DEVICE_VULKAN) return info->name;
     snprintf(buffer, TOOL_NUMBER_BYTES, "%u", info->index);
     return buffer;
@@ -24,7 +24,7 @@ static void print_json(const quartic_device_info *infos, uint32_t count, const c
     for (uint32_t k = 0; k < count; ++k) {
         const quartic_device_info *info = &infos[k];
         char buffer[TOOL_NUMBER_BYTES];
-        tool_json_add(list, tool_json_object("device", tool_json_text(handle(info, buffer)), "name",
+        tool_json_add(list, tool_json_object("device", tool_json_text(device_argument(info, buffer)), "name",
                                              tool_json_text(info->name), "type", tool_json_text(info->type),
                                              "driver", tool_json_text(info->driver), "memory_bytes",
                                              tool_json_count(info->memory_bytes), "usable",
@@ -45,7 +45,7 @@ static void print_table(const quartic_device_info *infos, uint32_t count, const 
     for (uint32_t k = 0; k < count; ++k) {
         const quartic_device_info *info = &infos[k];
         char buffer[TOOL_NUMBER_BYTES], memory[TOOL_NUMBER_BYTES];
-        printf("%-12s %-11s %10s  ", handle(info, buffer), info->type,
+        printf("%-12s %-11s %10s  ", device_argument(info, buffer), info->type,
                tool_bytes_text((double)info->memory_bytes, memory));
         tool_put_text(stdout, info->name);
         if (info->driver[0] != 0) {
@@ -62,7 +62,7 @@ static void print_table(const quartic_device_info *infos, uint32_t count, const 
     printf("\n");
 }
 
-static int run(const invocation *call) {
+static int run_devices(const invocation *call) {
     const devices_settings *settings = call->settings;
     uint32_t count = 0;
     const char *no_vulkan = NULL;
@@ -73,7 +73,7 @@ static int run(const invocation *call) {
     if (quartic_device_list(infos, count, &found) != QUARTIC_OK) {
         code = tool_fail_library(call->command, NULL);
     } else {
-        if (quartic_device_check_vulkan() != QUARTIC_OK) no_vulkan = tool_sentence();
+        if (quartic_device_check_vulkan() != QUARTIC_OK) no_vulkan = tool_library_message();
         (settings->json ? print_json : print_table)(infos, found < count ? found : count, no_vulkan);
     }
     free(infos);
@@ -94,5 +94,5 @@ const command command_devices = {
     .option_count = sizeof options / sizeof options[0],
     .defaults = &defaults,
     .settings_bytes = sizeof defaults,
-    .run = run,
+    .run = run_devices,
 };

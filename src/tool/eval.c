@@ -32,9 +32,9 @@ typedef struct batch_memory {
     uint8_t *mask;             // (b, n)
 } batch_memory;
 
-/* Fills the windows that begin at window `first`; returns how many targets count. */
-static uint64_t fill(const tool_text *text, uint64_t first, uint32_t batch, uint32_t length,
-                     batch_memory *memory) {
+/* Fills a batch of windows from window `first` on; returns the number of targets that count. */
+static uint64_t fill_windows(const tool_text *text, uint64_t first, uint32_t batch, uint32_t length,
+                             batch_memory *memory) {
     uint64_t known = 0;
     for (uint64_t k = 0; k < (uint64_t)batch * length; ++k) {
         uint64_t at = first * length + k;
@@ -64,20 +64,20 @@ static quartic_status batch_loss(quartic_model *model, uint32_t batch, uint32_t 
     return status;
 }
 
-/* Mean loss over the text in nats; *out_count predictions. */
-static quartic_status evaluate(quartic_model *model, const tool_text *text, uint32_t batch, uint32_t length,
-                               double *out_loss, uint64_t *out_count) {
-    size_t room = (size_t)batch * length;
-    batch_memory memory = {tool_alloc(room, sizeof(int32_t)), tool_alloc(room, sizeof(int32_t)),
-                           tool_alloc(room, 1)};
+/* *out_loss: the mean loss over the text in nats; *out_count: the number of predictions. */
+static quartic_status evaluate_text(quartic_model *model, const tool_text *text, uint32_t batch,
+                                    uint32_t length, double *out_loss, uint64_t *out_count) {
+    size_t elements = (size_t)batch * length;
+    batch_memory memory = {tool_alloc(elements, sizeof(int32_t)), tool_alloc(elements, sizeof(int32_t)),
+                           tool_alloc(elements, 1)};
     uint64_t windows = (text->count - 1 + length - 1) / length;
     quartic_status status = QUARTIC_OK;
     *out_loss = 0;
     *out_count = 0;
     for (uint64_t window = 0; window < windows && status == QUARTIC_OK; window += batch) {
-        uint64_t known = fill(text, window, batch, length, &memory);
+        uint64_t known = fill_windows(text, window, batch, length, &memory);
         double loss;
-        status = batch_loss(model, batch, length, &memory, known == room ? NULL : memory.mask, &loss);
+        status = batch_loss(model, batch, length, &memory, known == elements ? NULL : memory.mask, &loss);
         *out_loss += loss * (double)known;
         *out_count += known;
     }
@@ -88,8 +88,8 @@ static quartic_status evaluate(quartic_model *model, const tool_text *text, uint
     return status;
 }
 
-static int report(const invocation *call, const tool_text *text, double loss, uint64_t count,
-                  double seconds) {
+static int report_text_loss(const invocation *call, const tool_text *text, double loss, uint64_t count,
+                            double seconds) {
     const eval_settings *settings = call->settings;
     double entropy = tool_unigram_entropy(text), bits = loss / log(2.0);
     if (settings->json) {
@@ -107,8 +107,8 @@ static int report(const invocation *call, const tool_text *text, double loss, ui
     return EXIT_DONE;
 }
 
-/* Graphs: loss and share of right classes. */
-static int run_graphs(const invocation *call, quartic_model *model) {
+/* Prints the loss on graphs and the share of right classes. */
+static int eval_graphs(const invocation *call, quartic_model *model) {
     const eval_settings *settings = call->settings;
     quartic_dataset *graphs = tool_open_graphs(call->command, call->operands[1]);
     if (graphs == NULL) return EXIT_FAILED;
@@ -135,9 +135,9 @@ static int run_graphs(const invocation *call, quartic_model *model) {
     return code;
 }
 
-static int run_model(const invocation *call, quartic_model *model) {
+static int eval_model(const invocation *call, quartic_model *model) {
     const eval_settings *settings = call->settings;
-    if (tool_is_graphs(call->operands[1])) return run_graphs(call, model);
+    if (tool_is_graphs(call->operands[1])) return eval_graphs(call, model);
     if (!tool_expect_text_model(call->command, model)) return EXIT_FAILED;
     tool_text text;
     /* Two bytes at least: one to look at and one to predict. */
@@ -150,10 +150,10 @@ static int run_model(const invocation *call, quartic_model *model) {
     double loss, begin = tool_clock();
     uint64_t count;
     int code = EXIT_FAILED;
-    if (evaluate(model, &text, settings->batch, length, &loss, &count) != QUARTIC_OK)
+    if (evaluate_text(model, &text, settings->batch, length, &loss, &count) != QUARTIC_OK)
         tool_fail_library(call->command, NULL);
     else
-        code = report(call, &text, loss, count, tool_clock() - begin);
+        code = report_text_loss(call, &text, loss, count, tool_clock() - begin);
     tool_free_text(&text);
     return code;
 }
@@ -169,16 +169,16 @@ static quartic_model *load_for_graphs(const invocation *call, quartic_device *de
     return fits ? tool_load_model(call->command, device, file, &config) : NULL;
 }
 
-static int run(const invocation *call) {
+static int run_eval(const invocation *call) {
     const eval_settings *settings = call->settings;
     char file[TOOL_PATH_BYTES];
     if (settings->config == NULL || !tool_is_graphs(call->operands[1]))
-        return tool_with_model(call, settings->device, settings->config, run_model);
+        return tool_with_model(call, settings->device, settings->config, eval_model);
     if (!tool_model_path(call->command, call->operands[0], file)) return EXIT_FAILED;
-    if (tool_has_config(file)) return tool_with_model(call, settings->device, settings->config, run_model);
+    if (tool_has_config(file)) return tool_with_model(call, settings->device, settings->config, eval_model);
     quartic_device *device = tool_open_device(call->command, settings->device);
     quartic_model *model = device == NULL ? NULL : load_for_graphs(call, device, file);
-    const int code = model == NULL ? EXIT_FAILED : run_model(call, model);
+    const int code = model == NULL ? EXIT_FAILED : eval_model(call, model);
     quartic_model_destroy(model);
     quartic_device_destroy(device);
     return code;
@@ -199,5 +199,5 @@ const command command_eval = {
     .most_operands = 2,
     .defaults = &defaults,
     .settings_bytes = sizeof defaults,
-    .run = run,
+    .run = run_eval,
 };

@@ -146,7 +146,7 @@ static int run_tasks(const invocation *call, quartic_device *device) {
     return EXIT_DONE;
 }
 
-static int run(const invocation *call) {
+static int run_experiment(const invocation *call) {
     const experiment_settings *settings = call->settings;
     for (uint32_t k = 0; k < call->operand_count; ++k)
         if (experiment_task_named(call->operands[k]) == NULL)
@@ -166,21 +166,20 @@ const command command_experiment = {
     .name = "experiment",
     .operands = "TASK...",
     .summary = "what edge attention learns and quadratic transformers do not",
-    .details =
-        "TASK: cycles (does a 3-regular graph hold a triangle), foaf, foaf24 (is there an l with i -> l -> "
-        "j, "
-        "among 14 or 24 nodes), compose (is g(f(i)) = j), set (does the card that completes i and j lie on "
-        "the "
-        "table). Trains a small transformer with each form of edge attention, and quadratic baselines with "
-        "more "
-        "parameters, layers, steps and learning rates, on graphs drawn from a seed; test graphs are never "
-        "trained on.",
+    .details = "TASK: cycles (does a 3-regular graph contain a triangle), foaf, foaf24 (is there an l with i "
+               "-> l -> j, "
+               "among 14 or 24 nodes), compose (is g(f(i)) = j), set (does the card that completes i and j "
+               "lie on the "
+               "table). Trains a small transformer with each form of edge attention, and quadratic baselines "
+               "with more "
+               "parameters, layers, steps and learning rates, on graphs drawn from a seed; test graphs are "
+               "never trained "
+               "on.",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .least_operands = 1,
     .most_operands = 16,
     .defaults = &defaults,
     .settings_bytes = sizeof defaults,
-    .writes_files = 1,
-    .run = run,
+    .run = run_experiment,
 };

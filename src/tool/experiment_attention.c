@@ -1,8 +1,10 @@
 /* experiment_attention.c: where triangle attention looks. See experiment_attention.h.
  *
- * The model shows node attention A and the edges after each layer, from which follow the edges that a layer's
- * edge attention gets: those after the layer before, or the first embedding
- * LayerNorm(W (R x_i + C x_j)) + type's embedding, plus W_e A. The rest is the equation of the attention.
+ * quartic_model_inspect_batch shows the node attention A and the edges after each layer. From them follow the
+ * edges e that enter the edge attention of a layer:
+ *     first layer   e = LayerNorm(W (R x_i + C x_j)) + embedding of the type + W_e A
+ *     other layers  e = edges after the layer before + W_e A
+ * The attention is then computed by its equation.
  */
 #include "tool/experiment_attention.h"
 
@@ -16,10 +18,10 @@
 
 static const double norm_eps = 1e-5;
 
-/* A weight tensor by name, to be freed; NULL with a sentence. */
-static float *fetch(const command *command, const quartic_model *model, const char *format, ...)
+/* A weight tensor by name, to be freed; NULL with a message. */
+static float *fetch_weight(const command *command, const quartic_model *model, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-static float *fetch(const command *command, const quartic_model *model, const char *format, ...) {
+static float *fetch_weight(const command *command, const quartic_model *model, const char *format, ...) {
     char name[128];
     va_list arguments;
     va_start(arguments, format);
@@ -36,7 +38,8 @@ static float *fetch(const command *command, const quartic_model *model, const ch
 }
 
 /* out = W x: W (rows, columns). */
-static void apply(const float *weight, const float *x, uint32_t rows, uint32_t columns, float *out) {
+static void multiply_by_weight(const float *weight, const float *x, uint32_t rows, uint32_t columns,
+                               float *out) {
     for (uint32_t r = 0; r < rows; ++r) {
         double sum = 0;
         for (uint32_t c = 0; c < columns; ++c) sum += (double)weight[r * columns + c] * (double)x[c];
@@ -60,16 +63,16 @@ static bool first_edges(const command *command, const quartic_model *model, cons
     float *w[WEIGHTS] = {0};
     bool fine = true;
     for (uint32_t k = 0; k < WEIGHTS && fine; ++k)
-        fine = (w[k] = fetch(command, model, "%s", names[k])) != NULL;
+        fine = (w[k] = fetch_weight(command, model, "%s", names[k])) != NULL;
     float *sums = tool_alloc(3 * (size_t)width, sizeof *sums); // R x_i, C x_j, W (their sum)
     for (uint32_t pair = 0; fine && pair < n * n; ++pair) {
         float *e = out_edges + (size_t)pair * width, *row = sums, *column = sums + width,
               *both = sums + 2 * width;
-        apply(w[ROWS], w[TOKENS] + (size_t)in->tokens[pair / n] * dim, width, dim, row);
-        apply(w[COLUMNS], w[TOKENS] + (size_t)in->tokens[pair % n] * dim, width, dim, column);
+        multiply_by_weight(w[ROWS], w[TOKENS] + (size_t)in->tokens[pair / n] * dim, width, dim, row);
+        multiply_by_weight(w[COLUMNS], w[TOKENS] + (size_t)in->tokens[pair % n] * dim, width, dim, column);
         double mean = 0, square = 0;
         for (uint32_t d = 0; d < width; ++d) row[d] += column[d];
-        apply(w[PROJECT], row, width, width, both);
+        multiply_by_weight(w[PROJECT], row, width, width, both);
         for (uint32_t d = 0; d < width; ++d) mean += (double)both[d] / width;
         for (uint32_t d = 0; d < width; ++d) square += pow((double)both[d] - mean, 2) / width;
         for (uint32_t d = 0; d < width; ++d)
@@ -95,8 +98,8 @@ static bool edges_of_layer(const command *command, quartic_model *model, const q
         fine = first_edges(command, model, in, out_edges);
     else if (fine)
         memcpy(out_edges, readout.edges + (layer - 1) * pairs * width, pairs * width * sizeof(float));
-    float *mix =
-        fine ? fetch(command, model, "layers.%u.0.0.branch.to_edges_out.0.weight", layer) : NULL; // (De, h)
+    float *mix = fine ? fetch_weight(command, model, "layers.%u.0.0.branch.to_edges_out.0.weight", layer)
+                      : NULL; // (De, h)
     for (size_t pair = 0; mix != NULL && pair < pairs; ++pair)
         for (size_t d = 0; d < width; ++d)
             for (size_t h = 0; h < heads; ++h)
@@ -110,15 +113,15 @@ static bool edges_of_layer(const command *command, quartic_model *model, const q
 }
 
 /* x <- x / root mean square, times scale. */
-static void normalise(float *x, const float *scale, uint32_t width) {
+static void rms_normalise(float *x, const float *scale, uint32_t width) {
     double square = 0;
     for (uint32_t d = 0; d < width; ++d) square += (double)x[d] * (double)x[d] / width;
     for (uint32_t d = 0; d < width; ++d) x[d] = (float)((double)x[d] / sqrt(square + norm_eps)) * scale[d];
 }
 
 /* Row (l) of one head and one j: softmax of q_il . k_lj dh^(-1/2). */
-static void attend(const float *q, const float *k, uint32_t n, uint32_t i, uint32_t j, uint32_t heads,
-                   uint32_t head, uint32_t dim_head, float *out_row) {
+static void attention_row(const float *q, const float *k, uint32_t n, uint32_t i, uint32_t j, uint32_t heads,
+                          uint32_t head, uint32_t dim_head, float *out_row) {
     const size_t inner = (size_t)heads * dim_head;
     double most = -INFINITY, sum = 0;
     for (uint32_t l = 0; l < n; ++l) {
@@ -143,17 +146,17 @@ bool experiment_attention_of(const command *command, quartic_model *model, const
           *k = tool_alloc((size_t)n * n * inner, sizeof *k);
     float *scale = NULL, *to_q = NULL, *to_k = NULL;
     const bool fine = edges_of_layer(command, model, in, layer, edges) &&
-                      (scale = fetch(command, model, "layers.%u.1.0.norm_scale", layer)) != NULL &&
-                      (to_q = fetch(command, model, "layers.%u.1.0.to_q.weight", layer)) != NULL &&
-                      (to_k = fetch(command, model, "layers.%u.1.0.to_k.weight", layer)) != NULL;
+                      (scale = fetch_weight(command, model, "layers.%u.1.0.norm_scale", layer)) != NULL &&
+                      (to_q = fetch_weight(command, model, "layers.%u.1.0.to_q.weight", layer)) != NULL &&
+                      (to_k = fetch_weight(command, model, "layers.%u.1.0.to_k.weight", layer)) != NULL;
     for (size_t pair = 0; fine && pair < (size_t)n * n; ++pair) {
-        normalise(edges + pair * width, scale, width);
-        apply(to_q, edges + pair * width, inner, width, q + pair * inner);
-        apply(to_k, edges + pair * width, inner, width, k + pair * inner);
+        rms_normalise(edges + pair * width, scale, width);
+        multiply_by_weight(to_q, edges + pair * width, inner, width, q + pair * inner);
+        multiply_by_weight(to_k, edges + pair * width, inner, width, k + pair * inner);
     }
     for (uint32_t head = 0; fine && head < heads; ++head)
         for (uint32_t j = 0; j < n; ++j)
-            attend(q, k, n, i, j, heads, head, dim_head, out_attention + ((size_t)head * n + j) * n);
+            attention_row(q, k, n, i, j, heads, head, dim_head, out_attention + ((size_t)head * n + j) * n);
     free(edges);
     free(q);
     free(k);

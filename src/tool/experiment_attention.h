@@ -1,5 +1,5 @@
-/* experiment_attention.h: a picture of a learnt edge attention, computed anew from a trained model's weights.
- */
+/* experiment_attention.h: a picture of a learnt edge attention, computed anew from a trained model's
+ * weights. */
 #ifndef QUARTIC_TOOL_EXPERIMENT_ATTENTION_H
 #define QUARTIC_TOOL_EXPERIMENT_ATTENTION_H
 

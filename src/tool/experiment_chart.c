@@ -34,8 +34,8 @@ static const double floor_accuracy = 0.4; /* where the axis begins */
 typedef void (*painter)(cairo_t *cairo, const void *what);
 
 /* Draws on the surface, closes it, and writes what it gave: an image as a PNG, else the surface's stream. */
-static bool paint(const command *command, cairo_surface_t *surface, bool image, picture_bytes *drawn,
-                  painter draw, const void *what, int width, int height, const char *path) {
+static bool paint_surface(const command *command, cairo_surface_t *surface, bool image, picture_bytes *drawn,
+                          painter draw, const void *what, int width, int height, const char *path) {
     cairo_t *cairo = cairo_create(surface);
     cairo_set_source_rgb(cairo, 1, 1, 1);
     cairo_rectangle(cairo, 0, 0, width, height);
@@ -60,16 +60,11 @@ static bool save_both(const command *command, const char *folder, const char *na
     if (!tool_join(command, folder, file, svg)) return false;
     snprintf(file, sizeof file, "%s.png", name);
     if (!tool_join(command, folder, file, png)) return false;
-    return paint(command, cairo_svg_surface_create_for_stream(picture_add_bytes, &drawn, width, height),
-                 false, &drawn, draw, what, width, height, svg) &&
-           paint(command, cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height), true, &drawn, draw,
-                 what, width, height, png);
-}
-
-static void write_at(cairo_t *cairo, double x, double y, double size, const char *text) {
-    cairo_set_font_size(cairo, size);
-    cairo_move_to(cairo, x, y);
-    cairo_show_text(cairo, text);
+    return paint_surface(command,
+                         cairo_svg_surface_create_for_stream(picture_add_bytes, &drawn, width, height), false,
+                         &drawn, draw, what, width, height, svg) &&
+           paint_surface(command, cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height), true, &drawn,
+                         draw, what, width, height, png);
 }
 
 /* ---- curves ---- */
@@ -174,20 +169,20 @@ static void draw_axes(cairo_t *cairo, const curves *curves) {
         cairo_stroke(cairo);
         cairo_set_source_rgb(cairo, 0.2, 0.2, 0.2);
         snprintf(text, sizeof text, "%d%%", 10 * tenth);
-        write_at(cairo, LEFT - 42, y + 4, 12, text);
+        picture_draw_text(cairo, LEFT - 42, y + 4, 12, text);
     }
     for (uint32_t step = 1; step <= curves->most_steps; step *= 10)
         for (uint32_t of = 1; of < 10; of += of == 1 ? 1 : 3) { /* 1, 2, 5 */
             if (of > 5 || step * of > curves->most_steps) continue;
             snprintf(text, sizeof text, "%u", step * of);
-            write_at(cairo, at_step(curves, step * of) - 6, TOP + PLOT_HEIGHT + 18, 12, text);
+            picture_draw_text(cairo, at_step(curves, step * of) - 6, TOP + PLOT_HEIGHT + 18, 12, text);
         }
-    write_at(cairo, (double)LEFT + (double)PLOT_WIDTH / 2.0 - 60, (double)TOP + (double)PLOT_HEIGHT + 38, 13,
-             "training steps");
+    picture_draw_text(cairo, (double)LEFT + (double)PLOT_WIDTH / 2.0 - 60,
+                      (double)TOP + (double)PLOT_HEIGHT + 38, 13, "training steps");
     snprintf(text, sizeof text, "%s", curves->contest->task->name);
-    write_at(cairo, LEFT, TOP - 24, 16, text);
+    picture_draw_text(cairo, LEFT, TOP - 24, 16, text);
     snprintf(text, sizeof text, "%s?", curves->contest->task->question);
-    write_at(cairo, LEFT, TOP - 8, 12, text);
+    picture_draw_text(cairo, LEFT, TOP - 8, 12, text);
     const double chance = at_accuracy(experiment_majority(&curves->contest->test));
     const double dash[] = {3, 5};
     cairo_set_source_rgb(cairo, 0.7, 0.1, 0.1);
@@ -196,7 +191,7 @@ static void draw_axes(cairo_t *cairo, const curves *curves) {
     cairo_line_to(cairo, LEFT + PLOT_WIDTH, chance);
     cairo_stroke(cairo);
     cairo_set_dash(cairo, NULL, 0, 0);
-    write_at(cairo, LEFT + 4, chance + 14, 12, "chance");
+    picture_draw_text(cairo, LEFT + 4, chance + 14, 12, "chance");
 }
 
 static void draw_curves(cairo_t *cairo, const void *what) {
@@ -216,12 +211,12 @@ static void draw_curves(cairo_t *cairo, const void *what) {
         cairo_set_source_rgb(cairo, 0.1, 0.1, 0.1);
         snprintf(text, sizeof text, "%s: %.1f%%", curves->shown[k]->name,
                  100 * contest_score_of(curves->contest, curves->shown[k]).mean);
-        write_at(cairo, LEGEND + 34, y + 4, 12, text);
+        picture_draw_text(cairo, LEGEND + 34, y + 4, 12, text);
     }
 }
 
 /* Whether another baseline of the same kind did better, so that this one is left out of the picture. */
-static bool outdone(const contest *contest, uint32_t index) {
+static bool is_not_best_baseline(const contest *contest, uint32_t index) {
     const contestant *who = &contest->contestants[index];
     for (uint32_t k = 0; k < contest->contestant_count && who->baseline; ++k) {
         const contestant *other = &contest->contestants[k];
@@ -236,7 +231,7 @@ static bool outdone(const contest *contest, uint32_t index) {
 bool experiment_chart_curves(const contest *contest, const char *folder) {
     curves curves = {.contest = contest, .most_steps = 1};
     for (uint32_t k = 0; k < contest->contestant_count && curves.count < MOST_CURVES; ++k) {
-        if (outdone(contest, k)) continue;
+        if (is_not_best_baseline(contest, k)) continue;
         curves.shown[curves.count++] = &contest->contestants[k];
         if (contest->contestants[k].steps > curves.most_steps)
             curves.most_steps = contest->contestants[k].steps;
@@ -254,7 +249,7 @@ static void draw_map(cairo_t *cairo, const void *what) {
     const double side = n * CELL;
     char text[64];
     cairo_set_source_rgb(cairo, 0.1, 0.1, 0.1);
-    write_at(cairo, LEFT, 22, 14, map->title);
+    picture_draw_text(cairo, LEFT, 22, 14, map->title);
     for (uint32_t layer = 0; layer < map->layers; ++layer)
         for (uint32_t head = 0; head < map->heads; ++head) {
             const double left = (double)LEFT + head * (side + (double)MAP_GAP),
@@ -262,7 +257,7 @@ static void draw_map(cairo_t *cairo, const void *what) {
             const float *weights = map->attention + (size_t)(layer * map->heads + head) * n * n; // (j, l)
             snprintf(text, sizeof text, "layer %u, head %u", layer + 1, head + 1);
             cairo_set_source_rgb(cairo, 0.1, 0.1, 0.1);
-            write_at(cairo, left, top - 6, 12, text);
+            picture_draw_text(cairo, left, top - 6, 12, text);
             for (uint32_t j = 0; j < n; ++j)
                 for (uint32_t l = 0; l < n; ++l) {
                     const double x = left + l * CELL, y = top + j * CELL;
@@ -282,9 +277,11 @@ static void draw_map(cairo_t *cairo, const void *what) {
         }
     cairo_set_source_rgb(cairo, 0.1, 0.1, 0.1);
     snprintf(text, sizeof text, "rows: j, columns: l, for i = %u", map->i);
-    write_at(cairo, (double)LEFT, (double)TOP + 20 + map->layers * (side + (double)MAP_GAP) - 18, 12, text);
-    write_at(cairo, (double)LEFT + 230, (double)TOP + 20 + map->layers * (side + (double)MAP_GAP) - 18, 12,
-             "blue: attention of edge (i, j) to the pair (i, l), (l, j); red dot: i -> l -> j");
+    picture_draw_text(cairo, (double)LEFT, (double)TOP + 20 + map->layers * (side + (double)MAP_GAP) - 18, 12,
+                      text);
+    picture_draw_text(cairo, (double)LEFT + 230,
+                      (double)TOP + 20 + map->layers * (side + (double)MAP_GAP) - 18, 12,
+                      "blue: attention of edge (i, j) to the pair (i, l), (l, j); red dot: i -> l -> j");
 }
 
 bool experiment_chart_map(const command *command, const experiment_map *map, const char *folder,

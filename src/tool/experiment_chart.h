@@ -1,5 +1,5 @@
-/* experiment_chart.h: pictures of a contest, each as SVG and PNG: accuracy against steps of every contestant,
- * and where a learnt edge attention looks. */
+/* experiment_chart.h: pictures of a contest, each as SVG and PNG: the accuracy of every contestant against
+ * the steps, and a map of a learnt edge attention. */
 #ifndef QUARTIC_TOOL_EXPERIMENT_CHART_H
 #define QUARTIC_TOOL_EXPERIMENT_CHART_H
 

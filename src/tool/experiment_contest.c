@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tool/models.h"
+
 enum {
     WIDTH = 16, /* of the forms' nodes and edges */
     DEPTH = 2,  /* of the forms */
@@ -23,13 +25,11 @@ static const double solved = 0.99, unsolved = 0.90, finished = 0.9995;
 
 /* ---- the contestants ---- */
 
-#define FORM_NAME(suffix, name) name,
-static const char *const form_names[] = {QUARTIC_EDGE_ATTENTION_LIST(FORM_NAME)};
-
 const char *contest_form(uint32_t index) {
-    for (uint32_t k = 0; k < sizeof form_names / sizeof form_names[0]; ++k) {
-        if (strcmp(form_names[k], "none") == 0 || strcmp(form_names[k], "default") == 0) continue;
-        if (index-- == 0) return form_names[k];
+    const char *name;
+    for (uint32_t form = 0; (name = tool_edge_form_name(form)) != NULL; ++form) {
+        if (form == QUARTIC_EDGE_ATTENTION_NONE || form == QUARTIC_EDGE_ATTENTION_DEFAULT) continue;
+        if (index-- == 0) return name;
     }
     return NULL;
 }
@@ -84,8 +84,8 @@ static bool count_parameters(const contest *contest, const quartic_model_config 
     return true;
 }
 
-static contestant *add(contest *contest, const char *form, bool baseline, bool identifiers, uint32_t depth,
-                       uint32_t size) {
+static contestant *add_contestant(contest *contest, const char *form, bool baseline, bool identifiers,
+                                  uint32_t depth, uint32_t size) {
     if (contest->contestant_count == CONTEST_MOST) return NULL;
     contestant *who = &contest->contestants[contest->contestant_count];
     *who = (contestant){.form = form,
@@ -106,7 +106,7 @@ static contestant *add(contest *contest, const char *form, bool baseline, bool i
 }
 
 /* The contestant joins with the narrowest width that has at least that many parameters. */
-static bool join(contest *contest, contestant *who, uint64_t least) {
+static bool set_contestant_width(contest *contest, contestant *who, uint64_t least) {
     if (who == NULL) return true;
     for (uint32_t width = WIDTH; width <= MOST_WIDTH; width += WIDTH_STEP) {
         if (!contest_config(contest->command, contest->task, who->form, who->identifiers, width, who->depth,
@@ -129,20 +129,22 @@ static bool list_contestants(contest *contest) {
     const char *form;
     for (uint32_t ids = 0; ids <= (given && !settings->quick); ++ids)
         for (uint32_t k = 0; (form = contest_form(k)) != NULL; ++k) {
-            contestant *who = add(contest, form, false, ids, DEPTH, 0);
-            if (!join(contest, who, 0)) return false;
+            contestant *who = add_contestant(contest, form, false, ids, DEPTH, 0);
+            if (!set_contestant_width(contest, who, 0)) return false;
             if (who != NULL && who->parameters > largest) largest = who->parameters;
         }
     static const struct { uint32_t depth, size; } sizes[CONTEST_MOST_SIZES] = {{2, 1}, {4, 4}, {6, 1}};
     for (uint32_t kind = 0; kind < KINDS; ++kind)
         for (uint32_t ids = 0; ids <= given; ++ids)
             for (uint32_t k = 0; k < settings->sizes; ++k) {
-                /* Without edges there is nothing to learn, at any size; without identifiers there is proof.
-                 */
+                /* Without edges there is nothing to learn, at any size; without identifiers there is
+                 * proof. */
                 if (kind == ABLATED && (!given || settings->quick || k != 0)) continue;
                 if (given && !ids && k != 0) continue;
-                if (!join(contest, add(contest, kinds[kind], true, ids, sizes[k].depth, sizes[k].size),
-                          largest * sizes[k].size))
+                if (!set_contestant_width(
+                        contest,
+                        add_contestant(contest, kinds[kind], true, ids, sizes[k].depth, sizes[k].size),
+                        largest * sizes[k].size))
                     return false;
             }
     return true;
@@ -189,8 +191,8 @@ void contest_batch_free(contest_batch *batch) {
 
 /* ---- training ---- */
 
-static bool evaluate(const contest *contest, const contestant *who, quartic_model *model,
-                     contest_batch *batch, double *out_accuracy) {
+static bool evaluate_contestant(const contest *contest, const contestant *who, quartic_model *model,
+                                contest_batch *batch, double *out_accuracy) {
     const experiment_data *test = &contest->test;
     const uint32_t count = batch->in.batch;
     const uint64_t rows = quartic_model_logit_rows(model, count, test->n);
@@ -215,8 +217,8 @@ static bool evaluate(const contest *contest, const contestant *who, quartic_mode
 }
 
 /* Steps and evaluations; false after an error of the library. */
-static bool learn(contest *contest, const contestant *who, quartic_model *model, quartic_trainer *trainer,
-                  contest_run *run) {
+static bool train_contestant(contest *contest, const contestant *who, quartic_model *model,
+                             quartic_trainer *trainer, contest_run *run) {
     const contest_settings *settings = &contest->settings;
     const uint32_t every = (who->steps + settings->evaluations - 1) / settings->evaluations;
     const double begin = tool_clock();
@@ -225,7 +227,7 @@ static bool learn(contest *contest, const contestant *who, quartic_model *model,
     contest_batch_create(&contest->train, settings->batch, &batch);
     run->points = tool_alloc(who->steps / every + 3, sizeof *run->points);
     double losses = 0;
-    bool fine = evaluate(contest, who, model, &batch, &run->points[0].accuracy), done = false;
+    bool fine = evaluate_contestant(contest, who, model, &batch, &run->points[0].accuracy), done = false;
     run->points[0].loss = NAN;
     run->point_count = 1;
     for (uint32_t step = 1; fine && !done && step <= who->steps; ++step) {
@@ -244,7 +246,7 @@ static bool learn(contest *contest, const contestant *who, quartic_model *model,
         contest_point *point = &run->points[run->point_count++];
         *point = (contest_point){.step = step, .loss = losses / known};
         losses = known = 0;
-        fine = evaluate(contest, who, model, &batch, &point->accuracy);
+        fine = evaluate_contestant(contest, who, model, &batch, &point->accuracy);
         /* Nothing is left to learn after two such evaluations. */
         done = run->cut_short || (point->accuracy >= finished && point[-1].accuracy >= finished);
     }
@@ -271,7 +273,7 @@ bool contest_train(contest *contest, const contestant *who, float rate, uint32_t
     const bool fine = quartic_model_create(contest->device, &who->config, &model) == QUARTIC_OK &&
                       quartic_model_initialise(model, seed) == QUARTIC_OK &&
                       quartic_trainer_create(model, &config, &trainer) == QUARTIC_OK &&
-                      learn(contest, who, model, trainer, out_run);
+                      train_contestant(contest, who, model, trainer, out_run);
     if (!fine) tool_fail_library(contest->command, NULL);
     quartic_trainer_destroy(trainer);
     if (out_model != NULL && fine)

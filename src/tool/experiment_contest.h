@@ -7,7 +7,7 @@
  * ("ablated"). Baselines get as many parameters as the largest form, or four times as many,
  * deeper stacks, four times the steps and the best of three learning rates. Without identifiers all nodes of
  * a graph are equal; with them each node has a random number, anew in every batch, which is how nodes can be
- * told apart without a meaning to their order.
+ * distinguished although their order has no meaning.
  */
 #ifndef QUARTIC_TOOL_EXPERIMENT_CONTEST_H
 #define QUARTIC_TOOL_EXPERIMENT_CONTEST_H
@@ -74,7 +74,7 @@ typedef struct contest {
     double seconds;
 } contest;
 
-/* The form's k-th name in the order of the library's list, NULL past the last; "none" is not among them. */
+/* The k-th form of edge attention, in the order of the library's list without "none"; NULL past the last. */
 const char *contest_form(uint32_t index);
 /* The k-th kind of quadratic baseline, NULL past the last. */
 const char *contest_baseline(uint32_t index);
@@ -83,8 +83,8 @@ const char *contest_baseline(uint32_t index);
 bool contest_config(const command *command, const experiment_task *task, const char *form, bool identifiers,
                     uint32_t width, uint32_t depth, quartic_model_config *out_config);
 
-/* Fills a batch from the graphs of these numbers; tokens (count, n), edge_types, targets: the caller's room.
- * Identifiers are drawn from (seed, stream). */
+/* Fills a batch from the graphs of these numbers; tokens (count, n), edge_types (count, i, j) and targets are
+ * the batch's own memory. Identifiers are drawn from (seed, stream). */
 typedef struct contest_batch {
     int32_t *tokens, *edge_types, *targets;
     quartic_model_batch in;

@@ -8,7 +8,8 @@
 
 #include "quartic/io.h"
 
-static bool create(const command *command, const char *folder, const char *name, report_file *file) {
+static bool create_report_file(const command *command, const char *folder, const char *name,
+                               report_file *file) {
     if (!tool_join(command, folder, name, file->path)) return false;
     file->stream = open_memstream(&file->text, &file->bytes);
     if (file->stream == NULL) tool_fail(command, NULL, "cannot write %s: %s", file->path, strerror(errno));
@@ -16,14 +17,14 @@ static bool create(const command *command, const char *folder, const char *name,
 }
 
 /* All there is so far replaces the file. */
-static bool save(report_file *file) {
+static bool save_report_file(report_file *file) {
     if (fflush(file->stream) == 0 && !ferror(file->stream))
         return quartic_file_save(file->path, file->text, file->bytes) == QUARTIC_OK;
     fprintf(stderr, "quartic: the host has no memory left for %s\n", file->path);
     exit(EXIT_FAILED); /* as tool_alloc */
 }
 
-static void forget(report_file *file) {
+static void free_report_file(report_file *file) {
     if (file->stream != NULL) fclose(file->stream);
     free(file->text);
 }
@@ -31,18 +32,18 @@ static void forget(report_file *file) {
 bool experiment_report_open(const command *command, const char *folder, const char *device,
                             experiment_report *out_report) {
     *out_report = (experiment_report){0};
-    bool fine = create(command, folder, "results.csv", &out_report->csv) &&
-                create(command, folder, "report.md", &out_report->markdown);
+    bool fine = create_report_file(command, folder, "results.csv", &out_report->csv) &&
+                create_report_file(command, folder, "report.md", &out_report->markdown);
     if (fine) {
         fprintf(out_report->csv.stream,
                 "task,contestant,kind,form,identifiers,depth,dim,parameters,rate,seed,chosen,chance,"
                 "step,loss,accuracy,run_seconds\n");
         fprintf(out_report->markdown.stream, "# Results\n\nDevice: %s.\n", device);
         /* Hours of training begin only where their results can be written. */
-        fine = save(&out_report->csv) && save(&out_report->markdown);
+        fine = save_report_file(&out_report->csv) && save_report_file(&out_report->markdown);
         if (!fine) tool_fail_library(command, NULL);
     }
-    if (!fine) forget(&out_report->csv), forget(&out_report->markdown);
+    if (!fine) free_report_file(&out_report->csv), free_report_file(&out_report->markdown);
     return fine;
 }
 
@@ -138,13 +139,13 @@ void experiment_report_add(experiment_report *report, const contest *contest, co
     experiment_print_verdict(markdown, contest);
     fprintf(markdown, "\n![accuracy against steps](%s.svg)\n", contest->task->name);
     if (map_name != NULL) fprintf(markdown, "\n![a learnt edge attention](%s.svg)\n", map_name);
-    if (!save(&report->csv) || !save(&report->markdown))
-        tool_warn(contest->command, "%s; it is tried again at the end", tool_sentence());
+    if (!save_report_file(&report->csv) || !save_report_file(&report->markdown))
+        tool_warn(contest->command, "%s; it is tried again at the end", tool_library_message());
 }
 
 bool experiment_report_close(const command *command, experiment_report *report) {
-    const bool fine = save(&report->csv) && save(&report->markdown);
+    const bool fine = save_report_file(&report->csv) && save_report_file(&report->markdown);
     if (!fine) tool_fail_library(command, NULL);
-    forget(&report->csv), forget(&report->markdown);
+    free_report_file(&report->csv), free_report_file(&report->markdown);
     return fine;
 }

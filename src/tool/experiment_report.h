@@ -23,7 +23,7 @@ typedef struct experiment_report {
 bool experiment_report_open(const command *command, const char *folder, const char *device,
                             experiment_report *out_report);
 void experiment_report_add(experiment_report *report, const contest *contest, const char *map_name);
-/* False, with a sentence, if something was not written. */
+/* False, with a message, if something was not written. */
 bool experiment_report_close(const command *command, experiment_report *report);
 
 /* The table and the verdict of a contest as JSON. */
@@ -31,7 +31,7 @@ json_t *experiment_report_json(const contest *contest);
 
 /* The table of a contest as Markdown. */
 void experiment_print_table(FILE *stream, const contest *contest);
-/* One sentence: the best form against the best baseline. */
+/* One line: the best form against the best baseline. */
 void experiment_print_verdict(FILE *stream, const contest *contest);
 
 #endif

@@ -202,10 +202,10 @@ const experiment_task *experiment_task_named(const char *name) {
     return NULL;
 }
 
-/* ---- marks ---- */
+/* ---- hashes ---- */
 
 /* Steele, Lea and Flood 2014: the finaliser of SplitMix64. */
-static uint64_t mixed(uint64_t x) {
+static uint64_t mix_bits(uint64_t x) {
     x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
     x = (x ^ x >> 27) * 0x94d049bb133111ebu;
     return x ^ x >> 31;
@@ -213,26 +213,26 @@ static uint64_t mixed(uint64_t x) {
 
 /* Colours of pairs, refined by the multiset of the pairs' ways over l (2-dimensional Weisfeiler-Leman in its
  * folklore form): sums of mixed numbers, which have no order. */
-uint64_t experiment_mark(const experiment_task *task, const experiment_graph *graph) {
+uint64_t experiment_graph_hash(const experiment_task *task, const experiment_graph *graph) {
     const uint32_t n = task->n;
     uint64_t colour[MOST_NODES * MOST_NODES], next[MOST_NODES * MOST_NODES], mark = 0;
     for (uint32_t i = 0; i < n; ++i)
         for (uint32_t j = 0; j < n; ++j) {
             const uint64_t type = graph->edge_types == NULL ? 0 : (uint64_t)graph->edge_types[i * n + j];
-            colour[i * n + j] = mixed(((type * 2 + (i == j)) * DECK + (uint64_t)graph->tokens[i]) * DECK +
-                                      (uint64_t)graph->tokens[j] + 1);
+            colour[i * n + j] = mix_bits(((type * 2 + (i == j)) * DECK + (uint64_t)graph->tokens[i]) * DECK +
+                                         (uint64_t)graph->tokens[j] + 1);
         }
     for (uint32_t round = 0; round < MARK_ROUNDS; ++round) {
         for (uint32_t i = 0; i < n; ++i)
             for (uint32_t j = 0; j < n; ++j) {
                 uint64_t ways = 0;
-                for (uint32_t l = 0; l < n; ++l) ways += mixed(colour[i * n + l] + 3 * colour[l * n + j]);
-                next[i * n + j] = mixed(colour[i * n + j] + 5 * ways);
+                for (uint32_t l = 0; l < n; ++l) ways += mix_bits(colour[i * n + l] + 3 * colour[l * n + j]);
+                next[i * n + j] = mix_bits(colour[i * n + j] + 5 * ways);
             }
         memcpy(colour, next, sizeof colour[0] * n * n);
     }
-    for (uint32_t k = 0; k < n * n; ++k) mark += mixed(colour[k]);
-    return mixed(mark);
+    for (uint32_t k = 0; k < n * n; ++k) mark += mix_bits(colour[k]);
+    return mix_bits(mark);
 }
 
 /* ---- data ---- */
@@ -246,7 +246,8 @@ static uint32_t kind_of(const experiment_task *task, const experiment_graph *gra
 }
 
 /* Masks random targets of the more frequent label until both are equally many, kind by kind. */
-static void balance(const experiment_task *task, experiment_source *source, const experiment_graph *graph) {
+static void mask_frequent_label(const experiment_task *task, experiment_source *source,
+                                const experiment_graph *graph) {
     const uint32_t count = task->n * task->n,
                    kinds = task->balanced_by_type ? task->edge_types * task->edge_types : 1;
     for (uint32_t kind = 0; kind < kinds; ++kind) {
@@ -278,7 +279,7 @@ void experiment_data_draw(const experiment_task *task, uint64_t seed, experiment
     out_data->tokens = tool_alloc((size_t)graphs * n, sizeof(int32_t));
     if (task->edge_types > 0) out_data->edge_types = tool_alloc((size_t)graphs * n * n, sizeof(int32_t));
     out_data->targets = tool_alloc((size_t)graphs * per_graph, sizeof(int32_t));
-    out_data->marks = tool_alloc(graphs, sizeof(uint64_t));
+    out_data->hashes = tool_alloc(graphs, sizeof(uint64_t));
     for (uint32_t index = 0; index < graphs; ++index) {
         const experiment_graph graph = graph_at(out_data, index);
         experiment_source source = {.seed = seed, .stream = 2 * index + (part == EXPERIMENT_TEST)};
@@ -286,10 +287,10 @@ void experiment_data_draw(const experiment_task *task, uint64_t seed, experiment
         do {
             fine = task->draw(task, &source, index % 2, &graph);
             if (!fine) continue;
-            out_data->marks[index] = experiment_mark(task, &graph);
-            fine = (out_data->marks[index] % TEST_SHARE == 0) == (part == EXPERIMENT_TEST);
+            out_data->hashes[index] = experiment_graph_hash(task, &graph);
+            fine = (out_data->hashes[index] % TEST_SHARE == 0) == (part == EXPERIMENT_TEST);
         } while (!fine);
-        if (task->readout == QUARTIC_READOUT_EDGE) balance(task, &source, &graph);
+        if (task->readout == QUARTIC_READOUT_EDGE) mask_frequent_label(task, &source, &graph);
     }
 }
 
@@ -297,7 +298,7 @@ void experiment_data_free(experiment_data *data) {
     free(data->tokens);
     free(data->edge_types);
     free(data->targets);
-    free(data->marks);
+    free(data->hashes);
     *data = (experiment_data){0};
 }
 

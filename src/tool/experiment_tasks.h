@@ -1,16 +1,19 @@
 /* experiment_tasks.h: the graphs of `quartic experiment`: tasks that need relations of relations.
  *
- *   cycles   random 3-regular graphs of 12 equal nodes; of the graph: does it hold a triangle?
- *   foaf     random directed graphs, equally many arrows out of and into every node ("friend of a friend");
- * of i and j: is there an l with i -> l -> j? compose  two random functions f and g over 16 nodes; of i and
- * j: is g(f(i)) = j? set      8 of the 27 cards of 3 attributes with 3 values, no edges; of i and j: does the
- * card that completes their set lie on the table?
+ *   cycles   random 3-regular graphs of 12 equal nodes.
+ *            Of the graph: does it contain a triangle?
+ *   foaf     random directed graphs with as many edges out of as into every node ("friend of a friend").
+ *            Of i and j: is there an l with i -> l -> j?
+ *   compose  two random functions f and g over 16 nodes.
+ *            Of i and j: is g(f(i)) = j?
+ *   set      8 of the 27 cards with 3 attributes of 3 values; no edges.
+ *            Of i and j: does the card that completes their set lie on the table?
  *
- * Every graph is a pure function of (seed, part, index). A graph's mark does not depend on the order of its
- * nodes and decides whether it may be drawn for training or for the test, so that the two never share a
- * graph, not even with its nodes in another order. Labels are 0 and 1, equally many of both: of pairs, a
- * random part of the more frequent label is masked (-1), in each graph; graphs with labels of their own
- * alternate.
+ * Every graph is a pure function of (seed, part, index). A graph's hash does not depend on the order of its
+ * nodes. It decides whether the graph may be drawn for training or for the test, so that the two never share
+ * a graph, not even with its nodes in another order. Labels are 0 and 1, equally many of each. Where pairs
+ * have labels, a random part of the more frequent label is masked (-1) in each graph. Where graphs have
+ * labels, the labels alternate.
  */
 #ifndef QUARTIC_TOOL_EXPERIMENT_TASKS_H
 #define QUARTIC_TOOL_EXPERIMENT_TASKS_H
@@ -43,11 +46,12 @@ typedef struct experiment_task {
     const char *name, *question;
     uint32_t n, tokens, edge_types; /* sizes; edge_types 0: none are given */
     quartic_readout readout;        /* edge or graph */
-    bool balanced_by_type; /* pairs with an edge and pairs without are balanced apart: the edge tells nothing
-                            */
+    /* pairs with an edge and pairs without are balanced separately, so that the edge does not predict the
+     * label */
+    bool balanced_by_type;
     uint32_t test_graphs;
-    /* Draws one graph with its full labels; label: the one wanted of a whole graph. False: to be drawn again.
-     */
+    /* Draws one graph with all its labels. label: the label wanted, where graphs have labels. False: draw
+     * again. */
     bool (*draw)(const struct experiment_task *task, experiment_source *source, uint32_t label,
                  const experiment_graph *graph);
 } experiment_task;
@@ -61,17 +65,17 @@ typedef struct experiment_data {
     int32_t *tokens;     // (graphs, n)
     int32_t *edge_types; // (graphs, i, j), or NULL
     int32_t *targets;    // (graphs, targets_per_graph)
-    uint64_t *marks;     // (graphs)
+    uint64_t *hashes;    // (graphs)
 } experiment_data;
 
 void experiment_data_draw(const experiment_task *task, uint64_t seed, experiment_part part, uint32_t graphs,
                           experiment_data *out_data);
 void experiment_data_free(experiment_data *data);
 
-/* Share of the more frequent label: what always answering it would get. */
+/* The share of the more frequent label, which is the accuracy of always answering it. */
 double experiment_majority(const experiment_data *data);
 
-/* A number that graphs have in common if they are the same up to the order of their nodes. */
-uint64_t experiment_mark(const experiment_task *task, const experiment_graph *graph);
+/* A hash that is the same for graphs that differ only in the order of their nodes. */
+uint64_t experiment_graph_hash(const experiment_task *task, const experiment_graph *graph);
 
 #endif

@@ -15,10 +15,10 @@ bool tool_ends_with(const char *path, const char *ending) {
     return length > ending_length && strcasecmp(path + length - ending_length, ending) == 0;
 }
 
-/* Longest file taken: beyond it, something endless is more likely than a text. */
+/* The longest file that is read. A larger one is more likely an endless stream than a text. */
 static const size_t most_bytes = (size_t)1 << 30;
 
-/* Reads a stream to its end into a block of the caller's; 0 on an error. */
+/* Reads a stream to its end. The caller frees *out_bytes, also after an error, which returns false. */
 static bool read_stream(FILE *stream, unsigned char **out_bytes, size_t *out_count) {
     size_t capacity = 1 << 16, count = 0;
     unsigned char *bytes = tool_alloc(capacity, 1);
@@ -101,10 +101,19 @@ double tool_unigram_entropy(const tool_text *text) {
     return entropy;
 }
 
-uint32_t tool_text_mark(const tool_text *text) {
-    uint32_t mark = 2166136261u;
-    for (uint64_t i = 0; i < text->count; ++i) mark = (mark ^ (uint32_t)text->tokens[i]) * 16777619u;
-    return mark;
+uint32_t tool_hash_bytes(uint32_t hash, const void *data, size_t count) {
+    const unsigned char *bytes = data;
+    for (size_t i = 0; data != NULL && i < count; ++i) hash = (hash ^ bytes[i]) * 16777619u;
+    return hash;
+}
+
+uint32_t tool_text_hash(const tool_text *text) {
+    uint32_t hash = TOOL_HASH_START;
+    for (uint64_t i = 0; i < text->count; ++i) {
+        const unsigned char byte = (unsigned char)text->tokens[i];
+        hash = tool_hash_bytes(hash, &byte, 1);
+    }
+    return hash;
 }
 
 bool tool_join(const command *command, const char *folder, const char *name, char out_path[TOOL_PATH_BYTES]) {

@@ -49,31 +49,25 @@ bool tool_graphs_fit(const command *command, const quartic_dataset *graphs, uint
     return false;
 }
 
-static uint32_t add_bytes(uint32_t mark, const void *data, size_t count) {
-    const unsigned char *bytes = data;
-    for (size_t i = 0; data != NULL && i < count; ++i) mark = (mark ^ bytes[i]) * 16777619u;
-    return mark;
-}
-
-quartic_status tool_graphs_mark(quartic_dataset *graphs, uint32_t *out_mark) {
+quartic_status tool_graphs_hash(quartic_dataset *graphs, uint32_t *out_hash) {
     const quartic_dataset_info *info = quartic_dataset_get_info(graphs);
     const size_t n = info->length, pairs = n * n;
     const size_t targets = info->readout == QUARTIC_READOUT_GRAPH  ? 1
                            : info->readout == QUARTIC_READOUT_EDGE ? pairs
                                                                    : n;
-    uint32_t mark = 2166136261u;
+    uint32_t hash = TOOL_HASH_START;
     quartic_model_batch one;
     for (uint32_t graph = 0; graph < info->graphs; ++graph) {
         const quartic_status status = quartic_dataset_gather(graphs, &graph, 1, &one);
         if (status != QUARTIC_OK) return status;
-        mark = add_bytes(mark, one.tokens, 4 * n);
-        mark = add_bytes(mark, one.node_features, 4 * n * info->dim_node_features);
-        mark = add_bytes(mark, one.edge_types, 4 * pairs);
-        mark = add_bytes(mark, one.edge_features, 4 * pairs * info->dim_edge_features);
-        mark = add_bytes(mark, one.mask, n);
-        mark = add_bytes(mark, one.targets, 4 * targets);
+        hash = tool_hash_bytes(hash, one.tokens, 4 * n);
+        hash = tool_hash_bytes(hash, one.node_features, 4 * n * info->dim_node_features);
+        hash = tool_hash_bytes(hash, one.edge_types, 4 * pairs);
+        hash = tool_hash_bytes(hash, one.edge_features, 4 * pairs * info->dim_edge_features);
+        hash = tool_hash_bytes(hash, one.mask, n);
+        hash = tool_hash_bytes(hash, one.targets, 4 * targets);
     }
-    *out_mark = mark;
+    *out_hash = hash;
     return QUARTIC_OK;
 }
 

@@ -19,12 +19,12 @@ quartic_dataset *tool_open_graphs(const command *command, const char *path);
 bool tool_graphs_config(const command *command, const quartic_dataset *graphs, const char *path,
                         quartic_model_config *out_config);
 
-/* Whether graphs can be taken with --length: it is 0 (not given) or what they are padded to. If not, says so.
- */
+/* Whether graphs can be taken with --length: it is 0 (not given) or what they are padded to. If not, says
+ * so. */
 bool tool_graphs_fit(const command *command, const quartic_dataset *graphs, uint32_t length);
 
-/* A number that tells two datasets apart (32 bits, FNV-1a of all graphs). Errors: OUT_OF_MEMORY. */
-quartic_status tool_graphs_mark(quartic_dataset *graphs, uint32_t *out_mark);
+/* The hash of all graphs (see tool_hash_bytes), which tells two datasets apart. Errors: OUT_OF_MEMORY. */
+quartic_status tool_graphs_hash(quartic_dataset *graphs, uint32_t *out_hash);
 
 /* "10 graphs of up to 7 nodes, 63 targets: 3 classes of nodes" */
 enum { TOOL_GRAPHS_TEXT = 160 };

@@ -1,4 +1,5 @@
-/* inspect.c: `quartic inspect FILE`: what a configuration or file of weights holds and what running it takes.
+/* inspect.c: `quartic inspect FILE`: the contents of a configuration or file of weights, and the cost of
+ * running it.
  *
  * A safetensors file without a usable configuration is shown as the tensors that it has. Operations, bytes
  * and memory come from the planned graph, so nothing is too large to be shown. The table of forms measures
@@ -22,9 +23,9 @@ static const inspect_settings defaults = {.device = "cpu", .batch = 1};
 static const arg_option options[] = {
     TOOL_CONFIG_OPTION(inspect_settings),
     {"length", "N", ARG_UINT32, offsetof(inspect_settings, length), 1, 65536,
-     "tokens of a sequence or nodes of a graph (default: what the run was trained on, else 128 or the "
-     "model's "
-     "most)"},
+     "tokens of a sequence or nodes of a graph (default: those that the model was trained on; otherwise 128, "
+     "or "
+     "max_seq_len if that is less)"},
     {"batch", "N", ARG_UINT32, offsetof(inspect_settings, batch), 1, 1048576, "sequences at once"},
     {"tensors", NULL, ARG_FLAG, offsetof(inspect_settings, tensors), 0, 0, "list every tensor"},
     {"keys", NULL, ARG_FLAG, offsetof(inspect_settings, keys), 0, 0,
@@ -35,8 +36,7 @@ static const arg_option options[] = {
 
 enum { LONGEST_SEQUENCE = 65536 };
 
-/* ---- keys -------------------------------------------------------------------------------------------------
- */
+/* ---- keys ---- */
 
 static void print_keys(void) {
 #define CHOICE_WORD(suffix, name) " " name
@@ -97,8 +97,7 @@ static void print_keys_json(void) {
     tool_print_json(keys);
 }
 
-/* ---- a file's tensors -------------------------------------------------------------------------------------
- */
+/* ---- a file's tensors ---- */
 
 static const char *shape_text(const quartic_shape *shape, char *buffer, size_t bytes) {
     int used = snprintf(buffer, bytes, "(");
@@ -167,12 +166,11 @@ static int show_file(const invocation *call, const quartic_safetensors *file, co
     return EXIT_DONE;
 }
 
-/* ---- a model's needs --------------------------------------------------------------------------------------
- */
+/* ---- a model's needs ---- */
 
 /* What one kind of run takes; false after an error, which is printed. */
-static bool measure(const invocation *call, quartic_model *model, const tool_run_shape *shape,
-                    bool with_gradients, quartic_program_memory *out_cost) {
+static bool measure_model(const invocation *call, quartic_model *model, const tool_run_shape *shape,
+                          bool with_gradients, quartic_program_memory *out_cost) {
     const inspect_settings *settings = call->settings;
     if (quartic_model_measure(model, settings->batch, shape->length, shape->masked, with_gradients,
                               out_cost) == QUARTIC_OK)
@@ -217,15 +215,7 @@ static json_t *cost_json(const quartic_program_memory *cost) {
                             "traffic_bytes", tool_json_real(cost->traffic_bytes), NULL);
 }
 
-/* ---- forms of edge attention ------------------------------------------------------------------------------
- */
-
-static const char *const form_names[] = {
-#define FORM_NAME(suffix, name) name,
-    QUARTIC_EDGE_ATTENTION_LIST(FORM_NAME)
-#undef FORM_NAME
-};
-enum { FORM_COUNT = sizeof form_names / sizeof form_names[0] };
+/* ---- forms of edge attention ---- */
 
 static void print_form(const char *name, double parameters, const quartic_program_memory *forward,
                        const quartic_program_memory *training) {
@@ -237,7 +227,7 @@ static void print_form(const char *name, double parameters, const quartic_progra
            tool_bytes_text((double)training->workspace_bytes, text[6]));
 }
 
-/* The configuration with one form in all layers: a row, as JSON or on stdout; a sentence where the form
+/* The configuration with one form in all layers: a row, as JSON or on stdout; a message where the form
  * cannot be had. */
 static void show_form(const invocation *call, const quartic_model *model, const tool_run_shape *shape,
                       quartic_edge_attention form, json_t *rows) {
@@ -254,20 +244,21 @@ static void show_form(const invocation *call, const quartic_model *model, const 
             QUARTIC_OK ||
         quartic_model_measure(other, settings->batch, shape->length, shape->masked, 1, &training) !=
             QUARTIC_OK) {
-        const char *why = tool_sentence();
+        const char *why = tool_library_message();
         if (settings->json)
-            tool_json_add(rows, tool_json_object("form", tool_json_text(form_names[form]), "why_not",
+            tool_json_add(rows, tool_json_object("form", tool_json_text(tool_edge_form_name(form)), "why_not",
                                                  tool_json_text(why), NULL));
         else
-            printf("  %-18s not here: %s\n", form_names[form], why);
+            printf("  %-18s not here: %s\n", tool_edge_form_name(form), why);
     } else {
         const double parameters = (double)quartic_model_parameter_elements(other);
         if (settings->json)
-            tool_json_add(rows, tool_json_object("form", tool_json_text(form_names[form]), "parameters",
-                                                 tool_json_real(parameters), "forward", cost_json(&forward),
-                                                 "training", cost_json(&training), NULL));
+            tool_json_add(rows,
+                          tool_json_object("form", tool_json_text(tool_edge_form_name(form)), "parameters",
+                                           tool_json_real(parameters), "forward", cost_json(&forward),
+                                           "training", cost_json(&training), NULL));
         else
-            print_form(form_names[form], parameters, &forward, &training);
+            print_form(tool_edge_form_name(form), parameters, &forward, &training);
     }
     quartic_model_destroy(other);
 }
@@ -282,7 +273,7 @@ static json_t *show_forms(const invocation *call, const quartic_model *model, co
                "  %-18s %10s  %12s %10s %10s  %12s %10s %10s\n",
                settings->batch, shape->length, "form", "parameters", "forward", "traffic", "workspace",
                "training", "traffic", "workspace");
-    for (uint32_t form = QUARTIC_EDGE_ATTENTION_AXIAL; form < FORM_COUNT; ++form)
+    for (uint32_t form = QUARTIC_EDGE_ATTENTION_AXIAL; tool_edge_form_name(form) != NULL; ++form)
         show_form(call, model, shape, (quartic_edge_attention)form, rows);
     return rows;
 }
@@ -308,7 +299,8 @@ static int show_model(const invocation *call, quartic_model *model) {
     else if (shape.length == 0)
         shape.length = tool_standard_length(model);
     quartic_program_memory forward, training;
-    if (!measure(call, model, &shape, false, &forward) || !measure(call, model, &shape, true, &training))
+    if (!measure_model(call, model, &shape, false, &forward) ||
+        !measure_model(call, model, &shape, true, &training))
         return EXIT_FAILED;
     char *text = tool_config_text(config);
     if (text == NULL) return tool_fail_library(call->command, NULL);
@@ -356,14 +348,14 @@ static int inspect_file(const invocation *call, quartic_device *device, const ch
         tool_tell_prefix(call->command, model, path);
         code = show_model(call, model);
     } else {
-        code = show_file(call, file, tool_sentence());
+        code = show_file(call, file, tool_library_message());
     }
     quartic_model_destroy(model);
     quartic_safetensors_close(file);
     return code;
 }
 
-static int run(const invocation *call) {
+static int run_inspect(const invocation *call) {
     const inspect_settings *settings = call->settings;
     if (settings->keys) return settings->json ? print_keys_json() : print_keys(), EXIT_DONE;
     if (call->operand_count == 0) return tool_fail_usage(call->command, "a FILE is missing");
@@ -395,14 +387,14 @@ const command command_inspect = {
         "number "
         "of parameters, memory and operations of a forward pass and of the gradients, the form chosen for "
         "Taylor attention, and the same figures for every form of edge attention in all layers. \"traffic\" "
-        "counts every operand of every step once. What leads nowhere is not counted, such as the edges of "
+        "counts every operand of every step once. Values that no output depends on are not counted, such as "
         "the "
-        "last layer where nodes are read out.",
+        "edges of the last layer where nodes are read out.",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .least_operands = 0,
     .most_operands = 1,
     .defaults = &defaults,
     .settings_bytes = sizeof defaults,
-    .run = run,
+    .run = run_inspect,
 };

@@ -1,4 +1,4 @@
-/* json.c: values of JSON that cannot get lost. See json.h. */
+/* json.c: JSON values and texts for people. See json.h. */
 #define TOOL_JSON_MAKERS
 #include "tool/json.h"
 
@@ -9,31 +9,31 @@
 
 #include "tool/tool.h"
 
-/* The value itself; without one there is no memory, since what is asked for can always be made. */
-static json_t *expect(json_t *value) {
+/* Returns the value. NULL can only mean that there was no memory, and ends the program. */
+static json_t *expect_value(json_t *value) {
     if (value != NULL) return value;
     fprintf(stderr, "quartic: the host has no memory left for the output\n");
     exit(EXIT_FAILED);
 }
 
 json_t *tool_json_real(double number) {
-    return expect(isfinite(number) ? json_real(number) : json_null());
+    return expect_value(isfinite(number) ? json_real(number) : json_null());
 }
 
 json_t *tool_json_count(uint64_t number) {
-    return expect(number <= INT64_MAX ? json_integer((json_int_t)number) : json_real((double)number));
+    return expect_value(number <= INT64_MAX ? json_integer((json_int_t)number) : json_real((double)number));
 }
 
 json_t *tool_json_flag(bool flag) {
-    return expect(json_boolean(flag));
+    return expect_value(json_boolean(flag));
 }
 
 json_t *tool_json_null(void) {
-    return expect(json_null());
+    return expect_value(json_null());
 }
 
 json_t *tool_json_list(void) {
-    return expect(json_array());
+    return expect_value(json_array());
 }
 
 /* Bytes of the UTF-8 character at the beginning, 0 if there is none: neither overlong forms, surrogates nor
@@ -70,7 +70,7 @@ json_t *tool_json_bytes(const void *bytes, size_t count) {
     }
     json_t *value = json_stringn(text, used);
     free(text);
-    return expect(value);
+    return expect_value(value);
 }
 
 json_t *tool_json_text(const char *text) {
@@ -80,16 +80,16 @@ json_t *tool_json_text(const char *text) {
 void tool_json_set(json_t *object, const char *key, json_t *value) {
     /* Keys are the program's own but for a file's metadata: they are escaped, too. */
     json_t *name = tool_json_text(key);
-    if (json_object_set_new(object, json_string_value(name), expect(value)) != 0) expect(NULL);
+    if (json_object_set_new(object, json_string_value(name), expect_value(value)) != 0) expect_value(NULL);
     json_decref(name);
 }
 
 void tool_json_add(json_t *list, json_t *value) {
-    if (json_array_append_new(list, expect(value)) != 0) expect(NULL);
+    if (json_array_append_new(list, expect_value(value)) != 0) expect_value(NULL);
 }
 
 json_t *tool_json_object(const char *key, ...) {
-    json_t *object = expect(json_object());
+    json_t *object = expect_value(json_object());
     va_list pairs;
     va_start(pairs, key);
     for (; key != NULL; key = va_arg(pairs, const char *))

@@ -1,10 +1,10 @@
-/* json.h: the one way in which the commands make JSON, so that every --json is whole.
+/* json.h: how the commands make JSON. Other files do not call jansson's own functions that create values.
  *
- * A document is one object or list on stdout. Numbers that are not finite (NaN, infinities: JSON has neither)
- * are null. A byte that is no UTF-8 stands as \xNN, four letters, as in Python's "backslashreplace"; control
- * characters as JSON escapes them. Nothing is left out in silence: a value that cannot be made ends the
- * program with a sentence. jansson's own makers, which return NULL for a NaN or a stray byte and so lose all
- * that the value is part of, cannot be used by other files.
+ * A document is one object or list on stdout. A number that is not finite (NaN, infinity) is null, since JSON
+ * has neither. A byte that is not UTF-8 becomes the four letters \xNN, as with Python's "backslashreplace";
+ * JSON escapes control characters. If a value cannot be created for lack of memory, the program ends with a
+ * message. jansson's own functions return NULL for a NaN or a stray byte, which drops the whole value that
+ * contains it; they are poisoned below.
  */
 #ifndef QUARTIC_TOOL_JSON_H
 #define QUARTIC_TOOL_JSON_H

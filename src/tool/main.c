@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/nearest.h"
 #include "tool/tool.h"
 
 static const command *const commands[] = {
@@ -26,7 +27,7 @@ static void print_commands(FILE *stream) {
 
 static const char *command_name_at(const void *context, uint32_t index) {
     (void)context;
-    return commands[index]->name;
+    return index < COMMAND_COUNT ? commands[index]->name : NULL;
 }
 
 static const command *find_command(const char *name) {
@@ -36,7 +37,7 @@ static const command *find_command(const char *name) {
 }
 
 static int unknown_command(const char *name) {
-    const char *nearest = args_nearest(name, command_name_at, NULL, COMMAND_COUNT);
+    const char *nearest = quartic_nearest(name, command_name_at, NULL, strlen(name) / 2);
     fprintf(stderr, "quartic: there is no command \"%.60s\"", name);
     if (nearest != NULL)
         fprintf(stderr, "; did you mean %s?\n", nearest);
@@ -61,15 +62,14 @@ static bool wants_json(const command *command, const void *settings, int count, 
 static int run_command(const command *command, int count, char **arguments) {
     void *settings = tool_alloc(1, command->settings_bytes);
     const char **operands = tool_alloc((size_t)count + 1, sizeof *operands);
-    char sentence[ARGS_SENTENCE_BYTES];
+    char message[ARGS_MESSAGE_BYTES];
     invocation call = {command, settings, operands, 0, count, arguments};
     memcpy(settings, command->defaults, command->settings_bytes);
     int code = EXIT_DONE;
-    bool json = false, needs_stdout = true;
-    switch (args_parse(command, count, arguments, settings, operands, &call.operand_count, sentence)) {
+    bool json = false;
+    switch (args_parse(command, count, arguments, settings, operands, &call.operand_count, message)) {
     case ARGS_OK:
         json = wants_json(command, settings, 0, NULL);
-        needs_stdout = json || !command->writes_files;
         code = command->run(&call);
         break;
     case ARGS_HELP:
@@ -77,11 +77,11 @@ static int run_command(const command *command, int count, char **arguments) {
         break;
     case ARGS_WRONG:
         json = wants_json(command, settings, count, arguments);
-        code = tool_fail_usage(command, "%s", sentence);
+        code = tool_fail_usage(command, "%s", message);
         break;
     }
     /* Results that never reached their reader are a failure. */
-    code = tool_finish(command, code, json, needs_stdout);
+    code = tool_finish(command, code, json);
     free(operands);
     free(settings);
     return code;
@@ -109,11 +109,11 @@ int main(int count, char **arguments) {
     bool wants_help = strcmp(first, "help") == 0;
     if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0 || (wants_help && count == 2)) {
         print_commands(stdout);
-        return tool_finish(NULL, EXIT_DONE, false, true);
+        return tool_finish(NULL, EXIT_DONE, false);
     }
     if (strcmp(first, "--version") == 0) {
         printf("quartic %s\n", QUARTIC_TOOL_VERSION);
-        return tool_finish(NULL, EXIT_DONE, false, true);
+        return tool_finish(NULL, EXIT_DONE, false);
     }
     const char *name = wants_help ? arguments[2] : first;
     const command *command = find_command(name);
@@ -123,5 +123,5 @@ int main(int count, char **arguments) {
         return run_command(command, count - 2, arguments + 2);
     }
     args_print_help(stdout, command);
-    return tool_finish(NULL, EXIT_DONE, false, true);
+    return tool_finish(NULL, EXIT_DONE, false);
 }

@@ -1,4 +1,4 @@
-/* memory.c: memory of the commands: there is some, or the program ends with a sentence. */
+/* memory.c: memory for the commands. */
 #include <stdio.h>
 #include <stdlib.h>
 

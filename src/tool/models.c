@@ -11,6 +11,15 @@
 #include "quartic/train.h"
 #include "tool/files.h"
 
+const char *tool_edge_form_name(uint32_t form) {
+    static const char *const names[] = {
+#define FORM_NAME(suffix, name) name,
+        QUARTIC_EDGE_ATTENTION_LIST(FORM_NAME)
+#undef FORM_NAME
+    };
+    return form < sizeof names / sizeof names[0] ? names[form] : NULL;
+}
+
 bool tool_is_config(const char *path) {
     return tool_ends_with(path, ".json");
 }
@@ -68,8 +77,8 @@ static json_t *config_json(const quartic_model_config *config) {
 }
 
 /* Whether what a configuration says is what the model has; keys that it leaves out are. */
-static bool agrees(const command *command, const quartic_model *model, const char *model_path,
-                   const char *config_path) {
+static bool config_agrees(const command *command, const quartic_model *model, const char *model_path,
+                          const char *config_path) {
     quartic_model_config config = *quartic_model_get_config(model);
     config.weights = NULL;
     json_t *have = config_json(&config);
@@ -118,7 +127,7 @@ quartic_model *tool_open_model(const command *command, quartic_device *device, c
                    ? tool_load_model(command, device, file, &given)
                    : NULL;
     const quartic_status status = quartic_model_open(device, file, &model);
-    if (status == QUARTIC_OK && (config == NULL || agrees(command, model, file, config))) {
+    if (status == QUARTIC_OK && (config == NULL || config_agrees(command, model, file, config))) {
         tool_tell_prefix(command, model, file);
         return model;
     }
@@ -193,7 +202,7 @@ uint32_t tool_standard_length(const quartic_model *model) {
 }
 
 /* Appends mean cross entropy of the logits (.., V) and its gradient with respect to the weights. */
-static void append_gradients(quartic_graph *graph, quartic_value weights, quartic_value logits) {
+static void append_flat_gradient(quartic_graph *graph, quartic_value weights, quartic_value logits) {
     quartic_shape shape = quartic_graph_shape(graph, logits);
     uint32_t classes = shape.dims[shape.rank - 1];
     uint32_t count = (uint32_t)(quartic_shape_elements(&shape) / classes);
@@ -204,25 +213,6 @@ static void append_gradients(quartic_graph *graph, quartic_value weights, quarti
     quartic_graph_output(graph, "loss", loss);
     if (quartic_graph_gradients(graph, loss, (quartic_value){0}, &weights, 1, &gradient) == QUARTIC_OK)
         quartic_graph_output(graph, "gradient", gradient);
-}
-
-/* Inputs of the graph, as the model's configuration asks for. */
-static quartic_model_inputs add_inputs(quartic_graph *graph, const quartic_model_config *config,
-                                       uint32_t batch, uint32_t length, bool masked) {
-    quartic_model_inputs inputs = QUARTIC_MODEL_INPUTS_INIT;
-    quartic_shape nodes = QUARTIC_SHAPE(batch, length), edges = QUARTIC_SHAPE(batch, length, length);
-    quartic_shape node_features = QUARTIC_SHAPE(batch, length, config->dim_node_features);
-    quartic_shape edge_features = QUARTIC_SHAPE(batch, length, length, config->dim_edge_features);
-    if (config->dim_node_features == 0)
-        inputs.tokens = quartic_graph_input(graph, "tokens", QUARTIC_INT32, &nodes);
-    else
-        inputs.node_features = quartic_graph_input(graph, "node_features", QUARTIC_FLOAT32, &node_features);
-    if (config->num_edge_types != 0)
-        inputs.edge_types = quartic_graph_input(graph, "edge_types", QUARTIC_INT32, &edges);
-    if (config->dim_edge_features != 0)
-        inputs.edge_features = quartic_graph_input(graph, "edge_features", QUARTIC_FLOAT32, &edge_features);
-    if (masked) inputs.mask = quartic_graph_input(graph, "mask", QUARTIC_INT32, &nodes);
-    return inputs;
 }
 
 /* Marks every node as real: rows of padding alone are no use to time. */
@@ -246,18 +236,22 @@ quartic_status tool_compile(quartic_model *model, uint32_t batch, uint32_t lengt
     quartic_tensor *weights = quartic_model_weights(model);
     quartic_shape weights_shape = quartic_tensor_shape(weights);
     quartic_value flat = quartic_graph_parameter(graph, "weights", &weights_shape);
-    quartic_model_inputs inputs = add_inputs(graph, quartic_model_get_config(model), batch, length, masked);
-    quartic_value logits = quartic_model_append_inputs(model, graph, flat, &inputs); // (.., V)
-    if (quartic_graph_status(graph) == QUARTIC_OK && with_gradients)
-        append_gradients(graph, flat, logits);
-    else
-        quartic_graph_output(graph, "logits", logits);
+    quartic_model_inputs inputs;
+    status = quartic_model_declare_inputs(model, graph, batch, length, masked, &inputs);
+    if (status == QUARTIC_OK) {
+        const quartic_value logits = quartic_model_append_inputs(model, graph, flat, &inputs); // (.., V)
+        if (with_gradients && quartic_graph_status(graph) == QUARTIC_OK)
+            append_flat_gradient(graph, flat, logits);
+        else
+            quartic_graph_output(graph, "logits", logits);
+    }
     quartic_binding binding = {"weights", weights};
     quartic_program_config config = QUARTIC_PROGRAM_CONFIG_INIT;
     config.bindings = &binding;
     config.binding_count = 1;
     config.profile = profile;
-    status = quartic_program_create(quartic_model_device(model), graph, &config, out_program);
+    if (status == QUARTIC_OK)
+        status = quartic_program_create(quartic_model_device(model), graph, &config, out_program);
     quartic_graph_destroy(graph);
     if (status == QUARTIC_OK && masked) status = fill_mask(*out_program, batch, length);
     if (status == QUARTIC_OK) return QUARTIC_OK;

@@ -1,5 +1,4 @@
-/* models.h: models from files for the commands that run them, and graphs of a whole model with their costs.
- */
+/* models.h: models from files for the commands that run them, and programs of a whole model. */
 #ifndef QUARTIC_TOOL_MODELS_H
 #define QUARTIC_TOOL_MODELS_H
 
@@ -8,6 +7,10 @@
 #include "quartic/model.h"
 #include "quartic/program.h"
 #include "tool/tool.h"
+
+/* The name of a form of edge attention (quartic_edge_attention), as configurations have it; NULL past the
+ * last. */
+const char *tool_edge_form_name(uint32_t form);
 
 /* A file name that ends in .json or .JSON. */
 bool tool_is_config(const char *path);
@@ -28,34 +31,35 @@ bool tool_has_config(const char *path);
 quartic_model *tool_open_model(const command *command, quartic_device *device, const char *path,
                                const char *config);
 
-/* Creates a model and loads weights into it; the same ending. */
+/* Creates a model and loads weights into it. On failure prints why and returns NULL. */
 quartic_model *tool_load_model(const command *command, quartic_device *device, const char *path,
                                const quartic_model_config *config);
 
-/* Opens the device and on it the model that the first operand names, runs, and closes both. The exit code. */
+/* Opens the device and the model that the first operand names, calls run_model and closes both. Returns the
+ * exit code. */
 int tool_with_model(const invocation *call, const char *device_name, const char *config,
                     int (*run_model)(const invocation *call, quartic_model *model));
 
-/* Tells (on stderr) that the names in a file had a prefix that was left out when the model was loaded. */
+/* Warns, on stderr, if the names in a file had a prefix that was left out when the model was loaded. */
 void tool_tell_prefix(const command *command, const quartic_model *model, const char *path);
 
 /* Makes a model from a JSON configuration, with random weights. On failure prints why and returns NULL. */
 quartic_model *tool_make_model(const command *command, quartic_device *device, const char *path);
 
-/* Reads a JSON configuration; what it leaves out is that of a text (256 tokens, causal as given) unless it is
- * of a model of graphs. On failure prints why and returns false. */
+/* Reads a JSON configuration. Unless it is of a model of graphs, num_tokens is 256 and causal as given where
+ * it does not say. On failure prints why and returns false. */
 bool tool_read_config(const command *command, const char *path, bool causal,
                       quartic_model_config *out_config);
 
-/* All fields as JSON text, to be freed; NULL after an error of the library. */
+/* All fields as JSON text, which the caller frees with free; NULL after an error of the library. */
 char *tool_config_text(const quartic_model_config *config);
 
-/* Whether the model predicts the tokens of a text: no given edges, no features, logits of every token. If
- * not, says so. */
+/* Whether the model predicts the tokens of a text: no edge inputs, no features, logits of every token. If
+ * not, prints why and returns false. */
 bool tool_expect_text_model(const command *command, const quartic_model *model);
 
-/* What the run was trained on: the bytes of its windows or nodes of its graphs, at most the model's longest,
- * and whether there was padding. 0 where path (NULL: no file) is no checkpoint. */
+/* The shape of the data that a run was trained on: the bytes of its windows or the nodes of its graphs, at
+ * most the model's max_seq_len, and whether it had padding. All 0 where path is NULL or no checkpoint. */
 typedef struct tool_run_shape {
     uint32_t length;
     bool masked;

@@ -1,9 +1,10 @@
 /* picture.c: attention maps through cairo. See picture.h.
  *
- * Layout: a row of tiles for each layer; a tile for each head, then one for the edges' strength, the norm of
- * e_ij over its mean in the layer. Row i of a tile is the byte that looks, column j the byte looked at, dark
- * is much; every map is scaled by its own greatest value, since causal rows differ in length. Below, arcs
- * from each byte to the other byte to which the heads of the last layer give most, on average.
+ * Layout: a row of tiles for each layer, with a tile for each head and then one for the strength of the
+ * edges, |e_ij| above the least of the layer. Row i of a tile is the byte that attends, column j the byte
+ * attended to; dark is much. Every tile is scaled by its own greatest value, since causal rows differ in
+ * length. Below the tiles, an arc leads from each byte to the other byte to which the heads of the last layer
+ * give most on average.
  */
 #include "tool/picture.h"
 
@@ -28,7 +29,7 @@ typedef struct layout {
 } layout;
 
 /* A byte as something that can be drawn. */
-static const char *glyph(uint8_t byte, char buffer[2]) {
+static const char *byte_glyph(uint8_t byte, char buffer[2]) {
     if (byte == '\n') return "\xe2\x86\xb5"; /* an arrow for the new line */
     if (byte == ' ') return "\xc2\xb7";
     if (byte < 0x20 || byte >= 0x7f) return "\xe2\x96\xa1";
@@ -68,7 +69,7 @@ static double arcs_height(const picture_contents *contents) {
     return highest;
 }
 
-static layout plan(const picture_contents *contents) {
+static layout plan_layout(const picture_contents *contents) {
     int n = (int)contents->n;
     layout plan = {.cell = TILE / n < 1    ? 1
                            : TILE / n > 24 ? 24
@@ -96,7 +97,7 @@ static void set_heat(cairo_t *cairo, double share) {
     cairo_set_source_rgb(cairo, colour[0], colour[1], colour[2]);
 }
 
-static void write_at(cairo_t *cairo, double x, double y, double size, const char *text) {
+void picture_draw_text(cairo_t *cairo, double x, double y, double size, const char *text) {
     cairo_set_font_size(cairo, size);
     cairo_move_to(cairo, x, y);
     cairo_show_text(cairo, text);
@@ -122,13 +123,15 @@ static void draw_tile(cairo_t *cairo, const picture_contents *contents, const la
     cairo_rectangle(cairo, left - 0.5, top - 0.5, plan->tile + 1, plan->tile + 1);
     cairo_stroke(cairo);
     cairo_set_source_rgb(cairo, 0.1, 0.1, 0.1);
-    write_at(cairo, left, top - 14, 11, name);
+    picture_draw_text(cairo, left, top - 14, 11, name);
     if (plan->cell < 6) return;
     char buffer[2];
     for (uint32_t k = 0; k < n; ++k) {
         double size = fmin(plan->cell, 11);
-        write_at(cairo, left - 10, top + (k + 0.8) * plan->cell, size, glyph(contents->text[k], buffer));
-        write_at(cairo, left + (k + 0.2) * plan->cell, top - 3, size, glyph(contents->text[k], buffer));
+        picture_draw_text(cairo, left - 10, top + (k + 0.8) * plan->cell, size,
+                          byte_glyph(contents->text[k], buffer));
+        picture_draw_text(cairo, left + (k + 0.2) * plan->cell, top - 3, size,
+                          byte_glyph(contents->text[k], buffer));
     }
 }
 
@@ -165,10 +168,10 @@ static void draw_arcs(cairo_t *cairo, const picture_contents *contents, const la
     char buffer[2];
     cairo_set_source_rgb(cairo, 0.1, 0.1, 0.1);
     for (uint32_t i = 0; i < contents->n; ++i)
-        write_at(cairo, (double)MARGIN + (double)i * (double)LETTER + 2, base + 16, 14,
-                 glyph(contents->text[i], buffer));
-    write_at(cairo, MARGIN, base + 38, 11,
-             "each byte and the other byte to which the last layer's heads give most on average");
+        picture_draw_text(cairo, (double)MARGIN + (double)i * (double)LETTER + 2, base + 16, 14,
+                          byte_glyph(contents->text[i], buffer));
+    picture_draw_text(cairo, MARGIN, base + 38, 11,
+                      "each byte and the other byte to which the last layer's heads give most on average");
     for (uint32_t i = 0; i < contents->n; ++i) {
         double weight;
         uint32_t j = strongest_link(contents, i, &weight);
@@ -198,7 +201,7 @@ cairo_status_t picture_add_bytes(void *closure, const unsigned char *data, unsig
     return CAIRO_STATUS_SUCCESS;
 }
 
-static const char cannot_write[] = "cannot write "; /* how sentences of the writer begin */
+static const char cannot_write[] = "cannot write "; /* how messages of the writer begin */
 
 bool picture_write(const command *command, cairo_status_t status, picture_bytes *drawn, const char *path) {
     bool fine = false;
@@ -206,8 +209,9 @@ bool picture_write(const command *command, cairo_status_t status, picture_bytes 
         tool_fail(command, NULL, "cannot draw the picture %s: %s", path, cairo_status_to_string(status));
     else if (quartic_file_save(path, drawn->bytes, drawn->count) == QUARTIC_OK)
         fine = true;
-    else if (strncmp(tool_sentence(), cannot_write, strlen(cannot_write)) == 0)
-        tool_fail(command, NULL, "%sthe picture %s", cannot_write, tool_sentence() + strlen(cannot_write));
+    else if (strncmp(tool_library_message(), cannot_write, strlen(cannot_write)) == 0)
+        tool_fail(command, NULL, "%sthe picture %s", cannot_write,
+                  tool_library_message() + strlen(cannot_write));
     else
         tool_fail_library(command, NULL);
     free(drawn->bytes);
@@ -222,7 +226,7 @@ static bool write_png(const command *command, cairo_surface_t *surface, const ch
 }
 
 bool picture_save(const command *command, const char *path, const picture_contents *contents) {
-    layout where = plan(contents);
+    layout where = plan_layout(contents);
     cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, where.width, where.height);
     cairo_t *cairo = cairo_create(surface);
     double *map = tool_alloc((size_t)contents->n * contents->n, sizeof *map); // (i, j)

@@ -18,6 +18,9 @@ typedef struct picture_contents {
 /* Draws and writes the file as a whole. On failure prints why and returns false. */
 bool picture_save(const command *command, const char *path, const picture_contents *contents);
 
+/* Writes a text that begins at (x, y) on its base line, in the current colour. */
+void picture_draw_text(cairo_t *cairo, double x, double y, double size, const char *text);
+
 /* What cairo has drawn, in memory: pictures go through the project's one file writer, too. */
 typedef struct picture_bytes {
     unsigned char *bytes;

@@ -1,4 +1,4 @@
-/* progress.h: how far a training is: one line that changes on a terminal, plain lines elsewhere. */
+/* progress.h: the progress of a training: one line that changes on a terminal, separate lines elsewhere. */
 #ifndef QUARTIC_TOOL_PROGRESS_H
 #define QUARTIC_TOOL_PROGRESS_H
 
@@ -24,7 +24,7 @@ typedef struct progress {
 
 void progress_begin(progress *progress, uint64_t done, uint64_t target, double tokens_per_step, double limit,
                     bool quiet);
-/* A step was made, in so many seconds. */
+/* Counts a step that took so many seconds, and prints the progress if it is time. */
 void progress_step(progress *progress, const quartic_step_report *report, double seconds);
 /* Wipes the changing line, so that something else can be printed. */
 void progress_clear(const progress *progress);

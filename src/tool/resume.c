@@ -1,4 +1,4 @@
-/* resume.c: notes of runs, marks of weights, differences. See resume.h. */
+/* resume.c: a run's note, hashes of its first weights, changed settings. See resume.h. */
 #include "tool/resume.h"
 
 #include <stdio.h>
@@ -6,10 +6,11 @@
 #include <string.h>
 
 #include "quartic/io.h"
+#include "tool/files.h"
 
-enum { MARK_DIGITS = 8 };
+enum { HASH_DIGITS = 8 };
 
-static char *copy_text(const char *text) {
+static char *copy_note_text(const char *text) {
     if (text == NULL) return NULL;
     char *copy = tool_alloc(strlen(text) + 1, 1);
     strcpy(copy, text);
@@ -18,8 +19,8 @@ static char *copy_text(const char *text) {
 
 static void read_note(const char *text, run_note *note) {
     json_t *json = text == NULL ? NULL : json_loads(text, 0, NULL);
-    note->device = copy_text(json_string_value(json_object_get(json, "device")));
-    note->initial = copy_text(json_string_value(json_object_get(json, "initial")));
+    note->device = copy_note_text(json_string_value(json_object_get(json, "device")));
+    note->initial = copy_note_text(json_string_value(json_object_get(json, "initial")));
     const json_int_t every = json_integer_value(json_object_get(json, "save_every"));
     note->save_every = every > 0 && every <= UINT32_MAX ? (uint32_t)every : 0;
     json_decref(json);
@@ -44,42 +45,40 @@ void resume_forget(run_note *note) {
 }
 
 void resume_settle(run_note *note, const char **inout_device, uint32_t save_every) {
-    char *device = copy_text(*inout_device); /* which may be the note's own */
+    char *device = copy_note_text(*inout_device); /* which may be the note's own */
     free(note->device);
     *inout_device = note->device = device;
     note->save_every = save_every;
 }
 
-/* ---- marks ---- */
+/* ---- hashes of the weights ---- */
 
-/* The marks of all weights, freed with free; NULL after a failure, with the library's sentence. */
-static char *mark_weights(const quartic_model *model) {
+/* The hashes of all weights, freed with free; NULL after a failure, with the library's message. */
+static char *hash_weights(const quartic_model *model) {
     quartic_tensor *weights = quartic_model_weights(model);
     const quartic_shape shape = quartic_tensor_shape(weights);
     const uint64_t elements = quartic_shape_elements(&shape);
     const uint32_t count = quartic_model_parameter_count(model);
     float *storage = tool_alloc(elements, sizeof storage[0]);
-    char *marks = tool_alloc((size_t)count * MARK_DIGITS + 1, 1);
+    char *hashes = tool_alloc((size_t)count * HASH_DIGITS + 1, 1);
     quartic_status status = quartic_tensor_read(weights, storage, elements * sizeof storage[0]);
     for (uint32_t k = 0; k < count && status == QUARTIC_OK; ++k) {
         quartic_model_parameter parameter;
         status = quartic_model_get_parameter(model, k, &parameter);
         if (status != QUARTIC_OK) break;
-        const unsigned char *bytes = (const unsigned char *)(storage + parameter.offset);
-        uint32_t mark = 2166136261u; /* FNV-1a */
-        for (uint64_t i = 0; i < parameter.elements * sizeof storage[0]; ++i)
-            mark = (mark ^ bytes[i]) * 16777619u;
-        snprintf(marks + (size_t)k * MARK_DIGITS, MARK_DIGITS + 1, "%08x", mark);
+        const uint32_t hash = tool_hash_bytes(TOOL_HASH_START, storage + parameter.offset,
+                                              parameter.elements * sizeof storage[0]);
+        snprintf(hashes + (size_t)k * HASH_DIGITS, HASH_DIGITS + 1, "%08x", hash);
     }
     free(storage);
-    if (status == QUARTIC_OK) return marks;
-    free(marks);
+    if (status == QUARTIC_OK) return hashes;
+    free(hashes);
     return NULL;
 }
 
-bool resume_mark(const command *command, const quartic_model *model, run_note *note) {
+bool resume_hash_weights(const command *command, const quartic_model *model, run_note *note) {
     free(note->initial);
-    note->initial = mark_weights(model);
+    note->initial = hash_weights(model);
     return note->initial != NULL || (tool_fail_library(command, NULL), false);
 }
 
@@ -95,16 +94,16 @@ quartic_status resume_write(quartic_trainer *trainer, const run_note *note) {
 }
 
 /* Compares with the weights of the file, which are in `began`. */
-static bool same_marks(const command *command, const quartic_model *began, const run_note *note,
-                       const char *path) {
-    char *marks = mark_weights(began);
-    if (marks == NULL) return tool_fail_library(command, NULL), false;
+static bool same_hashes(const command *command, const quartic_model *began, const run_note *note,
+                        const char *path) {
+    char *hashes = hash_weights(began);
+    if (hashes == NULL) return tool_fail_library(command, NULL), false;
     const uint32_t count = quartic_model_parameter_count(began);
     uint32_t k = 0;
-    while (k < count && strncmp(marks + (size_t)k * MARK_DIGITS, note->initial + (size_t)k * MARK_DIGITS,
-                                MARK_DIGITS) == 0)
+    while (k < count && strncmp(hashes + (size_t)k * HASH_DIGITS, note->initial + (size_t)k * HASH_DIGITS,
+                                HASH_DIGITS) == 0)
         ++k;
-    free(marks);
+    free(hashes);
     if (k == count) return true;
     quartic_model_parameter parameter;
     if (quartic_model_get_parameter(began, k, &parameter) != QUARTIC_OK)
@@ -125,13 +124,13 @@ bool resume_compare_weights(const command *command, const quartic_model *model, 
         quartic_model_load(began, path) != QUARTIC_OK) {
         tool_fail_library(command, "leave out --init: a resumed run has its weights from its checkpoint.");
     } else if (note->initial == NULL ||
-               strlen(note->initial) != (size_t)quartic_model_parameter_count(model) * MARK_DIGITS) {
+               strlen(note->initial) != (size_t)quartic_model_parameter_count(model) * HASH_DIGITS) {
         tool_fail(command, "leave out --init: a resumed run has its weights from its checkpoint.",
                   "the checkpoint does not say with which weights the run began, so they cannot be compared "
                   "with those of %s",
                   path);
     } else {
-        same = same_marks(command, began, note, path);
+        same = same_hashes(command, began, note, path);
     }
     quartic_model_destroy(began);
     return same;

@@ -67,7 +67,7 @@ static uint32_t filled_length(uint32_t context, uint32_t count) {
     return length;
 }
 
-/* Puts the window's tokens and mask in place; its true length is returned, the filled one is *out_length. */
+/* Fills tokens and mask with the window. Returns its length; *out_length is the length with the filling. */
 static uint32_t set_window(writer *writer, uint32_t *out_length) {
     uint32_t window = writer->count < writer->context ? (uint32_t)writer->count : writer->context;
     *out_length = filled_length(writer->context, window);
@@ -106,7 +106,7 @@ static float least_kept(const float *logits, uint32_t count, uint32_t top_k) {
 }
 
 /* Draws a byte from softmax(logits / temperature). */
-static uint8_t choose(writer *writer, const float *logits, float temperature, uint32_t top_k) {
+static uint8_t choose_byte(writer *writer, const float *logits, float temperature, uint32_t top_k) {
     uint32_t count = writer->num_tokens < TOOL_BYTE_TOKENS ? writer->num_tokens : TOOL_BYTE_TOKENS, best = 0;
     for (uint32_t t = 1; t < count; ++t)
         if (logits[t] > logits[best]) best = t;
@@ -143,10 +143,10 @@ static int write_text(const invocation *call, writer *writer) {
     for (uint32_t added = 0; added < settings->tokens; ++added) {
         const float *logits = next_logits(writer);
         if (logits == NULL) return tool_fail_library(call->command, NULL);
-        uint8_t byte = choose(writer, logits, settings->temperature, settings->top_k);
+        uint8_t byte = choose_byte(writer, logits, settings->temperature, settings->top_k);
         writer->text[writer->count++] = byte;
         if (settings->json) continue;
-        /* A text that nobody gets is not gone on with. */
+        /* If the text cannot be written, there is no point in continuing it. */
         if (fputc(byte, stdout) == EOF || fflush(stdout) != 0)
             return tool_fail(call->command, NULL, "the output could not be written: %s", strerror(errno));
     }
@@ -187,7 +187,7 @@ static int draw_attention(const invocation *call, writer *writer) {
     return code;
 }
 
-static int run_model(const invocation *call, quartic_model *model) {
+static int sample_model(const invocation *call, quartic_model *model) {
     const sample_settings *settings = call->settings;
     const quartic_model_config *config = quartic_model_get_config(model);
     size_t prompt = strlen(settings->prompt);
@@ -215,9 +215,9 @@ static int run_model(const invocation *call, quartic_model *model) {
     return code;
 }
 
-static int run(const invocation *call) {
+static int run_sample(const invocation *call) {
     const sample_settings *settings = call->settings;
-    return tool_with_model(call, settings->device, settings->config, run_model);
+    return tool_with_model(call, settings->device, settings->config, sample_model);
 }
 
 const command command_sample = {
@@ -231,5 +231,5 @@ const command command_sample = {
     .most_operands = 1,
     .defaults = &defaults,
     .settings_bytes = sizeof defaults,
-    .run = run,
+    .run = run_sample,
 };

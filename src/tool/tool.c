@@ -1,4 +1,4 @@
-/* tool.c: error sentences, numbers for people, and the few services that all commands use. See tool.h. */
+/* tool.c: error messages, numbers for people, and the few services that all commands use. See tool.h. */
 #include "tool/tool.h"
 
 #include <errno.h>
@@ -11,29 +11,29 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SENTENCE_BYTES = 2048 };
+enum { MESSAGE_BYTES = 2048 };
 
 /* The first failure, for a JSON document; and whether there is a document already. */
 static struct {
-    char sentence[SENTENCE_BYTES], hint[SENTENCE_BYTES];
+    char message[MESSAGE_BYTES], hint[MESSAGE_BYTES];
     bool printed;
 } outcome;
 
-static void print_sentence(const command *command, const char *kind, const char *format, va_list arguments) {
-    char sentence[SENTENCE_BYTES];
-    vsnprintf(sentence, sizeof sentence, format, arguments);
+static void print_message(const command *command, const char *kind, const char *format, va_list arguments) {
+    char message[MESSAGE_BYTES];
+    vsnprintf(message, sizeof message, format, arguments);
     fflush(stdout); /* so that errors stand after what was printed before them */
     fprintf(stderr, "quartic %s: %s", command->name, kind);
-    tool_put_text(stderr, sentence);
+    tool_put_text(stderr, message);
     fputc('\n', stderr);
-    if (kind[0] == 0 && outcome.sentence[0] == 0) memcpy(outcome.sentence, sentence, sizeof sentence);
+    if (kind[0] == 0 && outcome.message[0] == 0) memcpy(outcome.message, message, sizeof message);
 }
 
 int tool_fail(const command *command, const char *hint, const char *format, ...) {
     va_list arguments;
-    const bool first = outcome.sentence[0] == 0;
+    const bool first = outcome.message[0] == 0;
     va_start(arguments, format);
-    print_sentence(command, "", format, arguments);
+    print_message(command, "", format, arguments);
     va_end(arguments);
     if (hint == NULL) return EXIT_FAILED;
     fprintf(stderr, "Hint: %s\n", hint);
@@ -41,20 +41,20 @@ int tool_fail(const command *command, const char *hint, const char *format, ...)
     return EXIT_FAILED;
 }
 
-const char *tool_sentence(void) {
-    const char *function = quartic_error_function(), *sentence = quartic_error_message();
-    return function[0] == 0 ? sentence : sentence + strlen(function) + 2;
+const char *tool_library_message(void) {
+    const char *function = quartic_error_function(), *message = quartic_error_message();
+    return function[0] == 0 ? message : message + strlen(function) + 2;
 }
 
 int tool_fail_library(const command *command, const char *hint) {
-    return tool_fail(command, hint, "%s", tool_sentence());
+    return tool_fail(command, hint, "%s", tool_library_message());
 }
 
 int tool_fail_usage(const command *command, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    const bool first = outcome.sentence[0] == 0;
-    print_sentence(command, "", format, arguments);
+    const bool first = outcome.message[0] == 0;
+    print_message(command, "", format, arguments);
     va_end(arguments);
     fprintf(stderr, "`quartic %s --help` lists its options.\n", command->name);
     if (first)
@@ -65,14 +65,14 @@ int tool_fail_usage(const command *command, const char *format, ...) {
 void tool_warn(const command *command, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    print_sentence(command, "warning: ", format, arguments);
+    print_message(command, "warning: ", format, arguments);
     va_end(arguments);
 }
 
 void tool_note(const command *command, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    print_sentence(command, "note: ", format, arguments);
+    print_message(command, "note: ", format, arguments);
     va_end(arguments);
 }
 
@@ -109,22 +109,24 @@ void tool_hold_streams(void) {
     }
 }
 
-/* Whether stdout was closed when the program started. */
-static bool is_held(void) {
+/* Whether stdout was closed when the program started, and tool_hold_streams has put something there. */
+static bool was_stdout_closed(void) {
     const int mode = fcntl(STDOUT_FILENO, F_GETFL);
     return mode != -1 && (mode & O_ACCMODE) == O_RDONLY;
 }
 
-int tool_finish(const command *command, int code, bool json, bool needs_stdout) {
+int tool_finish(const command *command, int code, bool json) {
     if (json && code != EXIT_DONE && !outcome.printed)
         tool_print_json(tool_json_object(
-            "error", tool_json_text(outcome.sentence[0] != 0 ? outcome.sentence : "the command failed"),
-            "hint", tool_json_text(outcome.hint[0] != 0 ? outcome.hint : NULL), NULL));
+            "error", tool_json_text(outcome.message[0] != 0 ? outcome.message : "the command failed"), "hint",
+            tool_json_text(outcome.hint[0] != 0 ? outcome.hint : NULL), NULL));
     const bool broken = ferror(stdout) != 0; /* of writes that were long ago */
     errno = 0;
     const bool lost = fflush(stdout) != 0 || broken;
-    if (!lost || code != EXIT_DONE || (is_held() && !needs_stdout)) return code;
-    const char *why = errno != 0 ? strerror(errno) : "an earlier write failed";
+    if (!lost || code != EXIT_DONE) return code;
+    const char *why = was_stdout_closed() ? "standard output is closed"
+                      : errno != 0        ? strerror(errno)
+                                          : "an earlier write failed";
     if (command != NULL) return tool_fail(command, NULL, "the output could not be written: %s", why);
     fprintf(stderr, "quartic: the output could not be written: %s\n", why);
     return EXIT_FAILED;

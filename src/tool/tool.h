@@ -1,8 +1,8 @@
-/* tool.h: what the subcommands share: the list of them, error sentences, files, numbers for people.
+/* tool.h: what the subcommands share: their list, error messages, options, numbers for people.
  *
  * Exit codes: 0 done, 1 failed, 2 wrong usage. Results go to stdout, errors to stderr as
- * "quartic COMMAND: sentence", with a hint on the next line where there is one. With --json stdout holds one
- * JSON document, whatever happens: {"error": sentence, "hint": ...} where there is no result (see json.h).
+ * "quartic COMMAND: message", with a hint on the next line where there is one. With --json stdout holds one
+ * JSON document, whatever happens: {"error": message, "hint": ...} where there is no result (see json.h).
  */
 #ifndef QUARTIC_TOOL_TOOL_H
 #define QUARTIC_TOOL_TOOL_H
@@ -25,17 +25,18 @@ TOOL_COMMAND_LIST(TOOL_COMMAND_EXTERN)
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
-/* Prints the sentence (and the hint, unless NULL) and returns EXIT_FAILED. */
+/* Prints the message (and the hint, unless NULL) and returns EXIT_FAILED. */
 int tool_fail(const command *command, const char *hint, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* The last error sentence of the library, without the name of the function that failed. */
-const char *tool_sentence(void);
-/* The same with the library's last error sentence. */
+/* The last error message of the library, without the name of the function that failed. */
+const char *tool_library_message(void);
+/* tool_fail with the library's last error message. */
 int tool_fail_library(const command *command, const char *hint);
-/* The same for a wrong command line: points to --help, returns EXIT_USAGE. */
+/* tool_fail for a wrong command line: points to --help, returns EXIT_USAGE. */
 int tool_fail_usage(const command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Prints a warning: something does not work, but the command goes on. */
 void tool_warn(const command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* The same for what went as asked but should be known. */
+/* Prints a note: all went as asked, but the user should know this. */
 void tool_note(const command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The option --device, common to all commands that run something. */
@@ -57,20 +58,22 @@ void tool_note(const command *command, const char *format, ...) __attribute__((f
 /* Opens the device; on failure prints why and returns NULL. */
 quartic_device *tool_open_device(const command *command, const char *name);
 
-/* Allocates or ends the program with a sentence: the tool has nothing to save at those places. */
+/* Allocates zeroed memory, freed with free. Without memory it ends the program with a message; it is used
+ * only where there is nothing to save. */
 void *tool_alloc(size_t count, size_t size);
 
 /* Prints a JSON value, whose reference it takes, to stdout. */
 void tool_print_json(json_t *value);
 
-/* Where a standard stream is closed, the first file opened later would get its number, and what is printed
- * would end up in that file: puts /dev/null there, opened so that printing still fails. */
+/* For each standard stream that is closed, opens /dev/null in its place, in a mode in which printing still
+ * fails. Otherwise the first file opened later would get the stream's number, and printed text would end up
+ * in that file. */
 void tool_hold_streams(void);
 
-/* The end of every way through main: with json, a document if none was printed; then all of stdout reaches
- * its reader, or the code becomes EXIT_FAILED, with a sentence. needs_stdout: whether a stdout that was
- * closed from the start is a loss, too. command: NULL outside of commands. Returns the exit code. */
-int tool_finish(const command *command, int code, bool json, bool needs_stdout);
+/* Every path through main ends here. With json, prints a document if none was printed yet. Then flushes
+ * stdout: if anything printed was lost, also because stdout was closed from the start, a code of EXIT_DONE
+ * becomes EXIT_FAILED, with a message. command: NULL outside of commands. Returns the exit code. */
+int tool_finish(const command *command, int code, bool json);
 
 /* "12.3 MiB", "4.56 G", "1:02:03" into a buffer of TOOL_NUMBER_BYTES; returns the buffer. */
 enum { TOOL_NUMBER_BYTES = 32 };

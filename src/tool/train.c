@@ -1,12 +1,12 @@
 /* train.c: `quartic train DATA`: training on a text or on graphs, with checkpoints, metrics and resumption.
  *
- * A run's folder always holds a whole checkpoint from before the first step on. The checkpoint carries the
- * target number of steps and a mark of the data (in the trainer's position), so that --resume needs nothing
- * but the folder and the data, and goes on bit for bit. Lines of metrics.csv beyond the checkpoint are
- * dropped when resuming: those steps are made again. The folder is locked as long as the run lasts. A
- * checkpoint is replaced only by weights that are finite and, tried on the next batch, give a finite loss and
- * gradient, so that a run that diverges can go on from before. The file is over 600 lines, since options,
- * checks, loop and report share the state of one run; what a run notes for --resume is in resume.c.
+ * From before the first step on, a run's folder contains a whole checkpoint. The checkpoint contains the
+ * target number of steps and a hash of the data (in the trainer's position), so that --resume needs only the
+ * folder and the data, and goes on bit for bit. Lines of metrics.csv beyond the checkpoint are dropped when
+ * resuming: those steps are made again. The folder is locked as long as the run lasts. A checkpoint is
+ * replaced only by weights that are finite and, tried on the next batch, give a finite loss and gradient, so
+ * that a run that diverges can go on from before. The file is over 600 lines, since options, checks, loop and
+ * report share the state of one run; what a run notes for --resume is in resume.c.
  */
 #include "tool/files.h"
 #include "tool/graphs.h"
@@ -73,8 +73,7 @@ static const arg_option options[] = {
     TOOL_JSON_OPTION(train_settings),
     QUARTIC_TRAINER_FIELD_LIST(COUNT_OPTION, FLAG_OPTION, REAL_OPTION)};
 
-/* ---- what a run holds -------------------------------------------------------------------------------------
- */
+/* ---- what a run holds ---- */
 
 typedef struct run_state {
     const invocation *call;
@@ -112,8 +111,7 @@ static void catch_signals(void) {
     signal(SIGPIPE, SIG_IGN); /* a reader of our lines that leaves must not end the training */
 }
 
-/* ---- setting up -------------------------------------------------------------------------------------------
- */
+/* ---- setting up ---- */
 
 /* Settings of the checkpoint, and over them those of the command line. */
 static bool resumed_settings(run_state *run) {
@@ -129,10 +127,10 @@ static bool resumed_settings(run_state *run) {
     settings.device = run->note.device;
     if (run->note.save_every != 0) settings.save_every = run->note.save_every;
     const char **operands = tool_alloc((size_t)call->argument_count + 1, sizeof *operands);
-    char sentence[ARGS_SENTENCE_BYTES];
+    char message[ARGS_MESSAGE_BYTES];
     uint32_t count;
     /* Parsed well before, so it parses well again. */
-    args_parse(call->command, call->argument_count, call->arguments, &settings, operands, &count, sentence);
+    args_parse(call->command, call->argument_count, call->arguments, &settings, operands, &count, message);
     free(operands);
     run->settings = settings;
     if (settings.device != NULL && run->note.device != NULL && strcmp(settings.device, run->note.device) != 0)
@@ -145,18 +143,18 @@ static bool resumed_settings(run_state *run) {
     return true;
 }
 
-/* Whether an option of whole numbers stands on the command line: what it sets does not depend on the default.
- */
+/* Whether an option of whole numbers stands on the command line: what it sets does not depend on the
+ * default. */
 static bool is_given(const invocation *call, size_t offset) {
     uint32_t got[2];
     for (uint32_t k = 0; k < 2; ++k) {
         train_settings settings = defaults;
         const char **operands = tool_alloc((size_t)call->argument_count + 1, sizeof *operands);
-        char sentence[ARGS_SENTENCE_BYTES];
+        char message[ARGS_MESSAGE_BYTES];
         uint32_t count;
         memcpy((char *)&settings + offset, &k, sizeof k);
         args_parse(call->command, call->argument_count, call->arguments, &settings, operands, &count,
-                   sentence);
+                   message);
         free(operands);
         memcpy(&got[k], (const char *)&settings + offset, sizeof got[k]);
     }
@@ -182,7 +180,7 @@ static bool prepare_folder(run_state *run) {
 }
 
 /* The configuration that --config means for this data. */
-static bool read_config(const run_state *run, quartic_model_config *out_config) {
+static bool read_run_config(const run_state *run, quartic_model_config *out_config) {
     const command *command = run->call->command;
     const char *path = run->settings.config;
     *out_config = (quartic_model_config)QUARTIC_MODEL_CONFIG_INIT;
@@ -193,8 +191,8 @@ static bool read_config(const run_state *run, quartic_model_config *out_config) 
     return tool_fail_library(command, "`quartic inspect --keys` lists the keys of a configuration."), false;
 }
 
-/* The model of the checkpoint, which must be that of --config and have begun with --init, if they are given.
- */
+/* The model of the checkpoint, which must be that of --config and have begun with --init, if they are
+ * given. */
 static bool open_model(run_state *run) {
     const command *command = run->call->command;
     const train_settings *settings = &run->settings;
@@ -202,7 +200,7 @@ static bool open_model(run_state *run) {
     if (quartic_model_open(run->device, run->checkpoint, &run->model) != QUARTIC_OK)
         return tool_fail_library(command, NULL), false;
     if (settings->config != NULL) {
-        if (!read_config(run, &config)) return false;
+        if (!read_run_config(run, &config)) return false;
         if (quartic_model_config_compare(&config, settings->config, quartic_model_get_config(run->model),
                                          "the run's model") != QUARTIC_OK)
             return tool_fail_library(command,
@@ -212,18 +210,18 @@ static bool open_model(run_state *run) {
     return settings->init == NULL || resume_compare_weights(command, run->model, &run->note, settings->init);
 }
 
-static bool make_model(run_state *run) {
+static bool make_run_model(run_state *run) {
     const command *command = run->call->command;
     const train_settings *settings = &run->settings;
     if (settings->resume) return open_model(run);
     quartic_model_config config;
-    if (!read_config(run, &config)) return false;
+    if (!read_run_config(run, &config)) return false;
     if (quartic_model_create(run->device, &config, &run->model) != QUARTIC_OK ||
         quartic_model_initialise(run->model, settings->trainer.seed) != QUARTIC_OK ||
         (settings->init != NULL && quartic_model_load(run->model, settings->init) != QUARTIC_OK))
         return tool_fail_library(command, NULL), false;
     if (settings->init != NULL) tool_tell_prefix(command, run->model, settings->init);
-    if (!resume_mark(command, run->model, &run->note)) return false;
+    if (!resume_hash_weights(command, run->model, &run->note)) return false;
     if (run->graphs == NULL && !config.causal)
         tool_warn(command,
                   "the configuration says causal: false, so the model sees the bytes that it is to predict; "
@@ -252,7 +250,7 @@ static void settle_steps(run_state *run) {
 }
 
 /* The text, if it is one: graphs were read before the model was made. */
-static bool read_text(run_state *run) {
+static bool read_run_data(run_state *run) {
     const command *command = run->call->command;
     if (run->graphs != NULL) {
         /* A new model was made to fit; one that goes on must fit, too. */
@@ -269,14 +267,14 @@ static bool read_text(run_state *run) {
 static bool make_trainer(run_state *run) {
     const command *command = run->call->command;
     const char *smaller = "a smaller --batch or --length (with a larger --accumulation) takes less memory.";
-    if (!read_text(run)) return false;
+    if (!read_run_data(run)) return false;
     quartic_status status = quartic_trainer_create(run->model, &run->settings.trainer, &run->trainer);
     if (status != QUARTIC_OK)
         return tool_fail_library(command, status == QUARTIC_INVALID_ARGUMENT ? NULL : smaller), false;
-    uint32_t mark = 0;
+    uint32_t hash = 0;
     if (run->graphs == NULL)
-        mark = tool_text_mark(&run->text);
-    else if (tool_graphs_mark(run->graphs, &mark) != QUARTIC_OK)
+        hash = tool_text_hash(&run->text);
+    else if (tool_graphs_hash(run->graphs, &hash) != QUARTIC_OK)
         return tool_fail_library(command, NULL), false;
     if (run->settings.resume) {
         if (quartic_trainer_load(run->trainer, run->checkpoint) != QUARTIC_OK)
@@ -284,7 +282,7 @@ static bool make_trainer(run_state *run) {
                                      "leave that option out to go on, or start a new run with --init."),
                    false;
         uint64_t position = quartic_trainer_get_position(run->trainer);
-        if (position >> 32 != mark) {
+        if (position >> 32 != hash) {
             tool_fail(command, "to teach a model from other data, start a new run with --init.",
                       "%s is not the data that this run began with", run->call->operands[0]);
             return false;
@@ -292,7 +290,7 @@ static bool make_trainer(run_state *run) {
         if (run->target == 0) run->target = position & UINT32_MAX;
         resume_tell(command, &run->was, &run->settings.trainer, quartic_trainer_get_step(run->trainer));
     }
-    quartic_trainer_set_position(run->trainer, (uint64_t)mark << 32 | run->target);
+    quartic_trainer_set_position(run->trainer, (uint64_t)hash << 32 | run->target);
     resume_settle(&run->note, &run->settings.device, run->settings.save_every);
     return true;
 }
@@ -310,8 +308,7 @@ static void tell_schedule(const run_state *run) {
               (unsigned long long)run->target, (double)trainer->final_learning_rate);
 }
 
-/* ---- metrics.csv ------------------------------------------------------------------------------------------
- */
+/* ---- metrics.csv ---- */
 
 #define METRICS_HEAD "step,loss,gradient_norm,learning_rate,tokens_per_second\n"
 
@@ -368,8 +365,7 @@ static void add_metrics(run_state *run, const quartic_step_report *report, doubl
     run->metrics = NULL;
 }
 
-/* ---- the loop ---------------------------------------------------------------------------------------------
- */
+/* ---- the loop ---- */
 
 static quartic_status print_start(const run_state *run) {
     if (run->settings.json) return QUARTIC_OK;
@@ -435,7 +431,7 @@ static int fail_run(const run_state *run, quartic_status status, bool any_saved,
 /* Saves. A failure to write during the run is a warning, since the next save may succeed and the last one
  * stands; out of a run that has diverged nothing is saved. False: not saved, and *inout_code says whether the
  * run must end. */
-static bool save(run_state *run, bool last, bool any_saved, uint64_t saved, int *inout_code) {
+static bool save_checkpoint(run_state *run, bool last, bool any_saved, uint64_t saved, int *inout_code) {
     struct stat before, after;
     const bool there = stat(run->checkpoint, &before) == 0;
     const quartic_status status = save_if_good(run);
@@ -448,7 +444,7 @@ static bool save(run_state *run, bool last, bool any_saved, uint64_t saved, int 
         *inout_code = tool_fail_library(run->call->command,
                                         kept ? "the checkpoint before it is still there, whole." : NULL);
     else
-        tool_warn(run->call->command, "%s; training goes on from memory", tool_sentence());
+        tool_warn(run->call->command, "%s; training goes on from memory", tool_library_message());
     return false;
 }
 
@@ -480,7 +476,7 @@ static int train_steps(run_state *run, progress *progress) {
         add_metrics(run, &report, tokens / (tool_clock() - begin));
         progress_step(progress, &report, tool_clock() - begin);
         if (step % run->settings.save_every == 0 && step < run->target) {
-            if (save(run, false, true, saved, &code)) saved = step;
+            if (save_checkpoint(run, false, true, saved, &code)) saved = step;
             diverged = code != EXIT_DONE;
             if (diverged) break;
         }
@@ -488,7 +484,7 @@ static int train_steps(run_state *run, progress *progress) {
     }
     progress_clear(progress);
     /* What a diverged run has in memory is no better than its last checkpoint. */
-    if (saved != step && !diverged) save(run, true, true, saved, &code);
+    if (saved != step && !diverged) save_checkpoint(run, true, true, saved, &code);
     return code;
 }
 
@@ -529,11 +525,11 @@ static bool can_save(const run_state *run, uint64_t done) {
     return false;
 }
 
-static int train(run_state *run) {
+static int train_run(run_state *run) {
     uint64_t done = quartic_trainer_get_step(run->trainer);
     catch_signals();
     int code = EXIT_DONE;
-    if (!run->settings.resume && !save(run, true, false, 0, &code)) return code;
+    if (!run->settings.resume && !save_checkpoint(run, true, false, 0, &code)) return code;
     if (!can_save(run, done) || !open_metrics(run, done)) return EXIT_FAILED;
     tell_schedule(run);
     if (print_start(run) != QUARTIC_OK)
@@ -547,7 +543,7 @@ static int train(run_state *run) {
     return report_end(run, &progress, code);
 }
 
-static int run(const invocation *call) {
+static int run_train(const invocation *call) {
     const train_settings *settings = call->settings;
     if (settings->out == NULL) return tool_fail_usage(call->command, "--out FOLDER is missing");
     if (settings->config == NULL && !settings->resume)
@@ -571,9 +567,10 @@ static int run(const invocation *call) {
         (run->graphs != NULL && tool_graphs_fit(call->command, run->graphs, settings->trainer.length) &&
          (settings->resume || tool_graphs_config(call->command, run->graphs, settings->config, &config)));
     if (fits && prepare_folder(run) &&
-        (run->device = tool_open_device(call->command, run->settings.device)) != NULL && make_model(run)) {
+        (run->device = tool_open_device(call->command, run->settings.device)) != NULL &&
+        make_run_model(run)) {
         settle_steps(run);
-        if (make_trainer(run)) code = train(run);
+        if (make_trainer(run)) code = train_run(run);
     }
     if (run->metrics != NULL) fclose(run->metrics);
     quartic_trainer_destroy(run->trainer);
@@ -596,18 +593,18 @@ const command command_train = {
         "file named *.safetensors, laid out as docs/data.md says. Shows loss (nats per byte or target), "
         "speed "
         "and remaining time; writes FOLDER/checkpoint.safetensors, each time as a whole, and "
-        "FOLDER/metrics.csv. Ctrl-C stops after the current step and saves. --resume goes on "
-        "bit for bit as if there had been no break, with every setting that is not given anew; the folder is "
-        "locked "
-        "as long as a run lasts. A checkpoint is replaced only by numbers from which a step is possible. "
-        "Batches are 8 windows of 64 bytes, or 8 graphs, unless "
-        "given.",
+        "FOLDER/metrics.csv. "
+        "Ctrl-C stops after the current step and saves. --resume goes on bit for bit as if there had been no "
+        "break, and keeps every setting that is not given anew; the folder is locked as long as a run lasts. "
+        "A "
+        "checkpoint is replaced only by numbers from which a step is possible. Batches are 8 windows of 64 "
+        "bytes, "
+        "or 8 graphs, unless given.",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .least_operands = 1,
     .most_operands = 1,
     .defaults = &defaults,
     .settings_bytes = sizeof defaults,
-    .writes_files = 1,
-    .run = run,
+    .run = run_train,
 };

@@ -25,7 +25,7 @@ static const arg_option options[] = {
     TOOL_JSON_OPTION(validate_settings),
 };
 
-static int run(const invocation *call) {
+static int run_validate(const invocation *call) {
     const validate_settings *settings = call->settings;
     quartic_device *device = NULL;
     quartic_device_info info = {.name = "reference64"};
@@ -59,11 +59,10 @@ const command command_validate = {
     .operands = "",
     .summary = "check every op of a device against the CPU reference",
     .details = "Forward and gradients, at awkward shapes, with outliers, strided operands and poisoned "
-               "borders. Prints "
-               "what fails, with a line that repeats it, and the totals.",
+               "borders. Prints what fails, with a line that repeats it, and the totals.",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .defaults = &defaults,
     .settings_bytes = sizeof defaults,
-    .run = run,
+    .run = run_validate,
 };

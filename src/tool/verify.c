@@ -9,7 +9,7 @@ typedef struct verify_settings {
 static const verify_settings defaults = {0};
 static const arg_option options[] = {TOOL_DEVICE_OPTION(verify_settings), TOOL_JSON_OPTION(verify_settings)};
 
-static int run(const invocation *call) {
+static int run_verify(const invocation *call) {
     const verify_settings *settings = call->settings;
     quartic_device *device = tool_open_device(call->command, settings->device);
     if (device == NULL) return EXIT_FAILED;
@@ -33,8 +33,8 @@ const command command_verify = {
     .operands = "CASE.safetensors...",
     .summary = "replay recorded cases and compare outputs and gradients",
     .details =
-        "A line for each file with its worst errors. Fails if any is out of bounds: outputs and "
-        "losses within "
+        "A line for each file with its worst errors. Fails if any is out of bounds: outputs and losses "
+        "within "
         "2e-5 * max(1, largest), gradients within 1e-4 * largest + 1e-6; or if a case records what this "
         "library does not have.",
     .options = options,
@@ -43,5 +43,5 @@ const command command_verify = {
     .most_operands = UINT32_MAX,
     .defaults = &defaults,
     .settings_bytes = sizeof defaults,
-    .run = run,
+    .run = run_verify,
 };

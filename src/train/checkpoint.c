@@ -20,7 +20,8 @@ static const char *const prefixes[] = {"", QUARTIC_TRAINER_PREFIX "first_moment.
                                        QUARTIC_TRAINER_PREFIX "second_moment."};
 enum { PARTS = sizeof prefixes / sizeof prefixes[0], NUMBER_TEXT = 24 };
 
-static quartic_tensor *part_of(const quartic_trainer *trainer, uint32_t part) {
+/* Part 0, 1, 2 of a checkpoint: the weights, the first and the second moments, (P). */
+static quartic_tensor *checkpoint_part(const quartic_trainer *trainer, uint32_t part) {
     quartic_tensor *const parts[PARTS] = {trainer->model->weights, trainer->first_moment,
                                           trainer->second_moment};
     return parts[part];
@@ -28,8 +29,8 @@ static quartic_tensor *part_of(const quartic_trainer *trainer, uint32_t part) {
 
 /* ---- save ---- */
 
-static quartic_status write_file(const quartic_trainer *trainer, const char *path,
-                                 const quartic_safetensors_tensor *tensors) {
+static quartic_status write_checkpoint(const quartic_trainer *trainer, const char *path,
+                                       const quartic_safetensors_tensor *tensors) {
     char *model_text = NULL, *trainer_text = NULL, seed[NUMBER_TEXT], step[NUMBER_TEXT],
          position[NUMBER_TEXT];
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)trainer->config.seed);
@@ -63,7 +64,8 @@ quartic_status quartic_trainer_save(const quartic_trainer *trainer, const char *
     quartic_status status = tensors == NULL ? QUARTIC_OUT_OF_MEMORY : QUARTIC_OK;
     uint32_t described = 0;
     for (; described < PARTS && status == QUARTIC_OK; ++described) {
-        status = quartic_model_fetch(trainer->model, part_of(trainer, described), &storages[described]);
+        status =
+            quartic_model_fetch(trainer->model, checkpoint_part(trainer, described), &storages[described]);
         if (status == QUARTIC_OK)
             status = quartic_model_check_finite(trainer->model, described == 0 ? "weight" : "moment",
                                                 prefixes[described], storages[described]);
@@ -71,8 +73,8 @@ quartic_status quartic_trainer_save(const quartic_trainer *trainer, const char *
             status = quartic_model_describe(trainer->model, prefixes[described], storages[described],
                                             tensors + (size_t)described * count);
     }
-    if (status == QUARTIC_OK) status = write_file(trainer, path, tensors);
-    /* Names left NULL by a failure are fine to free. */
+    if (status == QUARTIC_OK) status = write_checkpoint(trainer, path, tensors);
+    /* After a failure some names are NULL, which quartic_free takes. */
     for (uint32_t k = 0; tensors != NULL && k < PARTS * count; ++k)
         quartic_free((void *)(uintptr_t)tensors[k].name);
     for (uint32_t part = 0; part < PARTS; ++part) quartic_free(storages[part]);
@@ -82,18 +84,18 @@ quartic_status quartic_trainer_save(const quartic_trainer *trainer, const char *
 
 /* ---- load ---- */
 
-static quartic_status read_text(const quartic_safetensors *file, const char *path, const char *key,
-                                const char **out_text) {
+static quartic_status read_metadata_text(const quartic_safetensors *file, const char *path, const char *key,
+                                         const char **out_text) {
     *out_text = quartic_safetensors_metadata(file, key);
     if (*out_text != NULL) return QUARTIC_OK;
     return quartic_fail(QUARTIC_FORMAT, "\"%s\" is no trainer's checkpoint: its metadata has no \"%s\"", path,
                         key);
 }
 
-static quartic_status read_number(const quartic_safetensors *file, const char *path, const char *key,
-                                  uint64_t *out_number) {
+static quartic_status read_metadata_number(const quartic_safetensors *file, const char *path, const char *key,
+                                           uint64_t *out_number) {
     const char *text;
-    QUARTIC_TRY(read_text(file, path, key, &text));
+    QUARTIC_TRY(read_metadata_text(file, path, key, &text));
     char *end = NULL;
     errno = 0;
     *out_number = strtoull(text, &end, 10);
@@ -106,9 +108,9 @@ static quartic_status read_settings(const quartic_safetensors *file, const char 
                                     quartic_trainer_config *out_config) {
     const char *text;
     *out_config = (quartic_trainer_config)QUARTIC_TRAINER_CONFIG_INIT;
-    QUARTIC_TRY(read_text(file, path, "trainer", &text));
+    QUARTIC_TRY(read_metadata_text(file, path, "trainer", &text));
     QUARTIC_TRY(quartic_fields_read_json(&quartic_trainer_field_table, text, out_config));
-    return read_number(file, path, "seed", &out_config->seed);
+    return read_metadata_number(file, path, "seed", &out_config->seed);
 }
 
 quartic_status quartic_trainer_config_read(const char *path, quartic_trainer_config *out_config) {
@@ -124,7 +126,7 @@ quartic_status quartic_trainer_config_read(const char *path, quartic_trainer_con
     return status;
 }
 
-/* The settings that a run's numbers depend on must be those of the file. */
+/* INVALID_ARGUMENT if a setting that decides the numbers of a run differs from the file's. */
 static quartic_status compare_settings(const quartic_trainer *trainer, const quartic_safetensors *file,
                                        const char *path) {
     quartic_trainer_config saved;
@@ -154,14 +156,14 @@ static quartic_status compare_models(const quartic_trainer *trainer, const quart
                                      const char *path) {
     const char *text;
     quartic_model_config saved = QUARTIC_MODEL_CONFIG_INIT;
-    QUARTIC_TRY(read_text(file, path, "config", &text));
-    QUARTIC_TRY(quartic_model_config_read_json(&saved, text));
+    QUARTIC_TRY(read_metadata_text(file, path, "config", &text));
+    QUARTIC_TRY(quartic_model_config_read_from(&saved, text, strlen(text), path));
     char label[512];
     snprintf(label, sizeof label, "\"%s\"", quartic_safetensors_path_end(path));
     return quartic_model_config_compare(&saved, label, &trainer->model->config, "the trainer's model");
 }
 
-static quartic_status copy_text(const char *text, char **out_copy) {
+static quartic_status copy_note(const char *text, char **out_copy) {
     *out_copy = NULL;
     if (text == NULL || text[0] == 0) return QUARTIC_OK;
     *out_copy = quartic_alloc(strlen(text) + 1, 1);
@@ -180,7 +182,7 @@ quartic_status quartic_trainer_set_note(quartic_trainer *trainer, const char *no
             "the note is no valid UTF-8, which a checkpoint's texts are; encode it as ASCII, such "
             "as hexadecimal digits");
     char *copy;
-    QUARTIC_TRY(copy_text(note, &copy));
+    QUARTIC_TRY(copy_note(note, &copy));
     quartic_free(trainer->note);
     trainer->note = copy;
     return QUARTIC_OK;
@@ -192,42 +194,42 @@ const char *quartic_trainer_get_note(const quartic_trainer *trainer) {
     return trainer->note == NULL ? "" : trainer->note;
 }
 
-/* Writes all parts, or, if a write fails, those that were there before. */
+/* Writes weights and moments to the device. If a write fails, writes back what was there before. */
 static quartic_status write_parts(quartic_trainer *trainer, float *const storages[PARTS]) {
     const size_t bytes = trainer->model->set.elements * sizeof(float);
     float *before[PARTS] = {NULL};
     quartic_status status = QUARTIC_OK;
     for (uint32_t part = 0; part < PARTS && status == QUARTIC_OK; ++part)
-        status = quartic_model_fetch(trainer->model, part_of(trainer, part), &before[part]);
+        status = quartic_model_fetch(trainer->model, checkpoint_part(trainer, part), &before[part]);
     uint32_t written = 0;
     for (; written < PARTS && status == QUARTIC_OK; ++written)
-        status = quartic_tensor_write(part_of(trainer, written), storages[written], bytes);
+        status = quartic_tensor_write(checkpoint_part(trainer, written), storages[written], bytes);
     if (status != QUARTIC_OK && written > 0) {
-        char sentence[512];
-        snprintf(sentence, sizeof sentence, "%s", quartic_error_sentence());
+        char message[512];
+        snprintf(message, sizeof message, "%s", quartic_error_sentence());
         quartic_status restored = QUARTIC_OK;
         for (uint32_t part = 0; part < written && restored == QUARTIC_OK; ++part)
-            restored = quartic_tensor_write(part_of(trainer, part), before[part], bytes);
+            restored = quartic_tensor_write(checkpoint_part(trainer, part), before[part], bytes);
         status = quartic_fail(
-            status, "%s%s", sentence,
+            status, "%s%s", message,
             restored == QUARTIC_OK ? "" : "; nor could what was there be restored: load a checkpoint again");
     }
     for (uint32_t part = 0; part < PARTS; ++part) quartic_free(before[part]);
     return status;
 }
 
-static quartic_status load_from(quartic_trainer *trainer, const quartic_safetensors *file, const char *path,
-                                float *const storages[PARTS]) {
+static quartic_status load_checkpoint_from(quartic_trainer *trainer, const quartic_safetensors *file,
+                                           const char *path, float *const storages[PARTS]) {
     uint64_t step, position;
     char *note;
     QUARTIC_TRY(compare_settings(trainer, file, path));
     QUARTIC_TRY(compare_models(trainer, file, path));
-    QUARTIC_TRY(read_number(file, path, "step", &step));
-    QUARTIC_TRY(read_number(file, path, "position", &position));
+    QUARTIC_TRY(read_metadata_number(file, path, "step", &step));
+    QUARTIC_TRY(read_metadata_number(file, path, "position", &position));
     for (uint32_t part = 0; part < PARTS; ++part)
         QUARTIC_TRY(quartic_model_stage(trainer->model, file, path, prefixes[part], storages[part]));
     QUARTIC_TRY(quartic_model_refuse_extra(trainer->model, file, path));
-    QUARTIC_TRY(copy_text(quartic_safetensors_metadata(file, "note"), &note));
+    QUARTIC_TRY(copy_note(quartic_safetensors_metadata(file, "note"), &note));
     const quartic_status status = write_parts(trainer, storages);
     if (status != QUARTIC_OK) {
         quartic_free(note);
@@ -255,7 +257,7 @@ quartic_status quartic_trainer_load(quartic_trainer *trainer, const char *path) 
         storages[part] = quartic_alloc(trainer->model->set.elements, sizeof(float));
         if (storages[part] == NULL) status = QUARTIC_OUT_OF_MEMORY;
     }
-    if (status == QUARTIC_OK) status = load_from(trainer, file, path, storages);
+    if (status == QUARTIC_OK) status = load_checkpoint_from(trainer, file, path, storages);
     for (uint32_t part = 0; part < PARTS; ++part) quartic_free(storages[part]);
     quartic_safetensors_close(file);
     return status;

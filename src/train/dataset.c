@@ -111,7 +111,8 @@ static const char *place_text(const quartic_dataset *dataset, quartic_dataset_te
     return text;
 }
 
-/* Numbers of a tensor against what is configured, which may be 0 only if nothing is in use. */
+/* Compares the range that a tensor uses with the configured one, which may be 0 if and only if nothing is
+ * used. */
 static quartic_status check_range(const quartic_dataset *dataset, quartic_dataset_tensor tensor,
                                   const char *field, uint32_t configured, uint32_t used) {
     static const char *const names[] = {
@@ -123,7 +124,7 @@ static quartic_status check_range(const quartic_dataset *dataset, quartic_datase
                             field, configured, dataset->path, used == 0 ? "none of these" : "such data");
     const int32_t *numbers = dataset->all.at[tensor];
     uint64_t at = 0;
-    while (numbers[at] < 0 || (uint32_t)numbers[at] < configured) ++at; /* there is one, or used were less */
+    while (numbers[at] < 0 || (uint32_t)numbers[at] < configured) ++at; /* ends: used > configured */
     char place[PLACE_BYTES];
     return quartic_fail(QUARTIC_INVALID_ARGUMENT,
                         "%s of %s: %d at %s is beyond %s = %u of the model's configuration, which knows 0 to "
@@ -210,7 +211,7 @@ quartic_status quartic_dataset_gather(quartic_dataset *dataset, const uint32_t *
 
 /* A permutation of [0, 4^half_bits): four rounds of a Feistel network over two halves, keyed by seed and
  * epoch. */
-static uint64_t permute(uint64_t x, uint32_t half_bits, uint64_t seed, uint64_t epoch) {
+static uint64_t feistel_permute(uint64_t x, uint32_t half_bits, uint64_t seed, uint64_t epoch) {
     const uint64_t low = ((uint64_t)1 << half_bits) - 1;
     uint64_t left = x >> half_bits, right = x & low;
     for (uint64_t round = 0; round < 4; ++round) {
@@ -230,10 +231,10 @@ uint32_t quartic_dataset_shuffled(uint32_t count, uint64_t seed, uint64_t positi
     }
     uint32_t half_bits = 1;
     while ((uint64_t)1 << 2 * half_bits < count) ++half_bits; /* at most 16 */
-    /* Walking the cycle until it is back below count gives a permutation of these: four steps at most on
-     * average. */
+    /* feistel_permute permutes [0, 4^half_bits). Applying it until the result is below count permutes [0,
+     * count); on average that takes at most four rounds. */
     uint64_t x = position % count;
-    do x = permute(x, half_bits, seed, position / count);
+    do x = feistel_permute(x, half_bits, seed, position / count);
     while (x >= count);
     return (uint32_t)x;
 }
@@ -258,9 +259,10 @@ quartic_status quartic_trainer_step_dataset(quartic_trainer *trainer, quartic_da
 
 /* ---- evaluation ---- */
 
-/* Adds the rows whose target is not negative. */
-static void add_rows(const float *logits, const int32_t *targets, uint64_t rows, uint32_t classes,
-                     quartic_evaluation *sums) {
+/* Adds the loss and the hits of the rows whose target is not negative: logits (rows, classes), targets
+ * (rows). */
+static void add_evaluated_rows(const float *logits, const int32_t *targets, uint64_t rows, uint32_t classes,
+                               quartic_evaluation *sums) {
     for (uint64_t r = 0; r < rows; ++r, logits += classes) {
         if (targets[r] < 0) continue;
         uint32_t best = 0;
@@ -274,8 +276,8 @@ static void add_rows(const float *logits, const int32_t *targets, uint64_t rows,
     }
 }
 
-static quartic_status evaluate(quartic_dataset *dataset, quartic_model *model, uint32_t batch,
-                               uint32_t *graphs, float *logits, quartic_evaluation *sums) {
+static quartic_status evaluate_batches(quartic_dataset *dataset, quartic_model *model, uint32_t batch,
+                                       uint32_t *graphs, float *logits, quartic_evaluation *sums) {
     const quartic_dataset_info *info = &dataset->info;
     const uint32_t classes = model->config.num_classes;
     for (uint32_t first = 0; first < info->graphs; first += batch) {
@@ -284,8 +286,8 @@ static quartic_status evaluate(quartic_dataset *dataset, quartic_model *model, u
         for (uint32_t k = 0; k < count; ++k) graphs[k] = first + k;
         QUARTIC_TRY(quartic_dataset_gather(dataset, graphs, count, &in));
         QUARTIC_TRY(quartic_model_forward_batch(model, &in, logits));
-        add_rows(logits, in.targets, count * quartic_dataset_elements(info, QUARTIC_DATASET_TARGETS), classes,
-                 sums);
+        add_evaluated_rows(logits, in.targets,
+                           count * quartic_dataset_elements(info, QUARTIC_DATASET_TARGETS), classes, sums);
     }
     sums->loss /= (double)sums->targets;
     sums->accuracy /= (double)sums->targets;
@@ -310,7 +312,7 @@ quartic_status quartic_dataset_evaluate(quartic_dataset *dataset, quartic_model 
     quartic_evaluation sums = {0};
     quartic_status status = graphs == NULL || logits == NULL
                                 ? QUARTIC_OUT_OF_MEMORY
-                                : evaluate(dataset, model, batch, graphs, logits, &sums);
+                                : evaluate_batches(dataset, model, batch, graphs, logits, &sums);
     quartic_free(graphs);
     quartic_free(logits);
     if (status == QUARTIC_OK) *out_evaluation = sums;

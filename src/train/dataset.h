@@ -1,6 +1,7 @@
-/* dataset.h (internal): a dataset in memory, padding made harmless.
+/* dataset.h (internal): a dataset in memory.
  *
- * Padding: tokens 0, features 0, edge types -1, targets -1; so it is in range and adds nothing.
+ * Padding is overwritten when a file is read: tokens and features with 0, edge types and targets with -1. So
+ * it is in range and adds nothing to the loss.
  */
 #ifndef QUARTIC_TRAIN_DATASET_H
 #define QUARTIC_TRAIN_DATASET_H
@@ -13,7 +14,9 @@
     X(TOKENS, "tokens")                                                                                      \
     X(NODE_FEATURES, "node_features")                                                                        \
     X(EDGE_TYPES, "edge_types")                                                                              \
-    X(EDGE_FEATURES, "edge_features") X(MASK, "mask") X(TARGETS, "targets")
+    X(EDGE_FEATURES, "edge_features")                                                                        \
+    X(MASK, "mask")                                                                                          \
+    X(TARGETS, "targets")
 
 typedef enum quartic_dataset_tensor {
 #define QUARTIC_DATASET_TENSOR_ENUM(suffix, name) QUARTIC_DATASET_##suffix,
@@ -39,7 +42,8 @@ struct quartic_dataset {
 uint64_t quartic_dataset_elements(const quartic_dataset_info *info, quartic_dataset_tensor tensor);
 size_t quartic_dataset_element_bytes(quartic_dataset_tensor tensor);
 
-/* Arrays of what is present, for so many graphs; OUT_OF_MEMORY leaves nothing. */
+/* Allocates the arrays of the tensors that are present, for so many graphs, to be freed by
+ * quartic_dataset_free. After OUT_OF_MEMORY nothing is allocated. */
 quartic_status quartic_dataset_allocate(const quartic_dataset_info *info, uint32_t present, uint64_t graphs,
                                         quartic_dataset_arrays *out_arrays);
 void quartic_dataset_free(quartic_dataset_arrays *arrays);

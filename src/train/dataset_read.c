@@ -41,7 +41,8 @@ static quartic_status find_tensors(dataset_file *in) {
     return QUARTIC_OK;
 }
 
-/* The shape of a tensor: `rank` axes that begin with (g, n, n) as far as they go, then any width. */
+/* A tensor must have `rank` axes, of which the first pair_axes are (graphs, n, n) as far as they go; the last
+ * may then be any width. */
 static quartic_status expect_shape(const dataset_file *in, uint32_t name, uint32_t pair_axes, uint32_t rank,
                                    const quartic_dataset_info *info) {
     const quartic_shape *shape = &in->tensors[name]->shape;
@@ -81,7 +82,7 @@ static quartic_status read_extents(const dataset_file *in, quartic_dataset_info 
     return QUARTIC_OK;
 }
 
-/* Of what the targets are: their rank tells. */
+/* What the targets belong to (graphs, nodes or edges) follows from their rank. */
 static quartic_status read_readout(const dataset_file *in, quartic_dataset_info *info) {
     if (in->tensors[QUARTIC_DATASET_TARGETS] == NULL) return QUARTIC_OK;
     static const quartic_readout by_rank[] = {QUARTIC_READOUT_GRAPH, QUARTIC_READOUT_NODE,
@@ -104,12 +105,12 @@ static quartic_status read_readout(const dataset_file *in, quartic_dataset_info 
 
 /* ---- contents ---- */
 
-/* Whether a node is real, from a number of any type: 0 is padding, anything else is not. */
-static quartic_status read_mask(const dataset_file *in, uint64_t count, uint8_t *out) {
+/* Reads the mask from numbers of any type: 0 is padding, any other number a real node. */
+static quartic_status read_dataset_mask(const dataset_file *in, uint64_t count, uint8_t *out) {
     const quartic_safetensors_tensor *tensor = in->tensors[QUARTIC_DATASET_MASK];
     const bool integer = quartic_safetensors_is_integer(tensor->dtype);
     for (uint64_t i = 0; i < count; ++i) {
-        int32_t whole = 1; /* beyond int32 is not 0 */
+        int32_t whole = 1; /* a number beyond int32 is not 0 */
         const int beyond = integer ? quartic_safetensors_int32_at(tensor, i, &whole) : 0;
         const float real = integer ? (float)whole : quartic_safetensors_float32_at(tensor, i);
         char place[QUARTIC_SAFETENSORS_PLACE_BYTES];
@@ -136,7 +137,7 @@ static bool is_padding(const quartic_dataset *dataset, quartic_dataset_tensor te
     return !mask[row];
 }
 
-/* Padding is not looked at: its tokens become 0, its types and targets -1. */
+/* Reads integers. Numbers of padding are not read: tokens become 0, types and targets -1. */
 static quartic_status read_integers(const dataset_file *in, const quartic_dataset *out,
                                     quartic_dataset_tensor name, uint64_t count, int32_t *numbers) {
     const quartic_safetensors_tensor *tensor = in->tensors[name];
@@ -146,14 +147,14 @@ static quartic_status read_integers(const dataset_file *in, const quartic_datase
         numbers[i] = tokens ? 0 : -1;
         if (is_padding(out, name, i)) continue;
         const int beyond = quartic_safetensors_int32_at(tensor, i, &numbers[i]);
-        /* Of types and targets all negative numbers mean the same. */
+        /* All negative types, and all negative targets, mean the same. */
         if (beyond > 0 || (beyond < 0 && tokens))
             return quartic_safetensors_refuse_integer(in->file, tensor, i);
     }
     return QUARTIC_OK;
 }
 
-/* Features of padding become 0; all others must be finite. */
+/* Reads features. Those of padding become 0; all others must be finite. */
 static quartic_status read_features(const dataset_file *in, const quartic_dataset *out,
                                     quartic_dataset_tensor name, uint64_t count, float *numbers) {
     const quartic_safetensors_tensor *tensor = in->tensors[name];
@@ -180,7 +181,7 @@ static quartic_status read_contents(const dataset_file *in, quartic_dataset *out
     QUARTIC_TRY(quartic_dataset_allocate(&out->info, out->present, out->info.graphs, &out->all));
     if (out->info.masked) {
         const uint64_t nodes = quartic_shape_elements(&in->tensors[QUARTIC_DATASET_MASK]->shape);
-        QUARTIC_TRY(read_mask(in, nodes, out->all.at[QUARTIC_DATASET_MASK]));
+        QUARTIC_TRY(read_dataset_mask(in, nodes, out->all.at[QUARTIC_DATASET_MASK]));
     }
     for (uint32_t t = 0; t < QUARTIC_DATASET_TENSORS; ++t) {
         if (in->tensors[t] == NULL || t == QUARTIC_DATASET_MASK) continue;
@@ -193,8 +194,8 @@ static quartic_status read_contents(const dataset_file *in, quartic_dataset *out
     return QUARTIC_OK;
 }
 
-static quartic_status check_real_nodes(const char *path, const quartic_dataset_info *info,
-                                       const uint8_t *mask) {
+static quartic_status check_dataset_real_nodes(const char *path, const quartic_dataset_info *info,
+                                               const uint8_t *mask) {
     for (uint32_t g = 0; g < info->graphs; ++g)
         if (memchr(mask + (uint64_t)g * info->length, 1, info->length) == NULL)
             return quartic_fail(QUARTIC_INVALID_ARGUMENT,
@@ -203,7 +204,7 @@ static quartic_status check_real_nodes(const char *path, const quartic_dataset_i
 }
 
 /* One more than the largest number, 0 if all are negative or there is no such tensor. */
-static uint32_t range_of(const quartic_dataset *dataset, quartic_dataset_tensor tensor) {
+static uint32_t used_range(const quartic_dataset *dataset, quartic_dataset_tensor tensor) {
     const int32_t *numbers = dataset->all.at[tensor];
     const uint64_t count = dataset->info.graphs * quartic_dataset_elements(&dataset->info, tensor);
     int32_t largest = -1;
@@ -212,7 +213,7 @@ static uint32_t range_of(const quartic_dataset *dataset, quartic_dataset_tensor 
     return (uint32_t)largest + 1;
 }
 
-static quartic_status check_tokens(const char *path, const quartic_dataset *dataset) {
+static quartic_status check_dataset_tokens(const char *path, const quartic_dataset *dataset) {
     const int32_t *tokens = dataset->all.at[QUARTIC_DATASET_TOKENS];
     const uint64_t n = dataset->info.length, count = dataset->info.graphs * n;
     for (uint64_t i = 0; tokens != NULL && i < count; ++i)
@@ -222,17 +223,17 @@ static quartic_status check_tokens(const char *path, const quartic_dataset *data
     return QUARTIC_OK;
 }
 
-/* Ranges in use, and refusal of what is out of any range. */
+/* Finds the ranges in use, and refuses numbers that no range contains. */
 static quartic_status read_ranges(const char *path, quartic_dataset *out) {
     quartic_dataset_info *info = &out->info;
-    QUARTIC_TRY(check_tokens(path, out));
-    info->num_tokens = range_of(out, QUARTIC_DATASET_TOKENS);
-    info->num_edge_types = range_of(out, QUARTIC_DATASET_EDGE_TYPES);
+    QUARTIC_TRY(check_dataset_tokens(path, out));
+    info->num_tokens = used_range(out, QUARTIC_DATASET_TOKENS);
+    info->num_edge_types = used_range(out, QUARTIC_DATASET_EDGE_TYPES);
     if (out->all.at[QUARTIC_DATASET_EDGE_TYPES] != NULL && info->num_edge_types == 0)
         info->num_edge_types = 1; /* there are types, but no edge has one */
     const int32_t *targets = out->all.at[QUARTIC_DATASET_TARGETS];
     if (targets == NULL) return QUARTIC_OK;
-    info->num_classes = range_of(out, QUARTIC_DATASET_TARGETS);
+    info->num_classes = used_range(out, QUARTIC_DATASET_TARGETS);
     const uint64_t rows = info->graphs * quartic_dataset_elements(info, QUARTIC_DATASET_TARGETS);
     for (uint64_t r = 0; r < rows; ++r) info->targets += targets[r] >= 0;
     if (info->targets == 0)
@@ -241,13 +242,13 @@ static quartic_status read_ranges(const char *path, quartic_dataset *out) {
     return QUARTIC_OK;
 }
 
-static quartic_status read_file(dataset_file *in, quartic_dataset *out) {
+static quartic_status read_dataset_file(dataset_file *in, quartic_dataset *out) {
     QUARTIC_TRY(find_tensors(in));
     QUARTIC_TRY(read_extents(in, &out->info));
     QUARTIC_TRY(read_readout(in, &out->info));
     QUARTIC_TRY(read_contents(in, out));
     if (out->info.masked)
-        QUARTIC_TRY(check_real_nodes(in->path, &out->info, out->all.at[QUARTIC_DATASET_MASK]));
+        QUARTIC_TRY(check_dataset_real_nodes(in->path, &out->info, out->all.at[QUARTIC_DATASET_MASK]));
     return read_ranges(in->path, out);
 }
 
@@ -265,7 +266,7 @@ quartic_status quartic_dataset_open(const char *path, quartic_dataset **out_data
         dataset->path == NULL ? QUARTIC_OUT_OF_MEMORY : quartic_safetensors_open(path, &in.file);
     if (status == QUARTIC_OK) {
         memcpy(dataset->path, path, bytes);
-        status = read_file(&in, dataset);
+        status = read_dataset_file(&in, dataset);
         quartic_safetensors_close(in.file);
     }
     if (status == QUARTIC_OK)

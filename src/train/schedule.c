@@ -77,7 +77,8 @@ quartic_status quartic_batch_sample(const int32_t *data, uint64_t count, uint64_
             (unsigned long long)count, (unsigned long long)length + 1);
     const uint64_t starts = count - length;
     for (uint32_t row = 0; row < rows; ++row) {
-        /* Two words a row, 2^33 words a step. The modulo's bias is at most starts / 2^64. */
+        /* Two random numbers of 32 bits a row, 2^33 a step. The bias of the modulo is at most starts /
+         * 2^64. */
         const uint64_t index = (step << 33) + 2 * (uint64_t)row;
         const uint64_t bits = (uint64_t)quartic_random_bits(seed, QUARTIC_BATCH_STREAM, index) << 32 |
                               quartic_random_bits(seed, QUARTIC_BATCH_STREAM, index + 1);

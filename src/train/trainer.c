@@ -16,16 +16,16 @@ static quartic_model_task micro_task(const quartic_trainer_config *config) {
                                 .loss = true,
                                 .gradients = true,
                                 .norm = true,
+                                .gate = true,
                                 .weighted = config->accumulation > 1,
                                 .dropout = true};
 }
 
-/* Parameters, gradients and moments (P), hyper (8), squared_norm: AdamW over each run of neighbouring weights
- * that are trained (the others stay as they are, without decay, as in PyTorch), then gradients = 0. With
- * sums_losses the step's loss is a state that is set to 0, too, else an input. Output
- * "squared_weights": the sum of squares of all weights after that, which is not finite if one of them is not.
- */
-static quartic_status build_apply(const quartic_model *model, const bool *trained, bool sums_losses,
+/* The graph of the update. Tensors: "parameters", "gradients", "first_moment", "second_moment" (P); "hyper"
+ * (8); "squared_norm" and "gate", scalars. AdamW updates each range of neighbouring weights that are trained;
+ * the others stay as they are, without decay, as in PyTorch. Then gradients = 0. Output "squared_weights": the
+ * sum of squares of all updated weights, which is not finite if one of them is not. */
+static quartic_status build_apply(const quartic_model *model, const bool *trained,
                                   quartic_graph **out_graph) {
     quartic_graph *graph;
     const quartic_parameter_set *set = &model->set;
@@ -37,10 +37,9 @@ static quartic_status build_apply(const quartic_model *model, const bool *traine
                             quartic_graph_state(graph, "second_moment", QUARTIC_FLOAT32, &flat)};
     quartic_value hyper = quartic_graph_input(graph, "hyper", QUARTIC_FLOAT32, &QUARTIC_SHAPE(8));
     quartic_value norm = quartic_graph_state(graph, "squared_norm", QUARTIC_FLOAT32, &(quartic_shape){0});
-    quartic_value loss = sums_losses
-                             ? quartic_graph_state(graph, "loss_sum", QUARTIC_FLOAT32, &(quartic_shape){0})
-                             : quartic_graph_input(graph, "loss", QUARTIC_FLOAT32, &(quartic_shape){0});
-    norm = quartic_accumulate(graph, norm, loss, 0.0f); /* not finite where the loss is not */
+    quartic_value gate = quartic_graph_state(graph, "gate", QUARTIC_FLOAT32, &(quartic_shape){0});
+    norm = quartic_accumulate(graph, norm, gate, 1.0f);
+    quartic_accumulate(graph, gate, norm, 0.0f); /* not finite from now on if this norm is not */
     for (uint32_t k = 0; k < set->count; ++k) {
         if (!trained[k]) continue;
         const uint32_t start = (uint32_t)set->specs[k].offset;
@@ -52,7 +51,6 @@ static quartic_status build_apply(const quartic_model *model, const bool *traine
         quartic_adamw(graph, run[0], run[1], run[2], run[3], hyper, norm, 1.0f);
     }
     quartic_fill(graph, all[1], 0.0f);
-    if (sums_losses) quartic_fill(graph, loss, 0.0f);
     quartic_graph_output(graph, "squared_weights", quartic_sum_squares(graph, all[0]));
     quartic_status status = quartic_graph_status(graph);
     if (status == QUARTIC_OK)
@@ -70,7 +68,7 @@ static quartic_status build_both(const quartic_model *model, const quartic_train
     if (trained == NULL) return QUARTIC_OUT_OF_MEMORY;
     quartic_status status = quartic_model_build(model, &task, trained, out_micro);
     if (status == QUARTIC_OK) {
-        status = build_apply(model, trained, config->accumulation > 1, out_apply);
+        status = build_apply(model, trained, out_apply);
         if (status != QUARTIC_OK) quartic_graph_destroy(*out_micro);
     }
     quartic_free(trained);
@@ -83,8 +81,8 @@ static quartic_status check_settings(const quartic_model *model, const quartic_t
     return quartic_model_check_size(model, out_config->batch, out_config->length);
 }
 
-static quartic_status measure(const quartic_model *model, const quartic_graph *graph,
-                              quartic_program_memory *out_memory) {
+static quartic_status measure_program(const quartic_model *model, const quartic_graph *graph,
+                                      quartic_program_memory *out_memory) {
     const quartic_binding bindings[] = {{"parameters", model->weights}};
     quartic_program_config config = QUARTIC_PROGRAM_CONFIG_INIT;
     config.bindings = bindings;
@@ -104,8 +102,8 @@ quartic_status quartic_trainer_measure(const quartic_model *model, const quartic
     QUARTIC_TRY(check_settings(model, config, &whole));
     config = &whole;
     QUARTIC_TRY(build_both(model, config, &micro, &apply));
-    quartic_status status = measure(model, micro, &micro_memory);
-    if (status == QUARTIC_OK) status = measure(model, apply, &apply_memory);
+    quartic_status status = measure_program(model, micro, &micro_memory);
+    if (status == QUARTIC_OK) status = measure_program(model, apply, &apply_memory);
     quartic_graph_destroy(micro);
     quartic_graph_destroy(apply);
     if (status != QUARTIC_OK) return status;
@@ -122,9 +120,9 @@ quartic_status quartic_trainer_measure(const quartic_model *model, const quartic
 
 /* ---- life ---- */
 
-static quartic_status compile(quartic_trainer *trainer, const quartic_graph *graph,
-                              const quartic_binding *bindings, uint32_t binding_count,
-                              quartic_program **out_program) {
+static quartic_status compile_program(quartic_trainer *trainer, const quartic_graph *graph,
+                                      const quartic_binding *bindings, uint32_t binding_count,
+                                      quartic_program **out_program) {
     quartic_program_config config = QUARTIC_PROGRAM_CONFIG_INIT;
     config.bindings = bindings;
     config.binding_count = binding_count;
@@ -134,17 +132,12 @@ static quartic_status compile(quartic_trainer *trainer, const quartic_graph *gra
 static quartic_status compile_both(quartic_trainer *trainer) {
     const quartic_binding bindings[] = {
         {"parameters", trainer->model->weights}, {"gradients", trainer->gradients},
-        {"squared_norm", trainer->squared_norm}, {"loss_sum", trainer->loss_sum},
+        {"squared_norm", trainer->squared_norm}, {"gate", trainer->gate},
         {"first_moment", trainer->first_moment}, {"second_moment", trainer->second_moment}};
-    quartic_binding apply_bindings[sizeof bindings / sizeof bindings[0]];
-    const bool sums_losses = trainer->config.accumulation > 1;
     quartic_graph *micro, *apply;
     QUARTIC_TRY(build_both(trainer->model, &trainer->config, &micro, &apply));
-    quartic_status status = compile(trainer, micro, bindings, sums_losses ? 4 : 3, &trainer->micro);
-    memcpy(apply_bindings, bindings, sizeof bindings);
-    if (!sums_losses && status == QUARTIC_OK)
-        apply_bindings[3] = (quartic_binding){"loss", quartic_program_tensor(trainer->micro, "loss")};
-    if (status == QUARTIC_OK) status = compile(trainer, apply, apply_bindings, 6, &trainer->apply);
+    quartic_status status = compile_program(trainer, micro, bindings, 4, &trainer->micro);
+    if (status == QUARTIC_OK) status = compile_program(trainer, apply, bindings, 6, &trainer->apply);
     quartic_graph_destroy(micro);
     quartic_graph_destroy(apply);
     return status;
@@ -186,8 +179,7 @@ static quartic_status fill_trainer(quartic_trainer *trainer) {
     QUARTIC_TRY(quartic_tensor_create(device, QUARTIC_FLOAT32, &flat, &trainer->first_moment));
     QUARTIC_TRY(quartic_tensor_create(device, QUARTIC_FLOAT32, &flat, &trainer->second_moment));
     QUARTIC_TRY(quartic_tensor_create(device, QUARTIC_FLOAT32, &scalar, &trainer->squared_norm));
-    if (trainer->config.accumulation > 1)
-        QUARTIC_TRY(quartic_tensor_create(device, QUARTIC_FLOAT32, &scalar, &trainer->loss_sum));
+    QUARTIC_TRY(quartic_tensor_create(device, QUARTIC_FLOAT32, &scalar, &trainer->gate));
     QUARTIC_TRY(compile_both(trainer));
     for (uint32_t f = 0; f < QUARTIC_TRAINER_FLIGHTS; ++f)
         QUARTIC_TRY(create_flight(trainer, &trainer->flights[f]));
@@ -224,7 +216,7 @@ void quartic_trainer_destroy(quartic_trainer *trainer) {
     quartic_tensor_destroy(trainer->first_moment);
     quartic_tensor_destroy(trainer->second_moment);
     quartic_tensor_destroy(trainer->squared_norm);
-    quartic_tensor_destroy(trainer->loss_sum);
+    quartic_tensor_destroy(trainer->gate);
     quartic_free(trainer->tokens);
     quartic_free(trainer->targets);
     quartic_free(trainer->mask);
@@ -265,17 +257,17 @@ void quartic_trainer_set_trial(quartic_trainer *trainer, uint32_t trial) {
 /* ---- the step ---- */
 
 /* Targets of a batch that are not ignored. */
-static uint64_t count_targets(const quartic_model *model, const quartic_model_batch *in) {
+static uint64_t count_batch_targets(const quartic_model *model, const quartic_model_batch *in) {
     const uint64_t rows = quartic_model_logit_rows(model, in->batch, in->length);
     uint64_t count = 0;
     for (uint64_t r = 0; r < rows; ++r) count += in->targets[r] >= 0;
     return count;
 }
 
-/* What a micro-batch counts in the step: its part of all targets, and of all sequences. */
+/* Writes the weights of a micro-batch in the step: its share of all targets, and of all sequences. */
 static quartic_status write_shares(quartic_trainer *trainer, const quartic_model_batch *part,
                                    uint64_t all_targets) {
-    const uint64_t own = count_targets(trainer->model, part);
+    const uint64_t own = count_batch_targets(trainer->model, part);
     const float target_share = all_targets == 0 ? 0.0f : (float)((double)own / (double)all_targets),
                 batch_share = 1.0f / (float)trainer->config.accumulation;
     QUARTIC_TRY(quartic_model_write_input(trainer->micro, "target_share", &target_share, 1));
@@ -283,7 +275,7 @@ static quartic_status write_shares(quartic_trainer *trainer, const quartic_model
     return quartic_model_write_input(trainer->micro, "batch_share", &batch_share, 1);
 }
 
-/* Submits one micro-batch of the step to come. */
+/* Submits one micro-batch of the step of that number. */
 static quartic_status submit_micro(quartic_trainer *trainer, uint32_t micro, const quartic_model_batch *in,
                                    uint64_t number, uint64_t all_targets, quartic_fetch *loss) {
     const quartic_trainer_config *config = &trainer->config;
@@ -317,106 +309,122 @@ static quartic_status submit_apply(quartic_trainer *trainer, uint64_t number, fl
     return quartic_program_submit(trainer->apply);
 }
 
-/* NON_FINITE if the update of a step left a weight that is no finite number; squared: the sum of their squares. */
+/* NON_FINITE if a weight is not finite after the update of step `number`; squared: the sum of their squares. */
 static quartic_status check_weights(const quartic_trainer *trainer, uint64_t number, float squared) {
     float *storage;
-    if (isfinite(squared)) return QUARTIC_OK; /* else the weights may only be too large for their squares */
+    if (isfinite(squared)) return QUARTIC_OK; /* else the sum may only have overflowed */
     QUARTIC_TRY(quartic_model_fetch(trainer->model, trainer->model->weights, &storage));
     const quartic_status status = quartic_model_check_finite(trainer->model, "weight", "", storage);
     quartic_free(storage);
     if (status != QUARTIC_NON_FINITE) return status;
-    char sentence[512];
-    snprintf(sentence, sizeof sentence, "%s", quartic_error_sentence());
+    char message[512];
+    snprintf(message, sizeof message, "%s", quartic_error_sentence());
     return quartic_fail(QUARTIC_NON_FINITE,
                         "after the update of step %llu %s; these weights cannot be trained on: load a "
                         "checkpoint from before",
-                        (unsigned long long)number, sentence);
+                        (unsigned long long)number, message);
 }
 
-/* Removes what a step that was not applied has left in the gradients. */
-static quartic_status clear_gradients(quartic_trainer *trainer) {
+/* Sets the gradients and the gate to 0 after a step that was not applied. */
+static quartic_status clear_leftovers(quartic_trainer *trainer) {
     const size_t elements = trainer->model->set.elements;
+    const float zero = 0.0f;
     float *zeros = quartic_alloc(elements, sizeof zeros[0]);
     if (zeros == NULL) return QUARTIC_OUT_OF_MEMORY;
     quartic_status status = quartic_tensor_write(trainer->gradients, zeros, elements * sizeof zeros[0]);
     quartic_free(zeros);
-    const float zero = 0.0f;
-    if (status == QUARTIC_OK && trainer->loss_sum != NULL)
-        status = quartic_tensor_write(trainer->loss_sum, &zero, sizeof zero);
-    if (status == QUARTIC_OK) trainer->gradients_used = false;
+    if (status == QUARTIC_OK) status = quartic_tensor_write(trainer->gate, &zero, sizeof zero);
+    if (status == QUARTIC_OK) trainer->must_clear = false;
     return status;
 }
 
-/* A NaN has a sign, which says nothing. */
-static double plain(float number) {
+/* A number for a message. The sign of a NaN has no meaning, so it is dropped. */
+static double without_nan_sign(float number) {
     return isnan(number) ? fabs((double)number) : (double)number;
 }
 
-/* Waits for the oldest step that was submitted, and takes it out. Errors: NON_FINITE as quartic_trainer_step.
- */
-static quartic_status collect_step(quartic_trainer *trainer) {
-    quartic_trainer_flight *flight = &trainer->flights[trainer->oldest_flight];
-    quartic_step_report *report = &trainer->report;
-    *report = flight->report;
-    trainer->oldest_flight = (trainer->oldest_flight + 1) % QUARTIC_TRAINER_FLIGHTS;
-    --trainer->flight_count;
+/* Waits for the numbers of a step. */
+static quartic_status read_flight(const quartic_trainer *trainer, const quartic_trainer_flight *flight,
+                                  quartic_step_report *report, float *out_squared_weights) {
     double loss_sum = 0.0;
-    float loss = 0.0f, squared = 0.0f, squared_weights = 0.0f;
+    float loss = 0.0f, squared = 0.0f;
     for (uint32_t micro = 0; micro < trainer->config.accumulation; ++micro) {
         QUARTIC_TRY(quartic_fetch_wait(flight->losses[micro], &loss));
         loss_sum += (double)loss;
     }
     QUARTIC_TRY(quartic_fetch_wait(flight->squared_norm, &squared));
-    if (flight->applied) QUARTIC_TRY(quartic_fetch_wait(flight->squared_weights, &squared_weights));
+    if (flight->applied) QUARTIC_TRY(quartic_fetch_wait(flight->squared_weights, out_squared_weights));
     report->loss = (float)loss_sum;
     report->gradient_norm = (float)sqrt((double)squared);
-    if (!(isfinite(report->loss) && isfinite(report->gradient_norm)))
-        return quartic_fail(
-            QUARTIC_NON_FINITE,
-            "at step %llu the loss is %g and the gradient's norm %g; nothing was updated: try a smaller "
-            "learning rate (now %g), clipping, or look at this batch",
-            (unsigned long long)report->step, plain(report->loss), plain(report->gradient_norm),
-            (double)report->learning_rate);
-    if (!flight->applied) return QUARTIC_OK;
-    QUARTIC_TRY(check_weights(trainer, report->step, squared_weights));
-    ++trainer->step;
     return QUARTIC_OK;
 }
 
-quartic_status quartic_trainer_settle(quartic_trainer *trainer) {
-    quartic_status first = QUARTIC_OK;
-    while (trainer->flight_count > 0) {
-        const quartic_status status = collect_step(trainer);
-        if (first == QUARTIC_OK) first = status;
+static quartic_status check_report(const quartic_step_report *report) {
+    if (isfinite(report->loss) && isfinite(report->gradient_norm)) return QUARTIC_OK;
+    return quartic_fail(
+        QUARTIC_NON_FINITE,
+        "at step %llu the loss is %g and the gradient's norm %g; nothing was updated: try a smaller "
+        "learning rate (now %g), clipping, or look at this batch",
+        (unsigned long long)report->step, without_nan_sign(report->loss),
+        without_nan_sign(report->gradient_norm), (double)report->learning_rate);
+}
+
+/* Waits for the oldest submitted step and takes it out, into trainer->report. If it failed, the steps behind it
+ * are dropped: they changed nothing. Errors: as quartic_trainer_step. */
+static quartic_status collect_step(quartic_trainer *trainer) {
+    const quartic_trainer_flight *flight = &trainer->flights[trainer->oldest_flight];
+    float squared_weights = 0.0f;
+    trainer->oldest_flight = (trainer->oldest_flight + 1) % QUARTIC_TRAINER_FLIGHTS;
+    --trainer->flight_count;
+    trainer->report = flight->report;
+    quartic_status status = read_flight(trainer, flight, &trainer->report, &squared_weights);
+    if (status == QUARTIC_OK) status = check_report(&trainer->report);
+    if (status == QUARTIC_OK && flight->applied)
+        status = check_weights(trainer, trainer->report.step, squared_weights);
+    if (status == QUARTIC_OK) {
+        trainer->step += flight->applied;
+    } else {
+        trainer->flight_count = 0;
+        trainer->must_clear = true;
     }
-    return first;
+    return status;
+}
+
+quartic_status quartic_trainer_settle(quartic_trainer *trainer) {
+    quartic_status status = QUARTIC_OK;
+    while (status == QUARTIC_OK && trainer->flight_count > 0) status = collect_step(trainer);
+    return status;
 }
 
 /* All of a step, by one submit where it is short enough for one. */
 static quartic_status submit_step(quartic_trainer *trainer, const quartic_model_batch *in,
                                   quartic_trainer_flight *flight) {
     const quartic_step_report *report = &flight->report;
-    if (trainer->gradients_used) QUARTIC_TRY(clear_gradients(trainer));
-    trainer->gradients_used = true;
+    trainer->must_clear = true; /* should this fail half-way */
     for (uint32_t micro = 0; micro < trainer->config.accumulation; ++micro)
         QUARTIC_TRY(submit_micro(trainer, micro, in, report->step, report->targets, flight->losses[micro]));
     QUARTIC_TRY(quartic_fetch_start(flight->squared_norm));
     if (flight->applied) {
         QUARTIC_TRY(submit_apply(trainer, report->step, report->learning_rate));
-        trainer->gradients_used = false; /* the update sets them to zero */
         QUARTIC_TRY(quartic_fetch_start(flight->squared_weights));
     }
-    return quartic_device_flush(trainer->model->device);
+    QUARTIC_TRY(quartic_device_flush(trainer->model->device));
+    trainer->must_clear = !flight->applied; /* the update sets the gradients to zero */
+    return QUARTIC_OK;
 }
 
 /* Submits a step behind those that were submitted before. */
 static quartic_status begin_step(quartic_trainer *trainer, const quartic_model_batch *in) {
+    if (trainer->must_clear) {
+        QUARTIC_TRY(quartic_trainer_settle(trainer)); /* the gate may be that of a step in flight */
+        QUARTIC_TRY(clear_leftovers(trainer));
+    }
     const uint32_t place = (trainer->oldest_flight + trainer->flight_count) % QUARTIC_TRAINER_FLIGHTS;
     quartic_trainer_flight *flight = &trainer->flights[place];
     const uint64_t number = trainer->step + trainer->flight_count + 1;
     flight->applied = !trainer->trial;
     flight->report = (quartic_step_report){.step = number,
-                                           .targets = count_targets(trainer->model, in),
+                                           .targets = count_batch_targets(trainer->model, in),
                                            .learning_rate = quartic_learning_rate(&trainer->config, number)};
     QUARTIC_TRY(submit_step(trainer, in, flight));
     ++trainer->flight_count;
@@ -442,8 +450,8 @@ quartic_status quartic_trainer_step_batch(quartic_trainer *trainer, const quarti
                             config->masked ? "it is" : "it is not");
     QUARTIC_TRY(quartic_model_check_batch(trainer->model, in, true));
     QUARTIC_TRY(begin_step(trainer, in));
-    const bool queued = quartic_device_is_queued(trainer->model->device);
-    const uint32_t left = queued && out_report == NULL && !trainer->trial ? 1 : 0;
+    const bool behind = quartic_device_is_queued(trainer->model->device) && out_report == NULL;
+    const uint32_t left = behind && !trainer->trial ? QUARTIC_TRAINER_FLIGHTS - 1 : 0;
     quartic_status status = QUARTIC_OK;
     while (status == QUARTIC_OK && trainer->flight_count > left) status = collect_step(trainer);
     if (out_report != NULL) *out_report = trainer->report;
@@ -459,8 +467,7 @@ quartic_step_report quartic_trainer_get_report(const quartic_trainer *trainer) {
 quartic_status quartic_trainer_wait(quartic_trainer *trainer, quartic_step_report *out_report) {
     QUARTIC_CALL();
     QUARTIC_NEED(trainer);
-    quartic_status status = QUARTIC_OK;
-    while (status == QUARTIC_OK && trainer->flight_count > 0) status = collect_step(trainer);
+    const quartic_status status = quartic_trainer_settle(trainer);
     if (out_report != NULL) *out_report = trainer->report;
     return status;
 }

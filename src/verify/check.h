@@ -1,5 +1,5 @@
-/* check.h: the checks of one op, which need not be in the registry: for the loops over all ops and for tests
- * that hand in a defective one. */
+/* check.h: the checks of one op, which need not be in the registry. The loops over all ops call them, and
+ * tests that hand in a defective op. */
 #ifndef QUARTIC_VERIFY_CHECK_H
 #define QUARTIC_VERIFY_CHECK_H
 

@@ -4,10 +4,9 @@
  * weights of the recorded steps through train.h. Modules: see module.h. Every recorded result must be
  * computed here, so a result that was forgotten fails the case.
  *
- * Some modules were recorded plain, masked and causal one after the other without clearing the gradients of
- * their weights in between: each of these files holds the sum over all of them. Such a file is told by
- * siblings in its folder with the very same weights and weight gradients; then the sum over the siblings is
- * compared.
+ * Some modules were recorded plain, masked and causal one after the other, without clearing the gradients of
+ * their weights in between: each of these files has the sum over all of them. Such a file has siblings in its
+ * folder, with exactly the same weights and weight gradients. Then the sum over the siblings is compared.
  */
 #include <dirent.h>
 #include <math.h>
@@ -26,7 +25,7 @@
 
 /* ---- models ---- */
 
-/* Keys of training configurations that are no model's. */
+/* Keys of recorded training configurations that a model's configuration does not have. */
 static const char *const training_keys[] = {"lr", "weight_decay", "clip"};
 
 /* Weight of a recorded diversity loss, "aux", in the recorded loss. */
@@ -51,7 +50,8 @@ static bool is_models_key(const char *key) {
     return strcmp(key, "model") != 0;
 }
 
-static quartic_status read_config(const quartic_recording *recording, quartic_model_config *out_config) {
+static quartic_status read_recorded_config(const quartic_recording *recording,
+                                           quartic_model_config *out_config) {
     *out_config = (quartic_model_config)QUARTIC_MODEL_CONFIG_INIT;
     quartic_json_writer text = {.bytes = NULL};
     quartic_json_put(&text, "{\"model\":");
@@ -74,12 +74,13 @@ static quartic_status read_config(const quartic_recording *recording, quartic_mo
     return status;
 }
 
-/* A model with the recording's weights; each of them must be the model's and the other way round. */
-static quartic_status create_model(quartic_device *device, const quartic_recording *recording,
-                                   quartic_model **out_model) {
+/* Creates the model and writes the recording's weights, which must be exactly those of the model. The caller
+ * destroys *out_model, also after an error. */
+static quartic_status create_recorded_model(quartic_device *device, const quartic_recording *recording,
+                                            quartic_model **out_model) {
     *out_model = NULL;
     quartic_model_config config;
-    QUARTIC_TRY(read_config(recording, &config));
+    QUARTIC_TRY(read_recorded_config(recording, &config));
     QUARTIC_TRY(quartic_model_create(device, &config, out_model));
     uint32_t written = 0, count = quartic_model_parameter_count(*out_model);
     for (uint32_t t = 0; t < quartic_safetensors_count(recording->file); ++t) {
@@ -104,8 +105,8 @@ typedef quartic_status (*parameter_reader)(const quartic_model *model, const cha
                                            uint64_t elements);
 
 /* Compares prefix + name for every weight. */
-static quartic_status compare_parameters(quartic_tally *tally, const quartic_model *model, const char *prefix,
-                                         parameter_reader read) {
+static quartic_status compare_parameters(quartic_replay *replay, const quartic_model *model,
+                                         const char *prefix, parameter_reader read) {
     for (uint32_t k = 0; k < quartic_model_parameter_count(model); ++k) {
         quartic_model_parameter parameter;
         QUARTIC_TRY(quartic_model_get_parameter(model, k, &parameter));
@@ -114,21 +115,21 @@ static quartic_status compare_parameters(quartic_tally *tally, const quartic_mod
         char name[256];
         snprintf(name, sizeof name, "%s%s", prefix, parameter.name);
         quartic_status status = read(model, parameter.name, numbers, parameter.elements);
-        if (status == QUARTIC_OK) status = quartic_tally_compare(tally, name, numbers, parameter.elements);
+        if (status == QUARTIC_OK) status = quartic_replay_compare(replay, name, numbers, parameter.elements);
         quartic_free(numbers);
         QUARTIC_TRY(status);
     }
     return QUARTIC_OK;
 }
 
-/* What a model case feeds; freed as a whole. */
+/* The inputs of a model case, in memory of their own. */
 typedef struct model_inputs {
     uint32_t batch, length;
     int32_t *tokens, *targets;
     uint8_t *mask; /* NULL: none */
 } model_inputs;
 
-static quartic_status read_mask(const quartic_recording *recording, model_inputs *inputs) {
+static quartic_status read_recorded_mask(const quartic_recording *recording, model_inputs *inputs) {
     const quartic_safetensors_tensor *tensor = quartic_safetensors_find(recording->file, "input.mask");
     if (tensor == NULL) return QUARTIC_OK;
     uint64_t count = quartic_shape_elements(&tensor->shape);
@@ -144,8 +145,8 @@ static quartic_status read_mask(const quartic_recording *recording, model_inputs
     return status;
 }
 
-static quartic_status read_inputs(const quartic_recording *recording, const quartic_model *model,
-                                  model_inputs *inputs) {
+static quartic_status read_recorded_inputs(const quartic_recording *recording, const quartic_model *model,
+                                           model_inputs *inputs) {
     const quartic_safetensors_tensor *tokens, *targets;
     for (uint32_t t = 0; t < quartic_safetensors_count(recording->file); ++t) {
         const char *name = quartic_safetensors_at(recording->file, t)->name, *input;
@@ -170,49 +171,50 @@ static quartic_status read_inputs(const quartic_recording *recording, const quar
             (unsigned long long)rows);
     QUARTIC_TRY(quartic_recording_ints(recording, tokens, &inputs->tokens));
     QUARTIC_TRY(quartic_recording_ints(recording, targets, &inputs->targets));
-    return read_mask(recording, inputs);
+    return read_recorded_mask(recording, inputs);
 }
 
-static quartic_status compare_diversity(quartic_tally *tally, quartic_model *model, const model_inputs *in) {
-    if (quartic_safetensors_find(tally->recording->file, "output.aux") == NULL) return QUARTIC_OK;
+static quartic_status compare_diversity(quartic_replay *replay, quartic_model *model,
+                                        const model_inputs *in) {
+    if (quartic_safetensors_find(replay->recording->file, "output.aux") == NULL) return QUARTIC_OK;
     quartic_model_readout readout = QUARTIC_MODEL_READOUT_INIT;
     float diversity;
     readout.diversity = &diversity;
     QUARTIC_TRY(quartic_model_inspect(model, in->batch, in->length, in->tokens, in->mask, &readout));
-    return quartic_tally_compare(tally, "output.aux", &diversity, 1);
+    return quartic_replay_compare(replay, "output.aux", &diversity, 1);
 }
 
-static quartic_status run_model(quartic_tally *tally, quartic_model *model, const model_inputs *in) {
+static quartic_status replay_passes(quartic_replay *replay, quartic_model *model, const model_inputs *in) {
     uint64_t count =
         quartic_model_logit_rows(model, in->batch, in->length) * quartic_model_get_config(model)->num_classes;
     float *logits = quartic_alloc(count, sizeof *logits), loss, loss_again;
     if (logits == NULL) return QUARTIC_OUT_OF_MEMORY;
     quartic_status status = quartic_model_forward(model, in->batch, in->length, in->tokens, in->mask, logits);
-    if (status == QUARTIC_OK) status = quartic_tally_compare(tally, "output.logits", logits, count);
+    if (status == QUARTIC_OK) status = quartic_replay_compare(replay, "output.logits", logits, count);
     quartic_free(logits);
     QUARTIC_TRY(status);
     QUARTIC_TRY(quartic_model_loss(model, in->batch, in->length, in->tokens, in->targets, in->mask, &loss));
     QUARTIC_TRY(quartic_model_gradients(model, in->batch, in->length, in->tokens, in->targets, in->mask,
                                         &loss_again));
-    /* Whichever of the two losses is further off counts. */
+    /* Of the two losses the one with the larger error is compared. */
     const quartic_safetensors_tensor *recorded;
     float *want = NULL;
-    QUARTIC_TRY(quartic_recording_find(tally->recording, "output.", "loss", &recorded));
-    status = quartic_recording_floats(tally->recording, recorded, &want);
+    QUARTIC_TRY(quartic_recording_find(replay->recording, "output.", "loss", &recorded));
+    status = quartic_recording_floats(replay->recording, recorded, &want);
     if (status == QUARTIC_OK && !(fabsf(loss - want[0]) >= fabsf(loss_again - want[0]))) loss = loss_again;
     quartic_free(want);
     QUARTIC_TRY(status);
-    QUARTIC_TRY(quartic_tally_compare(tally, "output.loss", &loss, 1));
-    QUARTIC_TRY(compare_diversity(tally, model, in));
-    return compare_parameters(tally, model, "grad.", quartic_model_read_gradient);
+    QUARTIC_TRY(quartic_replay_compare(replay, "output.loss", &loss, 1));
+    QUARTIC_TRY(compare_diversity(replay, model, in));
+    return compare_parameters(replay, model, "grad.", quartic_model_read_gradient);
 }
 
-static quartic_status replay_model(quartic_tally *tally, quartic_device *device) {
+static quartic_status replay_model(quartic_replay *replay, quartic_device *device) {
     quartic_model *model;
     model_inputs inputs = {0};
-    quartic_status status = create_model(device, tally->recording, &model);
-    if (status == QUARTIC_OK) status = read_inputs(tally->recording, model, &inputs);
-    if (status == QUARTIC_OK) status = run_model(tally, model, &inputs);
+    quartic_status status = create_recorded_model(device, replay->recording, &model);
+    if (status == QUARTIC_OK) status = read_recorded_inputs(replay->recording, model, &inputs);
+    if (status == QUARTIC_OK) status = replay_passes(replay, model, &inputs);
     quartic_free(inputs.tokens);
     quartic_free(inputs.targets);
     quartic_free(inputs.mask);
@@ -229,9 +231,9 @@ static quartic_status read_real(const quartic_recording *recording, const char *
     return QUARTIC_OK;
 }
 
-/* tokens (steps, b, n + 1): each row's first n tokens predict its last n. */
-static quartic_status run_steps(quartic_tally *tally, quartic_trainer *trainer, const int32_t *tokens,
-                                uint32_t steps) {
+/* Trains. tokens (steps, b, n + 1): the first n tokens of a row predict its last n. */
+static quartic_status replay_steps(quartic_replay *replay, quartic_trainer *trainer, const int32_t *tokens,
+                                   uint32_t steps) {
     uint32_t batch = quartic_trainer_get_config(trainer)->batch,
              length = quartic_trainer_get_config(trainer)->length;
     uint64_t rows = batch, count = rows * length;
@@ -249,15 +251,15 @@ static quartic_status run_steps(quartic_tally *tally, quartic_trainer *trainer, 
         losses[s] = report.loss;
         norms[s] = report.gradient_norm;
     }
-    if (status == QUARTIC_OK) status = quartic_tally_compare(tally, "output.losses", losses, steps);
-    if (status == QUARTIC_OK) status = quartic_tally_compare(tally, "output.grad_norms", norms, steps);
+    if (status == QUARTIC_OK) status = quartic_replay_compare(replay, "output.losses", losses, steps);
+    if (status == QUARTIC_OK) status = quartic_replay_compare(replay, "output.grad_norms", norms, steps);
     quartic_free(inputs);
     quartic_free(losses);
     return status;
 }
 
-static quartic_status run_training(quartic_tally *tally, quartic_model *model) {
-    const quartic_recording *recording = tally->recording;
+static quartic_status run_training(quartic_replay *replay, quartic_model *model) {
+    const quartic_recording *recording = replay->recording;
     const quartic_safetensors_tensor *tensor;
     quartic_trainer_config config = QUARTIC_TRAINER_CONFIG_INIT;
     QUARTIC_TRY(quartic_recording_find(recording, "input.", "tokens", &tensor));
@@ -273,17 +275,17 @@ static quartic_status run_training(quartic_tally *tally, quartic_model *model) {
     int32_t *tokens = NULL;
     quartic_status status = quartic_recording_ints(recording, tensor, &tokens);
     if (status == QUARTIC_OK) status = quartic_trainer_create(model, &config, &trainer);
-    if (status == QUARTIC_OK) status = run_steps(tally, trainer, tokens, tensor->shape.dims[0]);
+    if (status == QUARTIC_OK) status = replay_steps(replay, trainer, tokens, tensor->shape.dims[0]);
     quartic_trainer_destroy(trainer);
     quartic_free(tokens);
     QUARTIC_TRY(status);
-    return compare_parameters(tally, model, "final.", quartic_model_read_parameter);
+    return compare_parameters(replay, model, "final.", quartic_model_read_parameter);
 }
 
-static quartic_status replay_training(quartic_tally *tally, quartic_device *device) {
+static quartic_status replay_training(quartic_replay *replay, quartic_device *device) {
     quartic_model *model;
-    quartic_status status = create_model(device, tally->recording, &model);
-    if (status == QUARTIC_OK) status = run_training(tally, model);
+    quartic_status status = create_recorded_model(device, replay->recording, &model);
+    if (status == QUARTIC_OK) status = run_training(replay, model);
     quartic_model_destroy(model);
     return status;
 }
@@ -321,12 +323,12 @@ static void add_weight_gradients(quartic_module_results *sum, const quartic_modu
 
 /* Adds the weight gradients of the recording at that path if it is a sibling. A file that is no recording is
  * no sibling. */
-static quartic_status add_sibling(quartic_tally *tally, quartic_device *device, const char *path,
+static quartic_status add_sibling(quartic_replay *replay, quartic_device *device, const char *path,
                                   quartic_module_results *results, uint32_t *count) {
     quartic_recording other;
     quartic_status status = quartic_recording_open(path, &other);
     if (status != QUARTIC_OK) return status == QUARTIC_OUT_OF_MEMORY ? status : QUARTIC_OK;
-    if (are_siblings(tally->recording, &other)) {
+    if (are_siblings(replay->recording, &other)) {
         quartic_module_results *more = quartic_alloc(1, sizeof *more);
         status = more == NULL ? QUARTIC_OUT_OF_MEMORY : quartic_module_replay(device, &other, more);
         if (status == QUARTIC_OK) add_weight_gradients(results, more);
@@ -339,9 +341,9 @@ static quartic_status add_sibling(quartic_tally *tally, quartic_device *device, 
 }
 
 /* Adds the weight gradients of all siblings in the recording's folder. */
-static quartic_status add_siblings(quartic_tally *tally, quartic_device *device,
+static quartic_status add_siblings(quartic_replay *replay, quartic_device *device,
                                    quartic_module_results *results) {
-    const char *path = tally->recording->path, *slash = strrchr(path, '/'),
+    const char *path = replay->recording->path, *slash = strrchr(path, '/'),
                *own = slash == NULL ? path : slash + 1;
     char folder[1024], other[2048];
     snprintf(folder, sizeof folder, "%.*s", slash == NULL ? 1 : (int)(own - path),
@@ -355,23 +357,23 @@ static quartic_status add_siblings(quartic_tally *tally, quartic_device *device,
         if (length <= ending || strcasecmp(entry->d_name + length - ending, ".safetensors") != 0) continue;
         if (strcmp(entry->d_name, own) == 0) continue;
         snprintf(other, sizeof other, "%s/%s", folder, entry->d_name);
-        status = add_sibling(tally, device, other, results, &count);
+        status = add_sibling(replay, device, other, results, &count);
     }
     closedir(entries);
     if (count > 1)
-        snprintf(tally->note, sizeof tally->note, "weight gradients are recorded as the sum over %u files",
+        snprintf(replay->note, sizeof replay->note, "weight gradients are recorded as the sum over %u files",
                  count);
     return status;
 }
 
-static quartic_status replay_module(quartic_tally *tally, quartic_device *device) {
+static quartic_status replay_module(quartic_replay *replay, quartic_device *device) {
     quartic_module_results *results = quartic_alloc(1, sizeof *results);
     if (results == NULL) return QUARTIC_OUT_OF_MEMORY;
-    quartic_status status = quartic_module_replay(device, tally->recording, results);
-    if (status == QUARTIC_OK) status = add_siblings(tally, device, results);
+    quartic_status status = quartic_module_replay(device, replay->recording, results);
+    if (status == QUARTIC_OK) status = add_siblings(replay, device, results);
     for (uint32_t r = 0; status == QUARTIC_OK && r < results->count; ++r)
-        status = quartic_tally_compare(tally, results->items[r].name, results->items[r].numbers,
-                                       results->items[r].count);
+        status = quartic_replay_compare(replay, results->items[r].name, results->items[r].numbers,
+                                        results->items[r].count);
     quartic_module_results_free(results);
     quartic_free(results);
     return status;
@@ -379,25 +381,25 @@ static quartic_status replay_module(quartic_tally *tally, quartic_device *device
 
 /* ---- one file, all files ---- */
 
-static quartic_status replay(quartic_tally *tally, quartic_device *device) {
-    const quartic_recording *recording = tally->recording;
+static quartic_status replay_recording(quartic_replay *replay, quartic_device *device) {
+    const quartic_recording *recording = replay->recording;
     bool module = strcmp(recording->family, "module") == 0,
          training = strcmp(recording->family, "train") == 0;
     if (module ? !quartic_module_known(recording->model) : !is_model(recording))
         return quartic_fail(QUARTIC_UNSUPPORTED, "%s records the %s \"%s\", which this library does not have",
                             recording->path, module ? "module" : "model", recording->model);
-    QUARTIC_TRY(module     ? replay_module(tally, device)
-                : training ? replay_training(tally, device)
-                           : replay_model(tally, device));
-    return quartic_tally_check_complete(tally);
+    QUARTIC_TRY(module     ? replay_module(replay, device)
+                : training ? replay_training(replay, device)
+                           : replay_model(replay, device));
+    return quartic_replay_check_complete(replay);
 }
 
 static quartic_status verify_file(quartic_device *device, const char *path, quartic_reporter *reporter) {
     quartic_recording recording;
-    quartic_tally tally = {.recording = &recording};
+    quartic_replay replay = {.recording = &recording};
     char text[QUARTIC_HARNESS_TEXT];
     quartic_status status = quartic_recording_open(path, &recording);
-    if (status == QUARTIC_OK) status = replay(&tally, device);
+    if (status == QUARTIC_OK) status = replay_recording(&replay, device);
     quartic_check check = {.verdict = QUARTIC_FAILED,
                            .subject = path,
                            .label = "",
@@ -405,13 +407,13 @@ static quartic_status verify_file(quartic_device *device, const char *path, quar
                            .text = text,
                            .error = INFINITY};
     if (status == QUARTIC_OK) {
-        const quartic_comparison *o = &tally.outputs.comparison, *g = &tally.gradients.comparison;
+        const quartic_comparison *o = &replay.outputs.comparison, *g = &replay.gradients.comparison;
         const quartic_comparison *worst =
-            tally.gradients.any && g->error / g->bound > o->error / o->bound ? g : o;
-        check.verdict = tally.failed == 0 ? QUARTIC_PASSED : QUARTIC_FAILED;
+            replay.gradients.any && g->error / g->bound > o->error / o->bound ? g : o;
+        check.verdict = replay.failed == 0 ? QUARTIC_PASSED : QUARTIC_FAILED;
         check.error = worst->error;
         check.bound = worst->bound;
-        quartic_tally_text(&tally, text, sizeof text);
+        quartic_replay_text(&replay, text, sizeof text);
     } else {
         if (status == QUARTIC_UNSUPPORTED) check.verdict = QUARTIC_NOT_SUPPORTED;
         snprintf(text, sizeof text, "%s", quartic_error_sentence());

@@ -1,15 +1,16 @@
-/* check_view.h: what a view must give, written down element by element and apart from the ops' own rules.
+/* check_view.h: what a view must show, written down element by element and independent of the ops' layout
+ * rules.
  *
- * Views have no kernel, and a layout rule that is wrong would be wrong on the reference too. So their results
- * are not compared with the reference's but with the definition in graph.h.
+ * A view has no kernel, and a wrong layout rule would be wrong on the reference device too. So the results of
+ * views are compared with the definition in quartic/graph.h instead of the reference.
  */
 #ifndef QUARTIC_VERIFY_CHECK_VIEW_H
 #define QUARTIC_VERIFY_CHECK_VIEW_H
 
-#include "verify/rig.h"
+#include "verify/fixture.h"
 
-/* Fills want of the rig's only result: factor times the view of operand 0, or, if gradient, factor times the
- * gradient of operand 0 for the cotangent that is operand 1. */
-quartic_status quartic_view_want(const quartic_rig *rig, bool gradient, double factor);
+/* Fills `want` of the fixture's only result: factor times the view of operand 0. If gradient: factor times
+ * the gradient of operand 0, where operand 1 is the cotangent. Errors: OUT_OF_MEMORY. */
+quartic_status quartic_view_want(const quartic_fixture *fixture, bool gradient, double factor);
 
 #endif

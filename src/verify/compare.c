@@ -1,4 +1,4 @@
-/* compare.c: see compare.h. */
+/* compare.c: comparison of results with one bound. See compare.h. */
 #include "verify/compare.h"
 
 #include <math.h>
@@ -7,12 +7,13 @@
 #include "tensor/layout.h"
 
 /* Sums of a comparison in progress. */
-typedef struct tally {
+typedef struct comparison_sums {
     double error_squares, want_squares;
     uint64_t zeros;
-} tally;
+} comparison_sums;
 
-static void compare_element(quartic_comparison *out, tally *tally, uint64_t index, double got, double want) {
+static void compare_element(quartic_comparison *out, comparison_sums *sums, uint64_t index, double got,
+                            double want) {
     double error = isfinite(got) && isfinite(want) ? fabs(got - want) : INFINITY;
     if (error > out->error) {
         out->worst = index;
@@ -21,32 +22,32 @@ static void compare_element(quartic_comparison *out, tally *tally, uint64_t inde
         out->error = error;
     }
     if (fabs(want) > out->largest) out->largest = fabs(want);
-    if (want == 0.0) ++tally->zeros;
-    tally->error_squares += error * error;
-    tally->want_squares += want * want;
+    if (want == 0.0) ++sums->zeros;
+    sums->error_squares += error * error;
+    sums->want_squares += want * want;
 }
 
-static void finish(quartic_comparison *out, const tally *tally) {
+static void finish_comparison(quartic_comparison *out, const comparison_sums *sums) {
     if (out->elements == 0)
         out->error = 0.0;
     else
-        out->zeros = (double)tally->zeros / (double)out->elements;
-    out->nmse = tally->error_squares == 0.0 ? 0.0 : tally->error_squares / tally->want_squares;
+        out->zeros = (double)sums->zeros / (double)out->elements;
+    out->nmse = sums->error_squares == 0.0 ? 0.0 : sums->error_squares / sums->want_squares;
 }
 
 void quartic_compare(const float *got, const float *want, uint64_t count, double bound,
                      quartic_comparison *out) {
     *out = (quartic_comparison){.elements = count, .bound = bound, .error = -1.0};
-    tally tally = {0};
-    for (uint64_t i = 0; i < count; ++i) compare_element(out, &tally, i, (double)got[i], (double)want[i]);
-    finish(out, &tally);
+    comparison_sums sums = {0};
+    for (uint64_t i = 0; i < count; ++i) compare_element(out, &sums, i, (double)got[i], (double)want[i]);
+    finish_comparison(out, &sums);
 }
 
 void quartic_compare_int(const int32_t *got, const int32_t *want, uint64_t count, quartic_comparison *out) {
     *out = (quartic_comparison){.elements = count, .error = -1.0};
-    tally tally = {0};
-    for (uint64_t i = 0; i < count; ++i) compare_element(out, &tally, i, (double)got[i], (double)want[i]);
-    finish(out, &tally);
+    comparison_sums sums = {0};
+    for (uint64_t i = 0; i < count; ++i) compare_element(out, &sums, i, (double)got[i], (double)want[i]);
+    finish_comparison(out, &sums);
 }
 
 double quartic_largest(const float *numbers, uint64_t count) {
@@ -59,8 +60,8 @@ double quartic_largest(const float *numbers, uint64_t count) {
 }
 
 double quartic_error_scale(double largest_want, double largest_operand) {
-    static const double vanishing =
-        1e-12; /* what is this much smaller than the operands is nothing but rounding */
+    /* A result that is smaller than the operands by this factor is nothing but rounding. */
+    static const double vanishing = 1e-12;
     return largest_want > vanishing * largest_operand ? largest_want : largest_operand;
 }
 

@@ -24,7 +24,8 @@ typedef struct quartic_comparison {
     double zeros;   /* share of want that is exactly 0 */
 } quartic_comparison;
 
-/* An expected result with more zeros than this proves too little: a kernel that writes nothing might pass. */
+/* An expected result with a larger share of zeros proves too little: a kernel that writes nothing might
+ * pass. */
 #define QUARTIC_MOSTLY_ZERO 0.9
 
 void quartic_compare(const float *got, const float *want, uint64_t count, double bound,
@@ -39,12 +40,13 @@ static inline bool quartic_comparison_holds(const quartic_comparison *comparison
 /* Max |x|; infinite if anything is not finite. */
 double quartic_largest(const float *numbers, uint64_t count);
 
-/* What the error of a result is measured by: its largest element; for a result that is zero but for rounding
+/* The scale by which the error of a result is measured: its largest element. If that is zero but for rounding
  * (a sum that cancels), the largest element of the operands. */
 double quartic_error_scale(double largest_want, double largest_operand);
 
-/* The bounds for recorded cases, float32 on any backend: 2e-5 max(1, max |want|) for outputs, losses and
- * trained parameters, 1e-4 max |want| + 1e-6 for gradients. */
+/* The bounds for recorded cases, in float32 on any device:
+ *     outputs, losses, trained parameters   2e-5 max(1, max |want|)
+ *     gradients                             1e-4 max |want| + 1e-6 */
 double quartic_output_bound(double largest_want);
 double quartic_gradient_bound(double largest_want);
 

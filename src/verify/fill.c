@@ -1,4 +1,4 @@
-/* fill.c: see fill.h. */
+/* fill.c: numbers and placement of operands. See fill.h. */
 #include "verify/fill.h"
 
 #include <math.h>
@@ -35,7 +35,7 @@ static int32_t draw_mask(uint64_t seed, uint32_t stream, uint64_t index, uint64_
     return quartic_random_bits(seed, stream, index) % 3 != 0;
 }
 
-/* One index from each of row_length equal strata of [0, limit): neighbours may be equal across a border. */
+/* Ascending indices: one from each of row_length equal parts of [0, limit). Neighbours may be equal. */
 static int32_t draw_sorted(uint32_t limit, uint32_t bits, uint64_t column, uint64_t row_length) {
     double stratum = (double)column + bits * 0x1p-32;
     return (int32_t)(stratum / (double)row_length * limit);

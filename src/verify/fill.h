@@ -1,9 +1,9 @@
-/* fill.h: operands for checks: what they hold, and where in a larger, poisoned tensor they lie.
+/* fill.h: operands for checks: their numbers, and where they lie in a larger, poisoned tensor.
  *
  * Values are Philox numbers at (seed, stream, element), so a seed gives the same operands on every machine.
- * An operand is a view into a base tensor. Everything of the base outside the view is poison (NaN, or the
- * least int32): a kernel that reads beyond its operand spoils its result, and one that writes there is found
- * by comparing the base's bytes afterwards.
+ * An operand is a view into a base tensor. All elements of the base outside the view are poison (NaN, or the
+ * least int32). A kernel that reads beyond its operand spoils its result. A kernel that writes there is found
+ * by comparing the bytes of the base afterwards.
  */
 #ifndef QUARTIC_VERIFY_FILL_H
 #define QUARTIC_VERIFY_FILL_H
@@ -11,8 +11,8 @@
 #include "ops/ops.h"
 #include "quartic/graph.h"
 
-/* Writes count numbers of the kind; rows of row_length elements matter to masks. int32 for the last kinds of
- * quartic_fill_kind, float32 for the others: out_numbers is of the operand's dtype. */
+/* Writes count numbers of that kind, float32 or int32 as the dtype says. limit: of indices. row_length: of
+ * the rows that masks and sorted indices have. */
 void quartic_fill_operand(quartic_fill_kind kind, quartic_dtype dtype, uint32_t limit, uint64_t seed,
                           uint32_t stream, uint64_t count, uint64_t row_length, void *out_numbers);
 
@@ -34,11 +34,11 @@ typedef struct quartic_placed {
 bool quartic_place(quartic_placement placement, quartic_dtype dtype, const quartic_shape *shape,
                    quartic_placed *out_placed);
 
-/* The view of the base as values of a graph. */
+/* Appends the views that lead from the base to the operand; returns the operand's value. */
 quartic_value quartic_place_view(quartic_graph *graph, const quartic_placed *placed, quartic_value base);
 
-/* Fills the base with poison and the operand's place in it with numbers (contiguous, of the operand's shape).
- */
+/* Fills the base with poison and the operand's place in it with numbers (contiguous, of the operand's
+ * shape). */
 void quartic_place_write(const quartic_placed *placed, const void *numbers, void *out_base);
 
 #endif

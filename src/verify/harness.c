@@ -1,11 +1,11 @@
-/* harness.c: see harness.h. */
+/* harness.c: one guarded run of a graph. See harness.h. */
 #include "verify/harness.h"
 
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/call.h"
-#include "graph/graph.h"
+#include "graph/access.h"
 #include "run/access.h"
 
 /* A quiet NaN, read as float32 and, twice in a row, as double. */
@@ -35,10 +35,10 @@ void quartic_report(quartic_reporter *reporter, const quartic_check *check) {
 
 static const quartic_storage *find_storage(const quartic_graph *graph, const char *name) {
     const uint32_t storage = quartic_graph_find_named(graph, name);
-    return storage == QUARTIC_NONE ? NULL : &graph->storages[storage];
+    return storage == QUARTIC_NONE ? NULL : quartic_graph_storage(graph, storage);
 }
 
-/* A tensor with poison behind its elements, all of it poison at first. */
+/* Creates a tensor with a border of poison behind its elements; the elements are poison, too. */
 static quartic_status create_guarded(quartic_device *device, quartic_dtype dtype, const quartic_shape *shape,
                                      uint64_t bytes, quartic_tensor **out_tensor) {
     *out_tensor = NULL;
@@ -81,29 +81,24 @@ static quartic_status check_guard(const quartic_tensor *tensor, const char *name
     return status;
 }
 
-/* Bytes of the workspace that no intermediate and no scratch was given must still be poison. */
+/* Bytes of the workspace that belong to no intermediate and no scratch must still be poison. */
 static quartic_status check_workspace(const quartic_program *program) {
-    const quartic_plan *plan = quartic_program_plan(program);
     const quartic_tensor *workspace = quartic_program_workspace(program);
     const uint64_t bytes = quartic_tensor_device_bytes(workspace);
     uint32_t *words;
     quartic_status status = read_words(workspace, &words);
-    uint8_t *covered = quartic_alloc(bytes, 1);
-    if (status == QUARTIC_OK && covered == NULL) status = QUARTIC_OUT_OF_MEMORY;
+    uint8_t *used = quartic_alloc(bytes, 1);
+    if (status == QUARTIC_OK && used == NULL) status = QUARTIC_OUT_OF_MEMORY;
     if (status == QUARTIC_OK) {
-        for (uint32_t s = 0; s < plan->storage_count; ++s)
-            if (plan->places[s].used && plan->places[s].in_workspace)
-                memset(covered + plan->places[s].offset, 1, plan->places[s].bytes);
-        for (uint32_t k = 0; k < plan->step_count; ++k)
-            memset(covered + plan->steps[k].scratch_offset, 1, plan->steps[k].scratch_bytes);
+        quartic_program_mark_workspace(program, used);
         for (uint64_t i = 0; status == QUARTIC_OK && i < bytes; i += 4)
-            if (!covered[i] && words[i / 4] != POISON)
+            if (!used[i] && words[i / 4] != POISON)
                 status = quartic_fail(
                     QUARTIC_INTERNAL,
                     "a kernel wrote at byte %llu of the workspace, which belongs to no intermediate",
                     (unsigned long long)i);
     }
-    quartic_free(covered);
+    quartic_free(used);
     quartic_free(words);
     return status;
 }
@@ -112,7 +107,7 @@ static bool is_nan_word(uint32_t word) {
     return (word & 0x7f800000u) == 0x7f800000u && (word & 0x007fffffu) != 0;
 }
 
-/* Inputs must be as they were; NaN may come back as another NaN. */
+/* An input must be unchanged; a NaN may come back as another NaN. */
 static quartic_status check_unchanged(quartic_program *program, const quartic_feed *feed) {
     uint64_t words = feed->bytes / 4;
     uint32_t *now = quartic_alloc(words, sizeof *now);
@@ -132,8 +127,9 @@ static bool is_state(const quartic_graph *graph, const char *name) {
     return find_storage(graph, name)->kind == QUARTIC_STORAGE_STATE;
 }
 
-static quartic_status run(quartic_program *program, const quartic_graph *graph, const quartic_feed *feeds,
-                          uint32_t feed_count, const quartic_fetch *fetches, uint32_t fetch_count) {
+static quartic_status run_guarded(quartic_program *program, const quartic_graph *graph,
+                                  const quartic_feed *feeds, uint32_t feed_count,
+                                  const quartic_fetch *fetches, uint32_t fetch_count) {
     for (uint32_t f = 0; f < feed_count; ++f)
         QUARTIC_TRY(quartic_tensor_write(quartic_program_tensor(program, feeds[f].name), feeds[f].data,
                                          feeds[f].bytes));
@@ -163,7 +159,7 @@ quartic_status quartic_harness_run(quartic_device *device, const quartic_graph *
     for (uint32_t k = 0; status == QUARTIC_OK && k < feed_count + fetch_count; ++k) {
         bool fetch = k >= feed_count;
         const char *name = fetch ? fetches[k - feed_count].name : feeds[k].name;
-        if (fetch && find_storage(graph, name) != NULL && is_state(graph, name)) continue; /* fed above */
+        if (fetch && find_storage(graph, name) != NULL && is_state(graph, name)) continue; /* is fed */
         quartic_binding *binding = &bindings[config.binding_count++];
         binding->name = name;
         status = create_named(device, graph, name, &binding->tensor);
@@ -172,7 +168,7 @@ quartic_status quartic_harness_run(quartic_device *device, const quartic_graph *
         status = create_guarded(device, QUARTIC_INT32, &(quartic_shape){0}, memory.workspace_bytes,
                                 &config.workspace);
     if (status == QUARTIC_OK) status = quartic_program_create(device, graph, &config, &program);
-    if (status == QUARTIC_OK) status = run(program, graph, feeds, feed_count, fetches, fetch_count);
+    if (status == QUARTIC_OK) status = run_guarded(program, graph, feeds, feed_count, fetches, fetch_count);
     quartic_program_destroy(program);
     quartic_tensor_destroy(config.workspace);
     for (uint32_t b = 0; b < config.binding_count; ++b) quartic_tensor_destroy(bindings[b].tensor);

@@ -1,5 +1,8 @@
-/* module.c: see module.h. A module is one builder function in the table below: it takes its inputs by name,
- * builds with src/nn under no prefix, and names its outputs. Weights are those that nn asks for. */
+/* module.c: the table of modules, and their replay. See module.h.
+ *
+ * A module is one builder function in the table below. It takes its inputs by name, builds with src/nn under
+ * no prefix, and names its outputs. The weights are those that src/nn asks for.
+ */
 #include "verify/module.h"
 
 #include <stdio.h>
@@ -12,7 +15,7 @@
 #include "nn/edge_triangle.h"
 #include "verify/harness.h"
 
-/* A module in the making: its graph, and what goes in and out by the recording's names. */
+/* A module while it is built: its graph, and its inputs and outputs under the names of the recording. */
 typedef struct module {
     const quartic_recording *recording;
     quartic_graph *graph;
@@ -30,7 +33,7 @@ typedef struct module {
 } module;
 
 /* Adds the recording's tensor `from` as the data of the graph's tensor `name`. */
-static quartic_status feed(module *m, const char *name, const char *from, quartic_dtype dtype) {
+static quartic_status module_feed(module *m, const char *name, const char *from, quartic_dtype dtype) {
     const quartic_safetensors_tensor *tensor;
     if (m->feed_count == QUARTIC_MODULE_RESULTS)
         return quartic_fail(QUARTIC_UNSUPPORTED, "a module has more than %d tensors", QUARTIC_MODULE_RESULTS);
@@ -53,7 +56,7 @@ static quartic_value add_input(module *m, const char *full_name, quartic_dtype d
     const quartic_value none = {0};
     const quartic_safetensors_tensor *tensor;
     quartic_status status = quartic_recording_find(m->recording, "", full_name, &tensor);
-    if (status == QUARTIC_OK) status = feed(m, full_name, full_name, dtype);
+    if (status == QUARTIC_OK) status = module_feed(m, full_name, full_name, dtype);
     if (status == QUARTIC_OK) return quartic_graph_input(m->graph, full_name, dtype, &tensor->shape);
     quartic_graph_fail(m->graph, status);
     return none;
@@ -65,7 +68,7 @@ static void add_wrt(module *m, const char *prefix, const char *name, quartic_val
     m->wrt[m->wrt_count++] = value;
 }
 
-static quartic_value input(module *m, const char *name) {
+static quartic_value module_input(module *m, const char *name) {
     char full[192];
     snprintf(full, sizeof full, "input.%s", name);
     quartic_value value = add_input(m, full, QUARTIC_FLOAT32);
@@ -74,12 +77,12 @@ static quartic_value input(module *m, const char *name) {
 }
 
 /* The mask, or no value. */
-static quartic_value mask(module *m) {
+static quartic_value module_mask(module *m) {
     if (quartic_safetensors_find(m->recording->file, "input.mask") == NULL) return (quartic_value){0};
     return add_input(m, "input.mask", QUARTIC_INT32);
 }
 
-static void output(module *m, const char *name, quartic_value value) {
+static void module_output(module *m, const char *name, quartic_value value) {
     snprintf(m->output_names[m->output_count], sizeof m->output_names[0], "%s", name);
     m->outputs[m->output_count++] = value;
 }
@@ -91,20 +94,20 @@ static quartic_status build_taylor_attention(module *m) {
     quartic_taylor_module_options options = {.attention = {.axis = 2}};
     QUARTIC_TRY(quartic_recording_count(m->recording, "heads", &options.heads));
     QUARTIC_TRY(quartic_recording_count(m->recording, "dim_head", &options.dim_head));
-    quartic_value x = input(m, "x"), hidden = mask(m);
+    quartic_value x = module_input(m, "x"), hidden = module_mask(m);
     quartic_shape shape = quartic_graph_shape(m->graph, x);
     uint32_t b = shape.dims[0], length = shape.dims[1], dim = shape.dims[2];
     if (hidden.id != 0) options.mask = quartic_reshape(m->graph, hidden, &QUARTIC_SHAPE(b, 1, length));
     quartic_value row = quartic_reshape(m->graph, x, &QUARTIC_SHAPE(b, 1, length, dim));
     quartic_value out = quartic_nn_taylor_attention(&m->nn, row, (quartic_value){0}, &options);
-    output(m, "out", quartic_reshape(m->graph, out, &shape));
+    module_output(m, "out", quartic_reshape(m->graph, out, &shape));
     return QUARTIC_OK;
 }
 
 static quartic_status build_edge_embedding(module *m) {
     uint32_t dim_edges;
     QUARTIC_TRY(quartic_recording_count(m->recording, "dim_edges", &dim_edges));
-    output(m, "out", quartic_nn_edge_embedding(&m->nn, input(m, "x"), dim_edges));
+    module_output(m, "out", quartic_nn_edge_embedding(&m->nn, module_input(m, "x"), dim_edges));
     return QUARTIC_OK;
 }
 
@@ -113,12 +116,12 @@ static quartic_status build_dynamic_position_bias(module *m) {
     QUARTIC_TRY(quartic_recording_count(m->recording, "dim", &dim));
     QUARTIC_TRY(quartic_recording_count(m->recording, "heads", &heads));
     QUARTIC_TRY(quartic_recording_count(m->recording, "seq_len", &length));
-    output(m, "out", quartic_nn_position_bias(&m->nn, length, dim, heads));
+    module_output(m, "out", quartic_nn_position_bias(&m->nn, length, dim, heads));
     return QUARTIC_OK;
 }
 
 /* A key's value in the configuration; NULL if it is missing or null. */
-static const quartic_json *option(const module *m, const char *key) {
+static const quartic_json *module_option(const module *m, const char *key) {
     const quartic_json *value = quartic_json_member(m->recording->config, key);
     return quartic_json_is(value, QUARTIC_JSON_NULL) ? NULL : value;
 }
@@ -133,10 +136,10 @@ static quartic_status refuse_word(const module *m, const char *key, const char *
     return status;
 }
 
-/* Whether the key's value is the other word; it is the standard one where it is not told. */
-static quartic_status read_word(const module *m, const char *key, const char *standard, const char *other,
-                                bool *out_other) {
-    const quartic_json *value = option(m, key);
+/* Whether the value of a key is `other`. It is `standard` if the key is missing. */
+static quartic_status read_module_word(const module *m, const char *key, const char *standard,
+                                       const char *other, bool *out_other) {
+    const quartic_json *value = module_option(m, key);
     const char *word = quartic_json_text(value);
     *out_other = word != NULL && strcmp(word, other) == 0;
     if (value == NULL || *out_other || (word != NULL && strcmp(word, standard) == 0)) return QUARTIC_OK;
@@ -150,9 +153,9 @@ static quartic_status build_hyper_connection(module *m) {
     static const uint32_t swapped[] = {0, 2, 1, 3};
     uint32_t streams;
     bool unmixed;
-    QUARTIC_TRY(read_word(m, "hyper_connections", "mixed", "unmixed", &unmixed));
+    QUARTIC_TRY(read_module_word(m, "hyper_connections", "mixed", "unmixed", &unmixed));
     QUARTIC_TRY(quartic_recording_count(m->recording, "num_residual_streams", &streams));
-    quartic_value residuals = input(m, "residuals"), branch = input(m, "branch_out");
+    quartic_value residuals = module_input(m, "residuals"), branch = module_input(m, "branch_out");
     quartic_shape shape = quartic_graph_shape(m->graph, residuals);
     uint32_t b = streams == 0 ? 0 : shape.dims[0] / streams, n = shape.dims[1], dim = shape.dims[2];
     quartic_value inner = residuals;
@@ -161,18 +164,18 @@ static quartic_status build_hyper_connection(module *m) {
         inner = quartic_permute(m->graph, inner, swapped);
     }
     quartic_hyper hyper;
-    output(m, "branch_in", quartic_nn_hyper_begin(&m->nn, inner, streams, 0, !unmixed, &hyper));
+    module_output(m, "branch_in", quartic_nn_hyper_begin(&m->nn, inner, streams, 0, !unmixed, &hyper));
     if (hyper.residual.id != 0) branch = quartic_add(m->graph, branch, hyper.residual);
     quartic_value out = quartic_nn_hyper_end(&m->nn, &hyper, branch);
     if (streams != 1) out = quartic_permute(m->graph, out, swapped);
-    output(m, "residuals", quartic_reshape(m->graph, out, &shape));
+    module_output(m, "residuals", quartic_reshape(m->graph, out, &shape));
     return QUARTIC_OK;
 }
 
 /* A number of the configuration, or `otherwise`. */
 static quartic_status optional_number(const module *m, const char *key, double otherwise, float *out) {
     double number = otherwise;
-    if (option(m, key) != NULL) QUARTIC_TRY(quartic_recording_number(m->recording, key, &number));
+    if (module_option(m, key) != NULL) QUARTIC_TRY(quartic_recording_number(m->recording, key, &number));
     *out = (float)number;
     return QUARTIC_OK;
 }
@@ -184,22 +187,22 @@ static quartic_status read_causal(const module *m, bool *out_causal) {
     return QUARTIC_OK;
 }
 
-/* What is not told is as by default: 20 rounds of eps 0.1. */
+/* Keys that are missing keep their defaults: 20 iterations with eps 0.1. */
 static quartic_status read_descent(const module *m, quartic_coordinate_descent_options *out) {
-    if (option(m, "n_iters") != NULL)
+    if (module_option(m, "n_iters") != NULL)
         QUARTIC_TRY(quartic_recording_count(m->recording, "n_iters", &out->iterations));
     QUARTIC_TRY(optional_number(m, "eps", (double)out->eps, &out->eps));
     QUARTIC_TRY(optional_number(m, "eps_init", 0.0, &out->eps_init));
     return optional_number(m, "eps_decay", 1.0, &out->eps_decay);
 }
 
-/* Weights of scores s (b, m). */
+/* The weights of scores s (b, m). */
 static quartic_status build_coordinate_descent(module *m) {
     quartic_coordinate_descent_options options = QUARTIC_COORDINATE_DESCENT_OPTIONS_INIT;
     QUARTIC_TRY(read_descent(m, &options));
     QUARTIC_TRY(optional_number(m, "k", 0.0, &options.k));
-    quartic_value scores = input(m, "s");
-    output(m, "out", quartic_coordinate_descent(m->graph, scores, mask(m), &options));
+    quartic_value scores = module_input(m, "s");
+    module_output(m, "out", quartic_coordinate_descent(m->graph, scores, module_mask(m), &options));
     return QUARTIC_OK;
 }
 
@@ -208,9 +211,9 @@ static quartic_status build_edge_attention(module *m) {
     QUARTIC_TRY(quartic_recording_count(m->recording, "heads", &options.heads));
     QUARTIC_TRY(quartic_recording_count(m->recording, "dim_head", &options.dim_head));
     QUARTIC_TRY(read_causal(m, &options.causal));
-    quartic_value edges = input(m, "edges");
-    options.mask = mask(m);
-    output(m, "out", quartic_nn_full_edge_attention(&m->nn, edges, &options));
+    quartic_value edges = module_input(m, "edges");
+    options.mask = module_mask(m);
+    module_output(m, "out", quartic_nn_full_edge_attention(&m->nn, edges, &options));
     return QUARTIC_OK;
 }
 
@@ -224,12 +227,12 @@ static quartic_status build_routed_edge_attention(module *m) {
     QUARTIC_TRY(read_descent(m, &options.descent));
     QUARTIC_TRY(optional_number(m, "k_ratio", 1.125, &options.ratio));
     QUARTIC_TRY(read_causal(m, &options.causal));
-    quartic_value edges = input(m, "edges"), sim = input(m, "sim"), weights, indices;
-    options.mask = mask(m);
+    quartic_value edges = module_input(m, "edges"), sim = module_input(m, "sim"), weights, indices;
+    options.mask = module_mask(m);
     edges = quartic_nn_routed_edge_attention(&m->nn, edges, sim, &options, &weights, &indices);
-    output(m, "edges", edges);
-    output(m, "coordinate_descent", weights);
-    output(m, "indices", indices);
+    module_output(m, "edges", edges);
+    module_output(m, "coordinate_descent", weights);
+    module_output(m, "indices", indices);
     return QUARTIC_OK;
 }
 
@@ -237,28 +240,28 @@ static quartic_status read_triangle(module *m, quartic_triangle_module_options *
     QUARTIC_TRY(quartic_recording_count(m->recording, "heads", &out->heads));
     QUARTIC_TRY(quartic_recording_count(m->recording, "dim_head", &out->dim_head));
     QUARTIC_TRY(read_causal(m, &out->causal));
-    out->mask = mask(m);
+    out->mask = module_mask(m);
     return QUARTIC_OK;
 }
 
 static quartic_status build_triangle_attention(module *m) {
     quartic_triangle_module_options options = {0};
-    quartic_value edges = input(m, "edges");
+    quartic_value edges = module_input(m, "edges");
     QUARTIC_TRY(read_triangle(m, &options));
-    output(m, "out", quartic_nn_triangle_attention(&m->nn, edges, &options));
+    module_output(m, "out", quartic_nn_triangle_attention(&m->nn, edges, &options));
     return QUARTIC_OK;
 }
 
 static quartic_status build_triangle_start_end(module *m) {
     quartic_triangle_module_options options = {0};
-    quartic_value edges = input(m, "edges");
+    quartic_value edges = module_input(m, "edges");
     QUARTIC_TRY(read_triangle(m, &options));
-    QUARTIC_TRY(read_word(m, "orientation", "default", "alphafold", &options.alphafold));
-    output(m, "out", quartic_nn_triangle_start_end(&m->nn, edges, &options));
+    QUARTIC_TRY(read_module_word(m, "orientation", "default", "alphafold", &options.alphafold));
+    module_output(m, "out", quartic_nn_triangle_start_end(&m->nn, edges, &options));
     return QUARTIC_OK;
 }
 
-/* The direction that a word names, or as many as there are. */
+/* The direction of that name, or QUARTIC_TRIANGLE_DIRECTIONS if there is none. */
 static uint32_t direction_of(const quartic_json *word) {
     const char *name = quartic_json_text(word);
     uint32_t d = 0;
@@ -269,10 +272,10 @@ static uint32_t direction_of(const quartic_json *word) {
     return d;
 }
 
-/* The passes of the configuration in their order: a word or a list of words, each once; all if it has none.
- */
+/* The passes of the configuration in their order: a word or a list of words, each once; all if it has
+ * none. */
 static quartic_status read_directions(const module *m, quartic_triangle_direction *out, uint32_t *out_count) {
-    const quartic_json *listed = option(m, "triangle_directions"), *next = listed;
+    const quartic_json *listed = module_option(m, "triangle_directions"), *next = listed;
     const char *single = quartic_json_text(listed);
     const bool list = quartic_json_is(listed, QUARTIC_JSON_ARRAY);
     bool taken[QUARTIC_TRIANGLE_DIRECTIONS] = {false}, wrong = false;
@@ -299,9 +302,9 @@ static quartic_status build_triangle_multiply(module *m) {
     quartic_triangle_direction directions[QUARTIC_TRIANGLE_DIRECTIONS];
     uint32_t count;
     QUARTIC_TRY(read_directions(m, directions, &count));
-    quartic_value edges = input(m, "edges");
+    quartic_value edges = module_input(m, "edges");
     QUARTIC_TRY(read_triangle(m, &options));
-    output(m, "out", quartic_nn_triangle_multiply(&m->nn, edges, directions, count, &options));
+    module_output(m, "out", quartic_nn_triangle_multiply(&m->nn, edges, directions, count, &options));
     return QUARTIC_OK;
 }
 
@@ -342,8 +345,8 @@ bool quartic_module_known(const char *model) {
     return find_builder(model) != NULL;
 }
 
-/* An option that is not known here would be computed as if it were not there; so it is refused. */
-static quartic_status check_keys(const module *m, const struct builder *builder) {
+/* An option that this library does not know would be ignored silently, so it is an error. */
+static quartic_status check_module_keys(const module *m, const struct builder *builder) {
     QUARTIC_JSON_FOREACH(value, m->recording->config) {
         const char *key = value->key;
         char list[256] = "";
@@ -364,14 +367,14 @@ static quartic_status check_keys(const module *m, const struct builder *builder)
 
 /* ---- replay ---- */
 
-/* Weights are the parameters of the graph, under the names of the recording without "param.". */
+/* Feeds the weights: the parameters of the graph, which have the recording's names without "param.". */
 static quartic_status add_weights(module *m) {
-    for (uint32_t v = 0; v < m->graph->value_count; ++v) {
-        const quartic_graph_value *value = &m->graph->values[v];
-        const quartic_storage *storage = &m->graph->storages[value->storage];
+    for (uint32_t id = 1; id <= quartic_graph_value_count(m->graph); ++id) {
+        const quartic_graph_value *value = quartic_graph_value_record(m->graph, id);
+        const quartic_storage *storage = quartic_graph_storage(m->graph, value->storage);
         if (storage->kind != QUARTIC_STORAGE_PARAMETER || value->node != QUARTIC_NONE) continue;
         char from[192], recorded[QUARTIC_SHAPE_TEXT], wanted[QUARTIC_SHAPE_TEXT];
-        const quartic_shape shape = quartic_graph_shape(m->graph, quartic_graph_value_of(m->graph, v + 1));
+        const quartic_shape shape = quartic_graph_shape(m->graph, quartic_graph_value_of(m->graph, id));
         const quartic_safetensors_tensor *tensor;
         snprintf(from, sizeof from, "param.%s", storage->name);
         QUARTIC_TRY(quartic_recording_find(m->recording, "", from, &tensor));
@@ -380,16 +383,16 @@ static quartic_status add_weights(module *m) {
                                 "%s of %s has shape %s; with this config it must be %s", from,
                                 m->recording->path, quartic_shape_text(&tensor->shape, recorded),
                                 quartic_shape_text(&shape, wanted));
-        QUARTIC_TRY(feed(m, storage->name, from, QUARTIC_FLOAT32));
-        add_wrt(m, "param.", storage->name, quartic_graph_value_of(m->graph, v + 1));
+        QUARTIC_TRY(module_feed(m, storage->name, from, QUARTIC_FLOAT32));
+        add_wrt(m, "param.", storage->name, quartic_graph_value_of(m->graph, id));
     }
     return QUARTIC_OK;
 }
 
-/* Names a value as the output `prefix``name` of the graph and makes room for it; without a value it is zeros.
- */
-static quartic_status add_result(module *m, quartic_module_results *results, const char *prefix,
-                                 const char *name, quartic_value value, const quartic_shape *shape) {
+/* Names a value as the output `prefix``name` of the graph and makes room for it; without a value it is
+ * zeros. */
+static quartic_status add_module_result(module *m, quartic_module_results *results, const char *prefix,
+                                        const char *name, quartic_value value, const quartic_shape *shape) {
     if (results->count == QUARTIC_MODULE_RESULTS)
         return quartic_fail(QUARTIC_UNSUPPORTED, "a module has more than %d results", QUARTIC_MODULE_RESULTS);
     uint64_t count = quartic_shape_elements(shape);
@@ -406,7 +409,7 @@ static quartic_status add_result(module *m, quartic_module_results *results, con
 }
 
 /* Every recorded input must have been used. */
-static quartic_status check_inputs(const module *m) {
+static quartic_status check_module_inputs(const module *m) {
     for (uint32_t t = 0; t < quartic_safetensors_count(m->recording->file); ++t) {
         const char *name = quartic_safetensors_at(m->recording->file, t)->name;
         bool used = !quartic_starts_with(name, "input.", NULL);
@@ -419,12 +422,12 @@ static quartic_status check_inputs(const module *m) {
     return QUARTIC_OK;
 }
 
-static quartic_status build(module *m, quartic_module_results *results) {
+static quartic_status build_module(module *m, quartic_module_results *results) {
     quartic_value values[8], cotangents[8], gradients[QUARTIC_MODULE_RESULTS];
     uint32_t value_count = 0;
     m->nn = quartic_nn_collect(m->graph, &m->set);
     const struct builder *builder = find_builder(m->recording->model);
-    QUARTIC_TRY(check_keys(m, builder));
+    QUARTIC_TRY(check_module_keys(m, builder));
     QUARTIC_TRY(builder->build(m));
     QUARTIC_TRY(quartic_graph_status(m->graph));
     QUARTIC_TRY(add_weights(m));
@@ -435,16 +438,16 @@ static quartic_status build(module *m, quartic_module_results *results) {
         values[value_count] = m->outputs[o];
         cotangents[value_count++] = add_input(m, full, QUARTIC_FLOAT32);
     }
-    QUARTIC_TRY(check_inputs(m));
+    QUARTIC_TRY(check_module_inputs(m));
     QUARTIC_TRY(quartic_graph_gradients_many(m->graph, values, cotangents, value_count, m->wrt, m->wrt_count,
                                              gradients));
     for (uint32_t o = 0; o < m->output_count; ++o) {
         quartic_shape shape = quartic_graph_shape(m->graph, m->outputs[o]);
-        QUARTIC_TRY(add_result(m, results, "output.", m->output_names[o], m->outputs[o], &shape));
+        QUARTIC_TRY(add_module_result(m, results, "output.", m->output_names[o], m->outputs[o], &shape));
     }
     for (uint32_t k = 0; k < m->wrt_count; ++k) {
         quartic_shape shape = quartic_graph_shape(m->graph, m->wrt[k]);
-        QUARTIC_TRY(add_result(m, results, "grad.", m->names[k], gradients[k], &shape));
+        QUARTIC_TRY(add_module_result(m, results, "grad.", m->names[k], gradients[k], &shape));
     }
     return QUARTIC_OK;
 }
@@ -460,7 +463,7 @@ quartic_status quartic_module_replay(quartic_device *device, const quartic_recor
     if (m == NULL) return QUARTIC_OUT_OF_MEMORY;
     m->recording = recording;
     quartic_status status = quartic_graph_create(&m->graph);
-    if (status == QUARTIC_OK) status = build(m, out_results);
+    if (status == QUARTIC_OK) status = build_module(m, out_results);
     if (status == QUARTIC_OK) {
         quartic_fetch fetches[QUARTIC_MODULE_RESULTS];
         uint32_t count = 0;

@@ -1,4 +1,4 @@
-/* recording.c: see recording.h. */
+/* recording.c: opening recordings, comparing what a replay computed. See recording.h. */
 #include "verify/recording.h"
 
 #include <math.h>
@@ -107,38 +107,38 @@ bool quartic_starts_with(const char *name, const char *prefix, const char **out_
     return true;
 }
 
-/* ---- the tally ---- */
+/* ---- comparison ---- */
 
 static const double integer_bound = 0.25;
 
-static double ratio(const quartic_comparison *comparison) {
+static double bound_ratio(const quartic_comparison *comparison) {
     return comparison->error / comparison->bound; /* bounds are at least 1e-6 */
 }
 
-quartic_status quartic_tally_compare(quartic_tally *tally, const char *name, const float *got,
-                                     uint64_t count) {
+quartic_status quartic_replay_compare(quartic_replay *replay, const char *name, const float *got,
+                                      uint64_t count) {
     const quartic_safetensors_tensor *tensor;
-    QUARTIC_TRY(quartic_recording_find(tally->recording, "", name, &tensor));
+    QUARTIC_TRY(quartic_recording_find(replay->recording, "", name, &tensor));
     uint64_t recorded = quartic_shape_elements(&tensor->shape);
     if (recorded != count)
         return quartic_fail(QUARTIC_SHAPE_MISMATCH,
                             "%s of %s has %llu elements in the recording, but %llu here", name,
-                            tally->recording->path, (unsigned long long)recorded, (unsigned long long)count);
+                            replay->recording->path, (unsigned long long)recorded, (unsigned long long)count);
     float *want = NULL;
-    quartic_status status = quartic_recording_floats(tally->recording, tensor, &want);
+    quartic_status status = quartic_recording_floats(replay->recording, tensor, &want);
     if (status == QUARTIC_OK) {
         bool gradient = quartic_starts_with(name, "grad.", NULL);
         double largest = quartic_largest(want, count);
         quartic_comparison comparison;
         double bound = gradient ? quartic_gradient_bound(largest) : quartic_output_bound(largest);
-        if (is_integer(tensor)) bound = integer_bound; /* less than their least difference: exact */
+        if (is_integer(tensor)) bound = integer_bound; /* so integers must be equal */
         quartic_compare(got, want, count, bound, &comparison);
-        quartic_tally_entry *entry = gradient ? &tally->gradients : &tally->outputs;
-        bool worse = !entry->any || ratio(&comparison) > ratio(&entry->comparison);
-        ++tally->compared;
-        if (!quartic_comparison_holds(&comparison)) ++tally->failed;
+        quartic_replay_worst *entry = gradient ? &replay->gradients : &replay->outputs;
+        bool worse = !entry->any || bound_ratio(&comparison) > bound_ratio(&entry->comparison);
+        ++replay->compared;
+        if (!quartic_comparison_holds(&comparison)) ++replay->failed;
         if (worse) {
-            *entry = (quartic_tally_entry){.any = true, .shape = tensor->shape, .comparison = comparison};
+            *entry = (quartic_replay_worst){.any = true, .shape = tensor->shape, .comparison = comparison};
             snprintf(entry->name, sizeof entry->name, "%s", name);
         }
     }
@@ -146,41 +146,41 @@ quartic_status quartic_tally_compare(quartic_tally *tally, const char *name, con
     return status;
 }
 
-quartic_status quartic_tally_check_complete(const quartic_tally *tally) {
+quartic_status quartic_replay_check_complete(const quartic_replay *replay) {
     uint32_t expected = 0;
-    for (uint32_t t = 0; t < quartic_safetensors_count(tally->recording->file); ++t) {
-        const char *name = quartic_safetensors_at(tally->recording->file, t)->name;
+    for (uint32_t t = 0; t < quartic_safetensors_count(replay->recording->file); ++t) {
+        const char *name = quartic_safetensors_at(replay->recording->file, t)->name;
         if (quartic_starts_with(name, "output.", NULL) || quartic_starts_with(name, "grad.", NULL) ||
             quartic_starts_with(name, "final.", NULL))
             ++expected;
     }
-    if (expected == tally->compared && expected > 0) return QUARTIC_OK;
+    if (expected == replay->compared && expected > 0) return QUARTIC_OK;
     return quartic_fail(QUARTIC_FORMAT, "%s records %u results, of which %u were computed here",
-                        tally->recording->path, expected, tally->compared);
+                        replay->recording->path, expected, replay->compared);
 }
 
-static void append(char *buffer, size_t bytes, const char *kind, const quartic_tally_entry *entry) {
+static void append_worst(char *buffer, size_t bytes, const char *kind, const quartic_replay_worst *entry) {
     size_t used = strlen(buffer);
     if (!entry->any || used + 1 >= bytes) return;
     const quartic_comparison *comparison = &entry->comparison;
     char text[QUARTIC_COMPARISON_TEXT];
     if (quartic_comparison_holds(comparison))
         snprintf(buffer + used, bytes - used, "%s%s %.1e (%.2g of the bound, %s)", used == 0 ? "" : ", ",
-                 kind, comparison->error, ratio(comparison), entry->name);
+                 kind, comparison->error, bound_ratio(comparison), entry->name);
     else
         snprintf(buffer + used, bytes - used, "%s%s %.1e (%.2g times the bound): %s, %s",
-                 used == 0 ? "" : ", ", kind, comparison->error, ratio(comparison), entry->name,
+                 used == 0 ? "" : ", ", kind, comparison->error, bound_ratio(comparison), entry->name,
                  quartic_comparison_text(comparison, &entry->shape, text));
 }
 
-void quartic_tally_text(const quartic_tally *tally, char *buffer, size_t bytes) {
+void quartic_replay_text(const quartic_replay *replay, char *buffer, size_t bytes) {
     buffer[0] = 0;
-    append(buffer, bytes, "outputs", &tally->outputs);
-    append(buffer, bytes, "gradients", &tally->gradients);
+    append_worst(buffer, bytes, "outputs", &replay->outputs);
+    append_worst(buffer, bytes, "gradients", &replay->gradients);
     size_t used = strlen(buffer);
-    if (tally->failed > 0 && used < bytes)
-        snprintf(buffer + used, bytes - used, "; %u of %u tensors out of bounds", tally->failed,
-                 tally->compared);
+    if (replay->failed > 0 && used < bytes)
+        snprintf(buffer + used, bytes - used, "; %u of %u tensors out of bounds", replay->failed,
+                 replay->compared);
     used = strlen(buffer);
-    if (tally->note[0] != 0 && used < bytes) snprintf(buffer + used, bytes - used, "; %s", tally->note);
+    if (replay->note[0] != 0 && used < bytes) snprintf(buffer + used, bytes - used, "; %s", replay->note);
 }

@@ -1,4 +1,4 @@
-/* recording.h: a recorded case opened for replay, and the tally of what a replay gave.
+/* recording.h: a recorded case opened for replay, and the comparison of what a replay computed.
  *
  * Tensors: param.<name>, input.<name>, output.<name>, grad.<name>, final.<name>. Metadata: model, family
  * (reference, corrected, module, train), config (the constructor's arguments as a JSON object).
@@ -22,10 +22,11 @@ typedef struct quartic_recording {
 quartic_status quartic_recording_open(const char *path, quartic_recording *out_recording);
 void quartic_recording_close(quartic_recording *recording);
 
-/* The tensor prefix + name; FORMAT with a sentence if it is not there. */
+/* The tensor prefix + name; FORMAT with a message if it is not there. */
 quartic_status quartic_recording_find(const quartic_recording *recording, const char *prefix,
                                       const char *name, const quartic_safetensors_tensor **out_tensor);
-/* New memory with the tensor's numbers as float32 (also from integers) or int32, freed by quartic_free. */
+/* The tensor's numbers as float32 (also from integers) or int32, in new memory that the caller frees with
+ * quartic_free, also after an error. */
 quartic_status quartic_recording_floats(const quartic_recording *recording,
                                         const quartic_safetensors_tensor *tensor, float **out_numbers);
 quartic_status quartic_recording_ints(const quartic_recording *recording,
@@ -40,31 +41,32 @@ quartic_status quartic_recording_count(const quartic_recording *recording, const
 /* Whether the name starts with the prefix; then *out_rest (may be NULL) is what follows. */
 bool quartic_starts_with(const char *name, const char *prefix, const char **out_rest);
 
-/* ---- the tally ---- */
+/* ---- comparison ---- */
 
-typedef struct quartic_tally_entry {
+typedef struct quartic_replay_worst {
     bool any;
     char name[192]; /* of the tensor with the largest error / bound */
     quartic_shape shape;
     quartic_comparison comparison;
-} quartic_tally_entry;
+} quartic_replay_worst;
 
-typedef struct quartic_tally {
+typedef struct quartic_replay {
     const quartic_recording *recording;
-    quartic_tally_entry outputs, gradients; /* outputs: also losses and trained parameters */
+    quartic_replay_worst outputs, gradients; /* outputs: also losses and trained parameters */
     uint32_t compared;
     uint32_t failed;
-    char note[128]; /* appended to the sentence */
-} quartic_tally;
+    char note[128]; /* appended to the line; "": none */
+} quartic_replay;
 
 /* Compares numbers with the tensor of that full name: by the gradients' bound if it starts with "grad.", else
  * by the outputs'; integers must be equal. SHAPE_MISMATCH if the counts differ, FORMAT if there is no such
  * tensor. */
-quartic_status quartic_tally_compare(quartic_tally *tally, const char *name, const float *got,
-                                     uint64_t count);
+quartic_status quartic_replay_compare(quartic_replay *replay, const char *name, const float *got,
+                                      uint64_t count);
 /* FORMAT if the recording has outputs, gradients or final parameters that were not compared. */
-quartic_status quartic_tally_check_complete(const quartic_tally *tally);
-/* One sentence. */
-void quartic_tally_text(const quartic_tally *tally, char *buffer, size_t bytes);
+quartic_status quartic_replay_check_complete(const quartic_replay *replay);
+/* Writes the result as one line: the worst output, the worst gradient, and how many tensors are out of
+ * bounds. */
+void quartic_replay_text(const quartic_replay *replay, char *buffer, size_t bytes);
 
 #endif

@@ -1,14 +1,14 @@
-/* spread.c: see spread.h. */
+/* spread.c: a graph run repeatedly with its numbers moved at random. See spread.h. */
 #include "verify/spread.h"
 
 #include <float.h>
 #include <math.h>
 
 #include "base/alloc.h"
-#include "graph/graph.h"
+#include "graph/access.h"
 #include "run/access.h"
 
-/* The largest of so many draws of one sum of random signs is hardly ever below its root mean square. */
+/* The largest of this many random sums is hardly ever below their root mean square. */
 enum { DRAWS = 12 };
 
 typedef struct spread_run {
@@ -30,8 +30,8 @@ static quartic_status read_result(const spread_run *run, quartic_program *progra
     return kept[k] == NULL ? QUARTIC_OUT_OF_MEMORY : quartic_tensor_read_memory(tensor, kept[k]);
 }
 
-/* Runs the graph once from the start, moved if seed is not 0, and reads its results. */
-static quartic_status draw(const spread_run *run, uint64_t seed, double **kept) {
+/* Compiles and runs the graph once, with its numbers moved unless seed is 0, and reads the results. */
+static quartic_status draw_run(const spread_run *run, uint64_t seed, double **kept) {
     quartic_program *program;
     QUARTIC_TRY(quartic_program_create(run->device, run->graph, NULL, &program));
     quartic_status status = QUARTIC_OK;
@@ -48,12 +48,13 @@ static quartic_status draw(const spread_run *run, uint64_t seed, double **kept) 
     return status;
 }
 
-/* What is not finite in one of the two runs says nothing. */
-static void widen(const spread_run *run, double *out_spreads) {
+/* Raises the spreads to the distances between the two runs. Elements that are not finite in one of them do
+ * not count. */
+static void widen_spreads(const spread_run *run, double *out_spreads) {
     for (uint32_t k = 0; k < run->count; ++k) {
         if (run->clean[k] == NULL) continue;
         const quartic_storage *storage =
-            &run->graph->storages[quartic_graph_find_named(run->graph, run->names[k])];
+            quartic_graph_storage(run->graph, quartic_graph_find_named(run->graph, run->names[k]));
         for (uint64_t i = 0; i < storage->elements; ++i) {
             const double distance = fabs(run->moved[k][i] - run->clean[k][i]);
             if (isfinite(distance) && distance > out_spreads[k]) out_spreads[k] = distance;
@@ -61,11 +62,11 @@ static void widen(const spread_run *run, double *out_spreads) {
     }
 }
 
-static quartic_status measure(const spread_run *run, double *out_spreads) {
-    QUARTIC_TRY(draw(run, 0, run->clean));
+static quartic_status measure_spread(const spread_run *run, double *out_spreads) {
+    QUARTIC_TRY(draw_run(run, 0, run->clean));
     for (uint64_t seed = 1; seed <= DRAWS; ++seed) {
-        QUARTIC_TRY(draw(run, seed, run->moved));
-        widen(run, out_spreads);
+        QUARTIC_TRY(draw_run(run, seed, run->moved));
+        widen_spreads(run, out_spreads);
     }
     return QUARTIC_OK;
 }
@@ -83,7 +84,7 @@ quartic_status quartic_spread(const quartic_graph *graph, const quartic_feed *fe
     quartic_status status = run.clean == NULL || run.moved == NULL
                                 ? QUARTIC_OUT_OF_MEMORY
                                 : quartic_device_create("reference64", &run.device);
-    if (status == QUARTIC_OK) status = measure(&run, out_spreads);
+    if (status == QUARTIC_OK) status = measure_spread(&run, out_spreads);
     for (uint32_t k = 0; run.clean != NULL && run.moved != NULL && k < count; ++k) {
         quartic_free(run.clean[k]);
         quartic_free(run.moved[k]);

@@ -1,26 +1,26 @@
 /* spread.h: how far roundings move the results of a graph.
  *
- * The error of a float32 result is measured by the magnitudes of the terms that it is the sum of, not by what
- * is left of them after they cancel. For a graph of any ops that is found by experiment: the graph is
- * computed in double, then several times more with every number that a kernel reads or writes moved up or
- * down by one float32 epsilon, at random and each time anew. How far a result moves is about eps times the
- * root of the sum of its terms' squares, be they terms of a sum or of a difference inside the op; times the
- * root of their number, which each op's bound has as a factor, that is at least eps times the sum of the
- * terms' magnitudes.
+ * A float32 result that is a sum of terms has an error in proportion to the magnitudes of the terms, not to
+ * what is left after they cancel. For a graph of any ops these magnitudes are found by experiment. The graph
+ * is computed in double once, and then several times with every number that a kernel reads or writes moved up
+ * or down by one float32 epsilon, each time with other random signs. A result t_1 + .. + t_k then moves by
+ * about
+ *     eps sqrt(t_1^2 + .. + t_k^2),
+ * and an op's bound has the factor sqrt(k), which makes it at least
+ *     eps (|t_1| + .. + |t_k|).
  */
 #ifndef QUARTIC_VERIFY_SPREAD_H
 #define QUARTIC_VERIFY_SPREAD_H
 
 #include "verify/harness.h"
 
-/* out_spreads[k]: the farthest that any element of the output or state names[k] was moved, 0 for int32. Fed
- * as in quartic_harness_run; what is not fed is zero. */
+/* out_spreads[k]: how far any element of the output or state names[k] moved at most, 0 for int32. Tensors
+ * that are not fed are zero. */
 quartic_status quartic_spread(const quartic_graph *graph, const quartic_feed *feeds, uint32_t feed_count,
                               const char *const *names, uint32_t count, double *out_spreads);
 
-/* The bound of a result: tolerance (an op's own, times the root of its longest sum; over a graph their sum),
- * times what a rounding does to the result: its spread, or eps times its largest element where that is more.
- */
+/* The bound of a result: tolerance * max(spread, eps * largest). tolerance: an op's own times the root of its
+ * longest sum, added up over the ops of a graph. largest: the largest element of the result. */
 double quartic_spread_bound(double tolerance, double spread, double largest);
 
 #endif

@@ -1,17 +1,10 @@
-/* api_names_test.c: a sentence names the function that was called, not its family nor one that it uses.
+/* api_names_test.c: a message names the function that was called, not its family nor one that it uses.
  *
  * Every builder of graphs gets operands that it refuses; every other function is in api_null_test, which
  * checks names too. Then errors that come from deep inside: of a model's checks, of a graph compiled later,
  * of a callback of the caller's.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "api_list.h"
 #include "base/status.h"
@@ -27,38 +20,34 @@ static const quartic_value none = {0};
 static char tried[API_MOST_FUNCTIONS][API_NAME];
 static uint32_t tried_count;
 
-static void ok(quartic_status status) {
-    if (status != QUARTIC_OK) fail_msg("%s: %s", quartic_status_name(status), quartic_error_message());
-}
-
 static void begin_graph(void) {
-    ok(quartic_graph_create(&graph));
+    assert_ok(quartic_graph_create(&graph));
     whole = quartic_graph_input(graph, "whole", QUARTIC_INT32, &QUARTIC_SHAPE(2, 3));
     real = quartic_graph_input(graph, "real", QUARTIC_FLOAT32, &QUARTIC_SHAPE(2, 3));
     quartic_fail_again(QUARTIC_OK, "", "");
 }
 
-/* The sentence begins with the name, and says no other function's or family's. */
-static void check_name(const char *function) {
+/* The message begins with the name, and says no other function's or family's. */
+static void api_names_check_name(const char *function) {
     static const char *const families[] = {"unary", "binary", "elementwise", "quartic_graph_append"};
-    const char *sentence = quartic_error_message();
+    const char *message = quartic_error_message();
     const size_t length = strlen(function);
     assert_string_equal(quartic_error_function(), function);
-    if (strncmp(sentence, function, length) != 0 || strncmp(sentence + length, ": ", 2) != 0)
-        fail_msg("\"%s\" does not begin with \"%s: \"", sentence, function);
+    if (strncmp(message, function, length) != 0 || strncmp(message + length, ": ", 2) != 0)
+        fail_msg("\"%s\" does not begin with \"%s: \"", message, function);
     for (uint32_t k = 0; k < sizeof families / sizeof families[0]; ++k)
-        if (strstr(sentence, families[k]) != NULL) fail_msg("\"%s\" names %s", sentence, families[k]);
-    if (strstr(sentence + length, "quartic_") != NULL &&
-        strncmp(strstr(sentence + length, "quartic_"), function, length) == 0)
-        fail_msg("\"%s\" has the name twice", sentence);
-    if (strlen(sentence + length) < 20) fail_msg("\"%s\" is no sentence", sentence);
+        if (strstr(message, families[k]) != NULL) fail_msg("\"%s\" names %s", message, families[k]);
+    if (strstr(message + length, "quartic_") != NULL &&
+        strncmp(strstr(message + length, "quartic_"), function, length) == 0)
+        fail_msg("\"%s\" has the name twice", message);
+    if (strlen(message + length) < 20) fail_msg("\"%s\" is no sentence", message);
 }
 
 static void check_builder(const char *function) {
     snprintf(tried[tried_count++], API_NAME, "%s", function);
-    check_name(function);
+    api_names_check_name(function);
     assert_int_not_equal(quartic_graph_status(graph), QUARTIC_OK);
-    check_name(function); /* also when it is asked for again */
+    api_names_check_name(function); /* also when it is asked for again */
     quartic_graph_destroy(graph);
     begin_graph();
 }
@@ -152,14 +141,14 @@ static void a_graphs_first_error_stays_the_builders(void **state) {
     (void)state;
     quartic_device *device;
     quartic_program *program;
-    ok(quartic_device_create("cpu", &device));
+    assert_ok(quartic_device_create("cpu", &device));
     begin_graph();
     quartic_graph_push_scope(graph, "layers.0");
     quartic_silu(graph, whole);
     quartic_graph_pop_scope(graph);
     quartic_add(graph, real, none);
     assert_int_equal(quartic_program_create(device, graph, NULL, &program), QUARTIC_INVALID_ARGUMENT);
-    check_name("quartic_silu");
+    api_names_check_name("quartic_silu");
     assert_non_null(strstr(quartic_error_message(), "quartic_silu: in layers.0: "));
     quartic_graph_destroy(graph);
     quartic_device_destroy(device);
@@ -178,43 +167,43 @@ static void models_and_trainers_name_the_call(void **state) {
     config.num_tokens = 5, config.dim = 8, config.depth = 1, config.dim_edges = 4;
     training.batch = 1, training.length = LENGTH;
     readout.logits = logits;
-    ok(quartic_device_create("cpu", &device));
-    ok(quartic_model_create(device, &config, &model));
-    ok(quartic_trainer_create(model, &training, &trainer));
+    assert_ok(quartic_device_create("cpu", &device));
+    assert_ok(quartic_model_create(device, &config, &model));
+    assert_ok(quartic_trainer_create(model, &training, &trainer));
     quartic_model_batch batch = QUARTIC_MODEL_BATCH_INIT;
     batch.batch = 1, batch.length = LENGTH, batch.tokens = tokens, batch.targets = targets;
 
     assert_int_equal(quartic_model_forward(model, 1, LENGTH, tokens, NULL, logits), QUARTIC_INVALID_ARGUMENT);
-    check_name("quartic_model_forward");
+    api_names_check_name("quartic_model_forward");
     assert_int_equal(quartic_model_inspect(model, 1, LENGTH, tokens, NULL, &readout),
                      QUARTIC_INVALID_ARGUMENT);
-    check_name("quartic_model_inspect");
+    api_names_check_name("quartic_model_inspect");
     assert_int_equal(quartic_model_loss(model, 1, LENGTH, tokens, targets, NULL, &loss),
                      QUARTIC_INVALID_ARGUMENT);
-    check_name("quartic_model_loss");
+    api_names_check_name("quartic_model_loss");
     assert_int_equal(quartic_model_gradients(model, 1, LENGTH, tokens, targets, NULL, &loss),
                      QUARTIC_INVALID_ARGUMENT);
-    check_name("quartic_model_gradients");
+    api_names_check_name("quartic_model_gradients");
     assert_int_equal(quartic_model_forward_batch(model, &batch, logits), QUARTIC_INVALID_ARGUMENT);
-    check_name("quartic_model_forward_batch");
+    api_names_check_name("quartic_model_forward_batch");
     assert_int_equal(quartic_model_gradients_batch(model, &batch, &loss), QUARTIC_INVALID_ARGUMENT);
-    check_name("quartic_model_gradients_batch");
+    api_names_check_name("quartic_model_gradients_batch");
     assert_int_equal(quartic_trainer_step(trainer, tokens, targets, NULL, NULL), QUARTIC_INVALID_ARGUMENT);
-    check_name("quartic_trainer_step");
+    api_names_check_name("quartic_trainer_step");
     assert_int_equal(quartic_trainer_step_sampled(trainer, tokens, 2, NULL), QUARTIC_INVALID_ARGUMENT);
-    check_name("quartic_trainer_step_sampled");
+    api_names_check_name("quartic_trainer_step_sampled");
     assert_int_equal(quartic_model_load(model, "no-such-file"), QUARTIC_IO);
-    check_name("quartic_model_load");
+    api_names_check_name("quartic_model_load");
     assert_int_equal(quartic_trainer_load(trainer, "no-such-file"), QUARTIC_IO);
-    check_name("quartic_trainer_load");
+    api_names_check_name("quartic_trainer_load");
     assert_int_equal(quartic_trainer_config_read("no-such-file", &training), QUARTIC_IO);
-    check_name("quartic_trainer_config_read");
+    api_names_check_name("quartic_trainer_config_read");
     assert_int_equal(quartic_trainer_save(trainer, "no-such-folder/file"), QUARTIC_IO);
-    check_name("quartic_trainer_save");
+    api_names_check_name("quartic_trainer_save");
     config.heads = 0;
     quartic_model *other;
     assert_int_equal(quartic_model_create(device, &config, &other), QUARTIC_INVALID_ARGUMENT);
-    check_name("quartic_model_create");
+    api_names_check_name("quartic_model_create");
     quartic_trainer_destroy(trainer);
     quartic_model_destroy(model);
     quartic_device_destroy(device);
@@ -224,7 +213,7 @@ static void fail_inside(void *context, const quartic_check *check) {
     (void)context;
     (void)check;
     assert_int_equal(quartic_tensor_write(NULL, "", 1), QUARTIC_INVALID_ARGUMENT);
-    check_name("quartic_tensor_write");
+    api_names_check_name("quartic_tensor_write");
 }
 
 /* A call of the caller's own callback is told as such, and the outer call by its name afterwards. */
@@ -234,8 +223,8 @@ static void callbacks_are_calls_of_their_own(void **state) {
     quartic_check_totals totals;
     quartic_validate_config one = QUARTIC_VALIDATE_CONFIG_INIT;
     one.op = "fill", one.case_index = 0, one.callback = fail_inside;
-    ok(quartic_device_create("cpu", &device));
-    ok(quartic_validate(device, &one, &totals));
+    assert_ok(quartic_device_create("cpu", &device));
+    assert_ok(quartic_validate(device, &one, &totals));
     assert_true(totals.passed > 0);
     one.op = "no-such-op";
     assert_int_equal(quartic_validate(device, &one, &totals), QUARTIC_INVALID_ARGUMENT);

@@ -1,20 +1,12 @@
 /* api_null_test.c: every function of the library with each of its pointers NULL in turn.
  *
- * A table of calls, one a line. REFUSED and VALUE expect a sentence that names the function and the argument,
+ * A table of calls, one a line. REFUSED and VALUE expect a message that names the function and the argument,
  * with INVALID_ARGUMENT or, where nothing can say that, no value; GETTER expects 0, NULL or an empty struct
- * beside the sentence; FINE is for NULL that is documented. The last tests compare the table with the headers
+ * beside the message; FINE is for NULL that is documented. The last tests compare the table with the headers
  * and the headers with the symbols of the built library: a function that is missing fails them. It is one
  * table, which is why the file is long.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "api_list.h"
 #include "base/alloc.h"
@@ -51,13 +43,9 @@ static struct {
 static const int32_t tokens[LENGTH] = {0, 4, 2}, targets[LENGTH] = {1, 2, 3};
 static const quartic_value none = {0};
 
-static void ok(quartic_status status) {
-    if (status != QUARTIC_OK) fail_msg("%s: %s", quartic_status_name(status), quartic_error_message());
-}
-
-static void make_graph(void) {
+static void api_null_make_graph(void) {
     quartic_graph_destroy(t.graph);
-    ok(quartic_graph_create(&t.graph));
+    assert_ok(quartic_graph_create(&t.graph));
     t.x2 = quartic_graph_input(t.graph, "x2", QUARTIC_FLOAT32, &QUARTIC_SHAPE(2, 3));
     t.x3 = quartic_graph_input(t.graph, "x3", QUARTIC_FLOAT32, &QUARTIC_SHAPE(2, 3, 3));
     t.x4 = quartic_graph_input(t.graph, "x4", QUARTIC_FLOAT32, &QUARTIC_SHAPE(1, 2, 3, 3));
@@ -66,46 +54,46 @@ static void make_graph(void) {
     t.state = quartic_graph_state(t.graph, "state", QUARTIC_FLOAT32, &QUARTIC_SHAPE(2, 3));
     t.tokens = quartic_graph_input(t.graph, "tokens", QUARTIC_INT32, &QUARTIC_SHAPE(1, LENGTH));
     uint64_t elements = 0;
-    ok(quartic_model_config_weights(&t.config, &elements));
+    assert_ok(quartic_model_config_weights(&t.config, &elements));
     t.parameters = quartic_graph_parameter(t.graph, "p", &QUARTIC_SHAPE((uint32_t)elements));
-    ok(quartic_graph_status(t.graph));
+    assert_ok(quartic_graph_status(t.graph));
 }
 
-static void make_files(void) {
+static void api_null_make_files(void) {
     const quartic_safetensors_tensor tensors[] = {
         {"tokens", QUARTIC_SAFETENSORS_I32, {.rank = 2, .dims = {1, LENGTH}}, tokens, 0},
         {"targets", QUARTIC_SAFETENSORS_I32, {.rank = 2, .dims = {1, LENGTH}}, targets, 0}};
-    ok(quartic_safetensors_save(data_path, tensors, 2, NULL, 0));
+    assert_ok(quartic_safetensors_save(data_path, tensors, 2, NULL, 0));
     FILE *json = fopen(json_path, "wb");
     assert_non_null(json);
     fputs("{\"dim\": 8}", json);
     fclose(json);
 }
 
-static int begin(void **state) {
+static int api_null_begin(void **state) {
     (void)state;
     t.config = (quartic_model_config)QUARTIC_MODEL_CONFIG_INIT;
     t.config.num_tokens = 5, t.config.dim = 8, t.config.depth = 1, t.config.dim_edges = 4;
     t.training = (quartic_trainer_config)QUARTIC_TRAINER_CONFIG_INIT;
     t.training.batch = 1, t.training.length = LENGTH;
-    make_files();
-    ok(quartic_device_create("cpu", &t.device));
-    ok(quartic_tensor_create(t.device, QUARTIC_FLOAT32, &QUARTIC_SHAPE(2, 3), &t.tensor));
-    make_graph();
+    api_null_make_files();
+    assert_ok(quartic_device_create("cpu", &t.device));
+    assert_ok(quartic_tensor_create(t.device, QUARTIC_FLOAT32, &QUARTIC_SHAPE(2, 3), &t.tensor));
+    api_null_make_graph();
     quartic_graph_output(t.graph, "y", quartic_exp(t.graph, t.x2));
-    ok(quartic_program_create(t.device, t.graph, NULL, &t.program));
-    make_graph();
-    ok(quartic_model_create(t.device, &t.config, &t.model));
-    ok(quartic_model_save(t.model, model_path));
-    ok(quartic_trainer_create(t.model, &t.training, &t.trainer));
-    ok(quartic_trainer_save(t.trainer, checkpoint_path));
-    ok(quartic_dataset_open(data_path, &t.dataset));
-    ok(quartic_safetensors_open(data_path, &t.file));
+    assert_ok(quartic_program_create(t.device, t.graph, NULL, &t.program));
+    api_null_make_graph();
+    assert_ok(quartic_model_create(t.device, &t.config, &t.model));
+    assert_ok(quartic_model_save(t.model, model_path));
+    assert_ok(quartic_trainer_create(t.model, &t.training, &t.trainer));
+    assert_ok(quartic_trainer_save(t.trainer, checkpoint_path));
+    assert_ok(quartic_dataset_open(data_path, &t.dataset));
+    assert_ok(quartic_safetensors_open(data_path, &t.file));
     t.entry = quartic_safetensors_find(t.file, "tokens");
     return 0;
 }
 
-static int end(void **state) {
+static int api_null_end(void **state) {
     (void)state;
     quartic_safetensors_close(t.file);
     quartic_dataset_close(t.dataset);
@@ -126,9 +114,9 @@ static int end(void **state) {
 static struct { const char *function, *argument; } seen[1024];
 static uint32_t seen_count;
 
-/* Before each call: a graph without an error, and no sentence. */
-static void forget(void) {
-    if (t.graph == NULL || quartic_graph_status(t.graph) != QUARTIC_OK) make_graph();
+/* Before each call: a graph without an error, and no message. */
+static void api_null_forget(void) {
+    if (t.graph == NULL || quartic_graph_status(t.graph) != QUARTIC_OK) api_null_make_graph();
     quartic_fail_again(QUARTIC_OK, "", "");
 }
 
@@ -138,48 +126,53 @@ static void see(const char *function, const char *argument) {
     seen[seen_count++].argument = argument;
 }
 
-/* The sentence begins with the function and has the argument as a word. */
-static void check_sentence(const char *function, const char *argument) {
-    const char *sentence = quartic_error_message();
+/* The message begins with the function and has the argument as a word. */
+static void check_message(const char *function, const char *argument) {
+    const char *message = quartic_error_message();
     const size_t length = strlen(function);
     assert_string_equal(quartic_error_function(), function);
-    if (strncmp(sentence, function, length) != 0 || strncmp(sentence + length, ": ", 2) != 0)
-        fail_msg("\"%s\" does not begin with \"%s: \"", sentence, function);
-    for (const char *at = strstr(sentence + length, argument); at != NULL; at = strstr(at + 1, argument))
+    if (strncmp(message, function, length) != 0 || strncmp(message + length, ": ", 2) != 0)
+        fail_msg("\"%s\" does not begin with \"%s: \"", message, function);
+    for (const char *at = strstr(message + length, argument); at != NULL; at = strstr(at + 1, argument))
         if (!api_is_word(at[-1]) && !api_is_word(at[strlen(argument)])) return;
-    fail_msg("\"%s\" does not name %s", sentence, argument);
+    fail_msg("\"%s\" does not name %s", message, argument);
 }
 
 static void check_refused(const char *function, const char *argument, quartic_status status) {
     if (status != QUARTIC_INVALID_ARGUMENT)
         fail_msg("%s with %s NULL: %s, \"%s\"", function, argument, quartic_status_name(status),
                  quartic_error_message());
-    check_sentence(function, argument);
+    check_message(function, argument);
 }
 
 #define REFUSED(function, argument, call)                                                                    \
-    (see(#function, #argument), forget(), check_refused(#function, #argument, call))
+    (see(#function, #argument), api_null_forget(), check_refused(#function, #argument, call))
 /* A builder with a graph or without one: no value, and the graph keeps the error. */
 #define VALUE(function, argument, call)                                                                      \
     do {                                                                                                     \
-        see(#function, #argument), forget();                                                                 \
+        see(#function, #argument), api_null_forget();                                                        \
         assert_int_equal((call).id, 0);                                                                      \
-        check_sentence(#function, #argument);                                                                \
+        check_message(#function, #argument);                                                                 \
     } while (0)
 #define NOTHING(function, argument, call)                                                                    \
     do {                                                                                                     \
-        see(#function, #argument), forget();                                                                 \
+        see(#function, #argument), api_null_forget();                                                        \
         call;                                                                                                \
-        check_sentence(#function, #argument);                                                                \
+        check_message(#function, #argument);                                                                 \
     } while (0)
 #define GETTER(function, argument, is_empty)                                                                 \
     do {                                                                                                     \
-        see(#function, #argument), forget();                                                                 \
+        see(#function, #argument), api_null_forget();                                                        \
         assert_true(is_empty);                                                                               \
-        check_sentence(#function, #argument);                                                                \
+        check_message(#function, #argument);                                                                 \
     } while (0)
-#define FINE(function, argument, call)         (see(#function, #argument), forget(), ok(call))
-#define FINE_NOTHING(function, argument, call) (see(#function, #argument), forget(), call)
+#define FINE(function, argument, call)                                                                       \
+    do {                                                                                                     \
+        see(#function, #argument);                                                                           \
+        api_null_forget();                                                                                   \
+        assert_ok(call);                                                                                     \
+    } while (0)
+#define FINE_NOTHING(function, argument, call) (see(#function, #argument), api_null_forget(), call)
 
 /* ---- the table ---- */
 
@@ -221,7 +214,7 @@ static void devices_tensors_and_programs(void **state) {
     REFUSED(quartic_program_measure, device, quartic_program_measure(NULL, t.graph, NULL, &memory));
     REFUSED(quartic_program_measure, graph, quartic_program_measure(t.device, NULL, NULL, &memory));
     REFUSED(quartic_program_measure, out_memory, quartic_program_measure(t.device, t.graph, NULL, NULL));
-    make_graph();
+    api_null_make_graph();
     quartic_graph_output(t.graph, "y", quartic_exp(t.graph, t.x2));
     FINE(quartic_program_measure, config, quartic_program_measure(t.device, t.graph, NULL, &memory));
     FINE(quartic_program_create, config, quartic_program_create(t.device, t.graph, NULL, &program));
@@ -246,7 +239,7 @@ static void pointers_inside_structs(void **state) {
     quartic_program_config config = QUARTIC_PROGRAM_CONFIG_INIT;
     quartic_binding binding = {"x2", NULL};
     config.binding_count = 1;
-    make_graph();
+    api_null_make_graph();
     quartic_graph_output(t.graph, "y", quartic_exp(t.graph, t.x2));
     check_refused("quartic_program_create", "bindings",
                   quartic_program_create(t.device, t.graph, &config, &program));
@@ -395,11 +388,11 @@ static void graphs(void **state) {
     NOTHING(quartic_adamw, graph, quartic_adamw(NULL, t.state, t.x2, t.state, t.state, t.x2, none, 1.0f));
 }
 
-/* Options that are NULL are the INIT macro's; where that lacks what has no default, the sentence says so. */
+/* Options that are NULL are the INIT macro's; where that lacks what has no default, the message says so. */
 static void options_of_builders(void **state) {
     (void)state;
     quartic_value out = none;
-    make_graph();
+    api_null_make_graph();
     const quartic_value weight = quartic_reshape(t.graph, t.x2, &QUARTIC_SHAPE(2, 3));
     const quartic_value heads = quartic_slice(t.graph, t.x4, 1, 0, 1);                   // (1, 1, 3, 3)
     const quartic_value q = quartic_reshape(t.graph, heads, &QUARTIC_SHAPE(1, 3, 1, 3)); // (b, n, h, d)
@@ -417,14 +410,14 @@ static void options_of_builders(void **state) {
     FINE_NOTHING(quartic_coordinate_descent, options, quartic_coordinate_descent(t.graph, t.x2, none, NULL));
     FINE_NOTHING(quartic_pair_mask, options,
                  quartic_pair_mask(t.graph, quartic_reshape(t.graph, t.tokens, &QUARTIC_SHAPE(1, 3)), NULL));
-    ok(quartic_graph_status(t.graph));
+    assert_ok(quartic_graph_status(t.graph));
     see("quartic_taylor_attention", "options");
     assert_int_equal(quartic_taylor_attention(t.graph, x5, x5, x5, none, NULL).id, 0);
-    check_sentence("quartic_taylor_attention", "axis");
+    check_message("quartic_taylor_attention", "axis");
     see("quartic_edge_softmax_attention", "options");
-    forget();
+    api_null_forget();
     assert_int_equal(quartic_edge_softmax_attention(t.graph, t.x4, t.x4, t.x4, none, none, NULL).id, 0);
-    check_sentence("quartic_edge_softmax_attention", "nodes");
+    check_message("quartic_edge_softmax_attention", "nodes");
 }
 
 static void files(void **state) {
@@ -482,7 +475,7 @@ static void models(void **state) {
     char text[4096];
     readout.logits = logits;
     batch.batch = 1, batch.length = LENGTH, batch.tokens = tokens, batch.targets = targets;
-    ok(quartic_model_get_parameter(t.model, 0, &parameter));
+    assert_ok(quartic_model_get_parameter(t.model, 0, &parameter));
     const char *name = parameter.name;
     float *numbers = calloc(parameter.elements, sizeof numbers[0]);
     const uint64_t size = parameter.elements;
@@ -583,6 +576,12 @@ static void models(void **state) {
     REFUSED(quartic_model_measure, out_memory, quartic_model_measure(t.model, 1, LENGTH, 0, 0, NULL));
     VALUE(quartic_model_append, model, quartic_model_append(NULL, t.graph, t.parameters, t.tokens, none));
     VALUE(quartic_model_append, graph, quartic_model_append(t.model, NULL, t.parameters, t.tokens, none));
+    REFUSED(quartic_model_declare_inputs, model,
+            quartic_model_declare_inputs(NULL, t.graph, 1, 2, 0, &inputs));
+    REFUSED(quartic_model_declare_inputs, graph,
+            quartic_model_declare_inputs(t.model, NULL, 1, 2, 0, &inputs));
+    REFUSED(quartic_model_declare_inputs, out_inputs,
+            quartic_model_declare_inputs(t.model, t.graph, 1, 2, 0, NULL));
     VALUE(quartic_model_append_inputs, model,
           quartic_model_append_inputs(NULL, t.graph, t.parameters, &inputs));
     VALUE(quartic_model_append_inputs, graph,
@@ -666,7 +665,7 @@ static void training_and_data(void **state) {
     REFUSED(quartic_dataset_evaluate, out_evaluation, quartic_dataset_evaluate(t.dataset, t.model, 1, NULL));
 }
 
-static void hear(void *context, const quartic_check *check) {
+static void api_null_hear(void *context, const quartic_check *check) {
     (void)check;
     ++*(uint32_t *)context;
 }
@@ -684,7 +683,7 @@ static void checks_and_settings(void **state) {
     uint32_t heard = 0;
     const char *const paths[] = {data_path};
     const quartic_feed feed = {"x2", &(float[6]){0}, 24};
-    make_graph();
+    api_null_make_graph();
     quartic_graph_output(t.graph, "y", quartic_exp(t.graph, t.x2));
 
     REFUSED(quartic_validate, device, quartic_validate(NULL, &one, &totals));
@@ -692,33 +691,33 @@ static void checks_and_settings(void **state) {
     FINE(quartic_check_gradients, out_totals, quartic_check_gradients(&one, NULL));
     /* NULL as the config: all ops, which other tests run; here it is only read. */
     see("quartic_validate", "config"), see("quartic_check_gradients", "config");
-    REFUSED(quartic_verify, device, quartic_verify(NULL, paths, 1, hear, &heard, &totals));
-    REFUSED(quartic_verify, paths, quartic_verify(t.device, NULL, 1, hear, &heard, &totals));
+    REFUSED(quartic_verify, device, quartic_verify(NULL, paths, 1, api_null_hear, &heard, &totals));
+    REFUSED(quartic_verify, paths, quartic_verify(t.device, NULL, 1, api_null_hear, &heard, &totals));
     FINE(quartic_verify, callback, quartic_verify(t.device, paths, 1, NULL, &heard, &totals));
     FINE(quartic_verify, context, quartic_verify(t.device, paths, 1, ignore, NULL, &totals));
-    FINE(quartic_verify, out_totals, quartic_verify(t.device, paths, 1, hear, &heard, NULL));
+    FINE(quartic_verify, out_totals, quartic_verify(t.device, paths, 1, api_null_hear, &heard, NULL));
     assert_int_equal(heard, 1);
     REFUSED(quartic_compare_devices, device,
-            quartic_compare_devices(NULL, t.device, t.graph, &feed, 1, hear, &heard, &totals));
+            quartic_compare_devices(NULL, t.device, t.graph, &feed, 1, api_null_hear, &heard, &totals));
     REFUSED(quartic_compare_devices, trusted,
-            quartic_compare_devices(t.device, NULL, t.graph, &feed, 1, hear, &heard, &totals));
+            quartic_compare_devices(t.device, NULL, t.graph, &feed, 1, api_null_hear, &heard, &totals));
     REFUSED(quartic_compare_devices, graph,
-            quartic_compare_devices(t.device, t.device, NULL, &feed, 1, hear, &heard, &totals));
+            quartic_compare_devices(t.device, t.device, NULL, &feed, 1, api_null_hear, &heard, &totals));
     REFUSED(quartic_compare_devices, feeds,
-            quartic_compare_devices(t.device, t.device, t.graph, NULL, 1, hear, &heard, &totals));
+            quartic_compare_devices(t.device, t.device, t.graph, NULL, 1, api_null_hear, &heard, &totals));
     FINE(quartic_compare_devices, callback,
          quartic_compare_devices(t.device, t.device, t.graph, &feed, 1, NULL, &heard, &totals));
     FINE(quartic_compare_devices, context,
          quartic_compare_devices(t.device, t.device, t.graph, &feed, 1, ignore, NULL, &totals));
     FINE(quartic_compare_devices, out_totals,
-         quartic_compare_devices(t.device, t.device, t.graph, &feed, 1, hear, &heard, NULL));
+         quartic_compare_devices(t.device, t.device, t.graph, &feed, 1, api_null_hear, &heard, NULL));
 
     FINE_NOTHING(quartic_log_set, callback, quartic_log_set(NULL, &heard));
     FINE_NOTHING(quartic_log_set, context, quartic_log_set(NULL, NULL));
     /* NULL is the standard allocator; here memory is held, which is another refusal. */
     see("quartic_allocator_set", "allocator");
     assert_int_equal(quartic_allocator_set(NULL), QUARTIC_INVALID_ARGUMENT);
-    check_sentence("quartic_allocator_set", "blocks");
+    check_message("quartic_allocator_set", "blocks");
 }
 
 #ifdef QUARTIC_TEST_VULKAN
@@ -764,15 +763,15 @@ static void vulkan_calls(void **state) {
 }
 #endif
 
-/* The mistake of a mistyped name: the sentence gives the name that was not found. */
+/* The mistake of a mistyped name: the message gives the name that was not found. */
 static void a_mistyped_name_is_told_where_it_is_used(void **state) {
     (void)state;
     const float data[6] = {0};
     assert_int_equal(quartic_tensor_write(quartic_program_tensor(t.program, "x22"), data, sizeof data),
                      QUARTIC_INVALID_ARGUMENT);
-    check_sentence("quartic_tensor_write", "x22");
+    check_message("quartic_tensor_write", "x22");
     assert_null(quartic_program_tensor(t.program, "x22"));
-    check_sentence("quartic_program_tensor", "x2"); /* among the names that there are */
+    check_message("quartic_program_tensor", "x2"); /* among the names that there are */
     assert_non_null(quartic_program_tensor(t.program, "x2"));
     assert_int_equal(quartic_tensor_write(NULL, data, sizeof data), QUARTIC_INVALID_ARGUMENT);
     assert_null(strstr(quartic_error_message(), "x22"));
@@ -858,5 +857,5 @@ int main(void) {
         cmocka_unit_test(every_pointer_of_the_headers_is_in_the_table),
         cmocka_unit_test(every_exported_symbol_is_declared_in_a_header),
     };
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, api_null_begin, api_null_end);
 }

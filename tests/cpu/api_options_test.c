@@ -6,15 +6,7 @@
  * struct that is all zeros means the defaults or is refused. The last test looks for such structs in the
  * headers.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "api_list.h"
 #include "base/options.h"
@@ -33,10 +25,6 @@ static quartic_graph *graph; /* of the call at hand */
 static const int32_t tokens[LENGTH] = {0, 4, 2}, targets[LENGTH] = {1, 2, 3};
 static const quartic_value none = {0};
 
-static void ok(quartic_status status) {
-    if (status != QUARTIC_OK) fail_msg("%s: %s", quartic_status_name(status), quartic_error_message());
-}
-
 /* ---- one call for each struct; the struct may lie in a block of its own size ---- */
 
 static void fill_model_config(void *at) {
@@ -52,8 +40,8 @@ static quartic_status use_model_config(const void *at) {
     if (status == QUARTIC_OK) {
         assert_true(quartic_model_get_config(made)->cached_programs == 4); /* derived from 0 */
         quartic_model_destroy(made);
-        ok(quartic_model_config_weights(at, &elements));
-        ok(quartic_model_config_write_json(at, text, sizeof text, &bytes));
+        assert_ok(quartic_model_config_weights(at, &elements));
+        assert_ok(quartic_model_config_write_json(at, text, sizeof text, &bytes));
     }
     return status;
 }
@@ -85,7 +73,7 @@ static quartic_status use_program_config(const void *at) {
     quartic_status status = quartic_program_create(device, graph, at, &program);
     if (status == QUARTIC_OK) {
         quartic_program_destroy(program);
-        ok(quartic_program_measure(device, graph, at, &memory));
+        assert_ok(quartic_program_measure(device, graph, at, &memory));
     }
     return status;
 }
@@ -117,20 +105,20 @@ static quartic_status use_validate(const void *at) {
 }
 
 /* Sets and takes back: memory is held during the test, so that a struct that is fine is refused for that. */
-static void *give(void *context, size_t bytes, size_t alignment) {
+static void *api_options_give(void *context, size_t bytes, size_t alignment) {
     (void)context;
     (void)bytes;
     (void)alignment;
     return NULL;
 }
-static void take(void *context, void *memory, size_t bytes) {
+static void api_options_take(void *context, void *memory, size_t bytes) {
     (void)context;
     (void)memory;
     (void)bytes;
 }
 static void fill_allocator(void *at) {
-    ((quartic_allocator *)at)->allocate = give;
-    ((quartic_allocator *)at)->release = take;
+    ((quartic_allocator *)at)->allocate = api_options_give;
+    ((quartic_allocator *)at)->release = api_options_take;
 }
 static quartic_status use_allocator(const void *at) {
     quartic_status status = quartic_allocator_set(at);
@@ -138,17 +126,17 @@ static quartic_status use_allocator(const void *at) {
     return strstr(quartic_error_message(), "blocks of memory") != NULL ? QUARTIC_OK : status;
 }
 
-static quartic_value input(const char *name, quartic_dtype dtype, quartic_shape shape) {
+static quartic_value api_options_input(const char *name, quartic_dtype dtype, quartic_shape shape) {
     return quartic_graph_input(graph, name, dtype, &shape);
 }
 
 static quartic_status use_matmul(const void *at) {
-    quartic_value a = input("a", QUARTIC_FLOAT32, QUARTIC_SHAPE(3, 3));
+    quartic_value a = api_options_input("a", QUARTIC_FLOAT32, QUARTIC_SHAPE(3, 3));
     quartic_matmul(graph, a, a, at);
     return quartic_graph_status(graph);
 }
 static quartic_status use_norm_linear(const void *at) {
-    quartic_value x = input("x", QUARTIC_FLOAT32, QUARTIC_SHAPE(2, 3)), out;
+    quartic_value x = api_options_input("x", QUARTIC_FLOAT32, QUARTIC_SHAPE(2, 3)), out;
     quartic_norm_linear(graph, x, none, &x, 1, at, &out);
     return quartic_graph_status(graph);
 }
@@ -156,19 +144,19 @@ static void fill_taylor(void *at) {
     ((quartic_taylor_options *)at)->axis = 1;
 }
 static quartic_status use_taylor(const void *at) {
-    quartic_value q = input("q", QUARTIC_FLOAT32, QUARTIC_SHAPE(1, 3, 3, 1, 2));
+    quartic_value q = api_options_input("q", QUARTIC_FLOAT32, QUARTIC_SHAPE(1, 3, 3, 1, 2));
     quartic_taylor_attention(graph, q, q, q, none, at);
     return quartic_graph_status(graph);
 }
 static quartic_status use_triangle(const void *at) {
-    quartic_value q = input("q", QUARTIC_FLOAT32, QUARTIC_SHAPE(1, 3, 3, 1, 2));
+    quartic_value q = api_options_input("q", QUARTIC_FLOAT32, QUARTIC_SHAPE(1, 3, 3, 1, 2));
     quartic_triangle_attention(graph, q, q, q, q, none, none, at);
     return quartic_graph_status(graph);
 }
 static quartic_status use_relational(const void *at) {
-    quartic_value q = input("q", QUARTIC_FLOAT32, QUARTIC_SHAPE(1, 3, 1, 2));
-    quartic_value e = input("e", QUARTIC_FLOAT32, QUARTIC_SHAPE(1, 3, 3, 4));
-    quartic_value w = input("w", QUARTIC_FLOAT32, QUARTIC_SHAPE(1, 2, 4));
+    quartic_value q = api_options_input("q", QUARTIC_FLOAT32, QUARTIC_SHAPE(1, 3, 1, 2));
+    quartic_value e = api_options_input("e", QUARTIC_FLOAT32, QUARTIC_SHAPE(1, 3, 3, 4));
+    quartic_value w = api_options_input("w", QUARTIC_FLOAT32, QUARTIC_SHAPE(1, 2, 4));
     quartic_relational_scores(graph, q, q, e, w, w, at);
     return quartic_graph_status(graph);
 }
@@ -176,23 +164,23 @@ static void fill_edge_softmax(void *at) {
     ((quartic_edge_softmax_options *)at)->nodes = 2;
 }
 static quartic_status use_edge_softmax(const void *at) {
-    quartic_value q = input("q", QUARTIC_FLOAT32, QUARTIC_SHAPE(1, 4, 1, 2));
+    quartic_value q = api_options_input("q", QUARTIC_FLOAT32, QUARTIC_SHAPE(1, 4, 1, 2));
     quartic_edge_softmax_attention(graph, q, q, q, none, none, at);
     return quartic_graph_status(graph);
 }
 static quartic_status use_pair_mask(const void *at) {
-    quartic_pair_mask(graph, input("m", QUARTIC_INT32, QUARTIC_SHAPE(1, 3)), at);
+    quartic_pair_mask(graph, api_options_input("m", QUARTIC_INT32, QUARTIC_SHAPE(1, 3)), at);
     return quartic_graph_status(graph);
 }
 static quartic_status use_descent(const void *at) {
-    quartic_coordinate_descent(graph, input("s", QUARTIC_FLOAT32, QUARTIC_SHAPE(1, 5)), none, at);
+    quartic_coordinate_descent(graph, api_options_input("s", QUARTIC_FLOAT32, QUARTIC_SHAPE(1, 5)), none, at);
     return quartic_graph_status(graph);
 }
 static quartic_status use_inputs(const void *at) {
     uint64_t elements = 0;
-    ok(quartic_model_config_weights(quartic_model_get_config(model), &elements));
+    assert_ok(quartic_model_config_weights(quartic_model_get_config(model), &elements));
     quartic_value parameters = quartic_graph_parameter(graph, "p", &QUARTIC_SHAPE((uint32_t)elements));
-    quartic_value ids = input("t", QUARTIC_INT32, QUARTIC_SHAPE(1, LENGTH));
+    quartic_value ids = api_options_input("t", QUARTIC_INT32, QUARTIC_SHAPE(1, LENGTH));
     ((quartic_model_inputs *)(uintptr_t)at)->tokens = ids; /* a value is this graph's own */
     quartic_model_append_inputs(model, graph, parameters, at);
     return quartic_graph_status(graph);
@@ -291,7 +279,7 @@ static quartic_status try_size(const options_case *c, size_t struct_size, size_t
     memcpy(whole, &struct_size, sizeof struct_size);
     memset(block, surplus, bytes);
     memcpy(block, whole, bytes < c->size ? bytes : c->size);
-    ok(quartic_graph_create(&graph));
+    assert_ok(quartic_graph_create(&graph));
     quartic_status status = c->use(block);
     quartic_graph_destroy(graph);
     free(block);
@@ -299,7 +287,7 @@ static quartic_status try_size(const options_case *c, size_t struct_size, size_t
     return status;
 }
 
-static void expect_sentence(const options_case *c, const char *part) {
+static void expect_message(const options_case *c, const char *part) {
     if (strstr(quartic_error_message(), part) == NULL)
         fail_msg("%s: \"%s\" lacks \"%s\"", c->name, quartic_error_message(), part);
 }
@@ -310,7 +298,7 @@ static void the_defaults_work(void **state) {
         size_t struct_size;
         memcpy(&struct_size, cases[k].init, sizeof struct_size);
         assert_int_equal(struct_size, cases[k].size);
-        ok(try_size(&cases[k], cases[k].size, cases[k].size, 0));
+        assert_ok(try_size(&cases[k], cases[k].size, cases[k].size, 0));
     }
 }
 
@@ -318,7 +306,7 @@ static void earlier_sizes_keep_the_defaults(void **state) {
     (void)state;
     for (uint32_t k = 0; k < CASES; ++k) {
         assert_true(cases[k].earlier < cases[k].size);
-        ok(try_size(&cases[k], cases[k].earlier, cases[k].earlier, 0));
+        assert_ok(try_size(&cases[k], cases[k].earlier, cases[k].earlier, 0));
     }
 }
 
@@ -326,10 +314,10 @@ static void later_sizes_are_taken_without_new_settings_only(void **state) {
     (void)state;
     for (uint32_t k = 0; k < CASES; ++k) {
         const options_case *c = &cases[k];
-        ok(try_size(c, c->size + SURPLUS, c->size + SURPLUS, 0));
+        assert_ok(try_size(c, c->size + SURPLUS, c->size + SURPLUS, 0));
         assert_int_equal(try_size(c, c->size + SURPLUS, c->size + SURPLUS, 1), QUARTIC_INVALID_ARGUMENT);
-        expect_sentence(c, "newer header");
-        expect_sentence(c, c->name);
+        expect_message(c, "newer header");
+        expect_message(c, c->name);
     }
 }
 
@@ -339,8 +327,8 @@ static void other_sizes_are_refused(void **state) {
     for (uint32_t k = 0; k < CASES; ++k)
         for (uint32_t w = 0; w < sizeof wrong / sizeof wrong[0]; ++w) {
             assert_int_equal(try_size(&cases[k], wrong[w], cases[k].size, 0), QUARTIC_INVALID_ARGUMENT);
-            expect_sentence(&cases[k], "struct_size");
-            expect_sentence(&cases[k], cases[k].init_name);
+            expect_message(&cases[k], "struct_size");
+            expect_message(&cases[k], cases[k].init_name);
         }
 }
 
@@ -349,7 +337,7 @@ static void all_zeros_are_the_defaults_or_refused(void **state) {
     for (uint32_t k = 0; k < CASES; ++k) {
         void *zeros = calloc(1, cases[k].size);
         assert_non_null(zeros);
-        ok(quartic_graph_create(&graph));
+        assert_ok(quartic_graph_create(&graph));
         quartic_status status = cases[k].use(zeros);
         if (status != (cases[k].zero == ZERO_IS_DEFAULT ? QUARTIC_OK : QUARTIC_INVALID_ARGUMENT))
             fail_msg("%s {0}: %s: %s", cases[k].name, quartic_status_name(status), quartic_error_message());
@@ -361,14 +349,14 @@ static void all_zeros_are_the_defaults_or_refused(void **state) {
 /* Options without struct_size but with members, as {.member = ..} leaves them, are read as they stand. */
 static void options_written_without_the_macro_are_read(void **state) {
     (void)state;
-    ok(quartic_graph_create(&graph));
+    assert_ok(quartic_graph_create(&graph));
     const quartic_triangle_options triangle = {.scale = 0.5f};
-    ok(use_triangle(&triangle));
+    assert_ok(use_triangle(&triangle));
     quartic_graph_destroy(graph);
-    ok(quartic_graph_create(&graph));
+    assert_ok(quartic_graph_create(&graph));
     const quartic_taylor_options taylor = {.axis = 3};
     assert_int_equal(use_taylor(&taylor), QUARTIC_INVALID_ARGUMENT);
-    expect_sentence(&cases[0], "axis 3");
+    expect_message(&cases[0], "axis 3");
     quartic_graph_destroy(graph);
 }
 
@@ -386,9 +374,9 @@ static void factors_of_nothing_are_refused(void **state) {
         quartic_status (*const use[])(const void *) = {use_matmul, use_norm_linear, use_triangle,
                                                        use_relational};
         for (uint32_t u = 0; u < 4; ++u) {
-            ok(quartic_graph_create(&graph));
+            assert_ok(quartic_graph_create(&graph));
             assert_int_equal(use[u](options[u]), QUARTIC_INVALID_ARGUMENT);
-            expect_sentence(&cases[0], u < 2 ? "alpha" : "scale");
+            expect_message(&cases[0], u < 2 ? "alpha" : "scale");
             quartic_graph_destroy(graph);
         }
     }
@@ -403,7 +391,7 @@ static void settings_beyond_the_callers_struct_are_refused(void **state) {
     config.struct_size = SIZE;
     memset(rest, 0x5a, sizeof config - SIZE);
     memset(untouched, 0x5a, sizeof untouched);
-    ok(quartic_model_config_read_json(&config, "{\"dim\": 16, \"num_tokens\": 7}"));
+    assert_ok(quartic_model_config_read_json(&config, "{\"dim\": 16, \"num_tokens\": 7}"));
     assert_int_equal(config.dim, 16);
     assert_int_equal(config.struct_size, SIZE);
     assert_int_equal(quartic_model_config_read_json(&config, "{\"dim\": 24, \"num_streams\": 3}"),
@@ -453,7 +441,7 @@ static void every_struct_with_a_size_is_in_the_table_and_has_its_macro(void **st
     assert_int_equal(found, CASES);
 }
 
-static int begin(void **state) {
+static int api_options_begin(void **state) {
     (void)state;
     quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
     quartic_trainer_config training = QUARTIC_TRAINER_CONFIG_INIT;
@@ -465,7 +453,7 @@ static int begin(void **state) {
            quartic_trainer_step(trainer, tokens, targets, NULL, NULL) != QUARTIC_OK;
 }
 
-static int end(void **state) {
+static int api_options_end(void **state) {
     (void)state;
     quartic_trainer_destroy(trainer);
     quartic_model_destroy(model);
@@ -485,5 +473,5 @@ int main(void) {
         cmocka_unit_test(settings_beyond_the_callers_struct_are_refused),
         cmocka_unit_test(every_struct_with_a_size_is_in_the_table_and_has_its_macro),
     };
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, api_options_begin, api_options_end);
 }

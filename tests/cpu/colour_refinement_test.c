@@ -2,17 +2,9 @@
  * apart get the same output from every quadratic transformer, at every depth, whatever the weights; of the
  * forms of edge attention those over single edges (axial, Taylor, full) cannot tell these graphs apart
  * either, while the triangle forms, which combine two edges, can. */
-#include <setjmp.h>
-#include <stdbool.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "expect.h"
 
-#include <cmocka.h>
+#include <math.h>
 
 #include "quartic/quartic.h"
 
@@ -26,15 +18,15 @@ typedef struct graph_pair {
     int32_t types[2][MOST * MOST];
 } graph_pair;
 
-static void join(int32_t *types, uint32_t n, uint32_t i, uint32_t j) {
+static void colour_refinement_join(int32_t *types, uint32_t n, uint32_t i, uint32_t j) {
     types[i * n + j] = types[j * n + i] = 1;
 }
 
 /* Node i of the cycle 0 .. n-1 is joined to i + 1 and i + skip. */
 static void circulant(int32_t *types, uint32_t n, uint32_t skip) {
     for (uint32_t i = 0; i < n; ++i) {
-        join(types, n, i, (i + 1) % n);
-        join(types, n, i, (i + skip) % n);
+        colour_refinement_join(types, n, i, (i + 1) % n);
+        colour_refinement_join(types, n, i, (i + skip) % n);
     }
 }
 
@@ -44,25 +36,22 @@ static void make_pairs(graph_pair pairs[PAIRS]) {
     memset(pairs, 0, PAIRS * sizeof pairs[0]);
     pairs[0] = (graph_pair){.name = "one 12-cycle, two 6-cycles", .n = 12, .sees_at = 2};
     circulant(pairs[0].types[0], 12, 1);
-    for (uint32_t i = 0; i < 12; ++i) join(pairs[0].types[1], 12, i, i / 6 * 6 + (i + 1) % 6);
+    for (uint32_t i = 0; i < 12; ++i)
+        colour_refinement_join(pairs[0].types[1], 12, i, i / 6 * 6 + (i + 1) % 6);
     pairs[1] = (graph_pair){.name = "circulant 11 with skips 2 and 3", .n = 11, .sees_at = 1};
     circulant(pairs[1].types[0], 11, 2);
     circulant(pairs[1].types[1], 11, 3);
     /* The prism has two triangles, K(3, 3) has none; both are 3-regular. */
     pairs[2] = (graph_pair){.name = "prism, K(3, 3)", .n = 6, .sees_at = 1};
     for (uint32_t i = 0; i < 3; ++i) {
-        join(pairs[2].types[0], 6, i, (i + 1) % 3);
-        join(pairs[2].types[0], 6, 3 + i, 3 + (i + 1) % 3);
-        join(pairs[2].types[0], 6, i, 3 + i);
-        for (uint32_t j = 0; j < 3; ++j) join(pairs[2].types[1], 6, i, 3 + j);
+        colour_refinement_join(pairs[2].types[0], 6, i, (i + 1) % 3);
+        colour_refinement_join(pairs[2].types[0], 6, 3 + i, 3 + (i + 1) % 3);
+        colour_refinement_join(pairs[2].types[0], 6, i, 3 + i);
+        for (uint32_t j = 0; j < 3; ++j) colour_refinement_join(pairs[2].types[1], 6, i, 3 + j);
     }
 }
 
 static quartic_device *device;
-
-static void assert_ok(quartic_status status) {
-    if (status != QUARTIC_OK) fail_msg("%s", quartic_error_message());
-}
 
 typedef struct subject {
     quartic_model_family family;
@@ -75,7 +64,7 @@ static const char *family_name(const subject *of) {
     return of->family == QUARTIC_MODEL_RELATIONAL ? "relational" : "quartic";
 }
 
-static quartic_model_config configuration(const subject *of, uint32_t n, uint32_t depth) {
+static quartic_model_config colour_refinement_configuration(const subject *of, uint32_t n, uint32_t depth) {
     quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
     char text[128];
     config.model = of->family;
@@ -95,8 +84,9 @@ static quartic_model_config configuration(const subject *of, uint32_t n, uint32_
 
 /* Weights twice as large as those that a training starts from, so that attention is far from uniform.
  */
-static quartic_model *make_model(const subject *of, uint32_t n, uint32_t depth, uint64_t seed) {
-    const quartic_model_config config = configuration(of, n, depth);
+static quartic_model *colour_refinement_make_model(const subject *of, uint32_t n, uint32_t depth,
+                                                   uint64_t seed) {
+    const quartic_model_config config = colour_refinement_configuration(of, n, depth);
     quartic_model *model;
     assert_ok(quartic_model_create(device, &config, &model));
     assert_ok(quartic_model_initialise(model, seed));
@@ -115,7 +105,7 @@ static quartic_model *make_model(const subject *of, uint32_t n, uint32_t depth, 
  * the largest sum. */
 static double difference(const graph_pair *pair, const subject *of, uint32_t depth, uint64_t seed) {
     const uint32_t n = pair->n;
-    quartic_model *model = make_model(of, n, depth, seed);
+    quartic_model *model = colour_refinement_make_model(of, n, depth, seed);
     int32_t tokens[2 * MOST] = {0}, types[2 * MOST * MOST];
     for (uint32_t i = 0; i < 2 * n && of->identifiers; ++i) tokens[i] = (int32_t)(i % n);
     for (uint32_t graph = 0; graph < 2; ++graph)
@@ -236,12 +226,12 @@ static void routed_attention_breaks_ties(void **state) {
     for (uint32_t p = 0; p < PAIRS; ++p) print_row(&pairs[p], &of, largest_difference(&pairs[p], &of), "");
 }
 
-static int open_device(void **state) {
+static int colour_refinement_open_device(void **state) {
     (void)state;
     return quartic_device_create("reference64", &device) == QUARTIC_OK ? 0 : -1;
 }
 
-static int close_device(void **state) {
+static int colour_refinement_close_device(void **state) {
     (void)state;
     quartic_device_destroy(device);
     return 0;
@@ -255,5 +245,5 @@ int main(void) {
         cmocka_unit_test(identifiers_end_the_blindness),
         cmocka_unit_test(routed_attention_breaks_ties),
     };
-    return cmocka_run_group_tests(tests, open_device, close_device);
+    return cmocka_run_group_tests(tests, colour_refinement_open_device, colour_refinement_close_device);
 }

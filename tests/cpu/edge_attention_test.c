@@ -3,7 +3,8 @@
  * nothing else; gradients of the routed module's weights, also through the choice; Taylor attention over all
  * edges is the one over a sequence.
  */
-#include "unit/ops_basic_rig.h"
+#include "base/rng.h"
+#include "ops_fixture.h"
 
 #include "nn/attention.h"
 #include "nn/edge_attention.h"
@@ -12,28 +13,28 @@ enum { B = 2, N = 5, EDGES = N * N, DIM = 6, HEADS = 2, WIDTH = 4, NODE_HEADS = 
 
 /* A module's graph: its weights are parameters, filled from their names' order. */
 typedef struct module {
-    rig r;
+    fixture r;
     quartic_parameter_set set;
     quartic_nn nn;
 } module;
 
-static module *begin(void) {
+static module *edge_attention_begin(void) {
     module *m = calloc(1, sizeof *m);
     assert_non_null(m);
-    m->r = rig_begin();
+    m->r = fixture_begin();
     m->nn = quartic_nn_collect(m->r.graph, &m->set);
     return m;
 }
 
-static void end(module *m) {
+static void edge_attention_end(module *m) {
     quartic_nn_end(&m->nn);
     quartic_parameter_set_destroy(&m->set);
-    rig_end(&m->r);
+    fixture_end(&m->r);
     free(m);
 }
 
 /* The last dot-separated part of a name, so that a module under a prefix gets the numbers of one without. */
-static uint32_t number_of(const char *name) {
+static uint32_t edge_attention_number_of(const char *name) {
     const char *dot = strstr(name, "attn.");
     uint32_t sum = 0;
     for (const char *c = dot == NULL ? name : dot + 5; *c != 0; ++c) sum = sum * 31 + (unsigned char)*c;
@@ -41,28 +42,28 @@ static uint32_t number_of(const char *name) {
 }
 
 /* Runs on a device: the output `result`, of elements 4 bytes wide. */
-static void run(module *m, const char *device_name, quartic_value result, void *out) {
+static void edge_attention_run(module *m, const char *device_name, quartic_value result, void *out) {
     quartic_device *device;
     quartic_program *program;
     const quartic_shape shape = quartic_graph_shape(m->r.graph, result);
     quartic_graph_output(m->r.graph, "result", result);
-    rig_expect(quartic_device_create(device_name, &device));
-    rig_expect(quartic_program_create(device, m->r.graph, NULL, &program));
+    assert_ok(quartic_device_create(device_name, &device));
+    assert_ok(quartic_program_create(device, m->r.graph, NULL, &program));
     for (uint32_t k = 0; k < m->r.count; ++k)
-        rig_expect(quartic_tensor_write(quartic_program_tensor(program, m->r.names[k]), m->r.data[k],
-                                        m->r.bytes[k]));
+        assert_ok(quartic_tensor_write(quartic_program_tensor(program, m->r.names[k]), m->r.data[k],
+                                       m->r.bytes[k]));
     for (uint32_t k = 0; k < m->set.count; ++k) {
         float weight[512];
         const quartic_parameter_spec *spec = &m->set.specs[k];
         assert_true(spec->elements >= 1 && spec->elements <= 512);
         for (uint32_t i = 0; i < spec->elements; ++i)
-            weight[i] = 0.5f * quartic_random_normal(3, number_of(spec->name), i);
-        rig_expect(quartic_tensor_write(quartic_program_tensor(program, spec->name), weight,
-                                        (size_t)spec->elements * sizeof weight[0]));
+            weight[i] = 0.5f * quartic_random_normal(3, edge_attention_number_of(spec->name), i);
+        assert_ok(quartic_tensor_write(quartic_program_tensor(program, spec->name), weight,
+                                       (size_t)spec->elements * sizeof weight[0]));
     }
-    rig_expect(quartic_program_run(program));
-    rig_expect(quartic_tensor_read(quartic_program_tensor(program, "result"), out,
-                                   4 * (size_t)quartic_shape_elements(&shape)));
+    assert_ok(quartic_program_run(program));
+    assert_ok(quartic_tensor_read(quartic_program_tensor(program, "result"), out,
+                                  4 * (size_t)quartic_shape_elements(&shape)));
     quartic_program_destroy(program);
     quartic_device_destroy(device);
 }
@@ -75,7 +76,7 @@ static const int32_t real_nodes[B][N] = {{1, 1, 0, 1, 1}, {1, 1, 1, 1, 0}};
 
 /* Fills the mask that was added last. */
 static quartic_value add_mask(module *m) {
-    quartic_value mask = rig_indices(&m->r, QUARTIC_SHAPE(B, N), 1, 1);
+    quartic_value mask = fixture_indices(&m->r, QUARTIC_SHAPE(B, N), 1, 1);
     memcpy(m->r.data[m->r.count - 1], real_nodes, sizeof real_nodes);
     return mask;
 }
@@ -85,19 +86,20 @@ static void routing_every_edge_is_full_attention(void **state) {
     static float full[B * EDGES * DIM], routed[B * EDGES * DIM];
     for (int variant = 0; variant < 4; ++variant) {
         const bool masked = variant & 1, causal = variant & 2;
-        module *a = begin(), *b = begin();
-        quartic_value e = rig_input(&a->r, QUARTIC_SHAPE(B, N, N, DIM)), none = {0};
+        module *a = edge_attention_begin(), *b = edge_attention_begin();
+        quartic_value e = fixture_input(&a->r, QUARTIC_SHAPE(B, N, N, DIM)), none = {0};
         quartic_full_edge_options options = {.heads = HEADS, .dim_head = WIDTH, .causal = causal};
         if (masked) options.mask = add_mask(a);
-        run(a, "cpu", quartic_nn_full_edge_attention(&a->nn, e, &options), full);
+        edge_attention_run(a, "cpu", quartic_nn_full_edge_attention(&a->nn, e, &options), full);
 
-        e = rig_input(&b->r, QUARTIC_SHAPE(B, N, N, DIM));
+        e = fixture_input(&b->r, QUARTIC_SHAPE(B, N, N, DIM));
         quartic_routed_edge_options all = routing;
         all.routed = EDGES + 7; /* more than there are: all */
         all.causal = causal;
         all.mask = masked ? add_mask(b) : none;
-        quartic_value sim = rig_input(&b->r, QUARTIC_SHAPE(B, NODE_HEADS, N, N));
-        run(b, "cpu", quartic_nn_routed_edge_attention(&b->nn, e, sim, &all, NULL, NULL), routed);
+        quartic_value sim = fixture_input(&b->r, QUARTIC_SHAPE(B, NODE_HEADS, N, N));
+        edge_attention_run(b, "cpu", quartic_nn_routed_edge_attention(&b->nn, e, sim, &all, NULL, NULL),
+                           routed);
         for (size_t i = 0; i < B * EDGES * DIM; ++i) {
             const size_t edge = i / DIM;
             const int32_t *real = real_nodes[edge / EDGES];
@@ -106,8 +108,8 @@ static void routing_every_edge_is_full_attention(void **state) {
             expect_close((double)routed[i], (double)full[i], 2e-6,
                          causal ? "causally routed edges" : "routed edges", i);
         }
-        end(a);
-        end(b);
+        edge_attention_end(a);
+        edge_attention_end(b);
     }
 }
 
@@ -117,17 +119,17 @@ static void edges_that_are_not_chosen_pass_bit_for_bit(void **state) {
     static float got[B * EDGES * DIM];
     static int32_t indices[B][ROUTED];
     for (int second = 0; second < 2; ++second) { /* first the edges, then which */
-        module *m = begin();
-        quartic_value e = rig_input(&m->r, QUARTIC_SHAPE(B, N, N, DIM));
-        quartic_value sim = rig_input(&m->r, QUARTIC_SHAPE(B, NODE_HEADS, N, N)), chosen;
+        module *m = edge_attention_begin();
+        quartic_value e = fixture_input(&m->r, QUARTIC_SHAPE(B, N, N, DIM));
+        quartic_value sim = fixture_input(&m->r, QUARTIC_SHAPE(B, NODE_HEADS, N, N)), chosen;
         quartic_routed_edge_options options = routing;
         options.routed = ROUTED;
         options.mask = add_mask(m);
         quartic_value out = quartic_nn_routed_edge_attention(&m->nn, e, sim, &options, NULL, &chosen);
         if (second)
-            run(m, "cpu", chosen, indices);
+            edge_attention_run(m, "cpu", chosen, indices);
         else
-            run(m, "cpu", out, got);
+            edge_attention_run(m, "cpu", out, got);
         if (second)
             for (uint32_t b = 0; b < B; ++b)
                 for (uint32_t edge = 0, next = 0; edge < EDGES; ++edge) {
@@ -138,7 +140,7 @@ static void edges_that_are_not_chosen_pass_bit_for_bit(void **state) {
                     assert_int_equal(changed, is_chosen);
                     if (is_chosen) assert_true(real_nodes[b][edge / N] && real_nodes[b][edge % N]);
                 }
-        end(m);
+        edge_attention_end(m);
     }
 }
 
@@ -163,21 +165,22 @@ static void causally_each_row_chooses_its_own(void **state) {
         static int32_t indices[B * EDGES];
         const uint32_t k = sizes[s].of_row, places = sizes[s].places;
         for (int which = 1; which >= 0; --which) { /* first which edges, then their values */
-            module *m = begin();
-            quartic_value e = rig_input(&m->r, QUARTIC_SHAPE(B, N, N, DIM));
-            quartic_value sim = rig_input(&m->r, QUARTIC_SHAPE(B, NODE_HEADS, N, N)), chosen;
+            module *m = edge_attention_begin();
+            quartic_value e = fixture_input(&m->r, QUARTIC_SHAPE(B, N, N, DIM));
+            quartic_value sim = fixture_input(&m->r, QUARTIC_SHAPE(B, NODE_HEADS, N, N)), chosen;
             memcpy(sims, m->r.data[1], sizeof sims);
             quartic_routed_edge_options options = routing;
             options.routed = sizes[s].routed, options.causal = true, options.mask = add_mask(m);
             quartic_value out = quartic_nn_routed_edge_attention(&m->nn, e, sim, &options, NULL, &chosen);
             const quartic_shape shape = quartic_graph_shape(m->r.graph, chosen);
             assert_true(shape.rank == 2 && shape.dims[0] == B && shape.dims[1] == N * places);
-            run(m, "cpu", which ? chosen : out, which ? (void *)indices : (void *)got);
+            edge_attention_run(m, "cpu", which ? chosen : out, which ? (void *)indices : (void *)got);
             for (uint32_t b = 0; b < B; ++b) {
                 double r[EDGES] = {0};
                 for (uint32_t h = 0; h < NODE_HEADS; ++h)
                     for (uint32_t edge = 0; edge < EDGES; ++edge)
-                        r[edge] += 0.5 * (double)quartic_random_normal(3, number_of("to_route"), h) *
+                        r[edge] += 0.5 *
+                                   (double)quartic_random_normal(3, edge_attention_number_of("to_route"), h) *
                                    (double)sims[(b * NODE_HEADS + h) * EDGES + edge];
                 for (uint32_t i = 0, next = b * N * places; i < N; ++i)
                     for (uint32_t j = 0, filled = 0; j < N; ++j) {
@@ -198,7 +201,7 @@ static void causally_each_row_chooses_its_own(void **state) {
                             assert_true(changed);
                     }
             }
-            end(m);
+            edge_attention_end(m);
         }
     }
 }
@@ -215,9 +218,9 @@ static void causally_later_rows_change_nothing(void **state) {
     for (uint32_t turn = 0; turn < 2 * 4 * (N + 1); ++turn) {
         const uint32_t t = turn % (N + 1), routed = 3 + turn / (N + 1) % 4 * 5;
         for (int other = 0; other < 2; ++other) {
-            module *m = begin();
-            quartic_value e = rig_input(&m->r, QUARTIC_SHAPE(B, N, N, DIM));
-            quartic_value sim = rig_input(&m->r, QUARTIC_SHAPE(B, NODE_HEADS, N, N));
+            module *m = edge_attention_begin();
+            quartic_value e = fixture_input(&m->r, QUARTIC_SHAPE(B, N, N, DIM));
+            quartic_value sim = fixture_input(&m->r, QUARTIC_SHAPE(B, NODE_HEADS, N, N));
             quartic_routed_edge_options options = routing;
             options.routed = routed, options.causal = true;
             if (t % 2) {
@@ -230,8 +233,8 @@ static void causally_later_rows_change_nothing(void **state) {
             for (uint32_t i = 0; other && i < B * NODE_HEADS * EDGES; ++i)
                 if (!is_before(i % EDGES, t)) logits[i] = 7 - 3 * logits[i];
             quartic_value out = quartic_nn_routed_edge_attention(&m->nn, e, sim, &options, NULL, NULL);
-            run(m, turn < 4 * (N + 1) ? "cpu" : "reference", out, results[other]);
-            end(m);
+            edge_attention_run(m, turn < 4 * (N + 1) ? "cpu" : "reference", out, results[other]);
+            edge_attention_end(m);
         }
         for (uint32_t i = 0; i < B * EDGES * DIM; ++i) {
             assert_true(isfinite(results[0][i]));
@@ -245,8 +248,8 @@ static void padded_edges_change_no_other_edge(void **state) {
     static float results[2][4][B * EDGES * DIM];
     for (uint32_t kind = 0; kind < 4; ++kind)
         for (uint32_t k = 0; k < 2; ++k) {
-            module *m = begin();
-            quartic_value e = rig_input(&m->r, QUARTIC_SHAPE(B, N, N, DIM)), mask = add_mask(m), out;
+            module *m = edge_attention_begin();
+            quartic_value e = fixture_input(&m->r, QUARTIC_SHAPE(B, N, N, DIM)), mask = add_mask(m), out;
             if (k == 1)
                 for (uint32_t i = 0; i < B * EDGES * DIM; ++i) {
                     const uint32_t b = i / DIM / EDGES, edge = i / DIM % EDGES;
@@ -262,11 +265,11 @@ static void padded_edges_change_no_other_edge(void **state) {
                 options.routed = 20; /* some padded edges are among the chosen */
                 options.causal = kind == 3;
                 options.mask = mask;
-                quartic_value sim = rig_input(&m->r, QUARTIC_SHAPE(B, NODE_HEADS, N, N));
+                quartic_value sim = fixture_input(&m->r, QUARTIC_SHAPE(B, NODE_HEADS, N, N));
                 out = quartic_nn_routed_edge_attention(&m->nn, e, sim, &options, NULL, NULL);
             }
-            run(m, "cpu", out, results[k][kind]);
-            end(m);
+            edge_attention_run(m, "cpu", out, results[k][kind]);
+            edge_attention_end(m);
             for (uint32_t i = 0; k == 1 && i < B * EDGES * DIM; ++i) {
                 const uint32_t b = i / DIM / EDGES, edge = i / DIM % EDGES;
                 if (real_nodes[b][edge / N] && real_nodes[b][edge % N])
@@ -279,15 +282,15 @@ static void padded_edges_change_no_other_edge(void **state) {
  * update of each chosen edge. Here c and the edges are both outputs, and the step goes along to_route. */
 static void the_choice_is_learned_through_its_weight(void **state) {
     const bool causal = *state != NULL;
-    module *m = begin();
-    quartic_value e = rig_input(&m->r, QUARTIC_SHAPE(B, N, N, DIM));
-    quartic_value sim = rig_input(&m->r, QUARTIC_SHAPE(B, NODE_HEADS, N, N));
-    quartic_value g = rig_input(&m->r, QUARTIC_SHAPE(B, N, N, DIM)), weights, indices, with, without;
+    module *m = edge_attention_begin();
+    quartic_value e = fixture_input(&m->r, QUARTIC_SHAPE(B, N, N, DIM));
+    quartic_value sim = fixture_input(&m->r, QUARTIC_SHAPE(B, NODE_HEADS, N, N));
+    quartic_value g = fixture_input(&m->r, QUARTIC_SHAPE(B, N, N, DIM)), weights, indices, with, without;
     quartic_routed_edge_options options = routing;
     options.routed = causal ? 9 : 6;
     options.causal = causal;
     quartic_value out = quartic_nn_routed_edge_attention(&m->nn, e, sim, &options, &weights, &indices);
-    rig_expect(quartic_graph_gradients(m->r.graph, out, g, &sim, 1, &with));
+    assert_ok(quartic_graph_gradients(m->r.graph, out, g, &sim, 1, &with));
 
     /* The same by hand: share = sum over D of g * update at the chosen edges, a constant cotangent of c. */
     const quartic_shape rows = QUARTIC_SHAPE(B, EDGES, DIM);
@@ -296,44 +299,46 @@ static void the_choice_is_learned_through_its_weight(void **state) {
                                       quartic_multiply(m->r.graph, quartic_reshape(m->r.graph, update, &rows),
                                                        quartic_reshape(m->r.graph, g, &rows)),
                                       4, 0);
-    rig_expect(quartic_graph_gradients(m->r.graph, weights, share, &sim, 1, &without));
+    assert_ok(quartic_graph_gradients(m->r.graph, weights, share, &sim, 1, &without));
     const quartic_value both[] = {with, without};
     static float got[2][B * NODE_HEADS * EDGES];
-    run(m, "reference64", quartic_concat(m->r.graph, both, 2, 0), got);
+    edge_attention_run(m, "reference64", quartic_concat(m->r.graph, both, 2, 0), got);
     double largest = 0;
     for (size_t i = 0; i < B * NODE_HEADS * EDGES; ++i) {
         expect_close((double)got[0][i], (double)got[1][i], 1e-6, "gradient of sim", i);
         largest = fmax(largest, fabs((double)got[0][i]));
     }
     assert_true(largest > 1e-3);
-    end(m);
+    edge_attention_end(m);
 }
 
 static void taylor_over_all_edges_is_taylor_over_a_sequence(void **state) {
     (void)state;
     static float over_edges[B * EDGES * DIM], over_sequence[B * EDGES * DIM];
-    module *a = begin(), *b = begin();
-    quartic_value e = rig_input(&a->r, QUARTIC_SHAPE(B, N, N, DIM)), mask = add_mask(a), none = {0};
-    run(a, "reference64", quartic_nn_taylor_edge_attention(&a->nn, e, none, HEADS, WIDTH, false, mask),
-        over_edges);
-    e = rig_input(&b->r, QUARTIC_SHAPE(B, EDGES, 1, DIM));
-    mask = rig_indices(&b->r, QUARTIC_SHAPE(B, EDGES, 1), 0, 1);
+    module *a = edge_attention_begin(), *b = edge_attention_begin();
+    quartic_value e = fixture_input(&a->r, QUARTIC_SHAPE(B, N, N, DIM)), mask = add_mask(a), none = {0};
+    edge_attention_run(a, "reference64",
+                       quartic_nn_taylor_edge_attention(&a->nn, e, none, HEADS, WIDTH, false, mask),
+                       over_edges);
+    e = fixture_input(&b->r, QUARTIC_SHAPE(B, EDGES, 1, DIM));
+    mask = fixture_indices(&b->r, QUARTIC_SHAPE(B, EDGES, 1), 0, 1);
     for (uint32_t k = 0; k < B * EDGES; ++k) {
         const int32_t *real = real_nodes[k / EDGES];
         ((int32_t *)b->r.data[1])[k] = real[k % EDGES / N] && real[k % EDGES % N];
     }
     const quartic_taylor_module_options options = {
         .heads = HEADS, .dim_head = WIDTH, .attention = {.axis = 1, .form = 1}, .mask = mask};
-    run(b, "reference64", quartic_nn_taylor_attention(&b->nn, e, none, &options), over_sequence);
+    edge_attention_run(b, "reference64", quartic_nn_taylor_attention(&b->nn, e, none, &options),
+                       over_sequence);
     for (size_t i = 0; i < B * EDGES * DIM; ++i)
         expect_close((double)over_edges[i], (double)over_sequence[i], 1e-6, "edges", i);
-    end(a);
-    end(b);
+    edge_attention_end(a);
+    edge_attention_end(b);
 }
 
 /* The weight of that name, as run fills it. */
 static double weight_at(const char *name, uint32_t index) {
-    return (double)(0.5f * quartic_random_normal(3, number_of(name), index));
+    return (double)(0.5f * quartic_random_normal(3, edge_attention_number_of(name), index));
 }
 
 /* y (count) = x (DIM) times rows first .. of a weight (.., DIM). */
@@ -398,14 +403,14 @@ static void taylor_over_all_edges_equals_brute_force(void **state) {
     const double step = 1e-5;
     for (uint32_t kind = 0; kind < 8; ++kind) {
         const bool causal = kind & 1, masked = kind & 2, exact = kind & 4;
-        module *m = begin();
-        const quartic_value edges = rig_input(&m->r, QUARTIC_SHAPE(B, N, N, DIM)), none = {0};
-        const quartic_value g = rig_input(&m->r, QUARTIC_SHAPE(B, N, N, DIM));
+        module *m = edge_attention_begin();
+        const quartic_value edges = fixture_input(&m->r, QUARTIC_SHAPE(B, N, N, DIM)), none = {0};
+        const quartic_value g = fixture_input(&m->r, QUARTIC_SHAPE(B, N, N, DIM));
         const quartic_value mask = masked ? add_mask(m) : none;
         quartic_value both[2];
         both[0] = quartic_nn_taylor_edge_attention(&m->nn, edges, edges, HEADS, WIDTH, causal, mask);
-        rig_expect(quartic_graph_gradients(m->r.graph, both[0], g, &edges, 1, &both[1]));
-        run(m, exact ? "reference64" : "cpu", quartic_concat(m->r.graph, both, 2, 0), got);
+        assert_ok(quartic_graph_gradients(m->r.graph, both[0], g, &edges, 1, &both[1]));
+        edge_attention_run(m, exact ? "reference64" : "cpu", quartic_concat(m->r.graph, both, 2, 0), got);
         for (uint32_t i = 0; i < B * EDGES * DIM; ++i)
             e[i / (EDGES * DIM)][i % (EDGES * DIM)] = (double)((const float *)m->r.data[0])[i];
         for (uint32_t b = 0; b < B; ++b) {
@@ -424,7 +429,7 @@ static void taylor_over_all_edges_equals_brute_force(void **state) {
                 expect_close((double)got[1][b][i], slope, exact ? 1e-6 : 2e-5, "gradient of edges", i);
             }
         }
-        end(m);
+        edge_attention_end(m);
     }
 }
 

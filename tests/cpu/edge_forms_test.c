@@ -1,10 +1,11 @@
 /* edge_forms_test.c: every form of edge attention in both models on the CPU devices: gradients against finite
- * differences, causality, masks, batches, lists of forms, files. See edge_forms_runs.h.
+ * differences, causality, masks, batches, lists of forms, files. See edge_forms_tests.h.
  */
 #include "failing_alloc.h"
-#include "edge_forms_runs.h"
+#include "edge_forms_tests.h"
 
 #include "base/alloc.h"
+#include "base/rng.h"
 
 static void agree_with_the_reference(void **state) {
     (void)state;
@@ -19,7 +20,7 @@ static void leak_nothing(void **state) {
     causal_forms_leak_nothing_in_tiles("reference");
 }
 
-static void are_independent(void **state) {
+static void cpu_edge_forms_are_independent(void **state) {
     (void)state;
     graphs_are_independent("cpu");
     padding_may_be_anywhere("cpu");
@@ -32,13 +33,13 @@ static double finite_slope(quartic_model *model, const char *start, uint32_t bat
     const double step = 0x1p-11;
     float loss, losses[2];
     double slope = 0, length = 0;
-    forms_ok(quartic_model_gradients(model, batch, n, forms_tokens, forms_targets, mask, &loss));
+    assert_ok(quartic_model_gradients(model, batch, n, forms_tokens, forms_targets, mask, &loss));
     for (uint32_t p = 0; p < quartic_model_parameter_count(model); ++p) {
         quartic_model_parameter parameter;
-        forms_ok(quartic_model_get_parameter(model, p, &parameter));
+        assert_ok(quartic_model_get_parameter(model, p, &parameter));
         if (strncmp(parameter.name, start, strlen(start)) != 0) continue;
         float *gradient = calloc(parameter.elements, sizeof *gradient);
-        forms_ok(quartic_model_read_gradient(model, parameter.name, gradient, parameter.elements));
+        assert_ok(quartic_model_read_gradient(model, parameter.name, gradient, parameter.elements));
         for (uint64_t i = 0; i < parameter.elements; ++i)
             slope += (double)gradient[i] * (2.0 * (double)quartic_random_uniform(9, p, i) - 1.0);
         length += (double)parameter.elements;
@@ -49,18 +50,18 @@ static double finite_slope(quartic_model *model, const char *start, uint32_t bat
         for (int back = 0; back < 2; ++back) {
             for (uint32_t p = 0; p < quartic_model_parameter_count(model); ++p) {
                 quartic_model_parameter parameter;
-                forms_ok(quartic_model_get_parameter(model, p, &parameter));
+                assert_ok(quartic_model_get_parameter(model, p, &parameter));
                 if (strncmp(parameter.name, start, strlen(start)) != 0) continue;
                 float *weight = calloc(parameter.elements, sizeof *weight);
-                forms_ok(quartic_model_read_parameter(model, parameter.name, weight, parameter.elements));
+                assert_ok(quartic_model_read_parameter(model, parameter.name, weight, parameter.elements));
                 for (uint64_t i = 0; i < parameter.elements; ++i)
                     weight[i] += (float)(step * (2.0 * (double)quartic_random_uniform(9, p, i) - 1.0) *
                                          (side == back ? -1.0 : 1.0));
-                forms_ok(quartic_model_write_parameter(model, parameter.name, weight, parameter.elements));
+                assert_ok(quartic_model_write_parameter(model, parameter.name, weight, parameter.elements));
                 free(weight);
             }
             if (back == 0)
-                forms_ok(
+                assert_ok(
                     quartic_model_loss(model, batch, n, forms_tokens, forms_targets, mask, &losses[side]));
         }
     }
@@ -107,20 +108,20 @@ static void routing_all_edges_is_full_attention(void **state) {
         for (uint32_t p = 0; p < quartic_model_parameter_count(full.model); ++p) {
             quartic_model_parameter parameter;
             char name[200];
-            forms_ok(quartic_model_get_parameter(full.model, p, &parameter));
+            assert_ok(quartic_model_get_parameter(full.model, p, &parameter));
             snprintf(name, sizeof name, "%s", parameter.name);
             const bool attends = strstr(name, ".1.0.to_") != NULL || strstr(name, ".1.0.norm_scale") != NULL;
             if (attends) /* layers.l.1.0.x is called layers.l.1.0.attn.x */
                 snprintf(name, sizeof name, "layers.%c.1.0.attn.%s", parameter.name[7], parameter.name + 13);
             float *weight = calloc(parameter.elements, sizeof *weight);
-            forms_ok(quartic_model_read_parameter(full.model, parameter.name, weight, parameter.elements));
-            forms_ok(quartic_model_write_parameter(routed.model, name, weight, parameter.elements));
+            assert_ok(quartic_model_read_parameter(full.model, parameter.name, weight, parameter.elements));
+            assert_ok(quartic_model_write_parameter(routed.model, name, weight, parameter.elements));
             free(weight);
         }
         float got[N * FORMS_VOCABULARY], want[N * FORMS_VOCABULARY];
-        forms_ok(quartic_model_forward(full.model, 1, N, forms_tokens, NULL, want));
-        forms_ok(quartic_model_forward(routed.model, 1, N, forms_tokens, NULL, got));
-        forms_near("routed", got, want, N * FORMS_VOCABULARY, 2e-5, 1.0, 0.0);
+        assert_ok(quartic_model_forward(full.model, 1, N, forms_tokens, NULL, want));
+        assert_ok(quartic_model_forward(routed.model, 1, N, forms_tokens, NULL, got));
+        assert_near("routed", got, want, N * FORMS_VOCABULARY, 2e-5, 1.0, 0.0);
         forms_close(&full);
         forms_close(&routed);
     }
@@ -139,7 +140,7 @@ static void more_edges_than_there_are_is_refused(void **state) {
         assert_non_null(strstr(quartic_error_message(), "num_routed = 17 of the 16 edges of 4 nodes"));
         assert_int_equal(quartic_model_gradients(m.model, 1, 4, forms_tokens, forms_targets, NULL, &loss),
                          QUARTIC_INVALID_ARGUMENT);
-        forms_ok(quartic_model_forward(m.model, 1, 5, forms_tokens, NULL, logits));
+        assert_ok(quartic_model_forward(m.model, 1, 5, forms_tokens, NULL, logits));
         forms_close(&m);
     }
 }
@@ -161,14 +162,14 @@ static void layers_have_forms_of_their_own(void **state) {
         forms_model m = forms_open("cpu", &config);
         for (size_t k = 0; k < sizeof weights / sizeof weights[0]; ++k) {
             quartic_model_parameter parameter;
-            forms_ok(quartic_model_find_parameter(m.model, weights[k], &parameter));
+            assert_ok(quartic_model_find_parameter(m.model, weights[k], &parameter));
         }
         float before[N * FORMS_VOCABULARY], after[N * FORMS_VOCABULARY];
-        forms_ok(quartic_model_forward(m.model, 1, N, forms_tokens, NULL, before));
-        forms_ok(quartic_model_save(m.model, "edge_forms_test.safetensors"));
+        assert_ok(quartic_model_forward(m.model, 1, N, forms_tokens, NULL, before));
+        assert_ok(quartic_model_save(m.model, "edge_forms_test.safetensors"));
         quartic_model *again = NULL;
-        forms_ok(quartic_model_open(m.device, "edge_forms_test.safetensors", &again));
-        forms_ok(quartic_model_forward(again, 1, N, forms_tokens, NULL, after));
+        assert_ok(quartic_model_open(m.device, "edge_forms_test.safetensors", &again));
+        assert_ok(quartic_model_forward(again, 1, N, forms_tokens, NULL, after));
         assert_memory_equal(before, after, sizeof before);
         assert_int_equal(quartic_model_get_config(again)->edge_attention_count, LAYERS);
         quartic_model_destroy(again);
@@ -187,9 +188,9 @@ static void routing_sees_the_bias(void **state) {
         config.num_routed = 10, config.routed_iterations = 1, config.routed_eps = 0.02f;
         forms_model m = forms_open("cpu", &config);
         float loss, gradient[2];
-        forms_ok(quartic_model_gradients(m.model, 1, 5, forms_tokens, forms_targets, NULL, &loss));
-        forms_ok(quartic_model_read_gradient(m.model, "layers.0.0.0.branch.edges_to_attn_bias.1.bias",
-                                             gradient, 2));
+        assert_ok(quartic_model_gradients(m.model, 1, 5, forms_tokens, forms_targets, NULL, &loss));
+        assert_ok(quartic_model_read_gradient(m.model, "layers.0.0.0.branch.edges_to_attn_bias.1.bias",
+                                              gradient, 2));
         const bool routed = form == QUARTIC_EDGE_ATTENTION_ROUTED;
         assert_true((gradient[0] != 0.0f) == routed && (gradient[1] != 0.0f) == routed);
         forms_close(&m);
@@ -230,7 +231,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agree_with_the_reference),
         cmocka_unit_test(leak_nothing),
-        cmocka_unit_test(are_independent),
+        cmocka_unit_test(cpu_edge_forms_are_independent),
         cmocka_unit_test(gradients_are_slopes),
         cmocka_unit_test(routing_all_edges_is_full_attention),
         cmocka_unit_test(more_edges_than_there_are_is_refused),

@@ -31,7 +31,8 @@ static quartic_model_config deep_config(quartic_model_family family, uint32_t fo
 }
 
 /* Root of the mean square of the edges after each layer (depth), and the logits. */
-static void run_model(const quartic_model_config *config, uint64_t seed, double *sizes, float *logits) {
+static void edge_growth_run_model(const quartic_model_config *config, uint64_t seed, double *sizes,
+                                  float *logits) {
     quartic_device *device;
     quartic_model *model;
     assert_ok(quartic_device_create("cpu", &device));
@@ -71,7 +72,7 @@ static void edges_keep_their_size_over_64_layers(void **state) {
             const bool three_passes = of == QUARTIC_EDGE_ATTENTION_TRIANGLE_MULTIPLY && !through;
             const double most = relational || three_passes ? 10 : 4;
             for (uint64_t seed = 1; seed <= 3; ++seed) {
-                run_model(&config, seed, sizes, logits);
+                edge_growth_run_model(&config, seed, sizes, logits);
                 double least = INFINITY, greatest = 0;
                 for (uint32_t layer = 0; layer < LAYERS; ++layer) {
                     least = fmin(least, sizes[layer]);
@@ -93,7 +94,7 @@ static void models_of_128_layers_are_finite(void **state) {
     float logits[NODES * VOCABULARY];
     for (uint32_t form = 1; form < FORMS; ++form) {
         const quartic_model_config config = deep_config(QUARTIC_MODEL_QUARTIC, form, 2 * LAYERS, form % 2);
-        run_model(&config, 1, sizes, logits);
+        edge_growth_run_model(&config, 1, sizes, logits);
         for (uint32_t k = 0; k < NODES * VOCABULARY; ++k) assert_true(isfinite(logits[k]));
     }
 }
@@ -106,7 +107,7 @@ static void the_reference_doubles(void **state) {
     quartic_model_config config = deep_config(QUARTIC_MODEL_QUARTIC, QUARTIC_EDGE_ATTENTION_AXIAL, 12, false);
     config.compatibility = QUARTIC_COMPATIBILITY_REFERENCE;
     config.edges_diagonal_attn = 0;
-    run_model(&config, 1, sizes, logits);
+    edge_growth_run_model(&config, 1, sizes, logits);
     for (uint32_t layer = 1; layer < 12; ++layer)
         assert_true(sizes[layer] > 1.5 * sizes[layer - 1] && sizes[layer] < 3 * sizes[layer - 1]);
 }

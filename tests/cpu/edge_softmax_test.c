@@ -1,6 +1,6 @@
 /* edge_softmax_test.c: softmax attention among edges on the CPU devices: the formula, forward and backward,
- * at every remainder of the tuned rows' blocks; causality and padding bit for bit; any number of threads. */
-#include "edge_softmax_runs.h"
+ * at every remainder of the tuned kernels' blocks; causality and padding bit for bit; any number of threads. */
+#include "edge_softmax_tests.h"
 
 #include <omp.h>
 
@@ -18,9 +18,9 @@ static const edge_spec specs[] = {
 };
 enum { SPECS = sizeof specs / sizeof specs[0] };
 
-static quartic_device *open_device(const char *name) {
+static quartic_device *edge_softmax_open_device(const char *name) {
     quartic_device *device = NULL;
-    rig_expect(quartic_device_create(name, &device));
+    assert_ok(quartic_device_create(name, &device));
     return device;
 }
 
@@ -32,7 +32,7 @@ static void every_device_computes_the_formula(void **state) {
     } devices[] = {
         {"reference64", 1e-6}, {"reference", 5e-6}, {"cpu", 5e-6}}; /* outputs are stored as float */
     for (size_t k = 0; k < sizeof devices / sizeof devices[0]; ++k) {
-        quartic_device *device = open_device(devices[k].name);
+        quartic_device *device = edge_softmax_open_device(devices[k].name);
         for (uint32_t s = 0; s < SPECS; ++s) edge_equals_the_formula(&specs[s], device, devices[k].bound);
         quartic_device_destroy(device);
     }
@@ -42,7 +42,7 @@ static void later_edges_and_padding_change_no_bit(void **state) {
     (void)state;
     static const char *const names[] = {"reference", "cpu"};
     for (size_t k = 0; k < 2; ++k) {
-        quartic_device *device = open_device(names[k]);
+        quartic_device *device = edge_softmax_open_device(names[k]);
         edge_later_rows_do_not_leak(device);
         edge_padding_does_not_leak(device);
         quartic_device_destroy(device);
@@ -59,7 +59,7 @@ static void threads_change_no_bit(void **state) {
     edge_case x = edge_begin(&spec);
     for (int k = 0; k < 2; ++k) {
         omp_set_num_threads(k == 0 ? 1 : 5);
-        quartic_device *device = open_device("cpu");
+        quartic_device *device = edge_softmax_open_device("cpu");
         results[k] = edge_run(&x, device);
         quartic_device_destroy(device);
     }
@@ -75,7 +75,7 @@ static void a_nan_is_not_hidden(void **state) {
     static const char *const names[] = {"reference", "cpu"};
     const edge_spec spec = {.b = 1, .nodes = 4, .h = 1, .d = 8};
     for (size_t k = 0; k < 2; ++k) {
-        quartic_device *device = open_device(names[k]);
+        quartic_device *device = edge_softmax_open_device(names[k]);
         edge_case x = edge_begin(&spec);
         x.operands[EDGE_K][20] = NAN;
         float *got = edge_run(&x, device);
@@ -92,15 +92,15 @@ static void positions_out_of_range_are_refused(void **state) {
     static const int32_t wrong[] = {16, -2}; /* -1 is no edge */
     for (size_t k = 0; k < 2; ++k) {
         edge_case x = edge_begin(&spec);
-        quartic_device *device = open_device("cpu");
+        quartic_device *device = edge_softmax_open_device("cpu");
         quartic_program *program;
-        rig_expect(quartic_program_create(device, x.r.graph, NULL, &program));
+        assert_ok(quartic_program_create(device, x.r.graph, NULL, &program));
         for (uint32_t i = 0; i < x.r.count; ++i)
-            rig_expect(quartic_tensor_write(quartic_program_tensor(program, x.r.names[i]), x.r.data[i],
-                                            x.r.bytes[i]));
+            assert_ok(quartic_tensor_write(quartic_program_tensor(program, x.r.names[i]), x.r.data[i],
+                                           x.r.bytes[i]));
         x.positions[7] = wrong[k];
-        rig_expect(quartic_tensor_write(quartic_program_tensor(program, x.r.names[EDGE_OPERANDS]),
-                                        x.positions, x.r.bytes[EDGE_OPERANDS]));
+        assert_ok(quartic_tensor_write(quartic_program_tensor(program, x.r.names[EDGE_OPERANDS]), x.positions,
+                                       x.r.bytes[EDGE_OPERANDS]));
         assert_int_equal(quartic_program_run(program), QUARTIC_INVALID_ARGUMENT);
         assert_non_null(strstr(quartic_error_message(), k == 0 ? "position 16 of token 2 of graph 1"
                                                                : "position -2 of token 2 of graph 1"));

@@ -66,15 +66,15 @@ static const char *configure(const char *name, const char *config) {
     return change_copy(name, (change){.config = config});
 }
 
-static void keep_text(void *context, const quartic_check *check) {
+static void golden_keep_text(void *context, const quartic_check *check) {
     snprintf(context, 1024, "%s", check->text);
 }
 
-/* Verifies one file that must fail or be refused with a sentence that holds these words. */
+/* Verifies one file that must fail or be refused with a message that holds these words. */
 static void must_fail(quartic_device *device, const char *path, const char *words) {
     char text[1024] = "";
     quartic_check_totals totals;
-    assert_int_equal(quartic_verify(device, &path, 1, keep_text, text, &totals), QUARTIC_OK);
+    assert_int_equal(quartic_verify(device, &path, 1, golden_keep_text, text, &totals), QUARTIC_OK);
     assert_int_equal(totals.failed + totals.unsupported, 1);
     if (strstr(text, words) == NULL) fail_msg("\"%s\" lacks \"%s\"", text, words);
 }

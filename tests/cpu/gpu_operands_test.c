@@ -2,20 +2,13 @@
  * that stand for what is left out; none is null. Over all cases of all ops, forward and gradient, and over
  * the model families, for the plans of several kinds of device. Graphs are lowered onto made-up addresses, so
  * no device is needed. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "base/alloc.h"
 #include "model/model.h"
 #include "operand_tables.h"
 #include "run/run_vulkan.h"
-#include "verify/rig.h"
+#include "verify/fixture.h"
 
 static const quartic_gpu_limits kinds[] = {
     {.max_shared_bytes = 49152, .max_invocations = 1024, .subgroup_size = 32, .compute_units = 80},
@@ -32,7 +25,7 @@ static uint64_t base(uint64_t kind) {
     return kind << 48;
 }
 
-static void expect(quartic_status status) {
+static void gpu_operands_expect(quartic_status status) {
     if (status != QUARTIC_OK) fail_msg("%s: %s", quartic_status_name(status), quartic_error_message());
 }
 
@@ -44,7 +37,7 @@ static bool count_absent(const quartic_graph *graph, const quartic_gpu_limits *l
     quartic_plan plan;
     const quartic_status planned = quartic_plan_create(graph, 4, quartic_run_vulkan_scratch, &rule, &plan);
     if (planned == QUARTIC_UNSUPPORTED) return false;
-    expect(planned);
+    gpu_operands_expect(planned);
     uint64_t *storages = quartic_alloc(graph->storage_count, sizeof *storages);
     uint64_t end = 0;
     for (uint32_t s = 0; s < graph->storage_count; ++s) {
@@ -54,7 +47,7 @@ static bool count_absent(const quartic_graph *graph, const quartic_gpu_limits *l
     const quartic_run_vulkan_memory memory = {storages, base(WORKSPACE_BASE), base(ABSENT_BASE)};
     quartic_gpu_command *commands;
     uint32_t count;
-    expect(quartic_run_vulkan_lower(graph, &plan, limits, &memory, &commands, NULL, &count));
+    gpu_operands_expect(quartic_run_vulkan_lower(graph, &plan, limits, &memory, &commands, NULL, &count));
     for (uint32_t c = 0; c < count; ++c) {
         const uint32_t pointers = operand_table(quartic_gpu_shader_args(commands[c].shader))->count;
         assert_true(pointers > 0 && pointers * 8 <= commands[c].args_bytes);
@@ -80,43 +73,46 @@ static bool count_absent(const quartic_graph *graph, const quartic_gpu_limits *l
 
 static bool lower_case(const quartic_op *op, const quartic_op_case *test, uint32_t number, bool gradient,
                        const quartic_gpu_limits *limits, uint32_t *inout_absent) {
-    quartic_rig rig;
-    expect(quartic_rig_begin(&rig, op, test, 1));
+    quartic_fixture fixture;
+    gpu_operands_expect(quartic_fixture_begin(&fixture, op, test, 1));
     quartic_value values[QUARTIC_OP_MAX_INPUTS] = {{0}}, outputs[QUARTIC_OP_MAX_OUTPUTS];
     uint32_t output_count;
     for (uint32_t i = 0; i < test->input_count; ++i) {
         if (test->inputs[i].dtype == QUARTIC_NO_DTYPE) continue;
         char name[16];
         snprintf(name, sizeof name, "x%u", i);
-        values[i] = op->mutated_inputs >> i & 1u
-                        ? quartic_graph_state(rig.graph, name, test->inputs[i].dtype, &test->inputs[i].shape)
-                        : quartic_graph_input(rig.graph, name, test->inputs[i].dtype, &test->inputs[i].shape);
+        values[i] =
+            quartic_op_mutates(op, i)
+                ? quartic_graph_state(fixture.graph, name, test->inputs[i].dtype, &test->inputs[i].shape)
+                : quartic_graph_input(fixture.graph, name, test->inputs[i].dtype, &test->inputs[i].shape);
     }
-    expect(quartic_rig_apply(&rig, values, outputs, &output_count));
+    gpu_operands_expect(quartic_fixture_apply(&fixture, values, outputs, &output_count));
     if (gradient) {
         quartic_value cotangents[QUARTIC_OP_MAX_OUTPUTS], wrt[QUARTIC_OP_MAX_INPUTS],
             gradients[QUARTIC_OP_MAX_INPUTS];
         uint32_t operands[QUARTIC_OP_MAX_INPUTS];
-        expect(quartic_rig_cotangents(&rig, QUARTIC_PLACE_WHOLE, outputs, output_count, cotangents));
-        const uint32_t count = quartic_rig_differentiable(&rig, operands);
+        gpu_operands_expect(
+            quartic_fixture_cotangents(&fixture, QUARTIC_PLACE_WHOLE, outputs, output_count, cotangents));
+        const uint32_t count = quartic_fixture_differentiable(&fixture, operands);
         for (uint32_t k = 0; k < count; ++k) wrt[k] = values[operands[k]];
-        expect(quartic_rig_gradients(&rig, outputs, cotangents, output_count, wrt, count, gradients));
+        gpu_operands_expect(
+            quartic_fixture_gradients(&fixture, outputs, cotangents, output_count, wrt, count, gradients));
         for (uint32_t k = 0; k < count; ++k) {
             char name[16];
             snprintf(name, sizeof name, "d%u", k);
-            quartic_graph_output(rig.graph, name, gradients[k]);
+            quartic_graph_output(fixture.graph, name, gradients[k]);
         }
     } else {
         for (uint32_t o = 0; o < output_count; ++o) {
             char name[16];
             snprintf(name, sizeof name, "y%u", o);
-            if (op->mutated_inputs == 0) quartic_graph_output(rig.graph, name, outputs[o]);
+            if (op->mutated_inputs == 0) quartic_graph_output(fixture.graph, name, outputs[o]);
         }
     }
     char what[128];
     snprintf(what, sizeof what, "%s, case %u", op->name, number);
-    const bool ran = count_absent(rig.graph, limits, what, inout_absent);
-    quartic_rig_end(&rig);
+    const bool ran = count_absent(fixture.graph, limits, what, inout_absent);
+    quartic_fixture_end(&fixture);
     return ran;
 }
 
@@ -133,7 +129,7 @@ static void no_case_of_an_op_gets_a_null_address(void **state) {
             if (!op->cases(number, &test)) break;
             for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; ++k) {
                 ran += lower_case(op, &test, number, false, &kinds[k], &absent);
-                if (quartic_rig_has_gradient(op, &test))
+                if (quartic_fixture_has_gradient(op, &test))
                     ran += lower_case(op, &test, number, true, &kinds[k], &absent);
             }
         }
@@ -161,16 +157,16 @@ static void no_model_gives_a_null_address(void **state) {
     (void)state;
     const int64_t live = quartic_alloc_live();
     quartic_device *device;
-    expect(quartic_device_create("cpu", &device));
+    gpu_operands_expect(quartic_device_create("cpu", &device));
     uint32_t absent = 0;
     for (size_t c = 0; c < sizeof configurations / sizeof configurations[0]; ++c)
         for (int masked = 0; masked < 2; ++masked) {
             quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
             config.num_tokens = 7, config.dim = 12, config.depth = 2, config.dim_edges = 6, config.heads = 2;
             config.dim_head = 4, config.linear_heads = 1, config.linear_dim_head = 3, config.max_seq_len = 16;
-            expect(quartic_model_config_read_json(&config, configurations[c]));
+            gpu_operands_expect(quartic_model_config_read_json(&config, configurations[c]));
             quartic_model *model;
-            expect(quartic_model_create(device, &config, &model));
+            gpu_operands_expect(quartic_model_create(device, &config, &model));
             const quartic_model_task task = {.batch = 2,
                                              .length = 5,
                                              .masked = masked,
@@ -181,7 +177,7 @@ static void no_model_gives_a_null_address(void **state) {
                                              .norm = true,
                                              .dropout = config.dropout > 0.0f};
             quartic_graph *graph;
-            expect(quartic_model_build(model, &task, NULL, &graph));
+            gpu_operands_expect(quartic_model_build(model, &task, NULL, &graph));
             for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; ++k)
                 assert_true(count_absent(graph, &kinds[k], configurations[c], &absent));
             quartic_graph_destroy(graph);
@@ -196,12 +192,12 @@ static void no_model_gives_a_null_address(void **state) {
 static void a_null_address_is_refused(void **state) {
     (void)state;
     quartic_graph *graph;
-    expect(quartic_graph_create(&graph));
+    gpu_operands_expect(quartic_graph_create(&graph));
     quartic_value x = quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &QUARTIC_SHAPE(3));
     quartic_graph_output(graph, "y", quartic_exp(graph, x));
     quartic_run_vulkan_rule rule = {graph, kinds[0]};
     quartic_plan plan;
-    expect(quartic_plan_create(graph, 4, quartic_run_vulkan_scratch, &rule, &plan));
+    gpu_operands_expect(quartic_plan_create(graph, 4, quartic_run_vulkan_scratch, &rule, &plan));
     const uint64_t storages[4] = {0, 0x1000, 0x2000, 0x3000};
     const quartic_run_vulkan_memory memory = {storages, 0x4000, 0x5000};
     quartic_gpu_command *commands;

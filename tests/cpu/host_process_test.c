@@ -2,20 +2,14 @@
  * fork(), under other rounding modes, traps and flushing of subnormal numbers. Also what it leaves as it was.
  */
 #define _GNU_SOURCE /* feenableexcept */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "expect.h"
+
 #include <fenv.h>
 #include <locale.h>
 #include <math.h>
 #include <omp.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -26,23 +20,21 @@
 #include <xmmintrin.h>
 #endif
 
-#include <cmocka.h>
-
 #include "quartic/quartic.h"
 
 enum { THREADS = 4, LENGTH = 48, TOKENS = 24 };
 
 static const char *own_path;
 
-static quartic_model_config configuration(void) {
+static quartic_model_config host_process_configuration(void) {
     quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
     config.num_tokens = TOKENS, config.dim = 48, config.depth = 2, config.dim_edges = 16;
     config.heads = 3, config.dim_head = 16, config.max_seq_len = LENGTH, config.causal = 1;
     return config;
 }
 
-static void make_model(const char *device_name, quartic_device **device, quartic_model **model) {
-    const quartic_model_config config = configuration();
+static void host_process_make_model(const char *device_name, quartic_device **device, quartic_model **model) {
+    const quartic_model_config config = host_process_configuration();
     assert_int_equal(quartic_device_create(device_name, device), QUARTIC_OK);
     assert_int_equal(quartic_model_create(*device, &config, model), QUARTIC_OK);
     assert_int_equal(quartic_model_initialise(*model, 3), QUARTIC_OK);
@@ -53,8 +45,8 @@ typedef struct results {
 } results;
 
 /* A forward pass, a loss, two steps of training and a loss again, of a fresh model. */
-static quartic_status compute(const char *device_name, results *out) {
-    const quartic_model_config config = configuration();
+static quartic_status cpu_host_process_compute(const char *device_name, results *out) {
+    const quartic_model_config config = host_process_configuration();
     int32_t tokens[LENGTH], targets[LENGTH];
     for (int i = 0; i < LENGTH; ++i) tokens[i] = i * 7 % TOKENS, targets[i] = (i + 1) * 7 % TOKENS;
     quartic_device *device = NULL;
@@ -83,7 +75,7 @@ static quartic_status compute(const char *device_name, results *out) {
 static results *standard_results(void) {
     static results once;
     static bool done;
-    if (!done) assert_int_equal(compute("cpu", &once), QUARTIC_OK);
+    if (!done) assert_int_equal(cpu_host_process_compute("cpu", &once), QUARTIC_OK);
     done = true;
     return &once;
 }
@@ -108,7 +100,7 @@ static void leave_room(size_t bytes) {
 
 /* Steps whose parallel regions have threads of every number: OpenMP's come and go. */
 static quartic_status compute_gradients(quartic_device *device) {
-    const quartic_model_config config = configuration();
+    const quartic_model_config config = host_process_configuration();
     static const int32_t tokens[LENGTH];
     quartic_model *model = NULL;
     float loss;
@@ -172,7 +164,7 @@ static void address_space_that_runs_out_is_out_of_memory(void **state) {
  */
 
 /* Forks, runs a function in the child and expects 0 of it. */
-static void expect_of_child(int (*work)(void *), void *context) {
+static void cpu_host_process_expect_of_child(int (*work)(void *), void *context) {
     fflush(NULL);
     const pid_t child = fork();
     if (child == 0) _exit(work(context));
@@ -188,7 +180,7 @@ typedef struct inheritance {
     quartic_tensor *tensor;
 } inheritance;
 
-static int refused(quartic_status status) {
+static int cpu_host_process_refused(quartic_status status) {
     return status == QUARTIC_UNSUPPORTED &&
            strstr(quartic_error_message(), "made from that by fork()") != NULL;
 }
@@ -198,13 +190,14 @@ static int use_inheritance(void *context) {
     const inheritance *inherited = context;
     int32_t tokens[LENGTH] = {0};
     static float logits[LENGTH * TOKENS];
-    if (!refused(quartic_model_forward(inherited->model, 1, LENGTH, tokens, NULL, logits))) return 1;
-    if (!refused(quartic_program_run(inherited->program))) return 2;
+    if (!cpu_host_process_refused(quartic_model_forward(inherited->model, 1, LENGTH, tokens, NULL, logits)))
+        return 1;
+    if (!cpu_host_process_refused(quartic_program_run(inherited->program))) return 2;
     quartic_graph *graph = NULL;
     quartic_program *program = NULL;
     if (quartic_graph_create(&graph) != QUARTIC_OK) return 3;
     quartic_graph_output(graph, "r", quartic_range(graph, 4, 0.0f, 1.0f));
-    if (!refused(quartic_program_create(inherited->device, graph, NULL, &program))) return 4;
+    if (!cpu_host_process_refused(quartic_program_create(inherited->device, graph, NULL, &program))) return 4;
     quartic_graph_destroy(graph);
     float numbers[4];
     if (quartic_tensor_read(inherited->tensor, numbers, sizeof numbers) != QUARTIC_OK) return 5;
@@ -218,12 +211,12 @@ static int use_inheritance(void *context) {
 /* A device of the child's own computes the same bits; so do the child's own children. */
 static int compute_anew(void *context) {
     static results got;
-    if (compute("cpu", &got) != QUARTIC_OK) return 1;
+    if (cpu_host_process_compute("cpu", &got) != QUARTIC_OK) return 1;
     if (memcmp(&got, context, sizeof got) != 0) return 2;
     quartic_device *device;
     quartic_program *program = NULL;
     quartic_graph *graph;
-    /* Errors of the work come back with their sentence. */
+    /* Errors of the work come back with their message. */
     if (quartic_device_create("cpu", &device) != QUARTIC_OK || quartic_graph_create(&graph) != QUARTIC_OK)
         return 3;
     quartic_value table = quartic_graph_input(graph, "table", QUARTIC_FLOAT32, &QUARTIC_SHAPE(4, 4));
@@ -250,20 +243,20 @@ static int compute_in_a_grandchild(void *context) {
     return waitpid(child, &status, 0) == child && status == 0 ? 0 : 10;
 }
 
-static void a_child_gets_a_sentence_and_may_open_its_own(void **state) {
+static void a_child_gets_a_message_and_may_open_its_own(void **state) {
     (void)state;
     results *want = standard_results(); /* the parent's threads are there */
     inheritance inherited;
     quartic_graph *graph;
-    make_model("cpu", &inherited.device, &inherited.model);
+    host_process_make_model("cpu", &inherited.device, &inherited.model);
     assert_int_equal(quartic_graph_create(&graph), QUARTIC_OK);
     quartic_graph_output(graph, "r", quartic_range(graph, 4, 0.0f, 1.0f));
     assert_int_equal(quartic_program_create(inherited.device, graph, NULL, &inherited.program), QUARTIC_OK);
     assert_int_equal(quartic_program_run(inherited.program), QUARTIC_OK);
     inherited.tensor = quartic_program_tensor(inherited.program, "r");
     assert_non_null(inherited.tensor);
-    expect_of_child(use_inheritance, &inherited);
-    expect_of_child(compute_in_a_grandchild, want);
+    cpu_host_process_expect_of_child(use_inheritance, &inherited);
+    cpu_host_process_expect_of_child(compute_in_a_grandchild, want);
     /* The parent is as it was. */
     assert_int_equal(quartic_program_run(inherited.program), QUARTIC_OK);
     quartic_program_destroy(inherited.program);
@@ -276,7 +269,7 @@ static void a_child_gets_a_sentence_and_may_open_its_own(void **state) {
  */
 
 /* What the host may have set; each puts the standard environment aside. */
-static void round_up(void) {
+static void host_process_round_up(void) {
     assert_int_equal(fesetround(FE_UPWARD), 0);
 }
 static void round_to_zero(void) {
@@ -296,7 +289,7 @@ static void flush_to_zero(void) {
 #endif
 
 static void (*const environments[])(void) = {
-    round_up,
+    host_process_round_up,
     round_to_zero,
 #ifdef HAS_TRAPS
     trap,
@@ -372,7 +365,8 @@ static void any_floating_point_environment_gives_the_same_bits(void **state) {
         environments[e]();
         environment before, after;
         read_environment(&before);
-        const quartic_status status = compute("cpu", &got), also = extremes(got_extremes, COUNT);
+        const quartic_status status = cpu_host_process_compute("cpu", &got),
+                             also = extremes(got_extremes, COUNT);
         read_environment(&after);
         fesetenv(&standard);
         assert_int_equal(status, QUARTIC_OK);
@@ -390,7 +384,7 @@ static void *compute_on_a_thread(void *context) {
     const size_t e = *(const size_t *)context;
     static results got[ENVIRONMENTS];
     environments[e]();
-    const quartic_status status = compute("cpu", &got[e]);
+    const quartic_status status = cpu_host_process_compute("cpu", &got[e]);
     fesetenv(FE_DFL_ENV);
     return status == QUARTIC_OK && memcmp(&got[e], standard_results(), sizeof got[e]) == 0 ? context : NULL;
 }
@@ -411,7 +405,7 @@ static void *leave_threads_as_they_were(void *context) {
     const bool there_before = *(const bool *)context;
     fesetround(FE_UPWARD);
     const bool fine = (!there_before || every_thread_rounds(FE_UPWARD)) &&
-                      compute("cpu", &got) == QUARTIC_OK && every_thread_rounds(FE_UPWARD) &&
+                      cpu_host_process_compute("cpu", &got) == QUARTIC_OK && every_thread_rounds(FE_UPWARD) &&
                       fegetround() == FE_UPWARD;
     fesetround(FE_TONEAREST);
     return fine && memcmp(&got, standard_results(), sizeof got) == 0 ? context : NULL;
@@ -449,7 +443,7 @@ static void the_processs_settings_stay(void **state) {
     const mode_t mask = umask(027);
     struct sigaction before[NSIG] = {0}, after[NSIG] = {0};
     for (int s = 1; s < NSIG; ++s) sigaction(s, NULL, &before[s]);
-    assert_int_equal(compute("cpu", &got), QUARTIC_OK);
+    assert_int_equal(cpu_host_process_compute("cpu", &got), QUARTIC_OK);
     for (int s = 1; s < NSIG; ++s) {
         sigaction(s, NULL, &after[s]);
         assert_true(before[s].sa_handler == after[s].sa_handler && before[s].sa_flags == after[s].sa_flags);
@@ -473,7 +467,7 @@ int main(int count, char **arguments) {
 #ifdef HAS_LIMITS
         cmocka_unit_test(address_space_that_runs_out_is_out_of_memory),
 #endif
-        cmocka_unit_test(a_child_gets_a_sentence_and_may_open_its_own),
+        cmocka_unit_test(a_child_gets_a_message_and_may_open_its_own),
         cmocka_unit_test(any_floating_point_environment_gives_the_same_bits),
         cmocka_unit_test(threads_of_their_own_get_and_keep_the_hosts),
         cmocka_unit_test(the_processs_settings_stay),

@@ -4,24 +4,13 @@
  * training, files and validation run on it; everything comes back, with the size that it was given with. Then
  * it fails at each allocation in turn.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+#include "expect.h"
 
-#include <cmocka.h>
+#include <stdatomic.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "quartic/quartic.h"
-
-static void ok(quartic_status status) {
-    if (status != QUARTIC_OK) fail_msg("%s: %s", quartic_status_name(status), quartic_error_message());
-}
 
 /* ---- the allocator ---- */
 
@@ -92,7 +81,7 @@ static quartic_status train_and_save(quartic_model *model, const char *path, flo
     return status;
 }
 
-static quartic_status run_all(float *out_loss) {
+static quartic_status host_run_all(float *out_loss) {
     static const char path[] = "host_test.safetensors";
     quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
     quartic_device *device;
@@ -121,17 +110,17 @@ static void all_memory_comes_from_the_allocator_and_back(void **state) {
     counts c = {0};
     const quartic_allocator allocator = allocator_of(&c);
     float standard, counted;
-    ok(run_all(&standard));
-    ok(quartic_allocator_set(&allocator));
-    ok(run_all(&counted));
-    ok(quartic_allocator_set(NULL));
+    assert_ok(host_run_all(&standard));
+    assert_ok(quartic_allocator_set(&allocator));
+    assert_ok(host_run_all(&counted));
+    assert_ok(quartic_allocator_set(NULL));
     assert_true(c.allocations > 1000);
     assert_int_equal(c.misuses, 0);
     assert_int_equal(c.blocks, 0);
     assert_int_equal(c.bytes, 0);
     assert_memory_equal(&standard, &counted, sizeof standard); /* rubbish in new memory changes nothing */
     const long long before = c.allocations;
-    ok(run_all(&standard));
+    assert_ok(host_run_all(&standard));
     assert_true(c.allocations == before);
 }
 
@@ -140,18 +129,18 @@ static void an_allocator_is_not_changed_under_objects(void **state) {
     counts c = {0};
     const quartic_allocator allocator = allocator_of(&c);
     quartic_device *device;
-    ok(quartic_device_create("cpu", &device));
+    assert_ok(quartic_device_create("cpu", &device));
     assert_int_equal(quartic_allocator_set(&allocator), QUARTIC_INVALID_ARGUMENT);
     assert_non_null(strstr(quartic_error_message(), "quartic_allocator_set: the library holds 1 block"));
     assert_int_equal(quartic_allocator_set(NULL), QUARTIC_INVALID_ARGUMENT);
     quartic_device_destroy(device);
     assert_true(c.allocations == 0 &&
                 c.misuses == 0); /* what was given by one is not released by the other */
-    ok(quartic_allocator_set(&allocator));
-    ok(quartic_device_create("cpu", &device));
+    assert_ok(quartic_allocator_set(&allocator));
+    assert_ok(quartic_device_create("cpu", &device));
     assert_true(c.blocks > 0);
     quartic_device_destroy(device);
-    ok(quartic_allocator_set(NULL));
+    assert_ok(quartic_allocator_set(NULL));
     assert_true(c.blocks == 0 && c.misuses == 0);
 }
 
@@ -160,20 +149,20 @@ static void an_allocator_that_has_no_memory_is_out_of_memory(void **state) {
     counts c = {0};
     const quartic_allocator allocator = allocator_of(&c);
     float loss;
-    ok(quartic_allocator_set(&allocator));
-    ok(run_all(&loss));
+    assert_ok(quartic_allocator_set(&allocator));
+    assert_ok(host_run_all(&loss));
     const long long all = c.allocations;
     /* Every 7th: each kind of allocation is met many times over. */
     for (long long n = 1; n <= all; n += 7) {
         c.allocations = 0;
         c.fail_at = n;
-        quartic_status status = run_all(&loss);
+        quartic_status status = host_run_all(&loss);
         if (status != QUARTIC_OUT_OF_MEMORY)
             fail_msg("allocation %lld of %lld: %s", n, all, quartic_status_name(status));
         if (c.blocks != 0) fail_msg("allocation %lld of %lld left %lld blocks", n, all, (long long)c.blocks);
     }
     assert_int_equal(c.misuses, 0);
-    ok(quartic_allocator_set(NULL));
+    assert_ok(quartic_allocator_set(NULL));
 }
 
 /* ---- messages ---- */
@@ -184,7 +173,7 @@ typedef struct messages {
     char last[8192];
 } messages;
 
-static void hear(void *context, quartic_log_level level, const char *message) {
+static void host_hear(void *context, quartic_log_level level, const char *message) {
     messages *m = context;
     ++m->count;
     m->level = level;
@@ -197,14 +186,14 @@ static void messages_go_to_the_callback_or_to_standard_error(void **state) {
     char longer[6000], line[128] = "";
     memset(longer, 'x', sizeof longer - 1);
     longer[sizeof longer - 1] = 0;
-    quartic_log_set(hear, &m);
+    quartic_log_set(host_hear, &m);
     quartic_tell(QUARTIC_LOG_WARNING, "%d of %s", 3, "these");
     assert_int_equal(m.count, 1);
     assert_int_equal(m.level, QUARTIC_LOG_WARNING);
     assert_string_equal(m.last, "3 of these");
     quartic_tell(QUARTIC_LOG_ERROR, "%s", longer);
     assert_int_equal(strlen(m.last), 4095);
-    quartic_log_set(hear, &other);
+    quartic_log_set(host_hear, &other);
     quartic_tell(QUARTIC_LOG_INFO, "to the other");
     assert_true(m.count == 2 && other.count == 1);
 

@@ -1,11 +1,6 @@
 /* locale_test.c: a host with a decimal comma: configurations, checkpoints and recordings are written and read
  * as they are everywhere, and the program's output and options do not follow the environment either. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "comma_locale.h"
 #include "folder.h"
@@ -14,7 +9,7 @@
 
 static char folder[TEST_FOLDER_BYTES];
 
-static int begin(void **state) {
+static int locale_begin(void **state) {
     (void)state;
     return test_folder_make("locale", folder) && comma_locale_make(folder) &&
                    setenv("LOCPATH", folder, 1) == 0
@@ -22,7 +17,7 @@ static int begin(void **state) {
                : -1;
 }
 
-static int end(void **state) {
+static int locale_end(void **state) {
     (void)state;
     setlocale(LC_ALL, "C");
     return setenv("FOLDER", folder, 1) != 0 || system("rm -rf -- \"$FOLDER\"");
@@ -129,5 +124,5 @@ int main(void) {
         cmocka_unit_test(checkpoints_are_the_same),
         cmocka_unit_test(recordings_pass),
     };
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, locale_begin, locale_end);
 }

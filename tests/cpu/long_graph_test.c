@@ -1,12 +1,6 @@
 /* long_graph_test.c: what building, differentiating and planning a model costs grows about linearly with its
  * layers, counted in rounds of the loops that could grow faster (base/work.h), not in seconds. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "base/work.h"
 #include "quartic/model.h"
@@ -14,7 +8,7 @@
 
 static quartic_device *device;
 
-static uint64_t work_of(uint32_t layers) {
+static uint64_t long_graph_work_of(uint32_t layers) {
     quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
     config.num_tokens = 8;
     config.dim = 8;
@@ -42,7 +36,7 @@ static uint64_t work_of(uint32_t layers) {
 static void planning_grows_about_linearly_with_the_layers(void **state) {
     (void)state;
     assert_int_equal(quartic_device_create("cpu", &device), QUARTIC_OK);
-    const uint64_t few = work_of(8), more = work_of(32), many = work_of(128);
+    const uint64_t few = long_graph_work_of(8), more = long_graph_work_of(32), many = long_graph_work_of(128);
     printf("8, 32 and 128 layers: %llu, %llu and %llu rounds\n", (unsigned long long)few,
            (unsigned long long)more, (unsigned long long)many);
     assert_true(few > 10000);

@@ -1,16 +1,9 @@
 /* matmul_fast_test.c: the tuned matmul against sums in double: every instruction set of this machine, every
  * path, and the same bits for every number of threads where that is promised.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "expect.h"
 
-#include <cmocka.h>
+#include <math.h>
 
 #include "base/alloc.h"
 #include "base/rng.h"
@@ -20,14 +13,14 @@
 
 static const float poison = -7.5e30f;
 
-static float *random_floats(uint64_t count, uint32_t stream) {
+static float *matmul_fast_random_floats(uint64_t count, uint32_t stream) {
     float *numbers = quartic_alloc(count, sizeof *numbers);
     for (uint64_t i = 0; i < count; ++i) numbers[i] = quartic_random_normal(7, stream, i);
     return numbers;
 }
 
 /* |got - want| within rounding of a sum whose terms' magnitudes add up to `magnitude`. */
-static void expect_close(const char *what, float got, double want, double magnitude, int64_t k) {
+static void matmul_fast_expect_close(const char *what, float got, double want, double magnitude, int64_t k) {
     double bound = (4.0 + sqrt((double)k)) * 6e-8 * (magnitude + fabs(want));
     if (!(fabs(got - want) <= bound))
         fail_msg("%s: got %.9g, want %.9g, bound %.3g", what, (double)got, want, bound);
@@ -38,9 +31,9 @@ static void expect_close(const char *what, float got, double want, double magnit
 /* All row and column counts around the kernels' sizes, with a border that nobody may write. */
 static void check_tile(const quartic_matmul_kernels *kernels) {
     enum { MOST_ROWS = 27, K = 19, PITCH = 40 };
-    float *a = random_floats(MOST_ROWS * K, 1), *b = random_floats(K * PITCH, 2),
-          *bias = random_floats(PITCH, 3);
-    float *add = random_floats((MOST_ROWS + 1) * PITCH, 4),
+    float *a = matmul_fast_random_floats(MOST_ROWS * K, 1), *b = matmul_fast_random_floats(K * PITCH, 2),
+          *bias = matmul_fast_random_floats(PITCH, 3);
+    float *add = matmul_fast_random_floats((MOST_ROWS + 1) * PITCH, 4),
           *c = quartic_alloc((MOST_ROWS + 1) * PITCH, sizeof *c);
     for (int64_t rows = 1; rows <= MOST_ROWS; ++rows)
         for (int64_t columns = 1; columns <= kernels->width; ++columns)
@@ -76,8 +69,8 @@ static void check_tile(const quartic_matmul_kernels *kernels) {
                             magnitude += fabs(term);
                         }
                         double more = ends ? (double)bias[j] + add[i * PITCH + j] : 0.0;
-                        expect_close(kernels->name, c[i * PITCH + j], 0.75 * sum + more,
-                                     magnitude + fabs(more), K);
+                        matmul_fast_expect_close(kernels->name, c[i * PITCH + j], 0.75 * sum + more,
+                                                 magnitude + fabs(more), K);
                     }
             }
     quartic_free(a);
@@ -90,7 +83,7 @@ static void check_tile(const quartic_matmul_kernels *kernels) {
 static void check_dot(const quartic_matmul_kernels *kernels) {
     enum { TILE = QUARTIC_MATMUL_DOT_TILE, PITCH = 131 };
     static const int64_t lengths[] = {1, 3, 8, 15, 16, 17, 64, 127, 129};
-    float *a = random_floats(TILE * PITCH, 1), *b = random_floats(TILE * PITCH, 2);
+    float *a = matmul_fast_random_floats(TILE * PITCH, 1), *b = matmul_fast_random_floats(TILE * PITCH, 2);
     for (size_t l = 0; l < sizeof lengths / sizeof lengths[0]; ++l)
         for (int64_t rows = 1; rows <= TILE; ++rows)
             for (int64_t columns = 1; columns <= TILE; ++columns) {
@@ -108,7 +101,8 @@ static void check_dot(const quartic_matmul_kernels *kernels) {
                             sum += (double)a[i * PITCH + k] * b[j * PITCH + k];
                             magnitude += fabs((double)a[i * PITCH + k] * b[j * PITCH + k]);
                         }
-                        expect_close(kernels->name, out[i * TILE + j], sum, magnitude, lengths[l]);
+                        matmul_fast_expect_close(kernels->name, out[i * TILE + j], sum, magnitude,
+                                                 lengths[l]);
                     }
             }
     quartic_free(a);
@@ -178,7 +172,7 @@ static void check_product(const product *c) {
         if (!quartic_is_present(&inputs[i])) continue;
         int64_t begin, end;
         quartic_layout_extent(&inputs[i], &begin, &end);
-        data[i] = random_floats((uint64_t)end, i);
+        data[i] = matmul_fast_random_floats((uint64_t)end, i);
         run.inputs[i] = (quartic_operand){data[i], &inputs[i], false, NULL};
     }
     float *want = quartic_alloc(results, sizeof *want), *first = quartic_alloc(results, sizeof *first);
@@ -189,7 +183,7 @@ static void check_product(const product *c) {
     for (uint64_t i = 0; i < results; ++i) largest = fmax(largest, fabs(want[i]));
     assert_true(largest > (results < 16 ? 0.0 : 0.1));
     for (uint32_t threads = 1; threads <= 3; ++threads) {
-        const quartic_fast_row *row = quartic_fast_find(&quartic_op_matmul, &call);
+        const quartic_fast_kernel *row = quartic_fast_find(&quartic_op_matmul, &call);
         assert_non_null(row);
         size_t bytes = row->scratch(&call, threads);
         unsigned char *scratch = quartic_alloc(bytes + 64, 1);

@@ -1,16 +1,8 @@
 /* memory_test.c: programs larger than the machine are refused with the figures before anything is allocated,
  * on every CPU device. A system that overcommits would grant the memory and end the process later. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
+#include "expect.h"
 
 #include <sys/resource.h>
-
-#include <cmocka.h>
 
 #include "base/alloc.h"
 #include "quartic/program.h"
@@ -47,7 +39,7 @@ static long resident_kibibytes(void) {
     return usage.ru_maxrss;
 }
 
-static void expect_refused(const char *device_name, void (*build)(quartic_graph *), bool of_tensors) {
+static void memory_expect_refused(const char *device_name, void (*build)(quartic_graph *), bool of_tensors) {
     quartic_device *device;
     quartic_device_info info;
     quartic_graph *graph;
@@ -83,13 +75,13 @@ static void expect_refused(const char *device_name, void (*build)(quartic_graph 
 static void tensors_larger_than_the_machine_are_refused(void **state) {
     (void)state;
     for (size_t d = 0; d < sizeof devices / sizeof devices[0]; ++d)
-        expect_refused(devices[d], build_tensors, true);
+        memory_expect_refused(devices[d], build_tensors, true);
 }
 
 static void intermediates_larger_than_the_machine_are_refused(void **state) {
     (void)state;
     for (size_t d = 0; d < sizeof devices / sizeof devices[0]; ++d)
-        expect_refused(devices[d], build_intermediates, false);
+        memory_expect_refused(devices[d], build_intermediates, false);
 }
 
 int main(void) {

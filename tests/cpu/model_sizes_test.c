@@ -1,5 +1,5 @@
 /* model_sizes_test.c: the device "cpu" against the reference in double at every awkward length. */
-#include "model_sizes.h"
+#include "model_sizes_tests.h"
 
 static void awkward_lengths_agree_with_the_reference(void **state) {
     (void)state;

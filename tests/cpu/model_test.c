@@ -11,18 +11,18 @@ static quartic_device *device;
 static const int32_t tokens[B * N] = {0, 1, 2, 3, 4, 6, 5, 4, 3, 2};
 static const int32_t targets[B * N] = {1, 2, 3, 4, -1, 5, 4, 3, 2, 1};
 
-static int open_device(void **state) {
+static int model_open_device(void **state) {
     (void)state;
     return quartic_device_create("cpu", &device) == QUARTIC_OK ? 0 : -1;
 }
 
-static int close_device(void **state) {
+static int model_close_device(void **state) {
     (void)state;
     quartic_device_destroy(device);
     return 0;
 }
 
-static quartic_model_config small_config(void) {
+static quartic_model_config model_small_config(void) {
     quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
     config.num_tokens = V, config.dim = D, config.depth = 2, config.dim_edges = 4, config.heads = 2;
     config.dim_head = 4, config.linear_heads = 2, config.linear_dim_head = 3, config.ff_mult = 2;
@@ -31,7 +31,7 @@ static quartic_model_config small_config(void) {
 }
 
 static quartic_model *small_model(void) {
-    quartic_model_config config = small_config();
+    quartic_model_config config = model_small_config();
     quartic_model *model;
     assert_ok(quartic_model_create(device, &config, &model));
     return model;
@@ -63,10 +63,10 @@ static void weights_are_read_and_written_by_name(void **state) {
     assert_memory_equal(scale, again, sizeof scale);
     assert_int_equal(quartic_model_read_parameter(model, "to_logits.0.scal", again, D),
                      QUARTIC_INVALID_ARGUMENT);
-    assert_sentence("did you mean \"to_logits.0.scale\"?");
+    assert_message("did you mean \"to_logits.0.scale\"?");
     assert_int_equal(quartic_model_read_parameter(model, "to_logits.0.scale", again, D - 1),
                      QUARTIC_SHAPE_MISMATCH);
-    assert_sentence("has shape (8), 8 elements, not 7");
+    assert_message("has shape (8), 8 elements, not 7");
     scale[3] = NAN;
     assert_int_equal(quartic_model_write_parameter(model, "to_logits.0.scale", scale, D), QUARTIC_NON_FINITE);
     assert_ok(quartic_model_read_parameter(model, "to_logits.0.scale", scale, D));
@@ -76,7 +76,7 @@ static void weights_are_read_and_written_by_name(void **state) {
                      QUARTIC_INVALID_ARGUMENT);
     assert_int_equal(quartic_model_read_gradient(model, "to_logits.0.scale", again, D),
                      QUARTIC_INVALID_ARGUMENT);
-    assert_sentence("no gradients yet");
+    assert_message("no gradients yet");
     quartic_model_destroy(model);
 }
 
@@ -88,17 +88,17 @@ static void batches_are_checked_with_figures(void **state) {
     memcpy(bad, tokens, sizeof bad);
     bad[7] = V;
     assert_int_equal(quartic_model_forward(model, B, N, bad, NULL, logits), QUARTIC_INVALID_ARGUMENT);
-    assert_sentence("token 7 at (1, 2) is outside the vocabulary, 0 to num_tokens - 1 = 6");
+    assert_message("token 7 at (1, 2) is outside the vocabulary, 0 to num_tokens - 1 = 6");
     bad[7] = -1;
     assert_int_equal(quartic_model_forward(model, B, N, bad, NULL, logits), QUARTIC_INVALID_ARGUMENT);
     assert_int_equal(quartic_model_forward(model, 1, 9, tokens, NULL, logits), QUARTIC_INVALID_ARGUMENT);
-    assert_sentence("9 tokens in a sequence, the model takes at most max_seq_len = 8");
+    assert_message("9 tokens in a sequence, the model takes at most max_seq_len = 8");
     assert_int_equal(quartic_model_forward(model, 0, N, tokens, NULL, logits), QUARTIC_INVALID_ARGUMENT);
     assert_int_equal(quartic_model_forward(model, B, N, NULL, NULL, logits), QUARTIC_INVALID_ARGUMENT);
     memcpy(bad, targets, sizeof bad);
     bad[0] = V + 1;
     assert_int_equal(quartic_model_loss(model, B, N, tokens, bad, NULL, &loss), QUARTIC_INVALID_ARGUMENT);
-    assert_sentence("target 8");
+    assert_message("target 8");
     assert_int_equal(quartic_model_loss(model, B, N, tokens, NULL, NULL, &loss), QUARTIC_INVALID_ARGUMENT);
     quartic_model_destroy(model);
 }
@@ -106,7 +106,7 @@ static void batches_are_checked_with_figures(void **state) {
 /* More shapes than the cache holds, in an order that evicts, give the same as fresh models. */
 static void cached_programs_are_the_right_ones(void **state) {
     (void)state;
-    quartic_model_config config = small_config();
+    quartic_model_config config = model_small_config();
     config.cached_programs = 2;
     quartic_model *cached, *fresh;
     assert_ok(quartic_model_create(device, &config, &cached));
@@ -132,7 +132,7 @@ static void cached_programs_are_the_right_ones(void **state) {
 /* Room is made as programs come, not for all that might. */
 static void any_number_of_programs_may_be_kept(void **state) {
     (void)state;
-    quartic_model_config config = small_config();
+    quartic_model_config config = model_small_config();
     config.cached_programs = UINT32_MAX;
     quartic_model *model;
     float logits[B * N * V];
@@ -196,17 +196,17 @@ static void wrong_files_change_nothing(void **state) {
 
     save_changed(other, path, name, NULL);
     assert_int_equal(quartic_model_load(model, path), QUARTIC_FORMAT);
-    assert_sentence("lacks 1 of the model's");
-    assert_sentence("\"to_logits.0.scale\" of shape (8)");
+    assert_message("lacks 1 of the model's");
+    assert_message("\"to_logits.0.scale\" of shape (8)");
     assert_int_equal(quartic_model_open(device, path, &opened), QUARTIC_FORMAT);
-    assert_sentence("no \"config\" in its metadata");
+    assert_message("no \"config\" in its metadata");
 
     float numbers[D + 1] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
     quartic_safetensors_tensor tensor = {
         .name = name, .dtype = QUARTIC_SAFETENSORS_F32, .shape = QUARTIC_SHAPE(D + 1), .data = numbers};
     save_changed(other, path, name, &tensor);
     assert_int_equal(quartic_model_load(model, path), QUARTIC_SHAPE_MISMATCH);
-    assert_sentence("has shape (9), the model needs (8)");
+    assert_message("has shape (9), the model needs (8)");
 
     tensor.shape = QUARTIC_SHAPE(D);
     tensor.dtype = QUARTIC_SAFETENSORS_I32;
@@ -217,13 +217,13 @@ static void wrong_files_change_nothing(void **state) {
     numbers[2] = NAN;
     save_changed(other, path, name, &tensor);
     assert_int_equal(quartic_model_load(model, path), QUARTIC_NON_FINITE);
-    assert_sentence(name);
+    assert_message(name);
 
     tensor.name = "something.else";
     numbers[2] = 3;
     save_changed(other, path, "", &tensor);
     assert_int_equal(quartic_model_load(model, path), QUARTIC_FORMAT);
-    assert_sentence("does not know, the first being \"something.else\" of shape (8)");
+    assert_message("does not know, the first being \"something.else\" of shape (8)");
     assert_int_equal(quartic_model_load(model, "no-such-file"), QUARTIC_IO);
 
     assert_ok(quartic_model_fetch(model, quartic_model_weights(model), &after));
@@ -236,7 +236,7 @@ static void wrong_files_change_nothing(void **state) {
 
 static void weights_may_lie_in_the_callers_memory(void **state) {
     (void)state;
-    quartic_model_config config = small_config();
+    quartic_model_config config = model_small_config();
     uint64_t elements;
     quartic_tensor *memory, *small;
     quartic_model *model;
@@ -245,7 +245,7 @@ static void weights_may_lie_in_the_callers_memory(void **state) {
     assert_ok(quartic_tensor_create(device, QUARTIC_FLOAT32, &QUARTIC_SHAPE(10), &small));
     config.weights = small;
     assert_int_equal(quartic_model_create(device, &config, &model), QUARTIC_SHAPE_MISMATCH);
-    assert_sentence("float32 of shape (10)");
+    assert_message("float32 of shape (10)");
     config.weights = memory;
     assert_ok(quartic_model_create(device, &config, &model));
     assert_ptr_equal(quartic_model_weights(model), memory);
@@ -264,7 +264,7 @@ static void weights_may_lie_in_the_callers_memory(void **state) {
 
 static void readouts_show_attention_and_edges(void **state) {
     (void)state;
-    quartic_model_config config = small_config();
+    quartic_model_config config = model_small_config();
     config.causal = 1;
     quartic_model *model;
     assert_ok(quartic_model_create(device, &config, &model));
@@ -329,7 +329,7 @@ static void a_model_may_be_part_of_the_callers_graph(void **state) {
     input = quartic_graph_input(graph, "in", QUARTIC_INT32, &QUARTIC_SHAPE(B, N));
     assert_int_equal(quartic_model_append(model, graph, parameters, input, none).id, 0);
     assert_int_equal(quartic_graph_status(graph), QUARTIC_SHAPE_MISMATCH);
-    assert_sentence("the model's parameters must have shape");
+    assert_message("the model's parameters must have shape");
     quartic_graph_destroy(graph);
     quartic_model_destroy(model);
 }
@@ -340,7 +340,7 @@ static void infinite_logits_are_reported(void **state) {
     float scale[D] = {3e38f, 3e38f, 3e38f, 3e38f, 3e38f, 3e38f, 3e38f, 3e38f}, logits[B * N * V], loss;
     assert_ok(quartic_model_write_parameter(model, "to_logits.0.scale", scale, D));
     assert_int_equal(quartic_model_forward(model, B, N, tokens, NULL, logits), QUARTIC_NON_FINITE);
-    assert_sentence("element 0 of the logits");
+    assert_message("element 0 of the logits");
     assert_int_equal(quartic_model_loss(model, B, N, tokens, targets, NULL, &loss), QUARTIC_NON_FINITE);
     quartic_model_destroy(model);
 }
@@ -361,7 +361,7 @@ static void padding_changes_nothing(void **state) {
 /* Without edge attention the edges still carry the node attention's maps and their feedforward. */
 static void edge_attention_may_be_left_out(void **state) {
     (void)state;
-    quartic_model_config config = small_config();
+    quartic_model_config config = model_small_config();
     config.edge_attention = QUARTIC_EDGE_ATTENTION_NONE;
     quartic_model *model, *axial = small_model();
     quartic_model_parameter parameter;
@@ -408,7 +408,7 @@ static void training_memory_is_bounded(void **state) {
 
 static void failed_allocations_leave_nothing(void **state) {
     (void)state;
-    quartic_model_config config = small_config();
+    quartic_model_config config = model_small_config();
     config.depth = 1;
     int64_t live = quartic_alloc_live();
     quartic_status status = QUARTIC_OUT_OF_MEMORY;
@@ -444,5 +444,5 @@ int main(void) {
         cmocka_unit_test(training_memory_is_bounded),
         cmocka_unit_test(failed_allocations_leave_nothing),
     };
-    return cmocka_run_group_tests(tests, open_device, close_device);
+    return cmocka_run_group_tests(tests, model_open_device, model_close_device);
 }

@@ -1,6 +1,6 @@
 /* multi_stream_test.c: the multi-stream ops and models on both CPU devices. */
-#include "multi_stream_runs.h"
+#include "multi_stream_tests.h"
 
 int main(void) {
-    return run_multi_stream("reference") + run_multi_stream("cpu");
+    return multi_stream_tests(&test_reference) + multi_stream_tests(&test_cpu);
 }

@@ -1,10 +1,10 @@
 /* ops_norm_test.c: norms, softmax, cross entropy and updates on known values and edge cases, on all CPU
  * devices. */
-#include "ops_norm_values.h"
+#include "ops_norm_tests.h"
 
 static void values_hold(const char *name) {
     quartic_device *device;
-    expect_status_ok(quartic_device_create(name, &device));
+    assert_ok(quartic_device_create(name, &device));
     check_all_values(device);
     quartic_device_destroy(device);
 }

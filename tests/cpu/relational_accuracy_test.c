@@ -21,7 +21,7 @@ static double pytorch_error(const char *path) {
     return outputs > gradients ? outputs : gradients;
 }
 
-static void compare(void *context, const quartic_check *check) {
+static void relational_accuracy_compare(void *context, const quartic_check *check) {
     (void)context;
     const double own = check->error / check->bound, other = pytorch_error(check->subject);
     print_message("%s: %.3g of the bound, PyTorch %.3g\n", check->subject, own, other);
@@ -36,8 +36,9 @@ static void as_accurate_as_pytorch(void **state) {
     quartic_device *device;
     quartic_check_totals totals;
     if (quartic_device_create("cpu", &device) != QUARTIC_OK) fail_msg("%s", quartic_error_message());
-    assert_int_equal(quartic_verify(device, (const char *const *)paths, count, compare, NULL, &totals),
-                     QUARTIC_OK);
+    assert_int_equal(
+        quartic_verify(device, (const char *const *)paths, count, relational_accuracy_compare, NULL, &totals),
+        QUARTIC_OK);
     assert_int_equal(totals.passed, count);
     quartic_device_destroy(device);
     for (uint32_t k = 0; k < count; ++k) free(paths[k]);

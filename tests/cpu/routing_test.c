@@ -1,7 +1,7 @@
 /* routing_test.c: the ops that choose edges: coordinate descent against its definition with whole vectors a
  * and b, top-k with equals, NaN and hidden scores, rows by index and back, the straight-through weight, the
  * pair mask. */
-#include "unit/ops_basic_rig.h"
+#include "ops_fixture.h"
 
 static const char *const devices[] = {"reference64", "reference", "cpu"};
 enum { DEVICES = sizeof devices / sizeof devices[0] };
@@ -27,7 +27,7 @@ static const descent_case descents[] = {
      {sizeof(quartic_coordinate_descent_options), 20, 6, 0.3f, 0, 1}}, /* wants more than there are */
 };
 
-static bool visible(const descent_case *c, const int32_t *mask, uint32_t b, uint32_t j) {
+static bool routing_visible(const descent_case *c, const int32_t *mask, uint32_t b, uint32_t j) {
     if (c->mask == 0) return true;
     mask += (size_t)b * c->mask;
     return c->mask == c->m ? mask[j] != 0 : mask[j / c->mask] != 0 && mask[j % c->mask] != 0;
@@ -41,13 +41,13 @@ static void define(const descent_case *c, const int32_t *mask, const double *s, 
     for (uint32_t t = 0; t < c->options.iterations; ++t) {
         double sum = 0;
         for (uint32_t j = 0; j < c->m; ++j)
-            if (visible(c, mask, row, j)) sum += exp((s[j] + b[j]) / eps);
+            if (routing_visible(c, mask, row, j)) sum += exp((s[j] + b[j]) / eps);
         a = eps * (log((double)c->options.k) - log(sum));
         for (uint32_t j = 0; j < c->m; ++j) b[j] = -fmax(s[j] + a, 0);
         eps = fmax(eps * (double)c->options.eps_decay, (double)c->options.eps);
     }
     for (uint32_t j = 0; j < c->m; ++j)
-        weights[j] = visible(c, mask, row, j) ? exp((s[j] + a + b[j]) / eps) : 0;
+        weights[j] = routing_visible(c, mask, row, j) ? exp((s[j] + a + b[j]) / eps) : 0;
 }
 
 static double weighted(const descent_case *c, const int32_t *mask, const double *s, uint32_t row,
@@ -63,15 +63,16 @@ static void coordinate_descent_is_its_definition(void **state) {
     for (size_t k = 0; k < sizeof descents / sizeof descents[0]; ++k)
         for (int device = 0; device < DEVICES; ++device) {
             const descent_case *c = &descents[k];
-            rig r = rig_begin();
+            fixture r = fixture_begin();
             const quartic_shape shape = QUARTIC_SHAPE(c->b, c->m);
-            quartic_value scores = rig_input(&r, shape), g = rig_input(&r, shape), mask = {0}, gradient;
-            if (c->mask != 0) mask = rig_indices(&r, QUARTIC_SHAPE(c->b, c->mask), 0, 4);
+            quartic_value scores = fixture_input(&r, shape), g = fixture_input(&r, shape), mask = {0},
+                          gradient;
+            if (c->mask != 0) mask = fixture_indices(&r, QUARTIC_SHAPE(c->b, c->mask), 0, 4);
             quartic_value weights = quartic_coordinate_descent(r.graph, scores, mask, &c->options);
-            rig_expect(quartic_graph_gradients(r.graph, weights, g, &scores, 1, &gradient));
+            assert_ok(quartic_graph_gradients(r.graph, weights, g, &scores, 1, &gradient));
             const quartic_value both[] = {weights, gradient};
             float got[2 * 128];
-            rig_run(&r, devices[device], quartic_concat(r.graph, both, 2, 0), got); // (2 b, m)
+            fixture_run(&r, devices[device], quartic_concat(r.graph, both, 2, 0), got); // (2 b, m)
             const int32_t *hidden = c->mask == 0 ? NULL : r.data[2];
             const double bound = device == 0 ? 1e-6 : 1e-5, step = 1e-6;
             for (uint32_t b = 0; b < c->b; ++b) {
@@ -92,7 +93,7 @@ static void coordinate_descent_is_its_definition(void **state) {
                                  j);
                 }
             }
-            rig_end(&r);
+            fixture_end(&r);
         }
 }
 
@@ -100,9 +101,9 @@ static void coordinate_descent_is_its_definition(void **state) {
 static void coordinate_descent_bears_large_scores_and_empty_rows(void **state) {
     (void)state;
     for (int device = 0; device < DEVICES; ++device) {
-        rig r = rig_begin();
-        quartic_value scores = rig_input(&r, QUARTIC_SHAPE(2, 20));
-        quartic_value mask = rig_indices(&r, QUARTIC_SHAPE(2, 20), 1, 1), gradient, none = {0};
+        fixture r = fixture_begin();
+        quartic_value scores = fixture_input(&r, QUARTIC_SHAPE(2, 20));
+        quartic_value mask = fixture_indices(&r, QUARTIC_SHAPE(2, 20), 1, 1), gradient, none = {0};
         for (uint32_t j = 0; j < 20; ++j) {
             ((float *)r.data[0])[j] *= 1000;
             ((int32_t *)r.data[1])[20 + j] = 0;
@@ -110,10 +111,10 @@ static void coordinate_descent_bears_large_scores_and_empty_rows(void **state) {
         quartic_coordinate_descent_options options = QUARTIC_COORDINATE_DESCENT_OPTIONS_INIT;
         options.k = 3;
         quartic_value weights = quartic_coordinate_descent(r.graph, scores, mask, &options);
-        rig_expect(quartic_graph_gradients(r.graph, weights, none, &scores, 1, &gradient));
+        assert_ok(quartic_graph_gradients(r.graph, weights, none, &scores, 1, &gradient));
         const quartic_value both[] = {weights, gradient};
         float got[80];
-        rig_run(&r, devices[device], quartic_concat(r.graph, both, 2, 0), got);
+        fixture_run(&r, devices[device], quartic_concat(r.graph, both, 2, 0), got);
         float sum = 0;
         for (uint32_t j = 0; j < 80; ++j) assert_true(isfinite(got[j]));
         for (uint32_t j = 0; j < 20; ++j) {
@@ -122,7 +123,7 @@ static void coordinate_descent_bears_large_scores_and_empty_rows(void **state) {
         }
         assert_true(sum >= 2.999f); /* 20 iterations do not bring so large scores down to 3 */
         for (uint32_t j = 20; j < 40; ++j) assert_true(got[j] == 0 && got[40 + j] == 0);
-        rig_end(&r);
+        fixture_end(&r);
     }
 }
 
@@ -137,23 +138,23 @@ static void top_k_orders_equals_signs_and_hidden_scores(void **state) {
         {1, 1, 1, 1, 1, 1, 1, 1}, {1, 1, 1, 1, 1, 1, 1, 1}, {0, 0, 0, 1, 0, 0, 1, 0}};
     static const int32_t want[3][4] = {{1, 2, 4, 6}, {0, 1, 4, 6}, {0, 1, 3, 6}};
     for (int device = 0; device < DEVICES; ++device) {
-        rig r = rig_begin();
-        quartic_value scores = rig_input(&r, QUARTIC_SHAPE(3, 8));
-        quartic_value mask = rig_indices(&r, QUARTIC_SHAPE(3, 8), 1, 1);
+        fixture r = fixture_begin();
+        quartic_value scores = fixture_input(&r, QUARTIC_SHAPE(3, 8));
+        quartic_value mask = fixture_indices(&r, QUARTIC_SHAPE(3, 8), 1, 1);
         memcpy(r.data[0], rows, sizeof rows);
         memcpy(r.data[1], visible_of, sizeof visible_of);
         int32_t got[3][4];
-        rig_run(&r, devices[device], quartic_top_k(r.graph, scores, mask, 4), got);
+        fixture_run(&r, devices[device], quartic_top_k(r.graph, scores, mask, 4), got);
         assert_memory_equal(got, want, sizeof got);
-        rig_end(&r);
+        fixture_end(&r);
     }
-    rig r = rig_begin();
+    fixture r = fixture_begin();
     const quartic_value none = {0};
-    quartic_value scores = rig_input(&r, QUARTIC_SHAPE(3, 8));
+    quartic_value scores = fixture_input(&r, QUARTIC_SHAPE(3, 8));
     assert_int_equal(quartic_top_k(r.graph, scores, none, 9).id, 0);
     assert_int_equal(quartic_graph_status(r.graph), QUARTIC_INVALID_ARGUMENT);
     assert_non_null(strstr(quartic_error_message(), "the 9 greatest of 8 scores"));
-    rig_end(&r);
+    fixture_end(&r);
 }
 
 /* Scores in groups are chosen and weighed as so many rows, but their indices count on over a graph. */
@@ -169,17 +170,17 @@ static void groups_choose_for_themselves(void **state) {
             for (int grouped = 0; grouped < 2; ++grouped)
                 for (int which = 0; which < 2; ++which) {
                     const quartic_shape shape = grouped ? QUARTIC_SHAPE(B, G, M) : QUARTIC_SHAPE(B * G, M);
-                    rig r = rig_begin();
-                    quartic_value scores = rig_input(&r, shape), mask = {0};
-                    if (masked) mask = rig_indices(&r, shape, 0, 3);
+                    fixture r = fixture_begin();
+                    quartic_value scores = fixture_input(&r, shape), mask = {0};
+                    if (masked) mask = fixture_indices(&r, shape, 0, 3);
                     if (which)
-                        rig_run(&r, devices[device], quartic_top_k(r.graph, scores, mask, K),
-                                chosen[grouped]);
+                        fixture_run(&r, devices[device], quartic_top_k(r.graph, scores, mask, K),
+                                    chosen[grouped]);
                     else
-                        rig_run(&r, devices[device],
-                                quartic_coordinate_descent(r.graph, scores, mask, &options),
-                                weights[grouped]);
-                    rig_end(&r);
+                        fixture_run(&r, devices[device],
+                                    quartic_coordinate_descent(r.graph, scores, mask, &options),
+                                    weights[grouped]);
+                    fixture_end(&r);
                 }
             assert_memory_equal(weights[0], weights[1], sizeof weights[0]);
             for (uint32_t i = 0; i < B * G * K; ++i)
@@ -192,13 +193,14 @@ static void groups_choose_for_themselves(void **state) {
                  {{3, {2, 4, 7}}, {3, {2, 7, 4}}, "must have shape (2, 4, 7)"},
                  {{4, {1, 2, 4, 7}}, {2, {2, 4}}, "needs (batch, scores), or (batch, groups, scores)"}};
     for (size_t k = 0; k < sizeof wrong / sizeof wrong[0]; ++k) {
-        rig r = rig_begin();
-        quartic_value scores = rig_input(&r, wrong[k].scores), mask = rig_indices(&r, wrong[k].mask, 0, 2);
+        fixture r = fixture_begin();
+        quartic_value scores = fixture_input(&r, wrong[k].scores),
+                      mask = fixture_indices(&r, wrong[k].mask, 0, 2);
         assert_int_equal(quartic_top_k(r.graph, scores, mask, 1).id, 0);
         assert_int_not_equal(quartic_graph_status(r.graph), QUARTIC_OK);
         if (strstr(quartic_error_message(), wrong[k].words) == NULL)
             fail_msg("\"%s\" is not in \"%s\"", wrong[k].words, quartic_error_message());
-        rig_end(&r);
+        fixture_end(&r);
     }
 }
 
@@ -208,16 +210,16 @@ static void rows_go_out_and_back(void **state) {
     (void)state;
     static const int32_t indices[2][3] = {{0, 4, 5}, {2, 3, 5}};
     for (int device = 0; device < DEVICES; ++device) {
-        rig r = rig_begin();
-        quartic_value x = rig_input(&r, QUARTIC_SHAPE(2, 6, 5));
-        quartic_value at = rig_indices(&r, QUARTIC_SHAPE(2, 3), 0, 1), none = {0}, gradient;
+        fixture r = fixture_begin();
+        quartic_value x = fixture_input(&r, QUARTIC_SHAPE(2, 6, 5));
+        quartic_value at = fixture_indices(&r, QUARTIC_SHAPE(2, 3), 0, 1), none = {0}, gradient;
         memcpy(r.data[1], indices, sizeof indices);
         quartic_value out = quartic_gather_rows(r.graph, x, at);
-        rig_expect(quartic_graph_gradients(r.graph, out, none, &x, 1, &gradient));
+        assert_ok(quartic_graph_gradients(r.graph, out, none, &x, 1, &gradient));
         quartic_value back = quartic_scatter_add_rows(r.graph, x, quartic_negate(r.graph, out), at);
         const quartic_value both[] = {back, gradient};
         float got[2][2][6][5];
-        rig_run(&r, devices[device], quartic_concat(r.graph, both, 2, 0), got);
+        fixture_run(&r, devices[device], quartic_concat(r.graph, both, 2, 0), got);
         for (uint32_t b = 0; b < 2; ++b)
             for (uint32_t row = 0; row < 6; ++row) {
                 bool chosen = false;
@@ -228,7 +230,7 @@ static void rows_go_out_and_back(void **state) {
                     assert_true(got[1][b][row][c] == (chosen ? 1 : 0));
                 }
             }
-        rig_end(&r);
+        fixture_end(&r);
     }
 }
 
@@ -238,16 +240,17 @@ static void indices_need_no_order(void **state) {
     (void)state;
     static const int32_t indices[5] = {4, 0, 4, 2, 4};
     for (int device = 0; device < DEVICES; ++device) {
-        rig r = rig_begin();
-        quartic_value x = rig_input(&r, QUARTIC_SHAPE(1, 6, 2)), g = rig_input(&r, QUARTIC_SHAPE(1, 5, 2));
-        quartic_value at = rig_indices(&r, QUARTIC_SHAPE(1, 5), 0, 1), gradient;
+        fixture r = fixture_begin();
+        quartic_value x = fixture_input(&r, QUARTIC_SHAPE(1, 6, 2)),
+                      g = fixture_input(&r, QUARTIC_SHAPE(1, 5, 2));
+        quartic_value at = fixture_indices(&r, QUARTIC_SHAPE(1, 5), 0, 1), gradient;
         memcpy(r.data[2], indices, sizeof indices);
         quartic_value out = quartic_gather_rows(r.graph, x, at);
-        rig_expect(quartic_graph_gradients(r.graph, out, g, &x, 1, &gradient));
+        assert_ok(quartic_graph_gradients(r.graph, out, g, &x, 1, &gradient));
         const quartic_value both[] = {out, gradient};
         float got[11][2];
         const float(*rows)[2] = r.data[0], (*seeds)[2] = r.data[1];
-        rig_run(&r, devices[device], quartic_concat(r.graph, both, 2, 1), got);
+        fixture_run(&r, devices[device], quartic_concat(r.graph, both, 2, 1), got);
         for (uint32_t c = 0; c < 2; ++c) {
             double want[6] = {0};
             for (uint32_t k = 0; k < 5; ++k) {
@@ -257,11 +260,11 @@ static void indices_need_no_order(void **state) {
             for (uint32_t row = 0; row < 6; ++row)
                 assert_true(fabs((double)got[5 + row][c] - want[row]) < 1e-5);
         }
-        rig_end(&r);
+        fixture_end(&r);
     }
 }
 
-static void wrong_indices_give_sentences(void **state) {
+static void wrong_indices_give_messages(void **state) {
     (void)state;
     static const struct {
         int32_t indices[3];
@@ -269,37 +272,38 @@ static void wrong_indices_give_sentences(void **state) {
     } wrong[] = {{{0, 1, 6}, "index 6 at (0, 2) is none of the 6 rows"}, {{-1, 1, 2}, "index -1 at (0, 0)"}};
     for (size_t k = 0; k < sizeof wrong / sizeof wrong[0]; ++k)
         for (int scatter = 0; scatter < 2; ++scatter) {
-            rig r = rig_begin();
-            quartic_value x = rig_input(&r, QUARTIC_SHAPE(1, 6, 2)),
-                          rows = rig_input(&r, QUARTIC_SHAPE(1, 3, 2));
-            quartic_value at = rig_indices(&r, QUARTIC_SHAPE(1, 3), 0, 1);
+            fixture r = fixture_begin();
+            quartic_value x = fixture_input(&r, QUARTIC_SHAPE(1, 6, 2)),
+                          rows = fixture_input(&r, QUARTIC_SHAPE(1, 3, 2));
+            quartic_value at = fixture_indices(&r, QUARTIC_SHAPE(1, 3), 0, 1);
             memcpy(r.data[2], wrong[k].indices, sizeof wrong[k].indices);
             float got[12];
             quartic_value result = scatter ? quartic_scatter_add_rows(r.graph, x, rows, at)
                                            : quartic_gather_rows(r.graph, x, at);
-            assert_int_equal(rig_try(&r, "cpu", result, got), QUARTIC_INVALID_ARGUMENT);
+            assert_int_equal(fixture_try(&r, "cpu", result, got), QUARTIC_INVALID_ARGUMENT);
             assert_non_null(strstr(quartic_error_message(), wrong[k].words));
-            rig_end(&r);
+            fixture_end(&r);
         }
 }
 
 static void straight_through_is_one_with_the_gradient_of_its_operand(void **state) {
     (void)state;
     for (int device = 0; device < DEVICES; ++device) {
-        rig r = rig_begin();
-        quartic_value x = rig_input(&r, QUARTIC_SHAPE(7)), g = rig_input(&r, QUARTIC_SHAPE(7)), gradient;
+        fixture r = fixture_begin();
+        quartic_value x = fixture_input(&r, QUARTIC_SHAPE(7)), g = fixture_input(&r, QUARTIC_SHAPE(7)),
+                      gradient;
         quartic_value y = quartic_straight_through(r.graph, quartic_square(r.graph, x));
-        rig_expect(quartic_graph_gradients(r.graph, y, g, &x, 1, &gradient));
+        assert_ok(quartic_graph_gradients(r.graph, y, g, &x, 1, &gradient));
         const quartic_value both[] = {y, gradient};
         float got[14];
-        rig_run(&r, devices[device], quartic_concat(r.graph, both, 2, 0), got);
+        fixture_run(&r, devices[device], quartic_concat(r.graph, both, 2, 0), got);
         for (uint32_t k = 0; k < 7; ++k) {
             assert_true(got[k] == 1);
             expect_close((double)got[7 + k],
                          2 * (double)((float *)r.data[0])[k] * (double)((float *)r.data[1])[k], 1e-5,
                          "gradient", k);
         }
-        rig_end(&r);
+        fixture_end(&r);
     }
 }
 
@@ -311,19 +315,19 @@ static void pair_masks_are_their_definition(void **state) {
     const quartic_value none = {0};
     for (uint32_t k = 0; k < DEVICES * 4; ++k) {
         const bool causal = k & 1, masked = k & 2;
-        rig r = rig_begin();
+        fixture r = fixture_begin();
         const quartic_pair_mask_options options = {
             .causal = causal, .batch = masked ? 0 : B, .nodes = masked ? 0 : N};
-        const quartic_value mask = masked ? rig_indices(&r, QUARTIC_SHAPE(B, N), 0, 2) : none;
+        const quartic_value mask = masked ? fixture_indices(&r, QUARTIC_SHAPE(B, N), 0, 2) : none;
         if (masked) memcpy(r.data[0], real, sizeof real);
         int32_t got[B][N][N];
-        rig_run(&r, devices[k / 4], quartic_pair_mask(r.graph, mask, &options), got);
+        fixture_run(&r, devices[k / 4], quartic_pair_mask(r.graph, mask, &options), got);
         for (uint32_t b = 0; b < B; ++b)
             for (uint32_t i = 0; i < N; ++i)
                 for (uint32_t j = 0; j < N; ++j)
                     assert_int_equal(got[b][i][j],
                                      (!masked || (real[b][i] && real[b][j])) && (!causal || j <= i));
-        rig_end(&r);
+        fixture_end(&r);
     }
     static const struct {
         quartic_pair_mask_options options;
@@ -339,13 +343,13 @@ static void pair_masks_are_their_definition(void **state) {
          false,
          "(1, 65536, 65536), more than the 2147483647 elements"}};
     for (size_t k = 0; k < sizeof wrong / sizeof wrong[0]; ++k) {
-        rig r = rig_begin();
-        const quartic_value mask = wrong[k].masked ? rig_indices(&r, QUARTIC_SHAPE(B, N), 0, 2) : none;
+        fixture r = fixture_begin();
+        const quartic_value mask = wrong[k].masked ? fixture_indices(&r, QUARTIC_SHAPE(B, N), 0, 2) : none;
         assert_int_equal(quartic_pair_mask(r.graph, mask, &wrong[k].options).id, 0);
         assert_int_not_equal(quartic_graph_status(r.graph), QUARTIC_OK);
         if (strstr(quartic_error_message(), wrong[k].words) == NULL)
             fail_msg("\"%s\" is not in \"%s\"", wrong[k].words, quartic_error_message());
-        rig_end(&r);
+        fixture_end(&r);
     }
 }
 
@@ -357,7 +361,7 @@ int main(void) {
         cmocka_unit_test(groups_choose_for_themselves),
         cmocka_unit_test(rows_go_out_and_back),
         cmocka_unit_test(indices_need_no_order),
-        cmocka_unit_test(wrong_indices_give_sentences),
+        cmocka_unit_test(wrong_indices_give_messages),
         cmocka_unit_test(pair_masks_are_their_definition),
         cmocka_unit_test(straight_through_is_one_with_the_gradient_of_its_operand),
     };

@@ -1,7 +1,7 @@
-/* taylor_attention_test.c: the tuned rows of Taylor attention against the reference in double: every
+/* taylor_attention_test.c: the tuned kernels of Taylor attention against the reference in double: every
  * remainder of the tiles, masks, strides, both forms, every instruction set that this machine has, sequences
  * cut into parts; and the same bits for any number of threads. */
-#include "unit/taylor_rig.h"
+#include "taylor_fixture.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof(array)[0])
 
@@ -14,15 +14,15 @@ static double bound(const taylor_spec *spec, const quartic_op *op) {
 }
 
 /* Runs the kernels of an instruction set, where this machine has it, on the same operands. */
-static void expect_equal(const taylor_rig *want, uint64_t seed, taylor_set set) {
+static void taylor_attention_expect_equal(const taylor_fixture *want, uint64_t seed, taylor_set set) {
     const taylor_spec *spec = &want->spec;
     if (quartic_taylor_kernels(set) == NULL) return;
-    taylor_rig *got = taylor_rig_create(spec, seed);
+    taylor_fixture *got = taylor_fixture_create(spec, seed);
     got->kernels = quartic_taylor_kernels(set);
     if (want->mask != NULL)
         memcpy(got->mask, want->mask,
                (size_t)quartic_layout_elements(&want->layouts[QUARTIC_TAYLOR_MASK]) * sizeof *got->mask);
-    taylor_rig_run(got, TAYLOR_FAST, 2);
+    taylor_fixture_run(got, TAYLOR_FAST, 2);
     for (uint32_t k = QUARTIC_TAYLOR_OUT; k < TAYLOR_OPERANDS; ++k) {
         const quartic_op *op =
             k < TAYLOR_DQ ? &quartic_op_taylor_attention : &quartic_op_taylor_attention_grad;
@@ -33,7 +33,7 @@ static void expect_equal(const taylor_rig *want, uint64_t seed, taylor_set set) 
                 spec->r, spec->c, spec->d, spec->dv, spec->options.form, (uint32_t)seed, (uint32_t)set, k,
                 error, limit);
     }
-    taylor_rig_destroy(got);
+    taylor_fixture_destroy(got);
 }
 
 static void tuned_rows_equal_the_reference(void **state) {
@@ -57,11 +57,11 @@ static void tuned_rows_equal_the_reference(void **state) {
                     spec.c = n;
                     spec.options.axis = 2;
                 }
-                taylor_rig *want = taylor_rig_create(&spec, 11 + variant);
-                taylor_rig_run(want, TAYLOR_REFERENCE64, 1);
+                taylor_fixture *want = taylor_fixture_create(&spec, 11 + variant);
+                taylor_fixture_run(want, TAYLOR_REFERENCE64, 1);
                 for (uint32_t set = 0; set < TAYLOR_SETS; ++set)
-                    expect_equal(want, 11 + variant, (taylor_set)set);
-                taylor_rig_destroy(want);
+                    taylor_attention_expect_equal(want, 11 + variant, (taylor_set)set);
+                taylor_fixture_destroy(want);
             }
 }
 
@@ -78,19 +78,19 @@ static void pairs_and_causality_hide_what_they_should(void **state) {
                 .dv = 4,
                 .masked = true,
                 .options = {.axis = axis, .pair_mask = 1, .causal = axis - 1, .form = form}};
-            taylor_rig *want = taylor_rig_create(&spec, 21), *got = taylor_rig_create(&spec, 21);
+            taylor_fixture *want = taylor_fixture_create(&spec, 21), *got = taylor_fixture_create(&spec, 21);
             memset(want->mask + 35, 0, 35 * sizeof(int32_t)); /* a graph without any token */
             memset(got->mask + 35, 0, 35 * sizeof(int32_t));
-            taylor_rig_run(want, TAYLOR_REFERENCE64, 1);
-            taylor_rig_run(got, TAYLOR_FAST, 2);
+            taylor_fixture_run(want, TAYLOR_REFERENCE64, 1);
+            taylor_fixture_run(got, TAYLOR_FAST, 2);
             for (uint32_t k = QUARTIC_TAYLOR_OUT; k < TAYLOR_OPERANDS; ++k) {
                 assert_true(taylor_difference(got, want, k) < 2e-6);
                 if (k == QUARTIC_TAYLOR_Z || k == QUARTIC_TAYLOR_G) continue;
                 for (uint64_t i = got->extents[k] / 2; i < got->extents[k]; ++i)
                     assert_true(got->wide[k][i] == 0);
             }
-            taylor_rig_destroy(want);
-            taylor_rig_destroy(got);
+            taylor_fixture_destroy(want);
+            taylor_fixture_destroy(got);
         }
 }
 
@@ -108,18 +108,18 @@ static void long_sequences_sum_parts_and_threads_change_no_bit(void **state) {
                                   .masked = true,
                                   .options = {.axis = 2, .form = form, .block = block},
                                   .packing = TAYLOR_PACKED};
-        taylor_rig *want = taylor_rig_create(&spec, 31), *one = taylor_rig_create(&spec, 31);
-        taylor_rig *many = taylor_rig_create(&spec, 31);
-        taylor_rig_run(want, TAYLOR_REFERENCE64, 1);
-        taylor_rig_run(one, TAYLOR_FAST, 1);
-        taylor_rig_run(many, TAYLOR_FAST, 3);
+        taylor_fixture *want = taylor_fixture_create(&spec, 31), *one = taylor_fixture_create(&spec, 31);
+        taylor_fixture *many = taylor_fixture_create(&spec, 31);
+        taylor_fixture_run(want, TAYLOR_REFERENCE64, 1);
+        taylor_fixture_run(one, TAYLOR_FAST, 1);
+        taylor_fixture_run(many, TAYLOR_FAST, 3);
         for (uint32_t k = QUARTIC_TAYLOR_OUT; k < TAYLOR_OPERANDS; ++k) {
             assert_true(taylor_difference(one, want, k) <= bound(&spec, &quartic_op_taylor_attention_grad));
             assert_memory_equal(one->narrow[k], many->narrow[k], one->extents[k] * sizeof(float));
         }
-        taylor_rig_destroy(want);
-        taylor_rig_destroy(one);
-        taylor_rig_destroy(many);
+        taylor_fixture_destroy(want);
+        taylor_fixture_destroy(one);
+        taylor_fixture_destroy(many);
     }
 }
 
@@ -137,15 +137,15 @@ static void blocks_equal_the_reference(void **state) {
                 spec.masked = variant % 4 != 0;
                 spec.packing = (taylor_packing)(variant % 3);
                 if (variant % 5 == 0) spec.d = 33, spec.dv = 17, spec.c = 1;
-                taylor_rig *want = taylor_rig_create(&spec, 50 + variant);
+                taylor_fixture *want = taylor_fixture_create(&spec, 50 + variant);
                 if (want->mask != NULL) /* a sequence without any visible key, and one that starts so */
                     for (uint32_t i = 0; i < tokens[t]; ++i)
                         for (uint32_t c = 0; c < spec.c; ++c)
                             if (c == 1 || (c == 2 && i < tokens[t] / 2)) want->mask[i * spec.c + c] = 0;
-                taylor_rig_run(want, TAYLOR_REFERENCE64, 1);
+                taylor_fixture_run(want, TAYLOR_REFERENCE64, 1);
                 for (uint32_t set = 0; set < TAYLOR_SETS; ++set)
-                    expect_equal(want, 50 + variant, (taylor_set)set);
-                taylor_rig_destroy(want);
+                    taylor_attention_expect_equal(want, 50 + variant, (taylor_set)set);
+                taylor_fixture_destroy(want);
             }
 }
 
@@ -164,18 +164,18 @@ static void later_blocks_change_no_bit(void **state) {
                                           .dv = 3,
                                           .masked = true,
                                           .options = {.axis = 2, .form = form, .block = blocks[b]}};
-                taylor_rig *rig = taylor_rig_create(&spec, 60);
-                rig->kernels = quartic_taylor_kernels((taylor_set)set);
-                taylor_rig_run(rig, TAYLOR_FAST, 1);
+                taylor_fixture *fixture = taylor_fixture_create(&spec, 60);
+                fixture->kernels = quartic_taylor_kernels((taylor_set)set);
+                taylor_fixture_run(fixture, TAYLOR_FAST, 1);
                 for (uint32_t t = 1; t < spec.c; t += 7) {
-                    taylor_rig *other = taylor_rig_create(&spec, 60);
-                    other->kernels = rig->kernels;
+                    taylor_fixture *other = taylor_fixture_create(&spec, 60);
+                    other->kernels = fixture->kernels;
                     taylor_change_from(other, t);
-                    taylor_rig_run(other, TAYLOR_FAST, 1 + t % 3);
-                    taylor_expect_same_before(rig, other, t / blocks[b] * blocks[b]);
-                    taylor_rig_destroy(other);
+                    taylor_fixture_run(other, TAYLOR_FAST, 1 + t % 3);
+                    taylor_expect_same_before(fixture, other, t / blocks[b] * blocks[b]);
+                    taylor_fixture_destroy(other);
                 }
-                taylor_rig_destroy(rig);
+                taylor_fixture_destroy(fixture);
             }
 }
 

@@ -1,12 +1,7 @@
 /* tool_bare_weights_test.c: weights that come without a configuration, as other programs write them, through
  * every command that takes a model: --config says what they are of, and they give what the whole file gives.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "quartic/io.h"
 #include "tool_run.h"
@@ -30,7 +25,7 @@ static int write_bare(const char *run, const char *name) {
     return status == QUARTIC_OK ? 0 : -1;
 }
 
-static int write_graphs(void) {
+static int tool_bare_weights_write_graphs(void) {
     static int32_t tokens[GRAPHS * NODES];
     char path[PATH_BYTES];
     for (int i = 0; i < GRAPHS * NODES; ++i) tokens[i] = i * i % 7 % 3;
@@ -42,7 +37,7 @@ static int write_graphs(void) {
 }
 
 static int make_models(void **state) {
-    if (tool_make_test_folder(state) != 0 || write_graphs() != 0) return -1;
+    if (tool_make_test_folder(state) != 0 || tool_bare_weights_write_graphs() != 0) return -1;
     const int code =
         tool_run(
             "echo '{\"dim\": 8, \"depth\": 1, \"dim_edges\": 4, \"heads\": 2, \"dim_head\": 4, "
@@ -101,7 +96,7 @@ static void weights_of_graphs_take_the_rest_from_the_data(void **state) {
         0, "batch 1, length 4, on cpu");
 }
 
-static void a_wrong_configuration_is_a_sentence(void **state) {
+static void a_wrong_configuration_is_a_message(void **state) {
     (void)state;
     tool_expect("sed 's/\"dim\": 8/\"dim\": 16/' tiny.json > wide.json; "
                 "$Q sample bare.safetensors --config wide.json --device cpu",
@@ -130,7 +125,7 @@ int main(void) {
         cmocka_unit_test(without_a_configuration_the_way_is_told),
         cmocka_unit_test(with_one_they_are_the_model),
         cmocka_unit_test(weights_of_graphs_take_the_rest_from_the_data),
-        cmocka_unit_test(a_wrong_configuration_is_a_sentence),
+        cmocka_unit_test(a_wrong_configuration_is_a_message),
     };
     return cmocka_run_group_tests(tests, make_models, tool_remove_test_folder);
 }

@@ -1,10 +1,6 @@
 /* tool_basics_test.c: the program's help, exit codes, unknown words and `quartic devices`. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "expect.h"
 
-#include <cmocka.h>
 #include <jansson.h>
 
 #include "comma_locale.h"

@@ -1,10 +1,6 @@
 /* tool_bench_test.c: `quartic bench`: a table whose sums fit together. Times are never judged. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "expect.h"
 
-#include <cmocka.h>
 #include <jansson.h>
 
 #include "tool_run.h"
@@ -54,7 +50,7 @@ static void rows_add_up_to_the_last_one(void **state) {
     json_decref(report);
 }
 
-static void what_does_not_fit_is_a_sentence(void **state) {
+static void what_does_not_fit_is_a_message(void **state) {
     (void)state;
     tool_expect(TINY "$Q bench tiny.json --length 17 --device cpu", 1, "17");
     tool_expect("$Q bench nothing.json --device cpu", 1, "nothing.json");
@@ -100,7 +96,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_add_up_to_the_last_one),
         cmocka_unit_test(edges_time_every_form),
-        cmocka_unit_test(what_does_not_fit_is_a_sentence),
+        cmocka_unit_test(what_does_not_fit_is_a_message),
     };
     return cmocka_run_group_tests(tests, tool_make_test_folder, tool_remove_test_folder);
 }

@@ -1,14 +1,9 @@
 /* tool_data_test.c: files as other programs write them: every integer type, anything in padding, capital
  * endings, byte-order marks, zeros and doubled keys in configurations, prefixes before the names of weights.
  */
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "expect.h"
 
-#include <cmocka.h>
+#include <math.h>
 
 #include "tool_run.h"
 
@@ -20,12 +15,7 @@
 
 enum { GRAPHS = 4, N = 3, WIDTH = 2, MOST_BYTES = GRAPHS * N * N * 8 };
 
-#define assert_ok(call)                                                                                      \
-    do {                                                                                                     \
-        if ((call) != QUARTIC_OK) fail_msg("%s: %s", #call, quartic_error_message());                        \
-    } while (0)
-
-static const char *in_folder(const char *name) {
+static const char *tool_data_in_folder(const char *name) {
     static char path[700];
     snprintf(path, sizeof path, "%s/%s", tool_folder, name);
     return path;
@@ -34,7 +24,8 @@ static const char *in_folder(const char *name) {
 /* ---- integer types ---- */
 
 /* Little-endian, as the format wants it, of numbers that fit the type. */
-static void store(quartic_safetensors_dtype dtype, const int64_t *numbers, size_t count, unsigned char *out) {
+static void tool_data_store(quartic_safetensors_dtype dtype, const int64_t *numbers, size_t count,
+                            unsigned char *out) {
     const size_t size = quartic_safetensors_dtype_size(dtype);
     for (size_t i = 0; i < count; ++i)
         for (size_t k = 0; k < size; ++k) out[i * size + k] = (unsigned char)((uint64_t)numbers[i] >> 8 * k);
@@ -62,19 +53,19 @@ static void every_integer_type_is_taken_up_to_its_range(void **state) {
         for (int i = 0; i < GRAPHS * N; ++i) tokens[i] = i, mask[i] = 1;
         for (int g = 0; g < GRAPHS; ++g) targets[g] = g;
         tokens[1] = edges[2] = targets[3] = types[t].most;
-        store(types[t].dtype, tokens, GRAPHS * N, bytes[0]);
-        store(types[t].dtype, edges, GRAPHS * N * N, bytes[1]);
-        store(types[t].dtype, mask, GRAPHS * N, bytes[2]);
-        store(types[t].dtype, targets, GRAPHS, bytes[3]);
+        tool_data_store(types[t].dtype, tokens, GRAPHS * N, bytes[0]);
+        tool_data_store(types[t].dtype, edges, GRAPHS * N * N, bytes[1]);
+        tool_data_store(types[t].dtype, mask, GRAPHS * N, bytes[2]);
+        tool_data_store(types[t].dtype, targets, GRAPHS, bytes[3]);
         const quartic_safetensors_tensor tensors[] = {
             {"tokens", types[t].dtype, QUARTIC_SHAPE(GRAPHS, N), bytes[0], 0},
             {"edge_types", types[t].dtype, QUARTIC_SHAPE(GRAPHS, N, N), bytes[1], 0},
             {"mask", types[t].dtype, QUARTIC_SHAPE(GRAPHS, N), bytes[2], 0},
             {"targets", types[t].dtype, QUARTIC_SHAPE(GRAPHS), bytes[3], 0}};
-        assert_ok(quartic_safetensors_save(in_folder("types.safetensors"), tensors, 4, NULL, 0));
+        assert_ok(quartic_safetensors_save(tool_data_in_folder("types.safetensors"), tensors, 4, NULL, 0));
         quartic_dataset *dataset;
         quartic_model_batch batch;
-        assert_ok(quartic_dataset_open(in_folder("types.safetensors"), &dataset));
+        assert_ok(quartic_dataset_open(tool_data_in_folder("types.safetensors"), &dataset));
         static const uint32_t all[GRAPHS] = {0, 1, 2, 3};
         assert_ok(quartic_dataset_gather(dataset, all, GRAPHS, &batch));
         for (int i = 0; i < GRAPHS * N; ++i) assert_true(batch.tokens[i] == tokens[i] && batch.mask[i] == 1);
@@ -100,8 +91,8 @@ static quartic_status open_wide(const wide_set *set, quartic_dataset **out_datas
         {"edge_types", QUARTIC_SAFETENSORS_I64, QUARTIC_SHAPE(GRAPHS, N, N), set->edges, 0},
         {"targets", QUARTIC_SAFETENSORS_I64, QUARTIC_SHAPE(GRAPHS, N), set->targets, 0},
         {"mask", QUARTIC_SAFETENSORS_F32, QUARTIC_SHAPE(GRAPHS, N), set->mask, 0}};
-    assert_ok(quartic_safetensors_save(in_folder("wide.safetensors"), tensors, 4, NULL, 0));
-    return quartic_dataset_open(in_folder("wide.safetensors"), out_dataset);
+    assert_ok(quartic_safetensors_save(tool_data_in_folder("wide.safetensors"), tensors, 4, NULL, 0));
+    return quartic_dataset_open(tool_data_in_folder("wide.safetensors"), out_dataset);
 }
 
 static void numbers_beyond_int32_are_refused_with_their_place(void **state) {
@@ -182,8 +173,8 @@ static void anything_may_stand_in_padding(void **state) {
         {"edge_features", QUARTIC_SAFETENSORS_F64, QUARTIC_SHAPE(GRAPHS, N, N, WIDTH), edges, 0},
         {"mask", QUARTIC_SAFETENSORS_F32, QUARTIC_SHAPE(GRAPHS, N), set.mask, 0},
         {"targets", QUARTIC_SAFETENSORS_I64, QUARTIC_SHAPE(GRAPHS, N, N), set.edges, 0}};
-    assert_ok(quartic_safetensors_save(in_folder("padded.safetensors"), tensors, 4, NULL, 0));
-    assert_ok(quartic_dataset_open(in_folder("padded.safetensors"), &dataset));
+    assert_ok(quartic_safetensors_save(tool_data_in_folder("padded.safetensors"), tensors, 4, NULL, 0));
+    assert_ok(quartic_dataset_open(tool_data_in_folder("padded.safetensors"), &dataset));
     assert_ok(quartic_dataset_gather(dataset, all, GRAPHS, &batch));
     for (int i = 0; i < GRAPHS * N * N * WIDTH; ++i)
         assert_true(batch.edge_features[i] == 0.0f || batch.edge_features[i] == 0.5f);
@@ -197,12 +188,14 @@ static void anything_may_stand_in_padding(void **state) {
 
     /* The same numbers in real nodes and edges are refused, with the place. */
     edges[(N * N + N) * WIDTH + 1] = NAN;
-    assert_ok(quartic_safetensors_save(in_folder("padded.safetensors"), tensors, 4, NULL, 0));
-    assert_int_equal(quartic_dataset_open(in_folder("padded.safetensors"), &dataset), QUARTIC_NON_FINITE);
+    assert_ok(quartic_safetensors_save(tool_data_in_folder("padded.safetensors"), tensors, 4, NULL, 0));
+    assert_int_equal(quartic_dataset_open(tool_data_in_folder("padded.safetensors"), &dataset),
+                     QUARTIC_NON_FINITE);
     assert_non_null(strstr(quartic_error_message(), "element (1, 1, 0, 1) of edge_features"));
     set.mask[N + 1] = NAN;
-    assert_ok(quartic_safetensors_save(in_folder("padded.safetensors"), tensors, 4, NULL, 0));
-    assert_int_equal(quartic_dataset_open(in_folder("padded.safetensors"), &dataset), QUARTIC_NON_FINITE);
+    assert_ok(quartic_safetensors_save(tool_data_in_folder("padded.safetensors"), tensors, 4, NULL, 0));
+    assert_int_equal(quartic_dataset_open(tool_data_in_folder("padded.safetensors"), &dataset),
+                     QUARTIC_NON_FINITE);
     assert_non_null(strstr(quartic_error_message(), "element (1, 1) of mask"));
 }
 
@@ -224,7 +217,7 @@ static void endings_may_be_in_capitals(void **state) {
     const quartic_safetensors_tensor tensors[] = {
         {"tokens", QUARTIC_SAFETENSORS_I32, QUARTIC_SHAPE(2, N), tokens, 0},
         {"targets", QUARTIC_SAFETENSORS_I32, QUARTIC_SHAPE(2), targets, 0}};
-    assert_ok(quartic_safetensors_save(in_folder("T.SAFETENSORS"), tensors, 2, NULL, 0));
+    assert_ok(quartic_safetensors_save(tool_data_in_folder("T.SAFETENSORS"), tensors, 2, NULL, 0));
     tool_expect("echo '{\"model\": \"relational\", \"dim\": 8, \"depth\": 1, \"dim_edges\": 4, \"heads\": 2, "
                 "\"dim_head\": 4, \"positions\": false}' > g.JSON; "
                 "$Q train T.SAFETENSORS --config g.JSON --device cpu --steps 1 --batch 2 --out capitals && "
@@ -284,7 +277,7 @@ static void write_with_prefix(const char *prefix, bool all, bool with_config) {
     quartic_safetensors_tensor tensors[256];
     static char names[256][200];
     uint32_t count = 0;
-    assert_ok(quartic_safetensors_open(in_folder("plain/checkpoint.safetensors"), &file));
+    assert_ok(quartic_safetensors_open(tool_data_in_folder("plain/checkpoint.safetensors"), &file));
     for (uint32_t t = 0; t < quartic_safetensors_count(file); ++t) {
         const quartic_safetensors_tensor *tensor = quartic_safetensors_at(file, t);
         if (strncmp(tensor->name, "adamw.", 6) == 0) continue;
@@ -296,8 +289,8 @@ static void write_with_prefix(const char *prefix, bool all, bool with_config) {
     }
     if (!all) tensors[count - 1].name = names[count - 1] + strlen(prefix);
     const quartic_safetensors_text config = {"config", quartic_safetensors_metadata(file, "config")};
-    assert_ok(
-        quartic_safetensors_save(in_folder("prefixed.safetensors"), tensors, count, &config, with_config));
+    assert_ok(quartic_safetensors_save(tool_data_in_folder("prefixed.safetensors"), tensors, count, &config,
+                                       with_config));
     quartic_safetensors_close(file);
 }
 

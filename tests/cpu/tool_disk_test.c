@@ -1,14 +1,9 @@
 /* tool_disk_test.c: training on a full disk, on one that can only be read, in folders without permission, and
- * being told to end: the last checkpoint survives, the exit code and a sentence say what happened.
+ * being told to end: the last checkpoint survives, the exit code and a message say what happened.
  *
  * The disk is a folder that faults.c watches, so that no right to mount and no other user is needed.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "tool_run.h"
 
@@ -20,7 +15,7 @@
 #define READ_ONLY   TOOL_FAULTS "QUARTIC_TEST_DISK=disk QUARTIC_TEST_REFUSE=30 " /* EROFS */
 #define FORBIDDEN   TOOL_FAULTS "QUARTIC_TEST_DISK=disk QUARTIC_TEST_REFUSE=13 " /* EACCES */
 
-static int make_folder(void **state) {
+static int tool_disk_make_folder(void **state) {
     if (tool_make_test_folder(state) != 0) return -1;
     return tool_run("echo '{\"dim\": 16, \"depth\": 1, \"dim_edges\": 8, \"heads\": 2, \"dim_head\": 8, "
                     "\"linear_heads\": 2, \"linear_dim_head\": 4, \"max_seq_len\": 32, "
@@ -131,5 +126,5 @@ int main(void) {
         cmocka_unit_test(a_folder_without_permission),
         cmocka_unit_test(being_told_to_end_saves_first),
     };
-    return cmocka_run_group_tests(tests, make_folder, tool_remove_test_folder);
+    return cmocka_run_group_tests(tests, tool_disk_make_folder, tool_remove_test_folder);
 }

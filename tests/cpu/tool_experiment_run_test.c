@@ -1,11 +1,6 @@
 /* tool_experiment_run_test.c: `quartic experiment`, short runs: what they print, what they write, how they
  * end. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "tool_run.h"
 

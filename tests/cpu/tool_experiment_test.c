@@ -1,13 +1,6 @@
 /* tool_experiment_test.c: the graphs of `quartic experiment`: labels against brute force, balance, and that
  * training and test never share a graph in any order of its nodes. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "tool/experiment_tasks.h"
 
@@ -45,7 +38,7 @@ static int32_t compose_label(const int32_t *types, uint32_t n, uint32_t i, uint3
     return end == j;
 }
 
-static bool is_set(int32_t a, int32_t b, int32_t c) {
+static bool tool_experiment_is_set(int32_t a, int32_t b, int32_t c) {
     for (uint32_t attribute = 0; attribute < 3; ++attribute, a /= 3, b /= 3, c /= 3) {
         const bool equal = a % 3 == b % 3 && b % 3 == c % 3;
         const bool different = a % 3 != b % 3 && b % 3 != c % 3 && a % 3 != c % 3;
@@ -56,7 +49,7 @@ static bool is_set(int32_t a, int32_t b, int32_t c) {
 
 static int32_t set_label(const int32_t *cards, uint32_t n, uint32_t i, uint32_t j) {
     for (uint32_t l = 0; l < n; ++l)
-        if (l != i && l != j && is_set(cards[i], cards[j], cards[l])) return 1;
+        if (l != i && l != j && tool_experiment_is_set(cards[i], cards[j], cards[l])) return 1;
     return 0;
 }
 
@@ -199,7 +192,7 @@ static void one_end_tells_nothing_of_a_composition(void **state) {
 }
 
 /* The graph with node i renamed order[i]. */
-static uint64_t renamed_mark(const experiment_task *task, const experiment_data *data, uint32_t graph,
+static uint64_t renamed_hash(const experiment_task *task, const experiment_data *data, uint32_t graph,
                              const uint32_t *order) {
     const uint32_t n = data->n;
     int32_t tokens[MOST], types[MOST * MOST];
@@ -210,36 +203,36 @@ static uint64_t renamed_mark(const experiment_task *task, const experiment_data 
     }
     const experiment_graph renamed = {.tokens = tokens,
                                       .edge_types = data->edge_types == NULL ? NULL : types};
-    return experiment_mark(task, &renamed);
+    return experiment_graph_hash(task, &renamed);
 }
 
-static int by_size(const void *a, const void *b) {
+static int tool_experiment_by_size(const void *a, const void *b) {
     const uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
     return left < right ? -1 : left > right;
 }
 
-static void check_marks(const experiment_task *task, const experiment_data *train,
-                        const experiment_data *test) {
+static void check_hashes(const experiment_task *task, const experiment_data *train,
+                         const experiment_data *test) {
     experiment_source source = {.seed = 3};
     uint32_t order[MOST];
     for (uint32_t graph = 0; graph < test->graphs; ++graph) {
         experiment_permutation(&source, test->n, order);
-        assert_true(renamed_mark(task, test, graph, order) == test->marks[graph]);
+        assert_true(renamed_hash(task, test, graph, order) == test->hashes[graph]);
         for (uint32_t other = 0; other < train->graphs; ++other)
-            assert_true(train->marks[other] != test->marks[graph]);
+            assert_true(train->hashes[other] != test->hashes[graph]);
     }
     /* A mark that all graphs share would tell nothing. */
     uint32_t different = 1;
-    qsort(train->marks, train->graphs, sizeof train->marks[0], by_size);
+    qsort(train->hashes, train->graphs, sizeof train->hashes[0], tool_experiment_by_size);
     for (uint32_t graph = 1; graph < train->graphs; ++graph)
-        different += train->marks[graph] != train->marks[graph - 1];
+        different += train->hashes[graph] != train->hashes[graph - 1];
     if (different < train->graphs / 4)
-        fail_msg("%s: only %u marks of %u graphs", task->name, different, train->graphs);
+        fail_msg("%s: only %u hashes of %u graphs", task->name, different, train->graphs);
 }
 
 static void training_and_test_share_no_graph(void **state) {
     (void)state;
-    for_each_task(check_marks);
+    for_each_task(check_hashes);
 }
 
 static void check_repetition(const experiment_task *task, const experiment_data *train,
@@ -252,7 +245,7 @@ static void check_repetition(const experiment_task *task, const experiment_data 
     experiment_data_draw(task, SEED + 1, EXPERIMENT_TRAIN, TRAIN_GRAPHS, &other);
     assert_memory_equal(again.targets, train->targets, targets * sizeof(int32_t));
     assert_memory_equal(again.tokens, train->tokens, nodes * sizeof(int32_t));
-    assert_memory_not_equal(other.marks, again.marks, train->graphs * sizeof(uint64_t));
+    assert_memory_not_equal(other.hashes, again.hashes, train->graphs * sizeof(uint64_t));
     experiment_data_free(&again);
     experiment_data_free(&other);
 }

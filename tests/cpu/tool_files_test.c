@@ -1,5 +1,5 @@
 /* tool_files_test.c: damaged and foreign weight files through every command that reads one, and a checkpoint
- * cut at every byte: exit code 1 and a sentence that names file, tensor and shapes, and nothing changed. */
+ * cut at every byte: exit code 1 and a message that names file, tensor and shapes, and nothing changed. */
 #include "model_case.h"
 
 #include <unistd.h>
@@ -16,7 +16,7 @@ enum { WIDTH = 4, MOST_TENSORS = 400 };
     "\"linear_heads\": 1, \"linear_dim_head\": 1, \"ff_mult\": 1, \"max_seq_len\": 5, "                      \
     "\"num_residual_streams\": 1, \"ablate_edges\": true}"
 
-static const char *in_folder(const char *name) {
+static const char *tool_files_in_folder(const char *name) {
     static char path[TEST_PATH_BYTES];
     snprintf(path, sizeof path, "%s/%s", tool_folder, name);
     return path;
@@ -27,7 +27,7 @@ static const char *in_folder(const char *name) {
 static void write_variant(const char *name, const char *without, const quartic_safetensors_tensor *with,
                           const char *config) {
     quartic_safetensors *good;
-    assert_ok(quartic_safetensors_open(in_folder("run/checkpoint.safetensors"), &good));
+    assert_ok(quartic_safetensors_open(tool_files_in_folder("run/checkpoint.safetensors"), &good));
     quartic_safetensors_tensor tensors[MOST_TENSORS];
     quartic_safetensors_text texts[8];
     uint32_t count = 0, text_count = quartic_safetensors_metadata_count(good);
@@ -40,13 +40,13 @@ static void write_variant(const char *name, const char *without, const quartic_s
         texts[k] = *quartic_safetensors_metadata_at(good, k);
         if (config != NULL && strcmp(texts[k].key, "config") == 0) texts[k].text = config;
     }
-    assert_ok(quartic_safetensors_save(in_folder(name), tensors, count, texts, text_count));
+    assert_ok(quartic_safetensors_save(tool_files_in_folder(name), tensors, count, texts, text_count));
     quartic_safetensors_close(good);
 }
 
 /* A file of which the header is this, with 8 bytes of data. */
 static void write_raw(const char *name, const char *header) {
-    FILE *file = fopen(in_folder(name), "wb");
+    FILE *file = fopen(tool_files_in_folder(name), "wb");
     assert_non_null(file);
     const uint64_t length = strlen(header);
     for (int k = 0; k < 8; ++k) fputc((int)(length >> 8 * k & 255), file);
@@ -56,7 +56,7 @@ static void write_raw(const char *name, const char *header) {
 }
 
 /* A trained checkpoint, and every bad file made of it. */
-static int make_files(void **state) {
+static int tool_files_make_files(void **state) {
     if (tool_make_test_folder(state) != 0) return -1;
     const tool_result *got =
         tool_run("echo '" TINY "' > tiny.json; printf '\\1\\2\\3\\4\\5\\4\\3\\2\\1' > text; "
@@ -96,7 +96,7 @@ static int make_files(void **state) {
 
 /* What each is refused with by every command that runs a model. */
 static const struct {
-    const char *name, *sentence;
+    const char *name, *message;
 } bad_files[] = {
     {"nowhere", "No such file or directory"},
     {"empty", "has 0 bytes; a safetensors file begins with a header length of 8 bytes"},
@@ -138,8 +138,8 @@ static void every_command_refuses_bad_files(void **state) {
             char name[64], command[512];
             snprintf(name, sizeof name, "%s.safetensors", bad_files[f].name);
             snprintf(command, sizeof command, commands[c].line, name);
-            bool of_config = strstr(bad_files[f].sentence, "configuration") != NULL;
-            if (commands[c].reads_config || !of_config) tool_expect(command, 1, bad_files[f].sentence);
+            bool of_config = strstr(bad_files[f].message, "configuration") != NULL;
+            if (commands[c].reads_config || !of_config) tool_expect(command, 1, bad_files[f].message);
         }
     /* What was refused left nothing behind. */
     tool_expect("ls -A new", 0, "");
@@ -153,8 +153,8 @@ static void a_checkpoint_cut_at_every_byte_is_refused(void **state) {
     quartic_trainer *trainer;
     quartic_trainer_config settings;
     char whole[TEST_PATH_BYTES], cut[TEST_PATH_BYTES];
-    snprintf(whole, sizeof whole, "%s", in_folder("run/checkpoint.safetensors"));
-    snprintf(cut, sizeof cut, "%s", in_folder("cutting.safetensors"));
+    snprintf(whole, sizeof whole, "%s", tool_files_in_folder("run/checkpoint.safetensors"));
+    snprintf(cut, sizeof cut, "%s", tool_files_in_folder("cutting.safetensors"));
     assert_ok(quartic_device_create("reference", &device));
     assert_ok(quartic_model_open(device, whole, &model));
     assert_ok(quartic_trainer_config_read(whole, &settings));
@@ -170,7 +170,7 @@ static void a_checkpoint_cut_at_every_byte_is_refused(void **state) {
         assert_int_equal(truncate(cut, count), 0);
         if (quartic_trainer_load(trainer, cut) != QUARTIC_FORMAT)
             fail_msg("cut to %ld of %ld bytes: %s", count, bytes, quartic_error_message());
-        assert_sentence("cutting.safetensors");
+        assert_message("cutting.safetensors");
         assert_int_equal(quartic_alloc_live(), live);
     }
     assert_int_equal(quartic_trainer_get_step(trainer), 2);
@@ -186,5 +186,5 @@ int main(void) {
         cmocka_unit_test(every_command_refuses_bad_files),
         cmocka_unit_test(a_checkpoint_cut_at_every_byte_is_refused),
     };
-    return cmocka_run_group_tests(tests, make_files, tool_remove_test_folder);
+    return cmocka_run_group_tests(tests, tool_files_make_files, tool_remove_test_folder);
 }

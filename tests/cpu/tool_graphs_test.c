@@ -1,10 +1,5 @@
 /* tool_graphs_test.c: `quartic train` and `eval` on graphs from the outside. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "tool_run.h"
 
@@ -75,7 +70,7 @@ static void a_resumed_run_repeats_the_unbroken_one(void **state) {
                 "this model takes graphs and does not predict the tokens of a text");
 }
 
-static void bad_input_is_a_sentence(void **state) {
+static void bad_input_is_a_message(void **state) {
     (void)state;
     tool_expect(CONFIG "$Q train bare.safetensors --config graphs.json --out bare --steps 1 --device cpu", 1,
                 "these graphs have no targets to learn");
@@ -147,7 +142,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(graphs_are_learnt_and_measured),
         cmocka_unit_test(a_resumed_run_repeats_the_unbroken_one),
-        cmocka_unit_test(bad_input_is_a_sentence),
+        cmocka_unit_test(bad_input_is_a_message),
         cmocka_unit_test(numbers_beyond_the_configuration_are_told_with_their_place),
         cmocka_unit_test(a_length_that_does_not_fit_is_refused_first),
         cmocka_unit_test(bench_and_inspect_take_a_run_of_graphs_with_its_length),

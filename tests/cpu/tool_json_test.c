@@ -1,15 +1,11 @@
 /* tool_json_test.c: what programs read is whole: every command with --json, over all families, read-outs and
  * ways to fail, is one document that parses; numbers that are none, names that are no UTF-8, streams that
  * take nothing. */
+#include "expect.h"
+
 #include <dirent.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
-#include <cmocka.h>
 #include <jansson.h>
 
 #include "quartic/data.h"
@@ -39,15 +35,15 @@ static const struct {
 };
 enum { FAMILIES = sizeof families / sizeof families[0] };
 
-static bool save(const char *name, const quartic_safetensors_tensor *tensors, uint32_t count,
-                 const quartic_safetensors_text *texts, uint32_t text_count) {
+static bool tool_json_save(const char *name, const quartic_safetensors_tensor *tensors, uint32_t count,
+                           const quartic_safetensors_text *texts, uint32_t text_count) {
     char path[PATH_BYTES];
     snprintf(path, sizeof path, "%s/%s", tool_folder, name);
     return quartic_safetensors_save(path, tensors, count, texts, text_count) == QUARTIC_OK;
 }
 
 /* The stdout of a command as one document of JSON, to be freed; the test fails if it is none. */
-static json_t *parse(const char *command, int code) {
+static json_t *tool_json_parse(const char *command, int code) {
     char path[PATH_BYTES], line[4096];
     snprintf(line, sizeof line, "{ %s ; } > json", command);
     const tool_result *got = tool_run(line);
@@ -65,7 +61,7 @@ static json_t *parse(const char *command, int code) {
 static json_t *parse_of(const char *format, const char *name) {
     char command[1024];
     snprintf(command, sizeof command, format, name, name);
-    return parse(command, 0);
+    return tool_json_parse(command, 0);
 }
 
 static bool is_finite_number(const json_t *object, const char *key) {
@@ -88,8 +84,9 @@ static int make_data(void **state) {
     const quartic_safetensors_tensor whole[] = {
         {"node_features", QUARTIC_SAFETENSORS_F32, QUARTIC_SHAPE(GRAPHS, NODES, 3), features, 0},
         {"targets", QUARTIC_SAFETENSORS_I32, QUARTIC_SHAPE(GRAPHS), labels, 0}};
-    if (!save("nodes.safetensors", nodes, 3, NULL, 0) || !save("edges.safetensors", edges, 2, NULL, 0) ||
-        !save("whole.safetensors", whole, 2, NULL, 0))
+    if (!tool_json_save("nodes.safetensors", nodes, 3, NULL, 0) ||
+        !tool_json_save("edges.safetensors", edges, 2, NULL, 0) ||
+        !tool_json_save("whole.safetensors", whole, 2, NULL, 0))
         return -1;
     for (size_t f = 0; f < FAMILIES; ++f) {
         char line[2048];
@@ -107,7 +104,7 @@ static void every_family_trains_and_is_shown(void **state) {
         snprintf(command, sizeof command,
                  "$Q train %s --config %s.json --out %s --steps 2 --batch 2 %s --device cpu --json",
                  data == NULL ? "$S/data/tales.txt" : data, name, name, data == NULL ? "--length 8" : "");
-        json_t *trained = parse(command, 0);
+        json_t *trained = tool_json_parse(command, 0);
         assert_true(json_is_true(json_object_get(trained, "finished")));
         assert_true(is_finite_number(trained, "loss"));
         json_decref(trained);
@@ -123,7 +120,7 @@ static void every_family_trains_and_is_shown(void **state) {
         snprintf(command, sizeof command,
                  "head -c 100 $S/data/tales.txt > text; $Q eval %s %s --device cpu --json", name,
                  data == NULL ? "text" : data);
-        json_t *measured = parse(command, 0);
+        json_t *measured = tool_json_parse(command, 0);
         assert_true(is_finite_number(measured, "loss"));
         assert_true(is_finite_number(measured, data == NULL ? "bits_per_byte" : "accuracy"));
         json_decref(measured);
@@ -146,12 +143,13 @@ static void every_family_is_timed(void **state) {
         assert_true(json_array_size(json_object_get(timed, "gradient_ops")) > 3);
         json_decref(timed);
     }
-    json_t *forms = parse("$Q bench edges --device cpu --longest 32 --dim-edges 2 --repeat 1 --json", 0);
+    json_t *forms =
+        tool_json_parse("$Q bench edges --device cpu --longest 32 --dim-edges 2 --repeat 1 --json", 0);
     assert_int_equal(json_array_size(json_object_get(forms, "forms")), 7);
     json_decref(forms);
     /* One size alone has no slope, and what is skipped no times. */
-    forms =
-        parse("$Q bench edges --device cpu --longest 16 --most-seconds 0 --dim-edges 2 --repeat 1 --json", 0);
+    forms = tool_json_parse(
+        "$Q bench edges --device cpu --longest 16 --most-seconds 0 --dim-edges 2 --repeat 1 --json", 0);
     const json_t *first = json_array_get(json_object_get(forms, "forms"), 0);
     assert_true(json_is_null(json_object_get(first, "forward_exponent")));
     json_decref(forms);
@@ -159,18 +157,19 @@ static void every_family_is_timed(void **state) {
 
 static void the_other_commands_parse(void **state) {
     (void)state;
-    json_t *list = parse("$Q devices --json", 0);
+    json_t *list = tool_json_parse("$Q devices --json", 0);
     assert_true(json_array_size(list) >= 3);
     json_decref(list);
-    json_t *keys = parse("$Q inspect --keys --json", 0);
+    json_t *keys = tool_json_parse("$Q inspect --keys --json", 0);
     assert_string_equal(json_string_value(json_object_get(json_object_get(keys, "edge_attention"), "kind")),
                         "choice or list of choices");
     assert_true(json_array_size(json_object_get(json_object_get(keys, "readout"), "words")) == 3);
     assert_int_equal(json_integer_value(json_object_get(json_object_get(keys, "depth"), "least")), 1);
     json_decref(keys);
-    json_t *contest = parse("OMP_NUM_THREADS=1 $Q experiment set --device cpu --graphs 64 --batch 8 --quick "
-                            "--seeds 1 --steps 1 --only none --no-map --out contest --json",
-                            0);
+    json_t *contest =
+        tool_json_parse("OMP_NUM_THREADS=1 $Q experiment set --device cpu --graphs 64 --batch 8 --quick "
+                        "--seeds 1 --steps 1 --only none --no-map --out contest --json",
+                        0);
     const json_t *task = json_array_get(json_object_get(contest, "tasks"), 0);
     assert_string_equal(json_string_value(json_object_get(task, "task")), "set");
     assert_int_equal(json_array_size(json_object_get(task, "contestants")), 1);
@@ -195,19 +194,20 @@ static size_t count_verdicts(const json_t *document, const char *verdict) {
 
 static void every_check_is_there_the_failed_ones_too(void **state) {
     (void)state;
-    json_t *checks = parse("$Q validate --op softmax --device cpu --json", 0);
+    json_t *checks = tool_json_parse("$Q validate --op softmax --device cpu --json", 0);
     assert_true(total(checks) > 10);
     assert_int_equal(json_array_size(json_object_get(checks, "checks")), total(checks));
     json_decref(checks);
-    json_decref(parse("$Q validate --op unary --gradients --json", 0));
+    json_decref(tool_json_parse("$Q validate --op unary --gradients --json", 0));
 
     /* The last number of a recorded case becomes NaN: it fails, with an error that is no number. The name of
      * another copy is no UTF-8, and the third file is none. */
-    checks = parse("G=$S/tests/golden/module-triangle-multiply.safetensors; cp $G good.safetensors; "
-                   "head -c -4 $G > bad.safetensors; printf '\\0\\0\\300\\177' >> bad.safetensors; "
-                   "N=$(printf 'b\\377d\\303\\244.safetensors'); cp bad.safetensors \"$N\"; "
-                   "$Q verify good.safetensors bad.safetensors \"$N\" --device cpu --json",
-                   1);
+    checks =
+        tool_json_parse("G=$S/tests/golden/module-triangle-multiply.safetensors; cp $G good.safetensors; "
+                        "head -c -4 $G > bad.safetensors; printf '\\0\\0\\300\\177' >> bad.safetensors; "
+                        "N=$(printf 'b\\377d\\303\\244.safetensors'); cp bad.safetensors \"$N\"; "
+                        "$Q verify good.safetensors bad.safetensors \"$N\" --device cpu --json",
+                        1);
     assert_int_equal(json_array_size(json_object_get(checks, "checks")), 3);
     assert_int_equal(total(checks), 3);
     assert_int_equal(count_verdicts(checks, "FAILED"), 2);
@@ -241,7 +241,7 @@ static void what_fails_is_a_document_with_its_error(void **state) {
     };
     tool_run("head -c 100 $S/data/tales.txt > text");
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; ++k) {
-        json_t *document = parse(cases[k].command, cases[k].code);
+        json_t *document = tool_json_parse(cases[k].command, cases[k].code);
         const char *error = json_string_value(json_object_get(document, "error"));
         if (error == NULL || strlen(error) < 8) fail_msg("%s: no error told", cases[k].command);
         json_decref(document);
@@ -271,7 +271,7 @@ static void a_number_that_is_none_is_null(void **state) {
     assert_int_equal(quartic_model_save(model, path), QUARTIC_OK);
     quartic_model_destroy(model);
     quartic_device_destroy(device);
-    json_t *measured = parse("$Q eval sure.safetensors text --device cpu --json", 0);
+    json_t *measured = tool_json_parse("$Q eval sure.safetensors text --device cpu --json", 0);
     assert_true(json_number_value(json_object_get(measured, "loss")) > 1000);
     assert_true(json_is_null(json_object_get(measured, "perplexity")));
     json_decref(measured);
@@ -285,8 +285,8 @@ static void names_that_are_no_utf8_are_escaped(void **state) {
         {"esc\x1b[2J\ttab", QUARTIC_SAFETENSORS_F32, QUARTIC_SHAPE(1), number, 0},
         {"sm\xc3\xb6rg\xc3\xa5s", QUARTIC_SAFETENSORS_F32, QUARTIC_SHAPE(1), number, 0}};
     const quartic_safetensors_text texts[] = {{"k\x1f", "line\nline"}};
-    assert_true(save("names.safetensors", tensors, 2, texts, 1));
-    json_t *shown = parse("$Q inspect names.safetensors --json", 0);
+    assert_true(tool_json_save("names.safetensors", tensors, 2, texts, 1));
+    json_t *shown = tool_json_parse("$Q inspect names.safetensors --json", 0);
     assert_int_equal(json_array_size(json_object_get(shown, "tensors")), 2);
     assert_string_equal(json_string_value(json_object_get(json_object_get(shown, "metadata"), "k\x1f")),
                         "line\nline");
@@ -295,14 +295,14 @@ static void names_that_are_no_utf8_are_escaped(void **state) {
     tool_expect("$Q inspect names.safetensors", 0, "esc\\x1b[2J\\x09tab\n");
     tool_expect("$Q inspect names.safetensors", 0, "metadata k\\x1f: line\\x0aline\n");
     tool_expect("$Q inspect names.safetensors", 0, "sm\xc3\xb6rg\xc3\xa5s\n");
-    json_t *trained =
-        parse("$Q train $S/data/tales.txt --config quartic.json --out \"$(printf 'f\\355\\240\\200')\" "
-              "--steps 1 --length 8 --device cpu --json",
-              0);
+    json_t *trained = tool_json_parse(
+        "$Q train $S/data/tales.txt --config quartic.json --out \"$(printf 'f\\355\\240\\200')\" "
+        "--steps 1 --length 8 --device cpu --json",
+        0);
     assert_string_equal(json_string_value(json_object_get(trained, "checkpoint")),
                         "f\\xed\\xa0\\x80/checkpoint.safetensors");
     json_decref(trained);
-    json_t *sampled = parse(
+    json_t *sampled = tool_json_parse(
         "$Q sample quartic --prompt \"$(printf 'a\\377\\300\\200')\" --tokens 0 --device cpu --json", 0);
     assert_string_equal(json_string_value(json_object_get(sampled, "text")), "a\\xff\\xc0\\x80");
     assert_int_equal(json_array_size(json_object_get(sampled, "tokens")), 4);

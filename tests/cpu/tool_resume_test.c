@@ -1,11 +1,6 @@
 /* tool_resume_test.c: no lost work in `quartic train`: what --resume keeps, tells and refuses, runs that
  * diverge, one run to a folder, and the files of a run as links, with permissions and beside others. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "quartic/model.h"
 #include "tool_run.h"
@@ -13,7 +8,7 @@
 #define TRAIN "$Q train $S/data/tales.txt --device cpu "
 #define SMALL "--config tiny.json --batch 2 --length 16 "
 
-static int make_folder(void **state) {
+static int tool_resume_make_folder(void **state) {
     if (tool_make_test_folder(state) != 0) return -1;
     return tool_run("echo '{\"dim\": 16, \"depth\": 1, \"dim_edges\": 8, \"heads\": 2, \"dim_head\": 8, "
                     "\"linear_heads\": 2, \"linear_dim_head\": 4, \"max_seq_len\": 32, "
@@ -336,5 +331,5 @@ int main(void) {
         cmocka_unit_test(micro_batches_are_the_larger_batch),
         cmocka_unit_test(the_loss_of_steps_counts_targets),
     };
-    return cmocka_run_group_tests(tests, make_folder, tool_remove_test_folder);
+    return cmocka_run_group_tests(tests, tool_resume_make_folder, tool_remove_test_folder);
 }

@@ -1,12 +1,8 @@
 /* tool_train_test.c: `quartic train`, `sample`, `eval` and `inspect` from the outside: a run and its files,
- * bits that repeat after --resume, Ctrl-C and kill -9, and every kind of bad input as a sentence with nothing
+ * bits that repeat after --resume, Ctrl-C and kill -9, and every kind of bad input as a message with nothing
  * lost. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "expect.h"
 
-#include <cmocka.h>
 #include <jansson.h>
 
 #include "tool_run.h"
@@ -174,7 +170,7 @@ static void eval_counts_every_byte_once(void **state) {
     tool_expect(": > piece; $Q eval judge piece --device cpu", 1, "piece is empty");
 }
 
-static void bad_input_is_a_sentence(void **state) {
+static void bad_input_is_a_message(void **state) {
     (void)state;
     static const struct {
         const char *command;
@@ -246,9 +242,9 @@ static void a_full_disk_costs_no_checkpoint(void **state) {
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* they take terabytes of it */
 #define HAS_LIMITS
-/* From too little for the loader to enough for all: done, or a sentence and code 1 (127 where the program
+/* From too little for the loader to enough for all: done, or a message and code 1 (127 where the program
  * cannot even be loaded). */
-static void little_address_space_is_a_sentence(void **state) {
+static void little_address_space_is_a_message(void **state) {
     (void)state;
     tool_expect(TINY "export OMP_NUM_THREADS=4; seen=; for k in $(seq 6 40); do "
                      "code=0; (ulimit -v $((k * k * 250)); exec " TRAIN SMALL
@@ -300,11 +296,11 @@ int main(void) {
         cmocka_unit_test(kills_at_any_moment_leave_a_checkpoint_that_loads),
         cmocka_unit_test(a_model_samples_the_same_text_from_the_same_seed),
         cmocka_unit_test(eval_counts_every_byte_once),
-        cmocka_unit_test(bad_input_is_a_sentence),
+        cmocka_unit_test(bad_input_is_a_message),
         cmocka_unit_test(a_run_is_never_overwritten_or_mixed_up),
         cmocka_unit_test(a_full_disk_costs_no_checkpoint),
 #ifdef HAS_LIMITS
-        cmocka_unit_test(little_address_space_is_a_sentence),
+        cmocka_unit_test(little_address_space_is_a_message),
 #endif
         cmocka_unit_test(a_terminal_gets_a_bar_and_json_is_json),
     };

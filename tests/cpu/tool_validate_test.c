@@ -1,10 +1,6 @@
 /* tool_validate_test.c: `quartic validate`: lines, JSON, one op, unknown names. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "expect.h"
 
-#include <cmocka.h>
 #include <jansson.h>
 
 #include "tool_run.h"
@@ -40,7 +36,7 @@ static void views_have_checks_of_their_own(void **state) {
     tool_expect("$Q validate --gradients --op fill", 1, "fill has no gradient");
 }
 
-static void what_does_not_exist_is_a_sentence(void **state) {
+static void what_does_not_exist_is_a_message(void **state) {
     (void)state;
     tool_expect("$Q validate --device cpu --op ad", 1, "quartic validate: ");
     tool_expect("$Q validate --device nosuchdevice", 1, "Hint: `quartic devices` lists what there is.");
@@ -51,7 +47,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_op_is_checked_and_counted),
         cmocka_unit_test(views_have_checks_of_their_own),
-        cmocka_unit_test(what_does_not_exist_is_a_sentence),
+        cmocka_unit_test(what_does_not_exist_is_a_message),
     };
     return cmocka_run_group_tests(tests, tool_make_test_folder, tool_remove_test_folder);
 }

@@ -1,11 +1,7 @@
 /* tool_verify_test.c: `quartic verify`: recorded cases that pass, one that was tampered with, files that are
  * none. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "expect.h"
 
-#include <cmocka.h>
 #include <jansson.h>
 
 #include "tool_run.h"

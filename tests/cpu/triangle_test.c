@@ -1,17 +1,9 @@
 /* triangle_test.c: triangle attention on the CPU devices against the formulas of models.md as plain loops in
  * double, with gradients from the Jacobian of softmax; and the same bits from run to run.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "expect.h"
 
-#include <cmocka.h>
 #include <math.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/rng.h"
 #include "quartic/quartic.h"
@@ -80,8 +72,8 @@ static void naive_edge(problem *p, uint32_t h, uint32_t i, uint32_t j, double *a
     }
 }
 
-static void expect_close(const problem *p, quartic_program *program, const char *name, const double *want,
-                         uint32_t count) {
+static void triangle_expect_close(const problem *p, quartic_program *program, const char *name,
+                                  const double *want, uint32_t count) {
     float *got = malloc(count * sizeof *got), *again = malloc(count * sizeof *again);
     double largest = 0.1, error = 0; /* operands are about 1: what cancels leaves their rounding */
     assert_int_equal(quartic_tensor_read(quartic_program_tensor(program, name), got, count * sizeof *got),
@@ -101,7 +93,7 @@ static void expect_close(const problem *p, quartic_program *program, const char 
     free(again);
 }
 
-static void check(quartic_device *device, problem *p) {
+static void triangle_check(quartic_device *device, problem *p) {
     quartic_graph *graph;
     quartic_value values[OPERANDS + 1] = {{0}}, wrt[4], gradients[4], mask = {0};
     uint32_t wanted[4], count = 0;
@@ -129,9 +121,10 @@ static void check(quartic_device *device, problem *p) {
             quartic_tensor_write(quartic_program_tensor(program, names[k]), p->x[k], 4 * count_of(p, k));
     if (p->masked) quartic_tensor_write(quartic_program_tensor(program, "mask"), p->mask, 4 * p->n);
     assert_int_equal(quartic_program_run(program), QUARTIC_OK);
-    expect_close(p, program, "out", p->out, count_of(p, G));
+    triangle_expect_close(p, program, "out", p->out, count_of(p, G));
     for (uint32_t k = 0; k < count; ++k)
-        expect_close(p, program, gradient_names[wanted[k]], p->dx[wanted[k]], count_of(p, wanted[k]));
+        triangle_expect_close(p, program, gradient_names[wanted[k]], p->dx[wanted[k]],
+                              count_of(p, wanted[k]));
     quartic_program_destroy(program);
     quartic_graph_destroy(graph);
 }
@@ -159,7 +152,7 @@ static void every_size_equals_the_formula(void **state) {
         for (uint32_t h = 0; h < p.h; ++h)
             for (uint32_t i = 0; i < p.n; ++i)
                 for (uint32_t j = 0; j < p.n; ++j) naive_edge(&p, h, i, j, a, a + p.n);
-        check(device, &p);
+        triangle_check(device, &p);
         for (uint32_t k = 0; k <= OPERANDS; ++k) free(p.x[k]);
         for (uint32_t k = 0; k < OPERANDS; ++k) free(p.dx[k]);
         free(p.out);

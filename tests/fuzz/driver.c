@@ -39,7 +39,7 @@ static void keep_failure(int number) {
 }
 
 /* In a block of exactly its size, so that a sanitizer sees any read beyond. */
-static void feed(const uint8_t *bytes, size_t count) {
+static void driver_feed(const uint8_t *bytes, size_t count) {
     uint8_t *exact = malloc(count + (count == 0));
     if (exact == NULL) abort();
     memcpy(exact, bytes, count);
@@ -49,7 +49,7 @@ static void feed(const uint8_t *bytes, size_t count) {
     free(exact);
 }
 
-static int by_name(const void *a, const void *b) {
+static int driver_by_name(const void *a, const void *b) {
     return strcmp(((const sample *)a)->name, ((const sample *)b)->name);
 }
 
@@ -71,11 +71,11 @@ static void load_corpus(const char *folder) {
         snprintf(entry->name, sizeof entry->name, "%s", one->d_name);
     }
     closedir(listing);
-    qsort(corpus, corpus_count, sizeof corpus[0], by_name);
+    qsort(corpus, corpus_count, sizeof corpus[0], driver_by_name);
 }
 
 /* The draw-th random number of this round. */
-static uint32_t draw(uint64_t round, uint32_t number) {
+static uint32_t driver_draw(uint64_t round, uint32_t number) {
     return quartic_random_bits(SEED, number, round);
 }
 
@@ -100,26 +100,27 @@ static size_t mutate(uint64_t round, uint8_t *bytes, size_t count) {
                                         "{}",
                                         "[]",
                                         "\"\""};
-    uint32_t changes = 1 + draw(round, 1) % 4;
+    uint32_t changes = 1 + driver_draw(round, 1) % 4;
     for (uint32_t c = 0; c < changes; ++c) {
-        uint32_t base = 2 + 8 * c, kind = draw(round, base) % 5;
-        size_t at = count == 0 ? 0 : draw(round, base + 1) % count;
-        if (kind == 0 && count > 0) bytes[at] = (uint8_t)draw(round, base + 2);
-        if (kind == 1 && count > 0) bytes[at] ^= (uint8_t)(1u << draw(round, base + 2) % 8);
+        uint32_t base = 2 + 8 * c, kind = driver_draw(round, base) % 5;
+        size_t at = count == 0 ? 0 : driver_draw(round, base + 1) % count;
+        if (kind == 0 && count > 0) bytes[at] = (uint8_t)driver_draw(round, base + 2);
+        if (kind == 1 && count > 0) bytes[at] ^= (uint8_t)(1u << driver_draw(round, base + 2) % 8);
         if (kind == 2 && count > 0) { /* copy a piece elsewhere */
-            size_t from = draw(round, base + 2) % count, length = 1 + draw(round, base + 3) % 16;
+            size_t from = driver_draw(round, base + 2) % count,
+                   length = 1 + driver_draw(round, base + 3) % 16;
             size_t most = count - (from > at ? from : at);
             memmove(bytes + at, bytes + from, length < most ? length : most);
         }
         if (kind == 3) { /* put in a mark */
-            const char *mark = marks[draw(round, base + 2) % (sizeof marks / sizeof marks[0])];
+            const char *mark = marks[driver_draw(round, base + 2) % (sizeof marks / sizeof marks[0])];
             size_t length = strlen(mark);
             memmove(bytes + at + length, bytes + at, count - at);
             memcpy(bytes + at, mark, length);
             count += length;
         }
         if (kind == 4 && count > 0) { /* take a piece out */
-            size_t length = 1 + draw(round, base + 2) % 8;
+            size_t length = 1 + driver_draw(round, base + 2) % 8;
             if (length > count - at) length = count - at;
             memmove(bytes + at, bytes + at + length, count - at - length);
             count -= length;
@@ -142,12 +143,13 @@ int main(int count, char **arguments) {
     signal(SIGSEGV, keep_failure);
     uint64_t fed = 0, rounds = strtoull(arguments[2], NULL, 10);
     for (size_t s = 0; s < corpus_count; ++s)
-        for (size_t length = 0; length <= corpus[s].count; ++length, ++fed) feed(corpus[s].bytes, length);
+        for (size_t length = 0; length <= corpus[s].count; ++length, ++fed)
+            driver_feed(corpus[s].bytes, length);
     static uint8_t buffer[MOST_BYTES + 4 * MUTATION_ROOM];
     for (uint64_t round = 0; round < rounds; ++round, ++fed) {
-        const sample *base = &corpus[draw(round, 0) % corpus_count];
+        const sample *base = &corpus[driver_draw(round, 0) % corpus_count];
         memcpy(buffer, base->bytes, base->count);
-        feed(buffer, mutate(round, buffer, base->count));
+        driver_feed(buffer, mutate(round, buffer, base->count));
     }
     printf("%llu inputs from %zu files, seed %d: no failure\n", (unsigned long long)fed, corpus_count, SEED);
     return 0;

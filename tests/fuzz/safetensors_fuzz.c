@@ -14,7 +14,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
 
-static void expect(int holds) {
+static void safetensors_fuzz_expect(int holds) {
     if (!holds) abort();
 }
 
@@ -29,28 +29,29 @@ static void read_numbers(const quartic_safetensors *file, const quartic_safetens
     if (elements > MOST) return;
     quartic_status real = quartic_safetensors_read_float32(file, tensor, numbers.real, elements);
     quartic_status whole = quartic_safetensors_read_int32(file, tensor, numbers.whole, elements);
-    expect(real == QUARTIC_OK || whole == QUARTIC_OK || elements > 0);
-    expect(real == QUARTIC_FORMAT || whole == QUARTIC_FORMAT);
+    safetensors_fuzz_expect(real == QUARTIC_OK || whole == QUARTIC_OK || elements > 0);
+    safetensors_fuzz_expect(real == QUARTIC_FORMAT || whole == QUARTIC_FORMAT);
 }
 
 static void try_file(const uint8_t *bytes, size_t count) {
     int64_t live = quartic_alloc_live();
     quartic_safetensors *file;
     quartic_status status = quartic_safetensors_open_memory(bytes, count, "input", &file);
-    expect(status == QUARTIC_OK ? file != NULL : status == QUARTIC_FORMAT && file == NULL);
+    safetensors_fuzz_expect(status == QUARTIC_OK ? file != NULL : status == QUARTIC_FORMAT && file == NULL);
     for (uint32_t t = 0; file != NULL && t < quartic_safetensors_count(file); ++t) {
         const quartic_safetensors_tensor *tensor = quartic_safetensors_at(file, t);
         const uint8_t *data = tensor->data;
-        expect(quartic_safetensors_find(file, tensor->name) == tensor);
-        expect(data >= bytes && tensor->bytes <= (uint64_t)(bytes + count - data));
-        expect(tensor->bytes ==
-               quartic_shape_elements(&tensor->shape) * quartic_safetensors_dtype_size(tensor->dtype));
+        safetensors_fuzz_expect(quartic_safetensors_find(file, tensor->name) == tensor);
+        safetensors_fuzz_expect(data >= bytes && tensor->bytes <= (uint64_t)(bytes + count - data));
+        safetensors_fuzz_expect(tensor->bytes == quartic_shape_elements(&tensor->shape) *
+                                                     quartic_safetensors_dtype_size(tensor->dtype));
         read_numbers(file, tensor);
     }
     for (uint32_t m = 0; file != NULL && m < quartic_safetensors_metadata_count(file); ++m)
-        expect(quartic_safetensors_metadata(file, quartic_safetensors_metadata_at(file, m)->key) != NULL);
+        safetensors_fuzz_expect(
+            quartic_safetensors_metadata(file, quartic_safetensors_metadata_at(file, m)->key) != NULL);
     quartic_safetensors_close(file);
-    expect(quartic_alloc_live() == live);
+    safetensors_fuzz_expect(quartic_alloc_live() == live);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {

@@ -5,15 +5,7 @@
  * memory and code size of each go to amd_compile_table.txt in the working folder (in the build,
  * tests/work/slow.amd_compile). A spill fails the test: it means that a tile is too large for that family.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "base/alloc.h"
 #include "gpu/internal.h"
@@ -35,7 +27,7 @@ static struct {
 } keys[MOST_KEYS];
 static uint32_t key_count;
 
-static const quartic_spirv *find_shader(const char *name) {
+static const quartic_spirv *amd_compile_find_shader(const char *name) {
     for (uint32_t k = 0; k < quartic_spirv_count; ++k)
         if (strcmp(quartic_spirv_table[k].name, name) == 0) return &quartic_spirv_table[k];
     fail_msg("there is no shader named %s", name);
@@ -70,7 +62,8 @@ static void add_case(const quartic_op *op, const quartic_op_case *c, quartic_dis
     *list = (quartic_dispatch_list){0};
     if (op->gpu(&call, &limits, list) != QUARTIC_OK) return; /* UNSUPPORTED is an answer */
     for (uint32_t d = 0; d < list->count; ++d)
-        add_key(find_shader(list->items[d].shader), list->items[d].spec_count, list->items[d].spec);
+        add_key(amd_compile_find_shader(list->items[d].shader), list->items[d].spec_count,
+                list->items[d].spec);
 }
 
 static int collect(void **state) {
@@ -154,7 +147,7 @@ static void close_compiler(compiler *c) {
     quartic_gpu_instance_destroy(&c->instance);
 }
 
-static VkPipeline compile(const compiler *c, uint32_t key) {
+static VkPipeline amd_compile_compile(const compiler *c, uint32_t key) {
     const VkShaderModuleCreateInfo module_info = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
                                                   .codeSize = keys[key].shader->bytes,
                                                   .pCode = keys[key].shader->words};
@@ -188,8 +181,8 @@ static uint64_t statistic(const VkPipelineExecutableStatisticKHR *all, uint32_t 
 }
 
 /* One line of the table; returns the number of spilled registers and of bytes in scratch memory. */
-static uint64_t report(const compiler *c, const char *family, uint32_t key, VkPipeline pipeline,
-                       FILE *table) {
+static uint64_t amd_compile_report(const compiler *c, const char *family, uint32_t key, VkPipeline pipeline,
+                                   FILE *table) {
     const VkPipelineExecutableInfoKHR info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_EXECUTABLE_INFO_KHR,
                                               .pipeline = pipeline};
     VkPipelineExecutableStatisticKHR all[MOST_STATISTICS];
@@ -229,8 +222,8 @@ static void no_shader_spills_on_any_family(void **state) {
         compiler c;
         open_compiler(families[f], &c);
         for (uint32_t k = 0; k < key_count; ++k) {
-            VkPipeline pipeline = compile(&c, k);
-            spills += report(&c, families[f], k, pipeline, table);
+            VkPipeline pipeline = amd_compile_compile(&c, k);
+            spills += amd_compile_report(&c, families[f], k, pipeline, table);
             c.vk.vkDestroyPipeline(c.device, pipeline, NULL);
         }
         close_compiler(&c);

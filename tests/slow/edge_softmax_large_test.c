@@ -10,25 +10,25 @@
 
 enum { NODES = 128, EDGES = NODES * NODES, WIDTH = 4 };
 
-static quartic_graph *build(void) {
+static quartic_graph *edge_softmax_large_build(void) {
     const quartic_shape shape = QUARTIC_SHAPE(1, EDGES, 1, WIDTH);
     const quartic_edge_softmax_options options = {.nodes = NODES};
     quartic_graph *graph = NULL;
-    expect_ok(quartic_graph_create(&graph));
+    assert_ok(quartic_graph_create(&graph));
     const char *const names[] = {"q", "k", "v", "g"};
     quartic_value x[4], gradients[3], none = {0};
     for (uint32_t k = 0; k < 4; ++k) x[k] = quartic_graph_input(graph, names[k], QUARTIC_FLOAT32, &shape);
     quartic_value out = quartic_edge_softmax_attention(graph, x[0], x[1], x[2], none, none, &options);
-    expect_ok(quartic_graph_gradients(graph, out, x[3], x, 3, gradients));
+    assert_ok(quartic_graph_gradients(graph, out, x[3], x, 3, gradients));
     quartic_graph_output(graph, "out", out);
     quartic_graph_output(graph, "dq", gradients[0]);
     quartic_graph_output(graph, "dk", gradients[1]);
     quartic_graph_output(graph, "dv", gradients[2]);
-    expect_ok(quartic_graph_status(graph));
+    assert_ok(quartic_graph_status(graph));
     return graph;
 }
 
-static void print_failed(void *context, const quartic_check *check) {
+static void edge_softmax_large_print_failed(void *context, const quartic_check *check) {
     (void)context;
     if (check->verdict != QUARTIC_PASSED)
         fprintf(stderr, "%s %s, %s: %s\n", check->subject, check->label, check->check, check->text);
@@ -37,8 +37,8 @@ static void print_failed(void *context, const quartic_check *check) {
 static void every_edge_of_128_nodes_counts(void **state) {
     (void)state;
     quartic_device *device = vulkan_test_device(), *trusted = NULL;
-    expect_ok(quartic_device_create("cpu", &trusted));
-    quartic_graph *graph = build();
+    assert_ok(quartic_device_create("cpu", &trusted));
+    quartic_graph *graph = edge_softmax_large_build();
     quartic_feed feeds[] = {{"q", NULL, 0}, {"k", NULL, 0}, {"v", NULL, 0}, {"g", NULL, 0}};
     for (uint32_t f = 0; f < 4; ++f) {
         float *numbers = quartic_alloc(EDGES * WIDTH, sizeof *numbers);
@@ -48,7 +48,8 @@ static void every_edge_of_128_nodes_counts(void **state) {
         feeds[f].bytes = EDGES * WIDTH * sizeof *numbers;
     }
     quartic_check_totals totals;
-    expect_ok(quartic_compare_devices(device, trusted, graph, feeds, 4, print_failed, NULL, &totals));
+    assert_ok(quartic_compare_devices(device, trusted, graph, feeds, 4, edge_softmax_large_print_failed, NULL,
+                                      &totals));
     assert_int_equal(totals.failed, 0);
     assert_int_equal(totals.unsupported, 0);
     assert_true(totals.passed >= 6); /* two steps, four outputs */

@@ -3,14 +3,7 @@
  * A state of 2.2 GiB; its last elements are updated in place, read through a unary op and a sum. A Vulkan
  * device whose memory or buffers are too small must refuse the program with the figures before it allocates.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "quartic/program.h"
 

@@ -5,12 +5,7 @@
  * disk does not change in between. A run saves after every step, and writes a step's line of metrics.csv
  * before it saves; so a checkpoint may be behind the metrics by one step and no more.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "base/rng.h"
 #include "cpu/tool_run.h"

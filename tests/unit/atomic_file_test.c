@@ -4,23 +4,16 @@
  * This program has a flock, fsync and renameat of its own, which fail when a test asks for it and else make
  * the system call. The folder is removed with rmdir, so a file that was left fails the test.
  */
+#include "expect.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "failing_alloc.h"
 #include "base/alloc.h"
@@ -48,17 +41,17 @@ int renameat(int from_folder, const char *from, int to_folder, const char *to) {
 static char folder[TEST_FOLDER_BYTES];
 static char before[4096]; /* the working folder */
 
-static int make_folder(void **state) {
+static int atomic_file_make_folder(void **state) {
     (void)state;
     return getcwd(before, sizeof before) == NULL || !test_folder_make("file", folder) || chdir(folder) != 0;
 }
 
-static int remove_folder(void **state) {
+static int atomic_file_remove_folder(void **state) {
     (void)state;
     return chdir(before) != 0 || rmdir(folder) != 0; /* fails if anything was left behind */
 }
 
-static quartic_status save(const char *path, const char *text) {
+static quartic_status atomic_file_save(const char *path, const char *text) {
     return quartic_file_save(path, text, strlen(text));
 }
 
@@ -71,7 +64,7 @@ static void expect_text(const char *path, const char *want) {
     assert_string_equal(got, want);
 }
 
-static void put(const char *path, const char *text, mode_t mode) {
+static void atomic_file_put(const char *path, const char *text, mode_t mode) {
     FILE *stream = fopen(path, "wb");
     assert_non_null(stream);
     assert_true(fputs(text, stream) >= 0 && fclose(stream) == 0);
@@ -84,7 +77,7 @@ static mode_t mode_of(const char *path) {
     return facts.st_mode;
 }
 
-static int count_files(const char *of) {
+static int atomic_file_count_files(const char *of) {
     DIR *listing = opendir(of);
     int count = 0;
     for (struct dirent *one; (one = readdir(listing)) != NULL;)
@@ -93,7 +86,7 @@ static int count_files(const char *of) {
     return count;
 }
 
-static void expect_refusal(quartic_status status, const char *text) {
+static void atomic_file_expect_refusal(quartic_status status, const char *text) {
     assert_int_equal(status, QUARTIC_IO);
     if (strstr(quartic_error_message(), text) == NULL)
         fail_msg("<%s> is not in <%s>", text, quartic_error_message());
@@ -102,13 +95,13 @@ static void expect_refusal(quartic_status status, const char *text) {
 static void a_new_file_has_the_usual_permissions(void **state) {
     (void)state;
     const mode_t former = umask(027);
-    assert_int_equal(save("new", "one"), QUARTIC_OK);
+    assert_int_equal(atomic_file_save("new", "one"), QUARTIC_OK);
     umask(former);
     assert_int_equal(mode_of("new") & 07777, 0640);
     expect_text("new", "one");
-    assert_int_equal(save("new", ""), QUARTIC_OK);
+    assert_int_equal(atomic_file_save("new", ""), QUARTIC_OK);
     expect_text("new", "");
-    assert_int_equal(count_files("."), 1);
+    assert_int_equal(atomic_file_count_files("."), 1);
     unlink("new");
 }
 
@@ -116,8 +109,8 @@ static void an_old_file_keeps_its_permissions(void **state) {
     (void)state;
     static const mode_t modes[] = {0600, 0640, 0644, 0666, 0755, 0200};
     for (size_t k = 0; k < sizeof modes / sizeof modes[0]; ++k) {
-        put("old", "one", modes[k]);
-        assert_int_equal(save("old", "two"), QUARTIC_OK);
+        atomic_file_put("old", "one", modes[k]);
+        assert_int_equal(atomic_file_save("old", "two"), QUARTIC_OK);
         assert_int_equal(mode_of("old") & 07777, modes[k]);
         chmod("old", 0600);
         expect_text("old", "two");
@@ -128,11 +121,11 @@ static void an_old_file_keeps_its_permissions(void **state) {
 /* The group of a shared file stays, where this process may give it. */
 static void an_old_file_keeps_its_owner(void **state) {
     (void)state;
-    put("old", "one", 0640);
+    atomic_file_put("old", "one", 0640);
     (void)!chown("old", 1234, 5678); /* who may not keeps its own */
     struct stat was, is;
     assert_int_equal(stat("old", &was), 0);
-    assert_int_equal(save("old", "two"), QUARTIC_OK);
+    assert_int_equal(atomic_file_save("old", "two"), QUARTIC_OK);
     assert_int_equal(stat("old", &is), 0);
     assert_true(is.st_uid == was.st_uid && is.st_gid == was.st_gid && is.st_mode == was.st_mode);
     unlink("old");
@@ -141,10 +134,10 @@ static void an_old_file_keeps_its_owner(void **state) {
 static void links_are_followed_and_stay(void **state) {
     (void)state;
     assert_int_equal(mkdir("there", 0777), 0);
-    put("there/file", "one", 0600);
+    atomic_file_put("there/file", "one", 0600);
     assert_int_equal(symlink("there/file", "link"), 0);
     assert_int_equal(symlink("link", "second"), 0);
-    assert_int_equal(save("second", "two"), QUARTIC_OK);
+    assert_int_equal(atomic_file_save("second", "two"), QUARTIC_OK);
     assert_true(S_ISLNK(mode_of("second")) && S_ISLNK(mode_of("link")));
     expect_text("there/file", "two");
     assert_int_equal(mode_of("there/file") & 07777, 0600);
@@ -152,49 +145,49 @@ static void links_are_followed_and_stay(void **state) {
     char absolute[TEST_PATH_BYTES];
     snprintf(absolute, sizeof absolute, "%s/there/later", folder);
     assert_int_equal(symlink(absolute, "dangling"), 0);
-    assert_int_equal(save("dangling", "three"), QUARTIC_OK);
+    assert_int_equal(atomic_file_save("dangling", "three"), QUARTIC_OK);
     assert_true(S_ISLNK(mode_of("dangling")));
     expect_text("there/later", "three");
-    assert_int_equal(count_files("there"), 2);
+    assert_int_equal(atomic_file_count_files("there"), 2);
     /* In circles, into nowhere, to a folder. */
     assert_int_equal(symlink("circle", "circle"), 0);
-    expect_refusal(save("circle", "x"), "Too many levels of symbolic links");
+    atomic_file_expect_refusal(atomic_file_save("circle", "x"), "Too many levels of symbolic links");
     assert_int_equal(symlink("nowhere/file", "lost"), 0);
-    expect_refusal(save("lost", "x"), "No such file or directory");
+    atomic_file_expect_refusal(atomic_file_save("lost", "x"), "No such file or directory");
     assert_int_equal(symlink("there", "folder"), 0);
-    expect_refusal(save("folder", "x"), "it is a folder");
+    atomic_file_expect_refusal(atomic_file_save("folder", "x"), "it is a folder");
     unlink("there/file"), unlink("there/later"), rmdir("there");
     unlink("link"), unlink("second"), unlink("dangling"), unlink("circle"), unlink("lost"), unlink("folder");
 }
 
 static void devices_are_written_to_and_never_replaced(void **state) {
     (void)state;
-    assert_int_equal(save("/dev/null", "gone"), QUARTIC_OK);
-    expect_refusal(save("/dev/full", "x"), "No space left on device");
+    assert_int_equal(atomic_file_save("/dev/null", "gone"), QUARTIC_OK);
+    atomic_file_expect_refusal(atomic_file_save("/dev/full", "x"), "No space left on device");
     assert_true(S_ISCHR(mode_of("/dev/null")) && S_ISCHR(mode_of("/dev/full")));
     assert_int_equal(symlink("/dev/full", "full"), 0);
-    expect_refusal(save("full", "x"), "writing failed: No space left on device");
+    atomic_file_expect_refusal(atomic_file_save("full", "x"), "writing failed: No space left on device");
     assert_true(S_ISLNK(mode_of("full")));
     unlink("full");
-    expect_refusal(save(".", "x"), "it is a folder");
-    expect_refusal(save("name/", "x"), "a file name is missing");
-    expect_refusal(save("", "x"), "a file name is missing");
+    atomic_file_expect_refusal(atomic_file_save(".", "x"), "it is a folder");
+    atomic_file_expect_refusal(atomic_file_save("name/", "x"), "a file name is missing");
+    atomic_file_expect_refusal(atomic_file_save("", "x"), "a file name is missing");
 }
 
 static void a_pipe_is_written_to_if_somebody_reads(void **state) {
     (void)state;
     assert_int_equal(mkfifo("pipe", 0600), 0);
-    expect_refusal(save("pipe", "x"), "nobody reads");
+    atomic_file_expect_refusal(atomic_file_save("pipe", "x"), "nobody reads");
     const int reader = open("pipe", O_RDONLY | O_NONBLOCK);
     char got[8] = "";
-    assert_int_equal(save("pipe", "abc"), QUARTIC_OK);
+    assert_int_equal(atomic_file_save("pipe", "abc"), QUARTIC_OK);
     assert_int_equal(read(reader, got, sizeof got), 3);
     assert_string_equal(got, "abc");
     /* A reader that leaves is an error, not the end of this process. */
     quartic_atomic_file file;
     assert_int_equal(quartic_atomic_file_begin("pipe", true, &file), QUARTIC_OK);
     close(reader);
-    expect_refusal(quartic_atomic_file_write(&file, "x", 1), "Broken pipe");
+    atomic_file_expect_refusal(quartic_atomic_file_write(&file, "x", 1), "Broken pipe");
     quartic_atomic_file_discard(&file);
     assert_true(S_ISFIFO(mode_of("pipe")));
     unlink("pipe");
@@ -207,7 +200,7 @@ static void an_open_file_goes_on_where_it_was(void **state) {
     fflush(stdout);
     dup2(file, STDOUT_FILENO);
     (void)!write(STDOUT_FILENO, "first ", 6);
-    const quartic_status status = save("/dev/stdout", "second ");
+    const quartic_status status = atomic_file_save("/dev/stdout", "second ");
     (void)!write(STDOUT_FILENO, "third", 5);
     dup2(kept, STDOUT_FILENO);
     close(kept), close(file);
@@ -223,8 +216,8 @@ static void names_may_be_as_long_as_there_are(void **state) {
     for (size_t k = 0; k < sizeof lengths / sizeof lengths[0]; ++k) {
         memset(name, 'n', sizeof name);
         name[lengths[k]] = 0;
-        assert_int_equal(save(name, "one"), QUARTIC_OK);
-        assert_int_equal(save(name, "two"), QUARTIC_OK);
+        assert_int_equal(atomic_file_save(name, "one"), QUARTIC_OK);
+        assert_int_equal(atomic_file_save(name, "two"), QUARTIC_OK);
         expect_text(name, "two");
         unlink(name);
     }
@@ -244,16 +237,16 @@ static void names_may_be_as_long_as_there_are(void **state) {
     while (strlen(path) + 2 < 4095) strcat(path, "/");
     strcat(path, strlen(path) + 1 < 4095 ? "/p" : "p");
     assert_int_equal(strlen(path), 4095);
-    assert_int_equal(save(path, "one"), QUARTIC_OK);
+    assert_int_equal(atomic_file_save(path, "one"), QUARTIC_OK);
     expect_text("p", "one");
     unlink("p");
 }
 
 static void a_users_own_file_beside_it_survives(void **state) {
     (void)state;
-    put("x.png.tmp", "mine", 0644);
-    put(".x.png.tmp", "mine", 0644);
-    assert_int_equal(save("x.png", "picture"), QUARTIC_OK);
+    atomic_file_put("x.png.tmp", "mine", 0644);
+    atomic_file_put(".x.png.tmp", "mine", 0644);
+    assert_int_equal(atomic_file_save("x.png", "picture"), QUARTIC_OK);
     expect_text("x.png.tmp", "mine");
     expect_text(".x.png.tmp", "mine");
     unlink("x.png"), unlink("x.png.tmp"), unlink(".x.png.tmp");
@@ -262,17 +255,17 @@ static void a_users_own_file_beside_it_survives(void **state) {
 /* What a killed writer left is taken away, whatever permissions it has and whoever else names it. */
 static void what_a_killed_writer_left_is_taken_away(void **state) {
     (void)state;
-    put("precious", "mine", 0644);
+    atomic_file_put("precious", "mine", 0644);
     assert_int_equal(link("precious", ".x.quartic-tmp"), 0);
-    assert_int_equal(save("x", "one"), QUARTIC_OK);
+    assert_int_equal(atomic_file_save("x", "one"), QUARTIC_OK);
     expect_text("precious", "mine");
     expect_text("x", "one");
-    put(".x.quartic-tmp", "left", 0777);
-    assert_int_equal(save("x", "two"), QUARTIC_OK);
+    atomic_file_put(".x.quartic-tmp", "left", 0777);
+    assert_int_equal(atomic_file_save("x", "two"), QUARTIC_OK);
     assert_int_equal(mode_of("x") & 0111, 0);
     expect_text("x", "two");
     assert_int_equal(symlink("precious", ".x.quartic-tmp"), 0);
-    assert_int_equal(save("x", "three"), QUARTIC_IO);
+    assert_int_equal(atomic_file_save("x", "three"), QUARTIC_IO);
     expect_text("precious", "mine");
     expect_text("x", "two");
     unlink(".x.quartic-tmp"), unlink("precious"), unlink("x");
@@ -284,7 +277,7 @@ static void two_writers_take_turns(void **state) {
     enum { ROUNDS = 20 };
     const pid_t child = fork();
     for (int k = 0; k < ROUNDS; ++k) {
-        const quartic_status status = save("shared", child == 0 ? "child child child" : "parent");
+        const quartic_status status = atomic_file_save("shared", child == 0 ? "child child child" : "parent");
         if (child == 0 && status != QUARTIC_OK) _exit(1);
         if (child != 0) assert_int_equal(status, QUARTIC_OK);
     }
@@ -292,7 +285,7 @@ static void two_writers_take_turns(void **state) {
     int code;
     assert_int_equal(waitpid(child, &code, 0), child);
     assert_int_equal(code, 0);
-    assert_int_equal(count_files("."), 1);
+    assert_int_equal(atomic_file_count_files("."), 1);
     unlink("shared");
 }
 
@@ -311,33 +304,37 @@ static void without_flock_files_are_written_all_the_same(void **state) {
         assert_int_equal(quartic_atomic_file_commit(&second), QUARTIC_OK);
         expect_text("x", "second");
         flock_reason = 0;
-        assert_int_equal(count_files("."), 1);
+        assert_int_equal(atomic_file_count_files("."), 1);
         unlink("x");
     }
     flock_reason = EIO;
-    expect_refusal(save("x", "one"), "Input/output error");
+    atomic_file_expect_refusal(atomic_file_save("x", "one"), "Input/output error");
     flock_reason = 0;
-    assert_int_equal(count_files("."), 0);
+    assert_int_equal(atomic_file_count_files("."), 0);
 }
 
 static void a_failure_says_what_it_is(void **state) {
     (void)state;
-    put("x", "old", 0600);
+    atomic_file_put("x", "old", 0600);
     fsync_reason = EIO, fsync_countdown = 1; /* of the file */
-    expect_refusal(save("x", "new"), "cannot write x: syncing failed: Input/output error");
+    atomic_file_expect_refusal(atomic_file_save("x", "new"),
+                               "cannot write x: syncing failed: Input/output error");
     expect_text("x", "old");
     fsync_reason = 0, rename_reason = EIO;
-    expect_refusal(save("x", "new"), "cannot write x: renaming failed: Input/output error");
+    atomic_file_expect_refusal(atomic_file_save("x", "new"),
+                               "cannot write x: renaming failed: Input/output error");
     expect_text("x", "old");
     rename_reason = 0, fsync_reason = EIO, fsync_countdown = 2; /* of the folder */
-    expect_refusal(save("x", "new"), "x is written and in place, but its folder could not be synced");
+    atomic_file_expect_refusal(atomic_file_save("x", "new"),
+                               "x is written and in place, but its folder could not be synced");
     expect_text("x", "new");
     fsync_reason = EINVAL, fsync_countdown = 2; /* folders of this file system cannot be synced */
-    assert_int_equal(save("x", "newer"), QUARTIC_OK);
+    assert_int_equal(atomic_file_save("x", "newer"), QUARTIC_OK);
     fsync_reason = 0;
-    assert_int_equal(count_files("."), 1);
+    assert_int_equal(atomic_file_count_files("."), 1);
     unlink("x");
-    expect_refusal(save("nowhere/x", "new"), "its folder cannot be opened: No such file or directory");
+    atomic_file_expect_refusal(atomic_file_save("nowhere/x", "new"),
+                               "its folder cannot be opened: No such file or directory");
     assert_int_equal(quartic_file_save(NULL, "x", 1), QUARTIC_INVALID_ARGUMENT);
     assert_int_equal(quartic_file_save("x", NULL, 1), QUARTIC_INVALID_ARGUMENT);
 }
@@ -350,11 +347,11 @@ static void failed_allocations_leave_nothing(void **state) {
     for (uint64_t nth = 1; status != QUARTIC_OK; ++nth) {
         assert_true(nth < 100);
         quartic_alloc_fail_at(nth);
-        status = save("link", "new");
+        status = atomic_file_save("link", "new");
         quartic_alloc_fail_at(0);
         if (status != QUARTIC_OK) assert_int_equal(status, QUARTIC_OUT_OF_MEMORY);
         assert_int_equal(quartic_alloc_live(), live);
-        assert_int_equal(count_files("."), status == QUARTIC_OK ? 2 : 1);
+        assert_int_equal(atomic_file_count_files("."), status == QUARTIC_OK ? 2 : 1);
     }
     unlink("x"), unlink("link");
 }
@@ -376,5 +373,5 @@ int main(void) {
         cmocka_unit_test(a_failure_says_what_it_is),
         cmocka_unit_test(failed_allocations_leave_nothing),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, atomic_file_make_folder, atomic_file_remove_folder);
 }

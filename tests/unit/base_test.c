@@ -1,19 +1,13 @@
-/* base_test.c: status sentences, counted allocation with injected failure, and Philox against its published
+/* base_test.c: status messages, counted allocation with injected failure, and Philox against its published
  * known answers (Random123's kat_vectors). */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "failing_alloc.h"
 #include "base/alloc.h"
 #include "base/rng.h"
 #include "base/status.h"
 
-static void status_carries_name_and_sentence(void **state) {
+static void status_carries_name_and_message(void **state) {
     (void)state;
     assert_string_equal(quartic_status_name(QUARTIC_OK), "QUARTIC_OK");
     assert_string_equal(quartic_status_name(QUARTIC_INTERNAL), "QUARTIC_INTERNAL");
@@ -92,7 +86,7 @@ static void distributions_have_their_moments(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(status_carries_name_and_sentence),
+        cmocka_unit_test(status_carries_name_and_message),
         cmocka_unit_test(allocation_is_zeroed_aligned_and_counted),
         cmocka_unit_test(allocation_fails_where_told_and_on_overflow),
         cmocka_unit_test(philox_gives_the_published_answers),

@@ -1,13 +1,5 @@
 /* device_name_test.c: which device a name means, on made-up lists; what QUARTIC_DEVICE asks for. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "run/device_name.h"
 
@@ -31,7 +23,7 @@ static const quartic_device_info many[] = {
 enum { MANY = sizeof many / sizeof many[0] };
 static const quartic_device_info none[] = {HOST("cpu", QUARTIC_DEVICE_CPU), HOSTS};
 
-static void expect(const char *name, const char *device, uint32_t index) {
+static void device_name_expect(const char *name, const char *device, uint32_t index) {
     uint32_t at = 99;
     if (quartic_device_match(name, many, MANY, NULL, &at) != QUARTIC_OK)
         fail_msg("\"%s\": %s", name, quartic_error_message());
@@ -40,22 +32,22 @@ static void expect(const char *name, const char *device, uint32_t index) {
     assert_int_equal(many[at].index, index);
 }
 
-static void expect_refused(const char *name, quartic_status status, const char *sentence) {
+static void device_name_expect_refused(const char *name, quartic_status status, const char *message) {
     uint32_t at = 0;
     const quartic_status got = quartic_device_match(name, many, MANY, NULL, &at);
-    if (got != status || strstr(quartic_error_message(), sentence) == NULL)
+    if (got != status || strstr(quartic_error_message(), message) == NULL)
         fail_msg("\"%s\": status %d, %s", name, (int)got, quartic_error_message());
 }
 
 static void digits_are_an_index_and_nothing_else(void **state) {
     (void)state;
-    expect("0", many[0].name, 0);
-    expect("1", many[1].name, 1); /* not the GTX 1080 */
-    expect("2", many[2].name, 2);
-    expect("4", "llvmpipe (LLVM 15.0.6, 256 bits)", 4);
-    expect("5", "Old Chip", 5); /* why it cannot be used is told when it is opened */
-    expect("003", many[3].name, 3);
-    expect(" 1 ", many[1].name, 1);
+    device_name_expect("0", many[0].name, 0);
+    device_name_expect("1", many[1].name, 1); /* not the GTX 1080 */
+    device_name_expect("2", many[2].name, 2);
+    device_name_expect("4", "llvmpipe (LLVM 15.0.6, 256 bits)", 4);
+    device_name_expect("5", "Old Chip", 5); /* why it cannot be used is told when it is opened */
+    device_name_expect("003", many[3].name, 3);
+    device_name_expect(" 1 ", many[1].name, 1);
 }
 
 static void numbers_beyond_the_list_are_refused(void **state) {
@@ -73,42 +65,45 @@ static void numbers_beyond_the_list_are_refused(void **state) {
                                         "18446744073709551616",
                                         "99999999999999999999999999999999999999999999"};
     for (size_t k = 0; k < sizeof names / sizeof names[0]; ++k)
-        expect_refused(names[k], QUARTIC_UNAVAILABLE,
-                       "there are cpu, reference, reference64, 0 (NVIDIA GeForce GTX 1080), 1 (");
+        device_name_expect_refused(names[k], QUARTIC_UNAVAILABLE,
+                                   "there are cpu, reference, reference64, 0 (NVIDIA GeForce GTX 1080), 1 (");
 }
 
 static void a_full_name_goes_before_a_part(void **state) {
     (void)state;
-    expect("NVIDIA GeForce GTX 1080", many[0].name, 0);
-    expect("reference", "reference", 0);
-    expect("cpu", "cpu", 0);
-    expect_refused("nvidia geforce gtx 1080", QUARTIC_INVALID_ARGUMENT, "3 (NVIDIA GeForce GTX 1080 Ti)");
-    expect_refused(many[1].name, QUARTIC_INVALID_ARGUMENT,
-                   "any of 2 devices: 1 (AMD Radeon RX 6800 (RADV NAVI21)), 2 (AMD Radeon RX 6800");
+    device_name_expect("NVIDIA GeForce GTX 1080", many[0].name, 0);
+    device_name_expect("reference", "reference", 0);
+    device_name_expect("cpu", "cpu", 0);
+    device_name_expect_refused("nvidia geforce gtx 1080", QUARTIC_INVALID_ARGUMENT,
+                               "3 (NVIDIA GeForce GTX 1080 Ti)");
+    device_name_expect_refused(
+        many[1].name, QUARTIC_INVALID_ARGUMENT,
+        "any of 2 devices: 1 (AMD Radeon RX 6800 (RADV NAVI21)), 2 (AMD Radeon RX 6800");
 }
 
 static void a_part_is_taken_where_it_is_clear(void **state) {
     (void)state;
-    expect("LLVM", "llvmpipe (LLVM 15.0.6, 256 bits)", 4);
-    expect("llvmpipe", "llvmpipe (LLVM 15.0.6, 256 bits)", 4);
-    expect("1080 ti", many[3].name, 3);
-    expect("CPU", "cpu", 0);
-    expect_refused("geforce", QUARTIC_INVALID_ARGUMENT,
-                   "any of 2 devices: 0 (NVIDIA GeForce GTX 1080), 3 (NVIDIA GeForce GTX 1080 Ti); give");
-    expect_refused("REF", QUARTIC_INVALID_ARGUMENT, "any of 2 devices: reference, reference64;");
-    expect_refused("intel", QUARTIC_UNAVAILABLE,
-                   "there is no device \"intel\"; there are cpu, reference, reference64, 0 (");
-    expect_refused("intel", QUARTIC_UNAVAILABLE, "5 (Old Chip, not usable: ");
-    expect_refused("", QUARTIC_INVALID_ARGUMENT, "empty");
-    expect_refused("  ", QUARTIC_INVALID_ARGUMENT, "empty");
+    device_name_expect("LLVM", "llvmpipe (LLVM 15.0.6, 256 bits)", 4);
+    device_name_expect("llvmpipe", "llvmpipe (LLVM 15.0.6, 256 bits)", 4);
+    device_name_expect("1080 ti", many[3].name, 3);
+    device_name_expect("CPU", "cpu", 0);
+    device_name_expect_refused(
+        "geforce", QUARTIC_INVALID_ARGUMENT,
+        "any of 2 devices: 0 (NVIDIA GeForce GTX 1080), 3 (NVIDIA GeForce GTX 1080 Ti); give");
+    device_name_expect_refused("REF", QUARTIC_INVALID_ARGUMENT, "any of 2 devices: reference, reference64;");
+    device_name_expect_refused("intel", QUARTIC_UNAVAILABLE,
+                               "there is no device \"intel\"; there are cpu, reference, reference64, 0 (");
+    device_name_expect_refused("intel", QUARTIC_UNAVAILABLE, "5 (Old Chip, not usable: ");
+    device_name_expect_refused("", QUARTIC_INVALID_ARGUMENT, "empty");
+    device_name_expect_refused("  ", QUARTIC_INVALID_ARGUMENT, "empty");
 }
 
 static void the_words_take_the_first_usable_one(void **state) {
     (void)state;
     uint32_t at;
-    expect("auto", many[0].name, 0);
-    expect("vulkan", many[0].name, 0);
-    expect("Vulkan", many[0].name, 0);
+    device_name_expect("auto", many[0].name, 0);
+    device_name_expect("vulkan", many[0].name, 0);
+    device_name_expect("Vulkan", many[0].name, 0);
     /* Only the last five: a software device, one that cannot be used and the processor. */
     assert_int_equal(quartic_device_match("auto", many + 4, MANY - 4, NULL, &at), QUARTIC_OK);
     assert_string_equal(many[4 + at].name, "cpu");

@@ -1,14 +1,8 @@
 /* edge_softmax_plan_test.c: the GPU plans of softmax attention among edges hold what every device offers, for
  * any width of heads; all edges of 128 nodes are within reach of every device; the operations of
- * causal choices; the sentences of the shape rule.
+ * causal choices; the messages of the shape rule.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "ops/edge_softmax/problem.h"
 
@@ -19,7 +13,8 @@ typedef struct call {
 } call;
 
 /* q, k, v (b, m, h, d) with positions and mask by their shapes; rank 0: left out. */
-static void begin(call *c, quartic_shape q, uint32_t nodes, quartic_shape positions, quartic_shape mask) {
+static void edge_softmax_plan_begin(call *c, quartic_shape q, uint32_t nodes, quartic_shape positions,
+                                    quartic_shape mask) {
     *c = (call){.options = {.nodes = nodes}};
     quartic_shape lse = q;
     lse.rank = 3;
@@ -37,7 +32,7 @@ static void begin(call *c, quartic_shape q, uint32_t nodes, quartic_shape positi
     c->call = (quartic_op_call){&c->options, 0, 0, c->inputs, c->outputs};
 }
 
-static quartic_status infer(call *c, bool backward) {
+static quartic_status edge_softmax_plan_infer(call *c, bool backward) {
     const quartic_op *op =
         backward ? &quartic_op_edge_softmax_attention_grad : &quartic_op_edge_softmax_attention;
     c->call.input_count = backward ? QUARTIC_EDGE_INPUTS : QUARTIC_EDGE_OUT;
@@ -46,8 +41,8 @@ static quartic_status infer(call *c, bool backward) {
 
 static const quartic_shape none = {0};
 
-static quartic_status plan(bool backward, quartic_shape q, uint32_t shared_bytes, uint32_t max_iterations,
-                           quartic_dispatch_list *out_list) {
+static quartic_status edge_softmax_plan_plan(bool backward, quartic_shape q, uint32_t shared_bytes,
+                                             uint32_t max_iterations, quartic_dispatch_list *out_list) {
     const quartic_gpu_limits limits = {.max_shared_bytes = shared_bytes,
                                        .max_invocations = 128,
                                        .subgroup_size = 32,
@@ -56,14 +51,14 @@ static quartic_status plan(bool backward, quartic_shape q, uint32_t shared_bytes
     call c;
     uint32_t nodes = 1;
     while (nodes * nodes < q.dims[1]) ++nodes;
-    begin(&c, q, nodes, none, none);
-    assert_int_equal(infer(&c, backward), QUARTIC_OK);
+    edge_softmax_plan_begin(&c, q, nodes, none, none);
+    assert_int_equal(edge_softmax_plan_infer(&c, backward), QUARTIC_OK);
     memset(out_list, 0, sizeof *out_list);
     return (backward ? quartic_edge_gpu_grad : quartic_edge_gpu)(&c.call, &limits, out_list);
 }
 
 /* Bytes of shared memory that a dispatch's shader declares for its constants, as the shaders state it. */
-static uint64_t shared_bytes(const quartic_dispatch *dispatch) {
+static uint64_t edge_softmax_plan_shared_bytes(const quartic_dispatch *dispatch) {
     const uint32_t *spec = dispatch->spec;
     if (dispatch->spec_count < 5) return 0; /* not an attention */
     const uint64_t d = spec[0], threads = spec[1], split = spec[2], tile = spec[3];
@@ -80,11 +75,11 @@ static void every_width_fits_every_device(void **state) {
             for (int backward = 0; backward < 2; ++backward) {
                 quartic_dispatch_list list;
                 const quartic_shape q = QUARTIC_SHAPE(2, 81, 3, widths[w]);
-                assert_int_equal(plan(backward, q, shared, 0, &list), QUARTIC_OK);
+                assert_int_equal(edge_softmax_plan_plan(backward, q, shared, 0, &list), QUARTIC_OK);
                 assert_int_equal(list.count, backward ? 4 : 2);
                 for (uint32_t k = 0; k < list.count; ++k) {
-                    assert_true(shared_bytes(&list.items[k]) <= 32768);
-                    assert_true(shared_bytes(&list.items[k]) <= shared);
+                    assert_true(edge_softmax_plan_shared_bytes(&list.items[k]) <= 32768);
+                    assert_true(edge_softmax_plan_shared_bytes(&list.items[k]) <= shared);
                     if (list.items[k].spec_count < 5) continue; /* not an attention */
                     const uint32_t *spec = list.items[k].spec;
                     assert_true(spec[1] <= 128);
@@ -104,7 +99,7 @@ static void edges_of_128_nodes_are_within_reach(void **state) {
         for (int backward = 0; backward < 2; ++backward) {
             quartic_dispatch_list list;
             const quartic_shape q = QUARTIC_SHAPE(1, 16384, 4, widths[w]);
-            assert_int_equal(plan(backward, q, 32768, 65535, &list), QUARTIC_OK);
+            assert_int_equal(edge_softmax_plan_plan(backward, q, 32768, 65535, &list), QUARTIC_OK);
             assert_true(list.scratch_bytes <= 16384 * 4 * 2 * sizeof(float) + 16384 * 12);
             double flops = 0;
             for (uint32_t k = 0; k < list.count; ++k) {
@@ -119,7 +114,8 @@ static void edges_of_128_nodes_are_within_reach(void **state) {
             assert_true(flops > pairs * (backward ? 14 : 4) * widths[w]);
         }
     quartic_dispatch_list list;
-    assert_int_equal(plan(false, QUARTIC_SHAPE(1, 16384, 1, 1024), 32768, 65535, &list), QUARTIC_UNSUPPORTED);
+    assert_int_equal(edge_softmax_plan_plan(false, QUARTIC_SHAPE(1, 16384, 1, 1024), 32768, 65535, &list),
+                     QUARTIC_UNSUPPORTED);
     assert_non_null(strstr(quartic_error_message(), "this device leaves loops after 65535"));
 }
 
@@ -143,7 +139,7 @@ static void operations_are_those_of_visible_pairs(void **state) {
     }
 }
 
-static void wrong_operands_give_sentences(void **state) {
+static void wrong_operands_give_messages(void **state) {
     (void)state;
     static const struct {
         quartic_shape q, positions, mask;
@@ -168,8 +164,8 @@ static void wrong_operands_give_sentences(void **state) {
     for (size_t k = 0; k < sizeof wrong / sizeof wrong[0]; ++k)
         for (int backward = 0; backward < 2; ++backward) {
             call c;
-            begin(&c, wrong[k].q, wrong[k].nodes, wrong[k].positions, wrong[k].mask);
-            assert_int_equal(infer(&c, backward), wrong[k].status);
+            edge_softmax_plan_begin(&c, wrong[k].q, wrong[k].nodes, wrong[k].positions, wrong[k].mask);
+            assert_int_equal(edge_softmax_plan_infer(&c, backward), wrong[k].status);
             if (strstr(quartic_error_message(), wrong[k].words) == NULL)
                 fail_msg("case %zu: %s", k, quartic_error_message());
         }
@@ -180,7 +176,7 @@ int main(void) {
         cmocka_unit_test(every_width_fits_every_device),
         cmocka_unit_test(edges_of_128_nodes_are_within_reach),
         cmocka_unit_test(operations_are_those_of_visible_pairs),
-        cmocka_unit_test(wrong_operands_give_sentences),
+        cmocka_unit_test(wrong_operands_give_messages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

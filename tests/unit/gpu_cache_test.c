@@ -1,15 +1,8 @@
 /* gpu_cache_test.c: the pipeline cache file gives back what was written, or nothing. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "expect.h"
+
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "base/alloc.h"
 #include "folder.h"
@@ -18,7 +11,7 @@
 static char folder[TEST_FOLDER_BYTES];
 static const quartic_gpu_caps caps = {.cache_uuid = {0xab, 0xcd}};
 
-static int begin(void **state) {
+static int gpu_cache_begin(void **state) {
     (void)state;
     if (!test_folder_make("cache", folder)) return 1;
     setenv("XDG_CACHE_HOME", folder, 1);
@@ -26,7 +19,7 @@ static int begin(void **state) {
     return 0;
 }
 
-static int end(void **state) {
+static int gpu_cache_end(void **state) {
     (void)state;
     char path[QUARTIC_GPU_PATH];
     quartic_gpu_cache_path(&caps, path);
@@ -90,7 +83,7 @@ static void any_damage_is_a_miss(void **state) {
     quartic_free(data);
 }
 
-/* A file that cannot be written costs nothing but the cache: no error, no other sentence, nothing left. */
+/* A file that cannot be written costs nothing but the cache: no error, no other message, nothing left. */
 static void what_cannot_be_written_is_no_error(void **state) {
     (void)state;
     char path[QUARTIC_GPU_PATH];
@@ -140,5 +133,5 @@ int main(void) {
         cmocka_unit_test(what_cannot_be_written_is_no_error),
         cmocka_unit_test(the_path_follows_the_environment),
     };
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, gpu_cache_begin, gpu_cache_end);
 }

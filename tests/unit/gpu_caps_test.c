@@ -1,12 +1,5 @@
 /* gpu_caps_test.c: capabilities from made-up devices, kill switches, order and repeated UUIDs. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "gpu/caps.h"
 

@@ -1,12 +1,6 @@
 /* gpu_hazard_test.c: barriers stand where dispatches touch the same bytes, and nowhere else; a graph is
  * lowered to dispatches with the right addresses. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "failing_alloc.h"
 #include "base/alloc.h"
@@ -14,7 +8,7 @@
 #include "run/run_vulkan.h"
 #include "shaders/binary.args.h"
 
-static bool add(quartic_hazards *hazards, quartic_hazard_range a, quartic_hazard_range b) {
+static bool gpu_hazard_add(quartic_hazards *hazards, quartic_hazard_range a, quartic_hazard_range b) {
     bool barrier;
     assert_int_equal(quartic_hazards_add(hazards, (quartic_hazard_range[]){a, b}, 2, &barrier), QUARTIC_OK);
     return barrier;
@@ -31,24 +25,25 @@ static quartic_hazard_range writes(uint64_t begin, uint64_t end) {
 static void every_kind_of_hazard_gets_a_barrier(void **state) {
     (void)state;
     quartic_hazards hazards = {0};
-    assert_false(add(&hazards, reads(0, 100), writes(100, 200)));
-    assert_false(add(&hazards, reads(0, 100), writes(200, 300)));  /* reads share */
-    assert_true(add(&hazards, reads(199, 200), writes(300, 400))); /* read after write */
-    assert_true(add(&hazards, reads(500, 600), writes(199, 200))); /* write after read */
-    assert_true(add(&hazards, reads(700, 701), writes(150, 250))); /* write after write */
-    assert_true(
-        add(&hazards, reads(700, 701), (quartic_hazard_range){200, 210, QUARTIC_READ | QUARTIC_WRITE}));
+    assert_false(gpu_hazard_add(&hazards, reads(0, 100), writes(100, 200)));
+    assert_false(gpu_hazard_add(&hazards, reads(0, 100), writes(200, 300)));  /* reads share */
+    assert_true(gpu_hazard_add(&hazards, reads(199, 200), writes(300, 400))); /* read after write */
+    assert_true(gpu_hazard_add(&hazards, reads(500, 600), writes(199, 200))); /* write after read */
+    assert_true(gpu_hazard_add(&hazards, reads(700, 701), writes(150, 250))); /* write after write */
+    assert_true(gpu_hazard_add(&hazards, reads(700, 701),
+                               (quartic_hazard_range){200, 210, QUARTIC_READ | QUARTIC_WRITE}));
     quartic_hazards_destroy(&hazards);
 }
 
 static void no_hazard_no_barrier(void **state) {
     (void)state;
     quartic_hazards hazards = {0};
-    assert_false(add(&hazards, reads(0, 100), writes(0, 100)));     /* in place, within one dispatch */
-    assert_false(add(&hazards, reads(100, 200), writes(200, 300))); /* adjacent */
-    assert_false(add(&hazards, reads(50, 50), writes(60, 60)));     /* empty ranges touch nothing */
-    assert_true(add(&hazards, reads(0, 1), writes(900, 901)));
-    assert_false(add(&hazards, reads(100, 300), writes(1000, 1001))); /* the barrier covered these too */
+    assert_false(gpu_hazard_add(&hazards, reads(0, 100), writes(0, 100))); /* in place, within one dispatch */
+    assert_false(gpu_hazard_add(&hazards, reads(100, 200), writes(200, 300))); /* adjacent */
+    assert_false(gpu_hazard_add(&hazards, reads(50, 50), writes(60, 60))); /* empty ranges touch nothing */
+    assert_true(gpu_hazard_add(&hazards, reads(0, 1), writes(900, 901)));
+    assert_false(
+        gpu_hazard_add(&hazards, reads(100, 300), writes(1000, 1001))); /* the barrier covered these too */
     quartic_hazards_destroy(&hazards);
 }
 

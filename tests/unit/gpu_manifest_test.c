@@ -1,12 +1,6 @@
 /* gpu_manifest_test.c: driver manifests that would end the process inside the Vulkan loader are known, all
  * others, broken or not, are left to it. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "gpu/internal.h"
 

@@ -6,16 +6,7 @@
  * is conservative: where an address may be one of several, an access counts for all of them; an instruction
  * that it does not know and that takes an address is a fault too. Specialisation constants decide nothing
  * here, so what a shader may do counts. */
-#include <setjmp.h>
-#include <stdbool.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "gpu/spirv.h"
 #include "ops/dispatch.h"
@@ -95,7 +86,7 @@ static uint32_t length(const uint32_t *at) {
     return at[0] >> 16;
 }
 
-static void add(reader *r, uint32_t id, uint32_t addresses) {
+static void gpu_operand_access_add(reader *r, uint32_t id, uint32_t addresses) {
     r->changed = r->changed || (addresses & ~r->holds[id]) != 0;
     r->holds[id] |= addresses;
 }
@@ -145,21 +136,23 @@ static void chain(reader *r, const uint32_t *at) {
         const uint32_t block_type = r->defined[r->type[base]][3];
         uint32_t member;
         if (length(at) > 4 && constant(r, at[4], &member))
-            add(r, at[2], addresses_of(r, block_type, member, length(at) > 5 ? &at[5] : NULL));
+            gpu_operand_access_add(r, at[2],
+                                   addresses_of(r, block_type, member, length(at) > 5 ? &at[5] : NULL));
         else
             fault(r, at, "a member of the push constants that is no constant");
         return;
     }
-    add(r, at[2], r->holds[base]);
+    gpu_operand_access_add(r, at[2], r->holds[base]);
     if (class_of(r, base) != CLASS_PHYSICAL && class_of(r, base) != CLASS_PUSH_CONSTANT)
-        add(r, base, r->holds[at[2]]); /* local memory: what is stored in a part of it is in it */
+        gpu_operand_access_add(r, base,
+                               r->holds[at[2]]); /* local memory: what is stored in a part of it is in it */
 }
 
 /* Loads or stores through a pointer; what: value that comes or goes. */
 static void touch(reader *r, const uint32_t *at, uint32_t pointer, uint32_t value, uint32_t how) {
     if (class_of(r, pointer) != CLASS_PHYSICAL) {
-        if (how & QUARTIC_READ && value != 0) add(r, value, r->holds[pointer]);
-        if (how & QUARTIC_WRITE && value != 0) add(r, pointer, r->holds[value]);
+        if (how & QUARTIC_READ && value != 0) gpu_operand_access_add(r, value, r->holds[pointer]);
+        if (how & QUARTIC_WRITE && value != 0) gpu_operand_access_add(r, pointer, r->holds[value]);
         return;
     }
     if (how & QUARTIC_READ) r->found.loaded |= r->holds[pointer];
@@ -176,10 +169,10 @@ static void call(reader *r, const uint32_t *at) {
     parameter += length(parameter);
     for (uint32_t k = 4; k < length(at); ++k, parameter += length(parameter)) {
         const uint32_t class = class_of(r, parameter[2]);
-        add(r, parameter[2], r->holds[at[k]]);
-        if (class != 0 && class != CLASS_PHYSICAL) add(r, at[k], r->holds[parameter[2]]);
+        gpu_operand_access_add(r, parameter[2], r->holds[at[k]]);
+        if (class != 0 && class != CLASS_PHYSICAL) gpu_operand_access_add(r, at[k], r->holds[parameter[2]]);
     }
-    add(r, at[2], r->returned[at[3]]);
+    gpu_operand_access_add(r, at[2], r->returned[at[3]]);
 }
 
 /* One instruction of a function that runs. */
@@ -205,7 +198,7 @@ static void step(reader *r, const uint32_t *at, uint32_t function) {
         touch(r, at, at[1], 0, QUARTIC_WRITE);
         touch(r, at, at[2], 0, QUARTIC_READ);
         if (class_of(r, at[1]) != CLASS_PHYSICAL && class_of(r, at[2]) != CLASS_PHYSICAL)
-            add(r, at[1], r->holds[at[2]]);
+            gpu_operand_access_add(r, at[1], r->holds[at[2]]);
         return;
     case OP_ATOMIC_STORE:
         touch(r, at, at[1], 0, QUARTIC_WRITE);
@@ -252,11 +245,11 @@ static void step(reader *r, const uint32_t *at, uint32_t function) {
             if (at[k] < MOST_IDS && r->holds[at[k]] != 0) fault(r, at, "takes an address; unknown here");
         return;
     }
-    for (uint32_t k = from; k < to; ++k) add(r, at[2], r->holds[at[k]]);
+    for (uint32_t k = from; k < to; ++k) gpu_operand_access_add(r, at[2], r->holds[at[k]]);
 }
 
 /* Notes types, constants, variables, functions and the types of values. */
-static void note(reader *r) {
+static void gpu_operand_access_note(reader *r) {
     uint32_t entry = 0;
     for (const uint32_t *at = r->words + 5; at < r->words + r->count; at += length(at)) {
         const uint32_t op = opcode(at);
@@ -280,7 +273,7 @@ static access read_spirv(const uint32_t *words, size_t bytes) {
     r.words = words;
     r.count = bytes / 4;
     assert_true(words[0] == 0x07230203 && words[3] <= MOST_IDS);
-    note(&r);
+    gpu_operand_access_note(&r);
     if (r.block == 0) return (access){.fault = "no push constants"};
     const uint32_t block_type = r.defined[r.type[r.block]][3];
     for (uint32_t member = 0; member + 2 < length(r.defined[block_type]); ++member)
@@ -302,7 +295,8 @@ static access read_spirv(const uint32_t *words, size_t bytes) {
 }
 
 /* What is wrong between a shader and its table, in words; empty: nothing. */
-static void compare(const access *found, const quartic_operand_table *table, char *out, size_t size) {
+static void gpu_operand_access_compare(const access *found, const quartic_operand_table *table, char *out,
+                                       size_t size) {
     uint32_t listed = 0;
     out[0] = 0;
     for (uint32_t k = 0; k < table->count; ++k) listed |= 1u << table->rows[k].args_offset / 8;
@@ -333,7 +327,7 @@ static void the_tables_say_what_the_shaders_do(void **state) {
         assert_non_null(table);
         const access found = read_spirv(shader->words, shader->bytes);
         char text[192];
-        compare(&found, table, text, sizeof text);
+        gpu_operand_access_compare(&found, table, text, sizeof text);
         if (text[0] != 0) print_error("shader %s, shaders/%s.args.h: %s\n", shader->name, shader->args, text);
         faults += text[0] != 0;
         /* Every line is needed: together, the shaders of a table do all that it says. */
@@ -382,7 +376,7 @@ static void wrong_tables_are_found(void **state) {
         memcpy(rows, right->rows, right->count * sizeof rows[0]);
         rows[plants[k].row].access = (uint8_t)plants[k].access;
         wrong.count = plants[k].count;
-        compare(&found, &wrong, text, sizeof text);
+        gpu_operand_access_compare(&found, &wrong, text, sizeof text);
         if (plants[k].text[0] == 0 ? text[0] != 0 : strstr(text, plants[k].text) == NULL)
             fail_msg("plant %zu gives \"%s\"", k, text);
     }

@@ -1,11 +1,5 @@
 /* gpu_schedule_test.c: pieces cover every workgroup once, in order, and no submit exceeds its budget. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "gpu/schedule.h"
 

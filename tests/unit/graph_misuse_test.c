@@ -1,16 +1,9 @@
 /* graph_misuse_test.c: every graph builder with NULL, with values of another graph and of none, with shapes
- * of more axes than there are, and with extreme attributes: a status and a sentence, never a crash, never
+ * of more axes than there are, and with extreme attributes: a status and a message, never a crash, never
  * INTERNAL. */
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
+#include "expect.h"
 
-#include <cmocka.h>
+#include <math.h>
 
 #include "base/alloc.h"
 #include "quartic/graph.h"
@@ -237,7 +230,7 @@ static const builder builders[] = {
 };
 enum { BUILDERS = sizeof builders / sizeof builders[0] };
 
-static quartic_graph *new_graph(void) {
+static quartic_graph *graph_misuse_new_graph(void) {
     quartic_graph *graph = NULL;
     assert_int_equal(quartic_graph_create(&graph), QUARTIC_OK);
     return graph;
@@ -253,7 +246,7 @@ static void declare(quartic_graph *graph, const builder *b, quartic_value v[7]) 
     }
 }
 
-static void expect_refused(quartic_graph *graph, const char *name, const char *words) {
+static void graph_misuse_expect_refused(quartic_graph *graph, const char *name, const char *words) {
     const quartic_status status = quartic_graph_status(graph);
     if (status != QUARTIC_INVALID_ARGUMENT && status != QUARTIC_SHAPE_MISMATCH &&
         status != QUARTIC_UNSUPPORTED)
@@ -267,7 +260,7 @@ static void builders_refuse_foreign_and_missing_values(void **state) {
     (void)state;
     for (size_t n = 0; n < BUILDERS; ++n) {
         const builder *b = &builders[n];
-        quartic_graph *graph = new_graph();
+        quartic_graph *graph = graph_misuse_new_graph();
         quartic_value v[7] = {{0, 0}}, used[7];
         declare(graph, b, v);
         if (b->build(graph, v).id == 0)
@@ -275,9 +268,9 @@ static void builders_refuse_foreign_and_missing_values(void **state) {
         quartic_graph_destroy(graph);
         for (uint32_t k = 0; k < b->operands; ++k)
             for (int how = 0; how < 4; ++how) {
-                quartic_graph *other = new_graph();
+                quartic_graph *other = graph_misuse_new_graph();
                 quartic_value theirs[7];
-                graph = new_graph();
+                graph = graph_misuse_new_graph();
                 declare(graph, b, v);
                 declare(other, b, theirs);
                 memcpy(used, v, sizeof used);
@@ -287,7 +280,7 @@ static void builders_refuse_foreign_and_missing_values(void **state) {
                 if (how == 3) used[k] = none;
                 b->build(graph, used);
                 if (how != 3 || !(b->optional >> k & 1u))
-                    expect_refused(graph, b->name, how == 0 ? "another graph" : NULL);
+                    graph_misuse_expect_refused(graph, b->name, how == 0 ? "another graph" : NULL);
                 if (how < 3) assert_int_equal(quartic_graph_status(graph), QUARTIC_INVALID_ARGUMENT);
                 quartic_graph_destroy(graph);
                 quartic_graph_destroy(other);
@@ -307,7 +300,7 @@ static void builders_look_at_ranks_first(void **state) {
         for (uint32_t k = 0; k < builders[n].operands; ++k)
             for (size_t s = 0; s < sizeof odd / sizeof odd[0]; ++s)
                 for (int integer = 0; integer < 2; ++integer) {
-                    quartic_graph *graph = new_graph();
+                    quartic_graph *graph = graph_misuse_new_graph();
                     quartic_value v[7] = {{0, 0}};
                     declare(graph, &builders[n], v);
                     v[k] =
@@ -325,7 +318,7 @@ static void shapes_beyond_the_most_axes_are_refused(void **state) {
     for (size_t r = 0; r < sizeof ranks / sizeof ranks[0]; ++r) {
         const quartic_shape shape = {ranks[r], {1, 1, 1, 1, 1, 1}};
         for (int which = 0; which < 5; ++which) {
-            quartic_graph *graph = new_graph();
+            quartic_graph *graph = graph_misuse_new_graph();
             quartic_value x =
                 which < 3 ? none : quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &QUARTIC_SHAPE(1));
             if (which == 0) x = quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &shape);
@@ -361,12 +354,12 @@ static void huge_extents_do_not_wrap_round(void **state) {
     const quartic_shape wraps = {3, {65536, 65536, UINT32_MAX}}, *const shapes[] = {&huge, &wraps};
     for (size_t s = 0; s < 2; ++s)
         for (int which = 0; which < 3; ++which) {
-            quartic_graph *graph = new_graph();
+            quartic_graph *graph = graph_misuse_new_graph();
             quartic_value x = quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &QUARTIC_SHAPE(1));
             if (which == 0) quartic_graph_state(graph, "y", QUARTIC_FLOAT32, shapes[s]);
             if (which == 1) quartic_reshape(graph, x, shapes[s]);
             if (which == 2) quartic_broadcast(graph, x, shapes[s]);
-            expect_refused(graph, "a huge shape", NULL);
+            graph_misuse_expect_refused(graph, "a huge shape", NULL);
             quartic_graph_destroy(graph);
         }
 }
@@ -378,7 +371,7 @@ static void extreme_attributes_are_refused(void **state) {
     for (int which = 0; which < 24; ++which)
         for (size_t f = 0; f < sizeof far / sizeof far[0]; ++f) {
             const uint32_t axis = far[f];
-            quartic_graph *graph = new_graph();
+            quartic_graph *graph = graph_misuse_new_graph();
             quartic_value x = quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &QUARTIC_SHAPE(2, 3, 3)),
                           y = quartic_graph_input(graph, "y", QUARTIC_FLOAT32, &QUARTIC_SHAPE(1, 3, 3, 1, 2)),
                           s = quartic_graph_state(graph, "s", QUARTIC_FLOAT32, &QUARTIC_SHAPE(3));
@@ -475,14 +468,14 @@ static void extreme_attributes_are_refused(void **state) {
             }
             char words[64];
             snprintf(words, sizeof words, "case %d with %u", which, axis);
-            expect_refused(graph, words, NULL);
+            graph_misuse_expect_refused(graph, words, NULL);
             quartic_graph_destroy(graph);
         }
 }
 
 #define EXPECT_NULL_REFUSED(call, argument)                                                                  \
     do {                                                                                                     \
-        quartic_graph *graph = new_graph();                                                                  \
+        quartic_graph *graph = graph_misuse_new_graph();                                                     \
         quartic_value x = quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &QUARTIC_SHAPE(2, 3));            \
         (void)x;                                                                                             \
         call;                                                                                                \
@@ -527,7 +520,7 @@ static void null_arguments_are_refused(void **state) {
     EXPECT_NULL_REFUSED(
         quartic_graph_gradients(graph, x, (quartic_value){.id = 1, .graph = 1u << 31}, &x, 1, out),
         "cotangents[0]");
-    /* Without a graph there is only the thread's sentence. */
+    /* Without a graph there is only the thread's message. */
     quartic_graph_push_scope(NULL, "x");
     quartic_graph_pop_scope(NULL);
     quartic_graph_begin_recompute(NULL);
@@ -544,7 +537,7 @@ static void null_arguments_are_refused(void **state) {
 
 static void cotangents_have_the_shape_of_their_values(void **state) {
     (void)state;
-    quartic_graph *graph = new_graph();
+    quartic_graph *graph = graph_misuse_new_graph();
     quartic_value x = quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &QUARTIC_SHAPE(2, 3)), out;
     quartic_value g = quartic_graph_input(graph, "g", QUARTIC_FLOAT32, &QUARTIC_SHAPE(3, 2));
     assert_int_equal(quartic_graph_gradients(graph, quartic_square(graph, x), g, &x, 1, &out),
@@ -552,12 +545,12 @@ static void cotangents_have_the_shape_of_their_values(void **state) {
     assert_non_null(strstr(quartic_error_message(), "(2, 3), not (3, 2)"));
     assert_int_equal(out.id, 0);
     quartic_graph_destroy(graph);
-    graph = new_graph();
+    graph = graph_misuse_new_graph();
     x = quartic_graph_input(graph, "x", QUARTIC_INT32, &QUARTIC_SHAPE(2, 3));
     assert_int_equal(quartic_graph_gradients(graph, x, none, &x, 1, &out), QUARTIC_INVALID_ARGUMENT);
     quartic_graph_destroy(graph);
-    graph = new_graph();
-    quartic_graph *other = new_graph();
+    graph = graph_misuse_new_graph();
+    quartic_graph *other = graph_misuse_new_graph();
     quartic_value theirs = quartic_graph_input(other, "x", QUARTIC_FLOAT32, &QUARTIC_SHAPE(2, 3));
     x = quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &QUARTIC_SHAPE(2, 3));
     assert_int_equal(quartic_graph_gradients(graph, x, none, &theirs, 1, &out), QUARTIC_INVALID_ARGUMENT);

@@ -1,14 +1,8 @@
 /* graph_test.c: sticky errors, plans, gradients of whole graphs against finite differences in double,
  * recompute scopes, bindings, and every allocation failing in turn. */
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "expect.h"
 
-#include <cmocka.h>
+#include <math.h>
 
 #include "failing_alloc.h"
 #include "base/alloc.h"
@@ -16,7 +10,7 @@
 #include "plan/plan.h"
 #include "quartic/program.h"
 
-static quartic_graph *new_graph(void) {
+static quartic_graph *graph_new_graph(void) {
     quartic_graph *graph = NULL;
     assert_int_equal(quartic_graph_create(&graph), QUARTIC_OK);
     return graph;
@@ -24,7 +18,7 @@ static quartic_graph *new_graph(void) {
 
 static void first_error_sticks_with_scope_and_shapes(void **state) {
     (void)state;
-    quartic_graph *graph = new_graph();
+    quartic_graph *graph = graph_new_graph();
     quartic_value a = quartic_graph_input(graph, "a", QUARTIC_FLOAT32, &QUARTIC_SHAPE(2, 3));
     quartic_value b = quartic_graph_input(graph, "b", QUARTIC_FLOAT32, &QUARTIC_SHAPE(2, 4));
     quartic_graph_push_scope(graph, "layers.0");
@@ -41,20 +35,20 @@ static void first_error_sticks_with_scope_and_shapes(void **state) {
 
 static void names_sizes_and_foreign_values_are_refused(void **state) {
     (void)state;
-    quartic_graph *graph = new_graph();
+    quartic_graph *graph = graph_new_graph();
     quartic_graph_input(graph, "a", QUARTIC_FLOAT32, &QUARTIC_SHAPE(2));
     quartic_graph_state(graph, "a", QUARTIC_FLOAT32, &QUARTIC_SHAPE(2));
     assert_int_equal(quartic_graph_status(graph), QUARTIC_INVALID_ARGUMENT);
     quartic_graph_destroy(graph);
-    graph = new_graph();
+    graph = graph_new_graph();
     quartic_graph_input(graph, "huge", QUARTIC_FLOAT32, &QUARTIC_SHAPE(65536, 65536));
     assert_int_equal(quartic_graph_status(graph), QUARTIC_UNSUPPORTED);
     quartic_graph_destroy(graph);
-    graph = new_graph();
+    graph = graph_new_graph();
     quartic_graph_input(graph, "empty", QUARTIC_FLOAT32, &QUARTIC_SHAPE(3, 0));
     assert_int_equal(quartic_graph_status(graph), QUARTIC_INVALID_ARGUMENT);
     quartic_graph_destroy(graph);
-    graph = new_graph();
+    graph = graph_new_graph();
     quartic_negate(graph, (quartic_value){.id = 77});
     assert_int_equal(quartic_graph_status(graph), QUARTIC_INVALID_ARGUMENT);
     quartic_graph_destroy(graph);
@@ -63,7 +57,7 @@ static void names_sizes_and_foreign_values_are_refused(void **state) {
 /* A chain of elementwise ops on one input needs one block: each takes over its input's memory. */
 static void plan_shares_memory_and_drops_dead_steps(void **state) {
     (void)state;
-    quartic_graph *graph = new_graph();
+    quartic_graph *graph = graph_new_graph();
     quartic_value x = quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &QUARTIC_SHAPE(1000));
     quartic_value y = quartic_negate(graph, x);
     for (int i = 0; i < 10; ++i) y = quartic_sigmoid(graph, y);
@@ -81,7 +75,7 @@ static void plan_shares_memory_and_drops_dead_steps(void **state) {
 /* No two storages that live at the same time may overlap, on a graph with branches. */
 static void plan_never_overlaps_what_lives_together(void **state) {
     (void)state;
-    quartic_graph *graph = new_graph();
+    quartic_graph *graph = graph_new_graph();
     enum { COUNT = 40 };
     quartic_value values[COUNT];
     values[0] = quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &QUARTIC_SHAPE(3, 50));
@@ -145,9 +139,9 @@ static quartic_value function_with_views(quartic_graph *graph, quartic_value x, 
     return quartic_sum(graph, y, 7u, 0);
 }
 
-static double evaluate(quartic_device *device, const float *numbers, bool recompute, float *out_gradient,
-                       uint64_t *out_workspace) {
-    quartic_graph *graph = new_graph();
+static double graph_evaluate(quartic_device *device, const float *numbers, bool recompute,
+                             float *out_gradient, uint64_t *out_workspace) {
+    quartic_graph *graph = graph_new_graph();
     quartic_value x = quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &QUARTIC_SHAPE(3, 4, 4));
     quartic_value y = function_with_views(graph, x, recompute), gradient = {0};
     quartic_graph_output(graph, "y", y);
@@ -181,8 +175,8 @@ static void gradients_through_views_agree_with_differences(void **state) {
     assert_int_equal(quartic_device_create("reference64", &device), QUARTIC_OK);
     float x[48], gradient[48], again[48];
     for (uint32_t i = 0; i < 48; ++i) x[i] = 0.5f * quartic_random_normal(11, 0, i);
-    evaluate(device, x, false, gradient, NULL);
-    evaluate(device, x, true, again, NULL);
+    graph_evaluate(device, x, false, gradient, NULL);
+    graph_evaluate(device, x, true, again, NULL);
     assert_memory_equal(gradient, again, sizeof gradient);
     uint32_t nonzero = 0;
     for (uint32_t i = 0; i < 48; ++i) {
@@ -190,9 +184,9 @@ static void gradients_through_views_agree_with_differences(void **state) {
         float moved[48];
         memcpy(moved, x, sizeof x);
         moved[i] = x[i] + h;
-        double up = evaluate(device, moved, false, NULL, NULL);
+        double up = graph_evaluate(device, moved, false, NULL, NULL);
         moved[i] = x[i] - h;
-        double down = evaluate(device, moved, false, NULL, NULL);
+        double down = graph_evaluate(device, moved, false, NULL, NULL);
         /* The value is read as float32: 2 ulp of about 8 over 2h, and the third derivative times h^2. */
         double want = (up - down) / (2.0 * (double)h);
         assert_true(fabs(want - (double)gradient[i]) < 1e-3);
@@ -207,7 +201,7 @@ static void gradients_through_views_agree_with_differences(void **state) {
 static void gradients_of_many_slices_are_joined(void **state) {
     (void)state;
     enum { SLICES = 11, EXTENT = 60 };
-    quartic_graph *graph = new_graph();
+    quartic_graph *graph = graph_new_graph();
     quartic_value x = quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &QUARTIC_SHAPE(EXTENT)), sum = {0},
                   gradient;
     float want[EXTENT] = {0};
@@ -240,7 +234,7 @@ static void states_are_updated_in_place_and_bindings_are_checked(void **state) {
     (void)state;
     quartic_device *device = NULL;
     assert_int_equal(quartic_device_create("cpu", &device), QUARTIC_OK);
-    quartic_graph *graph = new_graph();
+    quartic_graph *graph = graph_new_graph();
     quartic_value total = quartic_graph_state(graph, "total", QUARTIC_FLOAT32, &QUARTIC_SHAPE(4));
     quartic_value x = quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &QUARTIC_SHAPE(2));
     quartic_accumulate(graph, quartic_slice(graph, total, 0, 1, 2), x, 2.0f);

@@ -1,27 +1,22 @@
 /* graph_updates_test.c: values and updates in place: what is read before and after, gradients asked for after
  * an update, paths that lead through one, operands that lie over what is updated, memory bound twice. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "base/alloc.h"
-#include "bindings_runs.h"
+#include "bindings_tests.h"
 #include "quartic/program.h"
 
 static const quartic_value none = {0};
 
-static quartic_graph *new_graph(void) {
+static quartic_graph *graph_updates_new_graph(void) {
     quartic_graph *graph = NULL;
     assert_int_equal(quartic_graph_create(&graph), QUARTIC_OK);
     return graph;
 }
 
 /* Runs on "cpu" with a parameter or state "w" and reads an output of three numbers. */
-static void run(const quartic_graph *graph, const float w[3], const char *output, float out[3]) {
+static void graph_updates_run(const quartic_graph *graph, const float w[3], const char *output,
+                              float out[3]) {
     quartic_device *device = NULL;
     quartic_program *program = NULL;
     assert_int_equal(quartic_device_create("cpu", &device), QUARTIC_OK);
@@ -80,7 +75,7 @@ static void a_gradient_after_the_update_is_refused(void **state) {
         for (update kind = 0; kind < UPDATES; ++kind)
             for (use how = 0; how < USES; ++how)
                 for (int many = 0; many < 2; ++many) {
-                    quartic_graph *graph = new_graph();
+                    quartic_graph *graph = graph_updates_new_graph();
                     quartic_value w = is_state ? quartic_graph_state(graph, "w", QUARTIC_FLOAT32,
                                                                      &QUARTIC_SHAPE(3))
                                                : quartic_graph_parameter(graph, "w", &QUARTIC_SHAPE(3)),
@@ -105,7 +100,7 @@ static void gradients_before_updates_are_right(void **state) {
     const float w[3] = {1, 2, 3};
     float got[3];
     for (use how = DIRECTLY; how <= RECOMPUTED; ++how) {
-        quartic_graph *graph = new_graph();
+        quartic_graph *graph = graph_updates_new_graph();
         quartic_value p = quartic_graph_parameter(graph, "w", &QUARTIC_SHAPE(3)), first, second;
         assert_int_equal(quartic_graph_gradients(graph, squares_of(graph, p, how), none, &p, 1, &first),
                          QUARTIC_OK);
@@ -115,13 +110,13 @@ static void gradients_before_updates_are_right(void **state) {
                          QUARTIC_OK);
         quartic_graph_output(graph, "second", second);
         const float factor = how == THROUGH_VIEWS ? 4 : how == RECOMPUTED ? 8 : 2;
-        run(graph, w, "first", got);
+        graph_updates_run(graph, w, "first", got);
         for (int i = 0; i < 3; ++i) assert_true(got[i] == factor * w[i]);
-        run(graph, w, "second", got);
+        graph_updates_run(graph, w, "second", got);
         for (int i = 0; i < 3; ++i) assert_true(got[i] == factor * 2 * w[i]);
         quartic_graph_destroy(graph);
     }
-    quartic_graph *graph = new_graph();
+    quartic_graph *graph = graph_updates_new_graph();
     quartic_value p = quartic_graph_parameter(graph, "w", &QUARTIC_SHAPE(3)), gradient;
     quartic_value head = quartic_slice(graph, p, 0, 0, 2), kept = quartic_copy(graph, p);
     quartic_value value = quartic_add(graph, quartic_sum(graph, quartic_square(graph, head), 1, 0),
@@ -129,7 +124,7 @@ static void gradients_before_updates_are_right(void **state) {
     quartic_fill(graph, quartic_slice(graph, p, 0, 2, 1), 50.0f);
     assert_int_equal(quartic_graph_gradients(graph, value, none, &p, 1, &gradient), QUARTIC_OK);
     quartic_graph_output(graph, "gradient", gradient);
-    run(graph, w, "gradient", got);
+    graph_updates_run(graph, w, "gradient", got);
     const float want[3] = {4, 8, 6};
     assert_memory_equal(got, want, sizeof want);
     quartic_graph_destroy(graph);
@@ -140,7 +135,7 @@ static void gradients_before_updates_are_right(void **state) {
 static void a_path_through_an_update_is_refused(void **state) {
     (void)state;
     for (int returned = 0; returned < 2; ++returned) {
-        quartic_graph *graph = new_graph();
+        quartic_graph *graph = graph_updates_new_graph();
         quartic_value x = quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &QUARTIC_SHAPE(3)), gradient;
         quartic_value s = quartic_graph_state(graph, "s", QUARTIC_FLOAT32, &QUARTIC_SHAPE(3));
         quartic_value updated = quartic_accumulate(graph, s, quartic_square(graph, x), 1.0f);
@@ -150,7 +145,7 @@ static void a_path_through_an_update_is_refused(void **state) {
         quartic_graph_destroy(graph);
     }
     /* But where the update has nothing to do with it, or what was updated is not read, it is no matter. */
-    quartic_graph *graph = new_graph();
+    quartic_graph *graph = graph_updates_new_graph();
     quartic_value p = quartic_graph_parameter(graph, "w", &QUARTIC_SHAPE(3)), gradient;
     quartic_value s = quartic_graph_state(graph, "s", QUARTIC_FLOAT32, &QUARTIC_SHAPE(3));
     quartic_fill(graph, s, 2.0f);
@@ -160,7 +155,7 @@ static void a_path_through_an_update_is_refused(void **state) {
     assert_int_equal(quartic_graph_gradients(graph, y, none, &p, 1, &gradient), QUARTIC_OK);
     quartic_graph_output(graph, "gradient", gradient);
     float got[3];
-    run(graph, (const float[]){1, 2, 3}, "gradient", got);
+    graph_updates_run(graph, (const float[]){1, 2, 3}, "gradient", got);
     const float want[3] = {4, 8, 12};
     assert_memory_equal(got, want, sizeof want);
     quartic_graph_destroy(graph);
@@ -169,7 +164,7 @@ static void a_path_through_an_update_is_refused(void **state) {
 /* A read sees what stood there when it was built: the updates before it, none after. */
 static void reads_keep_their_place_among_updates(void **state) {
     (void)state;
-    quartic_graph *graph = new_graph();
+    quartic_graph *graph = graph_updates_new_graph();
     quartic_value w = quartic_graph_state(graph, "w", QUARTIC_FLOAT32, &QUARTIC_SHAPE(3));
     quartic_value view =
         quartic_permute(graph, quartic_reshape(graph, w, &QUARTIC_SHAPE(1, 3)), (const uint32_t[]){1, 0});
@@ -186,7 +181,7 @@ static void reads_keep_their_place_among_updates(void **state) {
     } reads[] = {{"before", {1, 2, 3}}, {"one", {1, 2, 3}}, {"between", {2, 4, 6}}, {"after", {9, 9, 9}}};
     for (size_t k = 0; k < 4; ++k) {
         float got[3];
-        run(graph, (const float[]){1, 2, 3}, reads[k].name, got);
+        graph_updates_run(graph, (const float[]){1, 2, 3}, reads[k].name, got);
         assert_memory_equal(got, reads[k].want, sizeof got);
     }
     quartic_graph_destroy(graph);
@@ -195,17 +190,17 @@ static void reads_keep_their_place_among_updates(void **state) {
 /* w[1..] += w[..-1] reads what stood there before the update. */
 static void operands_over_what_is_updated_are_read_before(void **state) {
     (void)state;
-    quartic_graph *graph = new_graph();
+    quartic_graph *graph = graph_updates_new_graph();
     quartic_value w = quartic_graph_state(graph, "w", QUARTIC_FLOAT32, &QUARTIC_SHAPE(3));
     quartic_accumulate(graph, quartic_slice(graph, w, 0, 1, 2), quartic_slice(graph, w, 0, 0, 2), 1.0f);
     quartic_accumulate(graph, w, w, 1.0f);
     quartic_graph_output(graph, "sums", w);
     float got[3];
-    run(graph, (const float[]){1, 2, 3}, "sums", got);
+    graph_updates_run(graph, (const float[]){1, 2, 3}, "sums", got);
     const float want[3] = {2, 6, 10};
     assert_memory_equal(got, want, sizeof want);
     quartic_graph_destroy(graph);
-    graph = new_graph();
+    graph = graph_updates_new_graph();
     w = quartic_graph_state(graph, "w", QUARTIC_FLOAT32, &QUARTIC_SHAPE(6));
     quartic_value s = quartic_graph_state(graph, "s", QUARTIC_FLOAT32, &QUARTIC_SHAPE(4));
     quartic_value hyper = quartic_graph_input(graph, "hyper", QUARTIC_FLOAT32, &QUARTIC_SHAPE(8));
@@ -228,7 +223,7 @@ static void a_graph_without_results_is_refused(void **state) {
     quartic_device *device = NULL;
     quartic_program *program = NULL;
     quartic_program_memory memory;
-    quartic_graph *graph = new_graph();
+    quartic_graph *graph = graph_updates_new_graph();
     assert_int_equal(quartic_device_create("cpu", &device), QUARTIC_OK);
     quartic_exp(graph, quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &QUARTIC_SHAPE(3)));
     assert_int_equal(quartic_program_create(device, graph, NULL, &program), QUARTIC_INVALID_ARGUMENT);

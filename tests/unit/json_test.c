@@ -1,23 +1,16 @@
 /* json_test.c: the JSON reader and writer: what is taken, what is refused at which place, numbers that come
  * back in any locale, and failing allocations. */
+#include "expect.h"
+
 #include <locale.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "failing_alloc.h"
 #include "base/alloc.h"
 #include "base/json.h"
 #include "base/rng.h"
 
-static quartic_json_document read_text(const char *text) {
+static quartic_json_document json_read_text(const char *text) {
     quartic_json_document document;
     quartic_json_error error;
     if (quartic_json_read(text, strlen(text), &document, &error) != QUARTIC_OK)
@@ -27,9 +20,9 @@ static quartic_json_document read_text(const char *text) {
 
 static void values_are_read_as_they_are_written(void **state) {
     (void)state;
-    quartic_json_document document =
-        read_text(" {\"a\" : [1, -2.5e1, true, false, null, \"x\\n\\u00e9\\ud83d\\ude00/\\/\"],\r\n"
-                  "\"b\":{\"c\":{}, \"d\":[]}, \"\": 9223372036854775807, \"e\":-9223372036854775808}\t");
+    quartic_json_document document = json_read_text(
+        " {\"a\" : [1, -2.5e1, true, false, null, \"x\\n\\u00e9\\ud83d\\ude00/\\/\"],\r\n"
+        "\"b\":{\"c\":{}, \"d\":[]}, \"\": 9223372036854775807, \"e\":-9223372036854775808}\t");
     const quartic_json *whole = document.values, *a = quartic_json_member(whole, "a");
     assert_int_equal(whole->kind, QUARTIC_JSON_OBJECT);
     assert_int_equal(whole->count, 4);
@@ -54,7 +47,7 @@ static void values_are_read_as_they_are_written(void **state) {
     assert_null(quartic_json_text(a));
     quartic_json_free(&document);
 
-    document = read_text("\xef\xbb\xbf{\"mark\": 1}");
+    document = json_read_text("\xef\xbb\xbf{\"mark\": 1}");
     assert_int_equal(quartic_json_member(document.values, "mark")->integer, 1);
     quartic_json_free(&document);
 }
@@ -160,7 +153,7 @@ static void check_numbers(void) {
         quartic_json_put_double(&writer, wide);
         quartic_json_put(&writer, "]");
         assert_int_equal(writer.status, QUARTIC_OK);
-        quartic_json_document document = read_text(writer.bytes);
+        quartic_json_document document = json_read_text(writer.bytes);
         assert_int_equal(document.values[1].kind, QUARTIC_JSON_REAL);
         assert_true((float)document.values[1].real == single);
         assert_true(document.values[2].real == wide);
@@ -177,7 +170,8 @@ static void check_numbers(void) {
     quartic_json_put(&writer, "]");
     assert_string_equal(writer.bytes, exact);
     quartic_free(writer.bytes);
-    quartic_json_document document = read_text("[0.1, 12.375e-2, 0.1e1, 1E+2, 5e-324, 123456789012345678.5]");
+    quartic_json_document document =
+        json_read_text("[0.1, 12.375e-2, 0.1e1, 1E+2, 5e-324, 123456789012345678.5]");
     static const double want[] = {0.1, 0.12375, 1.0, 100.0, 5e-324, 123456789012345678.5};
     for (size_t k = 0; k < sizeof want / sizeof want[0]; ++k)
         assert_true(document.values[1 + k].real == want[k]);
@@ -198,7 +192,7 @@ static void what_is_written_reads_back(void **state) {
     (void)state;
     static const char text[] =
         "{\"a\":[1,-2.5,true,false,null,\"\\\"\\\\\\b\\f\\n\\r\\t\\u0001\x7f\xc3\xa9\"],\"b\":{}}";
-    quartic_json_document document = read_text(text);
+    quartic_json_document document = json_read_text(text);
     quartic_json_writer writer = {.bytes = NULL};
     quartic_json_put_value(&writer, document.values);
     assert_int_equal(writer.status, QUARTIC_OK);
@@ -245,6 +239,23 @@ static void every_failing_allocation_is_reported(void **state) {
     assert_true(nth > 6);
 }
 
+/* However many objects a document has: tests that fail every allocation in turn depend on it. */
+static void many_objects_take_few_allocations(void **state) {
+    (void)state;
+    enum { OBJECTS = 1000, MOST_ALLOCATIONS = 16 };
+    static char text[OBJECTS * 20 + 16];
+    size_t used = (size_t)sprintf(text, "[{}");
+    for (int k = 0; k < OBJECTS; ++k) used += (size_t)sprintf(text + used, ",{\"b\":1,\"a\":2}");
+    sprintf(text + used, "]");
+    quartic_json_document document;
+    quartic_json_error error;
+    quartic_alloc_fail_at(MOST_ALLOCATIONS + 1);
+    assert_int_equal(quartic_json_read(text, strlen(text), &document, &error), QUARTIC_OK);
+    quartic_alloc_fail_at(0);
+    assert_int_equal(document.values[0].count, OBJECTS + 1);
+    quartic_json_free(&document);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_are_read_as_they_are_written),
@@ -252,6 +263,7 @@ int main(void) {
         cmocka_unit_test(numbers_come_back_in_any_locale),
         cmocka_unit_test(what_is_written_reads_back),
         cmocka_unit_test(every_failing_allocation_is_reported),
+        cmocka_unit_test(many_objects_take_few_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

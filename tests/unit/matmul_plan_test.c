@@ -4,14 +4,7 @@
  * matmul_step_at say, in plain C, on small integers, and the result must equal the reference exactly. So a
  * plan that leaves out or doubles a tile, a step or a part, or that gives too little scratch, fails.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "base/alloc.h"
 #include "ops/matmul/plan.h"
@@ -83,7 +76,7 @@ static void drop(product *p) {
     quartic_free(p->want);
 }
 
-static void expect_equal(const product *p) {
+static void matmul_plan_expect_equal(const product *p) {
     uint64_t count = quartic_layout_elements(&p->output);
     bool some = false;
     for (uint64_t i = 0; i < count; ++i) {
@@ -208,7 +201,7 @@ static const char *carry_out(product *p, const quartic_gpu_limits *limits) {
         run_reduction(p, &list->items[1], scratch);
         quartic_free(scratch);
     }
-    expect_equal(p);
+    matmul_plan_expect_equal(p);
     quartic_free(list);
     return shader;
 }
@@ -257,7 +250,8 @@ static void plans_compute_the_product(void **state) {
     assert_int_equal(seen, 15); /* all four shaders had a turn */
 }
 
-static quartic_matmul_problem describe(quartic_shape a, quartic_shape b, quartic_matmul_attrs attrs) {
+static quartic_matmul_problem matmul_plan_describe(quartic_shape a, quartic_shape b,
+                                                   quartic_matmul_attrs attrs) {
     const quartic_layout inputs[] = {quartic_layout_contiguous(QUARTIC_FLOAT32, &a),
                                      quartic_layout_contiguous(QUARTIC_FLOAT32, &b)};
     const quartic_op_call call = {.attrs = &attrs, .input_count = 2, .inputs = inputs};
@@ -267,36 +261,38 @@ static quartic_matmul_problem describe(quartic_shape a, quartic_shape b, quartic
 static void axes_fold(void **state) {
     (void)state;
     /* A weight shared by all rows: one product. */
-    quartic_matmul_problem p = describe(QUARTIC_SHAPE(2, 9, 9, 32), QUARTIC_SHAPE(24, 32),
-                                        (quartic_matmul_attrs){.transpose_b = 1, .alpha = 1});
+    quartic_matmul_problem p = matmul_plan_describe(QUARTIC_SHAPE(2, 9, 9, 32), QUARTIC_SHAPE(24, 32),
+                                                    (quartic_matmul_attrs){.transpose_b = 1, .alpha = 1});
     assert_int_equal(p.m, 162);
     assert_int_equal(p.batch_axes, 0);
     assert_int_equal(p.a_row, 32);
     assert_true(quartic_matmul_flops(&p) == 2.0 * 162 * 24 * 32);
     /* Its gradient: one contraction over all rows. */
-    p = describe(QUARTIC_SHAPE(2, 9, 9, 24), QUARTIC_SHAPE(2, 9, 9, 32),
-                 (quartic_matmul_attrs){.transpose_a = 1, .alpha = 1, .summed = 3});
+    p = matmul_plan_describe(QUARTIC_SHAPE(2, 9, 9, 24), QUARTIC_SHAPE(2, 9, 9, 32),
+                             (quartic_matmul_attrs){.transpose_a = 1, .alpha = 1, .summed = 3});
     assert_int_equal(p.k, 162);
     assert_int_equal(p.summed_axes, 0);
     assert_int_equal(p.batches, 1);
     /* Heads that talk: the batch stays, as rows of one batch are not followed by those of the next. */
-    p = describe(QUARTIC_SHAPE(8, 8), QUARTIC_SHAPE(2, 8, 81), (quartic_matmul_attrs){.alpha = 1});
+    p = matmul_plan_describe(QUARTIC_SHAPE(8, 8), QUARTIC_SHAPE(2, 8, 81),
+                             (quartic_matmul_attrs){.alpha = 1});
     assert_int_equal(p.m, 8);
     assert_int_equal(p.n, 81);
     assert_int_equal(p.batch_axes, 1);
     assert_int_equal(p.axes[0].a_stride, 0);
     assert_int_equal(p.axes[0].b_stride, 8 * 81);
     /* Two batch axes that both operands walk as one. */
-    p = describe(QUARTIC_SHAPE(2, 3, 5, 7), QUARTIC_SHAPE(2, 3, 7, 4), (quartic_matmul_attrs){.alpha = 1});
+    p = matmul_plan_describe(QUARTIC_SHAPE(2, 3, 5, 7), QUARTIC_SHAPE(2, 3, 7, 4),
+                             (quartic_matmul_attrs){.alpha = 1});
     assert_int_equal(p.batch_axes, 1);
     assert_int_equal(p.axes[0].extent, 6);
     /* Single rows of a batch become rows. */
-    p = describe(QUARTIC_SHAPE(6, 1, 7), QUARTIC_SHAPE(7, 4), (quartic_matmul_attrs){.alpha = 1});
+    p = matmul_plan_describe(QUARTIC_SHAPE(6, 1, 7), QUARTIC_SHAPE(7, 4), (quartic_matmul_attrs){.alpha = 1});
     assert_int_equal(p.m, 6);
     assert_int_equal(p.batches, 1);
     /* A sum of outer products becomes a contraction. */
-    p = describe(QUARTIC_SHAPE(6, 7, 1), QUARTIC_SHAPE(6, 1, 4),
-                 (quartic_matmul_attrs){.alpha = 1, .summed = 1});
+    p = matmul_plan_describe(QUARTIC_SHAPE(6, 7, 1), QUARTIC_SHAPE(6, 1, 4),
+                             (quartic_matmul_attrs){.alpha = 1, .summed = 1});
     assert_int_equal(p.k, 6);
     assert_int_equal(p.a_k, 7);
     assert_int_equal(p.b_k, 4);
@@ -306,20 +302,22 @@ static void axes_fold(void **state) {
 static void long_contractions_are_split(void **state) {
     (void)state;
     const quartic_matmul_attrs attrs = {.transpose_a = 1, .alpha = 1};
-    quartic_matmul_problem weights = describe(QUARTIC_SHAPE(16384, 256), QUARTIC_SHAPE(16384, 32), attrs);
+    quartic_matmul_problem weights =
+        matmul_plan_describe(QUARTIC_SHAPE(16384, 256), QUARTIC_SHAPE(16384, 32), attrs);
     quartic_matmul_plan plan = quartic_matmul_choose(&weights, &discrete);
     assert_true(plan.splits > 8);
     assert_true(plan.groups >= 80);
     assert_true((uint64_t)plan.split_steps * plan.splits >= plan.steps);
     assert_true((uint64_t)plan.split_steps * (plan.splits - 1) < plan.steps); /* no part is empty */
     /* Many results need none. */
-    quartic_matmul_problem square = describe(QUARTIC_SHAPE(2048, 2048), QUARTIC_SHAPE(2048, 2048), attrs);
+    quartic_matmul_problem square =
+        matmul_plan_describe(QUARTIC_SHAPE(2048, 2048), QUARTIC_SHAPE(2048, 2048), attrs);
     plan = quartic_matmul_choose(&square, &discrete);
     assert_int_equal(plan.splits, 1);
     assert_int_equal(plan.tile_m * plan.tile_n, 128 * 128);
     /* Small tiles for narrow products. */
-    quartic_matmul_problem narrow =
-        describe(QUARTIC_SHAPE(65536, 32), QUARTIC_SHAPE(32, 8), (quartic_matmul_attrs){.alpha = 1});
+    quartic_matmul_problem narrow = matmul_plan_describe(QUARTIC_SHAPE(65536, 32), QUARTIC_SHAPE(32, 8),
+                                                         (quartic_matmul_attrs){.alpha = 1});
     plan = quartic_matmul_choose(&narrow, &discrete);
     assert_int_equal(plan.tile_n, 8);
     assert_int_equal(plan.groups, 256);
@@ -342,7 +340,7 @@ static void short_loops_get_more_parts(void **state) {
         for (uint32_t l = 0; l < 3; ++l) {
             quartic_gpu_limits limits = *all[l];
             limits.compute_units = 1;
-            quartic_matmul_problem problem = describe(cases[c].a, cases[c].b, cases[c].attrs);
+            quartic_matmul_problem problem = matmul_plan_describe(cases[c].a, cases[c].b, cases[c].attrs);
             uint32_t before = quartic_matmul_choose(&problem, &limits).splits;
             limits.max_iterations = 500;
             quartic_matmul_plan plan = quartic_matmul_choose(&problem, &limits);
@@ -366,8 +364,9 @@ static void short_loops_get_more_parts(void **state) {
     drop(&p);
 }
 
-static void expect_refusal(quartic_shape a, quartic_shape b, quartic_shape bias, quartic_shape addend,
-                           quartic_matmul_attrs attrs, const char *words, const char *more_words) {
+static void matmul_plan_expect_refusal(quartic_shape a, quartic_shape b, quartic_shape bias,
+                                       quartic_shape addend, quartic_matmul_attrs attrs, const char *words,
+                                       const char *more_words) {
     quartic_layout inputs[4] = {quartic_layout_contiguous(QUARTIC_FLOAT32, &a),
                                 quartic_layout_contiguous(QUARTIC_FLOAT32, &b)};
     if (bias.rank != 0) inputs[2] = quartic_layout_contiguous(QUARTIC_FLOAT32, &bias);
@@ -376,25 +375,27 @@ static void expect_refusal(quartic_shape a, quartic_shape b, quartic_shape bias,
     quartic_layout out;
     uint32_t count;
     assert_int_equal(quartic_op_matmul.infer(&call, &out, &count), QUARTIC_SHAPE_MISMATCH);
-    const char *sentence = quartic_error_message();
-    if (strstr(sentence, words) == NULL || strstr(sentence, more_words) == NULL)
-        fail_msg("\"%s\" lacks \"%s\" or \"%s\"", sentence, words, more_words);
+    const char *message = quartic_error_message();
+    if (strstr(message, words) == NULL || strstr(message, more_words) == NULL)
+        fail_msg("\"%s\" lacks \"%s\" or \"%s\"", message, words, more_words);
 }
 
 static void refusals_name_both_shapes(void **state) {
     (void)state;
     const quartic_shape none = {0};
     const quartic_matmul_attrs plain = {.alpha = 1}, transposed = {.transpose_b = 1, .alpha = 1};
-    expect_refusal(QUARTIC_SHAPE(2, 3), QUARTIC_SHAPE(4, 5), none, none, plain, "(2, 3)", "(4, 5)");
-    expect_refusal(QUARTIC_SHAPE(2, 3), QUARTIC_SHAPE(4, 5), none, none, transposed, "(4, 5) transposed",
-                   "3 and 5");
-    expect_refusal(QUARTIC_SHAPE(2, 4, 3), QUARTIC_SHAPE(3, 3, 5), none, none, plain, "(2, 4, 3)",
-                   "(3, 3, 5)");
-    expect_refusal(QUARTIC_SHAPE(3), QUARTIC_SHAPE(3, 5), none, none, plain, "(3)", "two axes");
-    expect_refusal(QUARTIC_SHAPE(0, 3), QUARTIC_SHAPE(3, 5), none, none, plain, "(0, 3)", "zero");
-    expect_refusal(QUARTIC_SHAPE(2, 3), QUARTIC_SHAPE(3, 5), QUARTIC_SHAPE(4), none, plain, "bias", "(5)");
-    expect_refusal(QUARTIC_SHAPE(2, 3), QUARTIC_SHAPE(3, 5), none, QUARTIC_SHAPE(1, 5), plain, "addend",
-                   "(2, 5)");
+    matmul_plan_expect_refusal(QUARTIC_SHAPE(2, 3), QUARTIC_SHAPE(4, 5), none, none, plain, "(2, 3)",
+                               "(4, 5)");
+    matmul_plan_expect_refusal(QUARTIC_SHAPE(2, 3), QUARTIC_SHAPE(4, 5), none, none, transposed,
+                               "(4, 5) transposed", "3 and 5");
+    matmul_plan_expect_refusal(QUARTIC_SHAPE(2, 4, 3), QUARTIC_SHAPE(3, 3, 5), none, none, plain, "(2, 4, 3)",
+                               "(3, 3, 5)");
+    matmul_plan_expect_refusal(QUARTIC_SHAPE(3), QUARTIC_SHAPE(3, 5), none, none, plain, "(3)", "two axes");
+    matmul_plan_expect_refusal(QUARTIC_SHAPE(0, 3), QUARTIC_SHAPE(3, 5), none, none, plain, "(0, 3)", "zero");
+    matmul_plan_expect_refusal(QUARTIC_SHAPE(2, 3), QUARTIC_SHAPE(3, 5), QUARTIC_SHAPE(4), none, plain,
+                               "bias", "(5)");
+    matmul_plan_expect_refusal(QUARTIC_SHAPE(2, 3), QUARTIC_SHAPE(3, 5), none, QUARTIC_SHAPE(1, 5), plain,
+                               "addend", "(2, 5)");
 }
 
 int main(void) {

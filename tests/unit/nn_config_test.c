@@ -1,12 +1,5 @@
 /* nn_config_test.c: the model's and trainer's configurations: JSON, ranges, suggestions, derived values. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include <math.h>
 
@@ -18,7 +11,7 @@
 
 #define SMALL "\"num_tokens\": 13, \"dim\": 16, \"depth\": 2"
 
-static void assert_says(const char *part) {
+static void nn_config_assert_says(const char *part) {
     if (strstr(quartic_error_message(), part) == NULL)
         fail_msg("\"%s\" lacks \"%s\"", quartic_error_message(), part);
 }
@@ -41,8 +34,8 @@ static void reads_every_kind(void **state) {
     assert_int_equal(quartic_model_config_check(&config), QUARTIC_OK);
 }
 
-/* Each text is refused with its status and a sentence holding the part; the configuration stays as it was. */
-static void refuses_with_a_sentence(void **state) {
+/* Each text is refused with its status and a message holding the part; the configuration stays as it was. */
+static void refuses_with_a_message(void **state) {
     (void)state;
     static const struct {
         const char *text;
@@ -79,7 +72,7 @@ static void refuses_with_a_sentence(void **state) {
         quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
         const quartic_model_config before = config;
         assert_int_equal(quartic_model_config_read_json(&config, cases[k].text), cases[k].status);
-        assert_says(cases[k].part);
+        nn_config_assert_says(cases[k].part);
         assert_memory_equal(&config, &before, sizeof config);
     }
 }
@@ -88,18 +81,18 @@ static void check_asks_for_what_has_no_default(void **state) {
     (void)state;
     quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
     assert_int_equal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT);
-    assert_says("must say \"dim\"");
+    nn_config_assert_says("must say \"dim\"");
     config.dim = 4, config.depth = 1;
     assert_int_equal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT);
-    assert_says("must say \"num_tokens\"");
+    nn_config_assert_says("must say \"num_tokens\"");
     config = (quartic_model_config)QUARTIC_MODEL_CONFIG_INIT;
     config.num_tokens = 5, config.dim = 4, config.depth = 1, config.causal = 2;
     assert_int_equal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT);
-    assert_says("\"causal\"");
+    nn_config_assert_says("\"causal\"");
     config.causal = 0;
     config.struct_size = 7;
     assert_int_equal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT);
-    assert_says("struct_size 7");
+    nn_config_assert_says("struct_size 7");
 }
 
 static void reference_has_no_diagonal_attention(void **state) {
@@ -108,7 +101,7 @@ static void reference_has_no_diagonal_attention(void **state) {
     assert_int_equal(quartic_model_config_read_json(&config, "{" SMALL ", \"compatibility\": \"reference\"}"),
                      QUARTIC_OK);
     assert_int_equal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT);
-    assert_says("edges_diagonal_attn");
+    nn_config_assert_says("edges_diagonal_attn");
     config.edges_diagonal_attn = 0;
     assert_int_equal(quartic_model_config_check(&config), QUARTIC_OK);
 }
@@ -190,7 +183,7 @@ static void options_that_nothing_reads_are_refused(void **state) {
             if ((quartic_model_config_check(&config) == QUARTIC_OK) != taken)
                 fail_msg("%s is %s: %s", text, taken ? "refused" : "taken",
                          taken ? quartic_error_message() : "");
-            if (!taken) assert_says(cases[k].part);
+            if (!taken) nn_config_assert_says(cases[k].part);
         }
 }
 
@@ -214,13 +207,13 @@ static void forms_of_edge_attention_are_listed_by_layer(void **state) {
     assert_memory_equal(&config, &again, sizeof config);
     config.depth = 3;
     assert_int_equal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT);
-    assert_says("lists 2 forms for a \"depth\" of 3 layers");
+    nn_config_assert_says("lists 2 forms for a \"depth\" of 3 layers");
     config.depth = 2, config.edge_attention_list[1] = 200;
     assert_int_equal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT);
-    assert_says("is 200");
+    nn_config_assert_says("is 200");
     config.edge_attention_count = 4097;
     assert_int_equal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT);
-    assert_says("4097");
+    nn_config_assert_says("4097");
     /* A word read over a list takes its place. */
     assert_int_equal(quartic_model_config_read_json(&config, "{\"edge_attention\": \"taylor\"}"), QUARTIC_OK);
     assert_int_equal(config.edge_attention_count, 0);
@@ -238,10 +231,10 @@ static void passes_of_triangles_are_listed_once(void **state) {
     assert_int_equal(quartic_model_config_check(&config), QUARTIC_OK);
     config.triangle_directions_list[1] = QUARTIC_TRIANGLE_PASSES_INCOMING;
     assert_int_equal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT);
-    assert_says("a direction twice");
+    nn_config_assert_says("a direction twice");
     config.triangle_directions_list[1] = QUARTIC_TRIANGLE_PASSES_ALL;
     assert_int_equal(quartic_model_config_check(&config), QUARTIC_INVALID_ARGUMENT);
-    assert_says("\"all\" among others");
+    nn_config_assert_says("\"all\" among others");
 }
 
 static void every_form_may_be_causal(void **state) {
@@ -282,13 +275,29 @@ static void files_are_read_or_refused(void **state) {
     (void)state;
     quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
     assert_int_equal(quartic_model_config_read_json_file(&config, "no-such-file.json"), QUARTIC_IO);
-    assert_says("no-such-file.json");
+    nn_config_assert_says("no-such-file.json");
     FILE *file = fopen("nn_config_test.json", "w");
     assert_non_null(file);
     fputs("{" SMALL "}", file);
     fclose(file);
     assert_int_equal(quartic_model_config_read_json_file(&config, "nn_config_test.json"), QUARTIC_OK);
     assert_int_equal(config.dim, 16);
+    /* What is wrong in a file is told with the file's name, be it the syntax, a key or a value. */
+    static const struct {
+        const char *text, *message;
+    } wrong[] = {
+        {"{\n\"dim\": }", "\"nn_config_test.json\": the model's configuration is no JSON: line 2, column 8"},
+        {"{\"dimm\": 8}", "\"nn_config_test.json\": the model's configuration has no key \"dimm\""},
+        {"{\"dropout\": 2}", "\"nn_config_test.json\": \"dropout\" of the model's configuration is 2"},
+    };
+    for (size_t k = 0; k < sizeof wrong / sizeof wrong[0]; ++k) {
+        file = fopen("nn_config_test.json", "w");
+        assert_non_null(file);
+        fputs(wrong[k].text, file);
+        fclose(file);
+        assert_true(quartic_model_config_read_json_file(&config, "nn_config_test.json") != QUARTIC_OK);
+        assert_message(wrong[k].message);
+    }
     remove("nn_config_test.json");
 }
 
@@ -296,17 +305,17 @@ static void trainer_settings_have_ranges(void **state) {
     (void)state;
     quartic_trainer_config config = QUARTIC_TRAINER_CONFIG_INIT, whole;
     assert_int_equal(quartic_trainer_config_take(&config, &whole), QUARTIC_INVALID_ARGUMENT);
-    assert_says("must say \"batch\"");
+    nn_config_assert_says("must say \"batch\"");
     config.batch = 2, config.length = 8;
     assert_int_equal(quartic_trainer_config_take(&config, &whole), QUARTIC_OK);
     config.beta2 = 1.0f;
     assert_int_equal(quartic_trainer_config_take(&config, &whole), QUARTIC_INVALID_ARGUMENT);
-    assert_says("beta2");
+    nn_config_assert_says("beta2");
     config.beta2 = 0.9f, config.warmup_steps = 10, config.total_steps = 5;
     assert_int_equal(quartic_trainer_config_take(&config, &whole), QUARTIC_INVALID_ARGUMENT);
     config.total_steps = 0, config.batch = 1 << 20, config.length = 65536;
     assert_int_equal(quartic_trainer_config_take(&config, &whole), QUARTIC_INVALID_ARGUMENT);
-    assert_says("2147483647");
+    nn_config_assert_says("2147483647");
 }
 
 /* Every real setting: NaN, infinities and what lies outside its range, by name. */
@@ -335,20 +344,20 @@ static void settings_that_cannot_work_are_refused(void **state) {
             memcpy((char *)&config + cases[c].offset, &value, sizeof value);
             if (quartic_trainer_config_take(&config, &whole) != QUARTIC_INVALID_ARGUMENT)
                 fail_msg("%s %g is taken", cases[c].name, (double)value);
-            assert_says(cases[c].name);
+            nn_config_assert_says(cases[c].name);
         }
     quartic_trainer_config config = QUARTIC_TRAINER_CONFIG_INIT, whole;
     config.batch = 2, config.length = 8, config.eps = 1e-18f;
     assert_int_equal(quartic_trainer_config_take(&config, &whole), QUARTIC_OK);
     config.accumulation = 0;
     assert_int_equal(quartic_trainer_config_take(&config, &whole), QUARTIC_INVALID_ARGUMENT);
-    assert_says("accumulation");
+    nn_config_assert_says("accumulation");
     config.accumulation = 1, config.warmup_steps = 11, config.total_steps = 10;
     assert_int_equal(quartic_trainer_config_take(&config, &whole), QUARTIC_INVALID_ARGUMENT);
-    assert_says("total_steps 10 ends before the warm-up of 11 steps");
+    nn_config_assert_says("total_steps 10 ends before the warm-up of 11 steps");
     config.masked = 2, config.warmup_steps = 0;
     assert_int_equal(quartic_trainer_config_take(&config, &whole), QUARTIC_INVALID_ARGUMENT);
-    assert_says("masked");
+    nn_config_assert_says("masked");
 }
 
 static void rate_warms_up_and_falls(void **state) {
@@ -412,7 +421,7 @@ static void failed_allocations_leave_nothing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_every_kind),
-        cmocka_unit_test(refuses_with_a_sentence),
+        cmocka_unit_test(refuses_with_a_message),
         cmocka_unit_test(check_asks_for_what_has_no_default),
         cmocka_unit_test(reference_has_no_diagonal_attention),
         cmocka_unit_test(options_that_nothing_reads_are_refused),

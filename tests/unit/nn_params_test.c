@@ -2,7 +2,7 @@
 #include "failing_alloc.h"
 #include "model_case.h"
 
-static quartic_parameter_set collect(const char *json) {
+static quartic_parameter_set nn_params_collect(const char *json) {
     quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
     quartic_parameter_set set;
     assert_ok(quartic_model_config_read_json(&config, json));
@@ -49,7 +49,7 @@ static void weights_are_those_of_the_recordings(void **state) {
 
 static void weights_lie_apart_and_aligned(void **state) {
     (void)state;
-    quartic_parameter_set set = collect("{\"num_tokens\": 5, \"dim\": 7, \"depth\": 1}");
+    quartic_parameter_set set = nn_params_collect("{\"num_tokens\": 5, \"dim\": 7, \"depth\": 1}");
     uint64_t end = 0, trained = 0;
     for (uint32_t k = 0; k < set.count; ++k) {
         assert_int_equal(set.specs[k].offset % QUARTIC_PARAMETER_ALIGNMENT, 0);
@@ -65,8 +65,8 @@ static void weights_lie_apart_and_aligned(void **state) {
 }
 
 /* Mean and greatest magnitude of a weight after initialisation. */
-static void measure(const quartic_parameter_set *set, const float *storage, const char *name,
-                    double *out_mean, double *out_deviation, double *out_most) {
+static void nn_params_measure(const quartic_parameter_set *set, const float *storage, const char *name,
+                              double *out_mean, double *out_deviation, double *out_most) {
     uint32_t index = quartic_parameter_set_find(set, name);
     if (index == QUARTIC_NONE) fail_msg("no weight %s", name);
     const quartic_parameter_spec *spec = &set->specs[index];
@@ -82,7 +82,7 @@ static void measure(const quartic_parameter_set *set, const float *storage, cons
 
 static void first_values_are_pytorchs(void **state) {
     (void)state;
-    quartic_parameter_set set = collect(
+    quartic_parameter_set set = nn_params_collect(
         "{\"num_tokens\": 200, \"dim\": 64, \"depth\": 2, \"dim_edges\": 32, \"num_residual_streams\": 3}");
     float *storage = quartic_alloc(set.elements, sizeof storage[0]),
           *other = quartic_alloc(set.elements, sizeof other[0]);
@@ -118,7 +118,7 @@ static void first_values_are_pytorchs(void **state) {
     };
     for (size_t k = 0; k < sizeof weights / sizeof weights[0]; ++k) {
         double mean, deviation, most, bound = 1.0 / sqrt(weights[k].fan_in);
-        measure(&set, storage, weights[k].name, &mean, &deviation, &most);
+        nn_params_measure(&set, storage, weights[k].name, &mean, &deviation, &most);
         bool fine;
         if (weights[k].fan_in < 0)
             fine = mean == -1 - weights[k].fan_in && deviation == 0;

@@ -1,8 +1,8 @@
 /* ops_basic_movement_test.c: copy, concat, pad, diagonal_add, embedding and relative_bias against index
- * formulas written out here, on the reference loops and on the tuned rows; their gradients; and what infer
+ * formulas written out here, on the reference loops and on the tuned kernels; their gradients; and what infer
  * refuses.
  */
-#include "ops_basic_rig.h"
+#include "ops_fixture.h"
 
 #include "graph/tape.h"
 #include "ops/ops.h"
@@ -16,17 +16,17 @@ static void copy_follows_strides(void **state) {
     enum { A = 70, B = 5, C = 40, KEPT = 3 };
     static float got[C * KEPT * A];
     for (int d = 0; d < DEVICES; ++d) {
-        rig r = rig_begin();
-        quartic_value x = rig_input(&r, QUARTIC_SHAPE(A, B, C));
+        fixture r = fixture_begin();
+        quartic_value x = fixture_input(&r, QUARTIC_SHAPE(A, B, C));
         quartic_value view =
             quartic_slice(r.graph, quartic_permute(r.graph, x, (const uint32_t[]){2, 1, 0}), 1, 1, KEPT);
         const float *in = r.data[0];
-        rig_run(&r, devices[d], quartic_copy(r.graph, view), got);
+        fixture_run(&r, devices[d], quartic_copy(r.graph, view), got);
         for (size_t c = 0; c < C; ++c)
             for (size_t b = 0; b < KEPT; ++b)
                 for (size_t a = 0; a < A; ++a)
                     assert_true(got[(c * KEPT + b) * A + a] == in[(a * B + b + 1) * C + c]);
-        rig_end(&r);
+        fixture_end(&r);
     }
 }
 
@@ -39,17 +39,17 @@ static void copy_transposes_every_size(void **state) {
                           columns[] = {1, 2, 4, 7, 16, 33, 130};
     for (size_t a = 0; a < sizeof rows / sizeof rows[0]; ++a)
         for (size_t b = 0; b < sizeof columns / sizeof columns[0]; ++b) {
-            rig r = rig_begin();
+            fixture r = fixture_begin();
             const size_t m = rows[a], n = columns[b];
-            quartic_value x = rig_input(&r, QUARTIC_SHAPE(columns[b], rows[a]));
+            quartic_value x = fixture_input(&r, QUARTIC_SHAPE(columns[b], rows[a]));
             const float *in = r.data[0];
-            rig_run(&r, "cpu", quartic_copy(r.graph, quartic_permute(r.graph, x, (const uint32_t[]){1, 0})),
-                    got);
+            fixture_run(&r, "cpu",
+                        quartic_copy(r.graph, quartic_permute(r.graph, x, (const uint32_t[]){1, 0})), got);
             for (size_t i = 0; i < m; ++i)
                 for (size_t j = 0; j < n; ++j)
                     if (got[i * n + j] != in[j * m + i])
                         fail_msg("%zu x %zu: wrong at (%zu, %zu)", m, n, i, j);
-            rig_end(&r);
+            fixture_end(&r);
         }
 }
 
@@ -58,15 +58,15 @@ static void copy_repeats_a_broadcast_and_keeps_integers(void **state) {
     enum { N = 3, M = 33 };
     int32_t got[M * N];
     for (int d = 0; d < DEVICES; ++d) {
-        rig r = rig_begin();
-        quartic_value x = rig_indices(&r, QUARTIC_SHAPE(N, 1), -2147483647, 0xfffffffeu);
+        fixture r = fixture_begin();
+        quartic_value x = fixture_indices(&r, QUARTIC_SHAPE(N, 1), -2147483647, 0xfffffffeu);
         quartic_value wide = quartic_broadcast(r.graph, x, &QUARTIC_SHAPE(N, M));
         const int32_t *in = r.data[0];
-        rig_run(&r, devices[d],
-                quartic_copy(r.graph, quartic_permute(r.graph, wide, (const uint32_t[]){1, 0})), got);
+        fixture_run(&r, devices[d],
+                    quartic_copy(r.graph, quartic_permute(r.graph, wide, (const uint32_t[]){1, 0})), got);
         for (size_t m = 0; m < M; ++m)
             for (size_t n = 0; n < N; ++n) assert_int_equal(got[m * N + n], in[n]);
-        rig_end(&r);
+        fixture_end(&r);
     }
 }
 
@@ -75,18 +75,18 @@ static void concat_joins_strided_parts(void **state) {
     enum { A = 3, B1 = 4, B2 = 1, C = 17 };
     float got[A * (B1 + B2) * C];
     for (int d = 0; d < DEVICES; ++d) {
-        rig r = rig_begin();
-        quartic_value parts[2] = {rig_input(&r, QUARTIC_SHAPE(C, B1, A)),
-                                  rig_input(&r, QUARTIC_SHAPE(A, B2, C))};
+        fixture r = fixture_begin();
+        quartic_value parts[2] = {fixture_input(&r, QUARTIC_SHAPE(C, B1, A)),
+                                  fixture_input(&r, QUARTIC_SHAPE(A, B2, C))};
         const float *first = r.data[0], *second = r.data[1];
         parts[0] = quartic_permute(r.graph, parts[0], (const uint32_t[]){2, 1, 0});
-        rig_run(&r, devices[d], quartic_concat(r.graph, parts, 2, 1), got);
+        fixture_run(&r, devices[d], quartic_concat(r.graph, parts, 2, 1), got);
         for (size_t a = 0; a < A; ++a)
             for (size_t b = 0; b < B1 + B2; ++b)
                 for (size_t c = 0; c < C; ++c)
                     assert_true(got[(a * (B1 + B2) + b) * C + c] ==
                                 (b < B1 ? first[(c * B1 + b) * A + a] : second[a * C + c]));
-        rig_end(&r);
+        fixture_end(&r);
     }
 }
 
@@ -95,17 +95,17 @@ static void pad_places_among_zeros(void **state) {
     enum { A = 5, B = 3, C = 7, START = 2, EXTENT = 6 };
     float got[A * EXTENT * C];
     for (int d = 0; d < DEVICES; ++d) {
-        rig r = rig_begin();
-        quartic_value x = rig_input(&r, QUARTIC_SHAPE(C, B, A));
+        fixture r = fixture_begin();
+        quartic_value x = fixture_input(&r, QUARTIC_SHAPE(C, B, A));
         const float *in = r.data[0];
         quartic_value view = quartic_permute(r.graph, x, (const uint32_t[]){2, 1, 0}); /* (a, b, c) */
-        rig_run(&r, devices[d], quartic_pad(r.graph, view, 1, START, EXTENT), got);
+        fixture_run(&r, devices[d], quartic_pad(r.graph, view, 1, START, EXTENT), got);
         for (size_t a = 0; a < A; ++a)
             for (size_t e = 0; e < EXTENT; ++e)
                 for (size_t c = 0; c < C; ++c)
                     assert_true(got[(a * EXTENT + e) * C + c] ==
                                 (e >= START && e < START + B ? in[(c * B + e - START) * A + a] : 0.0f));
-        rig_end(&r);
+        fixture_end(&r);
     }
 }
 
@@ -114,11 +114,11 @@ static void diagonal_add_changes_the_diagonal_only(void **state) {
     enum { BATCH = 2, N = 5, D = 3 };
     float got[BATCH * N * N * D];
     for (int d = 0; d < DEVICES; ++d) {
-        rig r = rig_begin();
-        quartic_value e = rig_input(&r, QUARTIC_SHAPE(BATCH, N, N, D)),
-                      x = rig_input(&r, QUARTIC_SHAPE(BATCH, N, D));
+        fixture r = fixture_begin();
+        quartic_value e = fixture_input(&r, QUARTIC_SHAPE(BATCH, N, N, D)),
+                      x = fixture_input(&r, QUARTIC_SHAPE(BATCH, N, D));
         const float *edges = r.data[0], *nodes = r.data[1];
-        rig_run(&r, devices[d], quartic_diagonal_add(r.graph, e, x), got);
+        fixture_run(&r, devices[d], quartic_diagonal_add(r.graph, e, x), got);
         for (size_t b = 0; b < BATCH; ++b)
             for (size_t i = 0; i < N; ++i)
                 for (size_t j = 0; j < N; ++j)
@@ -126,7 +126,7 @@ static void diagonal_add_changes_the_diagonal_only(void **state) {
                         size_t at = ((b * N + i) * N + j) * D + c;
                         assert_true(got[at] == edges[at] + (i == j ? nodes[(b * N + i) * D + c] : 0.0f));
                     }
-        rig_end(&r);
+        fixture_end(&r);
     }
 }
 
@@ -136,47 +136,47 @@ static void embedding_reads_rows_and_gathers_their_gradient(void **state) {
     enum { V = 11, D = 37, T = 29 };
     float got[T * D], gradient[V * D];
     for (int d = 0; d < DEVICES; ++d) {
-        rig r = rig_begin();
-        quartic_value table = rig_input(&r, QUARTIC_SHAPE(V, D));
-        quartic_value indices = rig_indices(&r, QUARTIC_SHAPE(T), -1, V - 1),
-                      cotangent = rig_input(&r, QUARTIC_SHAPE(T, D));
+        fixture r = fixture_begin();
+        quartic_value table = fixture_input(&r, QUARTIC_SHAPE(V, D));
+        quartic_value indices = fixture_indices(&r, QUARTIC_SHAPE(T), -1, V - 1),
+                      cotangent = fixture_input(&r, QUARTIC_SHAPE(T, D));
         quartic_value out = quartic_embedding(r.graph, table, indices), wrt;
-        rig_expect(quartic_graph_gradients(r.graph, out, cotangent, &table, 1, &wrt));
+        assert_ok(quartic_graph_gradients(r.graph, out, cotangent, &table, 1, &wrt));
         const float *rows = r.data[0], *g = r.data[2];
         const int32_t *index = r.data[1];
         ((int32_t *)r.data[1])[3] = -1;
-        rig_run(&r, devices[d], quartic_copy(r.graph, out), got);
+        fixture_run(&r, devices[d], quartic_copy(r.graph, out), got);
         double want[V * D] = {0};
         for (size_t t = 0; t < T; ++t)
             for (size_t c = 0; c < D; ++c) {
                 assert_true(got[t * D + c] == (index[t] < 0 ? 0.0f : rows[(size_t)index[t] * D + c]));
                 if (index[t] >= 0) want[(size_t)index[t] * D + c] += (double)g[t * D + c];
             }
-        rig_end(&r);
-        r = rig_begin();
-        table = rig_input(&r, QUARTIC_SHAPE(V, D));
-        indices = rig_indices(&r, QUARTIC_SHAPE(T), -1, V - 1);
+        fixture_end(&r);
+        r = fixture_begin();
+        table = fixture_input(&r, QUARTIC_SHAPE(V, D));
+        indices = fixture_indices(&r, QUARTIC_SHAPE(T), -1, V - 1);
         ((int32_t *)r.data[1])[3] = -1;
-        cotangent = rig_input(&r, QUARTIC_SHAPE(T, D));
+        cotangent = fixture_input(&r, QUARTIC_SHAPE(T, D));
         out = quartic_embedding(r.graph, table, indices);
-        rig_expect(quartic_graph_gradients(r.graph, out, cotangent, &table, 1, &wrt));
-        rig_run(&r, devices[d], wrt, gradient);
+        assert_ok(quartic_graph_gradients(r.graph, out, cotangent, &table, 1, &wrt));
+        fixture_run(&r, devices[d], wrt, gradient);
         for (size_t k = 0; k < V * D; ++k) expect_close((double)gradient[k], want[k], 2e-6, "dtable", k);
-        rig_end(&r);
+        fixture_end(&r);
     }
 }
 
 static void embedding_refuses_an_index_beyond_the_table(void **state) {
     (void)state;
     float got[3];
-    rig r = rig_begin();
-    quartic_value table = rig_input(&r, QUARTIC_SHAPE(4, 1)),
-                  indices = rig_indices(&r, QUARTIC_SHAPE(3), 0, 4);
+    fixture r = fixture_begin();
+    quartic_value table = fixture_input(&r, QUARTIC_SHAPE(4, 1)),
+                  indices = fixture_indices(&r, QUARTIC_SHAPE(3), 0, 4);
     ((int32_t *)r.data[1])[1] = 4;
-    assert_int_equal(rig_try(&r, "cpu", quartic_embedding(r.graph, table, indices), got),
+    assert_int_equal(fixture_try(&r, "cpu", quartic_embedding(r.graph, table, indices), got),
                      QUARTIC_INVALID_ARGUMENT);
     assert_non_null(strstr(quartic_error_message(), "index 4 at position 1 is beyond a table of 4 rows"));
-    rig_end(&r);
+    fixture_end(&r);
 }
 
 static void relative_bias_spreads_and_sums_diagonals(void **state) {
@@ -185,13 +185,13 @@ static void relative_bias_spreads_and_sums_diagonals(void **state) {
     float got[N * N * D], gradient[ROWS * D];
     for (int d = 0; d < DEVICES; ++d)
         for (int pass = 0; pass < 2; ++pass) {
-            rig r = rig_begin();
-            quartic_value table = rig_input(&r, QUARTIC_SHAPE(ROWS, D)),
-                          cotangent = rig_input(&r, QUARTIC_SHAPE(N, N, D));
+            fixture r = fixture_begin();
+            quartic_value table = fixture_input(&r, QUARTIC_SHAPE(ROWS, D)),
+                          cotangent = fixture_input(&r, QUARTIC_SHAPE(N, N, D));
             quartic_value out = quartic_relative_bias(r.graph, table), wrt;
-            rig_expect(quartic_graph_gradients(r.graph, out, cotangent, &table, 1, &wrt));
+            assert_ok(quartic_graph_gradients(r.graph, out, cotangent, &table, 1, &wrt));
             const float *rows = r.data[0], *g = r.data[1];
-            rig_run(&r, devices[d], pass == 0 ? out : wrt, pass == 0 ? got : gradient);
+            fixture_run(&r, devices[d], pass == 0 ? out : wrt, pass == 0 ? got : gradient);
             double want[ROWS * D] = {0};
             for (size_t i = 0; i < N; ++i)
                 for (size_t j = 0; j < N; ++j)
@@ -202,51 +202,51 @@ static void relative_bias_spreads_and_sums_diagonals(void **state) {
                     }
             for (size_t k = 0; pass == 1 && k < ROWS * D; ++k)
                 expect_close((double)gradient[k], want[k], 2e-6, "dtable", k);
-            rig_end(&r);
+            fixture_end(&r);
         }
 }
 
-/* One impossible call per op: the status, and a piece of the sentence that names what is wrong. */
-static void impossible_shapes_are_refused_with_a_sentence(void **state) {
+/* One impossible call per op: the status, and a piece of the message that names what is wrong. */
+static void impossible_shapes_are_refused_with_a_message(void **state) {
     (void)state;
     for (int k = 0; k < 7; ++k) {
-        rig r = rig_begin();
-        quartic_value x = rig_input(&r, QUARTIC_SHAPE(4, 3)), y = rig_input(&r, QUARTIC_SHAPE(4, 5));
-        const char *sentence = "";
+        fixture r = fixture_begin();
+        quartic_value x = fixture_input(&r, QUARTIC_SHAPE(4, 3)), y = fixture_input(&r, QUARTIC_SHAPE(4, 5));
+        const char *message = "";
         switch (k) {
         case 0:
             quartic_concat(r.graph, (const quartic_value[]){x, y}, 2, 0);
-            sentence = "part 1 has shape (4, 5)";
+            message = "part 1 has shape (4, 5)";
             break;
         case 1:
             quartic_concat(r.graph, (const quartic_value[]){x, y}, 2, 2);
-            sentence = "along axis 2";
+            message = "along axis 2";
             break;
         case 2:
             quartic_pad(r.graph, x, 1, 3, 5);
-            sentence = "3 elements from 3 on do not fit into an extent of 5";
+            message = "3 elements from 3 on do not fit into an extent of 5";
             break;
         case 3:
             quartic_diagonal_add(r.graph, x, y);
-            sentence = "(.., n, n, D), not (4, 3)";
+            message = "(.., n, n, D), not (4, 3)";
             break;
         case 4:
             quartic_embedding(r.graph, x, y);
-            sentence = "must be int32, not float32";
+            message = "must be int32, not float32";
             break;
         case 5:
             quartic_relative_bias(r.graph, x);
-            sentence = "2n - 1 rows";
+            message = "2n - 1 rows";
             break;
         default:
             quartic_sum(r.graph, x, 4, 0);
-            sentence = "axes that shape (4, 3) does not have";
+            message = "axes that shape (4, 3) does not have";
             break;
         }
         assert_int_not_equal(quartic_graph_status(r.graph), QUARTIC_OK);
-        if (strstr(quartic_error_message(), sentence) == NULL)
-            fail_msg("case %d: \"%s\" is not in \"%s\"", k, sentence, quartic_error_message());
-        rig_end(&r);
+        if (strstr(quartic_error_message(), message) == NULL)
+            fail_msg("case %d: \"%s\" is not in \"%s\"", k, message, quartic_error_message());
+        fixture_end(&r);
     }
 }
 
@@ -261,7 +261,7 @@ int main(void) {
         cmocka_unit_test(embedding_reads_rows_and_gathers_their_gradient),
         cmocka_unit_test(embedding_refuses_an_index_beyond_the_table),
         cmocka_unit_test(relative_bias_spreads_and_sums_diagonals),
-        cmocka_unit_test(impossible_shapes_are_refused_with_a_sentence),
+        cmocka_unit_test(impossible_shapes_are_refused_with_a_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,8 @@
 /* ops_basic_numbers_test.c: the shared approximations against double, elementwise functions and their slopes,
- * sums, dropout's mask; reference loops and tuned rows, short rows and rows split over threads.
+ * sums, dropout's mask; reference loops and tuned kernels, short rows and rows split over threads.
  */
-#include "ops_basic_rig.h"
+#include "base/rng.h"
+#include "ops_fixture.h"
 
 #include <float.h>
 
@@ -24,7 +25,7 @@ static double ulp(double number) {
 static double sigmoid(double x) {
     return 1 / (1 + exp(-x));
 }
-static double normal_cdf(double x) {
+static double ops_basic_numbers_normal_cdf(double x) {
     return 0.5 * erfc(-x * sqrt(0.5));
 }
 static float near_exp(float x) {
@@ -56,7 +57,7 @@ static void approximations_keep_their_stated_errors(void **state) {
                  {"log", near_log, log, FLT_MIN, FLT_MAX, 0.85, 0},
                  {"tanh", near_tanh, tanh, -30.0f, 30.0f, 1.3, 0},
                  {"sigmoid", near_sigmoid, sigmoid, -87.0f, 88.0f, 2.4, 0},
-                 {"normal cdf", near_normal_cdf, normal_cdf, -30.0f, 30.0f, 0, 8e-8}};
+                 {"normal cdf", near_normal_cdf, ops_basic_numbers_normal_cdf, -30.0f, 30.0f, 0, 8e-8}};
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; ++k)
         for (int32_t bits = 0; bits < 0x7f800000 - 29989; bits += 29989)
             for (int sign = 0; sign < 2; ++sign) {
@@ -99,7 +100,7 @@ static double silu(double x) {
     return x * sigmoid(x);
 }
 static double gelu(double x) {
-    return x * normal_cdf(x);
+    return x * ops_basic_numbers_normal_cdf(x);
 }
 
 static const struct {
@@ -120,15 +121,15 @@ static const struct {
 enum { UNARIES = sizeof unaries / sizeof unaries[0] };
 _Static_assert((int)UNARIES == (int)QUARTIC_UNARY_scale, "every function but scale is listed");
 
-static quartic_value unary_input(rig *r, size_t k, quartic_shape shape) {
-    quartic_value x = rig_input(r, shape);
+static quartic_value unary_input(fixture *r, size_t k, quartic_shape shape) {
+    quartic_value x = fixture_input(r, shape);
     float *data = r->data[r->count - 1];
     if (unaries[k].positive)
         for (size_t i = 0; i < r->bytes[r->count - 1] / 4; ++i) data[i] = fabsf(data[i]) + 0.01f;
     return x;
 }
 
-/* Forward on a transposed operand, large enough for two threads of the tuned rows. */
+/* Forward on a transposed operand, large enough for two threads of the tuned kernels. */
 static void unary_functions_are_exact_on_strided_operands(void **state) {
     (void)state;
     enum { A = 181, B = 191 };
@@ -136,16 +137,16 @@ static void unary_functions_are_exact_on_strided_operands(void **state) {
     for (size_t k = 0; k < UNARIES; ++k)
         for (int d = 0; d < DEVICES; ++d)
             for (int turned = 0; turned < 2; ++turned) {
-                rig r = rig_begin();
+                fixture r = fixture_begin();
                 quartic_value x = unary_input(&r, k, QUARTIC_SHAPE(A, B));
                 if (turned) x = quartic_permute(r.graph, x, (const uint32_t[]){1, 0});
                 const float *in = r.data[0];
-                rig_run(&r, devices[d], unaries[k].build(r.graph, x), got);
+                fixture_run(&r, devices[d], unaries[k].build(r.graph, x), got);
                 for (size_t i = 0; i < A * B; ++i) {
                     double want = unaries[k].exact((double)in[turned ? i % A * B + i / A : i]);
                     expect_close((double)got[i], want, 4e-7 * fmax(1, fabs(want)), unaries[k].name, i);
                 }
-                rig_end(&r);
+                fixture_end(&r);
             }
 }
 
@@ -156,20 +157,20 @@ static void unary_gradients_are_the_slopes(void **state) {
     float got[COUNT];
     for (size_t k = 0; k < UNARIES; ++k)
         for (int d = 0; d < DEVICES; ++d) {
-            rig r = rig_begin();
+            fixture r = fixture_begin();
             quartic_value x = unary_input(&r, k, QUARTIC_SHAPE(COUNT)),
-                          g = rig_input(&r, QUARTIC_SHAPE(COUNT)), dx;
+                          g = fixture_input(&r, QUARTIC_SHAPE(COUNT)), dx;
             const float *in = r.data[0], *cotangent = r.data[1];
             quartic_value y = quartic_scale(r.graph, unaries[k].build(r.graph, x), -3.0f, 7.0f);
-            rig_expect(quartic_graph_gradients(r.graph, y, g, &x, 1, &dx));
-            rig_run(&r, devices[d], dx, got);
+            assert_ok(quartic_graph_gradients(r.graph, y, g, &x, 1, &dx));
+            fixture_run(&r, devices[d], dx, got);
             for (size_t i = 0; i < COUNT; ++i) {
                 const double h = 1e-5, at = (double)in[i];
                 double slope = (unaries[k].exact(at + h) - unaries[k].exact(at - h)) / (2 * h);
                 double want = -3.0 * (double)cotangent[i] * slope;
                 expect_close((double)got[i], want, 2e-6 * fmax(1, fabs(want)), unaries[k].name, i);
             }
-            rig_end(&r);
+            fixture_end(&r);
         }
 }
 
@@ -184,12 +185,12 @@ static void binary_broadcasts_either_operand(void **state) {
     for (int d = 0; d < DEVICES; ++d)
         for (int lone = 0; lone < 4; ++lone)
             for (int swapped = 0; swapped < 2; ++swapped) {
-                rig r = rig_begin();
-                quartic_value x = rig_input(&r, QUARTIC_SHAPE(B, A)), y = rig_input(&r, shapes[lone]);
+                fixture r = fixture_begin();
+                quartic_value x = fixture_input(&r, QUARTIC_SHAPE(B, A)), y = fixture_input(&r, shapes[lone]);
                 x = quartic_permute(r.graph, x, (const uint32_t[]){1, 0}); /* (A, B) */
                 const float *xs = r.data[0], *ys = r.data[1];
-                rig_run(&r, devices[d],
-                        swapped ? quartic_subtract(r.graph, y, x) : quartic_subtract(r.graph, x, y), got);
+                fixture_run(&r, devices[d],
+                            swapped ? quartic_subtract(r.graph, y, x) : quartic_subtract(r.graph, x, y), got);
                 for (size_t i = 0; i < A * B; ++i) {
                     float a = xs[i % B * A + i / B], b = ys[lone == 0   ? i
                                                             : lone == 1 ? i % B
@@ -197,7 +198,7 @@ static void binary_broadcasts_either_operand(void **state) {
                                                                         : 0];
                     assert_true(got[i] == (swapped ? b - a : a - b));
                 }
-                rig_end(&r);
+                fixture_end(&r);
             }
 }
 
@@ -219,8 +220,8 @@ static void binary_turns_permuted_operands(void **state) {
         for (size_t o = 0; o < sizeof others / sizeof others[0]; ++o)
             for (int swapped = 0; swapped < 2; ++swapped) {
                 const uint32_t *size = extents[e], *order = others[o].order;
-                rig r = rig_begin();
-                quartic_value x = rig_input(&r, QUARTIC_SHAPE(size[0], size[2], size[1]));
+                fixture r = fixture_begin();
+                quartic_value x = fixture_input(&r, QUARTIC_SHAPE(size[0], size[2], size[1]));
                 x = quartic_permute(r.graph, x, (const uint32_t[]){0, 2, 1}); /* (p, q, r) */
                 quartic_shape stored = {3, {0}};
                 size_t strides[3], stride = 1;
@@ -232,10 +233,10 @@ static void binary_turns_permuted_operands(void **state) {
                     stride *= stored.dims[a];
                     back[order[a]] = a;
                 }
-                quartic_value y = quartic_permute(r.graph, rig_input(&r, stored), back);
+                quartic_value y = quartic_permute(r.graph, fixture_input(&r, stored), back);
                 const float *xs = r.data[0], *ys = r.data[1];
-                rig_run(&r, "cpu",
-                        swapped ? quartic_subtract(r.graph, y, x) : quartic_subtract(r.graph, x, y), got);
+                fixture_run(&r, "cpu",
+                            swapped ? quartic_subtract(r.graph, y, x) : quartic_subtract(r.graph, x, y), got);
                 assert_true((size_t)size[0] * size[1] * size[2] >= 1 &&
                             (size_t)size[0] * size[1] * size[2] <= MOST);
                 for (size_t i = 0, p = 0; p < size[0]; ++p)
@@ -247,7 +248,7 @@ static void binary_turns_permuted_operands(void **state) {
                                 fail_msg("(%u, %u, %u), other operand %zu: wrong at (%zu, %zu, %zu)", size[0],
                                          size[1], size[2], o, p, q, c);
                         }
-                rig_end(&r);
+                fixture_end(&r);
             }
 }
 
@@ -268,8 +269,8 @@ static void sums_over_any_axes(void **state) {
     static double want[4099];
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; ++k)
         for (int d = 0; d < DEVICES; ++d) {
-            rig r = rig_begin();
-            quartic_value x = rig_input(&r, cases[k].shape);
+            fixture r = fixture_begin();
+            quartic_value x = fixture_input(&r, cases[k].shape);
             quartic_layout lies = quartic_layout_contiguous(QUARTIC_FLOAT32, &cases[k].shape), seen = lies;
             uint32_t rank = lies.shape.rank, order[QUARTIC_MAX_RANK];
             for (uint32_t a = 0; a < rank; ++a) {
@@ -291,32 +292,32 @@ static void sums_over_any_axes(void **state) {
                     }
                 want[output] += (double)((const float *)r.data[0])[quartic_layout_at(&seen, i)];
             }
-            rig_run(&r, devices[d], y, got);
+            fixture_run(&r, devices[d], y, got);
             double bound = 2e-7 * sqrt((double)(count / outputs)) * 8;
             for (uint64_t o = 0; o < outputs; ++o)
                 expect_close((double)got[o], want[o], bound, "sum", (size_t)o);
-            rig_end(&r);
+            fixture_end(&r);
         }
 }
 
 static void sum_to_undoes_broadcasting(void **state) {
     (void)state;
-    rig r = rig_begin();
-    quartic_value x = rig_input(&r, QUARTIC_SHAPE(4, 3, 5));
+    fixture r = fixture_begin();
+    quartic_value x = fixture_input(&r, QUARTIC_SHAPE(4, 3, 5));
     quartic_shape same = QUARTIC_SHAPE(4, 3, 5), row = QUARTIC_SHAPE(3, 1);
     assert_int_equal(quartic_sum_to(r.graph, x, &same).id, x.id);
     quartic_value y = quartic_sum_to(r.graph, x, &row);
     quartic_shape got_shape = quartic_graph_shape(r.graph, y);
     assert_true(quartic_shape_equal(&got_shape, &row));
     float got[3];
-    rig_run(&r, "reference", y, got);
+    fixture_run(&r, "reference", y, got);
     for (size_t b = 0; b < 3; ++b) {
         double want = 0;
         for (size_t a = 0; a < 4; ++a)
             for (size_t c = 0; c < 5; ++c) want += (double)((const float *)r.data[0])[(a * 3 + b) * 5 + c];
         expect_close((double)got[b], want, 1e-6, "sum_to", b);
     }
-    rig_end(&r);
+    fixture_end(&r);
 }
 
 static void sum_spreads_its_gradient(void **state) {
@@ -324,14 +325,14 @@ static void sum_spreads_its_gradient(void **state) {
     enum { A = 3, B = 4, C = 5 };
     float got[A * B * C];
     for (uint32_t keep = 0; keep < 2; ++keep) {
-        rig r = rig_begin();
-        quartic_value x = rig_input(&r, QUARTIC_SHAPE(A, B, C)), dx;
-        quartic_value g = rig_input(&r, keep ? QUARTIC_SHAPE(1, B, 1) : QUARTIC_SHAPE(B));
+        fixture r = fixture_begin();
+        quartic_value x = fixture_input(&r, QUARTIC_SHAPE(A, B, C)), dx;
+        quartic_value g = fixture_input(&r, keep ? QUARTIC_SHAPE(1, B, 1) : QUARTIC_SHAPE(B));
         quartic_value y = quartic_sum(r.graph, x, 1 | 4, keep);
-        rig_expect(quartic_graph_gradients(r.graph, y, g, &x, 1, &dx));
-        rig_run(&r, "cpu", dx, got);
+        assert_ok(quartic_graph_gradients(r.graph, y, g, &x, 1, &dx));
+        fixture_run(&r, "cpu", dx, got);
         for (size_t i = 0; i < A * B * C; ++i) assert_true(got[i] == ((const float *)r.data[1])[i / C % B]);
-        rig_end(&r);
+        fixture_end(&r);
     }
 }
 
@@ -344,14 +345,14 @@ static void dropout_follows_the_counter_based_mask(void **state) {
     const float probability = 0.3f;
     for (int d = 0; d < DEVICES; ++d)
         for (int pass = 0; pass < 2; ++pass) { /* forward, gradient */
-            rig r = rig_begin();
-            quartic_value x = rig_input(&r, QUARTIC_SHAPE(COUNT)),
-                          seed = rig_indices(&r, QUARTIC_SHAPE(2), -9, 1);
-            quartic_value g = rig_input(&r, QUARTIC_SHAPE(COUNT)), dx;
+            fixture r = fixture_begin();
+            quartic_value x = fixture_input(&r, QUARTIC_SHAPE(COUNT)),
+                          seed = fixture_indices(&r, QUARTIC_SHAPE(2), -9, 1);
+            quartic_value g = fixture_input(&r, QUARTIC_SHAPE(COUNT)), dx;
             quartic_value y = quartic_dropout(r.graph, x, seed, probability, STREAM);
-            rig_expect(quartic_graph_gradients(r.graph, y, g, &x, 1, &dx));
+            assert_ok(quartic_graph_gradients(r.graph, y, g, &x, 1, &dx));
             const float *in = r.data[pass == 0 ? 0 : 2];
-            rig_run(&r, devices[d], pass == 0 ? y : dx, got);
+            fixture_run(&r, devices[d], pass == 0 ? y : dx, got);
             const uint64_t seed_value = 0xfffffff7fffffff7u; /* -9, -9 */
             size_t dropped = 0;
             for (size_t i = 0; i < COUNT; ++i) {
@@ -361,21 +362,21 @@ static void dropout_follows_the_counter_based_mask(void **state) {
             }
             assert_true(dropped >= 11600 &&
                         dropped <= 12400); /* 12002 expected, 4 standard deviations are 370 */
-            rig_end(&r);
+            fixture_end(&r);
         }
 }
 
 static void dropout_at_its_ends(void **state) {
     (void)state;
     float got[7];
-    rig r = rig_begin();
-    quartic_value x = rig_input(&r, QUARTIC_SHAPE(7)), seed = rig_indices(&r, QUARTIC_SHAPE(2), 0, 9);
+    fixture r = fixture_begin();
+    quartic_value x = fixture_input(&r, QUARTIC_SHAPE(7)), seed = fixture_indices(&r, QUARTIC_SHAPE(2), 0, 9);
     assert_int_equal(quartic_dropout(r.graph, x, seed, 0.0f, 0).id, x.id);
-    rig_run(&r, "cpu", quartic_dropout(r.graph, x, seed, 1.0f, 0), got);
+    fixture_run(&r, "cpu", quartic_dropout(r.graph, x, seed, 1.0f, 0), got);
     for (size_t i = 0; i < 7; ++i) assert_true(got[i] == 0.0f);
     quartic_dropout(r.graph, x, seed, 1.5f, 0);
     assert_int_equal(quartic_graph_status(r.graph), QUARTIC_INVALID_ARGUMENT);
-    rig_end(&r);
+    fixture_end(&r);
 }
 
 int main(void) {

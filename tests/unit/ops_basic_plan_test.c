@@ -1,14 +1,7 @@
 /* ops_basic_plan_test.c: the dispatches that the basic ops plan, without any device: how sums are split, when
  * a copy goes through tiles, and that every record of every case is well formed on small and large devices.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "ops/movement.h"
 #include "shaders/copy.args.h"
@@ -20,8 +13,9 @@ static const quartic_gpu_limits small_device = {
 static const quartic_gpu_limits large_device = {
     .max_shared_bytes = 49152, .max_invocations = 1024, .subgroup_size = 32, .compute_units = 132};
 
-static quartic_dispatch_list plan(const quartic_op *op, const void *attrs, const quartic_layout *inputs,
-                                  uint32_t count, const quartic_gpu_limits *limits) {
+static quartic_dispatch_list ops_basic_plan_plan(const quartic_op *op, const void *attrs,
+                                                 const quartic_layout *inputs, uint32_t count,
+                                                 const quartic_gpu_limits *limits) {
     quartic_layout outputs[QUARTIC_OP_MAX_OUTPUTS];
     quartic_op_call call = {attrs, count, 0, inputs, outputs};
     quartic_dispatch_list list = {0};
@@ -55,8 +49,8 @@ static void every_record_is_well_formed(void **state) {
                 quartic_layout inputs[QUARTIC_OP_MAX_INPUTS];
                 for (uint32_t i = 0; i < test.input_count; ++i)
                     inputs[i] = quartic_layout_contiguous(test.inputs[i].dtype, &test.inputs[i].shape);
-                quartic_dispatch_list list =
-                    plan(op, test.attrs, inputs, test.input_count, large ? &large_device : &small_device);
+                quartic_dispatch_list list = ops_basic_plan_plan(op, test.attrs, inputs, test.input_count,
+                                                                 large ? &large_device : &small_device);
                 assert_true(list.count >= 1 && list.count <= QUARTIC_DISPATCH_MAX);
                 for (uint32_t d = 0; d < list.count; ++d) {
                     const quartic_dispatch *dispatch = &list.items[d];
@@ -96,7 +90,7 @@ static void long_sums_are_split_and_added_up(void **state) {
             const quartic_sum_attrs attrs = {cases[k].axes, 0};
             quartic_layout x = quartic_layout_contiguous(QUARTIC_FLOAT32, &cases[k].shape);
             quartic_dispatch_list list =
-                plan(&quartic_op_sum, &attrs, &x, 1, large ? &large_device : &small_device);
+                ops_basic_plan_plan(&quartic_op_sum, &attrs, &x, 1, large ? &large_device : &small_device);
             assert_int_equal(list.count, large ? cases[k].dispatches_large : cases[k].dispatches_small);
             quartic_sum_args first, last;
             memcpy(&first, list.items[0].args, sizeof first);
@@ -112,10 +106,10 @@ static void long_sums_are_split_and_added_up(void **state) {
         }
 }
 
-static uint32_t copy_mode(quartic_shape shape, const int64_t *strides, uint32_t *out_groups) {
+static uint32_t ops_basic_plan_copy_mode(quartic_shape shape, const int64_t *strides, uint32_t *out_groups) {
     quartic_layout x = {.dtype = QUARTIC_FLOAT32, .shape = shape};
     memcpy(x.strides, strides, shape.rank * sizeof strides[0]);
-    quartic_dispatch_list list = plan(&quartic_op_copy, NULL, &x, 1, &small_device);
+    quartic_dispatch_list list = ops_basic_plan_plan(&quartic_op_copy, NULL, &x, 1, &small_device);
     *out_groups = list.items[0].groups[0];
     return list.items[0].spec[0];
 }
@@ -124,17 +118,23 @@ static void copies_across_the_fastest_axis_use_tiles(void **state) {
     (void)state;
     enum { LINEAR, TILED };
     uint32_t groups;
-    assert_int_equal(copy_mode(QUARTIC_SHAPE(3, 40, 70), (const int64_t[]){2800, 70, 1}, &groups), LINEAR);
+    assert_int_equal(
+        ops_basic_plan_copy_mode(QUARTIC_SHAPE(3, 40, 70), (const int64_t[]){2800, 70, 1}, &groups), LINEAR);
     assert_int_equal(groups, (3 * 40 * 70 + 1023) / 1024);
-    assert_int_equal(copy_mode(QUARTIC_SHAPE(3, 40, 70), (const int64_t[]){2800, 1, 40}, &groups), TILED);
+    assert_int_equal(
+        ops_basic_plan_copy_mode(QUARTIC_SHAPE(3, 40, 70), (const int64_t[]){2800, 1, 40}, &groups), TILED);
     assert_int_equal(groups, 3 * 2 * 3);
     /* The source's fastest axis comes first: it is brought next to the last. */
-    assert_int_equal(copy_mode(QUARTIC_SHAPE(40, 3, 70), (const int64_t[]){1, 40, 120}, &groups), TILED);
+    assert_int_equal(
+        ops_basic_plan_copy_mode(QUARTIC_SHAPE(40, 3, 70), (const int64_t[]){1, 40, 120}, &groups), TILED);
     assert_int_equal(groups, 3 * 2 * 3);
     /* Too narrow for tiles; repeated along the last axis; heads moved outward, rows kept. */
-    assert_int_equal(copy_mode(QUARTIC_SHAPE(3, 4, 70), (const int64_t[]){280, 1, 4}, &groups), LINEAR);
-    assert_int_equal(copy_mode(QUARTIC_SHAPE(40, 70), (const int64_t[]){1, 0}, &groups), LINEAR);
-    assert_int_equal(copy_mode(QUARTIC_SHAPE(8, 40, 64), (const int64_t[]){64, 512, 1}, &groups), LINEAR);
+    assert_int_equal(ops_basic_plan_copy_mode(QUARTIC_SHAPE(3, 4, 70), (const int64_t[]){280, 1, 4}, &groups),
+                     LINEAR);
+    assert_int_equal(ops_basic_plan_copy_mode(QUARTIC_SHAPE(40, 70), (const int64_t[]){1, 0}, &groups),
+                     LINEAR);
+    assert_int_equal(
+        ops_basic_plan_copy_mode(QUARTIC_SHAPE(8, 40, 64), (const int64_t[]){64, 512, 1}, &groups), LINEAR);
 }
 
 static void embedding_grad_fills_the_device(void **state) {
@@ -147,7 +147,8 @@ static void embedding_grad_fills_the_device(void **state) {
         const quartic_layout inputs[] = {
             quartic_layout_contiguous(QUARTIC_FLOAT32, &QUARTIC_SHAPE(8192, cases[k].width)),
             quartic_layout_contiguous(QUARTIC_INT32, &QUARTIC_SHAPE(8192))};
-        quartic_dispatch_list list = plan(&quartic_op_embedding_grad, &attrs, inputs, 2, &large_device);
+        quartic_dispatch_list list =
+            ops_basic_plan_plan(&quartic_op_embedding_grad, &attrs, inputs, 2, &large_device);
         quartic_embedding_grad_args args;
         memcpy(&args, list.items[0].args, sizeof args);
         assert_int_equal(args.group_rows, cases[k].group_rows_large);

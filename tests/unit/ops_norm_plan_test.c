@@ -1,12 +1,6 @@
 /* ops_norm_plan_test.c: what norms, softmax, cross entropy and updates refuse, and the dispatches they plan.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "ops/norm.h"
 #include "ops/rows.h"
@@ -125,92 +119,100 @@ static void sums_of_squares_take_one_stage_or_two(void **state) {
 }
 
 /* The graph's first error names the op and holds the text. */
-static void expect_refusal(quartic_graph *graph, quartic_status status, const char *text) {
+static void ops_norm_plan_expect_refusal(quartic_graph *graph, quartic_status status, const char *text) {
     assert_int_equal(quartic_graph_status(graph), status);
     if (strstr(quartic_error_message(), text) == NULL)
         fail_msg("\"%s\" does not tell \"%s\"", quartic_error_message(), text);
     quartic_graph_destroy(graph);
 }
 
-static quartic_graph *new_graph(void) {
+static quartic_graph *ops_norm_plan_new_graph(void) {
     quartic_graph *graph;
     assert_int_equal(quartic_graph_create(&graph), QUARTIC_OK);
     return graph;
 }
 
-static quartic_value input(quartic_graph *graph, const char *name, quartic_shape shape) {
+static quartic_value ops_norm_plan_input(quartic_graph *graph, const char *name, quartic_shape shape) {
     return quartic_graph_input(graph, name, QUARTIC_FLOAT32, &shape);
 }
 static quartic_value integers(quartic_graph *graph, const char *name, quartic_shape shape) {
     return quartic_graph_input(graph, name, QUARTIC_INT32, &shape);
 }
 
-static void wrong_operands_are_refused_with_a_sentence(void **state) {
+static void wrong_operands_are_refused_with_a_message(void **state) {
     (void)state;
     const quartic_value none = {0};
-    quartic_graph *g = new_graph();
-    quartic_rms_norm(g, input(g, "x", QUARTIC_SHAPE(2, 3)), input(g, "scale", QUARTIC_SHAPE(4)), 1e-5f);
-    expect_refusal(g, QUARTIC_SHAPE_MISMATCH, "operand 1 of rms_norm must have shape (3), not (4)");
+    quartic_graph *g = ops_norm_plan_new_graph();
+    quartic_rms_norm(g, ops_norm_plan_input(g, "x", QUARTIC_SHAPE(2, 3)),
+                     ops_norm_plan_input(g, "scale", QUARTIC_SHAPE(4)), 1e-5f);
+    ops_norm_plan_expect_refusal(g, QUARTIC_SHAPE_MISMATCH,
+                                 "operand 1 of rms_norm must have shape (3), not (4)");
 
-    g = new_graph();
-    quartic_rms_norm(g, input(g, "x", QUARTIC_SHAPE(2, 3)), none, -1.0f);
-    expect_refusal(g, QUARTIC_INVALID_ARGUMENT, "eps -1");
+    g = ops_norm_plan_new_graph();
+    quartic_rms_norm(g, ops_norm_plan_input(g, "x", QUARTIC_SHAPE(2, 3)), none, -1.0f);
+    ops_norm_plan_expect_refusal(g, QUARTIC_INVALID_ARGUMENT, "eps -1");
 
-    g = new_graph();
-    quartic_l2_norm(g, input(g, "x", QUARTIC_SHAPE(2, 3)), none, 0.0f);
-    expect_refusal(g, QUARTIC_INVALID_ARGUMENT, "l2_norm needs its operand 1");
+    g = ops_norm_plan_new_graph();
+    quartic_l2_norm(g, ops_norm_plan_input(g, "x", QUARTIC_SHAPE(2, 3)), none, 0.0f);
+    ops_norm_plan_expect_refusal(g, QUARTIC_INVALID_ARGUMENT, "l2_norm needs its operand 1");
 
-    g = new_graph();
-    quartic_layer_norm(g, input(g, "x", (quartic_shape){0}), none, none, 1e-5f);
-    expect_refusal(g, QUARTIC_SHAPE_MISMATCH,
-                   "layer_norm normalises over the last axis, but shape () has none");
+    g = ops_norm_plan_new_graph();
+    quartic_layer_norm(g, ops_norm_plan_input(g, "x", (quartic_shape){0}), none, none, 1e-5f);
+    ops_norm_plan_expect_refusal(g, QUARTIC_SHAPE_MISMATCH,
+                                 "layer_norm normalises over the last axis, but shape () has none");
 
-    g = new_graph();
-    quartic_softmax(g, input(g, "sim", QUARTIC_SHAPE(2, 3, 4)), none, 0);
-    expect_refusal(g, QUARTIC_SHAPE_MISMATCH, "operand 0 of softmax must have 4 axes, not shape (2, 3, 4)");
+    g = ops_norm_plan_new_graph();
+    quartic_softmax(g, ops_norm_plan_input(g, "sim", QUARTIC_SHAPE(2, 3, 4)), none, 0);
+    ops_norm_plan_expect_refusal(g, QUARTIC_SHAPE_MISMATCH,
+                                 "operand 0 of softmax must have 4 axes, not shape (2, 3, 4)");
 
-    g = new_graph();
-    quartic_softmax(g, input(g, "sim", QUARTIC_SHAPE(2, 3, 4, 5)), integers(g, "mask", QUARTIC_SHAPE(2, 4)),
-                    0);
-    expect_refusal(g, QUARTIC_SHAPE_MISMATCH, "operand 1 of softmax must have shape (2, 5), not (2, 4)");
+    g = ops_norm_plan_new_graph();
+    quartic_softmax(g, ops_norm_plan_input(g, "sim", QUARTIC_SHAPE(2, 3, 4, 5)),
+                    integers(g, "mask", QUARTIC_SHAPE(2, 4)), 0);
+    ops_norm_plan_expect_refusal(g, QUARTIC_SHAPE_MISMATCH,
+                                 "operand 1 of softmax must have shape (2, 5), not (2, 4)");
 
-    g = new_graph();
-    quartic_cross_entropy(g, input(g, "logits", QUARTIC_SHAPE(5, 7)), input(g, "targets", QUARTIC_SHAPE(5)));
-    expect_refusal(g, QUARTIC_INVALID_ARGUMENT, "operand 1 of cross_entropy must be int32");
+    g = ops_norm_plan_new_graph();
+    quartic_cross_entropy(g, ops_norm_plan_input(g, "logits", QUARTIC_SHAPE(5, 7)),
+                          ops_norm_plan_input(g, "targets", QUARTIC_SHAPE(5)));
+    ops_norm_plan_expect_refusal(g, QUARTIC_INVALID_ARGUMENT, "operand 1 of cross_entropy must be int32");
 
-    g = new_graph();
-    quartic_cross_entropy(g, input(g, "logits", QUARTIC_SHAPE(5, 7)),
+    g = ops_norm_plan_new_graph();
+    quartic_cross_entropy(g, ops_norm_plan_input(g, "logits", QUARTIC_SHAPE(5, 7)),
                           integers(g, "targets", QUARTIC_SHAPE(4)));
-    expect_refusal(g, QUARTIC_SHAPE_MISMATCH, "must have shape (5), not (4)");
+    ops_norm_plan_expect_refusal(g, QUARTIC_SHAPE_MISMATCH, "must have shape (5), not (4)");
 }
 
-static void wrong_updates_are_refused_with_a_sentence(void **state) {
+static void wrong_updates_are_refused_with_a_message(void **state) {
     (void)state;
     const quartic_shape shape = QUARTIC_SHAPE(2, 3);
-    quartic_graph *g = new_graph();
+    quartic_graph *g = ops_norm_plan_new_graph();
     quartic_value target = quartic_graph_state(g, "target", QUARTIC_FLOAT32, &shape);
-    quartic_accumulate(g, target, input(g, "x", QUARTIC_SHAPE(3)), 1.0f);
-    expect_refusal(g, QUARTIC_SHAPE_MISMATCH, "operand 1 of accumulate must have shape (2, 3), not (3)");
+    quartic_accumulate(g, target, ops_norm_plan_input(g, "x", QUARTIC_SHAPE(3)), 1.0f);
+    ops_norm_plan_expect_refusal(g, QUARTIC_SHAPE_MISMATCH,
+                                 "operand 1 of accumulate must have shape (2, 3), not (3)");
 
-    g = new_graph();
-    quartic_fill(g, input(g, "target", shape), 1.0f);
-    expect_refusal(g, QUARTIC_INVALID_ARGUMENT, "must be a state");
+    g = ops_norm_plan_new_graph();
+    quartic_fill(g, ops_norm_plan_input(g, "target", shape), 1.0f);
+    ops_norm_plan_expect_refusal(g, QUARTIC_INVALID_ARGUMENT, "must be a state");
 
-    g = new_graph();
+    g = ops_norm_plan_new_graph();
     quartic_fill(g, quartic_graph_state(g, "target", QUARTIC_INT32, &shape), 0.5f);
-    expect_refusal(g, QUARTIC_INVALID_ARGUMENT, "fill cannot put 0.5 into an int32 target");
+    ops_norm_plan_expect_refusal(g, QUARTIC_INVALID_ARGUMENT, "fill cannot put 0.5 into an int32 target");
 
-    g = new_graph();
+    g = ops_norm_plan_new_graph();
     target = quartic_graph_state(g, "target", QUARTIC_FLOAT32, &shape);
     quartic_fill(g, quartic_slice(g, target, 1, 0, 2), 0.5f);
-    expect_refusal(g, QUARTIC_INVALID_ARGUMENT, "must be contiguous");
+    ops_norm_plan_expect_refusal(g, QUARTIC_INVALID_ARGUMENT, "must be contiguous");
 
-    g = new_graph();
+    g = ops_norm_plan_new_graph();
     quartic_value moments[2] = {quartic_graph_state(g, "first", QUARTIC_FLOAT32, &shape),
                                 quartic_graph_state(g, "second", QUARTIC_FLOAT32, &shape)};
-    quartic_adamw(g, quartic_graph_parameter(g, "parameter", &shape), input(g, "gradient", shape), moments[0],
-                  moments[1], input(g, "hyper", QUARTIC_SHAPE(7)), (quartic_value){0}, 1.0f);
-    expect_refusal(g, QUARTIC_SHAPE_MISMATCH, "operand 4 of adamw must have shape (8), not (7)");
+    quartic_adamw(g, quartic_graph_parameter(g, "parameter", &shape),
+                  ops_norm_plan_input(g, "gradient", shape), moments[0], moments[1],
+                  ops_norm_plan_input(g, "hyper", QUARTIC_SHAPE(7)), (quartic_value){0}, 1.0f);
+    ops_norm_plan_expect_refusal(g, QUARTIC_SHAPE_MISMATCH,
+                                 "operand 4 of adamw must have shape (8), not (7)");
 }
 
 int main(void) {
@@ -220,8 +222,8 @@ int main(void) {
         cmocka_unit_test(adjoint_norms_plan_only_what_is_wanted),
         cmocka_unit_test(too_wide_a_norm_is_unsupported_on_vulkan),
         cmocka_unit_test(sums_of_squares_take_one_stage_or_two),
-        cmocka_unit_test(wrong_operands_are_refused_with_a_sentence),
-        cmocka_unit_test(wrong_updates_are_refused_with_a_sentence),
+        cmocka_unit_test(wrong_operands_are_refused_with_a_message),
+        cmocka_unit_test(wrong_updates_are_refused_with_a_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,12 +1,5 @@
 /* place_test.c: blocks of a workspace lie where first fit puts them, and placing many takes about n log n. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "base/alloc.h"
 #include "base/rng.h"
@@ -57,7 +50,7 @@ static void blocks_lie_where_first_fit_puts_them(void **state) {
 
 /* Blocks as training leaves them: each layer keeps a few results from its forward to its backward step, and
  * has short-lived ones in both. */
-static uint64_t work_of(uint32_t layers) {
+static uint64_t place_work_of(uint32_t layers) {
     enum { EACH = 8 };
     const uint64_t before = quartic_work_done();
     uint32_t count = 0;
@@ -78,7 +71,7 @@ static uint64_t work_of(uint32_t layers) {
 
 static void placing_grows_about_linearly(void **state) {
     (void)state;
-    const uint64_t few = work_of(32), many = work_of(512);
+    const uint64_t few = place_work_of(32), many = place_work_of(512);
     assert_true(few > 1000);
     assert_true(many < 16 * 2 * few); /* 16 times the blocks; the square would be 256 */
 }

@@ -1,7 +1,7 @@
 /* relational_attention_test.c: relational attention against its formula, with a query, key and value for
  * every edge and head, and its gradients against finite differences of that formula; both forms of the
- * scores, both senders of queries; the cost rule and the sentences. */
-#include "unit/ops_basic_rig.h"
+ * scores, both senders of queries; the cost rule and the messages. */
+#include "ops_fixture.h"
 
 #include "graph/graph.h"
 
@@ -33,8 +33,9 @@ static double dot_edge(const relational_spec *s, const relational_numbers *x, ui
 }
 
 /* Component c of the query, key or value (part 0, 1, 2) of i looking at j. */
-static double packed(const relational_spec *s, const relational_numbers *x, uint32_t part, uint32_t b,
-                     uint32_t h, uint32_t i, uint32_t j, uint32_t c) {
+static double relational_attention_packed(const relational_spec *s, const relational_numbers *x,
+                                          uint32_t part, uint32_t b, uint32_t h, uint32_t i, uint32_t j,
+                                          uint32_t c) {
     const uint32_t node = part == 0 && !s->from_sender ? i : j;
     const size_t edge = ((size_t)b * s->n + i) * s->n + j;
     return x->nodes[((((size_t)b * s->n + node) * 3 + part) * s->h + h) * s->d + c] +
@@ -42,18 +43,20 @@ static double packed(const relational_spec *s, const relational_numbers *x, uint
 }
 
 /* out (d) of one node and head. */
-static void attend(const relational_spec *s, const relational_numbers *x, uint32_t b, uint32_t h, uint32_t i,
-                   double *out) {
+static void relational_attention_attend(const relational_spec *s, const relational_numbers *x, uint32_t b,
+                                        uint32_t h, uint32_t i, double *out) {
     double total = 0;
     for (uint32_t c = 0; c < s->d; ++c) out[c] = 0;
     for (uint32_t j = 0; j < s->n; ++j) {
         if ((s->masked && x->mask[b * s->n + j] == 0) || (s->causal && j > i)) continue;
         double score = 0;
         for (uint32_t c = 0; c < s->d; ++c)
-            score += packed(s, x, 0, b, h, i, j, c) * packed(s, x, 1, b, h, i, j, c);
+            score += relational_attention_packed(s, x, 0, b, h, i, j, c) *
+                     relational_attention_packed(s, x, 1, b, h, i, j, c);
         const double weight = exp(0.5 * score);
         total += weight;
-        for (uint32_t c = 0; c < s->d; ++c) out[c] += weight * packed(s, x, 2, b, h, i, j, c);
+        for (uint32_t c = 0; c < s->d; ++c)
+            out[c] += weight * relational_attention_packed(s, x, 2, b, h, i, j, c);
     }
     for (uint32_t c = 0; c < s->d; ++c) out[c] = total > 0 ? out[c] / total : 0;
 }
@@ -63,14 +66,14 @@ static double loss(const relational_spec *s, const relational_numbers *x) {
     for (uint32_t b = 0; b < s->b; ++b)
         for (uint32_t i = 0; i < s->n; ++i)
             for (uint32_t h = 0; h < s->h; ++h) {
-                attend(s, x, b, h, i, out);
+                relational_attention_attend(s, x, b, h, i, out);
                 for (uint32_t c = 0; c < s->d; ++c)
                     sum += out[c] * x->cotangent[(((size_t)b * s->n + i) * s->h + h) * s->d + c];
             }
     return sum;
 }
 
-static double *widen(const rig *r, uint32_t input) {
+static double *relational_attention_widen(const fixture *r, uint32_t input) {
     const size_t count = r->bytes[input] / 4;
     double *numbers = calloc(count, sizeof numbers[0]);
     assert_non_null(numbers);
@@ -80,30 +83,30 @@ static double *widen(const rig *r, uint32_t input) {
 
 /* The graph of one spec: out (b, n, h, d) and the gradients of nodes, e and weights. */
 typedef struct relational_graph {
-    rig r;
+    fixture r;
     relational_numbers numbers;
     quartic_value results[4];
 } relational_graph;
 
-static quartic_value part_of(quartic_graph *graph, quartic_value packed_value, uint32_t axis, uint32_t part,
-                             const quartic_shape *shape) {
+static quartic_value relational_attention_part_of(quartic_graph *graph, quartic_value packed_value,
+                                                  uint32_t axis, uint32_t part, const quartic_shape *shape) {
     return quartic_reshape(graph, quartic_slice(graph, packed_value, axis, part, 1), shape);
 }
 
-static relational_graph build(const relational_spec *s, uint32_t form) {
-    relational_graph x = {.r = rig_begin()};
+static relational_graph relational_attention_build(const relational_spec *s, uint32_t form) {
+    relational_graph x = {.r = fixture_begin()};
     quartic_graph *graph = x.r.graph;
     const quartic_shape node = QUARTIC_SHAPE(s->b, s->n, s->h, s->d),
                         weight = QUARTIC_SHAPE(s->h, s->d, s->dim);
-    quartic_value nodes = rig_input(&x.r, QUARTIC_SHAPE(s->b, s->n, 3, s->h, s->d));
-    quartic_value e = rig_input(&x.r, QUARTIC_SHAPE(s->b, s->n, s->n, s->dim));
-    quartic_value weights = rig_input(&x.r, QUARTIC_SHAPE(3, s->h, s->d, s->dim));
-    quartic_value cotangent = rig_input(&x.r, node), mask = {0};
-    if (s->masked) mask = rig_indices(&x.r, QUARTIC_SHAPE(s->b, s->n), 0, 3);
+    quartic_value nodes = fixture_input(&x.r, QUARTIC_SHAPE(s->b, s->n, 3, s->h, s->d));
+    quartic_value e = fixture_input(&x.r, QUARTIC_SHAPE(s->b, s->n, s->n, s->dim));
+    quartic_value weights = fixture_input(&x.r, QUARTIC_SHAPE(3, s->h, s->d, s->dim));
+    quartic_value cotangent = fixture_input(&x.r, node), mask = {0};
+    if (s->masked) mask = fixture_indices(&x.r, QUARTIC_SHAPE(s->b, s->n), 0, 3);
     quartic_value q[3], w[3];
     for (uint32_t part = 0; part < 3; ++part) {
-        q[part] = part_of(graph, nodes, 2, part, &node);
-        w[part] = part_of(graph, weights, 0, part, &weight);
+        q[part] = relational_attention_part_of(graph, nodes, 2, part, &node);
+        w[part] = relational_attention_part_of(graph, weights, 0, part, &weight);
     }
     const quartic_relational_options options = {
         .scale = 0.5f, .query_from_sender = s->from_sender, .form = form};
@@ -111,8 +114,9 @@ static relational_graph build(const relational_spec *s, uint32_t form) {
     maps = quartic_softmax(graph, maps, mask, s->causal);
     x.results[0] = quartic_relational_values(graph, maps, q[2], e, w[2]);
     const quartic_value wrt[] = {nodes, e, weights};
-    rig_expect(quartic_graph_gradients(graph, x.results[0], cotangent, wrt, 3, x.results + 1));
-    x.numbers = (relational_numbers){widen(&x.r, 0), widen(&x.r, 1), widen(&x.r, 2), widen(&x.r, 3),
+    assert_ok(quartic_graph_gradients(graph, x.results[0], cotangent, wrt, 3, x.results + 1));
+    x.numbers = (relational_numbers){relational_attention_widen(&x.r, 0), relational_attention_widen(&x.r, 1),
+                                     relational_attention_widen(&x.r, 2), relational_attention_widen(&x.r, 3),
                                      s->masked ? x.r.data[4] : NULL};
     return x;
 }
@@ -122,11 +126,11 @@ static void destroy(relational_graph *x) {
     free(x->numbers.e);
     free(x->numbers.weights);
     free(x->numbers.cotangent);
-    rig_end(&x->r);
+    fixture_end(&x->r);
 }
 
 /* Runs the graph: out, then the gradients of nodes, e and weights, one after the other. */
-static float *run(relational_graph *x, const char *device) {
+static float *relational_attention_run(relational_graph *x, const char *device) {
     quartic_value flat[4];
     uint32_t count = 0;
     for (uint32_t k = 0; k < 4; ++k) {
@@ -137,7 +141,7 @@ static float *run(relational_graph *x, const char *device) {
     }
     float *out = calloc(count, sizeof out[0]);
     assert_non_null(out);
-    rig_run(&x->r, device, quartic_concat(x->r.graph, flat, 4, 0), out);
+    fixture_run(&x->r, device, quartic_concat(x->r.graph, flat, 4, 0), out);
     return out;
 }
 
@@ -145,13 +149,13 @@ static void check_output(const char *device, double tolerance) {
     for (uint32_t k = 0; k < SPECS; ++k)
         for (uint32_t form = 1; form <= 2; ++form) {
             const relational_spec *s = &specs[k];
-            relational_graph x = build(s, form);
-            float *got = run(&x, device);
+            relational_graph x = relational_attention_build(s, form);
+            float *got = relational_attention_run(&x, device);
             double want[8];
             for (uint32_t b = 0; b < s->b; ++b)
                 for (uint32_t i = 0; i < s->n; ++i)
                     for (uint32_t h = 0; h < s->h; ++h) {
-                        attend(s, &x.numbers, b, h, i, want);
+                        relational_attention_attend(s, &x.numbers, b, h, i, want);
                         for (uint32_t c = 0; c < s->d; ++c) {
                             const double at = (double)got[(((size_t)b * s->n + i) * s->h + h) * s->d + c];
                             if (!(fabs(at - want[c]) <= tolerance))
@@ -176,9 +180,9 @@ static void gradients_equal_finite_differences(void **state) {
     const double step = 1e-4;
     for (uint32_t k = 0; k < SPECS; ++k)
         for (uint32_t form = 1; form <= 2; ++form) {
-            relational_graph x = build(&specs[k], form);
+            relational_graph x = relational_attention_build(&specs[k], form);
             double *operands[] = {x.numbers.nodes, x.numbers.e, x.numbers.weights};
-            float *results = run(&x, "reference64"), *got = results + x.r.bytes[3] / 4;
+            float *results = relational_attention_run(&x, "reference64"), *got = results + x.r.bytes[3] / 4;
             for (uint32_t operand = 0; operand < 3; ++operand) {
                 for (size_t i = 0; i < x.r.bytes[operand] / 4; ++i) {
                     double *at = &operands[operand][i], kept = *at;
@@ -210,7 +214,7 @@ static void the_cheaper_form_is_chosen(void **state) {
 static void nothing_has_a_vector_per_edge_and_head(void **state) {
     (void)state;
     const relational_spec wide = {1, 20, 8, 4, 9, false, false, false};
-    relational_graph x = build(&wide, 0);
+    relational_graph x = relational_attention_build(&wide, 0);
     const uint64_t most =
         (uint64_t)wide.n * wide.n * wide.dim; /* of e; a query per edge and head has 3.6 times that */
     for (uint32_t k = 0; k < x.r.graph->storage_count; ++k)
@@ -218,22 +222,23 @@ static void nothing_has_a_vector_per_edge_and_head(void **state) {
     destroy(&x);
 }
 
-static void wrong_shapes_give_sentences(void **state) {
+static void wrong_shapes_give_messages(void **state) {
     (void)state;
     const quartic_relational_options options = {.scale = 1};
     for (uint32_t wrong = 0; wrong < 3; ++wrong) {
-        rig r = rig_begin();
-        quartic_value q = rig_input(&r, QUARTIC_SHAPE(2, 3, 2, 4));
-        quartic_value e = rig_input(&r, wrong == 0 ? QUARTIC_SHAPE(2, 3, 4, 5) : QUARTIC_SHAPE(2, 3, 3, 5));
-        quartic_value w = rig_input(&r, wrong == 1 ? QUARTIC_SHAPE(8, 5) : QUARTIC_SHAPE(2, 4, 5));
-        quartic_value maps = rig_input(&r, QUARTIC_SHAPE(2, 3, 3, 2));
+        fixture r = fixture_begin();
+        quartic_value q = fixture_input(&r, QUARTIC_SHAPE(2, 3, 2, 4));
+        quartic_value e =
+            fixture_input(&r, wrong == 0 ? QUARTIC_SHAPE(2, 3, 4, 5) : QUARTIC_SHAPE(2, 3, 3, 5));
+        quartic_value w = fixture_input(&r, wrong == 1 ? QUARTIC_SHAPE(8, 5) : QUARTIC_SHAPE(2, 4, 5));
+        quartic_value maps = fixture_input(&r, QUARTIC_SHAPE(2, 3, 3, 2));
         quartic_value result = wrong == 2 ? quartic_relational_values(r.graph, maps, q, e, w)
                                           : quartic_relational_scores(r.graph, q, q, e, w, w, &options);
         assert_int_equal(result.id, 0);
         assert_int_equal(quartic_graph_status(r.graph), QUARTIC_SHAPE_MISMATCH);
         const char *parts[] = {"(2, 3, 4, 5)", "(8, 5)", "(2, 3, 3, 2)"};
         assert_non_null(strstr(quartic_error_message(), parts[wrong]));
-        rig_end(&r);
+        fixture_end(&r);
     }
 }
 
@@ -243,7 +248,7 @@ int main(void) {
         cmocka_unit_test(gradients_equal_finite_differences),
         cmocka_unit_test(the_cheaper_form_is_chosen),
         cmocka_unit_test(nothing_has_a_vector_per_edge_and_head),
-        cmocka_unit_test(wrong_shapes_give_sentences),
+        cmocka_unit_test(wrong_shapes_give_messages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

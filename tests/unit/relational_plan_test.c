@@ -1,12 +1,6 @@
 /* relational_plan_test.c: the GPU plans of relational_scores and its adjoint: groups, splits, scratch and
  * limits. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "ops/relational_scores.h"
 #include "shaders/matmul_reduce.args.h"
@@ -48,7 +42,8 @@ static quartic_status try_plan(const quartic_gpu_limits *of_device, uint32_t b, 
     return status;
 }
 
-static planned plan(uint32_t b, uint32_t n, uint32_t heads, uint32_t dim, bool form, bool backward) {
+static planned relational_plan_plan(uint32_t b, uint32_t n, uint32_t heads, uint32_t dim, bool form,
+                                    bool backward) {
     planned x;
     assert_int_equal(try_plan(&limits, b, n, heads, dim, form, backward, &x), QUARTIC_OK);
     return x;
@@ -63,14 +58,14 @@ static void a_group_takes_64_edges_of_a_head(void **state) {
     } cases[] = {{1, 1, 1}, {64, 1, 1},  {65, 1, 2}, {7, 3, 1},
                  {8, 3, 2}, {4, 14, 13}, {1, 24, 9}, {2, 65, 133}};
     for (uint32_t k = 0; k < sizeof cases / sizeof cases[0]; ++k) {
-        planned x = plan(cases[k].b, cases[k].n, 3, 17, true, false);
+        planned x = relational_plan_plan(cases[k].b, cases[k].n, 3, 17, true, false);
         assert_int_equal(x.list.count, 1);
         assert_int_equal(x.list.items[0].groups[0], 3 * cases[k].tiles);
         assert_int_equal(x.list.items[0].spec[1], 32); /* columns of a tile for 17 components */
         assert_int_equal(x.list.items[0].spec[4], 128);
         assert_int_equal(x.list.scratch_bytes, 0);
-        x = plan(cases[k].b, cases[k].n, 3, 70, true,
-                 true); /* the adjoint: all heads, two times 64 components */
+        x = relational_plan_plan(cases[k].b, cases[k].n, 3, 70, true,
+                                 true); /* the adjoint: all heads, two times 64 components */
         assert_int_equal(x.list.items[0].groups[0], 2 * cases[k].tiles);
     }
 }
@@ -80,7 +75,7 @@ static void every_plan_keeps_the_limits(void **state) {
     static const uint32_t dims[] = {1, 16, 17, 33, 64, 65, 300};
     for (uint32_t k = 0; k < sizeof dims / sizeof dims[0]; ++k)
         for (uint32_t backward = 0; backward < 2; ++backward) {
-            planned x = plan(1, 70, 2, dims[k], true, backward);
+            planned x = relational_plan_plan(1, 70, 2, dims[k], true, backward);
             for (uint32_t d = 0; d < x.list.count; ++d) {
                 const quartic_dispatch *dispatch = &x.list.items[d];
                 /* The last constant of the op's own shaders is the number of threads. */
@@ -99,7 +94,7 @@ static void every_plan_keeps_the_limits(void **state) {
 /* The splits of the edges cover each edge once, and their parts are all added. */
 static void splits_cover_all_edges(void **state) {
     (void)state;
-    planned x = plan(1, 128, 8, 32, true, true);
+    planned x = relational_plan_plan(1, 128, 8, 32, true, true);
     assert_int_equal(x.list.count, 3);
     assert_string_equal(x.list.items[1].shader, "relational_form_grad");
     assert_string_equal(x.list.items[2].shader, "matmul_reduce");
@@ -118,10 +113,10 @@ static void splits_cover_all_edges(void **state) {
 
 static void small_or_formless_adjoints_need_no_scratch(void **state) {
     (void)state;
-    planned x = plan(1, 5, 2, 3, true, true);
+    planned x = relational_plan_plan(1, 5, 2, 3, true, true);
     assert_int_equal(x.list.count, 2);
     assert_int_equal(x.list.scratch_bytes, 0);
-    x = plan(1, 128, 2, 32, false, true);
+    x = relational_plan_plan(1, 128, 2, 32, false, true);
     assert_int_equal(x.list.count, 1);
 }
 

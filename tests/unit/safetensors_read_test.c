@@ -1,17 +1,9 @@
-/* safetensors_read_test.c: what the reader takes, what it refuses and with which sentence, and that it never
+/* safetensors_read_test.c: what the reader takes, what it refuses and with which message, and that it never
  * reads outside the bytes it was given: truncation at every byte, every single-byte change, hostile headers.
  */
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "expect.h"
 
-#include <cmocka.h>
+#include <math.h>
 
 #include "failing_alloc.h"
 #include "base/alloc.h"
@@ -168,7 +160,7 @@ static void every_integer_type_becomes_int32_or_is_refused(void **state) {
         const void *data;
         quartic_status status;
         int32_t want[3];
-        const char *sentence;
+        const char *message;
     } cases[] = {
         {QUARTIC_SAFETENSORS_I64, wide, QUARTIC_OK, {INT32_MAX, INT32_MIN, 7}, NULL},
         {QUARTIC_SAFETENSORS_I64,
@@ -210,19 +202,19 @@ static void every_integer_type_becomes_int32_or_is_refused(void **state) {
         assert_int_equal(quartic_safetensors_read_int32(file, tensor, got, 3), cases[c].status);
         if (cases[c].status == QUARTIC_OK)
             assert_memory_equal(got, cases[c].want, sizeof got);
-        else if (strstr(quartic_error_message(), cases[c].sentence) == NULL)
-            fail_msg("expected <%s>, got <%s>", cases[c].sentence, quartic_error_message());
+        else if (strstr(quartic_error_message(), cases[c].message) == NULL)
+            fail_msg("expected <%s>, got <%s>", cases[c].message, quartic_error_message());
         assert_int_equal(quartic_safetensors_check_finite(file, tensor), QUARTIC_OK);
         quartic_safetensors_close(file);
         free(made.bytes);
     }
 }
 
-/* Headers that must be refused over 8 bytes of data, with a piece of the sentence. */
+/* Headers that must be refused over 8 bytes of data, with a piece of the message. */
 #define ENTRY(dtype, shape, offsets) "{\"dtype\":" dtype ",\"shape\":" shape ",\"data_offsets\":" offsets "}"
 #define ONE(dtype, shape, offsets)   "{\"t\":" ENTRY(dtype, shape, offsets) "}"
 static const struct {
-    const char *header, *sentence;
+    const char *header, *message;
 } refused[] = {
     {"", "does not begin with '{'"},
     {" {}", "does not begin with '{'"},
@@ -269,22 +261,22 @@ static const struct {
     {"{\"__metadata__\":{\"k\":1},\"t\":" ENTRY("\"F32\"", "[2]", "[0,8]") "}", "metadata \"k\" is no text"},
 };
 
-static void refuse(image made, const char *sentence) {
+static void refuse(image made, const char *message) {
     int64_t live = quartic_alloc_live();
     quartic_safetensors *file;
     assert_int_equal(open_image(made, &file), QUARTIC_FORMAT);
     assert_null(file);
-    if (strstr(quartic_error_message(), sentence) == NULL)
-        fail_msg("expected a sentence with <%s>, got <%s>", sentence, quartic_error_message());
+    if (strstr(quartic_error_message(), message) == NULL)
+        fail_msg("expected a message with <%s>, got <%s>", message, quartic_error_message());
     assert_int_equal(quartic_alloc_live(), live);
     free(made.bytes);
 }
 
-static void hostile_headers_are_refused_with_a_sentence(void **state) {
+static void hostile_headers_are_refused_with_a_message(void **state) {
     (void)state;
     static const unsigned char zeros[8] = {0};
     for (size_t c = 0; c < sizeof refused / sizeof refused[0]; ++c)
-        refuse(make_image(refused[c].header, zeros, sizeof zeros), refused[c].sentence);
+        refuse(make_image(refused[c].header, zeros, sizeof zeros), refused[c].message);
 
     /* Lengths that lie: just too long, and so long that adding to them would overflow. */
     for (int high = 0; high < 8; ++high) {
@@ -310,7 +302,7 @@ static void hostile_headers_are_refused_with_a_sentence(void **state) {
     free(text);
 }
 
-static void a_long_or_strange_name_makes_a_clean_sentence(void **state) {
+static void a_long_or_strange_name_makes_a_clean_message(void **state) {
     (void)state;
     char header[400] = "{\"\\u001b[2J\\\"";
     for (int i = 0; i < 60; ++i) strcat(header, "\xc3\xbc");
@@ -318,10 +310,10 @@ static void a_long_or_strange_name_makes_a_clean_sentence(void **state) {
     image made = make_image(header, "", 0);
     quartic_safetensors *file;
     assert_int_equal(open_image(made, &file), QUARTIC_FORMAT);
-    const char *sentence = quartic_error_message();
-    assert_non_null(strstr(sentence, "tensor \"?[2J?\xc3\xbc"));
-    assert_non_null(strstr(sentence, "\xc3\xbc...\""));
-    assert_null(strchr(sentence, '\x1b'));
+    const char *message = quartic_error_message();
+    assert_non_null(strstr(message, "tensor \"?[2J?\xc3\xbc"));
+    assert_non_null(strstr(message, "\xc3\xbc...\""));
+    assert_null(strchr(message, '\x1b'));
     free(made.bytes);
 }
 
@@ -411,8 +403,8 @@ int main(void) {
         cmocka_unit_test(a_valid_file_gives_its_tensors_and_metadata),
         cmocka_unit_test(every_real_type_becomes_float32),
         cmocka_unit_test(every_integer_type_becomes_int32_or_is_refused),
-        cmocka_unit_test(hostile_headers_are_refused_with_a_sentence),
-        cmocka_unit_test(a_long_or_strange_name_makes_a_clean_sentence),
+        cmocka_unit_test(hostile_headers_are_refused_with_a_message),
+        cmocka_unit_test(a_long_or_strange_name_makes_a_clean_message),
         cmocka_unit_test(truncation_at_every_byte_is_refused),
         cmocka_unit_test(changed_bytes_never_do_harm),
         cmocka_unit_test(every_failing_allocation_is_reported_and_leaves_nothing),

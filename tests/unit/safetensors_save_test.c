@@ -1,13 +1,6 @@
 /* safetensors_save_test.c: files written are read back, equal contents give equal bytes, and a failure at any
  * point leaves the old file whole and nothing beside it. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "expect.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -18,8 +11,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "failing_alloc.h"
 #include "base/alloc.h"
 #include "base/atomic_file.h"
@@ -28,21 +19,21 @@
 
 static char folder[TEST_FOLDER_BYTES], path[TEST_PATH_BYTES];
 
-static int make_folder(void **state) {
+static int safetensors_save_make_folder(void **state) {
     (void)state;
     if (!test_folder_make("save", folder)) return -1;
     snprintf(path, sizeof path, "%s/model.safetensors", folder);
     return 0;
 }
 
-static int remove_folder(void **state) {
+static int safetensors_save_remove_folder(void **state) {
     (void)state;
     unlink(path);
     return rmdir(folder); /* fails if anything else was left behind */
 }
 
 /* Files in the folder. */
-static int count_files(void) {
+static int safetensors_save_count_files(void) {
     DIR *listing = opendir(folder);
     int count = 0;
     for (struct dirent *one; (one = readdir(listing)) != NULL;)
@@ -66,7 +57,7 @@ static const quartic_safetensors_tensor tensors[] = {
 enum { TENSORS = sizeof tensors / sizeof tensors[0] };
 static const quartic_safetensors_text metadata[] = {{"model", "quartic"}, {"config", "{\"dim\": 8}"}};
 
-static quartic_status save(void) {
+static quartic_status safetensors_save_save(void) {
     return quartic_safetensors_save(path, tensors, TENSORS, metadata, 2);
 }
 
@@ -81,7 +72,7 @@ static unsigned char *slurp(size_t *out_count) {
 
 static void what_is_saved_is_read_back(void **state) {
     (void)state;
-    assert_int_equal(save(), QUARTIC_OK);
+    assert_int_equal(safetensors_save_save(), QUARTIC_OK);
     quartic_safetensors *file;
     assert_int_equal(quartic_safetensors_open(path, &file), QUARTIC_OK);
     assert_int_equal(quartic_safetensors_count(file), TENSORS);
@@ -104,7 +95,7 @@ static void what_is_saved_is_read_back(void **state) {
 
 static void equal_contents_give_equal_bytes(void **state) {
     (void)state;
-    assert_int_equal(save(), QUARTIC_OK);
+    assert_int_equal(safetensors_save_save(), QUARTIC_OK);
     size_t count, again_count;
     unsigned char *bytes = slurp(&count);
     quartic_safetensors_tensor reversed[TENSORS];
@@ -119,41 +110,41 @@ static void equal_contents_give_equal_bytes(void **state) {
     free(again);
 }
 
-/* The operation must fail with the status and a sentence holding the text, and change nothing. */
-static void expect_refusal(quartic_status got, quartic_status want, const char *text,
-                           const unsigned char *old, size_t old_count) {
+/* The operation must fail with the status and a message holding the text, and change nothing. */
+static void safetensors_save_expect_refusal(quartic_status got, quartic_status want, const char *text,
+                                            const unsigned char *old, size_t old_count) {
     assert_int_equal(got, want);
     if (strstr(quartic_error_message(), text) == NULL)
-        fail_msg("expected a sentence with <%s>, got <%s>", text, quartic_error_message());
+        fail_msg("expected a message with <%s>, got <%s>", text, quartic_error_message());
     size_t count;
     unsigned char *bytes = slurp(&count);
     assert_int_equal(count, old_count);
     assert_memory_equal(bytes, old, count);
     free(bytes);
-    assert_int_equal(count_files(), 1);
+    assert_int_equal(safetensors_save_count_files(), 1);
 }
 
 static void a_failure_leaves_the_old_file(void **state) {
     (void)state;
-    assert_int_equal(save(), QUARTIC_OK);
+    assert_int_equal(safetensors_save_save(), QUARTIC_OK);
     size_t count;
     unsigned char *old = slurp(&count);
 
     quartic_safetensors_tensor wrong[2] = {tensors[0], tensors[0]};
-    expect_refusal(quartic_safetensors_save(path, wrong, 2, NULL, 0), QUARTIC_INVALID_ARGUMENT,
-                   "two tensors are named \"mask\"", old, count);
+    safetensors_save_expect_refusal(quartic_safetensors_save(path, wrong, 2, NULL, 0),
+                                    QUARTIC_INVALID_ARGUMENT, "two tensors are named \"mask\"", old, count);
     wrong[1].name = "__metadata__";
-    expect_refusal(quartic_safetensors_save(path, wrong, 2, NULL, 0), QUARTIC_INVALID_ARGUMENT, "reserves",
-                   old, count);
+    safetensors_save_expect_refusal(quartic_safetensors_save(path, wrong, 2, NULL, 0),
+                                    QUARTIC_INVALID_ARGUMENT, "reserves", old, count);
     wrong[1].name = "\xff";
-    expect_refusal(quartic_safetensors_save(path, wrong, 2, NULL, 0), QUARTIC_INVALID_ARGUMENT, "UTF-8", old,
-                   count);
+    safetensors_save_expect_refusal(quartic_safetensors_save(path, wrong, 2, NULL, 0),
+                                    QUARTIC_INVALID_ARGUMENT, "UTF-8", old, count);
     wrong[1] = (quartic_safetensors_tensor){"x", (quartic_safetensors_dtype)99, {0, {0}}, mask, 0};
-    expect_refusal(quartic_safetensors_save(path, wrong, 2, NULL, 0), QUARTIC_INVALID_ARGUMENT, "known dtype",
-                   old, count);
+    safetensors_save_expect_refusal(quartic_safetensors_save(path, wrong, 2, NULL, 0),
+                                    QUARTIC_INVALID_ARGUMENT, "known dtype", old, count);
     const quartic_safetensors_text bad[] = {{"k", "\xc3"}};
-    expect_refusal(quartic_safetensors_save(path, wrong, 1, bad, 1), QUARTIC_INVALID_ARGUMENT, "UTF-8", old,
-                   count);
+    safetensors_save_expect_refusal(quartic_safetensors_save(path, wrong, 1, bad, 1),
+                                    QUARTIC_INVALID_ARGUMENT, "UTF-8", old, count);
 
     /* Every allocation failing in turn. */
     int64_t live = quartic_alloc_live();
@@ -161,9 +152,9 @@ static void a_failure_leaves_the_old_file(void **state) {
     uint64_t nth = 0;
     do {
         quartic_alloc_fail_at(++nth);
-        status = save();
+        status = safetensors_save_save();
         assert_int_equal(quartic_alloc_live(), live);
-        assert_int_equal(count_files(), 1);
+        assert_int_equal(safetensors_save_count_files(), 1);
     } while (status == QUARTIC_OUT_OF_MEMORY);
     quartic_alloc_fail_at(0);
     assert_int_equal(status, QUARTIC_OK);
@@ -176,15 +167,16 @@ static void a_failure_leaves_the_old_file(void **state) {
     for (rlim_t size = 0; size < count; size += 13) {
         limit = (struct rlimit){size, before.rlim_max};
         setrlimit(RLIMIT_FSIZE, &limit);
-        status = save();
+        status = safetensors_save_save();
         setrlimit(RLIMIT_FSIZE, &before);
-        expect_refusal(status, QUARTIC_IO, "model.safetensors: writing failed: File too large", old, count);
+        safetensors_save_expect_refusal(status, QUARTIC_IO,
+                                        "model.safetensors: writing failed: File too large", old, count);
     }
     assert_int_equal(quartic_alloc_live(), live);
     free(old);
 }
 
-static void impossible_paths_are_sentences(void **state) {
+static void impossible_paths_are_messages(void **state) {
     (void)state;
     assert_int_equal(quartic_safetensors_save("/nowhere/at/all", tensors, TENSORS, NULL, 0), QUARTIC_IO);
     assert_non_null(strstr(quartic_error_message(), "cannot write /nowhere/at/all: "));
@@ -197,13 +189,13 @@ static void impossible_paths_are_sentences(void **state) {
 
     unlink(path);
     assert_int_equal(mkdir(path, 0777), 0);
-    assert_int_equal(save(), QUARTIC_IO); /* a folder is in the way */
+    assert_int_equal(safetensors_save_save(), QUARTIC_IO); /* a folder is in the way */
     assert_non_null(strstr(quartic_error_message(), "it is a folder: Is a directory"));
     quartic_safetensors *file;
     assert_int_equal(quartic_safetensors_open(path, &file), QUARTIC_IO);
     assert_non_null(strstr(quartic_error_message(), "it is a folder, not a file"));
     assert_int_equal(rmdir(path), 0);
-    assert_int_equal(count_files(), 0);
+    assert_int_equal(safetensors_save_count_files(), 0);
     assert_int_equal(quartic_safetensors_open(path, &file), QUARTIC_IO);
     assert_non_null(strstr(quartic_error_message(), "model.safetensors: No such file or directory"));
     assert_int_equal(mkfifo(path, 0666), 0);
@@ -213,10 +205,10 @@ static void impossible_paths_are_sentences(void **state) {
 
     /* A protected file stays, though its folder would allow a renaming; who may write it all the same, as
      * root in most places may, can. */
-    assert_int_equal(save(), QUARTIC_OK);
+    assert_int_equal(safetensors_save_save(), QUARTIC_OK);
     assert_int_equal(chmod(path, 0444), 0);
-    assert_int_equal(save(), access(path, W_OK) == 0 ? QUARTIC_OK : QUARTIC_IO);
-    assert_int_equal(count_files(), 1);
+    assert_int_equal(safetensors_save_save(), access(path, W_OK) == 0 ? QUARTIC_OK : QUARTIC_IO);
+    assert_int_equal(safetensors_save_count_files(), 1);
     unlink(path);
 }
 
@@ -225,7 +217,7 @@ static void impossible_paths_are_sentences(void **state) {
 static void concurrent_and_killed_writers_leave_a_whole_file(void **state) {
     (void)state;
     enum { WRITERS = 4, FLOATS = 40000 };
-    assert_int_equal(save(), QUARTIC_OK);
+    assert_int_equal(safetensors_save_save(), QUARTIC_OK);
     pid_t writers[WRITERS];
     float *numbers = malloc(FLOATS * sizeof *numbers);
     for (int w = 0; w < WRITERS; ++w) {
@@ -251,8 +243,8 @@ static void concurrent_and_killed_writers_leave_a_whole_file(void **state) {
     for (int i = 1; i < FLOATS; ++i) assert_true(numbers[i] == numbers[0]);
     quartic_safetensors_close(file);
     free(numbers);
-    assert_int_equal(save(), QUARTIC_OK); /* takes over what the killed writer left */
-    assert_int_equal(count_files(), 1);
+    assert_int_equal(safetensors_save_save(), QUARTIC_OK); /* takes over what the killed writer left */
+    assert_int_equal(safetensors_save_count_files(), 1);
 }
 
 int main(void) {
@@ -260,8 +252,8 @@ int main(void) {
         cmocka_unit_test(what_is_saved_is_read_back),
         cmocka_unit_test(equal_contents_give_equal_bytes),
         cmocka_unit_test(a_failure_leaves_the_old_file),
-        cmocka_unit_test(impossible_paths_are_sentences),
+        cmocka_unit_test(impossible_paths_are_messages),
         cmocka_unit_test(concurrent_and_killed_writers_leave_a_whole_file),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, safetensors_save_make_folder, safetensors_save_remove_folder);
 }

@@ -1,6 +1,6 @@
 /* taylor_attention_test.c: the reference kernels of Taylor attention against the formula and against finite
- * differences, their masks, strides and symmetry, the shape rule's sentences and the choice of form. */
-#include "unit/taylor_rig.h"
+ * differences, their masks, strides and symmetry, the shape rule's messages and the choice of form. */
+#include "taylor_fixture.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof(array)[0])
 
@@ -25,21 +25,21 @@ static void both_forms_equal_the_formula(void **state) {
         for (uint32_t form = 1; form <= 2; ++form) {
             taylor_spec spec = specs[s];
             spec.options.form = form;
-            taylor_rig *rig = taylor_rig_create(&spec, 7 + s);
-            taylor_rig_run(rig, TAYLOR_REFERENCE64, 1);
+            taylor_fixture *fixture = taylor_fixture_create(&spec, 7 + s);
+            taylor_fixture_run(fixture, TAYLOR_REFERENCE64, 1);
             double out[16];
             for (uint32_t b = 0; b < spec.b; ++b)
                 for (uint32_t r = 0; r < spec.r; ++r)
                     for (uint32_t c = 0; c < spec.c; ++c)
                         for (uint32_t h = 0; h < spec.h; ++h) {
-                            const double z = taylor_naive(rig, b, r, c, h, out);
-                            assert_true(fabs(taylor_at(rig, QUARTIC_TAYLOR_Z, b, r, c, h, 0) - z) <
+                            const double z = taylor_naive(fixture, b, r, c, h, out);
+                            assert_true(fabs(taylor_at(fixture, QUARTIC_TAYLOR_Z, b, r, c, h, 0) - z) <
                                         1e-12 * z);
                             for (uint32_t e = 0; e < spec.dv; ++e)
-                                assert_true(fabs(taylor_at(rig, QUARTIC_TAYLOR_OUT, b, r, c, h, e) - out[e]) <
-                                            1e-12);
+                                assert_true(fabs(taylor_at(fixture, QUARTIC_TAYLOR_OUT, b, r, c, h, e) -
+                                                 out[e]) < 1e-12);
                         }
-            taylor_rig_destroy(rig);
+            taylor_fixture_destroy(fixture);
         }
 }
 
@@ -50,40 +50,40 @@ static void both_adjoints_equal_finite_differences(void **state) {
         for (uint32_t form = 1; form <= 2; ++form) {
             taylor_spec spec = specs[s];
             spec.options.form = form;
-            taylor_rig *rig = taylor_rig_create(&spec, 70 + s);
-            taylor_rig_run(rig, TAYLOR_REFERENCE64, 1);
+            taylor_fixture *fixture = taylor_fixture_create(&spec, 70 + s);
+            taylor_fixture_run(fixture, TAYLOR_REFERENCE64, 1);
             for (uint32_t k = QUARTIC_TAYLOR_Q; k <= QUARTIC_TAYLOR_V; ++k)
-                for (uint64_t i = 0; i < quartic_layout_elements(&rig->layouts[k]); ++i) {
-                    double *x = &rig->wide[k][quartic_layout_at(&rig->layouts[k], i)];
-                    const double kept = *x, got = rig->wide[TAYLOR_DQ + k][i];
+                for (uint64_t i = 0; i < quartic_layout_elements(&fixture->layouts[k]); ++i) {
+                    double *x = &fixture->wide[k][quartic_layout_at(&fixture->layouts[k], i)];
+                    const double kept = *x, got = fixture->wide[TAYLOR_DQ + k][i];
                     *x = kept + step;
-                    const double above = taylor_naive_loss(rig);
+                    const double above = taylor_naive_loss(fixture);
                     *x = kept - step;
-                    const double want = (above - taylor_naive_loss(rig)) / (2 * step);
+                    const double want = (above - taylor_naive_loss(fixture)) / (2 * step);
                     *x = kept;
                     if (!(fabs(got - want) < 1e-7 * (1 + fabs(want))))
                         fail_msg("case %zu form %u operand %u element %llu: gradient %.10g, difference %.10g",
                                  s, form, k, (unsigned long long)i, got, want);
                 }
-            taylor_rig_destroy(rig);
+            taylor_fixture_destroy(fixture);
         }
 }
 
 static void strides_change_no_bit(void **state) {
     (void)state;
     for (uint32_t form = 1; form <= 2; ++form) {
-        taylor_rig *rigs[3];
+        taylor_fixture *rigs[3];
         for (uint32_t p = 0; p < 3; ++p) {
             const taylor_spec spec = {2, 3, 5, 2, 3, 4, {.axis = 1, .form = form}, true, (taylor_packing)p,
                                       0};
-            rigs[p] = taylor_rig_create(&spec, 5);
-            taylor_rig_run(rigs[p], TAYLOR_REFERENCE, 1);
+            rigs[p] = taylor_fixture_create(&spec, 5);
+            taylor_fixture_run(rigs[p], TAYLOR_REFERENCE, 1);
         }
         for (uint32_t k = QUARTIC_TAYLOR_OUT; k < TAYLOR_OPERANDS; ++k)
             for (uint32_t p = 1; p < 3; ++p)
                 assert_memory_equal(rigs[0]->narrow[k], rigs[p]->narrow[k],
                                     rigs[0]->extents[k] * sizeof(float));
-        for (uint32_t p = 0; p < 3; ++p) taylor_rig_destroy(rigs[p]);
+        for (uint32_t p = 0; p < 3; ++p) taylor_fixture_destroy(rigs[p]);
     }
 }
 
@@ -94,7 +94,8 @@ static void a_column_pass_is_a_row_pass_of_the_transpose(void **state) {
         const taylor_spec along_columns = {
             2, 3, 4, 2, 3, 2, {.axis = 2, .form = form}, false, TAYLOR_CONTIGUOUS, 0};
         taylor_spec along_rows = {2, 4, 3, 2, 3, 2, {.axis = 1, .form = form}, false, TAYLOR_CONTIGUOUS, 0};
-        taylor_rig *row = taylor_rig_create(&along_columns, 3), *column = taylor_rig_create(&along_rows, 4);
+        taylor_fixture *row = taylor_fixture_create(&along_columns, 3),
+                       *column = taylor_fixture_create(&along_rows, 4);
         for (uint32_t k = 0; k < TAYLOR_OPERANDS; ++k) {
             if (k == QUARTIC_TAYLOR_MASK) continue;
             const quartic_layout from = row->layouts[k];
@@ -107,14 +108,14 @@ static void a_column_pass_is_a_row_pass_of_the_transpose(void **state) {
             for (uint64_t i = 0; i < quartic_layout_elements(&from); ++i)
                 column->wide[k][quartic_layout_at(&to, i)] = row->wide[k][quartic_layout_at(&from, i)];
         }
-        taylor_rig_run(row, TAYLOR_REFERENCE64, 1);
-        taylor_rig_run(column, TAYLOR_REFERENCE64, 1);
+        taylor_fixture_run(row, TAYLOR_REFERENCE64, 1);
+        taylor_fixture_run(column, TAYLOR_REFERENCE64, 1);
         for (uint32_t k = QUARTIC_TAYLOR_OUT; k < TAYLOR_OPERANDS; ++k)
             for (uint32_t r = 0; r < 3; ++r)
                 for (uint32_t c = 0; c < 4; ++c)
                     assert_true(taylor_at(row, k, 1, r, c, 1, 0) == taylor_at(column, k, 1, c, r, 1, 0));
-        taylor_rig_destroy(row);
-        taylor_rig_destroy(column);
+        taylor_fixture_destroy(row);
+        taylor_fixture_destroy(column);
     }
 }
 
@@ -122,9 +123,9 @@ static void what_is_hidden_has_no_effect_and_no_gradient(void **state) {
     (void)state;
     for (uint32_t form = 1; form <= 2; ++form) {
         const taylor_spec spec = {1, 3, 4, 1, 2, 2, {.axis = 2, .form = form}, true, TAYLOR_CONTIGUOUS, 0};
-        taylor_rig *rig = taylor_rig_create(&spec, 9), *other = taylor_rig_create(&spec, 9);
+        taylor_fixture *fixture = taylor_fixture_create(&spec, 9), *other = taylor_fixture_create(&spec, 9);
         const int32_t mask[12] = {1, 0, 1, 1, /* one hidden key */ 0, 0, 0, 0, /* none visible */ 1, 1, 1, 1};
-        memcpy(rig->mask, mask, sizeof mask);
+        memcpy(fixture->mask, mask, sizeof mask);
         memcpy(other->mask, mask, sizeof mask);
         for (uint32_t token = 0; token < 12; ++token)
             for (uint32_t a = 0; a < 2; ++a)
@@ -132,24 +133,24 @@ static void what_is_hidden_has_no_effect_and_no_gradient(void **state) {
                     other->wide[QUARTIC_TAYLOR_K][token * 2 + a] = 1e3 * (1 + a);
                     other->wide[QUARTIC_TAYLOR_V][token * 2 + a] = -1e3;
                 }
-        taylor_rig_run(rig, TAYLOR_REFERENCE64, 1);
-        taylor_rig_run(other, TAYLOR_REFERENCE64, 1);
+        taylor_fixture_run(fixture, TAYLOR_REFERENCE64, 1);
+        taylor_fixture_run(other, TAYLOR_REFERENCE64, 1);
         for (uint32_t k = QUARTIC_TAYLOR_OUT; k < TAYLOR_OPERANDS; ++k)
-            assert_memory_equal(rig->wide[k], other->wide[k], rig->extents[k] * sizeof(double));
+            assert_memory_equal(fixture->wide[k], other->wide[k], fixture->extents[k] * sizeof(double));
         for (uint32_t c = 0; c < 4; ++c) {
-            assert_true(taylor_at(rig, QUARTIC_TAYLOR_Z, 0, 1, c, 0, 0) == 1e-5);
+            assert_true(taylor_at(fixture, QUARTIC_TAYLOR_Z, 0, 1, c, 0, 0) == 1e-5);
             for (uint32_t k = QUARTIC_TAYLOR_OUT; k < TAYLOR_OPERANDS; ++k)
                 if (k != QUARTIC_TAYLOR_Z && k != QUARTIC_TAYLOR_G)
-                    assert_true(taylor_at(rig, k, 0, 1, c, 0, 1) == 0);
+                    assert_true(taylor_at(fixture, k, 0, 1, c, 0, 1) == 0);
         }
-        assert_true(taylor_at(rig, TAYLOR_DK, 0, 0, 1, 0, 0) == 0);
-        assert_true(taylor_at(rig, TAYLOR_DK, 0, 0, 2, 0, 0) != 0);
-        taylor_rig_destroy(rig);
-        taylor_rig_destroy(other);
+        assert_true(taylor_at(fixture, TAYLOR_DK, 0, 0, 1, 0, 0) == 0);
+        assert_true(taylor_at(fixture, TAYLOR_DK, 0, 0, 2, 0, 0) != 0);
+        taylor_fixture_destroy(fixture);
+        taylor_fixture_destroy(other);
     }
 }
 
-static void wrong_operands_are_refused_with_a_sentence(void **state) {
+static void wrong_operands_are_refused_with_a_message(void **state) {
     (void)state;
     const quartic_shape good = QUARTIC_SHAPE(2, 3, 5, 4, 8), values = QUARTIC_SHAPE(2, 3, 5, 4, 6);
     const struct {
@@ -227,16 +228,16 @@ static void later_blocks_change_no_bit(void **state) {
                                       .dv = 2,
                                       .masked = true,
                                       .options = {.axis = 2, .form = form, .block = block}};
-            taylor_rig *rig = taylor_rig_create(&spec, 9);
-            taylor_rig_run(rig, TAYLOR_REFERENCE, 1);
+            taylor_fixture *fixture = taylor_fixture_create(&spec, 9);
+            taylor_fixture_run(fixture, TAYLOR_REFERENCE, 1);
             for (uint32_t t = 1; t < spec.c; ++t) {
-                taylor_rig *other = taylor_rig_create(&spec, 9);
+                taylor_fixture *other = taylor_fixture_create(&spec, 9);
                 taylor_change_from(other, t);
-                taylor_rig_run(other, TAYLOR_REFERENCE, 1);
-                taylor_expect_same_before(rig, other, t / block * block);
-                taylor_rig_destroy(other);
+                taylor_fixture_run(other, TAYLOR_REFERENCE, 1);
+                taylor_expect_same_before(fixture, other, t / block * block);
+                taylor_fixture_destroy(other);
             }
-            taylor_rig_destroy(rig);
+            taylor_fixture_destroy(fixture);
         }
 }
 
@@ -247,7 +248,7 @@ int main(void) {
         cmocka_unit_test(strides_change_no_bit),
         cmocka_unit_test(a_column_pass_is_a_row_pass_of_the_transpose),
         cmocka_unit_test(what_is_hidden_has_no_effect_and_no_gradient),
-        cmocka_unit_test(wrong_operands_are_refused_with_a_sentence),
+        cmocka_unit_test(wrong_operands_are_refused_with_a_message),
         cmocka_unit_test(the_form_is_chosen_by_cost),
         cmocka_unit_test(shorter_blocks_favour_the_quadratic_form),
         cmocka_unit_test(later_blocks_change_no_bit),

@@ -1,12 +1,6 @@
 /* taylor_plan_test.c: the GPU plans of Taylor attention hold what every device offers: shared memory,
  * threads, dispatches and scratch, for narrow and wide heads, few long sequences and many short ones. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "ops/taylor_problem.h"
 #include "shaders/taylor_build.args.h"
@@ -17,8 +11,8 @@ static uint32_t most_iterations; /* 0: no limit */
 static uint32_t block_tokens;    /* 0: no blocks */
 
 /* Plans one op for q, k (b, r, c, h, d) and v (b, r, c, h, dv) along axis 2. */
-static quartic_status plan(bool backward, uint32_t form, quartic_shape shape, uint32_t dv,
-                           uint32_t shared_bytes, quartic_dispatch_list *out_list) {
+static quartic_status taylor_plan_plan(bool backward, uint32_t form, quartic_shape shape, uint32_t dv,
+                                       uint32_t shared_bytes, quartic_dispatch_list *out_list) {
     const quartic_taylor_options options = {.axis = 2, .form = form, .block = block_tokens};
     const quartic_gpu_limits limits = {.max_shared_bytes = shared_bytes,
                                        .max_invocations = 128,
@@ -45,7 +39,7 @@ static uint32_t vectors(uint32_t width, uint32_t split) {
 }
 
 /* Bytes of shared memory that a dispatch's shader declares for its constants, as the shaders state it. */
-static uint64_t shared_bytes(const quartic_dispatch *dispatch) {
+static uint64_t taylor_plan_shared_bytes(const quartic_dispatch *dispatch) {
     const uint32_t *spec = dispatch->spec, d = spec[0], dv = spec[1], threads = spec[5];
     const char *name = dispatch->shader;
     if (strcmp(name, "taylor_terms") == 0 || strcmp(name, "taylor_sum_parts") == 0 ||
@@ -72,11 +66,12 @@ static void plans_keep_within_the_limits(void **state) {
                 for (uint32_t kind = 0; kind < 8; ++kind) {
                     const uint32_t form = kind % 2 + 1;
                     block_tokens = kind < 4 ? 0 : 40;
-                    assert_int_equal(plan(kind / 2 % 2, form, QUARTIC_SHAPE(1, 1, 70, 1, widths[a]),
-                                          widths[b], shared, &list),
+                    assert_int_equal(taylor_plan_plan(kind / 2 % 2, form,
+                                                      QUARTIC_SHAPE(1, 1, 70, 1, widths[a]), widths[b],
+                                                      shared, &list),
                                      QUARTIC_OK);
                     for (uint32_t k = 0; k < list.count; ++k) {
-                        const uint64_t bytes = shared_bytes(&list.items[k]);
+                        const uint64_t bytes = taylor_plan_shared_bytes(&list.items[k]);
                         if (bytes > shared || bytes > 32768)
                             fail_msg("%s with d %u, dv %u takes %llu bytes of shared memory of %u",
                                      list.items[k].shader, widths[a], widths[b], (unsigned long long)bytes,
@@ -98,7 +93,8 @@ static void blocks_have_states_of_their_own(void **state) {
     quartic_dispatch_list list;
     block_tokens = 60;
     for (uint32_t back = 0; back < 2; ++back) {
-        assert_int_equal(plan(back, 2, QUARTIC_SHAPE(1, 1, 3599, 2, 16), 16, 32768, &list), QUARTIC_OK);
+        assert_int_equal(taylor_plan_plan(back, 2, QUARTIC_SHAPE(1, 1, 3599, 2, 16), 16, 32768, &list),
+                         QUARTIC_OK);
         const uint64_t states = 2ull * 60 * 153 * 17 * sizeof(float), terms = 3599ull * 2 * 2 * sizeof(float);
         assert_int_equal(list.count, back ? 7 : 3);
         for (uint32_t k = 0; k < list.count; ++k)
@@ -111,20 +107,22 @@ static void blocks_have_states_of_their_own(void **state) {
         assert_int_equal(args.part_tokens, 60);
     }
     /* Many heads: in groups, never more dispatches than a list holds. */
-    assert_int_equal(plan(true, 2, QUARTIC_SHAPE(64, 1, 3599, 16, 16), 16, 32768, &list), QUARTIC_OK);
+    assert_int_equal(taylor_plan_plan(true, 2, QUARTIC_SHAPE(64, 1, 3599, 16, 16), 16, 32768, &list),
+                     QUARTIC_OK);
     assert_true(list.count <= QUARTIC_DISPATCH_MAX);
     /* A state for each of many tokens: the linear form is refused where it is asked for, else not taken. */
     block_tokens = 1;
     const quartic_shape many = QUARTIC_SHAPE(1, 1, 1000000, 1, 16);
     for (uint32_t back = 0; back < 2; ++back) {
-        assert_int_equal(plan(back, 2, many, 16, 32768, &list), QUARTIC_UNSUPPORTED);
+        assert_int_equal(taylor_plan_plan(back, 2, many, 16, 32768, &list), QUARTIC_UNSUPPORTED);
         assert_non_null(strstr(quartic_error_message(), "1000000 blocks"));
         assert_non_null(strstr(quartic_error_message(), "use the quadratic form"));
-        assert_int_equal(plan(back, 0, many, 16, 32768, &list), QUARTIC_OK);
-        assert_int_equal(plan(back, 1, many, 16, 32768, &list), QUARTIC_OK);
+        assert_int_equal(taylor_plan_plan(back, 0, many, 16, 32768, &list), QUARTIC_OK);
+        assert_int_equal(taylor_plan_plan(back, 1, many, 16, 32768, &list), QUARTIC_OK);
     }
     most_iterations = 65535; /* of taylor_scan_parts */
-    assert_int_equal(plan(false, 2, QUARTIC_SHAPE(1, 1, 70000, 1, 2), 2, 32768, &list), QUARTIC_UNSUPPORTED);
+    assert_int_equal(taylor_plan_plan(false, 2, QUARTIC_SHAPE(1, 1, 70000, 1, 2), 2, 32768, &list),
+                     QUARTIC_UNSUPPORTED);
     most_iterations = block_tokens = 0;
 }
 
@@ -133,11 +131,13 @@ static void states_are_bounded_by_taking_units_in_groups(void **state) {
     quartic_dispatch_list list;
     const double whole = 1024.0 * 16 * 153 * 17 * sizeof(float); /* the states of the larger problem */
     /* 512 sequences of 2 heads: 10 MB of states at once. */
-    assert_int_equal(plan(false, 2, QUARTIC_SHAPE(1, 512, 512, 2, 16), 16, 32768, &list), QUARTIC_OK);
+    assert_int_equal(taylor_plan_plan(false, 2, QUARTIC_SHAPE(1, 512, 512, 2, 16), 16, 32768, &list),
+                     QUARTIC_OK);
     assert_true(list.scratch_bytes <= 16u << 20);
     assert_int_equal(list.count, 2);
     /* 1024 of 16: 170 MB in seven groups, the most that a list has dispatches for. */
-    assert_int_equal(plan(false, 2, QUARTIC_SHAPE(1, 1024, 1024, 16, 16), 16, 32768, &list), QUARTIC_OK);
+    assert_int_equal(taylor_plan_plan(false, 2, QUARTIC_SHAPE(1, 1024, 1024, 16, 16), 16, 32768, &list),
+                     QUARTIC_OK);
     assert_true((double)list.scratch_bytes <= whole / 7 + 153 * 17 * sizeof(float));
     assert_int_equal(list.count, 14);
     uint32_t units = 0;
@@ -151,14 +151,16 @@ static void states_are_bounded_by_taking_units_in_groups(void **state) {
     }
     assert_int_equal(units, 1024 * 16);
     /* Backward there are never more dispatches than a list holds, whatever the number of units. */
-    assert_int_equal(plan(true, 2, QUARTIC_SHAPE(4, 1024, 1024, 4, 16), 16, 32768, &list), QUARTIC_OK);
+    assert_int_equal(taylor_plan_plan(true, 2, QUARTIC_SHAPE(4, 1024, 1024, 4, 16), 16, 32768, &list),
+                     QUARTIC_OK);
     assert_true(list.count <= QUARTIC_DISPATCH_MAX);
 }
 
 static void one_long_sequence_is_cut_into_parts(void **state) {
     (void)state;
     quartic_dispatch_list list;
-    assert_int_equal(plan(false, 2, QUARTIC_SHAPE(1, 1, 65536, 16, 16), 16, 32768, &list), QUARTIC_OK);
+    assert_int_equal(taylor_plan_plan(false, 2, QUARTIC_SHAPE(1, 1, 65536, 16, 16), 16, 32768, &list),
+                     QUARTIC_OK);
     assert_int_equal(list.count, 6); /* in two groups of heads: build, sum, apply */
     assert_string_equal(list.items[1].shader, "taylor_sum_parts");
     quartic_taylor_build_args args;
@@ -178,15 +180,16 @@ static void too_many_iterations_are_refused(void **state) {
     for (uint32_t kind = 0; kind < 4; ++kind) {
         const bool backward = kind / 2 != 0;
         const uint32_t form = kind % 2 + 1;
-        assert_int_equal(plan(backward, form, QUARTIC_SHAPE(1, 1, 2000, 2, 64), 64, 32768, &list),
+        assert_int_equal(taylor_plan_plan(backward, form, QUARTIC_SHAPE(1, 1, 2000, 2, 64), 64, 32768, &list),
                          QUARTIC_OK);
         const quartic_shape shape =
             form == 1 ? QUARTIC_SHAPE(1, 1, 60000, 1, 64) : QUARTIC_SHAPE(1, 1, 3, 1, 360);
-        assert_int_equal(plan(backward, form, shape, 20, 32768, &list), QUARTIC_UNSUPPORTED);
+        assert_int_equal(taylor_plan_plan(backward, form, shape, 20, 32768, &list), QUARTIC_UNSUPPORTED);
         assert_non_null(strstr(quartic_error_message(), "65535"));
     }
     most_iterations = 0;
-    assert_int_equal(plan(false, 1, QUARTIC_SHAPE(1, 1, 60000, 1, 64), 20, 32768, &list), QUARTIC_OK);
+    assert_int_equal(taylor_plan_plan(false, 1, QUARTIC_SHAPE(1, 1, 60000, 1, 64), 20, 32768, &list),
+                     QUARTIC_OK);
 }
 
 int main(void) {

@@ -1,13 +1,5 @@
 /* tool_args_test.c: command lines against a table of options: what is taken, what is refused and how. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "tool/args.h"
 
@@ -43,26 +35,27 @@ static const command test_command = {
     .settings_bytes = sizeof defaults,
 };
 
-static char sentence[ARGS_SENTENCE_BYTES];
+static char message[ARGS_MESSAGE_BYTES];
 static const char *operands[16];
 static uint32_t operand_count;
 
 /* Parses words separated by single spaces. */
-static args_outcome parse(const char *line, settings *out_settings) {
+static args_outcome tool_args_parse(const char *line, settings *out_settings) {
     static char copy[512];
     char *words[16];
     int count = 0;
     snprintf(copy, sizeof copy, "%s", line);
     for (char *word = strtok(copy, " "); word != NULL; word = strtok(NULL, " ")) words[count++] = word;
     *out_settings = defaults;
-    return args_parse(&test_command, count, words, out_settings, operands, &operand_count, sentence);
+    return args_parse(&test_command, count, words, out_settings, operands, &operand_count, message);
 }
 
 static void values_go_where_the_table_says(void **state) {
     (void)state;
     settings got;
     assert_int_equal(
-        parse("a.txt --steps 7 --learning-rate=0.5 --seed 18446744073709551615 --json --out x b", &got),
+        tool_args_parse("a.txt --steps 7 --learning-rate=0.5 --seed 18446744073709551615 --json --out x b",
+                        &got),
         ARGS_OK);
     assert_int_equal(operand_count, 2);
     assert_string_equal(operands[0], "a.txt");
@@ -74,19 +67,20 @@ static void values_go_where_the_table_says(void **state) {
     assert_string_equal(got.out, "x");
     assert_string_equal(got.device, "auto");
 
-    assert_int_equal(parse("a --learning_rate 1e-3 --steps 1 --steps 2", &got), ARGS_OK);
+    assert_int_equal(tool_args_parse("a --learning_rate 1e-3 --steps 1 --steps 2", &got), ARGS_OK);
     assert_int_equal(got.steps, 2); /* the last one counts */
     assert_true(got.learning_rate == 1e-3f);
-    assert_int_equal(parse("-- --steps -x", &got), ARGS_OK);
+    assert_int_equal(tool_args_parse("-- --steps -x", &got), ARGS_OK);
     assert_int_equal(operand_count, 2);
     assert_string_equal(operands[0], "--steps");
-    assert_int_equal(parse("- --out -x", &got), ARGS_OK); /* "-" is a file's name, -x may be a value */
+    assert_int_equal(tool_args_parse("- --out -x", &got),
+                     ARGS_OK); /* "-" is a file's name, -x may be a value */
     assert_string_equal(got.out, "-x");
-    assert_int_equal(parse("--help", &got), ARGS_HELP);
-    assert_int_equal(parse("a -h", &got), ARGS_HELP);
+    assert_int_equal(tool_args_parse("--help", &got), ARGS_HELP);
+    assert_int_equal(tool_args_parse("a -h", &got), ARGS_HELP);
 }
 
-static void wrong_lines_are_refused_with_a_sentence(void **state) {
+static void wrong_lines_are_refused_with_a_message(void **state) {
     (void)state;
     static const struct {
         const char *line, *want;
@@ -114,9 +108,9 @@ static void wrong_lines_are_refused_with_a_sentence(void **state) {
     };
     for (size_t c = 0; c < sizeof cases / sizeof cases[0]; ++c) {
         settings got;
-        args_outcome outcome = parse(cases[c].line, &got);
+        args_outcome outcome = tool_args_parse(cases[c].line, &got);
         assert_int_equal(outcome, cases[c].want == NULL ? ARGS_OK : ARGS_WRONG);
-        if (cases[c].want != NULL) assert_string_equal(sentence, cases[c].want);
+        if (cases[c].want != NULL) assert_string_equal(message, cases[c].want);
     }
 }
 
@@ -140,7 +134,7 @@ static void help_names_every_option_with_its_default(void **state) {
     free(text);
 }
 
-/* Limits that are no floats: what the sentence gives as the least and the most is taken. */
+/* Limits that are no floats: what the message gives as the least and the most is taken. */
 static void limits_are_within_their_range(void **state) {
     (void)state;
     typedef struct limited {
@@ -169,7 +163,7 @@ static void limits_are_within_their_range(void **state) {
         char *arguments[] = {argument};
         limited got = standard;
         snprintf(argument, sizeof argument, "%s", cases[k].argument);
-        assert_int_equal(args_parse(&with_limits, 1, arguments, &got, operands, &operand_count, sentence),
+        assert_int_equal(args_parse(&with_limits, 1, arguments, &got, operands, &operand_count, message),
                          cases[k].outcome);
     }
 }
@@ -177,7 +171,7 @@ static void limits_are_within_their_range(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_go_where_the_table_says),
-        cmocka_unit_test(wrong_lines_are_refused_with_a_sentence),
+        cmocka_unit_test(wrong_lines_are_refused_with_a_message),
         cmocka_unit_test(help_names_every_option_with_its_default),
         cmocka_unit_test(limits_are_within_their_range),
     };

@@ -1,14 +1,8 @@
 /* tool_json_values_test.c: the makers of JSON: texts that are UTF-8 stay, all other bytes are escaped,
  * numbers are numbers or null; what is made parses again. */
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "expect.h"
 
-#include <cmocka.h>
+#include <math.h>
 
 #include "tool/json.h"
 

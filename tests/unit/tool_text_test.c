@@ -1,14 +1,6 @@
 /* tool_text_test.c: the text that ships is what its README says: long enough, plain, with its entropy; and,
  * where Python is there, exactly what its script makes. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "tool/files.h"
 

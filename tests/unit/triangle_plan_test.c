@@ -2,14 +2,7 @@
  * work of one workgroup are bounded; groups are walked as the shaders number them, and every number of every
  * result is written once; what cannot be run is refused with its figures.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "expect.h"
 
 #include "ops/triangle/problem.h"
 #include "shaders/matmul_reduce.args.h"
@@ -31,7 +24,7 @@ typedef struct planned {
     quartic_dispatch_list list;
 } planned;
 
-static quartic_status plan(planned *c) {
+static quartic_status triangle_plan_plan(planned *c) {
     const quartic_triangle_options options = {.kind = c->kind, .causal = c->causal, .scale = 0.5f};
     const quartic_gpu_limits limits = {.max_shared_bytes = c->shared,
                                        .max_invocations = 256,
@@ -82,7 +75,7 @@ static bool of_rows(const quartic_dispatch *dispatch) {
 
 /* ---- what the shaders declare and run, from their constants ---- */
 
-static uint64_t shared_bytes(const quartic_dispatch *dispatch) {
+static uint64_t triangle_plan_shared_bytes(const quartic_dispatch *dispatch) {
     const uint32_t *spec = dispatch->spec;
     if (is(dispatch, "triangle_both")) return 2ull * 4 * 16 * (spec[3] | 1) * 16 + 4 * (4 + 1) * 16 * 16;
     if (is(dispatch, "triangle_both_grad")) return 5ull * 8 * 8 * (spec[3] | 1) * 16 + 8 * 8 * 8 * 8;
@@ -243,7 +236,7 @@ static void expect_plan_fits(const planned *c) {
     expect_kernels(c);
     for (uint32_t k = 0; k < c->list.count; ++k) {
         const quartic_dispatch *dispatch = &c->list.items[k];
-        const uint64_t bytes = shared_bytes(dispatch), loops = iterations(c, dispatch);
+        const uint64_t bytes = triangle_plan_shared_bytes(dispatch), loops = iterations(c, dispatch);
         if (bytes > c->shared || bytes > MOST_SHARED)
             fail_msg("%s, d %u: %llu bytes of shared memory of %u", dispatch->shader, c->d,
                      (unsigned long long)bytes, c->shared);
@@ -277,7 +270,7 @@ static void plans_fit_and_write_everything_once(void **state) {
         if (c.bias && c.kind == QUARTIC_TRIANGLE_BOTH) continue;
         if (c.n == 512 && c.masked != c.causal) continue; /* the sizes do not depend on either */
         if (c.n < 512) c.batch = 3;
-        if (plan(&c) == QUARTIC_OK) {
+        if (triangle_plan_plan(&c) == QUARTIC_OK) {
             ++fitting;
             expect_plan_fits(&c);
             continue;
@@ -285,9 +278,9 @@ static void plans_fit_and_write_everything_once(void **state) {
         ++refused;
         assert_true(c.n == 512 || c.iterations == 300); /* a few nodes fit every device that there is */
         assert_true(c.iterations == 4096 || c.iterations == 300);
-        const char *sentence = quartic_error_message();
-        assert_non_null(strstr(sentence, "triangle_attention"));
-        assert_non_null(strstr(sentence, c.iterations == 300 ? "300" : "4096"));
+        const char *message = quartic_error_message();
+        assert_non_null(strstr(message, "triangle_attention"));
+        assert_non_null(strstr(message, c.iterations == 300 ? "300" : "4096"));
     }
     assert_true(fitting > refused && refused > 100);
 }
@@ -305,7 +298,7 @@ static void estimates_count_what_runs(void **state) {
                      .d = 256,
                      .shared = k / 12 ? LARGE_SHARED : SMALL_SHARED};
         c.bias = c.kind != QUARTIC_TRIANGLE_BOTH;
-        assert_int_equal(plan(&c), QUARTIC_OK);
+        assert_int_equal(triangle_plan_plan(&c), QUARTIC_OK);
         const double triangles = c.causal ? 512.0 * 513 * 514 / 6 : 512.0 * 512 * 512;
         double flops = 0, least = 0;
         for (uint32_t i = 0; i < c.list.count; ++i) {
@@ -326,7 +319,7 @@ static void estimates_count_what_runs(void **state) {
     }
     planned c = {
         .kind = QUARTIC_TRIANGLE_BOTH, .batch = 100, .heads = 1, .n = 1, .d = 4, .shared = SMALL_SHARED};
-    assert_int_equal(plan(&c), QUARTIC_OK);
+    assert_int_equal(triangle_plan_plan(&c), QUARTIC_OK);
     assert_true(c.list.items[c.list.count - 1].flops > 100.0 * 16 * 16 * 16); /* whole tiles */
 }
 
@@ -342,7 +335,7 @@ static void what_cannot_be_indexed_is_refused(void **state) {
                      .shared = LARGE_SHARED};
         /* Operands can be indexed; packed rows are of 256 numbers and cannot. */
         assert_true((uint64_t)c.batch * c.heads * c.n * c.n * 253 < INT32_MAX);
-        assert_int_equal(plan(&c), QUARTIC_UNSUPPORTED);
+        assert_int_equal(triangle_plan_plan(&c), QUARTIC_UNSUPPORTED);
         assert_non_null(strstr(quartic_error_message(), "2 graphs of 917 nodes with 5 heads of 253 needs"));
     }
 }

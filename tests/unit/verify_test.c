@@ -2,15 +2,9 @@
  * each doubles its operand, but one writes beyond its result, one into its operand, one beside it reads, one
  * leaves an element out, one has a wrong gradient. A sum of products has a wrong element, a dropped term, a
  * swapped index, or is only rounded. */
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
+#include "expect.h"
 
-#include <cmocka.h>
+#include <math.h>
 
 #include "base/alloc.h"
 #include "graph/tape.h"
@@ -169,7 +163,7 @@ typedef struct findings {
     char text[1024]; /* of the first failure */
 } findings;
 
-static void note(void *context, const quartic_check *check) {
+static void verify_note(void *context, const quartic_check *check) {
     findings *findings = context;
     if (check->verdict == QUARTIC_PASSED) return;
     if (findings->failed++ == 0) snprintf(findings->text, sizeof findings->text, "%s", check->text);
@@ -181,7 +175,7 @@ static findings validate_with(defect defect) {
     quartic_device *device;
     assert_int_equal(quartic_device_create("cpu", &device), QUARTIC_OK);
     quartic_validate_config config = QUARTIC_VALIDATE_CONFIG_INIT;
-    quartic_reporter reporter = {.callback = note, .context = &findings};
+    quartic_reporter reporter = {.callback = verify_note, .context = &findings};
     assert_int_equal(quartic_validate_one(device, &twice, &config, &reporter), QUARTIC_OK);
     assert_int_equal(reporter.totals.failed, findings.failed);
     quartic_device_destroy(device);
@@ -194,7 +188,7 @@ static void validation_finds_each_defect(void **state) {
     assert_int_equal(validate_with(SOUND).failed, 0);
     static const struct {
         defect defect;
-        const char *sentence;
+        const char *message;
     } cases[] = {
         {OVERRUN, "a kernel wrote 0 bytes beyond the end of \"output 0\""},
         {WRITES_OPERAND, "a kernel wrote to element 7 of the input \"operand 0\""},
@@ -205,7 +199,7 @@ static void validation_finds_each_defect(void **state) {
     for (size_t c = 0; c < sizeof cases / sizeof cases[0]; ++c) {
         findings findings = validate_with(cases[c].defect);
         if (findings.failed == 0) fail_msg("defect %d was not found", (int)cases[c].defect);
-        if (strstr(findings.text, cases[c].sentence) == NULL) fail_msg("defect %zu: %s", c, findings.text);
+        if (strstr(findings.text, cases[c].message) == NULL) fail_msg("defect %zu: %s", c, findings.text);
         assert_non_null(
             strstr(findings.text, "repeat with: quartic validate --device cpu --op twice --case 0 --seed 1"));
     }

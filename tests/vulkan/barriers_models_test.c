@@ -36,7 +36,8 @@ static void make_inputs(void) {
     }
 }
 
-static quartic_model_config small_config(quartic_model_family family, uint32_t form, bool causal) {
+static quartic_model_config barriers_models_small_config(quartic_model_family family, uint32_t form,
+                                                         bool causal) {
     quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
     config.model = family, config.edge_attention = (quartic_edge_attention)form, config.causal = causal;
     config.num_tokens = VOCABULARY, config.dim = 6, config.depth = 2, config.dim_edges = 4;
@@ -57,9 +58,9 @@ static quartic_model_batch batch_for(const quartic_model_config *config, uint32_
 }
 
 /* No weight is zero, so that nothing is multiplied by zero before it reaches an output. */
-static quartic_model *open_model(const quartic_model_config *config) {
+static quartic_model *barriers_models_open_model(const quartic_model_config *config) {
     quartic_model *model;
-    expect_ok(quartic_model_create(device, config, &model));
+    assert_ok(quartic_model_create(device, config, &model));
     order_write_random(quartic_model_weights(model), 5, 0.3f);
     return model;
 }
@@ -74,8 +75,8 @@ static void run_passes(quartic_model *model, const quartic_model_batch *in) {
         readout.diversity = &diversity;
     else
         readout.edges = numbers[2];
-    expect_ok(quartic_model_inspect_batch(model, in, &readout));
-    expect_ok(quartic_model_gradients_batch(model, in, &loss));
+    assert_ok(quartic_model_inspect_batch(model, in, &readout));
+    assert_ok(quartic_model_gradients_batch(model, in, &loss));
     for (int k = 0; k < 3; ++k) quartic_free(numbers[k]);
 }
 
@@ -84,9 +85,9 @@ static void compare_training(const char *what, quartic_model *model, bool masked
     config.batch = BATCH, config.length = NODES, config.accumulation = 2, config.masked = masked;
     config.learning_rate = 0.01f;
     quartic_trainer *trainer;
-    expect_ok(quartic_trainer_create(model, &config, &trainer));
+    assert_ok(quartic_trainer_create(model, &config, &trainer));
     const quartic_model_batch in = batch_for(&model->config, 2 * BATCH, masked);
-    expect_ok(quartic_trainer_step_batch(trainer, &in, NULL));
+    assert_ok(quartic_trainer_step_batch(trainer, &in, NULL));
     order_expect_same(what, trainer->micro, inout_moved); /* and leaves gradients for the update */
     order_expect_same(what, trainer->apply, inout_moved);
     quartic_trainer_destroy(trainer);
@@ -94,7 +95,7 @@ static void compare_training(const char *what, quartic_model *model, bool masked
 
 static void compare_model(const char *what, const quartic_model_config *config, bool masked,
                           uint32_t *inout_moved) {
-    quartic_model *model = open_model(config);
+    quartic_model *model = barriers_models_open_model(config);
     const quartic_model_batch in = batch_for(config, BATCH, masked);
     run_passes(model, &in);
     assert_int_equal(model->program_count, 2);
@@ -119,7 +120,7 @@ static void forms_have_their_barriers(void **state) {
             for (int kind = 0; kind < 3; ++kind) { /* plain, masked, causal and masked */
                 char what[128];
                 const quartic_model_config config =
-                    small_config((quartic_model_family)family, form, kind == 2);
+                    barriers_models_small_config((quartic_model_family)family, form, kind == 2);
                 snprintf(what, sizeof what, "%s in family %d, masked %d, causal %d", form_names[form], family,
                          kind > 0, kind == 2);
                 compare_model(what, &config, kind > 0, &moved);
@@ -133,8 +134,8 @@ static void streams_have_their_barriers(void **state) {
     uint32_t moved = 0;
     for (int options = 0; options < 8; ++options) {
         char what[128];
-        quartic_model_config config =
-            small_config(QUARTIC_MODEL_MULTI_STREAM, QUARTIC_EDGE_ATTENTION_DEFAULT, options & 1);
+        quartic_model_config config = barriers_models_small_config(
+            QUARTIC_MODEL_MULTI_STREAM, QUARTIC_EDGE_ATTENTION_DEFAULT, options & 1);
         config.parallel_streams = options >> 1 & 1, config.depth = 3;
         config.non_linear_talking_heads = options >> 2 & 1, config.residual_talking_heads = options & 1;
         config.separate_stream_emb = options >> 1 & 1, config.diversity_loss = 0.1f;
@@ -151,8 +152,8 @@ static void graphs_have_their_barriers(void **state) {
     for (int family = QUARTIC_MODEL_QUARTIC; family <= QUARTIC_MODEL_RELATIONAL; ++family)
         for (int readout = QUARTIC_READOUT_NODE; readout <= QUARTIC_READOUT_GRAPH; ++readout) {
             char what[128];
-            quartic_model_config config =
-                small_config((quartic_model_family)family, QUARTIC_EDGE_ATTENTION_DEFAULT, false);
+            quartic_model_config config = barriers_models_small_config((quartic_model_family)family,
+                                                                       QUARTIC_EDGE_ATTENTION_DEFAULT, false);
             config.num_tokens = 0, config.num_classes = VOCABULARY, config.positions = 0;
             config.dim_node_features = 2, config.num_edge_types = EDGE_TYPES, config.dim_edge_features = 2;
             config.readout = (quartic_readout)readout;
@@ -166,11 +167,11 @@ static void graphs_have_their_barriers(void **state) {
 /* ---- declarations -------------------------------------------------------------------------------------- */
 
 static void expect_declared(const quartic_model_config *config) {
-    quartic_model *model = open_model(config);
+    quartic_model *model = barriers_models_open_model(config);
     const quartic_model_batch in = batch_for(config, BATCH, true);
     declared_result result;
     run_passes(model, &in);
-    expect_ok(declared_check(model->programs[1].program, 0, &result));
+    assert_ok(declared_check(model->programs[1].program, 0, &result));
     if (!result.right) fail_msg("family %d: %s", (int)config->model, result.fault);
     assert_true(result.dispatches > 0);
     quartic_model_destroy(model);
@@ -181,7 +182,7 @@ static void models_touch_what_they_declare(void **state) {
     (void)state;
     for (int family = QUARTIC_MODEL_QUARTIC; family <= QUARTIC_MODEL_MULTI_STREAM; ++family) {
         const quartic_model_config config =
-            small_config((quartic_model_family)family, QUARTIC_EDGE_ATTENTION_DEFAULT, true);
+            barriers_models_small_config((quartic_model_family)family, QUARTIC_EDGE_ATTENTION_DEFAULT, true);
         expect_declared(&config);
     }
 }
@@ -193,20 +194,21 @@ static void models_touch_what_they_declare(void **state) {
  * that give the same bits in either order. */
 static void missing_barriers_are_found(void **state) {
     (void)state;
-    quartic_model_config config = small_config(QUARTIC_MODEL_QUARTIC, QUARTIC_EDGE_ATTENTION_DEFAULT, false);
+    quartic_model_config config =
+        barriers_models_small_config(QUARTIC_MODEL_QUARTIC, QUARTIC_EDGE_ATTENTION_DEFAULT, false);
     config.depth = 1;
-    quartic_model *model = open_model(&config);
+    quartic_model *model = barriers_models_open_model(&config);
     const quartic_model_batch in = batch_for(&config, BATCH, true);
     run_passes(model, &in);
     quartic_program *program = model->programs[1].program;
     quartic_gpu_command *commands;
     uint32_t count, barriers = 0, found = 0;
-    expect_ok(order_lower(program, &commands, NULL, &count));
+    assert_ok(order_lower(program, &commands, NULL, &count));
     for (uint32_t c = 0; c < count; ++c) {
         if (!commands[c].barrier) continue;
         order_result result;
         commands[c].barrier = false;
-        expect_ok(order_compare(program, commands, count, &result));
+        assert_ok(order_compare(program, commands, count, &result));
         commands[c].barrier = true;
         ++barriers;
         found += !result.same;
@@ -218,13 +220,13 @@ static void missing_barriers_are_found(void **state) {
     quartic_model_destroy(model);
 }
 
-static int begin(void **state) {
+static int barriers_models_begin(void **state) {
     if (vulkan_test_begin(state) != 0) return 1;
     make_inputs();
     return quartic_device_create(vulkan_test_name(), &device) != QUARTIC_OK;
 }
 
-static int end(void **state) {
+static int barriers_models_end(void **state) {
     quartic_device_destroy(device);
     return vulkan_test_end(state);
 }
@@ -235,5 +237,5 @@ int main(void) {
         cmocka_unit_test(forms_have_their_barriers),  cmocka_unit_test(streams_have_their_barriers),
         cmocka_unit_test(graphs_have_their_barriers),
     };
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, barriers_models_begin, barriers_models_end);
 }

@@ -83,7 +83,7 @@ static quartic_status planted_gpu(const quartic_op_call *call, const quartic_gpu
 
 static quartic_value append_planted(quartic_graph *graph, quartic_value x) {
     quartic_value copy;
-    expect_ok(quartic_graph_append(graph, &planted_copy, NULL, &x, 1, &copy, 1));
+    assert_ok(quartic_graph_append(graph, &planted_copy, NULL, &x, 1, &copy, 1));
     return copy;
 }
 
@@ -96,7 +96,7 @@ static quartic_program *planted_program(fault fault) {
     planted_fault = fault;
     planted_copy = quartic_op_copy;
     planted_copy.gpu = planted_gpu;
-    expect_ok(quartic_graph_create(&graph));
+    assert_ok(quartic_graph_create(&graph));
     const quartic_value x = quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &QUARTIC_SHAPE(COUNT)),
                         s = quartic_graph_state(graph, "s", QUARTIC_FLOAT32, &QUARTIC_SHAPE(COUNT));
     const quartic_value a = append_planted(graph, x);
@@ -104,7 +104,7 @@ static quartic_program *planted_program(fault fault) {
     quartic_graph_output(graph, "result", part);
     quartic_graph_output(graph, "old", append_planted(graph, quartic_slice(graph, s, 0, 0, COUNT - LAST)));
     quartic_fill(graph, quartic_slice(graph, s, 0, 1, COUNT - 1), 3.0f);
-    expect_ok(quartic_program_create(device, graph, NULL, &program));
+    assert_ok(quartic_program_create(device, graph, NULL, &program));
     quartic_graph_destroy(graph);
     order_write_random(quartic_program_tensor(program, "x"), 1, 1.0f);
     order_write_random(quartic_program_tensor(program, "s"), 2, 1.0f);
@@ -122,16 +122,16 @@ static bool order_finds(fault fault, bool split) {
     quartic_gpu_command *commands;
     uint32_t count;
     order_result result;
-    expect_ok(order_lower(program, &commands, NULL, &count));
+    assert_ok(order_lower(program, &commands, NULL, &count));
     if (split) {
         quartic_gpu_commands *recorded;
         split_submits(commands, count);
-        expect_ok(quartic_gpu_commands_create(device->gpu, commands, count, program->plan.step_count, false,
+        assert_ok(quartic_gpu_commands_create(device->gpu, commands, count, program->plan.step_count, false,
                                               &recorded));
         assert_int_equal(quartic_gpu_commands_submit_count(recorded), count);
         quartic_gpu_commands_destroy(recorded);
     }
-    expect_ok(order_compare(program, commands, count, &result));
+    assert_ok(order_compare(program, commands, count, &result));
     quartic_free(commands);
     quartic_program_destroy(program);
     return !result.same;
@@ -140,7 +140,7 @@ static bool order_finds(fault fault, bool split) {
 static bool declared_finds(fault fault) {
     quartic_program *program = planted_program(fault);
     declared_result result;
-    expect_ok(declared_check(program, 0, &result));
+    assert_ok(declared_check(program, 0, &result));
     quartic_program_destroy(program);
     return !result.right;
 }
@@ -169,20 +169,20 @@ static void compare_case(const quartic_op *op, const quartic_op_case *test, uint
     char what[256];
     snprintf(what, sizeof what, "%s, case %u (%s), %s", op->name, number, test->label,
              gradient ? "gradient" : "forward");
-    quartic_rig rig;
+    quartic_fixture fixture;
     quartic_program *program;
-    expect_ok(quartic_rig_begin(&rig, op, test, 1));
-    expect_ok(op_graph_build(&rig, gradient));
-    expect_ok(quartic_program_create(device, rig.graph, NULL, &program));
-    for (uint32_t f = 0; f < rig.operand_count; ++f)
-        expect_ok(quartic_tensor_write(quartic_program_tensor(program, rig.feeds[f].name), rig.feeds[f].data,
-                                       rig.feeds[f].bytes));
+    assert_ok(quartic_fixture_begin(&fixture, op, test, 1));
+    assert_ok(op_graph_build(&fixture, gradient));
+    assert_ok(quartic_program_create(device, fixture.graph, NULL, &program));
+    for (uint32_t f = 0; f < fixture.operand_count; ++f)
+        assert_ok(quartic_tensor_write(quartic_program_tensor(program, fixture.feeds[f].name),
+                                       fixture.feeds[f].data, fixture.feeds[f].bytes));
     declared_result declared;
     order_expect_same(what, program, inout_moved);
-    expect_ok(declared_check(program, number, &declared));
+    assert_ok(declared_check(program, number, &declared));
     if (!declared.right) fail_msg("%s: %s", what, declared.fault);
     quartic_program_destroy(program);
-    quartic_rig_end(&rig);
+    quartic_fixture_end(&fixture);
 }
 
 static void every_op_has_its_barriers(void **state) {
@@ -196,18 +196,18 @@ static void every_op_has_its_barriers(void **state) {
             quartic_op_case test = {.label = ""};
             if (!op->cases(number, &test)) break;
             compare_case(op, &test, number, false, &moved);
-            if (quartic_rig_has_gradient(op, &test)) compare_case(op, &test, number, true, &moved);
+            if (quartic_fixture_has_gradient(op, &test)) compare_case(op, &test, number, true, &moved);
         }
     }
     print_message("%u cases of ops, %u dispatches moved\n", cases, moved);
     assert_true(only != NULL || (cases > 0 && moved > 0));
 }
 
-static int begin(void **state) {
+static int barriers_ops_begin(void **state) {
     return vulkan_test_begin(state) != 0 || quartic_device_create(vulkan_test_name(), &device) != QUARTIC_OK;
 }
 
-static int end(void **state) {
+static int barriers_ops_end(void **state) {
     quartic_device_destroy(device);
     return vulkan_test_end(state);
 }
@@ -219,5 +219,5 @@ int main(void) {
         cmocka_unit_test(declarations_find_faults),
         cmocka_unit_test(every_op_has_its_barriers),
     };
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, barriers_ops_begin, barriers_ops_end);
 }

@@ -4,7 +4,7 @@
 
 #include "vulkan_test.h"
 
-#include "bindings_runs.h"
+#include "bindings_tests.h"
 #include "quartic/vulkan.h"
 
 static void bindings_do_not_overlap(void **state) {
@@ -31,15 +31,15 @@ static void wrapped_parts_of_a_buffer_are_compared(void **state) {
     quartic_device *device = vulkan_test_device();
     quartic_graph *graph = bindings_graph();
     quartic_tensor *whole = NULL;
-    expect_ok(quartic_tensor_create(device, QUARTIC_FLOAT32, &QUARTIC_SHAPE(256), &whole));
+    assert_ok(quartic_tensor_create(device, QUARTIC_FLOAT32, &QUARTIC_SHAPE(256), &whole));
     VkBuffer buffer;
     VkDeviceSize offset;
     VkDeviceAddress address;
-    expect_ok(quartic_vulkan_tensor_buffer(whole, &buffer, &offset, &address));
+    assert_ok(quartic_vulkan_tensor_buffer(whole, &buffer, &offset, &address));
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; ++k) {
         quartic_tensor *parts[2];
         for (int part = 0; part < 2; ++part)
-            expect_ok(quartic_vulkan_tensor_wrap(device, buffer, offset + cases[k].offsets[part],
+            assert_ok(quartic_vulkan_tensor_wrap(device, buffer, offset + cases[k].offsets[part],
                                                  QUARTIC_FLOAT32, &QUARTIC_SHAPE(64), &parts[part]));
         const quartic_status status =
             bindings_try(device, graph, cases[k].names[0], parts[0], cases[k].names[1], parts[1], NULL);

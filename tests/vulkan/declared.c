@@ -27,7 +27,7 @@ typedef struct check {
 
 /* ---- memory -------------------------------------------------------------------------------------------- */
 
-static void add_piece(check *c, const quartic_tensor *tensor, const char *name) {
+static void declared_add_piece(check *c, const quartic_tensor *tensor, const char *name) {
     if (tensor == NULL) return;
     c->pieces[c->piece_count++] = (piece){.buffer = tensor->memory,
                                           .name = name,
@@ -72,7 +72,7 @@ static quartic_status run_alone(const check *c, const quartic_gpu_command *comma
     return status;
 }
 
-static void tell(check *c, const quartic_gpu_command *command, uint64_t word, const char *what) {
+static void declared_tell(check *c, const quartic_gpu_command *command, uint64_t word, const char *what) {
     uint32_t p = 0;
     while (word >= c->pieces[p].first + c->pieces[p].words) ++p;
     const quartic_node *node = &c->program->graph->nodes[c->program->plan.steps[command->step].node];
@@ -86,7 +86,7 @@ static void tell(check *c, const quartic_gpu_command *command, uint64_t word, co
 static void compare_written(check *c, const quartic_gpu_command *command) {
     for (uint64_t w = 0; w < c->words && c->result->right; ++w)
         if (c->after[w] != c->before[w] && (c->access[w] & QUARTIC_WRITE) == 0)
-            tell(c, command, w, "writes what it does not declare as written");
+            declared_tell(c, command, w, "writes what it does not declare as written");
 }
 
 /* A word must be the same as without the poison, or untouched in both runs. */
@@ -94,7 +94,7 @@ static void compare_read(check *c, const quartic_gpu_command *command) {
     for (uint64_t w = 0; w < c->words && c->result->right; ++w) {
         const bool untouched = c->poisoned_after[w] == c->poisoned[w] && c->after[w] == c->before[w];
         if (!untouched && c->poisoned_after[w] != c->after[w])
-            tell(c, command, w, "reads what it does not declare as read, which shows in");
+            declared_tell(c, command, w, "reads what it does not declare as read, which shows in");
     }
 }
 
@@ -134,8 +134,8 @@ quartic_status declared_check(quartic_program *program, uint32_t number, declare
     c.pieces = quartic_alloc(program->graph->storage_count + 1, sizeof *c.pieces);
     if (c.pieces == NULL) return QUARTIC_OUT_OF_MEMORY;
     for (uint32_t s = 0; s < program->graph->storage_count; ++s)
-        add_piece(&c, program->tensors[s], program->graph->storages[s].name);
-    add_piece(&c, program->workspace, "the workspace");
+        declared_add_piece(&c, program->tensors[s], program->graph->storages[s].name);
+    declared_add_piece(&c, program->workspace, "the workspace");
     uint32_t **images[] = {&c.before, &c.after, &c.poisoned, &c.poisoned_after};
     quartic_status status = QUARTIC_OK;
     for (uint32_t k = 0; k < 4; ++k) {

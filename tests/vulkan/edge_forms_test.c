@@ -1,6 +1,6 @@
-/* edge_forms_test.c: every form of edge attention in both models on a Vulkan device. See edge_forms_runs.h.
+/* edge_forms_test.c: every form of edge attention in both models on a Vulkan device. See edge_forms_tests.h.
  */
-#include "edge_forms_runs.h"
+#include "edge_forms_tests.h"
 #include "vulkan/vulkan_test.h"
 
 static void agree_with_the_reference(void **state) {
@@ -14,13 +14,13 @@ static void leak_nothing(void **state) {
     causal_forms_leak_nothing_in_tiles(vulkan_test_name());
 }
 
-static void are_independent(void **state) {
+static void vulkan_edge_forms_are_independent(void **state) {
     (void)state;
     graphs_are_independent(vulkan_test_name());
     padding_may_be_anywhere(vulkan_test_name());
 }
 
-static int end(void **state) {
+static int edge_forms_end(void **state) {
     forms_close_devices();
     return vulkan_test_end(state);
 }
@@ -29,7 +29,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agree_with_the_reference),
         cmocka_unit_test(leak_nothing),
-        cmocka_unit_test(are_independent),
+        cmocka_unit_test(vulkan_edge_forms_are_independent),
     };
-    return cmocka_run_group_tests(tests, vulkan_test_begin, end);
+    return cmocka_run_group_tests(tests, vulkan_test_begin, edge_forms_end);
 }

@@ -1,6 +1,6 @@
 /* edge_softmax_test.c: softmax attention among edges on a Vulkan device: the formula on every path of the
  * plan, causality and padding bit for bit, and the same bits when it runs again. */
-#include "edge_softmax_runs.h"
+#include "edge_softmax_tests.h"
 #include "vulkan/vulkan_test.h"
 
 /* One query a thread, two, and several threads a query; blocks and tiles with remainders. */

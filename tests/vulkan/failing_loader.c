@@ -1,30 +1,37 @@
-/* failing_loader.c: a Vulkan loader for tests (QUARTIC_VULKAN_LOADER) that passes everything on to the real
- * one, but makes a creating or allocating call fail when a test wants it. See failing_vulkan.h.
+/* failing_loader.c: a Vulkan loader for tests (real_loader.h) that makes a creating or allocating call fail
+ * when a test wants it, and notes the names of such calls. See failing_vulkan.h.
  *
  * What it passes on goes to the real loader's own functions for instances, which find the device that they
  * are called for; so one table serves all devices.
  */
-#include <dlfcn.h>
+#include "real_loader.h"
+
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 
-#define VK_NO_PROTOTYPES
-#include <vulkan/vulkan.h>
+#include "failing_vulkan.h"
 
-#define EXPORT __attribute__((visibility("default")))
-
-static PFN_vkGetInstanceProcAddr real_instance_address;
-static PFN_vkGetDeviceProcAddr real_device_address;
 static _Atomic int64_t calls_until_failure; /* 0 = never */
+static _Atomic uint32_t call_count;         /* since failures were last switched on */
+static const char *calls[VULKAN_MOST_CALLS];
 
-EXPORT void failing_loader_fail_at(uint64_t nth);
+LOADER_EXPORT void failing_loader_fail_at(uint64_t nth);
+LOADER_EXPORT uint32_t failing_loader_calls(const char *names[VULKAN_MOST_CALLS]);
 
 void failing_loader_fail_at(uint64_t nth) {
+    if (nth != 0) atomic_store(&call_count, 0);
     atomic_store(&calls_until_failure, (int64_t)nth);
 }
 
-static int fails(void) {
+uint32_t failing_loader_calls(const char *names[VULKAN_MOST_CALLS]) {
+    memcpy(names, calls, sizeof calls);
+    return atomic_load(&call_count);
+}
+
+static int fails(const char *name) {
+    const uint32_t place = atomic_fetch_add(&call_count, 1);
+    if (place < VULKAN_MOST_CALLS) calls[place] = name;
     if (atomic_load(&calls_until_failure) <= 0) return 0;
     return atomic_fetch_sub(&calls_until_failure, 1) == 1;
 }
@@ -78,48 +85,25 @@ static int fails(void) {
 #define WRAP(name, parameters, arguments)                                                                    \
     static PFN_vk##name real_##name;                                                                         \
     static VKAPI_ATTR VkResult VKAPI_CALL failing_##name parameters {                                        \
-        return fails() ? VK_ERROR_OUT_OF_DEVICE_MEMORY : real_##name arguments;                              \
+        return fails("vk" #name) ? VK_ERROR_OUT_OF_DEVICE_MEMORY : real_##name arguments;                    \
     }
 CALL_LIST(WRAP)
-
-/* The wrapper of that name, or what was found. */
-static PFN_vkVoidFunction wrap(const char *name, PFN_vkVoidFunction found) {
-#define FIND(function, parameters, arguments)                                                                \
-    if (strcmp(name, "vk" #function) == 0) return (PFN_vkVoidFunction)failing_##function;
-    if (found == NULL) return NULL;
-    CALL_LIST(FIND)
-    return found;
-}
-
-static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL device_address(VkDevice device, const char *name) {
-    return wrap(name, real_device_address(device, name));
-}
 
 /* What an instance does not have stays as another one had it. */
 static void keep_real_functions(VkInstance instance){
 #define KEEP(function, parameters, arguments)                                                                \
     {                                                                                                        \
-        PFN_vkVoidFunction found = real_instance_address(instance, "vk" #function);                          \
+        PFN_vkVoidFunction found = real_loader_find(instance, "vk" #function);                               \
         if (found != NULL) real_##function = (PFN_vk##function)found;                                        \
     }
     CALL_LIST(KEEP)}
 
-EXPORT VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL vkGetInstanceProcAddr(VkInstance instance, const char *name);
-
-VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL vkGetInstanceProcAddr(VkInstance instance, const char *name) {
-    if (real_instance_address == NULL) {
-        void *library = dlopen("libvulkan.so.1", RTLD_NOW | RTLD_LOCAL);
-        union {
-            void *object;
-            PFN_vkGetInstanceProcAddr function;
-        } symbol = {.object = library == NULL ? NULL : dlsym(library, "vkGetInstanceProcAddr")};
-        if (symbol.object == NULL) return NULL;
-        real_instance_address = symbol.function;
-    }
-    PFN_vkVoidFunction found = real_instance_address(instance, name);
+PFN_vkVoidFunction loader_function(VkInstance instance, const char *name, PFN_vkVoidFunction found) {
     if (strcmp(name, "vkCreateInstance") == 0 || strcmp(name, "vkGetDeviceProcAddr") == 0)
         keep_real_functions(instance);
-    if (strcmp(name, "vkGetDeviceProcAddr") != 0) return wrap(name, found);
-    real_device_address = (PFN_vkGetDeviceProcAddr)found;
-    return (PFN_vkVoidFunction)device_address;
+    if (found == NULL) return NULL;
+#define FIND(function, parameters, arguments)                                                                \
+    if (strcmp(name, "vk" #function) == 0) return (PFN_vkVoidFunction)failing_##function;
+    CALL_LIST(FIND)
+    return found;
 }

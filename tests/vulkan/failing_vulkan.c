@@ -4,15 +4,29 @@
 #include <dlfcn.h>
 #include <stdlib.h>
 
-void vulkan_fail_at(uint64_t nth) {
+/* The loader's function of that name. */
+static void *loader_symbol(const char *name) {
     void *loader = dlopen(QUARTIC_TEST_FAILING_LOADER, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    void *found = loader == NULL ? NULL : dlsym(loader, name);
+    if (found == NULL) abort();
+    dlclose(loader);
+    return found;
+}
+
+void vulkan_fail_at(uint64_t nth) {
     union {
         void *object;
         void (*function)(uint64_t);
-    } symbol = {.object = loader == NULL ? NULL : dlsym(loader, "failing_loader_fail_at")};
-    if (symbol.object == NULL) abort();
+    } symbol = {.object = loader_symbol("failing_loader_fail_at")};
     symbol.function(nth);
-    dlclose(loader);
+}
+
+uint32_t vulkan_calls(const char *names[VULKAN_MOST_CALLS]) {
+    union {
+        void *object;
+        uint32_t (*function)(const char *names[VULKAN_MOST_CALLS]);
+    } symbol = {.object = loader_symbol("failing_loader_calls")};
+    return symbol.function(names);
 }
 
 /* Before main, where the environment may still be changed. */

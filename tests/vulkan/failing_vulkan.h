@@ -11,4 +11,9 @@
 /* Makes the n-th creating or allocating Vulkan call from now fail (1 = the next one), 0 switches that off. */
 void vulkan_fail_at(uint64_t nth);
 
+/* The names of the creating or allocating calls since vulkan_fail_at(n) with n > 0, in order, as many as there is
+ * memory for. Returns how many calls there were. Only for one thread's calls: those of two lie in any order. */
+enum { VULKAN_MOST_CALLS = 64 };
+uint32_t vulkan_calls(const char *names[VULKAN_MOST_CALLS]);
+
 #endif

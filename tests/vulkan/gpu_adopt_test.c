@@ -10,10 +10,10 @@
 /* out = x * x - x over tensors in the application's buffer. */
 static quartic_program *make_program(quartic_device *device, quartic_tensor **x, quartic_tensor **out) {
     quartic_shape shape = QUARTIC_SHAPE(COUNT);
-    expect_ok(quartic_vulkan_tensor_wrap(device, app.buffer, 0, QUARTIC_FLOAT32, &shape, x));
-    expect_ok(quartic_vulkan_tensor_wrap(device, app.buffer, OUT_AT, QUARTIC_FLOAT32, &shape, out));
+    assert_ok(quartic_vulkan_tensor_wrap(device, app.buffer, 0, QUARTIC_FLOAT32, &shape, x));
+    assert_ok(quartic_vulkan_tensor_wrap(device, app.buffer, OUT_AT, QUARTIC_FLOAT32, &shape, out));
     quartic_graph *graph;
-    expect_ok(quartic_graph_create(&graph));
+    assert_ok(quartic_graph_create(&graph));
     quartic_value value = quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &shape);
     quartic_graph_output(graph, "out", quartic_subtract(graph, quartic_multiply(graph, value, value), value));
     quartic_binding bindings[] = {{"x", *x}, {"out", *out}};
@@ -21,7 +21,7 @@ static quartic_program *make_program(quartic_device *device, quartic_tensor **x,
     config.bindings = bindings;
     config.binding_count = 2;
     quartic_program *program;
-    expect_ok(quartic_program_create(device, graph, &config, &program));
+    assert_ok(quartic_program_create(device, graph, &config, &program));
     quartic_graph_destroy(graph);
     return program;
 }
@@ -44,26 +44,26 @@ static void own_dispatch(uint64_t a, uint64_t b, uint64_t result) {
 /* x = 1.5 (fill) + 1.5 (own dispatch), out = x x - x (the program), y = out + out (own dispatch). */
 static void a_program_is_recorded_between_own_dispatches(void **state) {
     (void)state;
-    const quartic_vulkan_config config = good_config();
+    const quartic_vulkan_config config = application_config();
     quartic_device *device;
-    expect_ok(quartic_vulkan_device_adopt(&config, &device));
+    assert_ok(quartic_vulkan_device_adopt(&config, &device));
     quartic_tensor *x, *out;
     quartic_program *program = make_program(device, &x, &out);
     for (int round = 0; round < 2; ++round) {
         memset(app.mapped, 0, BYTES);
         const VkCommandBufferBeginInfo begin_info = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
-        check(app.vk.vkBeginCommandBuffer(app.commands, &begin_info));
+        application_check(app.vk.vkBeginCommandBuffer(app.commands, &begin_info));
         app.vk.vkCmdFillBuffer(app.commands, app.buffer, 0, COUNT * 4, 0x3fc00000u); /* 1.5f */
-        barrier(VK_ACCESS_2_TRANSFER_WRITE_BIT, VK_PIPELINE_STAGE_2_COMPUTE_SHADER_BIT,
-                VK_ACCESS_2_SHADER_STORAGE_READ_BIT | VK_ACCESS_2_SHADER_STORAGE_WRITE_BIT);
+        application_barrier(VK_ACCESS_2_TRANSFER_WRITE_BIT, VK_PIPELINE_STAGE_2_COMPUTE_SHADER_BIT,
+                            VK_ACCESS_2_SHADER_STORAGE_READ_BIT | VK_ACCESS_2_SHADER_STORAGE_WRITE_BIT);
         own_dispatch(0, 0, 0);
-        expect_ok(quartic_program_record(program, app.commands)); /* with its barriers around */
+        assert_ok(quartic_program_record(program, app.commands)); /* with its barriers around */
         own_dispatch(OUT_AT, OUT_AT, Y_AT);
-        barrier(VK_ACCESS_2_SHADER_STORAGE_WRITE_BIT, VK_PIPELINE_STAGE_2_HOST_BIT,
-                VK_ACCESS_2_HOST_READ_BIT);
-        check(app.vk.vkEndCommandBuffer(app.commands));
+        application_barrier(VK_ACCESS_2_SHADER_STORAGE_WRITE_BIT, VK_PIPELINE_STAGE_2_HOST_BIT,
+                            VK_ACCESS_2_HOST_READ_BIT);
+        application_check(app.vk.vkEndCommandBuffer(app.commands));
         assert_true(app.mapped[Y_AT / 4] == 0.0f); /* nothing was submitted on the quiet */
-        submit_and_wait();
+        application_submit();
         for (int k = 0; k < COUNT; ++k) {
             assert_true(app.mapped[k] == 3.0f);
             assert_true(app.mapped[OUT_AT / 4 + k] == 6.0f);
@@ -79,16 +79,16 @@ static void a_program_is_recorded_between_own_dispatches(void **state) {
 
 static void an_adopted_device_runs_by_itself_too(void **state) {
     (void)state;
-    const quartic_vulkan_config config = good_config();
+    const quartic_vulkan_config config = application_config();
     quartic_device *device;
-    expect_ok(quartic_vulkan_device_adopt(&config, &device));
+    assert_ok(quartic_vulkan_device_adopt(&config, &device));
     quartic_tensor *x, *out;
     quartic_program *program = make_program(device, &x, &out);
     float numbers[COUNT];
     for (int k = 0; k < COUNT; ++k) numbers[k] = (float)k;
-    expect_ok(quartic_tensor_write(x, numbers, sizeof numbers));
-    expect_ok(quartic_program_run(program));
-    expect_ok(quartic_tensor_read(out, numbers, sizeof numbers));
+    assert_ok(quartic_tensor_write(x, numbers, sizeof numbers));
+    assert_ok(quartic_program_run(program));
+    assert_ok(quartic_tensor_read(out, numbers, sizeof numbers));
     for (int k = 0; k < COUNT; ++k) {
         assert_true(numbers[k] == (float)(k * k - k));
         assert_true(app.mapped[OUT_AT / 4 + k] == numbers[k]);
@@ -96,12 +96,12 @@ static void an_adopted_device_runs_by_itself_too(void **state) {
     VkBuffer buffer;
     VkDeviceSize offset;
     VkDeviceAddress address;
-    expect_ok(quartic_vulkan_tensor_buffer(out, &buffer, &offset, &address));
+    assert_ok(quartic_vulkan_tensor_buffer(out, &buffer, &offset, &address));
     assert_true(buffer == app.buffer);
     assert_int_equal(offset, OUT_AT);
     assert_int_equal(address, app.address + OUT_AT);
     quartic_vulkan_handles handles;
-    expect_ok(quartic_vulkan_device_handles(device, &handles));
+    assert_ok(quartic_vulkan_device_handles(device, &handles));
     assert_true(handles.device == app.device && handles.queue == app.queue &&
                 handles.instance == config.instance);
     quartic_program_destroy(program);
@@ -113,14 +113,14 @@ static void an_adopted_device_runs_by_itself_too(void **state) {
 static void a_bad_config_is_refused(void **state) {
     (void)state;
     quartic_device *device;
-    quartic_vulkan_config config = good_config();
+    quartic_vulkan_config config = application_config();
     config.struct_size = 3;
     assert_int_equal(quartic_vulkan_device_adopt(&config, &device), QUARTIC_INVALID_ARGUMENT);
     assert_null(device);
-    config = good_config();
+    config = application_config();
     config.queue = NULL;
     assert_int_equal(quartic_vulkan_device_adopt(&config, &device), QUARTIC_INVALID_ARGUMENT);
-    config = good_config();
+    config = application_config();
     config.queue_family = 1000;
     assert_int_equal(quartic_vulkan_device_adopt(&config, &device), QUARTIC_INVALID_ARGUMENT);
     assert_non_null(strstr(quartic_error_message(), "queue family 1000"));
@@ -132,13 +132,13 @@ static void cpu_devices_and_bad_buffers_are_refused(void **state) {
     quartic_tensor *tensor;
     quartic_vulkan_handles handles;
     quartic_shape shape = QUARTIC_SHAPE(4);
-    expect_ok(quartic_device_create("cpu", &cpu));
+    assert_ok(quartic_device_create("cpu", &cpu));
     assert_int_equal(quartic_vulkan_device_handles(cpu, &handles), QUARTIC_INVALID_ARGUMENT);
     assert_int_equal(quartic_vulkan_tensor_wrap(cpu, app.buffer, 0, QUARTIC_FLOAT32, &shape, &tensor),
                      QUARTIC_INVALID_ARGUMENT);
     quartic_device_destroy(cpu);
-    const quartic_vulkan_config config = good_config();
-    expect_ok(quartic_vulkan_device_adopt(&config, &device));
+    const quartic_vulkan_config config = application_config();
+    assert_ok(quartic_vulkan_device_adopt(&config, &device));
     assert_int_equal(quartic_vulkan_tensor_wrap(device, app.buffer, 8, QUARTIC_FLOAT32, &shape, &tensor),
                      QUARTIC_INVALID_ARGUMENT);
     assert_null(tensor);
@@ -150,13 +150,13 @@ static void cpu_devices_and_bad_buffers_are_refused(void **state) {
 /* The last element beyond the buffer; and so far beyond that sums of bytes would overflow. */
 static void a_buffer_too_small_is_refused(void **state) {
     (void)state;
-    const quartic_vulkan_config config = good_config();
+    const quartic_vulkan_config config = application_config();
     quartic_device *device;
-    expect_ok(quartic_vulkan_device_adopt(&config, &device));
+    assert_ok(quartic_vulkan_device_adopt(&config, &device));
     quartic_tensor *tensor;
     quartic_shape fits = QUARTIC_SHAPE((BYTES - Y_AT) / 4), one_more = QUARTIC_SHAPE((BYTES - Y_AT) / 4 + 1),
                   huge = QUARTIC_SHAPE(0x7fffffff);
-    expect_ok(quartic_vulkan_tensor_wrap(device, app.buffer, Y_AT, QUARTIC_FLOAT32, &fits, &tensor));
+    assert_ok(quartic_vulkan_tensor_wrap(device, app.buffer, Y_AT, QUARTIC_FLOAT32, &fits, &tensor));
     quartic_tensor_destroy(tensor);
     const quartic_shape *too_large[] = {&one_more, &huge};
     for (int k = 0; k < 2; ++k) {
@@ -176,7 +176,8 @@ static void a_buffer_too_small_is_refused(void **state) {
     quartic_device_destroy(device);
 }
 
-static void expect_refused(const quartic_vulkan_config *config, quartic_status status, const char *words) {
+static void gpu_adopt_expect_refused(const quartic_vulkan_config *config, quartic_status status,
+                                     const char *words) {
     quartic_device *device = (quartic_device *)(uintptr_t)1;
     assert_int_equal(quartic_vulkan_device_adopt(config, &device), status);
     assert_null(device);
@@ -186,14 +187,14 @@ static void expect_refused(const quartic_vulkan_config *config, quartic_status s
 
 static void bits_of_optional_are_checked(void **state) {
     (void)state;
-    quartic_vulkan_config config = good_config();
+    quartic_vulkan_config config = application_config();
     for (uint32_t bit = 8; bit != 0; bit *= 2) {
         config.optional = bit | QUARTIC_VULKAN_PORTABILITY_SUBSET;
-        expect_refused(&config, QUARTIC_INVALID_ARGUMENT, "knows the bits 0x7 only");
+        gpu_adopt_expect_refused(&config, QUARTIC_INVALID_ARGUMENT, "knows the bits 0x7 only");
     }
     /* What the device lacks, whatever device that is. */
     quartic_gpu_facts *facts = quartic_alloc(1, sizeof *facts);
-    expect_ok(quartic_gpu_facts_read(&app.instance.vk, app.instance.handle, app.physical, facts));
+    assert_ok(quartic_gpu_facts_read(&app.instance.vk, app.instance.handle, app.physical, facts));
     const struct {
         uint32_t bit;
         bool offered;
@@ -209,7 +210,7 @@ static void bits_of_optional_are_checked(void **state) {
     for (size_t k = 0; k < sizeof bits / sizeof bits[0]; ++k) {
         if (bits[k].offered) continue;
         config.optional = bits[k].bit;
-        expect_refused(&config, QUARTIC_UNSUPPORTED, bits[k].words);
+        gpu_adopt_expect_refused(&config, QUARTIC_UNSUPPORTED, bits[k].words);
         ++refused;
     }
     assert_true(refused > 0);
@@ -224,7 +225,7 @@ static VkInstance make_instance(uint32_t version) {
     PFN_vkCreateInstance create =
         (PFN_vkCreateInstance)app.instance.vk.GetInstanceProcAddr(NULL, "vkCreateInstance");
     VkInstance instance;
-    check(create(&info, NULL, &instance));
+    application_check(create(&info, NULL, &instance));
     return instance;
 }
 
@@ -254,12 +255,12 @@ static void an_instance_of_an_older_version_is_refused(void **state) {
         const VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
                                          .queueCreateInfoCount = 1,
                                          .pQueueCreateInfos = &queue};
-        quartic_vulkan_config config = good_config();
+        quartic_vulkan_config config = application_config();
         config.instance = instance;
         config.physical_device = physical;
-        check(CreateDevice(physical, &info, NULL, &config.device));
+        application_check(CreateDevice(physical, &info, NULL, &config.device));
         GetDeviceQueue(config.device, app.family, 0, &config.queue);
-        expect_refused(&config, QUARTIC_UNSUPPORTED, words[k]);
+        gpu_adopt_expect_refused(&config, QUARTIC_UNSUPPORTED, words[k]);
         DestroyDevice(config.device, NULL);
         DestroyInstance(instance, NULL);
     }
@@ -274,14 +275,14 @@ static void features_that_are_not_enabled_are_refused_by_name(void **state) {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES, .pNext = &features_13};
     VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO, .pNext = &features_12};
     quartic_vulkan_enable_features(&features_12, &features_13);
-    quartic_vulkan_config config = good_config();
+    quartic_vulkan_config config = application_config();
     config.created_with = &info;
     quartic_device *device;
-    expect_ok(quartic_vulkan_device_adopt(&config, &device));
+    assert_ok(quartic_vulkan_device_adopt(&config, &device));
     quartic_device_destroy(device);
 #define LEFT_OUT(features, member)                                                                           \
     features.member = VK_FALSE;                                                                              \
-    expect_refused(&config, QUARTIC_UNSUPPORTED, "without " #member ";");                                    \
+    gpu_adopt_expect_refused(&config, QUARTIC_UNSUPPORTED, "without " #member ";");                          \
     features.member = VK_TRUE;
 #define LEFT_OUT_12(member) LEFT_OUT(features_12, member)
 #define LEFT_OUT_13(member) LEFT_OUT(features_13, member)
@@ -306,12 +307,12 @@ static void features_that_are_not_enabled_are_refused_by_name(void **state) {
         .pNext = &timeline,
         .bufferDeviceAddress = VK_TRUE};
     info.pNext = &address;
-    expect_ok(quartic_vulkan_device_adopt(&config, &device));
+    assert_ok(quartic_vulkan_device_adopt(&config, &device));
     quartic_device_destroy(device);
     info.pNext = &synchronization;
-    expect_refused(&config, QUARTIC_UNSUPPORTED, "without bufferDeviceAddress, timelineSemaphore;");
+    gpu_adopt_expect_refused(&config, QUARTIC_UNSUPPORTED, "without bufferDeviceAddress, timelineSemaphore;");
     info.pNext = NULL;
-    expect_refused(&config, QUARTIC_UNSUPPORTED, "synchronization2, maintenance4;");
+    gpu_adopt_expect_refused(&config, QUARTIC_UNSUPPORTED, "synchronization2, maintenance4;");
 }
 
 /* Adoption with a cache of the application's: pipelines get into it, it stays, and no file is written. */
@@ -323,21 +324,21 @@ static void the_applications_pipeline_cache_is_used(void **state) {
     setenv("MESA_SHADER_CACHE_DISABLE", "true", 1); /* Mesa would write there too */
     unsetenv("QUARTIC_DISABLE");
     const VkPipelineCacheCreateInfo info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO};
-    quartic_vulkan_config config = good_config();
-    check(app.vk.vkCreatePipelineCache(app.device, &info, NULL, &config.pipeline_cache));
+    quartic_vulkan_config config = application_config();
+    application_check(app.vk.vkCreatePipelineCache(app.device, &info, NULL, &config.pipeline_cache));
     size_t before = 0, after = 0;
-    check(app.vk.vkGetPipelineCacheData(app.device, config.pipeline_cache, &before, NULL));
+    application_check(app.vk.vkGetPipelineCacheData(app.device, config.pipeline_cache, &before, NULL));
     quartic_device *device;
-    expect_ok(quartic_vulkan_device_adopt(&config, &device));
+    assert_ok(quartic_vulkan_device_adopt(&config, &device));
     quartic_tensor *x, *out;
     quartic_program *program = make_program(device, &x, &out);
-    expect_ok(quartic_program_run(program));
+    assert_ok(quartic_program_run(program));
     quartic_program_destroy(program);
     quartic_tensor_destroy(x);
     quartic_tensor_destroy(out);
     quartic_device_destroy(device);
-    check(app.vk.vkGetPipelineCacheData(app.device, config.pipeline_cache, &after,
-                                        NULL)); /* it is still there */
+    application_check(app.vk.vkGetPipelineCacheData(app.device, config.pipeline_cache, &after,
+                                                    NULL)); /* it is still there */
     assert_true(after >= before);
     app.vk.vkDestroyPipelineCache(app.device, config.pipeline_cache, NULL);
     assert_int_equal(rmdir(folder), 0); /* empty */
@@ -348,7 +349,7 @@ static void the_applications_pipeline_cache_is_used(void **state) {
 /* Adoption fails at every Vulkan call and every allocation in turn; the application's objects stay usable. */
 static void a_failed_adoption_leaves_nothing(void **state) {
     (void)state;
-    const quartic_vulkan_config config = good_config();
+    const quartic_vulkan_config config = application_config();
     void (*const fail_at[])(uint64_t) = {vulkan_fail_at, quartic_alloc_fail_at};
     for (int kind = 0; kind < 2; ++kind) {
         int64_t live = quartic_alloc_live();

@@ -12,27 +12,27 @@ enum { ADD = 0, MULTIPLY = 2 }; /* order of QUARTIC_BINARY_LIST */
 static quartic_gpu_device *device;
 static quartic_gpu_buffer *x, *y;
 
-static int open_device(void **state) {
+static int gpu_commands_open_device(void **state) {
     vulkan_test_begin(state);
     device = vulkan_test_gpu();
-    expect_ok(quartic_gpu_buffer_create(device, COUNT * sizeof(float), &x));
-    expect_ok(quartic_gpu_buffer_create(device, COUNT * sizeof(float), &y));
+    assert_ok(quartic_gpu_buffer_create(device, COUNT * sizeof(float), &x));
+    assert_ok(quartic_gpu_buffer_create(device, COUNT * sizeof(float), &y));
     return 0;
 }
 
-static int close_device(void **state) {
+static int gpu_commands_close_device(void **state) {
     quartic_gpu_buffer_destroy(x);
     quartic_gpu_buffer_destroy(y);
     quartic_gpu_device_destroy(device);
     return vulkan_test_end(state);
 }
 
-static void fill(void) {
+static void gpu_commands_fill(void) {
     float numbers[COUNT];
     for (int k = 0; k < COUNT; ++k) numbers[k] = (float)(k % 17) - 8.0f;
-    expect_ok(quartic_gpu_buffer_write(x, 0, numbers, sizeof numbers));
+    assert_ok(quartic_gpu_buffer_write(x, 0, numbers, sizeof numbers));
     for (int k = 0; k < COUNT; ++k) numbers[k] = 1.0f;
-    expect_ok(quartic_gpu_buffer_write(y, 0, numbers, sizeof numbers));
+    assert_ok(quartic_gpu_buffer_write(y, 0, numbers, sizeof numbers));
 }
 
 /* x = x f y, elementwise. */
@@ -65,7 +65,7 @@ static void make_chain(quartic_gpu_command chain[CHAIN]) {
 
 static void expect_chain(void) {
     float got[COUNT];
-    expect_ok(quartic_gpu_buffer_read(x, 0, got, sizeof got));
+    assert_ok(quartic_gpu_buffer_read(x, 0, got, sizeof got));
     for (int k = 0; k < COUNT; ++k) assert_true(got[k] == (float)(k % 17) - 8.0f + CHAIN / 2);
 }
 
@@ -74,12 +74,12 @@ static void a_chain_runs_in_order_again_and_again(void **state) {
     quartic_gpu_command chain[CHAIN];
     quartic_gpu_commands *commands;
     make_chain(chain);
-    expect_ok(quartic_gpu_commands_create(device, chain, CHAIN, CHAIN / 4, false, &commands));
+    assert_ok(quartic_gpu_commands_create(device, chain, CHAIN, CHAIN / 4, false, &commands));
     assert_int_equal(quartic_gpu_commands_submit_count(commands), 1);
     int64_t live = quartic_alloc_live();
     for (int round = 0; round < 3; ++round) {
-        fill();
-        expect_ok(quartic_gpu_commands_run(commands));
+        gpu_commands_fill();
+        assert_ok(quartic_gpu_commands_run(commands));
         expect_chain();
     }
     assert_int_equal(quartic_alloc_live(), live);
@@ -94,10 +94,10 @@ static void long_dispatches_are_split_and_give_the_same(void **state) {
     quartic_gpu_commands *commands;
     make_chain(chain);
     for (int c = 0; c < CHAIN; ++c) chain[c].flops = 1e30; /* every workgroup by itself */
-    expect_ok(quartic_gpu_commands_create(device, chain, CHAIN, CHAIN / 4, true, &commands));
+    assert_ok(quartic_gpu_commands_create(device, chain, CHAIN, CHAIN / 4, true, &commands));
     assert_int_equal(quartic_gpu_commands_submit_count(commands), CHAIN * GROUPS);
-    fill();
-    expect_ok(quartic_gpu_commands_run(commands));
+    gpu_commands_fill();
+    assert_ok(quartic_gpu_commands_run(commands));
     expect_chain();
     quartic_gpu_commands_destroy(commands);
 }
@@ -108,9 +108,9 @@ static void profiling_measures_every_step(void **state) {
     quartic_gpu_commands *commands;
     make_chain(chain);
     for (int c = 0; c < CHAIN; ++c) chain[c].step += 2; /* the first two and the last steps are empty */
-    expect_ok(quartic_gpu_commands_create(device, chain, CHAIN, CHAIN / 4 + 5, true, &commands));
-    fill();
-    expect_ok(quartic_gpu_commands_run(commands));
+    assert_ok(quartic_gpu_commands_create(device, chain, CHAIN, CHAIN / 4 + 5, true, &commands));
+    gpu_commands_fill();
+    assert_ok(quartic_gpu_commands_run(commands));
     expect_chain();
     double sum = 0.0;
     for (uint32_t s = 0; s < CHAIN / 4; ++s) sum += quartic_gpu_commands_seconds(commands, s + 2);
@@ -122,8 +122,8 @@ static void profiling_measures_every_step(void **state) {
 static void an_empty_list_runs(void **state) {
     (void)state;
     quartic_gpu_commands *commands;
-    expect_ok(quartic_gpu_commands_create(device, NULL, 0, 3, true, &commands));
-    expect_ok(quartic_gpu_commands_run(commands));
+    assert_ok(quartic_gpu_commands_create(device, NULL, 0, 3, true, &commands));
+    assert_ok(quartic_gpu_commands_run(commands));
     assert_true(quartic_gpu_commands_seconds(commands, 1) == 0.0);
     quartic_gpu_commands_destroy(commands);
 }
@@ -162,7 +162,7 @@ static void a_lost_device_stays_lost(void **state) {
     float number;
     make_chain(chain);
     for (int c = 0; c < CHAIN; ++c) chain[c].flops = 1e30;
-    expect_ok(quartic_gpu_commands_create(device, chain, CHAIN, CHAIN / 4, false, &commands));
+    assert_ok(quartic_gpu_commands_create(device, chain, CHAIN, CHAIN / 4, false, &commands));
     submits_until_loss = 3;
     real_submit = device->vk.vkQueueSubmit2;
     device->vk.vkQueueSubmit2 = losing_submit;
@@ -188,5 +188,5 @@ int main(void) {
         cmocka_unit_test(what_cannot_run_is_refused),
         cmocka_unit_test(a_lost_device_stays_lost), /* the last one: nothing runs after it */
     };
-    return cmocka_run_group_tests(tests, open_device, close_device);
+    return cmocka_run_group_tests(tests, gpu_commands_open_device, gpu_commands_close_device);
 }

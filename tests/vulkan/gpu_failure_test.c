@@ -28,21 +28,21 @@ static quartic_status whole_life(quartic_graph *graph) {
     return status;
 }
 
-static quartic_graph *make_graph(void) {
+static quartic_graph *gpu_failure_make_graph(void) {
     quartic_graph *graph;
-    expect_ok(quartic_graph_create(&graph));
+    assert_ok(quartic_graph_create(&graph));
     quartic_shape shape = QUARTIC_SHAPE(COUNT);
     quartic_value x = quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &shape);
     quartic_value y = quartic_multiply(graph, quartic_add(graph, x, x), x);
     quartic_graph_output(graph, "out", quartic_subtract(graph, y, x));
-    expect_ok(quartic_graph_status(graph));
+    assert_ok(quartic_graph_status(graph));
     return graph;
 }
 
 /* Fails the 1st, 2nd, .. call until one life passes untouched; returns how many calls there were. */
-static uint64_t walk(void (*fail_at)(uint64_t)) {
-    quartic_graph *graph = make_graph();
-    expect_ok(whole_life(graph)); /* anything that a library keeps for good is there from now on */
+static uint64_t gpu_failure_walk(void (*fail_at)(uint64_t)) {
+    quartic_graph *graph = gpu_failure_make_graph();
+    assert_ok(whole_life(graph)); /* anything that a library keeps for good is there from now on */
     int64_t live = quartic_alloc_live();
     uint64_t messages = quartic_gpu_validation_messages(), nth = 1;
     for (; nth < MOST_CALLS; ++nth) {
@@ -75,7 +75,7 @@ static int mapped(void **state) {
 
 static void every_vulkan_call_may_fail(void **state) {
     (void)state;
-    uint64_t calls = walk(vulkan_fail_at);
+    uint64_t calls = gpu_failure_walk(vulkan_fail_at);
     /* Two instances with messengers, a device, semaphore, two pools, staging, buffers, layout, cache,
      * pipelines .. */
     assert_true(calls >= 25 && calls < MOST_CALLS - 1);
@@ -83,7 +83,7 @@ static void every_vulkan_call_may_fail(void **state) {
 
 static void every_host_allocation_may_fail(void **state) {
     (void)state;
-    uint64_t calls = walk(quartic_alloc_fail_at);
+    uint64_t calls = gpu_failure_walk(quartic_alloc_fail_at);
     assert_true(calls >= 25 && calls < MOST_CALLS - 1);
 }
 

@@ -17,7 +17,7 @@
 
 #include "run/run.h"
 #include "run/run_vulkan.h"
-#include "verify/rig.h"
+#include "verify/fixture.h"
 
 /* ---- memory that ends before a guard page -------------------------------------------------------------- */
 
@@ -55,7 +55,7 @@ static void on_fault(int signal, siginfo_t *info, void *context) {
 }
 
 /* Zeros that end where a guard page begins, up to what `alignment` leaves. */
-static uint8_t *add_piece(uint64_t bytes, uint64_t alignment) {
+static uint8_t *gpu_guard_add_piece(uint64_t bytes, uint64_t alignment) {
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
     const size_t rounded = (bytes + alignment - 1) / alignment * alignment;
     const size_t inner = (rounded + page - 1) / page * page, all = inner + 2 * page;
@@ -81,40 +81,41 @@ static uint32_t storage_named(const quartic_graph *graph, const char *name) {
     return s;
 }
 
-/* The rig's graph once, results into `results` (as many numbers as each rig result has). */
-static void run_guarded(quartic_rig *rig, quartic_gpu_device *gpu, uint32_t **results) {
-    const quartic_graph *graph = rig->graph;
+/* The fixture's graph once, results into `results` (as many numbers as each fixture result has). */
+static void run_guarded(quartic_fixture *fixture, quartic_gpu_device *gpu, uint32_t **results) {
+    const quartic_graph *graph = fixture->graph;
     const quartic_run_vulkan_rule rule = {graph, quartic_run_vulkan_limits(gpu)};
     quartic_plan plan;
-    expect_ok(quartic_plan_create(graph, 4, quartic_run_vulkan_scratch, (void *)&rule, &plan));
+    assert_ok(quartic_plan_create(graph, 4, quartic_run_vulkan_scratch, (void *)&rule, &plan));
     uint64_t *storages = quartic_alloc(graph->storage_count, sizeof *storages);
     for (uint32_t s = 0; s < graph->storage_count; ++s) {
         if (!plan.places[s].used) continue;
         plan.places[s].in_workspace = false;
-        storages[s] = (uint64_t)(uintptr_t)add_piece(4 * graph->storages[s].elements, 4);
+        storages[s] = (uint64_t)(uintptr_t)gpu_guard_add_piece(4 * graph->storages[s].elements, 4);
     }
     /* Offsets of scratch count from address 0. Its parts are vec4 here and there. */
     for (uint32_t k = 0; k < plan.step_count; ++k)
         if (plan.steps[k].scratch_bytes != 0)
-            plan.steps[k].scratch_offset = (uint64_t)(uintptr_t)add_piece(plan.steps[k].scratch_bytes, 16);
-    for (uint32_t f = 0; f < rig->operand_count; ++f) {
-        const uint32_t s = storage_named(graph, rig->feeds[f].name);
+            plan.steps[k].scratch_offset =
+                (uint64_t)(uintptr_t)gpu_guard_add_piece(plan.steps[k].scratch_bytes, 16);
+    for (uint32_t f = 0; f < fixture->operand_count; ++f) {
+        const uint32_t s = storage_named(graph, fixture->feeds[f].name);
         if (plan.places[s].used)
-            memcpy((void *)(uintptr_t)storages[s], rig->feeds[f].data, rig->feeds[f].bytes);
+            memcpy((void *)(uintptr_t)storages[s], fixture->feeds[f].data, fixture->feeds[f].bytes);
     }
     /* What stands for a left-out operand is as small as can be: a shader that reads it is at fault. */
-    const quartic_run_vulkan_memory where = {storages, 0, (uint64_t)(uintptr_t)add_piece(4, 4)};
+    const quartic_run_vulkan_memory where = {storages, 0, (uint64_t)(uintptr_t)gpu_guard_add_piece(4, 4)};
     quartic_gpu_command *list;
     uint32_t count;
-    expect_ok(quartic_run_vulkan_lower(graph, &plan, &rule.limits, &where, &list, NULL, &count));
+    assert_ok(quartic_run_vulkan_lower(graph, &plan, &rule.limits, &where, &list, NULL, &count));
     quartic_gpu_commands *commands;
-    expect_ok(quartic_gpu_commands_create(gpu, list, count, plan.step_count, false, &commands));
+    assert_ok(quartic_gpu_commands_create(gpu, list, count, plan.step_count, false, &commands));
     quartic_free(list);
-    expect_ok(quartic_gpu_commands_run(commands));
+    assert_ok(quartic_gpu_commands_run(commands));
     quartic_gpu_commands_destroy(commands);
-    for (uint32_t r = 0; r < rig->result_count; ++r)
-        memcpy(results[r], (void *)(uintptr_t)storages[storage_named(graph, rig->results[r].name)],
-               4 * rig->results[r].count);
+    for (uint32_t r = 0; r < fixture->result_count; ++r)
+        memcpy(results[r], (void *)(uintptr_t)storages[storage_named(graph, fixture->results[r].name)],
+               4 * fixture->results[r].count);
     drop_pieces();
     quartic_free(storages);
     quartic_plan_destroy(&plan);
@@ -123,24 +124,25 @@ static void run_guarded(quartic_rig *rig, quartic_gpu_device *gpu, uint32_t **re
 /* ---- the cases ---------------------------------------------------------------------------------------- */
 
 /* False if memory outside of the operands was touched. */
-static bool run_case(quartic_device *device, const quartic_op *op, const quartic_op_case *test,
-                     uint32_t number, bool gradient) {
+static bool gpu_guard_run_case(quartic_device *device, const quartic_op *op, const quartic_op_case *test,
+                               uint32_t number, bool gradient) {
     touched = 0;
     snprintf(at_hand, sizeof at_hand, "%s, case %u (%s), %s", op->name, number, test->label,
              gradient ? "gradient" : "forward");
-    quartic_rig rig;
-    expect_ok(quartic_rig_begin(&rig, op, test, 1));
-    expect_ok(op_graph_build(&rig, gradient));
-    expect_ok(quartic_rig_run(&rig, device, false));
-    uint32_t *results[QUARTIC_RIG_RESULTS];
-    for (uint32_t r = 0; r < rig.result_count; ++r) results[r] = quartic_alloc(rig.results[r].count, 4);
-    run_guarded(&rig, device->gpu, results);
-    for (uint32_t r = 0; r < rig.result_count; ++r) {
-        if (memcmp(results[r], rig.results[r].got, 4 * rig.results[r].count) != 0)
-            fail_msg("%s: %s differs from the same in ordinary memory", at_hand, rig.results[r].name);
+    quartic_fixture fixture;
+    assert_ok(quartic_fixture_begin(&fixture, op, test, 1));
+    assert_ok(op_graph_build(&fixture, gradient));
+    assert_ok(quartic_fixture_run(&fixture, device, false));
+    uint32_t *results[QUARTIC_FIXTURE_RESULTS];
+    for (uint32_t r = 0; r < fixture.result_count; ++r)
+        results[r] = quartic_alloc(fixture.results[r].count, 4);
+    run_guarded(&fixture, device->gpu, results);
+    for (uint32_t r = 0; r < fixture.result_count; ++r) {
+        if (memcmp(results[r], fixture.results[r].got, 4 * fixture.results[r].count) != 0)
+            fail_msg("%s: %s differs from the same in ordinary memory", at_hand, fixture.results[r].name);
         quartic_free(results[r]);
     }
-    quartic_rig_end(&rig);
+    quartic_fixture_end(&fixture);
     if (touched) print_error("memory outside of the operands was touched by %s\n", at_hand);
     return !touched;
 }
@@ -164,8 +166,9 @@ static void every_op_stays_inside_its_operands(void **state) {
         for (uint32_t number = 0;; ++number, ++cases) {
             quartic_op_case test = {.label = ""};
             if (!op->cases(number, &test)) break;
-            outside += !run_case(device, op, &test, number, false);
-            if (quartic_rig_has_gradient(op, &test)) outside += !run_case(device, op, &test, number, true);
+            outside += !gpu_guard_run_case(device, op, &test, number, false);
+            if (quartic_fixture_has_gradient(op, &test))
+                outside += !gpu_guard_run_case(device, op, &test, number, true);
         }
     }
     assert_true(cases > 0);

@@ -82,11 +82,11 @@ static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL instance_entry(VkInstance instan
 }
 
 static quartic_device *adopt_counted(void) {
-    quartic_vulkan_config config = good_config();
+    quartic_vulkan_config config = application_config();
     config.get_instance_proc_addr = instance_entry;
     memset(&calls, 0, sizeof calls);
     quartic_device *device;
-    expect_ok(quartic_vulkan_device_adopt(&config, &device));
+    assert_ok(quartic_vulkan_device_adopt(&config, &device));
     return device;
 }
 
@@ -94,7 +94,7 @@ static quartic_device *adopt_counted(void) {
 static quartic_program *doubling(quartic_device *device, quartic_tensor *x, quartic_tensor *out) {
     quartic_shape shape = QUARTIC_SHAPE(COUNT);
     quartic_graph *graph;
-    expect_ok(quartic_graph_create(&graph));
+    assert_ok(quartic_graph_create(&graph));
     quartic_value value = quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &shape);
     quartic_graph_output(graph, "out", quartic_add(graph, value, value));
     quartic_binding bindings[] = {{"x", x}, {"out", out}};
@@ -102,7 +102,7 @@ static quartic_program *doubling(quartic_device *device, quartic_tensor *x, quar
     config.bindings = bindings;
     config.binding_count = 2;
     quartic_program *program;
-    expect_ok(quartic_program_create(device, graph, &config, &program));
+    assert_ok(quartic_program_create(device, graph, &config, &program));
     quartic_graph_destroy(graph);
     return program;
 }
@@ -123,28 +123,28 @@ static void only_the_named_functions_submit(void **state) {
     quartic_device *device = adopt_counted();
     expect_submits(false, "quartic_vulkan_device_adopt");
     quartic_tensor *x, *out;
-    expect_ok(quartic_vulkan_tensor_wrap(device, app.buffer, OUT_AT, QUARTIC_FLOAT32, &shape, &out));
+    assert_ok(quartic_vulkan_tensor_wrap(device, app.buffer, OUT_AT, QUARTIC_FLOAT32, &shape, &out));
     VkBuffer buffer;
     VkDeviceSize offset;
     VkDeviceAddress address;
-    expect_ok(quartic_vulkan_tensor_buffer(out, &buffer, &offset, &address));
+    assert_ok(quartic_vulkan_tensor_buffer(out, &buffer, &offset, &address));
     expect_submits(false, "quartic_vulkan_tensor_wrap");
-    expect_ok(quartic_tensor_create(device, QUARTIC_FLOAT32, &shape, &x));
+    assert_ok(quartic_tensor_create(device, QUARTIC_FLOAT32, &shape, &x));
     expect_submits(true, "quartic_tensor_create");
-    expect_ok(quartic_tensor_write(x, numbers, sizeof numbers));
+    assert_ok(quartic_tensor_write(x, numbers, sizeof numbers));
     expect_submits(true, "quartic_tensor_write");
-    expect_ok(quartic_tensor_read(x, numbers, sizeof numbers));
+    assert_ok(quartic_tensor_read(x, numbers, sizeof numbers));
     expect_submits(true, "quartic_tensor_read");
     quartic_program *program = doubling(device, x, out);
     expect_submits(true, "quartic_program_create");
-    expect_ok(quartic_program_run(program));
+    assert_ok(quartic_program_run(program));
     expect_submits(true, "quartic_program_run");
     const VkCommandBufferBeginInfo begin_info = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
-    check(app.vk.vkBeginCommandBuffer(app.commands, &begin_info));
-    expect_ok(quartic_program_record(program, app.commands));
-    check(app.vk.vkEndCommandBuffer(app.commands));
+    application_check(app.vk.vkBeginCommandBuffer(app.commands, &begin_info));
+    assert_ok(quartic_program_record(program, app.commands));
+    application_check(app.vk.vkEndCommandBuffer(app.commands));
     expect_submits(false, "quartic_program_record");
-    submit_and_wait();
+    application_submit();
     calls.submits = 0;
     quartic_program_destroy(program);
     quartic_tensor_destroy(x);
@@ -182,7 +182,7 @@ static VkShaderModule load_adder(void) {
     const VkShaderModuleCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO, .codeSize = bytes, .pCode = words};
     VkShaderModule module;
-    check(app.vk.vkCreateShaderModule(app.device, &info, NULL, &module));
+    application_check(app.vk.vkCreateShaderModule(app.device, &info, NULL, &module));
     return module;
 }
 
@@ -194,18 +194,18 @@ static void make_adder(adder *a) {
         .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
         .bindingCount = 1,
         .pBindings = &binding};
-    check(app.vk.vkCreateDescriptorSetLayout(app.device, &set_layout, NULL, &a->set_layout));
+    application_check(app.vk.vkCreateDescriptorSetLayout(app.device, &set_layout, NULL, &a->set_layout));
     const VkDescriptorPoolSize size = {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, 1};
     const VkDescriptorPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO,
                                              .maxSets = 1,
                                              .poolSizeCount = 1,
                                              .pPoolSizes = &size};
-    check(app.vk.vkCreateDescriptorPool(app.device, &pool, NULL, &a->pool));
+    application_check(app.vk.vkCreateDescriptorPool(app.device, &pool, NULL, &a->pool));
     const VkDescriptorSetAllocateInfo set = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
                                              .descriptorPool = a->pool,
                                              .descriptorSetCount = 1,
                                              .pSetLayouts = &a->set_layout};
-    check(app.vk.vkAllocateDescriptorSets(app.device, &set, &a->set));
+    application_check(app.vk.vkAllocateDescriptorSets(app.device, &set, &a->set));
     const VkDescriptorBufferInfo buffer = {app.buffer, 0, BYTES};
     const VkWriteDescriptorSet write_set = {.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
                                             .dstSet = a->set,
@@ -219,7 +219,7 @@ static void make_adder(adder *a) {
                                                .pSetLayouts = &a->set_layout,
                                                .pushConstantRangeCount = 1,
                                                .pPushConstantRanges = &range};
-    check(app.vk.vkCreatePipelineLayout(app.device, &layout, NULL, &a->layout));
+    application_check(app.vk.vkCreatePipelineLayout(app.device, &layout, NULL, &a->layout));
     const VkShaderModule module = load_adder();
     const VkComputePipelineCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
@@ -228,7 +228,8 @@ static void make_adder(adder *a) {
                   .module = module,
                   .pName = "main"},
         .layout = a->layout};
-    check(app.vk.vkCreateComputePipelines(app.device, VK_NULL_HANDLE, 1, &info, NULL, &a->pipeline));
+    application_check(
+        app.vk.vkCreateComputePipelines(app.device, VK_NULL_HANDLE, 1, &info, NULL, &a->pipeline));
     app.vk.vkDestroyShaderModule(app.device, module, NULL);
 }
 
@@ -253,22 +254,23 @@ static void bound_descriptor_sets_stay_bound(void **state) {
     quartic_device *device = adopt_counted();
     quartic_shape shape = QUARTIC_SHAPE(COUNT);
     quartic_tensor *x, *out;
-    expect_ok(quartic_vulkan_tensor_wrap(device, app.buffer, 0, QUARTIC_FLOAT32, &shape, &x));
-    expect_ok(quartic_vulkan_tensor_wrap(device, app.buffer, OUT_AT, QUARTIC_FLOAT32, &shape, &out));
+    assert_ok(quartic_vulkan_tensor_wrap(device, app.buffer, 0, QUARTIC_FLOAT32, &shape, &x));
+    assert_ok(quartic_vulkan_tensor_wrap(device, app.buffer, OUT_AT, QUARTIC_FLOAT32, &shape, &out));
     quartic_program *program = doubling(device, x, out);
     adder a;
     make_adder(&a);
     for (int k = 0; k < BYTES / 4; ++k) app.mapped[k] = (float)k;
     const VkCommandBufferBeginInfo begin_info = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
-    check(app.vk.vkBeginCommandBuffer(app.commands, &begin_info));
+    application_check(app.vk.vkBeginCommandBuffer(app.commands, &begin_info));
     app.vk.vkCmdBindDescriptorSets(app.commands, VK_PIPELINE_BIND_POINT_COMPUTE, a.layout, 0, 1, &a.set, 0,
                                    NULL);
     add_everywhere(&a, 1.0f);
-    expect_ok(quartic_program_record(program, app.commands));
+    assert_ok(quartic_program_record(program, app.commands));
     add_everywhere(&a, 10.0f);
-    barrier(VK_ACCESS_2_SHADER_STORAGE_WRITE_BIT, VK_PIPELINE_STAGE_2_HOST_BIT, VK_ACCESS_2_HOST_READ_BIT);
-    check(app.vk.vkEndCommandBuffer(app.commands));
-    submit_and_wait();
+    application_barrier(VK_ACCESS_2_SHADER_STORAGE_WRITE_BIT, VK_PIPELINE_STAGE_2_HOST_BIT,
+                        VK_ACCESS_2_HOST_READ_BIT);
+    application_check(app.vk.vkEndCommandBuffer(app.commands));
+    application_submit();
     for (int k = 0; k < BYTES / 4; ++k) {
         const int at = k - OUT_AT / 4;
         const float want = at >= 0 && at < COUNT ? 2.0f * ((float)at + 1.0f) + 10.0f : (float)k + 11.0f;
@@ -312,10 +314,10 @@ static void the_process_stays_as_it_was(void **state) {
     quartic_device *device = adopt_counted();
     quartic_shape shape = QUARTIC_SHAPE(COUNT);
     quartic_tensor *x, *out;
-    expect_ok(quartic_tensor_create(device, QUARTIC_FLOAT32, &shape, &x));
-    expect_ok(quartic_tensor_create(device, QUARTIC_FLOAT32, &shape, &out));
+    assert_ok(quartic_tensor_create(device, QUARTIC_FLOAT32, &shape, &x));
+    assert_ok(quartic_tensor_create(device, QUARTIC_FLOAT32, &shape, &out));
     quartic_program *program = doubling(device, x, out);
-    expect_ok(quartic_program_run(program));
+    assert_ok(quartic_program_run(program));
     assert_true(process_state() == before);
     quartic_program_destroy(program);
     quartic_tensor_destroy(x);

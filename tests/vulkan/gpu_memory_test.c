@@ -22,7 +22,7 @@ static int open_staged(void **state) {
     return 0;
 }
 
-static int close_device(void **state) {
+static int gpu_memory_close_device(void **state) {
     (void)state;
     quartic_gpu_device_destroy(device);
     return 0;
@@ -38,20 +38,20 @@ static void a_buffer_is_zeroed_and_keeps_what_is_written(void **state) {
     uint8_t written[BYTES], got[BYTES];
     quartic_gpu_buffer *buffer;
     for (int round = 0; round < 2; ++round) { /* the second reuses the first one's memory */
-        expect_ok(quartic_gpu_buffer_create(device, BYTES, &buffer));
+        assert_ok(quartic_gpu_buffer_create(device, BYTES, &buffer));
         assert_true(quartic_gpu_buffer_address(buffer) != 0);
         assert_int_equal(quartic_gpu_buffer_address(buffer) % 256, 0);
         assert_int_equal(quartic_gpu_buffer_bytes(buffer), BYTES);
         memset(got, 1, BYTES);
-        expect_ok(quartic_gpu_buffer_read(buffer, 0, got, BYTES));
+        assert_ok(quartic_gpu_buffer_read(buffer, 0, got, BYTES));
         for (int k = 0; k < BYTES; ++k) assert_int_equal(got[k], 0);
         for (int k = 0; k < BYTES; ++k) written[k] = pattern((uint64_t)k);
-        expect_ok(quartic_gpu_buffer_write(buffer, 0, written, BYTES));
-        expect_ok(quartic_gpu_buffer_write(buffer, 100, "fresh", 5)); /* inside */
+        assert_ok(quartic_gpu_buffer_write(buffer, 0, written, BYTES));
+        assert_ok(quartic_gpu_buffer_write(buffer, 100, "fresh", 5)); /* inside */
         memcpy(written + 100, "fresh", 5);
-        expect_ok(quartic_gpu_buffer_read(buffer, 0, got, BYTES));
+        assert_ok(quartic_gpu_buffer_read(buffer, 0, got, BYTES));
         assert_memory_equal(got, written, BYTES);
-        expect_ok(quartic_gpu_buffer_read(buffer, 997, got, 3));
+        assert_ok(quartic_gpu_buffer_read(buffer, 997, got, 3));
         assert_memory_equal(got, written + 997, 3);
         assert_int_equal(quartic_gpu_buffer_write(buffer, 998, written, 3), QUARTIC_INVALID_ARGUMENT);
         assert_int_equal(quartic_gpu_buffer_read(buffer, 2000, got, 1), QUARTIC_INVALID_ARGUMENT);
@@ -66,9 +66,9 @@ static void a_large_buffer_goes_over_in_parts(void **state) {
     quartic_gpu_buffer *buffer;
     uint8_t *written = quartic_alloc(bytes, 1), *got = quartic_alloc(bytes, 1);
     for (uint64_t k = 0; k < bytes; ++k) written[k] = pattern(k);
-    expect_ok(quartic_gpu_buffer_create(device, bytes, &buffer));
-    expect_ok(quartic_gpu_buffer_write(buffer, 0, written, bytes));
-    expect_ok(quartic_gpu_buffer_read(buffer, 0, got, bytes));
+    assert_ok(quartic_gpu_buffer_create(device, bytes, &buffer));
+    assert_ok(quartic_gpu_buffer_write(buffer, 0, written, bytes));
+    assert_ok(quartic_gpu_buffer_read(buffer, 0, got, bytes));
     assert_memory_equal(got, written, bytes);
     quartic_gpu_buffer_destroy(buffer);
     quartic_free(written);
@@ -82,9 +82,9 @@ static void small_buffers_share_memory_without_overlap(void **state) {
     for (uint32_t round = 0; round < 3; ++round) {
         for (uint32_t k = round; k < COUNT; k += 1 + round % 2) {
             if (round > 0) quartic_gpu_buffer_destroy(buffers[k]); /* holes, then filled with other sizes */
-            expect_ok(quartic_gpu_buffer_create(device, 4 + (k * 37 + round * 1001) % 5000, &buffers[k]));
+            assert_ok(quartic_gpu_buffer_create(device, 4 + (k * 37 + round * 1001) % 5000, &buffers[k]));
             uint32_t mark = k + 1000 * round;
-            expect_ok(quartic_gpu_buffer_write(buffers[k], 0, &mark, 4));
+            assert_ok(quartic_gpu_buffer_write(buffers[k], 0, &mark, 4));
         }
         for (uint32_t a = 0; a < COUNT; ++a)
             for (uint32_t b = 0; b < a; ++b) {
@@ -96,7 +96,7 @@ static void small_buffers_share_memory_without_overlap(void **state) {
     }
     for (uint32_t k = 2; k < COUNT; k += 1) { /* the last round that wrote each */
         uint32_t mark;
-        expect_ok(quartic_gpu_buffer_read(buffers[k], 0, &mark, 4));
+        assert_ok(quartic_gpu_buffer_read(buffers[k], 0, &mark, 4));
         assert_int_equal(mark % 1000, k);
     }
     assert_non_null(device->blocks);
@@ -115,12 +115,12 @@ static void what_cannot_fit_is_refused_with_figures(void **state) {
     assert_int_equal(quartic_gpu_device_expect_room(device, 1ull << 50, "a model"),
                      QUARTIC_OUT_OF_DEVICE_MEMORY);
     assert_non_null(strstr(quartic_error_message(), "a model needs 1073741824.0 MiB"));
-    expect_ok(quartic_gpu_device_expect_room(device, 1, "a model"));
+    assert_ok(quartic_gpu_device_expect_room(device, 1, "a model"));
 }
 
 #define BOTH_WAYS(test)                                                                                      \
-    cmocka_unit_test_setup_teardown(test, open_mapped, close_device),                                        \
-        cmocka_unit_test_setup_teardown(test, open_staged, close_device)
+    cmocka_unit_test_setup_teardown(test, open_mapped, gpu_memory_close_device),                             \
+        cmocka_unit_test_setup_teardown(test, open_staged, gpu_memory_close_device)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -1,4 +1,4 @@
-/* gpu_threads_test.c: two threads, each with a device, programs and error sentence of its own, at the same
+/* gpu_threads_test.c: two threads, each with a device, programs and error message of its own, at the same
  * time. */
 #include "vulkan/vulkan_test.h"
 

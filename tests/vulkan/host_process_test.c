@@ -1,5 +1,5 @@
 /* host_process_test.c: Vulkan devices in processes that are not the library's own. fork(): in a child, a
- * parent's devices are refused with a sentence and can be destroyed, and the CPU devices work; a child of a
+ * parent's devices are refused with a message and can be destroyed, and the CPU devices work; a child of a
  * parent that had closed its own may open one. Nothing hangs. Floating point: the host's rounding, traps and
  * flushing of subnormal numbers reach neither the driver's threads nor its compiler.
  */
@@ -18,7 +18,7 @@
 
 #include "quartic/quartic.h"
 
-static void expect_of_child(int (*work)(void)) {
+static void vulkan_host_process_expect_of_child(int (*work)(void)) {
     fflush(NULL);
     const pid_t child = fork();
     if (child == 0) _exit(work());
@@ -27,7 +27,7 @@ static void expect_of_child(int (*work)(void)) {
     if (status != 0) fail_msg("the child ended with wait status %d", status);
 }
 
-static quartic_graph *make_graph(void) {
+static quartic_graph *host_process_make_graph(void) {
     quartic_graph *graph;
     if (quartic_graph_create(&graph) != QUARTIC_OK) return NULL;
     quartic_value a = quartic_graph_input(graph, "a", QUARTIC_FLOAT32, &QUARTIC_SHAPE(4));
@@ -41,7 +41,7 @@ static int doubles(const char *name) {
     float got[4] = {0};
     quartic_device *device;
     quartic_program *program = NULL;
-    quartic_graph *graph = make_graph();
+    quartic_graph *graph = host_process_make_graph();
     if (graph == NULL || quartic_device_create(name, &device) != QUARTIC_OK) return 1;
     if (quartic_program_create(device, graph, NULL, &program) != QUARTIC_OK) return 2;
     if (quartic_tensor_write(quartic_program_tensor(program, "a"), numbers, sizeof numbers) != QUARTIC_OK ||
@@ -59,7 +59,7 @@ static int doubles(const char *name) {
 static quartic_device *parents;
 static quartic_program *parents_program;
 
-static int refused(quartic_status status) {
+static int vulkan_host_process_refused(quartic_status status) {
     return status == QUARTIC_UNSUPPORTED &&
            strstr(quartic_error_message(), "made from that by fork()") != NULL;
 }
@@ -67,14 +67,16 @@ static int refused(quartic_status status) {
 static int use_the_parents(void) {
     float numbers[4] = {0};
     quartic_tensor *tensor = quartic_program_tensor(parents_program, "a");
-    quartic_graph *graph = make_graph();
+    quartic_graph *graph = host_process_make_graph();
     quartic_program *program;
     quartic_tensor *fresh;
-    if (!refused(quartic_program_run(parents_program))) return 1;
-    if (!refused(quartic_tensor_write(tensor, numbers, sizeof numbers))) return 2;
-    if (!refused(quartic_tensor_read(tensor, numbers, sizeof numbers))) return 3;
-    if (!refused(quartic_program_create(parents, graph, NULL, &program))) return 4;
-    if (!refused(quartic_tensor_create(parents, QUARTIC_FLOAT32, &QUARTIC_SHAPE(4), &fresh))) return 5;
+    if (!vulkan_host_process_refused(quartic_program_run(parents_program))) return 1;
+    if (!vulkan_host_process_refused(quartic_tensor_write(tensor, numbers, sizeof numbers))) return 2;
+    if (!vulkan_host_process_refused(quartic_tensor_read(tensor, numbers, sizeof numbers))) return 3;
+    if (!vulkan_host_process_refused(quartic_program_create(parents, graph, NULL, &program))) return 4;
+    if (!vulkan_host_process_refused(
+            quartic_tensor_create(parents, QUARTIC_FLOAT32, &QUARTIC_SHAPE(4), &fresh)))
+        return 5;
     quartic_graph_destroy(graph);
     quartic_program_destroy(parents_program);
     quartic_device_destroy(parents);
@@ -93,32 +95,32 @@ static int open_others(void) {
 
 static void a_parents_devices_are_refused_in_its_child(void **state) {
     (void)state;
-    quartic_graph *graph = make_graph();
+    quartic_graph *graph = host_process_make_graph();
     assert_int_equal(quartic_device_create("vulkan", &parents), QUARTIC_OK);
     assert_int_equal(quartic_program_create(parents, graph, NULL, &parents_program), QUARTIC_OK);
     assert_int_equal(quartic_program_run(parents_program), QUARTIC_OK);
-    expect_of_child(use_the_parents);
-    expect_of_child(open_others);
+    vulkan_host_process_expect_of_child(use_the_parents);
+    vulkan_host_process_expect_of_child(open_others);
     assert_int_equal(quartic_program_run(parents_program), QUARTIC_OK); /* the parent is as it was */
     quartic_program_destroy(parents_program);
     quartic_device_destroy(parents);
     quartic_graph_destroy(graph);
 }
 
-static int open_vulkan(void) {
+static int host_process_open_vulkan(void) {
     return doubles("vulkan");
 }
 
 static void a_child_may_open_vulkan_where_its_parent_has_none_open(void **state) {
     (void)state;
     assert_int_equal(doubles("vulkan"), 0);
-    expect_of_child(open_vulkan);
+    vulkan_host_process_expect_of_child(host_process_open_vulkan);
     assert_int_equal(doubles("vulkan"), 0);
 }
 
 /* exp of numbers from -60 to 60 and a product of a size of its own, so that shaders are compiled in this
  * setting. */
-static quartic_status compute(uint32_t side, float *out_numbers) {
+static quartic_status vulkan_host_process_compute(uint32_t side, float *out_numbers) {
     quartic_device *device = NULL;
     quartic_graph *graph = NULL;
     quartic_program *program = NULL;
@@ -163,7 +165,7 @@ static void floating_point_settings_do_not_reach_a_device(void **state) {
     enum { SIDE = 24 };
     float want[SIDE * SIDE], got[SIDE * SIDE];
     fenv_t standard, before, after;
-    assert_int_equal(compute(SIDE, want), QUARTIC_OK);
+    assert_int_equal(vulkan_host_process_compute(SIDE, want), QUARTIC_OK);
     fegetenv(&standard);
     for (int setting = 0; setting < 3; ++setting) {
         memset(got, 0, sizeof got);
@@ -172,7 +174,7 @@ static void floating_point_settings_do_not_reach_a_device(void **state) {
         feclearexcept(FE_ALL_EXCEPT);
         set(setting);
         fegetenv(&before);
-        const quartic_status status = compute(SIDE, got);
+        const quartic_status status = vulkan_host_process_compute(SIDE, got);
         fegetenv(&after);
         fesetenv(&standard);
         assert_int_equal(status, QUARTIC_OK);

@@ -17,11 +17,11 @@ typedef struct product {
 } product;
 
 /* y on a device; the caller frees it. */
-static float *run(const char *name, const product *c, uint64_t *out_count) {
+static float *matmul_run(const char *name, const product *c, uint64_t *out_count) {
     quartic_device *device;
     quartic_graph *graph;
-    expect_ok(quartic_device_create(name, &device));
-    expect_ok(quartic_graph_create(&graph));
+    assert_ok(quartic_device_create(name, &device));
+    assert_ok(quartic_graph_create(&graph));
     quartic_matmul_options options = QUARTIC_MATMUL_OPTIONS_INIT;
     options.transpose_a = c->transpose_a;
     options.transpose_b = c->transpose_b;
@@ -34,7 +34,7 @@ static float *run(const char *name, const product *c, uint64_t *out_count) {
     if (c->with & 1) options.bias = quartic_graph_input(graph, "bias", QUARTIC_FLOAT32, &bias);
     if (c->with & 2) options.addend = quartic_graph_input(graph, "addend", QUARTIC_FLOAT32, &shape);
     quartic_graph_output(graph, "y", quartic_matmul(graph, a, b, &options));
-    expect_ok(quartic_graph_status(graph));
+    assert_ok(quartic_graph_status(graph));
 
     static const char *const names[] = {"a", "b", "bias", "addend"};
     quartic_feed feeds[4];
@@ -51,17 +51,17 @@ static float *run(const char *name, const product *c, uint64_t *out_count) {
     *out_count = quartic_shape_elements(&shape);
     float *y = quartic_alloc(*out_count, sizeof *y);
     const quartic_fetch fetch = {"y", y, *out_count};
-    expect_ok(quartic_harness_run(device, graph, feeds, feed_count, &fetch, 1));
+    assert_ok(quartic_harness_run(device, graph, feeds, feed_count, &fetch, 1));
     for (uint32_t i = 0; i < 4; ++i) quartic_free(data[i]);
     quartic_graph_destroy(graph);
     quartic_device_destroy(device);
     return y;
 }
 
-static void check(const product *c) {
+static void matmul_check(const product *c) {
     uint64_t count;
-    float *want = run("reference", c, &count), *got = run(vulkan_test_name(), c, &count);
-    float *again = run(vulkan_test_name(), c, &count);
+    float *want = matmul_run("reference", c, &count), *got = matmul_run(vulkan_test_name(), c, &count);
+    float *again = matmul_run(vulkan_test_name(), c, &count);
     uint32_t k = c->a.dims[c->a.rank - (c->transpose_a ? 2 : 1)];
     double largest = 1.0, some = 0.0;
     for (uint64_t i = 0; i < count; ++i) largest = fmax(largest, fabs((double)want[i]));
@@ -92,7 +92,7 @@ static void large_products_match_the_reference(void **state) {
         {"row times rows", {2, {1, 1100}}, {2, {301, 1100}}, 0, 1, 1},
         {"row times matrix", {2, {1, 300}}, {2, {300, 1001}}, 0, 0, 2},
     };
-    for (size_t i = 0; i < sizeof products / sizeof products[0]; ++i) check(&products[i]);
+    for (size_t i = 0; i < sizeof products / sizeof products[0]; ++i) matmul_check(&products[i]);
 }
 
 static void tiles_through_shared_memory_match_the_reference(void **state) {
@@ -105,7 +105,7 @@ static void tiles_through_shared_memory_match_the_reference(void **state) {
         {"split", {2, {3000, 17}}, {2, {3000, 20}}, 1, 0, 3},
     };
     setenv("QUARTIC_DISABLE", "cache,shuffle", 1);
-    for (size_t i = 0; i < sizeof products / sizeof products[0]; ++i) check(&products[i]);
+    for (size_t i = 0; i < sizeof products / sizeof products[0]; ++i) matmul_check(&products[i]);
     setenv("QUARTIC_DISABLE", "cache", 1);
 }
 

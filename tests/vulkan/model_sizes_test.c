@@ -1,5 +1,5 @@
 /* model_sizes_test.c: a Vulkan device against the device "cpu" at every awkward length. */
-#include "model_sizes.h"
+#include "model_sizes_tests.h"
 #include "vulkan/vulkan_test.h"
 
 static void awkward_lengths_agree_with_the_cpu(void **state) {

@@ -2,7 +2,7 @@
  * device. */
 #include "vulkan/vulkan_test.h"
 
-#include "ops_norm_values.h"
+#include "ops_norm_tests.h"
 
 static void values_hold_on_vulkan(void **state) {
     (void)state;

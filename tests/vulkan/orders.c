@@ -11,7 +11,7 @@ static const char *const order_names[] = {"as recorded", "reversed", "rotated by
 /* ---- orders -------------------------------------------------------------------------------------------- */
 
 /* Which command of a run of `length` comes at place k. */
-static uint32_t source_of(order order, uint32_t length, uint32_t k) {
+static uint32_t orders_source_of(order order, uint32_t length, uint32_t k) {
     switch (order) {
     case ORDER_REVERSED:
         return length - 1 - k;
@@ -27,7 +27,7 @@ static uint32_t source_of(order order, uint32_t length, uint32_t k) {
 static void order_run(quartic_gpu_command *run, const quartic_gpu_command *old, uint32_t length,
                       order order) {
     for (uint32_t k = 0; k < length; ++k) {
-        run[k] = old[source_of(order, length, k)];
+        run[k] = old[orders_source_of(order, length, k)];
         run[k].barrier = old[k].barrier;
         run[k].step = old[k].step;
     }
@@ -212,7 +212,7 @@ quartic_status order_compare(quartic_program *program, const quartic_gpu_command
 
 void order_expect_same(const char *what, quartic_program *program, uint32_t *inout_moved) {
     order_result result;
-    expect_ok(order_compare(program, NULL, 0, &result));
+    assert_ok(order_compare(program, NULL, 0, &result));
     if (!result.same) fail_msg("%s: %s", what, result.difference);
     *inout_moved += result.moved;
 }
@@ -221,6 +221,6 @@ void order_write_random(quartic_tensor *tensor, uint32_t stream, float scale) {
     const uint64_t count = tensor->device_bytes / sizeof(float);
     float *numbers = quartic_alloc(count, sizeof *numbers);
     for (uint64_t i = 0; i < count; ++i) numbers[i] = scale * quartic_random_normal(7, stream, i);
-    expect_ok(quartic_tensor_write(tensor, numbers, count * sizeof *numbers));
+    assert_ok(quartic_tensor_write(tensor, numbers, count * sizeof *numbers));
     quartic_free(numbers);
 }

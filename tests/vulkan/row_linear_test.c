@@ -2,7 +2,7 @@
  * shader that the device would choose, and on devices with shuffles also with the tiles through shared
  * memory.
  */
-#include "row_linear_identity.h"
+#include "row_linear_tests.h"
 #include "vulkan/vulkan_test.h"
 
 static void shaders_are_their_composition(void **state) {

@@ -32,10 +32,10 @@ static const packed_case cases[] = {
 
 /* out = attention of slices q, k, v of `packed` (1, r, c, h (2 d + dv)), and the gradient of its weighted
  * sum. */
-static quartic_graph *build(const packed_case *from) {
+static quartic_graph *taylor_attention_build(const packed_case *from) {
     const uint32_t inner = from->h * from->d, width = 2 * inner + from->h * from->dv;
     quartic_graph *graph = NULL;
-    expect_ok(quartic_graph_create(&graph));
+    assert_ok(quartic_graph_create(&graph));
     const quartic_value packed =
         quartic_graph_input(graph, "packed", QUARTIC_FLOAT32, &QUARTIC_SHAPE(1, from->r, from->c, width));
     quartic_value parts[3];
@@ -50,10 +50,10 @@ static quartic_graph *build(const packed_case *from) {
     const quartic_shape shape = quartic_graph_shape(graph, out);
     const quartic_value cotangent = quartic_graph_input(graph, "cotangent", QUARTIC_FLOAT32, &shape);
     quartic_value gradient;
-    expect_ok(quartic_graph_gradients(graph, out, cotangent, &packed, 1, &gradient));
+    assert_ok(quartic_graph_gradients(graph, out, cotangent, &packed, 1, &gradient));
     quartic_graph_output(graph, "out", out);
     quartic_graph_output(graph, "gradient", gradient);
-    expect_ok(quartic_graph_status(graph));
+    assert_ok(quartic_graph_status(graph));
     return graph;
 }
 
@@ -64,7 +64,7 @@ static float *random_numbers(size_t count, uint32_t stream, float scale) {
     return numbers;
 }
 
-static void print_failed(void *context, const quartic_check *check) {
+static void taylor_attention_print_failed(void *context, const quartic_check *check) {
     (void)context;
     if (check->verdict != QUARTIC_PASSED)
         fprintf(stderr, "%s %s, %s: %s\n", check->subject, check->label, check->check, check->text);
@@ -73,9 +73,9 @@ static void print_failed(void *context, const quartic_check *check) {
 static void every_path_of_the_plan_equals_the_tuned_rows(void **state) {
     (void)state;
     quartic_device *device = vulkan_test_device(), *trusted = NULL;
-    expect_ok(quartic_device_create("cpu", &trusted));
+    assert_ok(quartic_device_create("cpu", &trusted));
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; ++k) {
-        quartic_graph *graph = build(&cases[k]);
+        quartic_graph *graph = taylor_attention_build(&cases[k]);
         const size_t tokens = (size_t)cases[k].r * cases[k].c * cases[k].h;
         const size_t packed = tokens * (2 * cases[k].d + cases[k].dv), values = tokens * cases[k].dv;
         const quartic_feed feeds[] = {
@@ -83,7 +83,8 @@ static void every_path_of_the_plan_equals_the_tuned_rows(void **state) {
             {"cotangent", random_numbers(values, 2, 1), values * sizeof(float)},
         };
         quartic_check_totals totals;
-        expect_ok(quartic_compare_devices(device, trusted, graph, feeds, 2, print_failed, NULL, &totals));
+        assert_ok(quartic_compare_devices(device, trusted, graph, feeds, 2, taylor_attention_print_failed,
+                                          NULL, &totals));
         if (totals.failed != 0 || totals.unsupported != 0 || totals.passed < 4) fail_msg("case %zu", k);
         for (uint32_t f = 0; f < 2; ++f) quartic_free((void *)feeds[f].data);
         quartic_graph_destroy(graph);
@@ -96,19 +97,19 @@ static void a_second_run_gives_the_same_bits(void **state) {
     (void)state;
     quartic_device *device = vulkan_test_device();
     for (size_t k = 2; k < 4; ++k) {
-        quartic_graph *graph = build(&cases[k]);
+        quartic_graph *graph = taylor_attention_build(&cases[k]);
         quartic_program *program = NULL;
-        expect_ok(quartic_program_create(device, graph, NULL, &program));
+        assert_ok(quartic_program_create(device, graph, NULL, &program));
         const size_t tokens = (size_t)cases[k].r * cases[k].c * cases[k].h;
         const size_t packed = tokens * (2 * cases[k].d + cases[k].dv), values = tokens * cases[k].dv;
         float *x = random_numbers(packed, 1, 0.4f), *g = random_numbers(values, 2, 1);
         float *first = random_numbers(packed, 3, 1), *second = random_numbers(packed, 4, 1);
-        expect_ok(quartic_tensor_write(quartic_program_tensor(program, "packed"), x, packed * sizeof *x));
-        expect_ok(quartic_tensor_write(quartic_program_tensor(program, "cotangent"), g, values * sizeof *g));
+        assert_ok(quartic_tensor_write(quartic_program_tensor(program, "packed"), x, packed * sizeof *x));
+        assert_ok(quartic_tensor_write(quartic_program_tensor(program, "cotangent"), g, values * sizeof *g));
         float *results[] = {first, second};
         for (uint32_t r = 0; r < 2; ++r) {
-            expect_ok(quartic_program_run(program));
-            expect_ok(quartic_tensor_read(quartic_program_tensor(program, "gradient"), results[r],
+            assert_ok(quartic_program_run(program));
+            assert_ok(quartic_tensor_read(quartic_program_tensor(program, "gradient"), results[r],
                                           packed * sizeof *first));
         }
         assert_memory_equal(first, second, packed * sizeof *first);
@@ -129,25 +130,25 @@ static void later_blocks_change_no_bit(void **state) {
         const packed_case *from = &cases[k];
         const uint32_t block = from->options.block;
         if (block == 0) continue;
-        quartic_graph *graph = build(from);
+        quartic_graph *graph = taylor_attention_build(from);
         quartic_program *program = NULL;
-        expect_ok(quartic_program_create(device, graph, NULL, &program));
+        assert_ok(quartic_program_create(device, graph, NULL, &program));
         const size_t tokens = (size_t)from->r * from->c, width = (size_t)from->h * (2 * from->d + from->dv);
         const size_t values = (size_t)from->h * from->dv;
         float *x = random_numbers(tokens * width, 1, 0.4f), *other = random_numbers(tokens * width, 5, 2);
         float *g = random_numbers(tokens * values, 2, 1);
         float *outs[] = {random_numbers(tokens * values, 3, 1), random_numbers(tokens * values, 4, 1)};
-        expect_ok(quartic_tensor_write(quartic_program_tensor(program, "cotangent"), g,
+        assert_ok(quartic_tensor_write(quartic_program_tensor(program, "cotangent"), g,
                                        tokens * values * sizeof *g));
         const uint32_t length = from->options.axis == 2 ? from->c : from->r, t = length / 2;
         for (uint32_t run = 0; run < 2; ++run) {
             for (size_t i = 0; run == 1 && i < tokens; ++i)
                 if ((from->options.axis == 2 ? i % from->c : i / from->c) >= t)
                     memcpy(x + i * width, other + i * width, width * sizeof *x);
-            expect_ok(quartic_tensor_write(quartic_program_tensor(program, "packed"), x,
+            assert_ok(quartic_tensor_write(quartic_program_tensor(program, "packed"), x,
                                            tokens * width * sizeof *x));
-            expect_ok(quartic_program_run(program));
-            expect_ok(quartic_tensor_read(quartic_program_tensor(program, "out"), outs[run],
+            assert_ok(quartic_program_run(program));
+            assert_ok(quartic_tensor_read(quartic_program_tensor(program, "out"), outs[run],
                                           tokens * values * sizeof *x));
         }
         for (size_t i = 0; i < tokens; ++i) {

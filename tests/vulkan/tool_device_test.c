@@ -9,7 +9,7 @@
 #define TRAIN  "$Q train $S/data/tales.txt --device vulkan "
 #define START  TRAIN "--config tiny.json --batch 1 --length 8 --save-every 3 --seed 3 "
 
-static int make_folder(void **state) {
+static int tool_device_make_folder(void **state) {
     vulkan_test_begin(state);
     if (tool_make_test_folder(state) != 0) return -1;
     return tool_run("echo '{\"dim\": 8, \"depth\": 1, \"dim_edges\": 4, \"heads\": 2, \"dim_head\": 4, "
@@ -41,7 +41,7 @@ static void a_lost_device_costs_no_checkpoint(void **state) {
 static void a_machine_without_vulkan(void **state) {
     (void)state;
     static const struct {
-        const char *without, *sentence;
+        const char *without, *message;
     } machines[] = {
         {"QUARTIC_VULKAN_LOADER=/nonexistent ", "cannot load the Vulkan loader"},
         {"VK_DRIVER_FILES=/nonexistent VK_ICD_FILENAMES=/nonexistent ", "no Vulkan driver"},
@@ -50,7 +50,7 @@ static void a_machine_without_vulkan(void **state) {
         char command[512];
         snprintf(command, sizeof command, "rm -rf none; %s" START "--out none --steps 1",
                  machines[m].without);
-        tool_expect(command, 1, machines[m].sentence);
+        tool_expect(command, 1, machines[m].message);
         tool_expect(command, 1, "Hint: `quartic devices` lists what there is.");
         tool_expect("test -e none/checkpoint.safetensors || echo nothing", 0, "nothing");
         snprintf(command, sizeof command, "%s$Q devices --json", machines[m].without);
@@ -163,7 +163,7 @@ static void what_does_not_fit_is_refused_with_figures(void **state) {
     tool_expect("test -e large/checkpoint.safetensors || echo nothing", 0, "nothing");
 }
 
-static int end(void **state) {
+static int tool_device_end(void **state) {
     return tool_remove_test_folder(state) | vulkan_test_end(state);
 }
 
@@ -176,5 +176,5 @@ int main(void) {
         cmocka_unit_test(names_and_switches_are_taken_as_written),
         cmocka_unit_test(what_does_not_fit_is_refused_with_figures),
     };
-    return cmocka_run_group_tests(tests, make_folder, end);
+    return cmocka_run_group_tests(tests, tool_device_make_folder, tool_device_end);
 }

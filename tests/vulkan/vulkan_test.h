@@ -8,18 +8,10 @@
 #ifndef QUARTIC_TESTS_VULKAN_TEST_H
 #define QUARTIC_TESTS_VULKAN_TEST_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "device_tests.h"
 
 #include "base/alloc.h"
 #include "gpu/gpu.h"
-#include "quartic/device.h"
 
 static int64_t vulkan_test_live;
 static uint64_t vulkan_test_messages; /* provoked on purpose */
@@ -43,11 +35,6 @@ static inline int vulkan_test_end(void **state) {
     return messages != 0 || left != 0;
 }
 
-/* Fails the test with the library's sentence unless the status is OK. */
-static inline void expect_ok(quartic_status status) {
-    if (status != QUARTIC_OK) fail_msg("%s: %s", quartic_status_name(status), quartic_error_message());
-}
-
 /* The device that QUARTIC_DEVICE names, or the best Vulkan one. */
 static inline const char *vulkan_test_name(void) {
     const char *name = getenv("QUARTIC_DEVICE");
@@ -57,17 +44,22 @@ static inline const char *vulkan_test_name(void) {
 /* Opens it; it must be a Vulkan device. */
 static inline quartic_device *vulkan_test_device(void) {
     quartic_device *device = NULL;
-    expect_ok(quartic_device_create(vulkan_test_name(), &device));
+    assert_ok(quartic_device_create(vulkan_test_name(), &device));
     quartic_device_info info;
-    expect_ok(quartic_device_get_info(device, &info));
+    assert_ok(quartic_device_get_info(device, &info));
     assert_int_equal(info.kind, QUARTIC_DEVICE_VULKAN);
     return device;
+}
+
+/* The same for groups of tests that other devices run too. */
+static inline test_device vulkan_test_kind(void) {
+    return (test_device){vulkan_test_name(), QUARTIC_DEVICE_VULKAN, vulkan_test_begin, vulkan_test_end};
 }
 
 /* The same below the public API. */
 static inline quartic_gpu_device *vulkan_test_gpu(void) {
     quartic_gpu_device *gpu = NULL;
-    expect_ok(quartic_gpu_device_create(0, &gpu));
+    assert_ok(quartic_gpu_device_create(0, &gpu));
     return gpu;
 }
 

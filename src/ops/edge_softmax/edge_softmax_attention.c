@@ -2,18 +2,20 @@
  *
  * edge_softmax_attention       q, k, v (b, m, h, d), positions?, mask? to out (b, m, h, d), lse (b, m, h)
  * edge_softmax_attention_grad  q, k, v, positions?, mask?, out, lse, g = the cotangent of out, to dq, dk, dv
- * Flash form: probabilities are never stored but recomputed from the scores and lse, so memory is linear in m
- * though m may be n^2. Formulas: reference.c; who sees whom: problem.h. Every sum is owned by one invocation
- * or one thread, which walks it in a fixed order.
+ *
+ * Flash form: probabilities are not stored but computed again from the scores and lse, so memory is linear in
+ * m, where m may be n^2. Formulas: reference.c; who sees whom: problem.h. One invocation or thread owns each
+ * sum and walks it in a fixed order.
  */
 #include "base/call.h"
 #include "graph/tape.h"
+#include "ops/cases.h"
 #include "ops/edge_softmax/problem.h"
 
-/* Wider heads would leave no room for a tile of keys in 16 KiB of shared memory. */
+/* With wider heads a tile of keys would not fit into 16 KiB of shared memory. */
 enum { GREATEST_WIDTH = 1024 };
 
-static quartic_status check_positions(const char *op, const quartic_op_call *call) {
+static quartic_status edge_softmax_check_positions(const char *op, const quartic_op_call *call) {
     const quartic_edge_softmax_options *options = call->attrs;
     const quartic_shape *q = &call->inputs[QUARTIC_EDGE_Q].shape;
     const uint32_t b = q->dims[0], m = q->dims[1];
@@ -37,7 +39,7 @@ static quartic_status check_positions(const char *op, const quartic_op_call *cal
 }
 
 /* q, k, v, positions, mask and the options: the same rule for both ops. */
-static quartic_status check_operands(const char *op, const quartic_op_call *call) {
+static quartic_status edge_softmax_check_operands(const char *op, const quartic_op_call *call) {
     const quartic_shape *q = &call->inputs[QUARTIC_EDGE_Q].shape;
     for (uint32_t input = QUARTIC_EDGE_Q; input <= QUARTIC_EDGE_V; ++input) {
         QUARTIC_TRY(quartic_op_expect_dtype(op, call, input, QUARTIC_FLOAT32));
@@ -50,10 +52,10 @@ static quartic_status check_operands(const char *op, const quartic_op_call *call
                             "%s needs extents of at least 1 and heads of at most %d, not q of shape %s", op,
                             GREATEST_WIDTH, quartic_shape_text(q, text));
     }
-    return check_positions(op, call);
+    return edge_softmax_check_positions(op, call);
 }
 
-static quartic_shape lse_shape(const quartic_shape *q) {
+static quartic_shape edge_softmax_lse_shape(const quartic_shape *q) {
     quartic_shape shape = *q; // (b, m, h)
     shape.rank = 3;
     shape.dims[3] = 0;
@@ -64,8 +66,8 @@ static quartic_status edge_softmax_infer(const quartic_op_call *call, quartic_la
                                          uint32_t *out_count) {
     const char *op = "edge_softmax_attention";
     QUARTIC_TRY(quartic_op_expect_inputs(op, call, QUARTIC_EDGE_OUT, QUARTIC_EDGE_OUT));
-    QUARTIC_TRY(check_operands(op, call));
-    const quartic_shape *q = &call->inputs[QUARTIC_EDGE_Q].shape, lse = lse_shape(q);
+    QUARTIC_TRY(edge_softmax_check_operands(op, call));
+    const quartic_shape *q = &call->inputs[QUARTIC_EDGE_Q].shape, lse = edge_softmax_lse_shape(q);
     out[0] = quartic_layout_contiguous(QUARTIC_FLOAT32, q);
     out[1] = quartic_layout_contiguous(QUARTIC_FLOAT32, &lse);
     *out_count = 2;
@@ -76,8 +78,8 @@ static quartic_status edge_softmax_grad_infer(const quartic_op_call *call, quart
                                               uint32_t *out_count) {
     const char *op = "edge_softmax_attention_grad";
     QUARTIC_TRY(quartic_op_expect_inputs(op, call, QUARTIC_EDGE_INPUTS, QUARTIC_EDGE_INPUTS));
-    QUARTIC_TRY(check_operands(op, call));
-    const quartic_shape *q = &call->inputs[QUARTIC_EDGE_Q].shape, lse = lse_shape(q);
+    QUARTIC_TRY(edge_softmax_check_operands(op, call));
+    const quartic_shape *q = &call->inputs[QUARTIC_EDGE_Q].shape, lse = edge_softmax_lse_shape(q);
     for (uint32_t input = QUARTIC_EDGE_OUT; input <= QUARTIC_EDGE_G; ++input) {
         QUARTIC_TRY(quartic_op_expect_dtype(op, call, input, QUARTIC_FLOAT32));
         QUARTIC_TRY(quartic_op_expect_shape(op, call, input, input == QUARTIC_EDGE_LSE ? &lse : q));
@@ -89,7 +91,7 @@ static quartic_status edge_softmax_grad_infer(const quartic_op_call *call, quart
 }
 
 /* A position outside the graph would read a mask out of range. */
-static quartic_status check_contents(const quartic_op_run *run) {
+static quartic_status edge_softmax_check(const quartic_op_run *run) {
     const quartic_edge_problem problem = quartic_edge_problem_of_run(run);
     const int32_t *positions = run->inputs[QUARTIC_EDGE_POSITIONS].data;
     if (positions == NULL) return QUARTIC_OK;
@@ -109,7 +111,7 @@ static double edge_softmax_flops(const quartic_op_call *call) {
     return quartic_edge_flops(&problem, call->input_count == QUARTIC_EDGE_INPUTS);
 }
 
-static double longest_sum(const quartic_op_call *call) {
+static double edge_softmax_reduction(const quartic_op_call *call) {
     const quartic_shape *q = &call->inputs[QUARTIC_EDGE_Q].shape;
     return (double)q->dims[1] + q->dims[3];
 }
@@ -139,7 +141,7 @@ typedef struct edge_case {
 } edge_case;
 
 /* Sizes leave remainders in every tile; positions come in any order, also repeated. */
-static const edge_case cases[] = {
+static const edge_case edge_softmax_table[] = {
     {"one edge", .b = 1, .nodes = 1, .h = 1, .d = 1},
     {"two nodes", .b = 2, .nodes = 2, .h = 3, .d = 3},
     {"three nodes, masked", .b = 3, .nodes = 3, .h = 2, .d = 3, .masked = true},
@@ -159,53 +161,42 @@ static const edge_case cases[] = {
     {"heads of 128", .b = 1, .nodes = 4, .h = 2, .d = 128},
 };
 
-static bool fill_case(uint32_t index, quartic_op_case *out) {
-    if (index >= sizeof cases / sizeof cases[0]) return false;
-    const edge_case *from = &cases[index];
+static bool edge_softmax_cases(uint32_t index, quartic_op_case *out) {
+    if (index >= QUARTIC_CASES(edge_softmax_table)) return false;
+    const edge_case *from = &edge_softmax_table[index];
     const uint32_t tokens = from->tokens == 0 ? from->nodes * from->nodes : from->tokens;
     *out = (quartic_op_case){.label = from->label, .input_count = QUARTIC_EDGE_OUT};
     *(quartic_edge_softmax_options *)out->attrs =
         (quartic_edge_softmax_options){.nodes = from->nodes, .causal = from->causal};
     for (uint32_t input = QUARTIC_EDGE_Q; input <= QUARTIC_EDGE_V; ++input) {
-        out->inputs[input].dtype = QUARTIC_FLOAT32;
-        out->inputs[input].shape = QUARTIC_SHAPE(from->b, tokens, from->h, from->d);
         /* Outliers in q and k together would make scores of 100, whose rounding is a large error of exp. */
-        out->inputs[input].fill = input == QUARTIC_EDGE_Q ? QUARTIC_FILL_SMALL : QUARTIC_FILL_NORMAL;
+        quartic_case_floats(out, input, QUARTIC_SHAPE(from->b, tokens, from->h, from->d),
+                            input == QUARTIC_EDGE_Q ? QUARTIC_FILL_SMALL : QUARTIC_FILL_NORMAL);
         /* With one key, out is its value: the gradients of q and k are zero but for rounding. */
         out->inputs[input].no_gradient = tokens == 1 && input != QUARTIC_EDGE_V;
     }
-    if (from->tokens != 0) {
-        out->inputs[QUARTIC_EDGE_POSITIONS].dtype = QUARTIC_INT32;
-        out->inputs[QUARTIC_EDGE_POSITIONS].shape = QUARTIC_SHAPE(from->b, tokens);
-        out->inputs[QUARTIC_EDGE_POSITIONS].fill =
-            from->left_out ? QUARTIC_FILL_SIGNED_INDEX : QUARTIC_FILL_INDEX;
-        out->inputs[QUARTIC_EDGE_POSITIONS].limit = from->nodes * from->nodes;
-        out->inputs[QUARTIC_EDGE_POSITIONS].no_gradient = true;
-    }
-    if (from->masked) {
-        out->inputs[QUARTIC_EDGE_MASK].dtype = QUARTIC_INT32;
-        out->inputs[QUARTIC_EDGE_MASK].shape = QUARTIC_SHAPE(from->b, from->nodes);
-        out->inputs[QUARTIC_EDGE_MASK].fill = QUARTIC_FILL_MASK;
-        out->inputs[QUARTIC_EDGE_MASK].no_gradient = true;
-    }
+    if (from->tokens != 0)
+        quartic_case_ints(out, QUARTIC_EDGE_POSITIONS, QUARTIC_SHAPE(from->b, tokens),
+                          from->left_out ? QUARTIC_FILL_SIGNED_INDEX : QUARTIC_FILL_INDEX,
+                          from->nodes * from->nodes);
+    if (from->masked)
+        quartic_case_ints(out, QUARTIC_EDGE_MASK, QUARTIC_SHAPE(from->b, from->nodes), QUARTIC_FILL_MASK, 0);
     return true;
 }
 
 /* Any lse will do, as long as exp(s - lse) stays moderate, hence small keys too. */
-static bool fill_grad_case(uint32_t index, quartic_op_case *out) {
-    if (!fill_case(index, out)) return false;
+static bool edge_softmax_grad_cases(uint32_t index, quartic_op_case *out) {
+    if (!edge_softmax_cases(index, out)) return false;
     out->input_count = QUARTIC_EDGE_INPUTS;
-    for (uint32_t input = QUARTIC_EDGE_OUT; input <= QUARTIC_EDGE_G; ++input) {
-        out->inputs[input].dtype = QUARTIC_FLOAT32;
-        out->inputs[input].shape = out->inputs[QUARTIC_EDGE_Q].shape;
-    }
+    const quartic_shape q = out->inputs[QUARTIC_EDGE_Q].shape;
     out->inputs[QUARTIC_EDGE_K].fill = QUARTIC_FILL_SMALL;
-    out->inputs[QUARTIC_EDGE_LSE].shape = lse_shape(&out->inputs[QUARTIC_EDGE_Q].shape);
-    out->inputs[QUARTIC_EDGE_LSE].fill = QUARTIC_FILL_POSITIVE;
+    quartic_case_floats(out, QUARTIC_EDGE_OUT, q, QUARTIC_FILL_NORMAL);
+    quartic_case_floats(out, QUARTIC_EDGE_LSE, edge_softmax_lse_shape(&q), QUARTIC_FILL_POSITIVE);
+    quartic_case_floats(out, QUARTIC_EDGE_G, q, QUARTIC_FILL_NORMAL);
     return true;
 }
 
-/* ---- doors ---- */
+/* ---- ops ---- */
 
 #define STRIDED_INPUTS (1u << QUARTIC_EDGE_Q | 1u << QUARTIC_EDGE_K | 1u << QUARTIC_EDGE_V)
 
@@ -215,17 +206,17 @@ const quartic_op quartic_op_edge_softmax_attention = {
     .strided_inputs = STRIDED_INPUTS,
     .saved_outputs = 1u << 1, /* lse */
     .infer = edge_softmax_infer,
-    .check = check_contents,
+    .check = edge_softmax_check,
     .cpu = quartic_edge_reference,
     .cpu_scratch = quartic_edge_reference_scratch,
     .gpu = quartic_edge_gpu,
     .grad = edge_softmax_rule,
-    .cases = fill_case,
+    .cases = edge_softmax_cases,
     .flops = edge_softmax_flops,
     .tolerance = 4,
     .tolerance_reason = "a score is a sum over components whose rounding, up to its magnitude, becomes a "
                         "relative error of exp; then sums over keys",
-    .reduction = longest_sum,
+    .reduction = edge_softmax_reduction,
 };
 
 const quartic_op quartic_op_edge_softmax_attention_grad = {
@@ -233,15 +224,15 @@ const quartic_op quartic_op_edge_softmax_attention_grad = {
     .attrs_bytes = sizeof(quartic_edge_softmax_options),
     .strided_inputs = STRIDED_INPUTS,
     .infer = edge_softmax_grad_infer,
-    .check = check_contents,
+    .check = edge_softmax_check,
     .cpu = quartic_edge_reference_grad,
     .cpu_scratch = quartic_edge_reference_scratch,
     .gpu = quartic_edge_gpu_grad,
-    .cases = fill_grad_case,
+    .cases = edge_softmax_grad_cases,
     .flops = edge_softmax_flops,
     .tolerance = 4,
     .tolerance_reason = "as the forward op; ds is a difference of two sums over components",
-    .reduction = longest_sum,
+    .reduction = edge_softmax_reduction,
 };
 
 static const quartic_edge_softmax_options standard_edge_softmax = QUARTIC_EDGE_SOFTMAX_OPTIONS_INIT;

@@ -1,13 +1,14 @@
 /* problem.c: geometry, visibility and cost of softmax attention among edges. See problem.h. */
 #include "ops/edge_softmax/problem.h"
 
-static quartic_edge_strides strides_of(const quartic_layout *layout) {
+static quartic_edge_strides edge_strides_of(const quartic_layout *layout) {
     return (quartic_edge_strides){layout->strides[0], layout->strides[1], layout->strides[2],
                                   layout->shape.rank == 4 ? layout->strides[3] : 1};
 }
 
-static quartic_edge_problem problem_of(const void *attrs, const quartic_layout *q, const quartic_layout *k,
-                                       const quartic_layout *v, bool positioned, bool masked) {
+static quartic_edge_problem edge_problem_of(const void *attrs, const quartic_layout *q,
+                                            const quartic_layout *k, const quartic_layout *v, bool positioned,
+                                            bool masked) {
     const quartic_edge_softmax_options *options = attrs;
     const quartic_layout own = quartic_layout_contiguous(QUARTIC_FLOAT32, &q->shape);
     quartic_shape row_shape = q->shape;
@@ -22,31 +23,31 @@ static quartic_edge_problem problem_of(const void *attrs, const quartic_layout *
         .positioned = positioned,
         .masked = masked,
         .causal = options->causal != 0,
-        .q = strides_of(q),
-        .k = strides_of(k),
-        .v = strides_of(v),
-        .own = strides_of(&own),
-        .row = strides_of(&row),
+        .q = edge_strides_of(q),
+        .k = edge_strides_of(k),
+        .v = edge_strides_of(v),
+        .own = edge_strides_of(&own),
+        .row = edge_strides_of(&row),
     };
 }
 
 quartic_edge_problem quartic_edge_problem_of_call(const quartic_op_call *call) {
     const quartic_layout *in = call->inputs;
-    return problem_of(call->attrs, &in[QUARTIC_EDGE_Q], &in[QUARTIC_EDGE_K], &in[QUARTIC_EDGE_V],
-                      quartic_is_present(&in[QUARTIC_EDGE_POSITIONS]),
-                      quartic_is_present(&in[QUARTIC_EDGE_MASK]));
+    return edge_problem_of(call->attrs, &in[QUARTIC_EDGE_Q], &in[QUARTIC_EDGE_K], &in[QUARTIC_EDGE_V],
+                           quartic_is_present(&in[QUARTIC_EDGE_POSITIONS]),
+                           quartic_is_present(&in[QUARTIC_EDGE_MASK]));
 }
 
 quartic_edge_problem quartic_edge_problem_of_run(const quartic_op_run *run) {
     const quartic_operand *in = run->inputs;
-    return problem_of(run->attrs, in[QUARTIC_EDGE_Q].layout, in[QUARTIC_EDGE_K].layout,
-                      in[QUARTIC_EDGE_V].layout, in[QUARTIC_EDGE_POSITIONS].data != NULL,
-                      in[QUARTIC_EDGE_MASK].data != NULL);
+    return edge_problem_of(run->attrs, in[QUARTIC_EDGE_Q].layout, in[QUARTIC_EDGE_K].layout,
+                           in[QUARTIC_EDGE_V].layout, in[QUARTIC_EDGE_POSITIONS].data != NULL,
+                           in[QUARTIC_EDGE_MASK].data != NULL);
 }
 
 /* Position -1: the token sees nothing and nobody sees it. */
-static bool is_left_out(const quartic_edge_problem *problem, const int32_t *positions, uint32_t b,
-                        uint32_t token) {
+static bool edge_is_left_out(const quartic_edge_problem *problem, const int32_t *positions, uint32_t b,
+                             uint32_t token) {
     return positions != NULL && positions[(uint64_t)b * problem->tokens + token] < 0;
 }
 
@@ -54,8 +55,8 @@ typedef struct edge {
     uint32_t i, j;
 } edge;
 
-static edge edge_of(const quartic_edge_problem *problem, const int32_t *positions, uint32_t b,
-                    uint32_t token) {
+static edge edge_of_token(const quartic_edge_problem *problem, const int32_t *positions, uint32_t b,
+                          uint32_t token) {
     const uint32_t position =
         positions == NULL ? token : (uint32_t)positions[(uint64_t)b * problem->tokens + token];
     return (edge){position / problem->nodes, position % problem->nodes};
@@ -63,8 +64,8 @@ static edge edge_of(const quartic_edge_problem *problem, const int32_t *position
 
 int32_t quartic_edge_key_row(const quartic_edge_problem *problem, const int32_t *positions,
                              const int32_t *mask, uint32_t b, uint32_t token) {
-    if (is_left_out(problem, positions, b, token)) return QUARTIC_EDGE_HIDDEN;
-    const edge key = edge_of(problem, positions, b, token);
+    if (edge_is_left_out(problem, positions, b, token)) return QUARTIC_EDGE_HIDDEN;
+    const edge key = edge_of_token(problem, positions, b, token);
     const int32_t *real = mask == NULL ? NULL : mask + (uint64_t)b * problem->nodes;
     if (real != NULL && (real[key.i] == 0 || real[key.j] == 0)) return QUARTIC_EDGE_HIDDEN;
     return problem->causal && key.j > key.i ? QUARTIC_EDGE_HIDDEN : (int32_t)key.i;
@@ -72,16 +73,16 @@ int32_t quartic_edge_key_row(const quartic_edge_problem *problem, const int32_t 
 
 int32_t quartic_edge_query_limit(const quartic_edge_problem *problem, const int32_t *positions, uint32_t b,
                                  uint32_t token) {
-    if (is_left_out(problem, positions, b, token)) return -1;
+    if (edge_is_left_out(problem, positions, b, token)) return -1;
     if (!problem->causal) return (int32_t)problem->nodes;
-    const edge query = edge_of(problem, positions, b, token);
+    const edge query = edge_of_token(problem, positions, b, token);
     return query.j <= query.i ? (int32_t)query.i : -1;
 }
 
 /* Pairs of a query and a key that it sees in one graph without padding. Where tokens lie is not known here:
  * causal, they are taken to be spread evenly over the rows, and row i to have as many of its i + 1 visible
  * edges among them as it can, as routed attention chooses. For all n^2 edges that makes n^4 / 8. */
-static double visible_pairs(const quartic_edge_problem *problem) {
+static double edge_visible_pairs(const quartic_edge_problem *problem) {
     const double of_row = (double)problem->tokens / problem->nodes;
     double keys = 0, pairs = 0;
     if (!problem->causal) return (double)problem->tokens * problem->tokens;
@@ -94,6 +95,6 @@ static double visible_pairs(const quartic_edge_problem *problem) {
 }
 
 double quartic_edge_flops(const quartic_edge_problem *problem, bool backward) {
-    return (double)quartic_edge_units(problem) * visible_pairs(problem) *
+    return (double)quartic_edge_units(problem) * edge_visible_pairs(problem) *
            quartic_edge_pair_flops(problem, backward);
 }

@@ -2,9 +2,10 @@
  *
  * Tokens are edges of a graph of n nodes; token t of a graph is edge (i, j) = (position / n, position % n)
  * with position = t where no positions are given; position -1 stands for no edge. A unit is one head
- * of one graph. Who sees whom comes down to two numbers per token: as a key, its row (HIDDEN if masked, no
- * edge, or if causal and j > i); as a query, a limit (causal: i, or -1 where j > i or there is no edge; else
- * n). A key is visible to a query iff its row <= the query's limit.
+ * of one graph. Two numbers of each token say who sees whom:
+ *     as a key, its row      i; HIDDEN if masked, if there is no edge, or if causal and j > i
+ *     as a query, its limit  n; -1 if there is no edge; if causal i, or -1 where j > i
+ * A key is visible to a query iff its row <= the query's limit.
  */
 #ifndef QUARTIC_OPS_EDGE_SOFTMAX_PROBLEM_H
 #define QUARTIC_OPS_EDGE_SOFTMAX_PROBLEM_H

@@ -9,6 +9,7 @@
  */
 #include "base/call.h"
 #include "graph/tape.h"
+#include "ops/cases.h"
 #include "ops/matmul/problem.h"
 
 #include <stdio.h>
@@ -20,13 +21,13 @@ typedef struct matmul_extents {
     uint32_t m, n, k, b_k;
 } matmul_extents;
 
-static quartic_shape leading_axes(const quartic_shape *shape) {
+static quartic_shape matmul_leading_axes(const quartic_shape *shape) {
     quartic_shape leading = *shape;
     leading.rank -= 2;
     return leading;
 }
 
-static quartic_status mismatch(const quartic_op_call *call, const char *what) {
+static quartic_status matmul_mismatch(const quartic_op_call *call, const char *what) {
     const quartic_matmul_attrs *attrs = call->attrs;
     char a_text[QUARTIC_SHAPE_TEXT], b_text[QUARTIC_SHAPE_TEXT];
     return quartic_fail(QUARTIC_SHAPE_MISMATCH, "matmul of a %s%s with b %s%s: %s",
@@ -36,13 +37,13 @@ static quartic_status mismatch(const quartic_op_call *call, const char *what) {
                         attrs->transpose_b ? " transposed" : "", what);
 }
 
-static quartic_status extents_of(const quartic_op_call *call, matmul_extents *out) {
+static quartic_status matmul_extents_of(const quartic_op_call *call, matmul_extents *out) {
     const quartic_matmul_attrs *attrs = call->attrs;
     const quartic_shape *a = &call->inputs[QUARTIC_MATMUL_A].shape,
                         *b = &call->inputs[QUARTIC_MATMUL_B].shape;
-    if (a->rank < 2 || b->rank < 2) return mismatch(call, "both need at least two axes");
+    if (a->rank < 2 || b->rank < 2) return matmul_mismatch(call, "both need at least two axes");
     if (quartic_shape_elements(a) == 0 || quartic_shape_elements(b) == 0)
-        return mismatch(call, "an extent is zero; every axis needs at least one element");
+        return matmul_mismatch(call, "an extent is zero; every axis needs at least one element");
     out->m = a->dims[a->rank - (attrs->transpose_a ? 1 : 2)];
     out->k = a->dims[a->rank - (attrs->transpose_a ? 2 : 1)];
     out->b_k = b->dims[b->rank - (attrs->transpose_b ? 1 : 2)];
@@ -51,11 +52,12 @@ static quartic_status extents_of(const quartic_op_call *call, matmul_extents *ou
         char text[128];
         snprintf(text, sizeof text, "the axes to contract have %u and %u elements and must be equal", out->k,
                  out->b_k);
-        return mismatch(call, text);
+        return matmul_mismatch(call, text);
     }
-    quartic_shape a_leading = leading_axes(a), b_leading = leading_axes(b);
+    quartic_shape a_leading = matmul_leading_axes(a), b_leading = matmul_leading_axes(b);
     if (!quartic_shape_broadcast(&a_leading, &b_leading, &out->leading))
-        return mismatch(call, "the axes before the last two do not broadcast; each pair must be equal or 1");
+        return matmul_mismatch(call,
+                               "the axes before the last two do not broadcast; each pair must be equal or 1");
     return QUARTIC_OK;
 }
 
@@ -65,7 +67,7 @@ static quartic_status matmul_infer(const quartic_op_call *call, quartic_layout *
     QUARTIC_TRY(quartic_op_expect_dtype("matmul", call, QUARTIC_MATMUL_A, QUARTIC_FLOAT32));
     QUARTIC_TRY(quartic_op_expect_dtype("matmul", call, QUARTIC_MATMUL_B, QUARTIC_FLOAT32));
     matmul_extents extents;
-    QUARTIC_TRY(extents_of(call, &extents));
+    QUARTIC_TRY(matmul_extents_of(call, &extents));
     quartic_shape result = {0};
     for (uint32_t axis = 0; axis < extents.leading.rank; ++axis)
         if (!(attrs->summed >> axis & 1u)) result.dims[result.rank++] = extents.leading.dims[axis];
@@ -89,8 +91,8 @@ static quartic_status matmul_infer(const quartic_op_call *call, quartic_layout *
 /* ---- reference ---- */
 
 /* Moves a position to the next index of the axes in mask, row-major; false after the last. */
-static bool advance(const quartic_shape *leading, uint32_t mask, uint32_t *index, const int64_t *a_strides,
-                    const int64_t *b_strides, int64_t *a_at, int64_t *b_at) {
+static bool matmul_advance(const quartic_shape *leading, uint32_t mask, uint32_t *index,
+                           const int64_t *a_strides, const int64_t *b_strides, int64_t *a_at, int64_t *b_at) {
     for (uint32_t axis = leading->rank; axis-- > 0;) {
         if (!(mask >> axis & 1u)) continue;
         *a_at += a_strides[axis];
@@ -113,7 +115,7 @@ static void matmul_cpu(const quartic_op_run *run) {
     const quartic_layout layouts[] = {*a->layout, *b->layout};
     const quartic_op_call call = {.attrs = attrs, .input_count = 2, .inputs = layouts};
     matmul_extents extents;
-    if (extents_of(&call, &extents) != QUARTIC_OK) return; /* infer has accepted these operands */
+    if (matmul_extents_of(&call, &extents) != QUARTIC_OK) return; /* infer has accepted these operands */
 
     /* Strides of a and b over (.., M, K) and (.., K, N), 0 on repeated axes. */
     quartic_shape a_shape = extents.leading, b_shape = extents.leading;
@@ -139,16 +141,16 @@ static void matmul_cpu(const quartic_op_run *run) {
                 do {
                     for (uint32_t k = 0; k < extents.k; ++k)
                         sum += quartic_get(a, a_sum + k * a_k) * quartic_get(b, b_sum + k * b_k);
-                } while (advance(&extents.leading, attrs->summed, index, a_wide.strides, b_wide.strides,
-                                 &a_sum, &b_sum));
+                } while (matmul_advance(&extents.leading, attrs->summed, index, a_wide.strides,
+                                        b_wide.strides, &a_sum, &b_sum));
                 sum *= attrs->alpha;
                 if (has_bias) sum += quartic_get(bias, j);
                 if (has_addend) sum += quartic_get(addend, at);
                 quartic_put(&run->outputs[0], at, sum);
             }
         }
-    } while (
-        advance(&extents.leading, ~attrs->summed, index, a_wide.strides, b_wide.strides, &a_batch, &b_batch));
+    } while (matmul_advance(&extents.leading, ~attrs->summed, index, a_wide.strides, b_wide.strides, &a_batch,
+                            &b_batch));
 }
 
 static double matmul_flops(const quartic_op_call *call) {
@@ -164,10 +166,12 @@ static double matmul_reduction(const quartic_op_call *call) {
 /* ---- gradient ---- */
 
 /* alpha * op(x) op(y), contracted over the leading axes that `shape` repeats, in that shape. */
-static quartic_value product_to(quartic_graph *graph, quartic_value x, uint32_t transpose_x, quartic_value y,
-                                uint32_t transpose_y, float alpha, const quartic_shape *shape) {
+static quartic_value matmul_product_to(quartic_graph *graph, quartic_value x, uint32_t transpose_x,
+                                       quartic_value y, uint32_t transpose_y, float alpha,
+                                       const quartic_shape *shape) {
     const quartic_shape x_shape = quartic_graph_shape(graph, x), y_shape = quartic_graph_shape(graph, y);
-    quartic_shape x_leading = leading_axes(&x_shape), y_leading = leading_axes(&y_shape), leading;
+    quartic_shape x_leading = matmul_leading_axes(&x_shape), y_leading = matmul_leading_axes(&y_shape),
+                  leading;
     quartic_matmul_attrs attrs = {transpose_x, transpose_y, alpha, 0};
     if (quartic_shape_broadcast(&x_leading, &y_leading, &leading)) /* else infer says so */
         for (uint32_t axis = 0; axis < leading.rank; ++axis) {
@@ -215,15 +219,15 @@ static quartic_status matmul_grad(quartic_tape *tape) {
     if (quartic_tape_wants(tape, QUARTIC_MATMUL_A)) {
         quartic_value b = quartic_tape_input(tape, QUARTIC_MATMUL_B);
         /* d op(a) = alpha g op(b)^T, so da = alpha op(b) g^T where a is transposed. */
-        quartic_value da = ta ? product_to(graph, b, tb, g, 1, attrs->alpha, &a_shape)
-                              : product_to(graph, g, 0, b, !tb, attrs->alpha, &a_shape);
+        quartic_value da = ta ? matmul_product_to(graph, b, tb, g, 1, attrs->alpha, &a_shape)
+                              : matmul_product_to(graph, g, 0, b, !tb, attrs->alpha, &a_shape);
         quartic_tape_give(tape, QUARTIC_MATMUL_A, da);
     }
     if (quartic_tape_wants(tape, QUARTIC_MATMUL_B)) {
         quartic_value a = quartic_tape_input(tape, QUARTIC_MATMUL_A);
         /* d op(b) = alpha op(a)^T g, so db = alpha g^T op(a) where b is transposed. */
-        quartic_value db = tb ? product_to(graph, g, 1, a, ta, attrs->alpha, &b_shape)
-                              : product_to(graph, a, !ta, g, 0, attrs->alpha, &b_shape);
+        quartic_value db = tb ? matmul_product_to(graph, g, 1, a, ta, attrs->alpha, &b_shape)
+                              : matmul_product_to(graph, a, !ta, g, 0, attrs->alpha, &b_shape);
         quartic_tape_give(tape, QUARTIC_MATMUL_B, db);
     }
     return QUARTIC_OK;
@@ -270,28 +274,24 @@ static bool matmul_cases(uint32_t index, quartic_op_case *out) {
         {"channels of batches", {4, {3, 16, 7, 3}}, {4, {3, 16, 3, 9}}, 0, 0, 2, 0, 1.0f},
         {"inner batches contracted", {4, {3, 4, 6, 70}}, {4, {3, 4, 5, 70}}, 0, 1, 1, 2, 1.0f},
     };
-    if (index >= sizeof table / sizeof table[0]) return false;
+    if (index >= QUARTIC_CASES(table)) return false;
     *out = (quartic_op_case){.label = table[index].label, .input_count = 4};
     const quartic_matmul_attrs attrs = {table[index].transpose_a, table[index].transpose_b,
                                         table[index].alpha, table[index].summed};
     *(quartic_matmul_attrs *)out->attrs = attrs;
-    out->inputs[QUARTIC_MATMUL_A].dtype = out->inputs[QUARTIC_MATMUL_B].dtype = QUARTIC_FLOAT32;
-    out->inputs[QUARTIC_MATMUL_A].shape = table[index].a;
-    out->inputs[QUARTIC_MATMUL_B].shape = table[index].b;
+    quartic_case_floats(out, QUARTIC_MATMUL_A, table[index].a, QUARTIC_FILL_NORMAL);
+    quartic_case_floats(out, QUARTIC_MATMUL_B, table[index].b, QUARTIC_FILL_NORMAL);
     const quartic_layout inputs[] = {quartic_layout_contiguous(QUARTIC_FLOAT32, &table[index].a),
                                      quartic_layout_contiguous(QUARTIC_FLOAT32, &table[index].b)};
     const quartic_op_call call = {.attrs = &attrs, .input_count = 2, .inputs = inputs};
     quartic_layout result;
     uint32_t count;
     if (matmul_infer(&call, &result, &count) != QUARTIC_OK) return false;
-    if (table[index].with & 1) {
-        out->inputs[QUARTIC_MATMUL_BIAS].dtype = QUARTIC_FLOAT32;
-        out->inputs[QUARTIC_MATMUL_BIAS].shape = QUARTIC_SHAPE(result.shape.dims[result.shape.rank - 1]);
-    }
-    if (table[index].with & 2) {
-        out->inputs[QUARTIC_MATMUL_ADDEND].dtype = QUARTIC_FLOAT32;
-        out->inputs[QUARTIC_MATMUL_ADDEND].shape = result.shape;
-    }
+    const uint32_t columns = result.shape.dims[result.shape.rank - 1];
+    if (table[index].with & 1)
+        quartic_case_floats(out, QUARTIC_MATMUL_BIAS, QUARTIC_SHAPE(columns), QUARTIC_FILL_NORMAL);
+    if (table[index].with & 2)
+        quartic_case_floats(out, QUARTIC_MATMUL_ADDEND, result.shape, QUARTIC_FILL_NORMAL);
     return true;
 }
 

@@ -1,23 +1,23 @@
 /* problem.c: the canonical form of a matrix product. See problem.h.
  *
- * Axes are merged from the fastest outward. Where both operands walk two neighbouring axes as one, they
- * become one. The innermost batch axis is folded into m if B does not move along it and A goes on row after
+ * Axes are merged from the fastest outward. Two neighbouring axes become one where both operands walk them as
+ * one. The innermost batch axis is folded into m if B does not move along it and A goes on row after
  * row; the innermost summed axis is folded into k if both operands go on along k.
  */
 #include "ops/matmul/problem.h"
 
 /* Whether an outer axis of this stride continues an inner axis of that extent and stride. */
-static bool continues(int64_t outer_stride, uint32_t extent, int64_t stride) {
+static bool matmul_axis_continues(int64_t outer_stride, uint32_t extent, int64_t stride) {
     return outer_stride == stride * (int64_t)extent;
 }
 
 /* Appends an axis on the fast side, merged with the one before it where both operands allow. */
-static void push(quartic_matmul_axis *axes, uint32_t *count, quartic_matmul_axis axis) {
+static void matmul_push_axis(quartic_matmul_axis *axes, uint32_t *count, quartic_matmul_axis axis) {
     if (axis.extent == 1) return;
     if (*count > 0) {
         quartic_matmul_axis *outer = &axes[*count - 1];
-        if (continues(outer->a_stride, axis.extent, axis.a_stride) &&
-            continues(outer->b_stride, axis.extent, axis.b_stride)) {
+        if (matmul_axis_continues(outer->a_stride, axis.extent, axis.a_stride) &&
+            matmul_axis_continues(outer->b_stride, axis.extent, axis.b_stride)) {
             axis.extent *= outer->extent;
             *outer = axis;
             return;
@@ -26,25 +26,26 @@ static void push(quartic_matmul_axis *axes, uint32_t *count, quartic_matmul_axis
     axes[(*count)++] = axis;
 }
 
-static void fold_batches(quartic_matmul_problem *p, quartic_matmul_axis *batch) {
+static void matmul_fold_batches(quartic_matmul_problem *p, quartic_matmul_axis *batch) {
     while (p->batch_axes > 0) {
         const quartic_matmul_axis *axis = &batch[p->batch_axes - 1];
         if (p->m == 1 && axis->b_stride == 0)
             p->a_row = axis->a_stride;
-        else if (axis->b_stride != 0 || !continues(axis->a_stride, p->m, p->a_row))
+        else if (axis->b_stride != 0 || !matmul_axis_continues(axis->a_stride, p->m, p->a_row))
             return;
         p->m *= axis->extent;
         --p->batch_axes;
     }
 }
 
-static void fold_sums(quartic_matmul_problem *p, quartic_matmul_axis *summed) {
+static void matmul_fold_sums(quartic_matmul_problem *p, quartic_matmul_axis *summed) {
     while (p->summed_axes > 0) {
         const quartic_matmul_axis *axis = &summed[p->summed_axes - 1];
         if (p->k == 1) {
             p->a_k = axis->a_stride;
             p->b_k = axis->b_stride;
-        } else if (!continues(axis->a_stride, p->k, p->a_k) || !continues(axis->b_stride, p->k, p->b_k)) {
+        } else if (!matmul_axis_continues(axis->a_stride, p->k, p->a_k) ||
+                   !matmul_axis_continues(axis->b_stride, p->k, p->b_k)) {
             return;
         }
         p->k *= axis->extent;
@@ -87,12 +88,12 @@ quartic_matmul_problem quartic_matmul_describe(const quartic_op_call *call) {
                                      .a_stride = a_extent == 1 ? 0 : a->strides[at_a],
                                      .b_stride = b_extent == 1 ? 0 : b->strides[at_b]};
         if (attrs->summed >> axis & 1u)
-            push(summed, &p.summed_axes, joint);
+            matmul_push_axis(summed, &p.summed_axes, joint);
         else
-            push(batch, &p.batch_axes, joint);
+            matmul_push_axis(batch, &p.batch_axes, joint);
     }
-    fold_batches(&p, batch);
-    fold_sums(&p, summed);
+    matmul_fold_batches(&p, batch);
+    matmul_fold_sums(&p, summed);
     /* A stride along an axis of extent 1 is never used; 0 and 1 keep the choice of load paths simple. */
     if (p.m == 1) p.a_row = 0;
     if (p.n == 1) p.b_col = 0;
@@ -108,8 +109,8 @@ quartic_matmul_problem quartic_matmul_describe(const quartic_op_call *call) {
     return p;
 }
 
-static void offsets(const quartic_matmul_axis *axes, uint32_t count, uint64_t index, int64_t *out_a,
-                    int64_t *out_b) {
+static void matmul_offsets(const quartic_matmul_axis *axes, uint32_t count, uint64_t index, int64_t *out_a,
+                           int64_t *out_b) {
     *out_a = *out_b = 0;
     for (uint32_t axis = count; axis-- > 0;) {
         int64_t within = (int64_t)(index % axes[axis].extent);
@@ -121,12 +122,12 @@ static void offsets(const quartic_matmul_axis *axes, uint32_t count, uint64_t in
 
 void quartic_matmul_batch_offsets(const quartic_matmul_problem *problem, uint64_t index, int64_t *out_a,
                                   int64_t *out_b) {
-    offsets(problem->axes, problem->batch_axes, index, out_a, out_b);
+    matmul_offsets(problem->axes, problem->batch_axes, index, out_a, out_b);
 }
 
 void quartic_matmul_sum_offsets(const quartic_matmul_problem *problem, uint64_t index, int64_t *out_a,
                                 int64_t *out_b) {
-    offsets(problem->axes + problem->batch_axes, problem->summed_axes, index, out_a, out_b);
+    matmul_offsets(problem->axes + problem->batch_axes, problem->summed_axes, index, out_a, out_b);
 }
 
 double quartic_matmul_flops(const quartic_matmul_problem *problem) {

@@ -1,4 +1,4 @@
-/* problem.h: one matrix product reduced to its canonical form, for the GPU plan and the tuned CPU rows.
+/* problem.h: one matrix product reduced to its canonical form, for the GPU plan and the tuned CPU kernels.
  *
  *     out[b, i, j] = alpha * sum over s, k of A[b, s, i, k] * B[b, s, k, j]  + bias[j] + addend[b, i, j]
  *

@@ -11,7 +11,8 @@ static const quartic_triangle_edge edges[][5] = {
                               QUARTIC_EDGE_IL},
 };
 
-static quartic_triangle_operand operand_of(const quartic_layout *layout, quartic_triangle_edge edge) {
+static quartic_triangle_operand triangle_operand_of(const quartic_layout *layout,
+                                                    quartic_triangle_edge edge) {
     return (quartic_triangle_operand){.present = quartic_is_present(layout),
                                       .edge = edge,
                                       .batch = layout->strides[0],
@@ -22,8 +23,9 @@ static quartic_triangle_operand operand_of(const quartic_layout *layout, quartic
 }
 
 /* layouts: the first six inputs. */
-static quartic_triangle_problem problem_of(const quartic_triangle_options *options,
-                                           const quartic_layout *const layouts[QUARTIC_TRIANGLE_OUT]) {
+static quartic_triangle_problem
+triangle_problem_of(const quartic_triangle_options *options,
+                    const quartic_layout *const layouts[QUARTIC_TRIANGLE_OUT]) {
     const quartic_triangle_edge *edge = edges[options->kind];
     const quartic_layout *q = layouts[QUARTIC_TRIANGLE_Q];
     quartic_shape narrow_shape = q->shape;
@@ -40,20 +42,20 @@ static quartic_triangle_problem problem_of(const quartic_triangle_options *optio
         .scale = options->scale,
         .causal = options->causal != 0,
         .masked = quartic_is_present(layouts[QUARTIC_TRIANGLE_MASK]),
-        .q = operand_of(q, edge[QUARTIC_TRIANGLE_Q]),
-        .k = operand_of(layouts[QUARTIC_TRIANGLE_K], edge[QUARTIC_TRIANGLE_K]),
-        .v = operand_of(layouts[QUARTIC_TRIANGLE_V], edge[QUARTIC_TRIANGLE_V]),
-        .v2 = operand_of(layouts[QUARTIC_TRIANGLE_V2], edge[QUARTIC_TRIANGLE_V2]),
-        .bias = operand_of(layouts[QUARTIC_TRIANGLE_BIAS], edge[QUARTIC_TRIANGLE_BIAS]),
-        .wide = operand_of(&wide, QUARTIC_EDGE_IJ),
-        .narrow = operand_of(&narrow, QUARTIC_EDGE_IJ),
+        .q = triangle_operand_of(q, edge[QUARTIC_TRIANGLE_Q]),
+        .k = triangle_operand_of(layouts[QUARTIC_TRIANGLE_K], edge[QUARTIC_TRIANGLE_K]),
+        .v = triangle_operand_of(layouts[QUARTIC_TRIANGLE_V], edge[QUARTIC_TRIANGLE_V]),
+        .v2 = triangle_operand_of(layouts[QUARTIC_TRIANGLE_V2], edge[QUARTIC_TRIANGLE_V2]),
+        .bias = triangle_operand_of(layouts[QUARTIC_TRIANGLE_BIAS], edge[QUARTIC_TRIANGLE_BIAS]),
+        .wide = triangle_operand_of(&wide, QUARTIC_EDGE_IJ),
+        .narrow = triangle_operand_of(&narrow, QUARTIC_EDGE_IJ),
     };
 }
 
 quartic_triangle_problem quartic_triangle_of_call(const quartic_op_call *call) {
     const quartic_layout *layouts[QUARTIC_TRIANGLE_OUT];
     for (uint32_t k = 0; k < QUARTIC_TRIANGLE_OUT; ++k) layouts[k] = &call->inputs[k];
-    return problem_of(call->attrs, layouts);
+    return triangle_problem_of(call->attrs, layouts);
 }
 
 quartic_triangle_problem quartic_triangle_of_run(const quartic_op_run *run) {
@@ -61,7 +63,7 @@ quartic_triangle_problem quartic_triangle_of_run(const quartic_op_run *run) {
     const quartic_layout *layouts[QUARTIC_TRIANGLE_OUT];
     for (uint32_t k = 0; k < QUARTIC_TRIANGLE_OUT; ++k)
         layouts[k] = run->inputs[k].data != NULL ? run->inputs[k].layout : &left_out;
-    return problem_of(run->attrs, layouts);
+    return triangle_problem_of(run->attrs, layouts);
 }
 
 double quartic_triangle_count(const quartic_triangle_problem *problem) {

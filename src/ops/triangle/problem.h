@@ -6,10 +6,12 @@
  *     both     il   lj   il   lj   -
  *     start    ij   il   il   -    lj
  *     end      ij   lj   lj   -    il
- * With that, all kinds are   s = scale q . k + bias,   A = softmax over the visible l of s,
- * out_ij = sum_l A v * v2,   and backwards, with g the cotangent of out and delta_ij = g_ij . out_ij:
- * dA = g . (v * v2),  ds = A (dA - delta), and the gradient of an operand sums, over the node that is not on
- * its edge, one of   dq: scale ds k   dk: scale ds q   dv: A g * v2   dv2: A g * v   dbias: ds.
+ * All kinds then have the same formulas:
+ *     s = scale q . k + bias,   A = softmax over the visible l of s,   out_ij = sum_l A v * v2
+ * Adjoint, with g the cotangent of out and delta_ij = g_ij . out_ij:
+ *     dA = g . (v * v2),   ds = A (dA - delta)
+ * The gradient of an operand sums, over the node that is not on its edge:
+ *     dq: scale ds k   dk: scale ds q   dv: A g * v2   dv2: A g * v   dbias: ds
  * Saved for the adjoint is lse_ij = log sum_l exp s, so that A = exp(s - lse); 0 where no pivot is visible.
  * Pivot l is visible unless the mask hides it; if causal, j <= l <= i.
  *
@@ -89,7 +91,7 @@ static inline uint32_t quartic_triangle_seen(const quartic_triangle_problem *pro
     return count;
 }
 
-/* Whether it sees one only. */
+/* Whether edge (i, j) sees one pivot only. */
 static inline bool quartic_triangle_is_lone(const quartic_triangle_problem *problem, const int32_t *mask,
                                             uint32_t i, uint32_t j) {
     return quartic_triangle_seen(problem, mask, i, j) == 1;

@@ -4,13 +4,14 @@
  *                           to out (b, n, n, h, d), lse (b, n, n, h)
  * triangle_attention_grad   the same, out, lse, g = the cotangent of out, to dq, dk, dv and dv2 or dbias
  *
- * Formulas and who lies on which edge: problem.h. The forward op keeps no more than lse; the adjoint computes
- * the scores again, each gradient gathered by whoever owns it, so nothing of size n^3 is stored and nothing
- * is added up in an order that could change. Edges without a visible pivot (with causality all j > i) give
- * zeros.
+ * Formulas, and which operand lies on which edge: problem.h. The forward op keeps no more than lse. The
+ * adjoint computes the scores again; each element of a gradient is summed by one owner, so nothing of size
+ * n^3 is stored and the order of additions is fixed. Edges without a visible pivot (with causality all j > i)
+ * give zeros.
  */
 #include "base/call.h"
 #include "graph/tape.h"
+#include "ops/cases.h"
 #include "ops/triangle/problem.h"
 
 /* ---- shape rules ---- */
@@ -18,25 +19,25 @@
 /* A few rows of a wider head would not fit into the shared memory of a small device. */
 enum { GREATEST_WIDTH = 256 };
 
-static const char *kind_name(uint32_t kind) {
+static const char *triangle_kind_name(uint32_t kind) {
     return kind == QUARTIC_TRIANGLE_BOTH ? "both" : kind == QUARTIC_TRIANGLE_START ? "start" : "end";
 }
 
-static quartic_status check_optional(const char *op, const quartic_op_call *call, uint32_t input,
-                                     quartic_dtype dtype, const quartic_shape *shape) {
+static quartic_status triangle_check_optional(const char *op, const quartic_op_call *call, uint32_t input,
+                                              quartic_dtype dtype, const quartic_shape *shape) {
     if (!quartic_is_present(&call->inputs[input])) return QUARTIC_OK;
     QUARTIC_TRY(quartic_op_expect_dtype(op, call, input, dtype));
     return quartic_op_expect_shape(op, call, input, shape);
 }
 
-static quartic_shape narrow_shape(const quartic_layout *q) {
+static quartic_shape triangle_narrow_shape(const quartic_layout *q) {
     quartic_shape shape = q->shape; // (b, n, n, h)
     shape.rank = 4;
     shape.dims[4] = 0;
     return shape;
 }
 
-static quartic_status check_operands(const char *op, const quartic_op_call *call) {
+static quartic_status triangle_check_operands(const char *op, const quartic_op_call *call) {
     const quartic_triangle_options *options = call->attrs;
     const quartic_layout *q = &call->inputs[QUARTIC_TRIANGLE_Q];
     if (options->kind > QUARTIC_TRIANGLE_END)
@@ -57,24 +58,25 @@ static quartic_status check_operands(const char *op, const quartic_op_call *call
     }
     const bool both = options->kind == QUARTIC_TRIANGLE_BOTH;
     if (quartic_is_present(&call->inputs[QUARTIC_TRIANGLE_V2]) != both)
-        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s of kind %s %s", op, kind_name(options->kind),
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s of kind %s %s", op,
+                            triangle_kind_name(options->kind),
                             both ? "needs v2, the values of the pivot's second edge"
                                  : "takes no v2; only the kind both has values of two edges");
     if (both && quartic_is_present(&call->inputs[QUARTIC_TRIANGLE_BIAS]))
         return quartic_fail(QUARTIC_INVALID_ARGUMENT,
                             "%s of kind both takes no bias: its scores use all three edges already", op);
-    const quartic_shape narrow = narrow_shape(q), mask = QUARTIC_SHAPE(dims[0], dims[1]);
-    QUARTIC_TRY(check_optional(op, call, QUARTIC_TRIANGLE_V2, QUARTIC_FLOAT32, &q->shape));
-    QUARTIC_TRY(check_optional(op, call, QUARTIC_TRIANGLE_BIAS, QUARTIC_FLOAT32, &narrow));
-    return check_optional(op, call, QUARTIC_TRIANGLE_MASK, QUARTIC_INT32, &mask);
+    const quartic_shape narrow = triangle_narrow_shape(q), mask = QUARTIC_SHAPE(dims[0], dims[1]);
+    QUARTIC_TRY(triangle_check_optional(op, call, QUARTIC_TRIANGLE_V2, QUARTIC_FLOAT32, &q->shape));
+    QUARTIC_TRY(triangle_check_optional(op, call, QUARTIC_TRIANGLE_BIAS, QUARTIC_FLOAT32, &narrow));
+    return triangle_check_optional(op, call, QUARTIC_TRIANGLE_MASK, QUARTIC_INT32, &mask);
 }
 
 static quartic_status triangle_infer(const quartic_op_call *call, quartic_layout *out, uint32_t *out_count) {
     const char *op = "triangle_attention";
     QUARTIC_TRY(quartic_op_expect_inputs(op, call, QUARTIC_TRIANGLE_OUT, QUARTIC_TRIANGLE_OUT));
-    QUARTIC_TRY(check_operands(op, call));
+    QUARTIC_TRY(triangle_check_operands(op, call));
     const quartic_layout *q = &call->inputs[QUARTIC_TRIANGLE_Q];
-    const quartic_shape narrow = narrow_shape(q);
+    const quartic_shape narrow = triangle_narrow_shape(q);
     out[0] = quartic_layout_contiguous(QUARTIC_FLOAT32, &q->shape);
     out[1] = quartic_layout_contiguous(QUARTIC_FLOAT32, &narrow);
     *out_count = 2;
@@ -85,9 +87,9 @@ static quartic_status triangle_grad_infer(const quartic_op_call *call, quartic_l
                                           uint32_t *out_count) {
     const char *op = "triangle_attention_grad";
     QUARTIC_TRY(quartic_op_expect_inputs(op, call, QUARTIC_TRIANGLE_INPUTS, QUARTIC_TRIANGLE_INPUTS));
-    QUARTIC_TRY(check_operands(op, call));
+    QUARTIC_TRY(triangle_check_operands(op, call));
     const quartic_layout *q = &call->inputs[QUARTIC_TRIANGLE_Q];
-    const quartic_shape narrow = narrow_shape(q);
+    const quartic_shape narrow = triangle_narrow_shape(q);
     for (uint32_t input = QUARTIC_TRIANGLE_OUT; input <= QUARTIC_TRIANGLE_G; ++input) {
         QUARTIC_TRY(quartic_op_expect_dtype(op, call, input, QUARTIC_FLOAT32));
         QUARTIC_TRY(
@@ -146,7 +148,7 @@ typedef struct triangle_case {
 
 /* Sizes leave remainders in every tile: of edges, of pivots, of components in fours and in slices. Widths
  * repeat so that few pipelines have to be compiled. */
-static const triangle_case cases[] = {
+static const triangle_case triangle_table[] = {
     {"one node", BOTH, .b = 2, .n = 1, .h = 2, .d = 3},
     {"two nodes", BOTH, .b = 1, .n = 2, .h = 3, .d = 5},
     {"five nodes, masked", BOTH, .b = 2, .n = 5, .h = 2, .d = 7, MASKED},
@@ -171,9 +173,9 @@ static const triangle_case cases[] = {
     {"the usual head, end", END, .b = 1, .n = 33, .h = 1, .d = 32, .bias = true},
 };
 
-static bool fill_case(uint32_t index, quartic_op_case *out) {
-    if (index >= sizeof cases / sizeof cases[0]) return false;
-    const triangle_case *from = &cases[index];
+static bool triangle_cases(uint32_t index, quartic_op_case *out) {
+    if (index >= QUARTIC_CASES(triangle_table)) return false;
+    const triangle_case *from = &triangle_table[index];
     *out = (quartic_op_case){.label = from->label, .input_count = QUARTIC_TRIANGLE_OUT};
     *(quartic_triangle_options *)out->attrs =
         (quartic_triangle_options){.kind = from->kind, .causal = from->causal, .scale = 0.5f};
@@ -181,42 +183,35 @@ static bool fill_case(uint32_t index, quartic_op_case *out) {
     for (uint32_t input = QUARTIC_TRIANGLE_Q; input <= QUARTIC_TRIANGLE_V2; ++input) {
         if (input == QUARTIC_TRIANGLE_V2 && from->kind != QUARTIC_TRIANGLE_BOTH) continue;
         const bool scores = input <= QUARTIC_TRIANGLE_K;
-        out->inputs[input].dtype = QUARTIC_FLOAT32;
-        out->inputs[input].shape = wide;
-        out->inputs[input].fill = scores ? QUARTIC_FILL_SMALL : QUARTIC_FILL_NORMAL;
+        quartic_case_floats(out, input, wide, scores ? QUARTIC_FILL_SMALL : QUARTIC_FILL_NORMAL);
         /* With one pivot A is 1 whatever the scores: their gradients are zero but for rounding. */
         out->inputs[input].no_gradient = from->n == 1 && scores;
     }
     if (from->bias) {
-        out->inputs[QUARTIC_TRIANGLE_BIAS].dtype = QUARTIC_FLOAT32;
-        out->inputs[QUARTIC_TRIANGLE_BIAS].shape = QUARTIC_SHAPE(from->b, from->n, from->n, from->h);
+        quartic_case_floats(out, QUARTIC_TRIANGLE_BIAS, QUARTIC_SHAPE(from->b, from->n, from->n, from->h),
+                            QUARTIC_FILL_NORMAL);
         out->inputs[QUARTIC_TRIANGLE_BIAS].no_gradient = from->n == 1;
     }
-    if (from->masked) {
-        out->inputs[QUARTIC_TRIANGLE_MASK].dtype = QUARTIC_INT32;
-        out->inputs[QUARTIC_TRIANGLE_MASK].shape = QUARTIC_SHAPE(from->b, from->n);
-        out->inputs[QUARTIC_TRIANGLE_MASK].fill = from->mask_fill;
-        out->inputs[QUARTIC_TRIANGLE_MASK].no_gradient = true;
-    }
+    if (from->masked)
+        quartic_case_ints(out, QUARTIC_TRIANGLE_MASK, QUARTIC_SHAPE(from->b, from->n), from->mask_fill, 0);
     return true;
 }
 
 /* out, lse and g need not belong together for the backends to agree; a positive lse keeps A moderate. */
-static bool fill_grad_case(uint32_t index, quartic_op_case *out) {
-    if (!fill_case(index, out)) return false;
-    const triangle_case *from = &cases[index];
+static bool triangle_grad_cases(uint32_t index, quartic_op_case *out) {
+    if (!triangle_cases(index, out)) return false;
+    const triangle_case *from = &triangle_table[index];
     out->input_count = QUARTIC_TRIANGLE_INPUTS;
     if (from->bias) out->inputs[QUARTIC_TRIANGLE_BIAS].fill = QUARTIC_FILL_SMALL;
-    for (uint32_t input = QUARTIC_TRIANGLE_OUT; input <= QUARTIC_TRIANGLE_G; ++input) {
-        out->inputs[input].dtype = QUARTIC_FLOAT32;
-        out->inputs[input].shape = out->inputs[QUARTIC_TRIANGLE_Q].shape;
-    }
-    out->inputs[QUARTIC_TRIANGLE_LSE].shape = QUARTIC_SHAPE(from->b, from->n, from->n, from->h);
-    out->inputs[QUARTIC_TRIANGLE_LSE].fill = QUARTIC_FILL_POSITIVE;
+    const quartic_shape wide = out->inputs[QUARTIC_TRIANGLE_Q].shape;
+    quartic_case_floats(out, QUARTIC_TRIANGLE_OUT, wide, QUARTIC_FILL_NORMAL);
+    quartic_case_floats(out, QUARTIC_TRIANGLE_LSE, QUARTIC_SHAPE(from->b, from->n, from->n, from->h),
+                        QUARTIC_FILL_POSITIVE);
+    quartic_case_floats(out, QUARTIC_TRIANGLE_G, wide, QUARTIC_FILL_NORMAL);
     return true;
 }
 
-/* ---- doors ---- */
+/* ---- ops ---- */
 
 static double triangle_flops(const quartic_op_call *call) {
     const quartic_triangle_problem problem = quartic_triangle_of_call(call);
@@ -246,7 +241,7 @@ const quartic_op quartic_op_triangle_attention = {
     .cpu_scratch = quartic_triangle_reference_scratch,
     .gpu = quartic_triangle_gpu,
     .grad = triangle_rule,
-    .cases = fill_case,
+    .cases = triangle_cases,
     .flops = triangle_flops,
     .tolerance = 8,
     .tolerance_reason =
@@ -262,7 +257,7 @@ const quartic_op quartic_op_triangle_attention_grad = {
     .cpu = quartic_triangle_reference_grad,
     .cpu_scratch = quartic_triangle_reference_scratch,
     .gpu = quartic_triangle_gpu_grad,
-    .cases = fill_grad_case,
+    .cases = triangle_grad_cases,
     .flops = triangle_grad_flops,
     .tolerance = 8,
     .tolerance_reason = "as the forward op; dA - delta is a difference of two sums over components",

@@ -1,0 +1,35 @@
+/* gpu_plan.c: dispatches and checks that the GPU plans of several ops share. See gpu_plan.h. */
+#include "ops/gpu_plan.h"
+
+enum { REDUCE_INVOCATIONS = 64 /* of matmul_reduce.comp */ };
+
+quartic_status quartic_gpu_expect_iterations(const char *what, const quartic_gpu_limits *limits,
+                                             double iterations) {
+    if (limits->max_iterations == 0 || iterations <= limits->max_iterations) return QUARTIC_OK;
+    return quartic_fail(QUARTIC_UNSUPPORTED,
+                        "%s takes %.0f loop iterations an invocation, and this device leaves loops after %u; "
+                        "use the device cpu",
+                        what, iterations, limits->max_iterations);
+}
+
+quartic_status quartic_add_parts(quartic_dispatch_list *list, const quartic_matmul_reduce_args *args) {
+    const bool has_bias = args->bias != 0, has_addend = args->addend != 0;
+    const quartic_dispatch_shape shape = {
+        QUARTIC_SPEC(has_bias, has_addend),
+        .groups = quartic_divide_up(args->count, REDUCE_INVOCATIONS),
+        .flops = (double)args->count * args->splits,
+        .bytes = 4.0 * (double)args->count * (args->splits + 1.0 + has_addend),
+    };
+    return quartic_dispatch_append(list, "matmul_reduce", quartic_matmul_reduce_push(args), &shape);
+}
+
+quartic_status quartic_add_columns(quartic_dispatch_list *list, const quartic_norm_columns_args *args,
+                                   uint32_t columns) {
+    const quartic_dispatch_shape shape = {
+        QUARTIC_SPEC(columns),
+        .groups = quartic_divide_up(args->width, columns),
+        .flops = (double)args->count * args->width,
+        .bytes = 4.0 * (double)args->count * args->width,
+    };
+    return quartic_dispatch_append(list, "norm_columns", quartic_norm_columns_push(args), &shape);
+}
