@@ -26,7 +26,7 @@ int main(int argc, char **argv) {
     config.num_tokens = VOCABULARY;
     config.dim = 32;
     config.depth = 2;
-    config.dim_edges = 8; /* each of the n * n directed edges carries this many numbers */
+    config.dim_edges = 8; /* numbers of each of the n * n directed edges */
     config.heads = 2;
     config.dim_head = 16;
     config.linear_heads = 2;

@@ -30,7 +30,7 @@ int main(int argc, char **argv) {
     config.linear_heads = 2;
     config.linear_dim_head = 8;
     config.max_seq_len = 16;
-    config.causal = 1; /* node i sees only nodes j <= i, so predicting the next token is honest */
+    config.causal = 1; /* node i sees only nodes j <= i, so it cannot see the token that it predicts */
     quartic_model *model = NULL;
     check(quartic_model_create(device, &config, &model));
 

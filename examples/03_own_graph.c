@@ -1,4 +1,4 @@
-/* 03_own_graph.c: a model of your own from ops: a small classifier with gradients and AdamW.
+/* 03_own_graph.c: a model of your own made of ops: a small classifier with gradients and AdamW.
  *
  * One graph holds forward, backward and update; it is compiled once and replayed. New here:
  * quartic_graph_input, _parameter, _state, _output, quartic_graph_gradients, quartic_adamw,
@@ -19,7 +19,8 @@ static void check(quartic_status status) {
     exit(1);
 }
 
-static quartic_program *build(quartic_device *device) {
+/* Returns a program with the inputs "points", "labels" and "hyper" and the output "loss". */
+static quartic_program *build_classifier(quartic_device *device) {
     quartic_graph *graph = NULL;
     check(quartic_graph_create(&graph));
     const quartic_shape flat = QUARTIC_SHAPE(WEIGHTS), eight = QUARTIC_SHAPE(8), rows = QUARTIC_SHAPE(POINTS);
@@ -53,18 +54,18 @@ static quartic_program *build(quartic_device *device) {
            (unsigned long long)memory.own_tensor_bytes);
     quartic_program *program = NULL;
     check(quartic_program_create(device, graph, NULL, &program));
-    quartic_graph_destroy(graph); /* the program has what it needs */
+    quartic_graph_destroy(graph); /* the program does not need it */
     return program;
 }
 
-static void write(quartic_program *program, const char *name, const void *data, size_t bytes) {
+static void write_tensor(quartic_program *program, const char *name, const void *data, size_t bytes) {
     check(quartic_tensor_write(quartic_program_tensor(program, name), data, bytes));
 }
 
 int main(int argc, char **argv) {
     quartic_device *device = NULL;
     check(quartic_device_create(argc > 1 ? argv[1] : "cpu", &device));
-    quartic_program *program = build(device);
+    quartic_program *program = build_classifier(device);
 
     /* Two classes: inside and outside a ring. */
     float points[POINTS * FEATURES], start[WEIGHTS];
@@ -76,16 +77,16 @@ int main(int argc, char **argv) {
         classes[p] = p % 2;
     }
     for (int w = 0; w < WEIGHTS; ++w) start[w] = 0.7f * sinf(12.9898f * (float)(w + 1));
-    write(program, "points", points, sizeof points);
-    write(program, "labels", classes, sizeof classes);
-    write(program, "weights", start, sizeof start);
+    write_tensor(program, "points", points, sizeof points);
+    write_tensor(program, "labels", classes, sizeof classes);
+    write_tensor(program, "weights", start, sizeof start);
 
     float loss = 0;
     for (int step = 1; step <= STEPS; ++step) {
         /* Learning rate, beta1, beta2, eps, weight decay, 1 - beta1^t, 1 - beta2^t, clip. */
         const float t = (float)step;
         const float hyper[8] = {0.02f, 0.9f, 0.999f, 1e-8f, 0, 1 - powf(0.9f, t), 1 - powf(0.999f, t), 1};
-        write(program, "hyper", hyper, sizeof hyper);
+        write_tensor(program, "hyper", hyper, sizeof hyper);
         check(quartic_program_run(program));
         check(quartic_tensor_read(quartic_program_tensor(program, "loss"), &loss, sizeof loss));
         if (step == 1 || step % 50 == 0) printf("step %3d  loss %.4f\n", step, (double)loss);

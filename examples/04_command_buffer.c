@@ -1,9 +1,9 @@
 /* 04_command_buffer.c: the library inside an application that owns its Vulkan device.
  *
- * The application makes instance, device, queue, buffers and command buffer as it always does. The library
- * adopts the device, takes one of the application's buffers as a tensor, and records a compiled program
- * between two of the application's own commands: a fill before, a copy after. Nothing is submitted behind its
- * back. New here: quartic_vulkan_enable_features, quartic_vulkan_device_adopt, quartic_vulkan_tensor_wrap,
+ * The application makes instance, device, queue, buffers and command buffer as usual. The library adopts the
+ * device, takes one of the application's buffers as a tensor, and records a compiled program between two of
+ * the application's own commands: a fill before, a copy after. The application submits all of it. New here:
+ * quartic_vulkan_enable_features, quartic_vulkan_device_adopt, quartic_vulkan_tensor_wrap,
  * quartic_program_record.
  */
 #include <quartic/quartic.h>
@@ -20,7 +20,7 @@ static void check(quartic_status status) {
     exit(1);
 }
 
-static void vk(VkResult result) {
+static void check_vulkan(VkResult result) {
     if (result == VK_SUCCESS) return;
     fprintf(stderr, "a Vulkan call of the application failed with %d\n", (int)result);
     exit(1);
@@ -40,7 +40,7 @@ static app create_app(void) {
                                            .apiVersion = VK_API_VERSION_1_3};
     const VkInstanceCreateInfo instance = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
                                            .pApplicationInfo = &application};
-    vk(vkCreateInstance(&instance, NULL, &a.instance));
+    check_vulkan(vkCreateInstance(&instance, NULL, &a.instance));
     uint32_t count = 1;
     VkResult listed = vkEnumeratePhysicalDevices(a.instance, &count, &a.physical);
     if ((listed != VK_SUCCESS && listed != VK_INCOMPLETE) || count == 0) {
@@ -66,7 +66,7 @@ static app create_app(void) {
                                        .pNext = &features_12,
                                        .queueCreateInfoCount = 1,
                                        .pQueueCreateInfos = &queue};
-    vk(vkCreateDevice(a.physical, &device, NULL, &a.device));
+    check_vulkan(vkCreateDevice(a.physical, &device, NULL, &a.device));
     vkGetDeviceQueue(a.device, a.family, 0, &a.queue);
     return a;
 }
@@ -77,15 +77,15 @@ typedef struct app_buffer {
     void *mapped;
 } app_buffer;
 
-/* A buffer that host and device see. */
-static app_buffer create_buffer(const app *a) {
+/* A buffer that host and device can access. */
+static app_buffer create_app_buffer(const app *a) {
     app_buffer b = {0};
     const VkBufferCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
         .size = COUNT * sizeof(float),
         .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_SHADER_DEVICE_ADDRESS_BIT |
                  VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT};
-    vk(vkCreateBuffer(a->device, &info, NULL, &b.buffer));
+    check_vulkan(vkCreateBuffer(a->device, &info, NULL, &b.buffer));
     VkMemoryRequirements needs;
     vkGetBufferMemoryRequirements(a->device, b.buffer, &needs);
     VkPhysicalDeviceMemoryProperties memory;
@@ -95,26 +95,26 @@ static app_buffer create_buffer(const app *a) {
     uint32_t type = 0;
     while (!(needs.memoryTypeBits >> type & 1u) ||
            (memory.memoryTypes[type].propertyFlags & wanted) != wanted)
-        ++type; /* Vulkan promises that there is one */
+        ++type; /* Vulkan guarantees that there is one */
     const VkMemoryAllocateFlagsInfo flags = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_FLAGS_INFO,
                                              .flags = VK_MEMORY_ALLOCATE_DEVICE_ADDRESS_BIT};
     const VkMemoryAllocateInfo allocate = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
                                            .pNext = &flags,
                                            .allocationSize = needs.size,
                                            .memoryTypeIndex = type};
-    vk(vkAllocateMemory(a->device, &allocate, NULL, &b.memory));
-    vk(vkBindBufferMemory(a->device, b.buffer, b.memory, 0));
-    vk(vkMapMemory(a->device, b.memory, 0, VK_WHOLE_SIZE, 0, &b.mapped));
+    check_vulkan(vkAllocateMemory(a->device, &allocate, NULL, &b.memory));
+    check_vulkan(vkBindBufferMemory(a->device, b.buffer, b.memory, 0));
+    check_vulkan(vkMapMemory(a->device, b.memory, 0, VK_WHOLE_SIZE, 0, &b.mapped));
     return b;
 }
 
-static void destroy_buffer(const app *a, app_buffer *b) {
+static void destroy_app_buffer(const app *a, app_buffer *b) {
     vkDestroyBuffer(a->device, b->buffer, NULL);
     vkFreeMemory(a->device, b->memory, NULL);
 }
 
 /* y = gelu(2 x + 1), with x in the application's buffer. */
-static quartic_program *create_program(quartic_device *device, quartic_tensor *x_tensor) {
+static quartic_program *create_gelu_program(quartic_device *device, quartic_tensor *x_tensor) {
     quartic_graph *graph = NULL;
     quartic_program *program = NULL;
     check(quartic_graph_create(&graph));
@@ -134,15 +134,15 @@ static void record_and_submit(const app *a, quartic_program *program, VkBuffer x
     const VkCommandPoolCreateInfo pool_info = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
                                                .queueFamilyIndex = a->family};
     VkCommandPool pool;
-    vk(vkCreateCommandPool(a->device, &pool_info, NULL, &pool));
+    check_vulkan(vkCreateCommandPool(a->device, &pool_info, NULL, &pool));
     const VkCommandBufferAllocateInfo allocate = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
                                                   .commandPool = pool,
                                                   .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
                                                   .commandBufferCount = 1};
     VkCommandBuffer commands;
-    vk(vkAllocateCommandBuffers(a->device, &allocate, &commands));
+    check_vulkan(vkAllocateCommandBuffers(a->device, &allocate, &commands));
     const VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
-    vk(vkBeginCommandBuffer(commands, &begin));
+    check_vulkan(vkBeginCommandBuffer(commands, &begin));
     const float half = 0.5f;
     uint32_t bits;
     memcpy(&bits, &half, sizeof bits);
@@ -154,17 +154,17 @@ static void record_and_submit(const app *a, quartic_program *program, VkBuffer x
     check(quartic_vulkan_tensor_buffer(quartic_program_tensor(program, "y"), &y, &offset, &address));
     const VkBufferCopy copy = {.srcOffset = offset, .size = COUNT * sizeof(float)};
     vkCmdCopyBuffer(commands, y, result, 1, &copy); /* and after */
-    vk(vkEndCommandBuffer(commands));
+    check_vulkan(vkEndCommandBuffer(commands));
     const VkSubmitInfo submit = {
         .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &commands};
-    vk(vkQueueSubmit(a->queue, 1, &submit, VK_NULL_HANDLE));
-    vk(vkQueueWaitIdle(a->queue));
+    check_vulkan(vkQueueSubmit(a->queue, 1, &submit, VK_NULL_HANDLE));
+    check_vulkan(vkQueueWaitIdle(a->queue));
     vkDestroyCommandPool(a->device, pool, NULL);
 }
 
 int main(void) {
     app a = create_app();
-    app_buffer x = create_buffer(&a), result = create_buffer(&a);
+    app_buffer x = create_app_buffer(&a), result = create_app_buffer(&a);
     quartic_vulkan_config config = QUARTIC_VULKAN_CONFIG_INIT;
     config.instance = a.instance;
     config.physical_device = a.physical;
@@ -177,7 +177,7 @@ int main(void) {
     const quartic_shape shape = QUARTIC_SHAPE(COUNT);
     check(quartic_vulkan_device_adopt(&config, &device));
     check(quartic_vulkan_tensor_wrap(device, x.buffer, 0, QUARTIC_FLOAT32, &shape, &x_tensor));
-    quartic_program *program = create_program(device, x_tensor);
+    quartic_program *program = create_gelu_program(device, x_tensor);
     record_and_submit(&a, program, x.buffer, result.buffer);
 
     const float got = ((const float *)result.mapped)[COUNT - 1], want = 1.9544997f; /* gelu(2) */
@@ -187,8 +187,8 @@ int main(void) {
     quartic_program_destroy(program);
     quartic_tensor_destroy(x_tensor);
     quartic_device_destroy(device);
-    destroy_buffer(&a, &x);
-    destroy_buffer(&a, &result);
+    destroy_app_buffer(&a, &x);
+    destroy_app_buffer(&a, &result);
     vkDestroyDevice(a.device, NULL);
     vkDestroyInstance(a.instance, NULL);
     return got - want < 1e-5f && want - got < 1e-5f ? 0 : 1;

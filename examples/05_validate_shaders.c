@@ -1,5 +1,5 @@
 /* 05_validate_shaders.c: compare a device's shaders with the CPU reference, op by op, and find where two
- * devices part on a graph of your own.
+ * devices differ on a graph of your own.
  *
  * New here: quartic_validate with a callback, quartic_compare_devices.
  * Usage: 05_validate_shaders [device [op]]
@@ -14,7 +14,7 @@ static void check(quartic_status status) {
     exit(1);
 }
 
-static void tell(void *context, const quartic_check *one) {
+static void print_finding(void *context, const quartic_check *one) {
     (void)context;
     if (one->verdict == QUARTIC_PASSED) return;
     printf("%s %s, case %u (%s), %s: %s\n", one->verdict == QUARTIC_FAILED ? "FAILED" : "not supported",
@@ -42,7 +42,7 @@ int main(int argc, char **argv) {
 
     quartic_validate_config config = QUARTIC_VALIDATE_CONFIG_INIT;
     config.op = argc > 2 ? argv[2] : "softmax";
-    config.callback = tell;
+    config.callback = print_finding;
     quartic_check_totals ops, steps;
     check(quartic_validate(device, &config, &ops));
     printf("%s: %u checks passed, %u failed, the worst error is %.2f of its bound\n", config.op, ops.passed,
@@ -52,7 +52,7 @@ int main(int argc, char **argv) {
     float numbers[50];
     for (int i = 0; i < 50; ++i) numbers[i] = (float)((i * 37) % 11) / 11.0f - 0.5f;
     const quartic_feed feed = {"sim", numbers, sizeof numbers};
-    check(quartic_compare_devices(device, reference, graph, &feed, 1, tell, NULL, &steps));
+    check(quartic_compare_devices(device, reference, graph, &feed, 1, print_finding, NULL, &steps));
     printf("own graph: %u steps agree, %u do not\n", steps.passed, steps.failed);
 
     quartic_graph_destroy(graph);

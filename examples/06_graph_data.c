@@ -2,10 +2,11 @@
  * test it on graphs that it has not seen.
  *
  * A graph is a family of 4 to 8 people, padded to 8; the edge that i sees from j has type 1 if j is a parent
- * of i. To be told of everyone: no parents (0), parents but no grandparents (1), or grandparents (2). That
- * takes two steps along the edges, so two layers. New here: quartic_safetensors_save, quartic_dataset_open,
- * quartic_dataset_configure, quartic_trainer_step_dataset, quartic_dataset_evaluate. The file is as
- * docs/data.md says; `quartic train` and `quartic eval` take it, too. Usage: 06_graph_data [device]
+ * of i. The class of a person: no parents (0), parents but no grandparents (1), or grandparents (2). To find
+ * it takes two steps along the edges, hence two layers. New here: quartic_safetensors_save,
+ * quartic_dataset_open, quartic_dataset_configure, quartic_trainer_step_dataset, quartic_dataset_evaluate.
+ * The file is as docs/data.md says; `quartic train` and `quartic eval` read it too. Usage: 06_graph_data
+ * [device]
  */
 #include <quartic/quartic.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@ static void check(quartic_status status) {
     exit(1);
 }
 
-static uint32_t draw(uint32_t below) {
+static uint32_t family_random(uint32_t below) {
     static uint32_t state = 1;
     state = state * 1664525u + 1013904223u;
     return (state >> 16) % below;
@@ -32,21 +33,23 @@ typedef struct families {
     int32_t ancestry[TRAINING][PEOPLE];        /* the targets */
 } families;
 
-/* Everyone but the first three has up to two of those before as parents; then the people are shuffled. */
+/* Everyone but the first three has up to two of the people before as parents; then the people are
+ * shuffled. */
 static void make_family(families *all, int g) {
-    const uint32_t people = 4 + draw(PEOPLE - 3);
+    const uint32_t people = 4 + family_random(PEOPLE - 3);
     uint32_t place[PEOPLE];
     for (uint32_t i = 0; i < PEOPLE; ++i) {
         place[i] = i;
         all->mask[g][i] = i < people;
     }
     for (uint32_t i = people - 1; i > 0; --i) {
-        const uint32_t other = draw(i + 1), kept = place[i];
+        const uint32_t other = family_random(i + 1), kept = place[i];
         place[i] = place[other];
         place[other] = kept;
     }
     for (uint32_t i = 3; i < people; ++i)
-        for (uint32_t k = draw(3); k > 0; --k) all->parents[g][place[i]][place[draw(i)]] = 1;
+        for (uint32_t k = family_random(3); k > 0; --k)
+            all->parents[g][place[i]][place[family_random(i)]] = 1;
     for (uint32_t i = 0; i < people; ++i)
         for (uint32_t k = 0; k < people; ++k) {
             if (!all->parents[g][i][k]) continue;

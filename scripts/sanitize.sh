@@ -2,7 +2,7 @@
 # Builds with sanitizers and runs the unit and cpu tests: scripts/sanitize.sh [address|thread] [CTEST ARGUMENTS]
 #   address   AddressSanitizer with LeakSanitizer, and UBSan, in build-sanitize (the default)
 #   thread    ThreadSanitizer, in build-thread; OpenMP runs one thread, as it cannot look into libgomp's barriers,
-#             so it watches the threads of tests, not those of tuned rows
+#             so it watches the threads of tests, not those of tuned kernels
 # CTest arguments choose among the tests: scripts/sanitize.sh thread -R cpu.model_repeats
 # What sanitizers must know of foreign code is in tests/sanitize/settings.c.
 set -euo pipefail

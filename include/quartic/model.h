@@ -13,6 +13,9 @@
  * A sequence is a graph whose nodes have tokens and positions. The families quartic and relational also take
  * graphs as they are: features in the place of tokens, edges with types or features, no positions, and logits
  * for every node, every edge or the graph. Their calls end in _batch.
+ *
+ * Stability: configurations, making and saving models, and running them are stable. Measuring memory and
+ * appending a model to a graph are unstable. quartic.h says what that means.
  */
 #ifndef QUARTIC_MODEL_H
 #define QUARTIC_MODEL_H
@@ -416,15 +419,15 @@ QUARTIC_API quartic_status quartic_model_measure(const quartic_model *model, uin
                                                  uint32_t masked, uint32_t with_gradients,
                                                  quartic_program_memory *out_memory);
 
-/* Appends the forward pass to the caller's graph and returns the logits (b, n, num_tokens), or no value after
- * an error (see quartic_graph_status). parameters: float32 with the flat weight tensor's element count
- * (usually a graph parameter to be bound to quartic_model_weights); tokens: int32 (b, n); mask: int32 (b, n),
- * 1 = real, or no value. For models of tokens without given edges. */
+/* Appends the forward pass to the caller's graph, as the builders of graph.h do, and returns the logits (b,
+ * n, num_tokens), or no value after an error (see quartic_graph_status). parameters: float32 with the flat
+ * weight tensor's element count (usually a graph parameter to be bound to quartic_model_weights); tokens:
+ * int32 (b, n); mask: int32 (b, n), 1 = real, or no value. For models of tokens without given edges. */
 QUARTIC_API quartic_value quartic_model_append(const quartic_model *model, quartic_graph *graph,
                                                quartic_value parameters, quartic_value tokens,
                                                quartic_value mask);
 
-/* The same for all models. What the configuration asks for must be given, all else must be no value. */
+/* The inputs of any model. What the configuration asks for must be given, all else must be no value. */
 typedef struct quartic_model_inputs {
     size_t struct_size;          /* as of options: see quartic_matmul_options */
     quartic_value tokens;        /* int32 (b, n) */
@@ -439,13 +442,15 @@ typedef struct quartic_model_inputs {
             0, 0                                                                                             \
         }                                                                                                    \
     }
-/* Adds the inputs of so many sequences or graphs to the caller's graph: "tokens" or "node_features",
- * "edge_types", "edge_features" as the configuration asks for, and "mask" if masked is 1. *out_inputs, to be
- * handed to quartic_model_append_inputs, gets them as values. Errors, with *out_inputs untouched: those of
- * the graph; INVALID_ARGUMENT for more nodes than max_seq_len. */
+/* Declares the inputs of `batch` sequences or graphs of `length` nodes in the caller's graph: "tokens" or
+ * "node_features", "edge_types", "edge_features" as the configuration asks for, and "mask" if masked is 1.
+ * *out_inputs, which quartic_model_append_inputs takes, gets them as values. Errors, with *out_inputs
+ * untouched: those of the graph; INVALID_ARGUMENT for more nodes than max_seq_len. */
 QUARTIC_API quartic_status quartic_model_declare_inputs(const quartic_model *model, quartic_graph *graph,
                                                         uint32_t batch, uint32_t length, uint32_t masked,
                                                         quartic_model_inputs *out_inputs);
+/* quartic_model_append for all models. Errors also: INVALID_ARGUMENT for inputs that are missing or not asked
+ * for. */
 QUARTIC_API quartic_value quartic_model_append_inputs(const quartic_model *model, quartic_graph *graph,
                                                       quartic_value parameters,
                                                       const quartic_model_inputs *inputs);

@@ -1,7 +1,9 @@
 /* alloc.c: zeroed, 64-byte aligned, counted allocations, from the C library or from the program's allocator.
  * See alloc.h and quartic/host.h.
  *
- * In front of each block lie ALIGNMENT bytes with its size, which allocators are told at the end.
+ *   block:  ALIGNMENT bytes that begin with the size of the whole block | the caller's bytes | padding
+ *
+ * The size is there because the program's allocator is told it when the block is released.
  */
 #include "base/alloc.h"
 

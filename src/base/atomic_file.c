@@ -1,10 +1,10 @@
 /* atomic_file.c: write aside, sync, rename, sync the folder. See atomic_file.h.
  *
- * The lock is advisory (flock) on the temporary file itself. Who gets it must look whether the name still
- * means that file: the former holder may have renamed or removed it in the meantime. Only a file that this
- * process has made is written to: one that was there is removed once its lock is got, and the way starts
- * again, so that permissions, owners and further names of what others left never matter.
- * Names are looked up in an open folder, so that the temporary name may be longer than the path.
+ * The lock is advisory (flock), on the temporary file itself. A writer that gets the lock must check whether
+ * the name still means that file: the former holder may have renamed or removed it. A writer only writes to a
+ * file that it created. It removes one that was already there, once it has the lock, and starts again; so the
+ * permissions, owner and other links of a leftover file never matter. Names are looked up in the open folder,
+ * so the temporary name may be longer than the path.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* O_PATH: a folder that may be written in but not read can be opened */
@@ -35,13 +35,13 @@ enum {
     TEMPORARY_BYTES = LONGEST_PART + 64
 };
 
-/* The end of a long path, which says more than its start. */
+/* The last characters of a long path, for messages. */
 static const char *label_of(const char *path) {
     const size_t length = strlen(path);
     return length > QUARTIC_ATOMIC_FILE_LABEL ? path + length - QUARTIC_ATOMIC_FILE_LABEL : path;
 }
 
-static quartic_status fail_at(const char *path, const char *what, int reason) {
+static quartic_status fail_writing(const char *path, const char *what, int reason) {
     return quartic_fail(QUARTIC_IO, "cannot write %s: %s: %s", label_of(path), what, strerror(reason));
 }
 
@@ -51,9 +51,10 @@ static size_t folder_length(const char *path) {
     return slash == NULL ? 0 : (size_t)(slash - path) + 1;
 }
 
-/* ---- what is meant ---- */
+/* ---- finding the target ---- */
 
-/* The text of a link, or NULL with errno: EINVAL if there is no link at path. */
+/* The text of a link, which the caller frees; NULL with errno on failure, EINVAL if there is no link at
+ * path. */
 static char *read_link(const char *path) {
     for (size_t room = 128;; room *= 2) {
         char *text = quartic_alloc(room, 1);
@@ -70,8 +71,9 @@ static char *read_link(const char *path) {
     }
 }
 
-/* Follows the links at the end of path, to a name that may not exist yet. *out_open: the way leads through
- * /proc, whose links stand for open files and not for names. NULL with errno: failure. */
+/* Follows the links at the end of path, to a name that may not exist yet, which the caller frees. Sets
+ * *out_open if a link in /proc is on the way: such links stand for open files and not for names. NULL with
+ * errno on failure. */
 static char *follow_links(const char *path, bool *out_open) {
     char *at = quartic_alloc(strlen(path) + 1, 1);
     *out_open = false;
@@ -105,7 +107,8 @@ static char *follow_links(const char *path, bool *out_open) {
     }
 }
 
-/* An open file of this process shares its place with stdout, which must not be written over. */
+/* A descriptor of the file behind a /proc link. Where stdout or stderr has the file open, it is their
+ * duplicate: a second opening would have a position of its own and overwrite what they wrote. */
 static int open_stream(const char *path, const struct stat *facts) {
     struct stat own;
     for (int stream = STDOUT_FILENO; stream <= STDERR_FILENO; ++stream)
@@ -114,23 +117,23 @@ static int open_stream(const char *path, const struct stat *facts) {
     return open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 }
 
-/* A device or pipe: writes to it, or refuses. */
+/* Opens a device or FIFO for writing, or refuses it. */
 static quartic_status begin_special(const struct stat *facts, bool open_file, quartic_atomic_file *file) {
     const char *what = S_ISDIR(facts->st_mode)    ? "it is a folder"
                        : S_ISBLK(facts->st_mode)  ? "it is a block device, which is not written to"
                        : S_ISSOCK(facts->st_mode) ? "it is a socket, which is not written to"
                                                   : NULL;
     if (what != NULL && !open_file)
-        return fail_at(file->path, what, S_ISDIR(facts->st_mode) ? EISDIR : EINVAL);
+        return fail_writing(file->path, what, S_ISDIR(facts->st_mode) ? EISDIR : EINVAL);
     file->descriptor = open_file ? open_stream(file->path, facts)
                                  : open(file->path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (file->descriptor < 0 && errno == ENXIO)
-        return fail_at(file->path, "it is a pipe that nobody reads; start its reader first", errno);
-    if (file->descriptor < 0) return fail_at(file->path, "it cannot be opened", errno);
+        return fail_writing(file->path, "it is a pipe that nobody reads; start its reader first", errno);
+    if (file->descriptor < 0) return fail_writing(file->path, "it cannot be opened", errno);
     if (open_file) return QUARTIC_OK;
     const int flags = fcntl(file->descriptor, F_GETFL);
     if (flags >= 0 && fcntl(file->descriptor, F_SETFL, flags & ~O_NONBLOCK) == 0) return QUARTIC_OK;
-    return fail_at(file->path, "it cannot be opened", errno);
+    return fail_writing(file->path, "it cannot be opened", errno);
 }
 
 /* ---- the temporary file ---- */
@@ -154,7 +157,7 @@ static void name_temporary(char name[TEMPORARY_BYTES], const char *of, bool uniq
     snprintf(name, TEMPORARY_BYTES, ".%s%s.quartic-tmp", part, own);
 }
 
-/* Whether name still means the open file. */
+/* Whether the name still belongs to the open file. */
 static bool is_named(int folder, const char *name, int descriptor) {
     struct stat opened, named;
     return fstat(descriptor, &opened) == 0 && fstatat(folder, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
@@ -167,7 +170,7 @@ static int close_with(int descriptor, int reason) {
     return -1;
 }
 
-/* Makes and locks the temporary file: a descriptor, or -1 with errno. */
+/* Creates and locks the temporary file. Returns a descriptor, or -1 with errno. */
 static int open_locked(int folder, const char *name, mode_t mode) {
     for (;;) {
         bool made = true;
@@ -197,17 +200,18 @@ static int open_locked(int folder, const char *name, mode_t mode) {
 }
 
 /* Gives the new file the owner and permissions of the one that it will replace. */
-static int copy_mode(int descriptor, const struct stat *old) {
+static int keep_mode(int descriptor, const struct stat *old) {
     struct stat own;
     mode_t mode = old->st_mode & 07777;
     if (fstat(descriptor, &own) != 0) return -1;
-    /* Where another's file cannot stay theirs, it must not run as ours. */
+    /* If the owner cannot be kept, the set-user-id and set-group-id bits must go: they would mean this
+     * user. */
     if ((own.st_uid != old->st_uid || own.st_gid != old->st_gid) &&
         fchown(descriptor, old->st_uid, old->st_gid) != 0 &&
         (fchown(descriptor, (uid_t)-1, old->st_gid) != 0 || own.st_uid != old->st_uid))
         mode &= 0777;
     if (fchmod(descriptor, mode) == 0) return 0;
-    /* A file system without permissions of its own refuses; there the two are the same anyway. */
+    /* A file system without permissions refuses fchmod; there both files have the same ones anyway. */
     const int reason = errno;
     if (fstat(descriptor, &own) == 0 && (own.st_mode & 07777) == mode) return 0;
     errno = reason;
@@ -221,17 +225,17 @@ static quartic_status open_folder(quartic_atomic_file *file) {
     memcpy(name, length == 0 ? "." : file->target, length == 0 ? 1 : length);
     file->folder = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
     quartic_free(name);
-    return file->folder >= 0 ? QUARTIC_OK : fail_at(file->path, "its folder cannot be opened", errno);
+    return file->folder >= 0 ? QUARTIC_OK : fail_writing(file->path, "its folder cannot be opened", errno);
 }
 
-/* The target's folder is known and so is what is there, if old is not NULL. */
+/* Creates the temporary file beside the target. old: what is at the target, NULL if nothing is. */
 static quartic_status begin_replacing(quartic_atomic_file *file, const struct stat *old) {
     const char *name = file->target + folder_length(file->target);
-    /* Nobody else may read a secret while it is written. */
+    /* Until the old permissions are copied, nobody else may read the new contents. */
     const mode_t mode = old != NULL ? 0600 : 0666;
-    if (name[0] == 0) return fail_at(file->path, "a file name is missing", ENOENT);
+    if (name[0] == 0) return fail_writing(file->path, "a file name is missing", ENOENT);
     if (old != NULL && access(file->target, W_OK) != 0)
-        return fail_at(file->path, "the file is protected", errno);
+        return fail_writing(file->path, "the file is protected", errno);
     file->temporary = quartic_alloc(TEMPORARY_BYTES, 1);
     if (file->temporary == NULL) return QUARTIC_OUT_OF_MEMORY;
     QUARTIC_TRY(open_folder(file));
@@ -242,14 +246,15 @@ static quartic_status begin_replacing(quartic_atomic_file *file, const struct st
         file->descriptor =
             openat(file->folder, file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
     }
-    if (file->descriptor < 0) return fail_at(file->path, "no temporary file can be made beside it", errno);
-    if (old == NULL || copy_mode(file->descriptor, old) == 0) return QUARTIC_OK;
-    const quartic_status status = fail_at(file->path, "its permissions cannot be kept", errno);
+    if (file->descriptor < 0)
+        return fail_writing(file->path, "no temporary file can be made beside it", errno);
+    if (old == NULL || keep_mode(file->descriptor, old) == 0) return QUARTIC_OK;
+    const quartic_status status = fail_writing(file->path, "its permissions cannot be kept", errno);
     unlinkat(file->folder, file->temporary, 0);
     return status;
 }
 
-static void release(quartic_atomic_file *file) {
+static void release_file(quartic_atomic_file *file) {
     if (file->descriptor >= 0) close(file->descriptor);
     if (file->folder >= 0) close(file->folder);
     quartic_free(file->temporary);
@@ -266,10 +271,10 @@ quartic_status quartic_atomic_file_begin(const char *path, bool durable, quartic
     const bool exists = stat(path, &facts) == 0;
     quartic_status status = QUARTIC_OK;
     if (!exists && errno != ENOENT)
-        status = fail_at(path, "what is there cannot be told", errno);
+        status = fail_writing(path, "what is there cannot be told", errno);
     else if ((out_file->target = follow_links(path, &open_file)) == NULL)
-        status =
-            errno == ENOMEM ? QUARTIC_OUT_OF_MEMORY : fail_at(path, "its link cannot be followed", errno);
+        status = errno == ENOMEM ? QUARTIC_OUT_OF_MEMORY
+                                 : fail_writing(path, "its link cannot be followed", errno);
     else if (exists && (open_file || !S_ISREG(facts.st_mode))) {
         quartic_free(out_file->target);
         out_file->target = NULL;
@@ -277,13 +282,13 @@ quartic_status quartic_atomic_file_begin(const char *path, bool durable, quartic
     } else {
         status = begin_replacing(out_file, exists ? &facts : NULL);
     }
-    if (status != QUARTIC_OK) release(out_file);
+    if (status != QUARTIC_OK) release_file(out_file);
     return status;
 }
 
 /* ---- writing ---- */
 
-/* write, but a pipe whose reader left is an error and not the end of the process. */
+/* write, but a pipe whose reader is gone returns EPIPE and raises no SIGPIPE. */
 static ssize_t write_piped(int descriptor, const void *bytes, size_t count) {
     sigset_t pipe_signal, former, pending;
     sigemptyset(&pipe_signal);
@@ -308,15 +313,15 @@ quartic_status quartic_atomic_file_write(quartic_atomic_file *file, const void *
         ssize_t put = file->target != NULL ? write(file->descriptor, next, count)
                                            : write_piped(file->descriptor, next, count);
         if (put < 0 && errno == EINTR) continue;
-        if (put <= 0) return fail_at(file->path, "writing failed", put < 0 ? errno : ENOSPC);
+        if (put <= 0) return fail_writing(file->path, "writing failed", put < 0 ? errno : ENOSPC);
         next += put;
         count -= (size_t)put;
     }
     return QUARTIC_OK;
 }
 
-/* Makes the renaming itself durable. Some file systems cannot sync a folder and say EINVAL; and a folder may
- * be writable but not readable: then it cannot be opened for syncing. */
+/* Makes the renaming itself durable. Two cases count as success: a file system that cannot sync folders
+ * (EINVAL), and a folder that is writable but not readable, which cannot be opened for syncing (EACCES). */
 static int sync_folder(int folder) {
     int descriptor = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor < 0) return errno == EACCES ? 0 : -1;
@@ -326,17 +331,17 @@ static int sync_folder(int folder) {
 
 quartic_status quartic_atomic_file_commit(quartic_atomic_file *file) {
     quartic_status status = QUARTIC_OK;
-    if (file->target == NULL) { /* a device or pipe has nothing to sync, and may say so */
-        if (close(file->descriptor) != 0) status = fail_at(file->path, "closing failed", errno);
+    if (file->target == NULL) { /* a device or FIFO cannot be synced; fsync might fail on it */
+        if (close(file->descriptor) != 0) status = fail_writing(file->path, "closing failed", errno);
         file->descriptor = -1;
-        release(file);
+        release_file(file);
         return status;
     }
     const char *name = file->target + folder_length(file->target);
     if (file->durable && fsync(file->descriptor) != 0)
-        status = fail_at(file->path, "syncing failed", errno);
+        status = fail_writing(file->path, "syncing failed", errno);
     else if (renameat(file->folder, file->temporary, file->folder, name) != 0)
-        status = fail_at(file->path, "renaming failed", errno);
+        status = fail_writing(file->path, "renaming failed", errno);
     if (status != QUARTIC_OK) {
         quartic_atomic_file_discard(file);
         return status;
@@ -346,13 +351,13 @@ quartic_status quartic_atomic_file_commit(quartic_atomic_file *file) {
                               "%s is written and in place, but its folder could not be synced (%s): a crash "
                               "of the machine could still bring the former contents back; save again",
                               label_of(file->path), strerror(errno));
-    release(file);
+    release_file(file);
     return status;
 }
 
 void quartic_atomic_file_discard(quartic_atomic_file *file) {
-    if (file->target != NULL) unlinkat(file->folder, file->temporary, 0); /* before the lock goes */
-    release(file);
+    if (file->target != NULL) unlinkat(file->folder, file->temporary, 0); /* while locked */
+    release_file(file);
 }
 
 quartic_status quartic_atomic_file_save(const char *path, bool durable, const void *bytes, size_t count) {

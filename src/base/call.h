@@ -1,9 +1,9 @@
-/* call.h: what every public function does first: it says its name, then looks at its arguments.
+/* call.h: the first lines of every public function: QUARTIC_CALL(), then QUARTIC_NEED for its pointers.
  *
- * QUARTIC_CALL() stands at the head of each. Public functions call one another; the outermost of a thread is
- * the one that the caller knows, and quartic_fail puts its name in front of the sentence. The name is taken
- * back when the function returns, whichever way it does. The function computes in the standard floating-point
- * environment (floats.h).
+ * QUARTIC_CALL() does two things until the function returns, by whichever return:
+ * - It names the function in error messages (quartic_fail). Public functions call one another; the name is
+ *   that of the thread's outermost one, which the caller knows.
+ * - It sets the standard floating-point environment (floats.h).
  */
 #ifndef QUARTIC_BASE_CALL_H
 #define QUARTIC_BASE_CALL_H
@@ -13,7 +13,8 @@
 #include "base/floats.h"
 #include "base/status.h"
 
-/* Makes function the thread's call unless there is one; returns what was there, for leave. */
+/* Makes function the thread's current call unless there is one. Returns what was current before, for
+ * leave. */
 const char *quartic_call_enter(const char *function);
 void quartic_call_leave(const char *const *before);
 
@@ -22,15 +23,16 @@ void quartic_call_leave(const char *const *before);
         quartic_call_enter(__func__);                                                                        \
     QUARTIC_STANDARD_FLOATS
 
-/* Around a callback of the caller's: what it calls and what fails there is its own, not the library's. */
+/* Around a callback of the program: a public function that it calls counts as an outermost one. suspend
+ * returns the current name, which resume takes. */
 const char *quartic_call_suspend(void);
 void quartic_call_resume(const char *function);
 
-/* INVALID_ARGUMENT, saying that an argument is NULL. */
+/* Fails with INVALID_ARGUMENT; the message says that the argument is NULL. */
 QUARTIC_RAISED quartic_fail_null(const char *argument);
 
-/* Returns from the public function if an argument that it needs is NULL; the second form returns a result
- * that is no status (or none: QUARTIC_NEED_OR(argument, )). */
+/* Return from the public function, with an error, if a pointer that it needs is NULL. QUARTIC_NEED returns
+ * the status, QUARTIC_NEED_OR the given result; a void function writes QUARTIC_NEED_OR(argument, ). */
 #define QUARTIC_NEED(argument)                                                                               \
     do {                                                                                                     \
         if ((argument) == NULL) return quartic_fail_null(#argument);                                         \

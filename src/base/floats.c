@@ -1,4 +1,4 @@
-/* floats.c: keeping the host's floating-point environment apart. See floats.h. */
+/* floats.c: saving, replacing and restoring a thread's floating-point environment. See floats.h. */
 #include "base/floats.h"
 
 #include <stddef.h>
@@ -8,8 +8,9 @@
 #include <xmmintrin.h>
 #endif
 
-/* Flags apart. C has no names for flush to zero, nor a portable question for traps. */
-static bool are_standard(void) {
+/* Whether the environment is the standard one, its flags not counted. C can neither name flush to zero nor
+ * ask for traps in a portable way, so the control registers are read. */
+static bool floats_are_standard(void) {
 #if defined(__SSE__)
     const unsigned flags = 0x3f, standard = 0x1f80; /* every trap masked */
     uint16_t x87;
@@ -20,18 +21,17 @@ static bool are_standard(void) {
     __asm__ volatile("mrs %0, fpcr" : "=r"(control));
     return control == 0;
 #else
-    return false; /* setting it costs some ten nanoseconds */
+    return false; /* unknown: always set it, which costs some ten nanoseconds */
 #endif
 }
 
 static _Thread_local fenv_t host_environment;
-static _Thread_local unsigned
-    changes; /* one: calls of the library call others, which find nothing to change */
+static _Thread_local unsigned changes; /* pairs of begin and end under way that changed something: 0 or 1 */
 
 quartic_floats quartic_floats_begin(void) {
     quartic_floats floats;
     fegetenv(&floats.host);
-    floats.changed = !are_standard();
+    floats.changed = !floats_are_standard();
     if (floats.changed) {
         if (changes++ == 0) host_environment = floats.host;
         fesetenv(FE_DFL_ENV);

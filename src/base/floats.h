@@ -1,8 +1,8 @@
-/* floats.h: the floating-point environment that the library computes in, whatever its host has set.
+/* floats.h: the floating-point environment that the library computes in, whatever the host program has set.
  *
- * The standard one: rounding to nearest, no traps, subnormal numbers kept. The host's (rounding mode, traps,
- * flush to zero, the flags raised so far) is put back when the call ends. It belongs to a thread, so OpenMP's
- * threads have theirs: see threads.h.
+ * It is the standard one: rounding to nearest, no traps, subnormal numbers kept. When a call ends, the host's
+ * environment is restored: rounding mode, traps, flush to zero, and the flags raised so far. Each thread has
+ * an environment of its own; threads.h handles those of OpenMP's threads.
  */
 #ifndef QUARTIC_BASE_FLOATS_H
 #define QUARTIC_BASE_FLOATS_H
@@ -12,13 +12,15 @@
 
 typedef struct quartic_floats {
     fenv_t host;
-    bool changed; /* the host's was not the standard one, flags apart */
+    bool changed; /* the host's differed from the standard one in more than its flags */
 } quartic_floats;
 
+/* begin sets the standard environment and returns the host's; end restores it. Pairs may nest. */
 quartic_floats quartic_floats_begin(void);
 void quartic_floats_end(const quartic_floats *floats);
 
-/* What the host has set for this thread, between begin and end; NULL if that is the standard one anyway. */
+/* Between begin and end: the environment that the host has set for this thread, or NULL if that is the
+ * standard one. Valid until end. */
 const fenv_t *quartic_floats_of_host(void);
 
 /* The rest of the block computes in the standard environment. */

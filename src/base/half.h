@@ -1,4 +1,4 @@
-/* half.h: 16-bit floating point to float32, exact, subnormals, infinities and NaN included.
+/* half.h: 16-bit floating point to float32. Exact, also for subnormals, infinities and NaN.
  *
  * float16: 1 sign, 5 exponent (bias 15), 10 fraction bits. bfloat16: the upper half of a float32.
  */

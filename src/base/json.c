@@ -1,5 +1,4 @@
-/* json.c: the reader of json.h: a recursive descent over the bytes, one value of the table after the other.
- */
+/* json.c: the reader of json.h: recursive descent over the bytes, which appends one value after the other. */
 #include "base/json.h"
 
 #include <ctype.h>
@@ -16,7 +15,7 @@ typedef struct reader {
     size_t count, at;
     quartic_json *values;
     size_t used, capacity;
-    char *texts_end; /* where the next text goes; quartic_json_read says why there is enough memory */
+    char *texts_end; /* where the next text goes; quartic_json_read allocates enough for all */
     uint32_t depth;
     const quartic_json **sorted; /* the members of one object by key; kept from object to object */
     size_t sorted_capacity;
@@ -47,7 +46,7 @@ bool quartic_utf8_valid(const char *text) {
 
 /* ---- errors ---- */
 
-/* What stands at a place, for sentences: 'x', 0x1b or "the end". */
+/* What stands at byte `at`, for messages: 'x', byte 0x1b or the end. */
 static const char *name_byte(const reader *in, size_t at, char buffer[16]) {
     if (at >= in->count) return "the end";
     const unsigned char byte = in->bytes[at];
@@ -58,8 +57,8 @@ static const char *name_byte(const reader *in, size_t at, char buffer[16]) {
     return buffer;
 }
 
-__attribute__((format(printf, 3, 4))) static quartic_status stop(reader *in, size_t at, const char *format,
-                                                                 ...) {
+__attribute__((format(printf, 3, 4))) static quartic_status stop_reading(reader *in, size_t at,
+                                                                         const char *format, ...) {
     quartic_json_error *error = in->error;
     va_list arguments;
     va_start(arguments, format);
@@ -76,14 +75,14 @@ __attribute__((format(printf, 3, 4))) static quartic_status stop(reader *in, siz
     return QUARTIC_FORMAT;
 }
 
-static quartic_status expected(reader *in, const char *what) {
+static quartic_status fail_expected(reader *in, const char *what) {
     char buffer[16];
-    return stop(in, in->at, "%s expected, not %s", what, name_byte(in, in->at, buffer));
+    return stop_reading(in, in->at, "%s expected, not %s", what, name_byte(in, in->at, buffer));
 }
 
 /* ---- values ---- */
 
-/* The index of a new value; a pointer would not live through the table's growth. */
+/* Appends a value. It gives its index: a pointer would not survive the growth of the array. */
 static quartic_status add_value(reader *in, size_t at, size_t *out_index) {
     if (in->used == in->capacity) {
         const size_t capacity = 2 * in->capacity;
@@ -101,19 +100,19 @@ static void skip_space(reader *in) {
     while (in->at < in->count && memchr(" \t\r\n", in->bytes[in->at], 4) != NULL) ++in->at;
 }
 
-/* Takes the byte if it stands here. */
-static bool take(reader *in, char byte) {
+/* Moves past the byte if it is the next one. */
+static bool take_byte(reader *in, char byte) {
     if (in->at >= in->count || in->bytes[in->at] != (unsigned char)byte) return false;
     ++in->at;
     return true;
 }
 
-static quartic_status read_hex(reader *in, uint32_t *out_code) {
+static quartic_status read_json_hex(reader *in, uint32_t *out_code) {
     uint32_t code = 0;
     for (int k = 0; k < 4; ++k, ++in->at) {
         const int byte = in->at < in->count ? in->bytes[in->at] : 0;
         if (!((byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'f') || (byte >= 'A' && byte <= 'F')))
-            return expected(in, "four hexadecimal digits after \\u");
+            return fail_expected(in, "four hexadecimal digits after \\u");
         code = code * 16 + (uint32_t)(byte <= '9' ? byte - '0' : (byte | 0x20) - 'a' + 10);
     }
     *out_code = code;
@@ -132,8 +131,8 @@ static char *put_utf8(char *to, uint32_t code) {
     return to;
 }
 
-/* After the backslash. */
-static quartic_status read_escape(reader *in, char **to) {
+/* Reads an escape; its backslash has been read. */
+static quartic_status read_json_escape(reader *in, char **to) {
     static const char letters[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
     const size_t begin = in->at - 1;
     const char *letter =
@@ -144,36 +143,39 @@ static quartic_status read_escape(reader *in, char **to) {
         return QUARTIC_OK;
     }
     uint32_t code = 0, low = 0;
-    if (!take(in, 'u')) return expected(in, "one of \" \\ / b f n r t u after a backslash");
-    QUARTIC_TRY(read_hex(in, &code));
-    if (code == 0) return stop(in, begin, "\\u0000 in a text, which would end there; leave it out");
-    if (code >= 0xdc00 && code <= 0xdfff) return stop(in, begin, "half a surrogate pair in a text");
+    if (!take_byte(in, 'u')) return fail_expected(in, "one of \" \\ / b f n r t u after a backslash");
+    QUARTIC_TRY(read_json_hex(in, &code));
+    if (code == 0) return stop_reading(in, begin, "\\u0000 in a text, which would end there; leave it out");
+    if (code >= 0xdc00 && code <= 0xdfff) return stop_reading(in, begin, "half a surrogate pair in a text");
     if (code >= 0xd800 && code <= 0xdbff) {
-        if (!take(in, '\\') || !take(in, 'u')) return stop(in, begin, "half a surrogate pair in a text");
-        QUARTIC_TRY(read_hex(in, &low));
-        if (low < 0xdc00 || low > 0xdfff) return stop(in, begin, "half a surrogate pair in a text");
+        if (!take_byte(in, '\\') || !take_byte(in, 'u'))
+            return stop_reading(in, begin, "half a surrogate pair in a text");
+        QUARTIC_TRY(read_json_hex(in, &low));
+        if (low < 0xdc00 || low > 0xdfff) return stop_reading(in, begin, "half a surrogate pair in a text");
         code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
     }
     *to = put_utf8(*to, code);
     return QUARTIC_OK;
 }
 
-/* After the opening quote. */
-static quartic_status read_text(reader *in, const char **out_text) {
+/* Reads a text; its opening quote has been read. */
+static quartic_status read_json_text(reader *in, const char **out_text) {
     const size_t begin = in->at - 1;
     char *to = in->texts_end;
     *out_text = to;
-    while (!take(in, '"')) {
-        if (in->at >= in->count) return stop(in, begin, "a text without an ending quote");
-        if (take(in, '\\')) {
-            QUARTIC_TRY(read_escape(in, &to));
+    while (!take_byte(in, '"')) {
+        if (in->at >= in->count) return stop_reading(in, begin, "a text without an ending quote");
+        if (take_byte(in, '\\')) {
+            QUARTIC_TRY(read_json_escape(in, &to));
             continue;
         }
         if (in->bytes[in->at] < 0x20)
-            return stop(in, in->at, "the control character 0x%02x in a text%s", in->bytes[in->at],
-                        in->bytes[in->at] == 0 ? "; no text may hold a zero" : "; write it with a backslash");
+            return stop_reading(in, in->at, "the control character 0x%02x in a text%s", in->bytes[in->at],
+                                in->bytes[in->at] == 0 ? "; no text may hold a zero"
+                                                       : "; write it with a backslash");
         const size_t length = quartic_utf8_length(in->bytes + in->at, in->count - in->at);
-        if (length == 0) return stop(in, in->at, "byte 0x%02x in a text is no UTF-8", in->bytes[in->at]);
+        if (length == 0)
+            return stop_reading(in, in->at, "byte 0x%02x in a text is no UTF-8", in->bytes[in->at]);
         memcpy(to, in->bytes + in->at, length);
         to += length;
         in->at += length;
@@ -184,7 +186,7 @@ static quartic_status read_text(reader *in, const char **out_text) {
 }
 
 double quartic_json_number(const char *characters, size_t count) {
-    /* Without a point, which the locale would spell, but with a smaller exponent. */
+    /* strtod reads the point of the locale. So the point is left out, and the exponent becomes smaller. */
     char plain[QUARTIC_JSON_NUMBER_CHARS + 32];
     size_t used = 0, k = 0;
     long exponent = 0, given = 0;
@@ -214,42 +216,42 @@ static bool take_digits(reader *in) {
     return in->at > begin;
 }
 
-static quartic_status read_number(reader *in, quartic_json *value) {
+static quartic_status read_json_number(reader *in, quartic_json *value) {
     const size_t begin = in->at;
-    const bool negative = take(in, '-');
-    if (!take(in, '0') && !take_digits(in)) return expected(in, negative ? "a digit" : "a value");
+    const bool negative = take_byte(in, '-');
+    if (!take_byte(in, '0') && !take_digits(in)) return fail_expected(in, negative ? "a digit" : "a value");
     bool whole = true;
-    if (take(in, '.')) {
+    if (take_byte(in, '.')) {
         whole = false;
-        if (!take_digits(in)) return expected(in, "a digit after the point");
+        if (!take_digits(in)) return fail_expected(in, "a digit after the point");
     }
-    if (take(in, 'e') || take(in, 'E')) {
+    if (take_byte(in, 'e') || take_byte(in, 'E')) {
         whole = false;
-        if (!take(in, '-')) take(in, '+');
-        if (!take_digits(in)) return expected(in, "a digit of the exponent");
+        if (!take_byte(in, '-')) take_byte(in, '+');
+        if (!take_digits(in)) return fail_expected(in, "a digit of the exponent");
     }
     const char *characters = (const char *)in->bytes + begin;
     if (in->at - begin > QUARTIC_JSON_NUMBER_CHARS)
-        return stop(in, begin, "a number of more than %d characters", QUARTIC_JSON_NUMBER_CHARS);
+        return stop_reading(in, begin, "a number of more than %d characters", QUARTIC_JSON_NUMBER_CHARS);
     value->kind = whole ? QUARTIC_JSON_INTEGER : QUARTIC_JSON_REAL;
     value->real = quartic_json_number(characters, in->at - begin);
-    if (!isfinite(value->real)) return stop(in, begin, "a number beyond the range of double");
+    if (!isfinite(value->real)) return stop_reading(in, begin, "a number beyond the range of double");
     if (!whole) return QUARTIC_OK;
     uint64_t number = 0;
     const uint64_t most = (uint64_t)INT64_MAX + negative;
     for (size_t k = begin + negative; k < in->at; ++k) {
         const uint64_t digit = in->bytes[k] - (uint64_t)'0';
-        if (number > (most - digit) / 10) return stop(in, begin, "an integer beyond 64 bits");
+        if (number > (most - digit) / 10) return stop_reading(in, begin, "an integer beyond 64 bits");
         number = number * 10 + digit;
     }
     value->integer = negative ? (int64_t)(0 - number) : (int64_t)number;
     return QUARTIC_OK;
 }
 
-static quartic_status read_word(reader *in, const char *word) {
+static quartic_status read_json_word(reader *in, const char *word) {
     const size_t length = strlen(word);
     if (in->count - in->at < length || memcmp(in->bytes + in->at, word, length) != 0)
-        return expected(in, "a value");
+        return fail_expected(in, "a value");
     in->at += length;
     return QUARTIC_OK;
 }
@@ -274,8 +276,8 @@ static quartic_status reserve_sorted(reader *in, size_t count) {
     return QUARTIC_OK;
 }
 
-/* Refuses an object in which a key stands twice. */
-static quartic_status check_keys(reader *in, const quartic_json *object) {
+/* Refuses an object in which a key occurs twice. */
+static quartic_status expect_unique_keys(reader *in, const quartic_json *object) {
     if (object->count < 2) return QUARTIC_OK;
     QUARTIC_TRY(reserve_sorted(in, object->count));
     const quartic_json **sorted = in->sorted;
@@ -286,76 +288,76 @@ static quartic_status check_keys(reader *in, const quartic_json *object) {
     for (size_t k = 1; k < count; ++k)
         if (strcmp(sorted[k - 1]->key, sorted[k]->key) == 0 && (twice == NULL || sorted[k]->at < twice->at))
             twice = sorted[k];
-    return twice == NULL ? QUARTIC_OK : stop(in, twice->at, "duplicate key \"%.64s\"", twice->key);
+    return twice == NULL ? QUARTIC_OK : stop_reading(in, twice->at, "duplicate key \"%.64s\"", twice->key);
 }
 
-static quartic_status read_value(reader *in, const char *key, size_t at);
+static quartic_status read_json_value(reader *in, const char *key, size_t at);
 
-/* After the opening bracket. */
-static quartic_status read_members(reader *in, size_t index, bool object) {
+/* Reads the members of the array or object at index; its opening bracket has been read. */
+static quartic_status read_json_members(reader *in, size_t index, bool object) {
     const char closing = object ? '}' : ']';
     if (++in->depth > QUARTIC_JSON_DEPTH)
-        return stop(in, in->at - 1, "a depth of more than %d levels", QUARTIC_JSON_DEPTH);
+        return stop_reading(in, in->at - 1, "a depth of more than %d levels", QUARTIC_JSON_DEPTH);
     skip_space(in);
     uint32_t count = 0;
-    if (!take(in, closing)) {
+    if (!take_byte(in, closing)) {
         do {
             skip_space(in);
             const size_t at = in->at;
             const char *key = NULL;
             if (object) {
-                if (!take(in, '"')) return expected(in, count == 0 ? "a key or '}'" : "a key");
-                QUARTIC_TRY(read_text(in, &key));
+                if (!take_byte(in, '"')) return fail_expected(in, count == 0 ? "a key or '}'" : "a key");
+                QUARTIC_TRY(read_json_text(in, &key));
                 skip_space(in);
-                if (!take(in, ':')) return expected(in, "':'");
+                if (!take_byte(in, ':')) return fail_expected(in, "':'");
                 skip_space(in);
             }
-            QUARTIC_TRY(read_value(in, key, at));
+            QUARTIC_TRY(read_json_value(in, key, at));
             ++count;
             skip_space(in);
-        } while (take(in, ','));
-        if (!take(in, closing)) return expected(in, object ? "',' or '}'" : "',' or ']'");
+        } while (take_byte(in, ','));
+        if (!take_byte(in, closing)) return fail_expected(in, object ? "',' or '}'" : "',' or ']'");
     }
     quartic_json *value = &in->values[index];
     value->kind = object ? QUARTIC_JSON_OBJECT : QUARTIC_JSON_ARRAY;
     value->count = count;
     value->span = (uint32_t)(in->used - index);
     --in->depth;
-    return object ? check_keys(in, value) : QUARTIC_OK;
+    return object ? expect_unique_keys(in, value) : QUARTIC_OK;
 }
 
-static quartic_status read_value(reader *in, const char *key, size_t at) {
+static quartic_status read_json_value(reader *in, const char *key, size_t at) {
     size_t index;
     QUARTIC_TRY(add_value(in, at, &index));
     in->values[index].key = key;
     const int byte = in->at < in->count ? in->bytes[in->at] : 0;
     if (byte == '{' || byte == '[') {
         ++in->at;
-        return read_members(in, index, byte == '{');
+        return read_json_members(in, index, byte == '{');
     }
     quartic_json *value = &in->values[index];
-    if (take(in, '"')) {
+    if (take_byte(in, '"')) {
         value->kind = QUARTIC_JSON_TEXT;
-        return read_text(in, &value->text);
+        return read_json_text(in, &value->text);
     }
     if (byte == 't' || byte == 'f') {
         value->kind = QUARTIC_JSON_BOOLEAN;
         value->integer = byte == 't';
-        return read_word(in, byte == 't' ? "true" : "false");
+        return read_json_word(in, byte == 't' ? "true" : "false");
     }
-    if (byte == 'n') return read_word(in, "null");
-    return read_number(in, value);
+    if (byte == 'n') return read_json_word(in, "null");
+    return read_json_number(in, value);
 }
 
-static quartic_status read_document(reader *in) {
+static quartic_status read_json_document(reader *in) {
     static const unsigned char mark[] = {0xef, 0xbb, 0xbf};
     if (in->count >= 2 && (in->bytes[0] >= 0xfe || in->bytes[0] == 0 || in->bytes[1] == 0))
-        return stop(in, 0, "the text is no UTF-8 but looks like UTF-16 or UTF-32; save it as UTF-8");
+        return stop_reading(in, 0, "the text is no UTF-8 but looks like UTF-16 or UTF-32; save it as UTF-8");
     if (in->count >= sizeof mark && memcmp(in->bytes, mark, sizeof mark) == 0) in->at = sizeof mark;
     skip_space(in);
-    QUARTIC_TRY(read_value(in, NULL, in->at));
+    QUARTIC_TRY(read_json_value(in, NULL, in->at));
     skip_space(in);
-    return in->at == in->count ? QUARTIC_OK : expected(in, "the end");
+    return in->at == in->count ? QUARTIC_OK : fail_expected(in, "the end");
 }
 
 quartic_status quartic_json_read(const char *bytes, size_t byte_count, quartic_json_document *out_document,
@@ -364,13 +366,14 @@ quartic_status quartic_json_read(const char *bytes, size_t byte_count, quartic_j
     *out_document = (quartic_json_document){NULL, NULL};
     *out_error = (quartic_json_error){0};
     reader in = {.bytes = (const unsigned char *)bytes, .count = byte_count, .error = out_error};
-    if (byte_count > UINT32_MAX / 2) return stop(&in, 0, "more than 2 GiB");
-    /* A text and its ending zero take less than the text between its quotes. */
+    if (byte_count > UINT32_MAX / 2) return stop_reading(&in, 0, "more than 2 GiB");
+    /* A text and its final zero take fewer bytes than the text with its quotes. */
     char *texts = quartic_alloc(byte_count, 1);
     in.texts_end = texts;
     in.values = quartic_alloc(FIRST_CAPACITY, sizeof in.values[0]);
     in.capacity = FIRST_CAPACITY;
-    quartic_status status = texts == NULL || in.values == NULL ? QUARTIC_OUT_OF_MEMORY : read_document(&in);
+    quartic_status status =
+        texts == NULL || in.values == NULL ? QUARTIC_OUT_OF_MEMORY : read_json_document(&in);
     quartic_free(in.sorted);
     *out_document = (quartic_json_document){in.values, texts};
     if (status != QUARTIC_OK) quartic_json_free(out_document);

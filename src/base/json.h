@@ -1,11 +1,13 @@
-/* json.h: JSON (RFC 8259) read strictly into one flat table, and written.
+/* json.h: a strict reader and a writer of JSON (RFC 8259). Neither depends on the locale.
  *
- * Taken: UTF-8 with or without a byte-order mark, any white space of JSON. Refused: a key twice in an object,
- * texts that are no UTF-8 or hold a zero, integers beyond 64 bits, numbers beyond double, more than
- * QUARTIC_JSON_DEPTH levels, anything after the value. Neither way depends on the locale.
+ * Accepted: UTF-8 with or without a byte-order mark. Refused: a key that occurs twice in an object, text that
+ * is not UTF-8 or holds a zero byte, integers beyond 64 bits, numbers beyond double, more than
+ * QUARTIC_JSON_DEPTH levels, anything after the value.
  *
- * Values lie in the order in which they are written: the members of an array or object follow it, and
- * value + value->span is what comes after a value with all that it holds.
+ * A document is one array of values in the order of the text. The members of an array or object follow it,
+ * and value + value->span is the first value behind it and all its members:
+ *
+ *   {"a": [1, 2], "b": 3}    ->    object (span 5), array "a" (span 3), 1, 2, "b" 3
  */
 #ifndef QUARTIC_BASE_JSON_H
 #define QUARTIC_BASE_JSON_H
@@ -30,71 +32,72 @@ typedef enum quartic_json_kind {
 
 typedef struct quartic_json {
     quartic_json_kind kind;
-    uint32_t count;   /* members of an array or object */
-    uint32_t span;    /* values from this one to the next that it does not hold */
-    uint32_t at;      /* byte at which it (or its key) begins */
-    const char *key;  /* of a member of an object, else NULL */
-    const char *text; /* of a TEXT, without zeros inside */
+    uint32_t count;   /* of the members of an array or object */
+    uint32_t span;    /* values from this one to the first that is not inside it */
+    uint32_t at;      /* the byte at which it, or its key, begins */
+    const char *key;  /* if it is a member of an object, else NULL; owned by the document */
+    const char *text; /* of a TEXT; owned by the document */
     int64_t integer;
     double real;
 } quartic_json;
 
 typedef struct quartic_json_document {
-    quartic_json *values; /* the first is the whole */
+    quartic_json *values; /* the first one is the whole text */
     char *texts;
 } quartic_json_document;
 
-/* Where reading stopped and why: byte from 0, line and column from 1. */
+/* Where reading stopped and why. Bytes count from 0, lines and columns from 1. */
 typedef struct quartic_json_error {
     size_t at;
     uint32_t line, column;
     char text[160];
 } quartic_json_error;
 
-/* Reads byte_count bytes. FORMAT fills *out_error and leaves the sentence to the caller, OUT_OF_MEMORY sets
- * it; then the document is empty. */
+/* Reads byte_count bytes into a document, which the caller frees. Errors: FORMAT with *out_error filled, of
+ * which the caller makes the error message; OUT_OF_MEMORY with the message set. The document is then
+ * empty. */
 quartic_status quartic_json_read(const char *bytes, size_t byte_count, quartic_json_document *out_document,
                                  quartic_json_error *out_error);
-/* An empty document is fine. */
+/* Frees what a document holds and leaves it empty; an empty one is fine. */
 void quartic_json_free(quartic_json_document *document);
 
-/* The member of that key; NULL if there is none, or value is NULL or no object. */
+/* Returns the member with that key; NULL if there is none, or if value is NULL or not an object. */
 const quartic_json *quartic_json_member(const quartic_json *value, const char *key);
-/* The text, or NULL if value is NULL or no text. */
+/* Returns the text; NULL if value is NULL or not a text. */
 const char *quartic_json_text(const quartic_json *value);
-bool quartic_json_is(const quartic_json *value, quartic_json_kind kind); /* false for NULL */
+bool quartic_json_is(const quartic_json *value, quartic_json_kind kind); /* false if value is NULL */
 
-/* All members of an array or object. */
+/* Loops over the members of an array or object. */
 #define QUARTIC_JSON_FOREACH(member, value)                                                                  \
     for (const quartic_json *member = (value) + 1; member < (value) + (value)->span; member += member->span)
 
 /* ---- writing ---- */
 
-/* A growing text, always ended by a zero once something was put. After a failure nothing more is put. */
+/* A growing text that ends with a zero byte once something was put. After an error the calls do nothing. */
 typedef struct quartic_json_writer {
-    char *bytes; /* freed with quartic_free by whoever began to write */
+    char *bytes; /* NULL at first; the owner of the writer frees it with quartic_free */
     size_t count, capacity;
-    quartic_status status; /* OUT_OF_MEMORY; INVALID_ARGUMENT: no UTF-8, not finite */
+    quartic_status status; /* the first error: OUT_OF_MEMORY; INVALID_ARGUMENT (not UTF-8, not finite) */
 } quartic_json_writer;
 
-/* Characters as they are. */
+/* Puts characters as they are. */
 void quartic_json_put(quartic_json_writer *writer, const char *characters);
-/* A text in quotes. */
+/* Puts a text in quotes, with escapes. */
 void quartic_json_put_text(quartic_json_writer *writer, const char *text);
 void quartic_json_put_integer(quartic_json_writer *writer, int64_t number);
-/* A finite number, in the fewest digits that read back as the same float. */
+/* Puts a finite number in the fewest digits that read back as the same float. */
 void quartic_json_put_float(quartic_json_writer *writer, float number);
 /* The same for a double. */
 void quartic_json_put_double(quartic_json_writer *writer, double number);
-/* A value that was read, with all that it holds, but without its key. */
+/* Puts a value that was read, with all its members, but without its key. */
 void quartic_json_put_value(quartic_json_writer *writer, const quartic_json *value);
 
-/* Bytes of the valid UTF-8 character (not a zero) at the start of count bytes; 0 if there is none. */
+/* The number of bytes of the UTF-8 character at the start of count bytes; 0 if it is a zero or not valid. */
 size_t quartic_utf8_length(const unsigned char *bytes, size_t count);
 bool quartic_utf8_valid(const char *text);
 
-/* The number that a JSON number's characters mean, in any locale; infinite if it is beyond double. At most
- * QUARTIC_JSON_NUMBER_CHARS characters. */
+/* The value of a JSON number of at most QUARTIC_JSON_NUMBER_CHARS characters, in any locale; infinite if it
+ * is beyond double. */
 enum { QUARTIC_JSON_NUMBER_CHARS = 1000 };
 double quartic_json_number(const char *characters, size_t count);
 

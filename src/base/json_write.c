@@ -1,4 +1,4 @@
-/* json_write.c: the writer of json.h. */
+/* json_write.c: the writer of json.h. Numbers come out the same in any locale. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,7 +36,7 @@ void quartic_json_put_text(quartic_json_writer *writer, const char *text) {
     }
     put_bytes(writer, "\"", 1);
     for (const char *at = text; *at != 0;) {
-        size_t plain = 0; /* characters that stand for themselves */
+        size_t plain = 0; /* characters that need no escape */
         while ((unsigned char)at[plain] >= 0x20 && at[plain] != '"' && at[plain] != '\\') ++plain;
         put_bytes(writer, at, plain);
         at += plain;
@@ -61,7 +61,7 @@ void quartic_json_put_integer(quartic_json_writer *writer, int64_t number) {
 
 enum { REAL_TEXT = 64 };
 
-/* With a point in any locale, and at least one sign that it is no integer. */
+/* Writes a number with a point in any locale, and with a point or exponent, so that it reads back as real. */
 static void format_real(double number, int digits, char text[REAL_TEXT]) {
     char local[REAL_TEXT];
     size_t used = 0;
@@ -72,13 +72,13 @@ static void format_real(double number, int digits, char text[REAL_TEXT]) {
         real = real || !known || *at == 'e';
         if (known)
             text[used++] = *at;
-        else if (used > 0 && text[used - 1] != '.') /* a locale's point may have several bytes */
+        else if (used > 0 && text[used - 1] != '.') /* the point of a locale may have several bytes */
             text[used++] = '.';
     }
     memcpy(text + used, real ? "" : ".0", real ? 1 : 3);
 }
 
-static bool check_finite(quartic_json_writer *writer, double number) {
+static bool expect_finite_number(quartic_json_writer *writer, double number) {
     if (isfinite(number)) return true;
     if (writer->status == QUARTIC_OK)
         writer->status = quartic_fail(QUARTIC_INVALID_ARGUMENT, "JSON has no way to write %g", number);
@@ -86,7 +86,7 @@ static bool check_finite(quartic_json_writer *writer, double number) {
 }
 
 void quartic_json_put_float(quartic_json_writer *writer, float number) {
-    if (!check_finite(writer, (double)number)) return;
+    if (!expect_finite_number(writer, (double)number)) return;
     char text[REAL_TEXT];
     int digits = 6;
     do format_real((double)number, digits, text);
@@ -95,7 +95,7 @@ void quartic_json_put_float(quartic_json_writer *writer, float number) {
 }
 
 void quartic_json_put_double(quartic_json_writer *writer, double number) {
-    if (!check_finite(writer, number)) return;
+    if (!expect_finite_number(writer, number)) return;
     char text[REAL_TEXT];
     int digits = 15;
     do format_real(number, digits, text);

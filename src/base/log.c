@@ -1,11 +1,11 @@
-/* log.c: the callback for messages, or standard error. See log.h and quartic/host.h. */
+/* log.c: sends messages to the program's callback, else to standard error. See log.h and quartic/host.h. */
 #include "base/log.h"
 
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 
-/* Callback and context are read and set together. */
+/* Guards callback and context, which belong together. */
 static pthread_mutex_t setting = PTHREAD_MUTEX_INITIALIZER;
 static quartic_log_callback log_callback;
 static void *log_context;

@@ -1,4 +1,4 @@
-/* names.c: open addressing over FNV-1a. See names.h. */
+/* names.c: open addressing with linear probing; the hash is FNV-1a. See names.h. */
 #include "base/names.h"
 
 #include <stddef.h>

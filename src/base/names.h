@@ -1,6 +1,6 @@
-/* names.h: a table from names to numbers, so that looking one up does not take longer the more there are.
+/* names.h: a hash table from names to numbers: looking a name up takes constant time. Short lists: find.h.
  *
- * The table keeps pointers to the names: they belong to the caller and must outlive it.
+ * The table keeps pointers to the names, which belong to the caller and must outlive the table.
  */
 #ifndef QUARTIC_BASE_NAMES_H
 #define QUARTIC_BASE_NAMES_H
@@ -15,21 +15,22 @@ typedef struct quartic_name_slot {
     uint32_t number;
 } quartic_name_slot;
 
-/* Zeroed: empty. */
+/* A zeroed struct is an empty table. */
 typedef struct quartic_names {
-    quartic_name_slot *slots; /* capacity is 0 or a power of 2, at most half taken */
+    quartic_name_slot *slots; /* capacity is 0 or a power of 2, at most half of them in use */
     uint32_t count, capacity;
 } quartic_names;
 
-/* The number of a name, QUARTIC_NO_NAME if it is not there. */
+/* Returns the number of a name, QUARTIC_NO_NAME if it is not in the table. */
 uint32_t quartic_names_find(const quartic_names *names, const char *name);
 
-/* Makes room for one name more; false if memory ran out. */
+/* Allocates space for one more name. Returns false, with the error message set, if memory ran out. */
 bool quartic_names_reserve(quartic_names *names);
 
-/* Adds a name that is not there yet; there must be room. */
+/* Adds a name that is not in the table yet; quartic_names_reserve must have succeeded before. */
 void quartic_names_add(quartic_names *names, const char *name, uint32_t number);
 
+/* Frees the slots and leaves an empty table; the names are the caller's. */
 void quartic_names_destroy(quartic_names *names);
 
 #endif

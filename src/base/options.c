@@ -1,13 +1,14 @@
-/* options.c: the caller's struct over the defaults, byte for byte. See options.h. */
+/* options.c: copies a caller's struct over the defaults, byte by byte. See options.h. */
 #include "base/options.h"
 
 #include <stdint.h>
 #include <string.h>
 
-/* A larger surplus than this is no newer header but a struct that nobody initialised. */
+/* A struct_size that is larger by more than this comes from an uninitialised struct, not from newer
+ * headers. */
 enum { MOST_SURPLUS = 8192 };
 
-static quartic_status no_such_size(const quartic_options_type *type, size_t size) {
+static quartic_status fail_struct_size(const quartic_options_type *type, size_t size) {
     return quartic_fail(
         QUARTIC_INVALID_ARGUMENT,
         "the %s given has struct_size %zu, which is no size of this struct (now %zu bytes); start "
@@ -15,8 +16,9 @@ static quartic_status no_such_size(const quartic_options_type *type, size_t size
         type->name, size, type->size, type->init);
 }
 
-/* The caller's struct_size, checked; 0 after an error. */
-static quartic_status size_of(const quartic_options_type *type, const void *given, size_t *out_size) {
+/* Checks the caller's struct_size and gives the size that it means. Errors: INVALID_ARGUMENT. */
+static quartic_status check_struct_size(const quartic_options_type *type, const void *given,
+                                        size_t *out_size) {
     size_t size;
     memcpy(&size, given, sizeof size);
     *out_size = size;
@@ -25,7 +27,7 @@ static quartic_status size_of(const quartic_options_type *type, const void *give
         return QUARTIC_OK;
     }
     if (size < sizeof size || size % sizeof(uint32_t) != 0 || size > type->size + MOST_SURPLUS)
-        return no_such_size(type, size);
+        return fail_struct_size(type, size);
     for (size_t k = type->size; k < size; ++k)
         if (((const unsigned char *)given)[k] != 0)
             return quartic_fail(QUARTIC_INVALID_ARGUMENT,
@@ -42,7 +44,7 @@ quartic_status quartic_options_read(const quartic_options_type *type, const void
     memcpy(out, type->defaults, type->size);
     if (given == NULL) return QUARTIC_OK;
     size_t size;
-    QUARTIC_TRY(size_of(type, given, &size));
+    QUARTIC_TRY(check_struct_size(type, given, &size));
     memcpy(out, given, size < type->size ? size : type->size);
     memcpy(out, &type->size, sizeof type->size);
     return QUARTIC_OK;
@@ -50,7 +52,7 @@ quartic_status quartic_options_read(const quartic_options_type *type, const void
 
 quartic_status quartic_options_write(const quartic_options_type *type, const void *from, void *inout_given) {
     size_t size;
-    QUARTIC_TRY(size_of(type, inout_given, &size));
+    QUARTIC_TRY(check_struct_size(type, inout_given, &size));
     if (size < type->size &&
         memcmp((const char *)from + size, (const char *)type->defaults + size, type->size - size) != 0)
         return quartic_fail(

@@ -1,9 +1,13 @@
-/* options.h: how a caller's options become the library's: copied over the defaults, as far as they go.
+/* options.h: reads a caller's struct of options, whichever version of the headers it was compiled with.
  *
- * Every struct of options begins with struct_size, the sizeof of the header that the caller was compiled
- * with. smaller than the library's   what is missing keeps its default larger                       fine if
- * what the library does not know is zero, else refused A new member comes at the end, and not into the
- * padding of what was there: a caller's struct_size could not tell whether it is meant.
+ * Every struct of options begins with struct_size, its sizeof in the caller's headers:
+ *
+ *   struct_size is smaller than the library's    the members that are missing keep their defaults
+ *   struct_size is larger                        fine if the bytes that the library does not know are zero,
+ *                                                else refused
+ *
+ * A new member comes at the end of the struct, and not into the padding at its end: a caller's struct_size
+ * could not tell whether a member in the padding was set.
  */
 #ifndef QUARTIC_BASE_OPTIONS_H
 #define QUARTIC_BASE_OPTIONS_H
@@ -12,29 +16,30 @@
 
 #include "base/status.h"
 
-/* The type's name, its INIT macro's, sizes in bytes, and the defaults. */
+/* What is known of a struct of options. All of it is static. */
 typedef struct quartic_options_type {
-    const char *name, *init;
-    size_t size;
-    /* What a struct_size of 0 stands for, or 0: refused. Options of graph builders had no struct_size at
-     * first and are often written as {.member = ..}; there it is the size of release 0.1.0. */
+    const char *name, *init; /* of the struct and of its INIT macro, for messages */
+    size_t size;             /* in this library, in bytes */
+    /* The size that a struct_size of 0 means; 0: it is refused. Options of graph builders are often written
+     * as {.member = ..}, without a struct_size; for them it is the size in release 0.1.0. */
     size_t size_if_zero;
-    const void *defaults;
+    const void *defaults; /* a struct of `size` bytes */
 } quartic_options_type;
 
-/* Bytes up to and with a member. */
+/* The bytes of a struct up to the end of a member. */
 #define QUARTIC_OPTIONS_UP_TO(type, member) (offsetof(type, member) + sizeof(((type *)NULL)->member))
-/* The type of a struct with an INIT macro; the second form is for options of graph builders. */
+/* Initialisers of quartic_options_type; the second is for options of graph builders. standard: the
+ * defaults. */
 #define QUARTIC_OPTIONS_TYPE(type, init, standard)                                                           \
     { #type, #init, sizeof(type), 0, standard }
 #define QUARTIC_BUILDER_OPTIONS_TYPE(type, init, standard, last_of_first_release)                            \
     { #type, #init, sizeof(type), QUARTIC_OPTIONS_UP_TO(type, last_of_first_release), standard }
 
-/* given (NULL: the defaults) over the defaults into out, whose struct_size becomes the library's. Errors:
- * INVALID_ARGUMENT; then *out holds the defaults. */
+/* Copies the defaults to *out, and over them what `given` holds; given may be NULL. The struct_size of *out
+ * becomes the library's. Errors: INVALID_ARGUMENT; then *out holds the defaults. */
 quartic_status quartic_options_read(const quartic_options_type *type, const void *given, void *out);
-/* Back into a caller's struct what it has room for. Errors: INVALID_ARGUMENT, with the struct untouched, if
- * what it has no room for is not at its default. */
+/* Copies *from to a caller's struct, as many members as its struct_size has. Errors: INVALID_ARGUMENT, with
+ * the struct untouched, if a member that it does not have is not at its default. */
 quartic_status quartic_options_write(const quartic_options_type *type, const void *from, void *inout_given);
 
 #endif

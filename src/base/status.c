@@ -1,7 +1,6 @@
-/* status.c: status names, the thread-local error sentence, and the name of the public function in front of
- * it.
+/* status.c: names of statuses, and each thread's error message with the name of the public function in front.
  *
- * The sentence lives in a fixed buffer of each thread: reporting that memory ran out must not need memory.
+ * The message is kept in a fixed buffer of each thread: reporting that memory ran out must not need memory.
  */
 #include "base/status.h"
 
@@ -11,10 +10,10 @@
 
 #include "base/call.h"
 
-enum { SENTENCE = 1024 };
+enum { MESSAGE_BYTES = 1024 };
 
-static _Thread_local char error_sentence[SENTENCE];
-static _Thread_local const char *error_function = ""; /* of error_sentence */
+static _Thread_local char error_message[MESSAGE_BYTES];
+static _Thread_local const char *error_function = ""; /* of error_message */
 static _Thread_local const char *called;              /* the public function that the caller is in, or NULL */
 
 const char *quartic_status_name(quartic_status status) {
@@ -28,46 +27,46 @@ const char *quartic_status_name(quartic_status status) {
 }
 
 const char *quartic_error_message(void) {
-    return error_sentence;
+    return error_message;
 }
 
 const char *quartic_error_function(void) {
     return error_function;
 }
 
-const char *quartic_error_sentence(void) {
-    return error_function[0] == 0 ? error_sentence : error_sentence + strlen(error_function) + 2;
+const char *quartic_error_detail(void) {
+    return error_function[0] == 0 ? error_message : error_message + strlen(error_function) + 2;
 }
 
-/* The sentence without the name that it begins with, be it passed on ("name: ..") or its subject ("name
- * needs .."). */
-static const char *without_name(const char *sentence, const char *name) {
+/* The message without the name that it begins with, either as a prefix ("name: ..") or as the subject of the
+ * sentence ("name needs .."). */
+static const char *without_name(const char *message, const char *name) {
     const size_t length = strlen(name);
-    if (strncmp(sentence, name, length) != 0) return sentence;
-    if (strncmp(sentence + length, ": ", 2) == 0) return sentence + length + 2;
-    return sentence[length] == ' ' ? sentence + length + 1 : sentence;
+    if (strncmp(message, name, length) != 0) return message;
+    if (strncmp(message + length, ": ", 2) == 0) return message + length + 2;
+    return message[length] == ' ' ? message + length + 1 : message;
 }
 
 quartic_status quartic_fail(quartic_status status, const char *format, ...) {
-    /* The arguments may be parts of the sentence before. */
-    char sentence[SENTENCE];
+    /* The arguments may point into error_message. */
+    char message[MESSAGE_BYTES];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(sentence, sizeof sentence, format, arguments);
+    vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
     error_function = called == NULL ? "" : called;
     if (called == NULL)
-        memcpy(error_sentence, sentence, sizeof sentence);
+        memcpy(error_message, message, sizeof message);
     else
-        snprintf(error_sentence, sizeof error_sentence, "%s: %.*s", called, SENTENCE - 128,
-                 without_name(sentence, called));
+        snprintf(error_message, sizeof error_message, "%s: %.*s", called, MESSAGE_BYTES - 128,
+                 without_name(message, called));
     return status;
 }
 
-QUARTIC_RAISED quartic_fail_again(quartic_status status, const char *function, const char *sentence) {
-    char copy[SENTENCE];
-    snprintf(copy, sizeof copy, "%s", sentence);
-    memcpy(error_sentence, copy, sizeof copy);
+QUARTIC_RAISED quartic_fail_again(quartic_status status, const char *function, const char *message) {
+    char copy[MESSAGE_BYTES];
+    snprintf(copy, sizeof copy, "%s", message);
+    memcpy(error_message, copy, sizeof copy);
     error_function = function;
     return status;
 }

@@ -1,31 +1,36 @@
-/* status.h (internal): the way to raise an error.
+/* status.h (internal): raising errors.
  *
- * quartic_fail formats the thread's error sentence and returns the status, so a check is one line:
+ * quartic_fail sets the thread's error message and returns the status, so a check is one line:
+ *
  *     if (n == 0) return quartic_fail(QUARTIC_INVALID_ARGUMENT, "n is 0; give at least one token");
- * The name of the public function that was called comes in front by itself (see call.h).
+ *
+ * It puts the name of the public function that was called in front of the message (call.h).
  */
 #ifndef QUARTIC_BASE_STATUS_H
 #define QUARTIC_BASE_STATUS_H
 
 #include "quartic/status.h"
 
-/* For slow.statuses, which finds statuses that are dropped: raising an error where there is none to return,
- * such as in a function that returns NULL, drops none. */
+/* The return type of functions that raise an error. The test slow.statuses finds calls whose quartic_status
+ * is ignored. A function that returns NULL may raise an error and ignore the status, so there it is an
+ * int. */
 #if defined(QUARTIC_CHECK_STATUSES)
 #define QUARTIC_RAISED int
 #else
 #define QUARTIC_RAISED quartic_status
 #endif
 
+/* Sets the thread's error message and returns the status. Arguments may point into the message before. */
 QUARTIC_RAISED quartic_fail(quartic_status status, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* The thread's error sentence without the function's name in front: to be part of another sentence. */
-const char *quartic_error_sentence(void);
+/* The thread's error message without the function's name in front, to be quoted in another message. Valid
+ * until the thread's next error. */
+const char *quartic_error_detail(void);
 
-/* Raises an error that was kept: function (static; "" for none) and sentence as quartic_error_function and
- * quartic_error_message gave them. */
-QUARTIC_RAISED quartic_fail_again(quartic_status status, const char *function, const char *sentence);
+/* Raises an error that was kept: function (static, "" for none) and message as quartic_error_function and
+ * quartic_error_message returned them. */
+QUARTIC_RAISED quartic_fail_again(quartic_status status, const char *function, const char *message);
 
 /* Returns from the calling function when an expression yields anything but QUARTIC_OK. */
 #define QUARTIC_TRY(expression)                                                                              \

@@ -1,4 +1,4 @@
-/* threads.c: OpenMP's threads under limits, after fork(), and their floating-point environment. See
+/* threads.c: OpenMP's threads under limits of memory, after fork(), and their floating-point environment. See
  * threads.h. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* pthread_getattr_np */
@@ -27,8 +27,7 @@ uint32_t quartic_threads_default(void) {
     return most < 1 ? 1 : (uint32_t)most;
 }
 
-/* ---- whether there can be threads -------------------------------------------------------------------------
- */
+/* ---- whether threads can be made ---- */
 
 typedef struct gate {
     pthread_mutex_t mutex;
@@ -44,7 +43,7 @@ static void *wait_at(void *argument) {
     return NULL;
 }
 
-/* Tries whether this many threads can be alive beside this one: makes them and lets them go. */
+/* Checks that this many threads can live beside this one: makes them all, then lets them end. */
 static quartic_status expect_threads(uint32_t count) {
     pthread_t *threads = quartic_alloc(count, sizeof *threads);
     if (threads == NULL) return QUARTIC_OUT_OF_MEMORY;
@@ -67,10 +66,10 @@ static quartic_status expect_threads(uint32_t count) {
         made + 1, count + 1, strerror(reason));
 }
 
-/* ---- room for their stacks --------------------------------------------------------------------------------
+/* ---- address space for their stacks ----
  *
  * libgomp ends threads where a parallel region is smaller than the one before it, and makes them again later.
- * Stacks of threads that are still ending count too.
+ * The stacks of threads that are still ending take address space too, so there must be enough for two sets.
  */
 
 enum { SPARE_SETS = 2, USUAL_STACK = 8 << 20 };
@@ -81,7 +80,7 @@ static bool space_is_limited(void) {
            (getrlimit(RLIMIT_DATA, &data) == 0 && data.rlim_cur != RLIM_INFINITY);
 }
 
-/* Bytes of this thread's stack. */
+/* Bytes of this thread's stack; the usual size where the C library does not tell. */
 static size_t stack_size(void) {
     size_t bytes = USUAL_STACK;
 #if defined(__GLIBC__)
@@ -94,31 +93,30 @@ static size_t stack_size(void) {
     return bytes;
 }
 
-/* Where address space is limited: whether all but this one of so many threads may be made anew, whatever has
- * been allocated since they were made. A run allocates nothing, so the room stays during it. */
-static quartic_status expect_room(uint32_t threads, size_t stack) {
+/* Checks, where address space is limited, that all threads but this one could be made anew. Memory may have
+ * been allocated since they were made; during a run none is, so what is free now stays free. */
+static quartic_status expect_stack_space(uint32_t threads, size_t stack) {
     if (!space_is_limited()) return QUARTIC_OK;
     const size_t count = (size_t)SPARE_SETS * (threads - 1);
-    void *room = count > SIZE_MAX / stack ? MAP_FAILED
-                                          : mmap(NULL, count * stack, PROT_READ | PROT_WRITE,
-                                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (room == MAP_FAILED)
+    void *stacks = count > SIZE_MAX / stack ? MAP_FAILED
+                                            : mmap(NULL, count * stack, PROT_READ | PROT_WRITE,
+                                                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (stacks == MAP_FAILED)
         return quartic_fail(
             QUARTIC_OUT_OF_MEMORY,
             "the limit on address space (ulimit -v or -d) leaves no room for the stacks of %u threads: %zu "
             "of %zu bytes, as they come and go; raise the limit, or set OMP_NUM_THREADS to a smaller number",
             threads, count, stack);
-    munmap(room, count * stack);
+    munmap(stacks, count * stack);
     return QUARTIC_OK;
 }
 
-/* ---- the floating-point environment of OpenMP's threads
- * -----------------------------------------------------
- */
+/* ---- the floating-point environment of OpenMP's threads ---- */
 
 static _Thread_local quartic_floats held_floats;
 static _Thread_local bool holds_floats;
 
+/* Sets the standard environment on every thread but this one, which has it already. */
 static void hold_floats(uint32_t threads) {
 #pragma omp parallel num_threads(threads)
     if (omp_get_thread_num() != 0) {
@@ -127,7 +125,7 @@ static void hold_floats(uint32_t threads) {
     }
 }
 
-/* A thread that was made in between gets what it would have got from the host. */
+/* Restores the environments. A thread that was made since gets the one that the host would have given it. */
 static void put_floats_back(uint32_t threads, const fenv_t *host) {
 #pragma omp parallel num_threads(threads)
     if (omp_get_thread_num() != 0) {
@@ -139,20 +137,19 @@ static void put_floats_back(uint32_t threads, const fenv_t *host) {
     }
 }
 
-/* ---- calls ------------------------------------------------------------------------------------------------
- */
+/* ---- calls ---- */
 
-/* The most threads that a parallel region of this thread had: those are there, or were. */
+/* The most threads that a parallel region of this thread has had, and the bytes of the stack of each. */
 static _Thread_local uint32_t known_threads;
-static _Thread_local size_t known_stack; /* bytes of each one's */
+static _Thread_local size_t known_stack;
 
 static quartic_status call_here(uint32_t threads, quartic_status (*work)(void *), void *context) {
     QUARTIC_STANDARD_FLOATS;
     const fenv_t *host = threads > 1 ? quartic_floats_of_host() : NULL;
     if (threads > known_threads && threads > 1) {
         QUARTIC_TRY(expect_threads(threads - 1));
-        /* The runtime makes them now, while there is room; they are the host's too, and take over what it
-         * set. */
+        /* The runtime makes them now, while there is memory. They also serve the host's own parallel regions,
+         * so they must inherit the host's environment. */
         if (host != NULL) fesetenv(host);
         size_t stack = 0;
 #pragma omp parallel num_threads(threads)
@@ -161,26 +158,27 @@ static quartic_status call_here(uint32_t threads, quartic_status (*work)(void *)
         known_threads = threads;
         known_stack = stack != 0 ? stack : USUAL_STACK;
     }
-    if (threads > 1) QUARTIC_TRY(expect_room(threads, known_stack));
+    if (threads > 1) QUARTIC_TRY(expect_stack_space(threads, known_stack));
     if (host != NULL) hold_floats(threads);
     const quartic_status status = work(context);
     if (host != NULL) put_floats_back(threads, host);
     return status;
 }
 
+/* Work for a thread of its own. */
 typedef struct errand {
     uint32_t threads;
     quartic_status (*work)(void *context);
     void *context;
     quartic_status status;
-    char sentence[1024];
+    char message[1024];
 } errand;
 
 static void *run_errand(void *argument) {
     errand *errand = argument;
     errand->status = call_here(errand->threads, errand->work, errand->context);
     if (errand->status != QUARTIC_OK)
-        snprintf(errand->sentence, sizeof errand->sentence, "%s", quartic_error_message());
+        snprintf(errand->message, sizeof errand->message, "%s", quartic_error_message());
     return NULL;
 }
 
@@ -200,5 +198,5 @@ quartic_status quartic_threads_call(uint32_t threads, quartic_status (*work)(voi
                             strerror(reason));
     pthread_join(thread, NULL);
     if (errand.status == QUARTIC_OK) return QUARTIC_OK;
-    return quartic_fail(errand.status, "%s", errand.sentence);
+    return quartic_fail(errand.status, "%s", errand.message);
 }

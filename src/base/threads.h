@@ -1,9 +1,10 @@
-/* threads.h: calling what runs on OpenMP's threads, in any state of the host process.
+/* threads.h: runs work that uses OpenMP's threads, whatever state the host process is in.
  *
- * - Threads that cannot be made (ulimit -v, -u) are an error here; the OpenMP runtime would end the process.
- * - Threads do not survive fork(), but the runtime does not know: in a child it would wait for them for ever.
- *   There the work is done on a thread of its own, which gets new ones.
- * - All of them compute in the standard floating-point environment (floats.h).
+ * - Where threads cannot be made (ulimit -v, -u), the call returns an error. The OpenMP runtime itself would
+ *   end the process.
+ * - Threads do not survive fork(), but the runtime does not know that: in the child it would wait for them
+ *   for ever. In a child the work therefore runs on a new thread, for which the runtime makes new threads.
+ * - All threads compute in the standard floating-point environment (floats.h).
  */
 #ifndef QUARTIC_BASE_THREADS_H
 #define QUARTIC_BASE_THREADS_H
@@ -12,14 +13,14 @@
 
 #include "base/status.h"
 
-/* work(context), whose parallel regions have at most that many threads. The status is the work's, or
- * OUT_OF_MEMORY where the threads cannot be made; then nothing was done. */
+/* Calls work(context), whose parallel regions have at most that many threads, and returns its status. Returns
+ * OUT_OF_MEMORY, without having called it, if the threads cannot be made. */
 quartic_status quartic_threads_call(uint32_t threads, quartic_status (*work)(void *context), void *context);
 
-/* The number of threads of a parallel region unless told otherwise. */
+/* The number of threads that OpenMP uses by default for a parallel region, at least 1. */
 uint32_t quartic_threads_default(void);
 
-/* A number that differs between a process and those that are made from it by fork(). */
+/* The number of this process; a child made by fork() has another one. */
 int64_t quartic_process(void);
 
 #endif

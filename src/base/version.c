@@ -1,4 +1,4 @@
-/* version.c: the release that the library was built as. */
+/* version.c: the version of the library itself, as against that of the headers that a program includes. */
 #include "quartic/version.h"
 
 uint32_t quartic_version(void) {

@@ -1,4 +1,4 @@
-/* work.c: see work.h. */
+/* work.c: the counter of work.h. */
 #include "base/work.h"
 
 static _Thread_local uint64_t done;

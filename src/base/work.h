@@ -1,16 +1,17 @@
-/* work.h: counts the rounds of loops that must not grow with the square of a graph.
+/* work.h: counts the rounds of loops, so that tests can check that their number does not grow quadratically.
  *
- * Planning, gradients and look-ups by name are to take time about proportional to the number of steps. A test
- * that measured seconds would depend on the machine; this counter, of the calling thread, does not.
+ * Planning, gradients and look-ups by name must take time about proportional to the number of a graph's
+ * steps. A test of seconds would depend on the machine; this count, kept for each thread, does not.
  */
 #ifndef QUARTIC_BASE_WORK_H
 #define QUARTIC_BASE_WORK_H
 
 #include <stdint.h>
 
+/* Adds to the calling thread's count. */
 void quartic_work(uint64_t rounds);
 
-/* Rounds of the thread since it began. */
+/* The calling thread's count since the thread began. */
 uint64_t quartic_work_done(void);
 
 #endif

@@ -1,12 +1,13 @@
-/* autodiff.c: reverse-mode gradients as more ops of the same graph.
+/* autodiff.c: reverse-mode gradients, appended to the same graph as more nodes.
  *
- * Nodes are walked backwards once; each whose output has a gradient and which depends on a wanted value lets
- * its op's rule append the adjoint. Gradients that reach a value from several consumers are added. Gradients
- * of slices are collected first and joined by concats where the slices are disjoint, else padded and
- * added. What rules read, recomputed or as it was, is graph/tape.c.
+ * "Wanted" are the values whose gradients are asked for. The nodes are visited once, last to first. Where a
+ * node depends on a wanted value and one of its outputs has a gradient, the rule of its op appends the
+ * adjoint. Gradients that reach a value from several readers are added. Gradients of slices are collected
+ * first: if the slices are disjoint they are joined by concat, else each is padded with zeros and added.
+ * Which values a rule reads, the original or a recomputed copy, is decided in graph/tape.c.
  *
- * A path to a wanted value that leads through an update in place (which has no gradient) into a value read
- * through an older handle is refused.
+ * Refused: a path to a wanted value through an update in place, which has no gradient, into a node that reads
+ * the updated memory by a value from before the update.
  */
 #include <stdlib.h>
 
@@ -16,21 +17,22 @@
 #include "graph/tape_state.h"
 
 typedef struct pending_slice {
-    uint32_t next; /* of the same source; QUARTIC_NONE: the last */
+    uint32_t next; /* slice of the same source; QUARTIC_NONE: none */
     quartic_tape_part part;
     quartic_value gradient;
 } pending_slice;
 
 typedef struct backward_pass {
-    quartic_tape tape;       /* first, so that a rule's tape is the pass */
-    bool *update_depends;    /* per node that updates in place: on a wanted value */
-    pending_slice *pending;  /* gradients of slices, in lists by their source */
-    uint32_t *first_pending; /* per value id: the latest of its list, QUARTIC_NONE if it has none */
+    quartic_tape tape;       /* the first member: a pointer to it is one to the pass */
+    bool *update_depends;    /* per node that updates in place: whether it depends on a wanted value */
+    pending_slice *pending;  /* gradients of slices, as lists: one for each value that was sliced */
+    uint32_t *first_pending; /* per value id: the start of its list, its latest slice; QUARTIC_NONE: empty */
     uint32_t pending_count, pending_capacity;
-    pending_slice *parts; /* those of one value while they are joined */
+    pending_slice *parts; /* the list of one value, as an array, while it is joined */
     uint32_t parts_capacity;
 } backward_pass;
 
+/* Adds a gradient to that of value id. */
 static void add_gradient(quartic_tape *tape, uint32_t id, quartic_value gradient) {
     quartic_graph *graph = tape->graph;
     if (graph->status != QUARTIC_OK || gradient.id == 0) return;
@@ -52,6 +54,7 @@ static void add_gradient(quartic_tape *tape, uint32_t id, quartic_value gradient
 
 /* ---- slices ---- */
 
+/* Puts the gradient of a part of value `source` on its list. */
 static void defer_slice(backward_pass *pass, uint32_t source, const quartic_tape_part *part,
                         quartic_value gradient) {
     if (pass->pending_count == pass->pending_capacity) {
@@ -69,7 +72,7 @@ static void defer_slice(backward_pass *pass, uint32_t source, const quartic_tape
     pass->first_pending[source] = pass->pending_count++;
 }
 
-/* The tape's receiver of gradients. */
+/* quartic_tape.take: receives the gradients that rules give. */
 static void take_gradient(quartic_tape *tape, uint32_t id, const quartic_tape_part *part,
                           quartic_value gradient) {
     if (part == NULL)
@@ -83,8 +86,8 @@ static int by_start(const void *a, const void *b) {
     return x->part.start < y->part.start ? -1 : x->part.start > y->part.start;
 }
 
-/* Joins the gradients of disjoint slices along one axis by a tree of concats, with zeros in the gaps; false
- * if the slices overlap or lie along several axes. Reorders parts. */
+/* Joins the gradients of disjoint slices along one axis by a tree of concats, with zeros in the gaps. Returns
+ * false, and appends nothing, if the slices overlap or lie along several axes. Reorders parts. */
 static bool join_slices(quartic_tape *tape, uint32_t id, pending_slice *parts, uint32_t count) {
     quartic_graph *graph = tape->graph;
     const uint32_t axis = parts[0].part.axis, extent = quartic_graph_get(graph, id)->layout.shape.dims[axis];
@@ -115,7 +118,7 @@ static bool join_slices(quartic_tape *tape, uint32_t id, pending_slice *parts, u
     return true;
 }
 
-/* Room for the slices of one value. */
+/* Whether pass->parts can hold count slices, growing it if need be; false with the graph's error. */
 static bool has_parts(backward_pass *pass, uint32_t count) {
     if (count <= pass->parts_capacity) return true;
     pending_slice *grown = quartic_realloc(pass->parts, pass->parts_capacity, count, sizeof *grown);
@@ -128,7 +131,7 @@ static bool has_parts(backward_pass *pass, uint32_t count) {
     return true;
 }
 
-/* Turns the collected slices of a value into its gradient. */
+/* Adds the collected gradients of the slices of value id to its gradient. */
 static void settle_slices(backward_pass *pass, uint32_t id) {
     quartic_tape *tape = &pass->tape;
     uint32_t count = 0;
@@ -138,7 +141,7 @@ static void settle_slices(backward_pass *pass, uint32_t id) {
     quartic_work(count);
     if (count == 0 || !has_parts(pass, count)) return;
     pending_slice *parts = pass->parts;
-    uint32_t k = count; /* the list begins with the latest */
+    uint32_t k = count; /* the list begins with the latest slice */
     for (uint32_t p = pass->first_pending[id]; p != QUARTIC_NONE; p = pass->pending[p].next)
         parts[--k] = pass->pending[p];
     pass->first_pending[id] = QUARTIC_NONE;
@@ -151,10 +154,10 @@ static void settle_slices(backward_pass *pass, uint32_t id) {
     }
 }
 
-/* ---- the walk ---- */
+/* ---- visiting the nodes ---- */
 
-/* Whether node n reads value id, which does not itself depend on a wanted value, after an update in place
- * that does: then the path to the wanted value leads through the update. */
+/* Whether node n reads value id, which itself depends on no wanted value, after an update in place of its
+ * memory that does depend on one. */
 static bool reads_hidden_update(const backward_pass *pass, uint32_t n, uint32_t id) {
     const quartic_tape *tape = &pass->tape;
     if (id == 0 || n == 0 || tape->depends[id] || tape->graph->nodes[n].op->view != NULL) return false;
@@ -167,6 +170,7 @@ static bool reads_hidden_update(const backward_pass *pass, uint32_t n, uint32_t 
     }
 }
 
+/* Marks what depends on the wanted values wrt[0 .. count): values, and updates in place. */
 static void mark_dependents(backward_pass *pass, const quartic_value *wrt, uint32_t count) {
     quartic_tape *tape = &pass->tape;
     for (uint32_t k = 0; k < count; ++k)
@@ -194,7 +198,8 @@ static quartic_status refuse_hidden_update(const quartic_tape *tape, uint32_t id
         tape->graph->storages[quartic_graph_get(tape->graph, id)->storage].name);
 }
 
-static quartic_status visit(backward_pass *pass, uint32_t node_index) {
+/* Lets the op of a node append its adjoint, if gradients reach it and are wanted of it. */
+static quartic_status differentiate_node(backward_pass *pass, uint32_t node_index) {
     quartic_tape *tape = &pass->tape;
     quartic_graph *graph = tape->graph;
     tape->node = graph->nodes[node_index];
@@ -224,16 +229,17 @@ static quartic_status visit(backward_pass *pass, uint32_t node_index) {
     return status == QUARTIC_OK ? graph->status : status;
 }
 
-/* The seed of a value. It is a constant: computed from the value it would be NaN where that is not finite. */
+/* Ones of the shape of a value: the cotangent if none is given. They are constants; computed from the value
+ * they would be NaN where it is not finite. */
 static quartic_value ones_like(quartic_graph *graph, quartic_value value) {
     const quartic_shape shape = quartic_graph_shape(graph, value), scalar = {0};
     const quartic_value one = quartic_range(graph, 1, 1.0f, 0.0f); // (1)
     return shape.rank == 0 ? quartic_reshape(graph, one, &scalar) : quartic_broadcast(graph, one, &shape);
 }
 
-static quartic_status walk(backward_pass *pass, const quartic_value *values, const quartic_value *cotangents,
-                           uint32_t value_count, const quartic_value *wrt, uint32_t count,
-                           quartic_value *out_gradients) {
+static quartic_status walk_backward(backward_pass *pass, const quartic_value *values,
+                                    const quartic_value *cotangents, uint32_t value_count,
+                                    const quartic_value *wrt, uint32_t count, quartic_value *out_gradients) {
     quartic_tape *tape = &pass->tape;
     quartic_graph *graph = tape->graph;
     mark_dependents(pass, wrt, count);
@@ -242,7 +248,7 @@ static quartic_status walk(backward_pass *pass, const quartic_value *values, con
         if (cotangent.id == 0) cotangent = ones_like(graph, values[k]);
         add_gradient(tape, values[k].id, cotangent);
     }
-    for (uint32_t n = tape->node_count; n-- > 0;) QUARTIC_TRY(visit(pass, n));
+    for (uint32_t n = tape->node_count; n-- > 0;) QUARTIC_TRY(differentiate_node(pass, n));
     for (uint32_t k = 0; k < count; ++k) {
         settle_slices(pass, wrt[k].id);
         out_gradients[k] = tape->gradient[wrt[k].id];
@@ -250,11 +256,11 @@ static quartic_status walk(backward_pass *pass, const quartic_value *values, con
     return graph->status;
 }
 
-/* What one asks gradients of, for and with must be values of the graph, and cotangents of the values' shapes.
- */
-static quartic_status check_request(const quartic_graph *graph, const quartic_value *values,
-                                    const quartic_value *cotangents, uint32_t value_count,
-                                    const quartic_value *wrt, uint32_t count) {
+/* Checks the arguments of quartic_graph_gradients_many: all must be float32 values of the graph, and a
+ * cotangent must have the shape of its value. */
+static quartic_status expect_gradient_request(const quartic_graph *graph, const quartic_value *values,
+                                              const quartic_value *cotangents, uint32_t value_count,
+                                              const quartic_value *wrt, uint32_t count) {
     const char *function = "quartic_graph_gradients";
     if (values == NULL || wrt == NULL)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s got NULL as %s", function,
@@ -293,7 +299,7 @@ static quartic_status check_request(const quartic_graph *graph, const quartic_va
     return QUARTIC_OK;
 }
 
-static bool allocate(backward_pass *pass) {
+static bool allocate_pass(backward_pass *pass) {
     quartic_tape *tape = &pass->tape;
     const size_t ids = (size_t)tape->value_count + 1;
     tape->gradient = quartic_alloc(ids, sizeof(quartic_value));
@@ -316,14 +322,15 @@ quartic_status quartic_graph_gradients_many(quartic_graph *graph, const quartic_
     for (uint32_t k = 0; out_gradients != NULL && k < count; ++k) out_gradients[k] = (quartic_value){0};
     if (!quartic_graph_expect_pointer(graph, "quartic_graph_gradients", "out_gradients", out_gradients))
         return graph == NULL ? QUARTIC_INVALID_ARGUMENT : quartic_graph_status(graph);
-    quartic_status status = check_request(graph, values, cotangents, value_count, wrt, count);
+    quartic_status status = expect_gradient_request(graph, values, cotangents, value_count, wrt, count);
     if (status == QUARTIC_OK) {
         backward_pass pass = {.tape = {.graph = graph,
                                        .value_count = graph->value_count,
                                        .node_count = graph->node_count,
                                        .take = take_gradient}};
-        status = allocate(&pass) ? walk(&pass, values, cotangents, value_count, wrt, count, out_gradients)
-                                 : QUARTIC_OUT_OF_MEMORY;
+        status = allocate_pass(&pass)
+                     ? walk_backward(&pass, values, cotangents, value_count, wrt, count, out_gradients)
+                     : QUARTIC_OUT_OF_MEMORY;
         quartic_free(pass.tape.gradient);
         quartic_free(pass.tape.depends);
         quartic_free(pass.tape.recomputed);

@@ -15,10 +15,10 @@ enum { LANES = 16 }; /* the widest vector; lists of visible scores are padded to
 
 typedef quartic_coordinate_descent_options descent;
 
-static float descent_first_eps(const descent *options) {
+static float routing_first_eps(const descent *options) {
     return options->eps_init > options->eps ? options->eps_init : options->eps;
 }
-static float descent_next_eps(const descent *options, float eps) {
+static float routing_next_eps(const descent *options, float eps) {
     eps *= options->eps_decay;
     return eps > options->eps ? eps : options->eps;
 }
@@ -103,8 +103,8 @@ static void descent_forward_row(const quartic_op_run *run, uint32_t b, float *sc
     const double log_k = log((double)descent_wanted(run, b)),
                  largest = at.count > 0 ? (double)descent_largest(&at) : 0;
     float *steps = (float *)run->outputs[1].data + (size_t)b * options->iterations * 2; // (T, 2): high, low
-    float eps = descent_first_eps(options), high = 0, low = 0;
-    for (uint32_t t = 0; t < options->iterations; ++t, eps = descent_next_eps(options, eps)) {
+    float eps = routing_first_eps(options), high = 0, low = 0;
+    for (uint32_t t = 0; t < options->iterations; ++t, eps = routing_next_eps(options, eps)) {
         double a = (double)high + (double)low;
         if (at.count > 0 && t == 0) {
             a = (double)eps * (log_k - log((double)at.count));
@@ -153,8 +153,8 @@ static void descent_backward_row(const quartic_op_run *run, uint32_t b, float *s
     const float *g = (const float *)run->inputs[4].data + (size_t)b * at.m; // (m)
     float *ds = scratch + at.padded;                                        // (padded)
     float *eps = ds + at.padded;                                            // (T + 1)
-    eps[0] = descent_first_eps(options);
-    for (uint32_t t = 0; t < options->iterations; ++t) eps[t + 1] = descent_next_eps(options, eps[t]);
+    eps[0] = routing_first_eps(options);
+    for (uint32_t t = 0; t < options->iterations; ++t) eps[t + 1] = routing_next_eps(options, eps[t]);
     const float last = eps[options->iterations];
     const float *a = steps + 2 * (options->iterations - 1); // (2): of the last step
     double total = 0;

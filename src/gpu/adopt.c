@@ -6,6 +6,8 @@
  */
 #include "gpu/internal.h"
 
+#include "base/find.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -95,9 +97,8 @@ static enabled read_enabled(const void *next) {
 }
 
 static bool has_extension(const VkDeviceCreateInfo *info, const char *name) {
-    for (uint32_t k = 0; k < info->enabledExtensionCount; ++k)
-        if (strcmp(info->ppEnabledExtensionNames[k], name) == 0) return true;
-    return false;
+    const uint32_t count = info->enabledExtensionCount;
+    return quartic_find_name(info->ppEnabledExtensionNames, sizeof name, count, name) < count;
 }
 
 quartic_status quartic_gpu_expect_enabled(const VkDeviceCreateInfo *info, uint32_t optional,

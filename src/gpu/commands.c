@@ -4,12 +4,11 @@
  * one queue without semaphores between them: the barrier at the start of each covers all that was submitted
  * before. Timestamps, if wanted, stand between steps: entry s is taken when all of step s - 1 has finished.
  */
-#include <time.h>
-
 #include "gpu/internal.h"
 #include "gpu/schedule.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 
 #include <string.h>
 
@@ -227,12 +226,6 @@ void quartic_gpu_commands_destroy(quartic_gpu_commands *commands) {
     quartic_free(commands);
 }
 
-static double now(void) {
-    struct timespec time;
-    timespec_get(&time, TIME_UTC);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 quartic_status quartic_gpu_commands_enqueue(quartic_gpu_commands *commands) {
     QUARTIC_TRY(quartic_gpu_expect_alive(commands->device));
     for (uint32_t s = 0; s < commands->submit_count; ++s)
@@ -242,10 +235,10 @@ quartic_status quartic_gpu_commands_enqueue(quartic_gpu_commands *commands) {
 
 quartic_status quartic_gpu_commands_run(quartic_gpu_commands *commands) {
     quartic_gpu_device *device = commands->device;
-    double start = now();
+    double start = quartic_clock();
     quartic_status status = quartic_gpu_commands_enqueue(commands);
     if (status == QUARTIC_OK) status = quartic_gpu_flush(device);
-    commands->host_seconds = now() - start;
+    commands->host_seconds = quartic_clock() - start;
     /* After a failed submit too: what was submitted before it must not be pending when the caller goes on. */
     if (!device->lost) {
         quartic_status waited = quartic_gpu_wait(device);

@@ -7,6 +7,7 @@
 #include "gpu/internal.h"
 
 #include "base/alloc.h"
+#include "base/find.h"
 #include "base/threads.h"
 
 #include <string.h>
@@ -15,9 +16,9 @@
 enum { SAVE_AFTER = 32 };
 
 static const quartic_spirv *find_shader(const char *name) {
-    for (uint32_t k = 0; k < quartic_spirv_count; ++k)
-        if (strcmp(quartic_spirv_table[k].name, name) == 0) return &quartic_spirv_table[k];
-    return NULL;
+    const size_t k =
+        quartic_find_name(quartic_spirv_table, sizeof quartic_spirv_table[0], quartic_spirv_count, name);
+    return k == quartic_spirv_count ? NULL : &quartic_spirv_table[k];
 }
 
 const char *quartic_gpu_shader_args(const char *shader) {

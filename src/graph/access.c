@@ -1,4 +1,4 @@
-/* access.c: a graph's records for other folders. See access.h. */
+/* access.c: gives other folders the records of a graph. See access.h. */
 #include "graph/graph.h"
 
 uint32_t quartic_graph_node_count(const quartic_graph *graph) {

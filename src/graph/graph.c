@@ -1,7 +1,8 @@
-/* graph.c: the append-only tables of a graph; sticky errors; values, views, names. See graph.h.
+/* graph.c: the tables of a graph: the first error, values, names, scopes, and appending nodes. See graph.h.
  *
- * Appending an op infers its outputs' shapes, inserts copies in front of inputs that must be contiguous, and
- * gives every output a storage: the input's for views and in-place updates, a new one otherwise.
+ * Appending a node infers the shapes of its outputs, inserts copies in front of inputs that must be
+ * contiguous and are not, and gives every output a storage: that of the input for views and in-place updates,
+ * else a new one.
  */
 #include "graph/graph.h"
 
@@ -20,18 +21,17 @@ quartic_status quartic_graph_fail(quartic_graph *graph, quartic_status status) {
     if (graph->status == QUARTIC_OK) {
         graph->status = status;
         /* "function: in scope: what is wrong" */
-        const char *function = quartic_error_function(), *sentence = quartic_error_message();
-        if (function[0] != 0) sentence += strlen(function) + 2;
+        const char *function = quartic_error_function(), *detail = quartic_error_detail();
         graph->error_function = function;
         const char *scope =
             graph->scope_count == 0 ? "" : graph->scopes[graph->scope_stack[graph->scope_depth]];
         snprintf(graph->error, sizeof graph->error, "%s%s%s%s%s%s", function, function[0] == 0 ? "" : ": ",
-                 scope[0] == 0 ? "" : "in ", scope, scope[0] == 0 ? "" : ": ", sentence);
+                 scope[0] == 0 ? "" : "in ", scope, scope[0] == 0 ? "" : ": ", detail);
     }
     return graph->status;
 }
 
-static void *grow(void *array, uint32_t count, uint32_t *capacity, size_t size) {
+static void *grow_array(void *array, uint32_t count, uint32_t *capacity, size_t size) {
     if (count < *capacity) return array;
     uint32_t wider = *capacity == 0 ? 64 : *capacity * 2;
     void *grown = quartic_realloc(array, *capacity, wider, size);
@@ -39,12 +39,13 @@ static void *grow(void *array, uint32_t count, uint32_t *capacity, size_t size) 
     return grown;
 }
 
-/* Makes room for one more element; on failure the graph has its error and the macro yields false. */
+/* Whether an array of the graph has room for one more element, growing it if need be. If memory runs out it
+ * is false and the graph has its error. */
 #define HAS_ROOM(graph, array, count, capacity)                                                              \
     (grow_into((graph), (void **)&(graph)->array, (graph)->count, &(graph)->capacity, sizeof *(graph)->array))
 
 static bool grow_into(quartic_graph *graph, void **array, uint32_t count, uint32_t *capacity, size_t size) {
-    void *grown = grow(*array, count, capacity, size);
+    void *grown = grow_array(*array, count, capacity, size);
     if (grown == NULL) {
         quartic_graph_fail(graph, QUARTIC_OUT_OF_MEMORY);
         return false;
@@ -53,7 +54,7 @@ static bool grow_into(quartic_graph *graph, void **array, uint32_t count, uint32
     return true;
 }
 
-static char *copy_text(const char *text) {
+static char *copy_graph_text(const char *text) {
     size_t bytes = strlen(text) + 1;
     char *copy = quartic_alloc(bytes, 1);
     if (copy != NULL) memcpy(copy, text, bytes);
@@ -65,7 +66,7 @@ static quartic_status no_graph(const char *function) {
                         "%s got NULL as its graph; give one of quartic_graph_create", function);
 }
 
-/* Numbers of graphs count up; 0 is left to "no value". */
+/* A new number for a graph. They count up; 0 is that of no value. */
 static uint32_t next_number(void) {
     static _Atomic uint32_t last;
     uint32_t number;
@@ -84,7 +85,7 @@ quartic_status quartic_graph_create_empty(const quartic_op *copy, quartic_graph 
         quartic_free(graph);
         return QUARTIC_OUT_OF_MEMORY;
     }
-    graph->scopes[0] = copy_text("");
+    graph->scopes[0] = copy_graph_text("");
     if (graph->scopes[0] == NULL) {
         quartic_free(graph->scopes);
         quartic_free(graph);
@@ -132,14 +133,14 @@ quartic_status quartic_graph_clone(const quartic_graph *graph, quartic_graph **o
                  clone->scopes != NULL && clone->updates != NULL;
     for (uint32_t s = 0; clone->storages != NULL && s < graph->storage_count; ++s) {
         const char *name = graph->storages[s].name;
-        clone->storages[s].name = name == NULL || !whole ? NULL : copy_text(name);
+        clone->storages[s].name = name == NULL || !whole ? NULL : copy_graph_text(name);
         whole = whole && (name == NULL || clone->storages[s].name != NULL);
         if (!whole || name == NULL) continue;
         whole = quartic_names_reserve(&clone->names);
         if (whole) quartic_names_add(&clone->names, clone->storages[s].name, s);
     }
     for (uint32_t s = 0; clone->scopes != NULL && s < graph->scope_count; ++s) {
-        clone->scopes[s] = whole ? copy_text(graph->scopes[s]) : NULL;
+        clone->scopes[s] = whole ? copy_graph_text(graph->scopes[s]) : NULL;
         whole = whole && clone->scopes[s] != NULL;
     }
     if (!whole) {
@@ -166,7 +167,8 @@ static bool is_value(const quartic_graph *graph, quartic_value value) {
     return graph != NULL && value.id != 0 && value.id <= graph->value_count && value.graph == graph->number;
 }
 
-static const char *whose(const quartic_graph *graph, quartic_value value) {
+/* What is wrong with a value that is_value rejects, for messages. */
+static const char *describe_stranger(const quartic_graph *graph, quartic_value value) {
     return value.graph == graph->number ? "no value of this graph" : "a value of another graph";
 }
 
@@ -179,7 +181,7 @@ bool quartic_graph_expect(quartic_graph *graph, const char *builder, const quart
     for (uint32_t k = 0; graph->status == QUARTIC_OK && k < count; ++k)
         if (values[k].id != 0 && !is_value(graph, values[k]))
             quartic_graph_fail(graph, quartic_fail(QUARTIC_INVALID_ARGUMENT, "operand %u of %s is %s", k,
-                                                   builder, whose(graph, values[k])));
+                                                   builder, describe_stranger(graph, values[k])));
     return graph->status == QUARTIC_OK;
 }
 
@@ -223,8 +225,9 @@ quartic_dtype quartic_graph_dtype(const quartic_graph *graph, quartic_value valu
     return is_value(graph, value) ? quartic_graph_get(graph, value.id)->layout.dtype : QUARTIC_NO_DTYPE;
 }
 
-/* The rank first: nothing may walk over a shape before it is known to have so many axes. */
-static quartic_status check_size(const char *what, const quartic_shape *shape) {
+/* Checks the size of a tensor. The rank comes first: nothing may read dims before it is known to be in
+ * range. */
+static quartic_status expect_tensor_size(const char *what, const quartic_shape *shape) {
     if (shape->rank > QUARTIC_MAX_RANK)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s has %u axes; the most is %d", what, shape->rank,
                             QUARTIC_MAX_RANK);
@@ -242,7 +245,7 @@ static quartic_status check_size(const char *what, const quartic_shape *shape) {
     return QUARTIC_OK;
 }
 
-/* The same elements in a storage of their own, contiguous. */
+/* A contiguous copy in a storage of its own. */
 static quartic_value copy_of(quartic_graph *graph, quartic_value value) {
     return quartic_graph_append_one(graph, graph->copy, NULL, &value, 1);
 }
@@ -259,7 +262,7 @@ static bool has_room_for_name(quartic_graph *graph) {
     return false;
 }
 
-/* Gives a storage its name, which is none yet; there must be room. */
+/* Gives a storage its name, which it then owns; has_room_for_name must have been true. */
 static void set_name(quartic_graph *graph, uint32_t storage, char *name) {
     quartic_names_add(&graph->names, name, storage);
     graph->storages[storage].name = name;
@@ -278,7 +281,7 @@ static uint32_t new_value(quartic_graph *graph, quartic_storage_kind kind, const
     return graph->value_count;
 }
 
-static quartic_status check_name(const quartic_graph *graph, const char *function, const char *name) {
+static quartic_status expect_new_name(const quartic_graph *graph, const char *function, const char *name) {
     if (name == NULL || name[0] == 0)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s needs a name, not %s", function,
                             name == NULL ? "NULL" : "an empty one");
@@ -286,15 +289,16 @@ static quartic_status check_name(const quartic_graph *graph, const char *functio
     return quartic_fail(QUARTIC_INVALID_ARGUMENT, "the graph already has a tensor named \"%s\"", name);
 }
 
-static quartic_value named(quartic_graph *graph, const char *function, const char *name,
-                           quartic_storage_kind kind, quartic_dtype dtype, const quartic_shape *shape) {
+static quartic_value declare_named(quartic_graph *graph, const char *function, const char *name,
+                                   quartic_storage_kind kind, quartic_dtype dtype,
+                                   const quartic_shape *shape) {
     quartic_value none = {0};
     if (!quartic_graph_expect_pointer(graph, function, "its shape", shape)) return none;
-    quartic_status status = check_name(graph, function, name);
-    if (status == QUARTIC_OK) status = check_size(name, shape);
+    quartic_status status = expect_new_name(graph, function, name);
+    if (status == QUARTIC_OK) status = expect_tensor_size(name, shape);
     if (status == QUARTIC_OK && dtype != QUARTIC_FLOAT32 && dtype != QUARTIC_INT32)
         status = quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s must be float32 or int32", name);
-    char *copy = status == QUARTIC_OK ? copy_text(name) : NULL;
+    char *copy = status == QUARTIC_OK ? copy_graph_text(name) : NULL;
     if (status == QUARTIC_OK && copy == NULL) status = QUARTIC_OUT_OF_MEMORY;
     if (status != QUARTIC_OK) {
         quartic_graph_fail(graph, status);
@@ -312,27 +316,28 @@ static quartic_value named(quartic_graph *graph, const char *function, const cha
 quartic_value quartic_graph_input(quartic_graph *graph, const char *name, quartic_dtype dtype,
                                   const quartic_shape *shape) {
     QUARTIC_CALL();
-    return named(graph, "quartic_graph_input", name, QUARTIC_STORAGE_INPUT, dtype, shape);
+    return declare_named(graph, "quartic_graph_input", name, QUARTIC_STORAGE_INPUT, dtype, shape);
 }
 
 quartic_value quartic_graph_parameter(quartic_graph *graph, const char *name, const quartic_shape *shape) {
     QUARTIC_CALL();
-    return named(graph, "quartic_graph_parameter", name, QUARTIC_STORAGE_PARAMETER, QUARTIC_FLOAT32, shape);
+    return declare_named(graph, "quartic_graph_parameter", name, QUARTIC_STORAGE_PARAMETER, QUARTIC_FLOAT32,
+                         shape);
 }
 
 quartic_value quartic_graph_state(quartic_graph *graph, const char *name, quartic_dtype dtype,
                                   const quartic_shape *shape) {
     QUARTIC_CALL();
-    return named(graph, "quartic_graph_state", name, QUARTIC_STORAGE_STATE, dtype, shape);
+    return declare_named(graph, "quartic_graph_state", name, QUARTIC_STORAGE_STATE, dtype, shape);
 }
 
 void quartic_graph_output(quartic_graph *graph, const char *name, quartic_value value) {
     QUARTIC_CALL();
     if (!quartic_graph_expect(graph, "quartic_graph_output", NULL, 0)) return;
-    quartic_status status = check_name(graph, "quartic_graph_output", name);
+    quartic_status status = expect_new_name(graph, "quartic_graph_output", name);
     if (status == QUARTIC_OK && !is_value(graph, value))
         status = quartic_fail(QUARTIC_INVALID_ARGUMENT, "output \"%s\" is %s", name,
-                              value.id == 0 ? "no value" : whose(graph, value));
+                              value.id == 0 ? "no value" : describe_stranger(graph, value));
     if (status != QUARTIC_OK) {
         quartic_graph_fail(graph, status);
         return;
@@ -344,7 +349,7 @@ void quartic_graph_output(quartic_graph *graph, const char *name, quartic_value 
                  storage->elements == quartic_layout_elements(&entry->layout);
     if (!whole) value = copy_of(graph, value);
     if (graph->status != QUARTIC_OK || !has_room_for_name(graph)) return;
-    char *copy = copy_text(name);
+    char *copy = copy_graph_text(name);
     if (copy == NULL) {
         quartic_graph_fail(graph, QUARTIC_OUT_OF_MEMORY);
         return;
@@ -415,7 +420,7 @@ quartic_op_call quartic_graph_call(const quartic_graph *graph, const quartic_nod
     return (quartic_op_call){node->attrs, node->input_count, node->output_count, inputs, outputs};
 }
 
-static bool overlap(const quartic_graph_value *a, const quartic_graph_value *b) {
+static bool values_overlap(const quartic_graph_value *a, const quartic_graph_value *b) {
     if (a->storage != b->storage) return false;
     int64_t a_begin, a_end, b_begin, b_end;
     quartic_layout_extent(&a->layout, &a_begin, &a_end);
@@ -423,21 +428,23 @@ static bool overlap(const quartic_graph_value *a, const quartic_graph_value *b) 
     return a_begin < b_end && b_begin < a_end;
 }
 
-/* Whether value id lies over an operand that the op updates in place; *out_other is that operand's number. */
+/* Whether the input overlaps another operand that the op updates in place; *out_other is that operand's
+ * index. */
 static bool lies_over_updated(const quartic_graph *graph, const quartic_op *op, const quartic_value *inputs,
                               uint32_t count, uint32_t input, uint32_t *out_other) {
     if (op->mutated_inputs == 0) return false;
     for (uint32_t k = 0; k < count; ++k)
         if (k != input && inputs[k].id != 0 && is_value(graph, inputs[k]) && quartic_op_mutates(op, k) &&
-            overlap(quartic_graph_get(graph, inputs[k].id), quartic_graph_get(graph, inputs[input].id))) {
+            values_overlap(quartic_graph_get(graph, inputs[k].id),
+                           quartic_graph_get(graph, inputs[input].id))) {
             *out_other = k;
             return true;
         }
     return false;
 }
 
-/* Checks the operands and makes those contiguous that must be. An update in place reads its other operands as
- * they were before it: from a copy where they lie over what it writes. */
+/* Checks the operands of a new node, and copies those that must be contiguous and are not. An update in place
+ * must read its other operands as they were before it: those that overlap what it writes are copied too. */
 static quartic_status collect_inputs(quartic_graph *graph, const quartic_op *op, const quartic_value *inputs,
                                      uint32_t count, quartic_node *node) {
     const char *name = quartic_op_builder(op, node->attrs);
@@ -447,7 +454,7 @@ static quartic_status collect_inputs(quartic_graph *graph, const quartic_op *op,
         quartic_value value = inputs[i];
         if (value.id != 0 && !is_value(graph, value))
             return quartic_fail(QUARTIC_INVALID_ARGUMENT, "operand %u of %s is %s", i, name,
-                                whose(graph, value));
+                                describe_stranger(graph, value));
         bool any_strides = op->strided_inputs >> i & 1u, mutated = quartic_op_mutates(op, i);
         if (value.id != 0 && mutated) {
             quartic_storage_kind kind = graph->storages[quartic_graph_get(graph, value.id)->storage].kind;
@@ -478,7 +485,8 @@ static quartic_status collect_inputs(quartic_graph *graph, const quartic_op *op,
     return QUARTIC_OK;
 }
 
-/* The storage that output o of a node shares with an input, or QUARTIC_NONE. */
+/* The index of the input whose storage an output shares; QUARTIC_NONE if the output has a storage of its
+ * own. */
 static uint32_t shared_input(const quartic_op *op, uint32_t output) {
     if (op->view != NULL) return 0;
     for (uint32_t i = 0, seen = 0; i < QUARTIC_OP_MAX_INPUTS; ++i)
@@ -488,8 +496,8 @@ static uint32_t shared_input(const quartic_op *op, uint32_t output) {
 
 /* ---- updates in place ---- */
 
-/* The node to come updates storages in place; the list stays ascending. */
-static quartic_status note_update(quartic_graph *graph, const quartic_node *node) {
+/* Records that the node about to be appended updates storages in place; the list stays ascending. */
+static quartic_status note_update_in_place(quartic_graph *graph, const quartic_node *node) {
     if (!HAS_ROOM(graph, updates, update_count, update_capacity)) return graph->status;
     graph->updates[graph->update_count++] = graph->node_count;
     for (uint32_t i = 0; i < node->input_count; ++i)
@@ -498,7 +506,7 @@ static quartic_status note_update(quartic_graph *graph, const quartic_node *node
     return QUARTIC_OK;
 }
 
-/* How many of the updates are of nodes before that one. */
+/* The number of updates by nodes before that one. */
 static uint32_t updates_before(const quartic_graph *graph, uint32_t node) {
     uint32_t low = 0, high = graph->update_count;
     while (low < high) {
@@ -519,15 +527,15 @@ uint32_t quartic_graph_last_update(const quartic_graph *graph, uint32_t id, uint
         const quartic_node *node = &graph->nodes[graph->updates[k]];
         for (uint32_t i = 0; i < node->input_count; ++i)
             if (node->inputs[i] != 0 && quartic_op_mutates(node->op, i) &&
-                overlap(value, quartic_graph_get(graph, node->inputs[i])))
+                values_overlap(value, quartic_graph_get(graph, node->inputs[i])))
                 return graph->updates[k];
     }
     return QUARTIC_NONE;
 }
 
-static quartic_status append(quartic_graph *graph, const quartic_op *op, const void *attrs,
-                             const quartic_value *inputs, uint32_t input_count, quartic_value *outputs,
-                             uint32_t output_count) {
+static quartic_status append_node(quartic_graph *graph, const quartic_op *op, const void *attrs,
+                                  const quartic_value *inputs, uint32_t input_count, quartic_value *outputs,
+                                  uint32_t output_count) {
     quartic_node node = {
         .op = op, .scope = graph->scope_stack[graph->scope_depth], .recompute = graph->recompute_depth > 0};
     if (op->attrs_bytes > 0) memcpy(node.attrs, attrs, op->attrs_bytes);
@@ -536,9 +544,9 @@ static quartic_status append(quartic_graph *graph, const quartic_op *op, const v
     quartic_op_call call = quartic_graph_call(graph, &node, in, out);
     QUARTIC_TRY(op->infer(&call, out, &node.output_count));
     for (uint32_t o = 0; o < node.output_count; ++o)
-        QUARTIC_TRY(check_size(quartic_op_builder(op, node.attrs), &out[o].shape));
+        QUARTIC_TRY(expect_tensor_size(quartic_op_builder(op, node.attrs), &out[o].shape));
     if (!HAS_ROOM(graph, nodes, node_count, node_capacity)) return graph->status;
-    if (op->mutated_inputs != 0) QUARTIC_TRY(note_update(graph, &node));
+    if (op->mutated_inputs != 0) QUARTIC_TRY(note_update_in_place(graph, &node));
     for (uint32_t o = 0; o < node.output_count; ++o) {
         uint32_t shared = shared_input(op, o);
         if (shared == QUARTIC_NONE) {
@@ -562,7 +570,7 @@ quartic_status quartic_graph_append(quartic_graph *graph, const quartic_op *op, 
     for (uint32_t o = 0; o < output_count; ++o) outputs[o] = (quartic_value){0};
     if (graph == NULL) return no_graph(quartic_op_builder(op, attrs));
     if (graph->status != QUARTIC_OK) return graph->status;
-    quartic_status status = append(graph, op, attrs, inputs, input_count, outputs, output_count);
+    quartic_status status = append_node(graph, op, attrs, inputs, input_count, outputs, output_count);
     if (status == QUARTIC_OK) return QUARTIC_OK;
     for (uint32_t o = 0; o < output_count; ++o) outputs[o] = (quartic_value){0};
     return quartic_graph_fail(graph, status);

@@ -1,9 +1,9 @@
-/* op.c: what is the same for every op: its name in messages, the checks that infer rules share, jitter. */
+/* op.c: what all ops share: the name in messages, the checks of infer rules, jitter. See op.h. */
 #include "graph/op.h"
 
 #include <float.h>
 
-/* The sign is a bit of splitmix64 (Steele, Lea and Flood 2014). */
+/* The direction is one bit of splitmix64 (Steele, Lea and Flood 2014). */
 double quartic_jittered(uint64_t *state, double number) {
     uint64_t bits = *state += 0x9e3779b97f4a7c15u;
     bits = (bits ^ bits >> 30) * 0xbf58476d1ce4e5b9u;

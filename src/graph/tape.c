@@ -1,8 +1,10 @@
-/* tape.c: what a gradient rule asks of the tape, and the recomputation of what it reads. See tape.h.
+/* tape.c: the functions of tape.h that a gradient rule calls, and the recomputation of the values that it
+ * reads.
  *
- * A value built inside a recompute scope is read through a copy of its node appended here, so that the
- * forward value need not live until its backward use. What a rule reads must be what its node read: an
- * operand that an update in place has overwritten since is refused.
+ * If a value was built between quartic_graph_begin_recompute and _end_recompute, a copy of its node is
+ * appended here and the rule reads that one's output. So the value of the forward pass need not live until
+ * the backward pass. A rule must read what its node read: an operand that was updated in place since is
+ * refused.
  */
 #include "graph/tape_state.h"
 
@@ -24,7 +26,7 @@ quartic_layout quartic_tape_input_layout(const quartic_tape *tape, uint32_t inpu
     return id == 0 ? (quartic_layout){0} : quartic_graph_get(tape->graph, id)->layout;
 }
 
-/* Makes the graph fail if what `reader` read as value id has been updated in place since. */
+/* Sets the graph's error if value id was updated in place after node `reader` read it. */
 static void expect_unchanged(quartic_tape *tape, uint32_t reader, uint32_t id) {
     quartic_graph *graph = tape->graph;
     if (id == 0 || id > tape->value_count || graph->status != QUARTIC_OK) return;
@@ -40,8 +42,8 @@ static void expect_unchanged(quartic_tape *tape, uint32_t reader, uint32_t id) {
                    quartic_op_builder(graph->nodes[update].op, graph->nodes[update].attrs), update));
 }
 
-/* The value to read in the backward pass: a copy where its node is to be computed again, or is a view of
- * such. */
+/* The id of the value to read in the backward pass: a recomputed copy if its node is to be recomputed or is a
+ * view of such a value, else the value itself. */
 static uint32_t backward_value(quartic_tape *tape, uint32_t id) {
     if (id == 0 || id > tape->value_count || tape->graph->status != QUARTIC_OK) return id;
     if (tape->recomputed[id] != 0) return tape->recomputed[id];
@@ -55,7 +57,7 @@ static uint32_t backward_value(quartic_tape *tape, uint32_t id) {
     for (uint32_t i = 0; i < node.input_count; ++i) {
         inputs[i] = quartic_graph_value_of(tape->graph, backward_value(tape, node.inputs[i]));
         moved = moved || inputs[i].id != node.inputs[i];
-        /* Views read nothing themselves: who reads them is asked. */
+        /* A view reads nothing itself; its readers are checked. */
         if (node.op->view == NULL && inputs[i].id == node.inputs[i])
             expect_unchanged(tape, node_index, node.inputs[i]);
     }

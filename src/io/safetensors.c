@@ -18,6 +18,7 @@
 
 #include "base/alloc.h"
 #include "base/call.h"
+#include "base/find.h"
 #include "base/json.h"
 #include "base/status.h"
 
@@ -90,9 +91,9 @@ static quartic_status read_tensor_dtype(const entry *at, const quartic_json *val
     if (word == NULL)
         return quartic_fail(QUARTIC_FORMAT, "%s: tensor \"%s\" has no \"dtype\" text; expected one of%s",
                             at->label, at->name, dtype_names);
-    for (unsigned d = 0; d < DTYPE_COUNT; ++d) {
-        if (strcmp(word, dtypes[d].name) != 0) continue;
-        *out_dtype = (quartic_safetensors_dtype)d;
+    const size_t index = quartic_find_name(dtypes, sizeof dtypes[0], DTYPE_COUNT, word);
+    if (index < DTYPE_COUNT) {
+        *out_dtype = (quartic_safetensors_dtype)index;
         return QUARTIC_OK;
     }
     char quoted[QUARTIC_SAFETENSORS_QUOTE_BYTES];
@@ -421,9 +422,8 @@ const char *quartic_safetensors_metadata(const quartic_safetensors *file, const 
     QUARTIC_CALL();
     QUARTIC_NEED_OR(file, NULL);
     QUARTIC_NEED_OR(key, NULL);
-    for (uint32_t m = 0; m < file->metadata_count; ++m)
-        if (strcmp(file->metadata[m].key, key) == 0) return file->metadata[m].text;
-    return NULL;
+    const size_t m = quartic_find_name(file->metadata, sizeof file->metadata[0], file->metadata_count, key);
+    return m == file->metadata_count ? NULL : file->metadata[m].text;
 }
 
 uint32_t quartic_safetensors_metadata_count(const quartic_safetensors *file) {

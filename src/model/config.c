@@ -34,7 +34,7 @@ quartic_status quartic_model_config_read_from(quartic_model_config *inout_config
     const quartic_status status = read_config_bytes(inout_config, text, bytes);
     if (status != QUARTIC_FORMAT && status != QUARTIC_INVALID_ARGUMENT) return status;
     char message[1024];
-    snprintf(message, sizeof message, "%s", quartic_error_sentence());
+    snprintf(message, sizeof message, "%s", quartic_error_detail());
     return quartic_fail(status, "\"%s\": %s", quartic_safetensors_path_end(path), message);
 }
 

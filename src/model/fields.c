@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/find.h"
 #include "base/json.h"
 #include "base/nearest.h"
 
@@ -163,16 +164,16 @@ static quartic_status read_field(const quartic_field_table *table, const quartic
 
 static quartic_status read_object(const quartic_field_table *table, const quartic_json *object, void *to) {
     QUARTIC_JSON_FOREACH(value, object) {
-        const quartic_field *field = NULL;
-        for (uint32_t k = 0; k < table->count && field == NULL; ++k)
-            if (strcmp(table->fields[k].name, value->key) == 0) field = &table->fields[k];
-        if (field == NULL) {
+        const size_t index =
+            quartic_find_name(table->fields, sizeof table->fields[0], table->count, value->key);
+        if (index == table->count) {
             const char *near = quartic_nearest(value->key, field_name, table, strlen(value->key) / 3 + 1);
             return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s has no key \"%s\"%s%s%s", table->what,
                                 value->key, near ? "; did you mean \"" : "", near ? near : "",
                                 near ? "\"?" : "");
         }
-        if (value->kind != QUARTIC_JSON_NULL) QUARTIC_TRY(read_field(table, field, value, to));
+        if (value->kind != QUARTIC_JSON_NULL)
+            QUARTIC_TRY(read_field(table, &table->fields[index], value, to));
     }
     return QUARTIC_OK;
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/find.h"
 #include "model/model.h"
 #include "nn/edge_forms.h"
 
@@ -58,10 +59,10 @@ static uint32_t number_at(const quartic_model_config *config, size_t offset) {
 static const char *option_value_text(const struct option *option, const quartic_model_config *config,
                                      char *text) {
     const uint32_t number = number_at(config, option->offset);
-    const quartic_field *field = NULL;
-    for (uint32_t k = 0; k < quartic_model_field_table.count && field == NULL; ++k)
-        if (strcmp(quartic_model_field_table.fields[k].name, option->name) == 0)
-            field = &quartic_model_field_table.fields[k];
+    const quartic_field_table *table = &quartic_model_field_table;
+    const size_t index =
+        quartic_find_name(table->fields, sizeof table->fields[0], table->count, option->name);
+    const quartic_field *field = index == table->count ? NULL : &table->fields[index];
     if (option->count_offset != 0 && number_at(config, option->count_offset) != 0)
         snprintf(text, VALUE_TEXT, "a list");
     else if (field != NULL && field->choices != NULL)

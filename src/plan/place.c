@@ -1,14 +1,18 @@
 /* place.c: first fit over a tree of steps. See place.h.
  *
- * Node 1 stands for all steps, node k for the two halves 2k and 2k + 1. A life is cut into the few nodes that
- * make it up. `through` of a node: what blocks take that live through all of its steps and were cut there;
- * `anywhere`: what blocks take in any of its steps. A block overlaps what `through` says of every node above
- * and at its own nodes, and what `anywhere` says of its own nodes.
+ * Tree node 1 covers all steps; node k covers the steps of its two halves, nodes 2k and 2k + 1. A life is cut
+ * into the few nodes that together cover it exactly: "its nodes".
  *
- * Most of what a search would pass is solid ground: below some offset every byte is taken at a step. `ground`
- * is a lower bound of that offset for each step, kept as the least and the greatest of each node's steps; a
- * search begins at the greatest of a life. Without it the search would climb over the blocks one by one, as
- * each is in another list.
+ *   through[k]    bytes of the blocks that have k among their nodes: taken during all steps of k
+ *   anywhere[k]   bytes of the blocks that live during any step of k
+ *
+ * The bytes that a new block must avoid are those in through[k] for every node k above one of its nodes, and
+ * those in anywhere[k] for each of its nodes k.
+ *
+ * Most of what a search would pass lies below the ground: the ground of a step is a lower bound of the offset
+ * below which every byte is taken at that step. Each tree node keeps the least and the greatest ground of its
+ * steps, and the search for a block begins at the greatest ground of its life. Without it the search would
+ * pass the lower blocks one by one, since each is in another list.
  */
 #include "plan/place.h"
 
@@ -23,22 +27,22 @@ typedef struct range {
     uint64_t begin, end;
 } range;
 
-/* Of the steps of a node: all of them are at least `least` and at most `greatest`; what `all` says has yet to
- * be told to the nodes below. */
+/* The ground of the steps of a tree node: at least `least` and at most `greatest`. It is at least `all` at
+ * each of them, which the nodes below have not been told yet. */
 typedef struct ground {
     uint64_t least, greatest, all;
 } ground;
 
-/* Ascending, apart from each other. */
+/* Ascending ranges that neither overlap nor touch. */
 typedef struct range_list {
     range *items;
     uint32_t count, capacity;
 } range_list;
 
 enum {
-    MOST_LISTS = 4 * 32, /* of a life's nodes and those above them: at most four a level */
-    MOST_RAISED = 64,    /* nodes that a block may walk below its own to raise the ground */
-    SHORT_LIFE = 8       /* steps: of such a life the ground is first looked at step by step */
+    MOST_LISTS = 4 * 32, /* nodes of a life and those above them: at most four in each of 32 levels */
+    MOST_RAISED = 64,    /* nodes below its own that a block may visit to raise the ground */
+    SHORT_LIFE = 8       /* steps: for a life up to this long, the ground of each step is raised first */
 };
 
 struct quartic_placer {
@@ -46,7 +50,8 @@ struct quartic_placer {
     range_list *through, *anywhere;
     ground *ground;
     uint64_t bytes;
-    const range_list *lists[MOST_LISTS]; /* those of the block at hand, and the place reached in each */
+    const range_list
+        *lists[MOST_LISTS]; /* what the block being placed must avoid, and how far each was read */
     uint32_t at[MOST_LISTS], list_count;
 };
 
@@ -84,7 +89,8 @@ uint64_t quartic_placer_bytes(const quartic_placer *placer) {
     return placer->bytes;
 }
 
-/* The first range from `from` on that ends beyond `offset`: in doubling strides, then by halves. */
+/* The index of the first range, from `from` on, that ends beyond `offset`: doubling strides, then
+ * bisection. */
 static uint32_t first_beyond(const range_list *list, uint32_t from, uint64_t offset) {
     uint32_t low = from, high = from;
     for (uint32_t stride = 1; high < list->count && list->items[high].end <= offset; stride *= 2) {
@@ -101,14 +107,14 @@ static uint32_t first_beyond(const range_list *list, uint32_t from, uint64_t off
     return low;
 }
 
-/* Adds a range, joining it with those that it touches. */
+/* Adds a range, joining it with those that it touches. Errors: OUT_OF_MEMORY. */
 static quartic_status add_range(range_list *list, range added) {
     uint32_t first = added.begin == 0 ? 0 : first_beyond(list, 0, added.begin - 1), last = first;
     for (; last < list->count && list->items[last].begin <= added.end; ++last) {
         if (list->items[last].begin < added.begin) added.begin = list->items[last].begin;
         if (list->items[last].end > added.end) added.end = list->items[last].end;
     }
-    quartic_work(list->count - first + 1); /* what is moved, too */
+    quartic_work(list->count - first + 1); /* the ranges that are moved count too */
     if (first == last) {
         if (list->count == list->capacity) {
             uint32_t capacity = list->capacity == 0 ? 4 : 2 * list->capacity;
@@ -127,10 +133,11 @@ static quartic_status add_range(range_list *list, range added) {
     return QUARTIC_OK;
 }
 
-/* Walks the nodes of a life, those above included, of which `node` stands for `steps` steps from `begin` on.
- * With taken NULL it collects their lists, else it adds the range that the block has taken. */
-static quartic_status walk(quartic_placer *placer, const quartic_block *block, uint32_t node, uint32_t begin,
-                           uint32_t steps, const range *taken) {
+/* Visits the nodes of a block's life and those above them, from `node` down, which covers the steps begin ..
+ * begin + steps - 1. If taken is NULL it collects the lists that the block must avoid, else it adds the range
+ * that the block takes. */
+static quartic_status walk_life(quartic_placer *placer, const quartic_block *block, uint32_t node,
+                                uint32_t begin, uint32_t steps, const range *taken) {
     if (block->last < begin || block->first >= begin + steps) return QUARTIC_OK;
     const bool whole = block->first <= begin && begin + steps - 1 <= block->last;
     const range_list *list = whole ? &placer->anywhere[node] : &placer->through[node];
@@ -141,35 +148,37 @@ static quartic_status walk(quartic_placer *placer, const quartic_block *block, u
         if (whole) QUARTIC_TRY(add_range(&placer->through[node], *taken));
     }
     if (whole) return QUARTIC_OK;
-    QUARTIC_TRY(walk(placer, block, 2 * node, begin, steps / 2, taken));
-    return walk(placer, block, 2 * node + 1, begin + steps / 2, steps / 2, taken);
+    QUARTIC_TRY(walk_life(placer, block, 2 * node, begin, steps / 2, taken));
+    return walk_life(placer, block, 2 * node + 1, begin + steps / 2, steps / 2, taken);
 }
 
-/* ---- solid ground ---- */
+/* ---- the ground ---- */
 
-static uint64_t larger(uint64_t a, uint64_t b) {
+static uint64_t larger_of(uint64_t a, uint64_t b) {
     return a > b ? a : b;
 }
 
-static void lift(ground *at, uint64_t to) {
-    at->least = larger(at->least, to);
-    at->greatest = larger(at->greatest, to);
-    at->all = larger(at->all, to);
+static void lift_ground(ground *at, uint64_t to) {
+    at->least = larger_of(at->least, to);
+    at->greatest = larger_of(at->greatest, to);
+    at->all = larger_of(at->all, to);
 }
 
-/* The greatest ground of a life. */
+/* The greatest ground of the steps of a life. */
 static uint64_t ground_of(const quartic_placer *placer, const quartic_block *block, uint32_t node,
                           uint32_t begin, uint32_t steps) {
     const ground *at = &placer->ground[node];
     if (block->last < begin || block->first >= begin + steps) return 0;
     quartic_work(1);
     if (block->first <= begin && begin + steps - 1 <= block->last) return at->greatest;
-    return larger(at->all, larger(ground_of(placer, block, 2 * node, begin, steps / 2),
-                                  ground_of(placer, block, 2 * node + 1, begin + steps / 2, steps / 2)));
+    return larger_of(at->all,
+                     larger_of(ground_of(placer, block, 2 * node, begin, steps / 2),
+                               ground_of(placer, block, 2 * node + 1, begin + steps / 2, steps / 2)));
 }
 
-/* Where the ground of a step of the block's life reaches what it has taken, it now reaches that range's end.
- * To stop early leaves a bound that is too low, which costs time only. */
+/* At every step of the block's life whose ground reaches the start of the range that the block has taken,
+ * raises it to the end of that range. It visits at most *left nodes below the block's own. Stopping early
+ * leaves a bound that is too low, which costs time and nothing else. */
 static void raise_ground(quartic_placer *placer, const quartic_block *block, const range *taken,
                          uint32_t node, uint32_t begin, uint32_t steps, uint32_t *left) {
     ground *at = &placer->ground[node];
@@ -177,19 +186,19 @@ static void raise_ground(quartic_placer *placer, const quartic_block *block, con
     const bool whole = block->first <= begin && begin + steps - 1 <= block->last;
     quartic_work(1);
     if (whole && at->least >= taken->begin) {
-        lift(at, taken->end);
+        lift_ground(at, taken->end);
         return;
     }
     if (steps == 1 || (whole && *left == 0)) return;
     if (whole) --*left;
     ground *low = &placer->ground[2 * node], *high = low + 1;
-    lift(low, at->all);
-    lift(high, at->all);
+    lift_ground(low, at->all);
+    lift_ground(high, at->all);
     at->all = 0;
     raise_ground(placer, block, taken, 2 * node, begin, steps / 2, left);
     raise_ground(placer, block, taken, 2 * node + 1, begin + steps / 2, steps / 2, left);
     at->least = low->least < high->least ? low->least : high->least;
-    at->greatest = larger(low->greatest, high->greatest);
+    at->greatest = larger_of(low->greatest, high->greatest);
 }
 
 /* ---- placing ---- */
@@ -198,7 +207,8 @@ static void raise_ground(quartic_placer *placer, const quartic_block *block, con
 static uint64_t lowest_gap(quartic_placer *placer, uint64_t offset, uint64_t bytes) {
     uint64_t rounds = 0;
     memset(placer->at, 0, sizeof placer->at);
-    /* Until no list has moved it on; since it only grows, a list is never looked at from its start again. */
+    /* Until no list raises the offset any more. It only grows, so each list is read on from where it was
+     * left. */
     for (uint32_t k = 0, quiet = 0; quiet < placer->list_count; k = (k + 1) % placer->list_count, ++quiet) {
         const range_list *list = placer->lists[k];
         uint32_t *at = &placer->at[k];
@@ -214,14 +224,12 @@ static uint64_t lowest_gap(quartic_placer *placer, uint64_t offset, uint64_t byt
     return offset;
 }
 
-/* Raises the ground of a step over what lies on it without a gap. It never sinks, so that nothing is passed
- * twice.
- */
+/* Raises the ground of a step to its first gap. The ground never sinks, so no range is passed twice. */
 static quartic_status find_ground(quartic_placer *placer, uint32_t step) {
     const quartic_block moment = {.first = step, .last = step};
     const uint64_t start = ground_of(placer, &moment, 1, 0, placer->leaves);
     placer->list_count = 0;
-    QUARTIC_TRY(walk(placer, &moment, 1, 0, placer->leaves, NULL));
+    QUARTIC_TRY(walk_life(placer, &moment, 1, 0, placer->leaves, NULL));
     const range solid = {0, lowest_gap(placer, start, 1)};
     uint32_t left = 0;
     if (solid.end > start) raise_ground(placer, &moment, &solid, 1, 0, placer->leaves, &left);
@@ -233,7 +241,7 @@ quartic_status quartic_placer_add(quartic_placer *placer, quartic_block *block) 
     for (uint32_t step = block->first; block->last - block->first < SHORT_LIFE && step <= block->last; ++step)
         QUARTIC_TRY(find_ground(placer, step));
     placer->list_count = 0;
-    QUARTIC_TRY(walk(placer, block, 1, 0, placer->leaves, NULL));
+    QUARTIC_TRY(walk_life(placer, block, 1, 0, placer->leaves, NULL));
     const uint64_t start = ground_of(placer, block, 1, 0, placer->leaves);
     block->offset = lowest_gap(placer, start, block->bytes);
     if (block->bytes > limit - unit || block->offset > limit - unit - block->bytes)
@@ -244,5 +252,5 @@ quartic_status quartic_placer_add(quartic_placer *placer, quartic_block *block) 
     if (taken.begin == taken.end) return QUARTIC_OK;
     uint32_t left = MOST_RAISED;
     raise_ground(placer, block, &taken, 1, 0, placer->leaves, &left);
-    return walk(placer, block, 1, 0, placer->leaves, &taken);
+    return walk_life(placer, block, 1, 0, placer->leaves, &taken);
 }

@@ -1,4 +1,4 @@
-/* plan.c: which steps run, and where every intermediate lives. See plan.h. */
+/* plan.c: chooses the steps of a graph, finds the lives of its storages, and has them placed. See plan.h. */
 #include "plan/plan.h"
 
 #include <stdlib.h>
@@ -18,11 +18,11 @@ typedef struct planner {
     const quartic_graph *graph;
     quartic_plan *plan;
     uint32_t real_bytes;
-    bool *needed;           /* per value id */
-    uint32_t *first, *last; /* per storage: steps of definition and last use; first QUARTIC_NONE if unused */
-    uint32_t *root;         /* per storage: the storage whose block it lives in */
-    quartic_block *blocks;  /* groups of storages that share memory in place, then scratch of steps */
-    sized *order;           /* blocks by size */
+    bool *needed;           /* per value id: some step reads it */
+    uint32_t *first, *last; /* per storage: its first and last step; first is QUARTIC_NONE if unused */
+    uint32_t *root;        /* per storage: the storage whose block it uses; itself, unless it took one over */
+    quartic_block *blocks; /* one per storage, used for roots only; then one per step, for its scratch */
+    sized *order;          /* blocks by size */
 } planner;
 
 static uint64_t align_up(uint64_t bytes) {
@@ -38,7 +38,7 @@ static uint32_t storage_of(const planner *p, uint32_t id) {
     return quartic_graph_get(p->graph, id)->storage;
 }
 
-/* Marks the nodes that a named output or an in-place update depends on; the rest is never run. */
+/* Makes steps of the nodes that a named output or an in-place update depends on. */
 static void select_steps(planner *p, bool *node_needed) {
     const quartic_graph *graph = p->graph;
     for (uint32_t n = graph->node_count; n-- > 0;) {
@@ -63,6 +63,7 @@ static void use_storage(planner *p, uint32_t storage, uint32_t step) {
     p->last[storage] = step;
 }
 
+/* Finds the first and last step of every storage. */
 static void find_lives(planner *p) {
     for (uint32_t s = 0; s < p->graph->storage_count; ++s) {
         p->first[s] = QUARTIC_NONE;
@@ -76,7 +77,8 @@ static void find_lives(planner *p) {
     }
 }
 
-/* Whether output 0 of the node at step t may take over the memory of input i, which dies there. */
+/* Whether output 0 of the node at step t may take over the memory of input i: the op allows it, the input
+ * dies at this step, and both are whole contiguous intermediates of one size. */
 static bool can_take_over(const planner *p, const quartic_node *node, uint32_t t, uint32_t i) {
     if (!(node->op->in_place_inputs >> i & 1u) || node->inputs[i] == 0) return false;
     const quartic_graph_value *in = quartic_graph_get(p->graph, node->inputs[i]);
@@ -89,7 +91,7 @@ static bool can_take_over(const planner *p, const quartic_node *node, uint32_t t
     if (in->layout.offset != 0 || !quartic_layout_is_contiguous(&in->layout) ||
         quartic_layout_elements(&in->layout) != from->elements)
         return false;
-    /* Another operand over the same memory must walk it in the very same way. */
+    /* Another operand in the same memory must be read in the same order as the output is written. */
     for (uint32_t k = 0; k < node->input_count; ++k) {
         if (k == i || node->inputs[k] == 0) continue;
         const quartic_graph_value *other = quartic_graph_get(p->graph, node->inputs[k]);
@@ -101,6 +103,7 @@ static bool can_take_over(const planner *p, const quartic_node *node, uint32_t t
     return true;
 }
 
+/* Lets outputs take over the memory of inputs. */
 static void share_in_place(planner *p) {
     for (uint32_t t = 0; t < p->plan->step_count; ++t) {
         const quartic_node *node = &p->graph->nodes[p->plan->steps[t].node];
@@ -114,18 +117,18 @@ static void share_in_place(planner *p) {
     }
 }
 
-static int by_size(const void *a, const void *b) {
+static int by_block_size(const void *a, const void *b) {
     const sized *x = a, *y = b;
     if (x->bytes != y->bytes) return x->bytes < y->bytes ? 1 : -1;
     return x->block < y->block ? -1 : 1;
 }
 
-/* Largest first. */
+/* Places the blocks listed in p->order, largest first. */
 static quartic_status place_blocks(planner *p, uint32_t count) {
     quartic_placer *placer;
     QUARTIC_TRY(quartic_placer_create(p->plan->step_count, &placer));
     quartic_status status = QUARTIC_OK;
-    qsort(p->order, count, sizeof p->order[0], by_size);
+    qsort(p->order, count, sizeof p->order[0], by_block_size);
     for (uint32_t k = 0; status == QUARTIC_OK && k < count; ++k)
         status = quartic_placer_add(placer, &p->blocks[p->order[k].block]);
     p->plan->workspace_bytes = quartic_placer_bytes(placer);
@@ -133,6 +136,7 @@ static quartic_status place_blocks(planner *p, uint32_t count) {
     return status;
 }
 
+/* Asks for the scratch bytes of every step. */
 static quartic_status find_scratch(planner *p, quartic_scratch_rule scratch, void *context) {
     for (uint32_t t = 0; scratch != NULL && t < p->plan->step_count; ++t) {
         const quartic_node *node = &p->graph->nodes[p->plan->steps[t].node];
@@ -143,7 +147,8 @@ static quartic_status find_scratch(planner *p, quartic_scratch_rule scratch, voi
     return QUARTIC_OK;
 }
 
-static quartic_status assign(planner *p) {
+/* Makes blocks of storages and scratch, has them placed, and gives their offsets to the plan. */
+static quartic_status assign_offsets(planner *p) {
     quartic_plan *plan = p->plan;
     uint32_t storages = p->graph->storage_count, count = 0;
     for (uint32_t s = 0; s < storages; ++s) {
@@ -198,7 +203,7 @@ quartic_status quartic_plan_create(const quartic_graph *graph, uint32_t real_byt
         find_lives(&p);
         share_in_place(&p);
         status = find_scratch(&p, scratch, context);
-        if (status == QUARTIC_OK) status = assign(&p);
+        if (status == QUARTIC_OK) status = assign_offsets(&p);
     }
     quartic_free(p.needed);
     quartic_free(p.first);

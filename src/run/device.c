@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/call.h"
+#include "base/find.h"
 #include "base/threads.h"
 #include "run/device_name.h"
 #include "run/run.h"
@@ -118,14 +119,14 @@ static quartic_status list_device_infos(quartic_device_info **out_infos, uint32_
 
 /* The last message, to be part of another: without the function's name in front of it. */
 static void keep_message(char why[WHY_BYTES]) {
-    snprintf(why, WHY_BYTES, "%s", quartic_error_sentence());
+    snprintf(why, WHY_BYTES, "%s", quartic_error_detail());
 }
 
 static quartic_status open_named_device(const char *name, quartic_device **out_device) {
     QUARTIC_TRY(quartic_gpu_check_switches());
     /* No driver is looked for where none is asked for. */
-    for (uint32_t c = 0; c < CPU_DEVICES; ++c)
-        if (strcmp(name, cpu_devices[c].name) == 0) return open_cpu_device(c, out_device);
+    const size_t cpu = quartic_find_name(cpu_devices, sizeof cpu_devices[0], CPU_DEVICES, name);
+    if (cpu < CPU_DEVICES) return open_cpu_device((uint32_t)cpu, out_device);
     quartic_device_info *infos;
     uint32_t count, at;
     char why[WHY_BYTES] = "";

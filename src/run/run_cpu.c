@@ -6,9 +6,9 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/threads.h"
 #include "fast/fast.h"
 #include "run/run.h"
@@ -140,12 +140,6 @@ static void cpu_release(quartic_program *program) {
     program->compiled = NULL;
 }
 
-static double now(void) {
-    struct timespec time;
-    timespec_get(&time, TIME_UTC);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 /* Makes every step with real results read and write numbers that are moved a little
  * (quartic_operand.jitter). An op that chooses (top_k) is left alone: it must read the same number each
  * time. */
@@ -168,9 +162,9 @@ static quartic_status cpu_run_steps(void *context) {
     if (program->jitter != 0) cpu_start_jitter(program);
     for (uint32_t t = 0; t < program->plan.step_count; ++t) {
         if (steps[t].op->check != NULL) QUARTIC_TRY(steps[t].op->check(&steps[t].run));
-        double start = program->profile ? now() : 0;
+        double start = program->profile ? quartic_clock() : 0;
         steps[t].kernel(&steps[t].run);
-        if (program->profile) program->step_seconds[t] = now() - start;
+        if (program->profile) program->step_seconds[t] = quartic_clock() - start;
     }
     return QUARTIC_OK;
 }

@@ -39,7 +39,7 @@ static quartic_status list_step_dispatches(const quartic_graph *graph, const qua
     quartic_status status = node->op->gpu(call, limits, out_list);
     if (status == QUARTIC_OK) return QUARTIC_OK;
     char why[512];
-    strncpy(why, quartic_error_sentence(), sizeof why - 1);
+    strncpy(why, quartic_error_detail(), sizeof why - 1);
     why[sizeof why - 1] = 0;
     return quartic_fail(status, "the op %s (in \"%s\") cannot run on this device: %s", node->op->name, scope,
                         why);

@@ -1,4 +1,4 @@
-/* layout.c: shape and stride arithmetic. See layout.h. */
+/* layout.c: arithmetic of shapes and strides that saturates instead of overflowing. See layout.h. */
 #include "tensor/layout.h"
 
 #include <stdio.h>
@@ -6,19 +6,20 @@
 
 #include "base/call.h"
 
-/* The axes that may be walked: a rank beyond the most is the caller's mistake and must not lead out of range.
- */
+/* The number of axes to loop over. A rank that is too large is the caller's error; it must not lead past
+ * dims. */
 static uint32_t axes_of(const quartic_shape *shape) {
     return shape->rank <= QUARTIC_MAX_RANK ? shape->rank : QUARTIC_MAX_RANK;
 }
 
-/* a * b, or the greatest number of its sign where that overflows. */
+/* a * b, or the greatest magnitude with its sign if that overflows. */
 static int64_t times(int64_t a, int64_t b) {
     int64_t product;
     if (!__builtin_mul_overflow(a, b, &product)) return product;
     return (a < 0) == (b < 0) ? INT64_MAX : -INT64_MAX;
 }
 
+/* a + b, or the greatest magnitude with its sign if that overflows. */
 static int64_t plus(int64_t a, int64_t b) {
     int64_t sum;
     if (!__builtin_add_overflow(a, b, &sum)) return sum;

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/find.h"
 #include "quartic/train.h"
 #include "tool/bench.h"
 
@@ -94,9 +95,9 @@ static quartic_status time_forward(bench *bench) {
         quartic_model_measure(bench->model, bench->batch, bench->length, bench->masked, 0, &memory);
     double least = 1e30;
     for (uint32_t run = 0; run <= bench->settings->repeat && status == QUARTIC_OK; ++run) {
-        double begin = tool_clock();
+        double begin = quartic_clock();
         status = quartic_model_forward_batch(bench->model, &bench->inputs->in, logits);
-        double seconds = tool_clock() - begin;
+        double seconds = quartic_clock() - begin;
         if (run > 0 && seconds < least) least = seconds;
     }
     free(logits);
@@ -117,9 +118,9 @@ static quartic_status time_training(bench *bench) {
     quartic_step_report report;
     double least = 1e30;
     for (uint32_t run = 0; run <= bench->settings->repeat && status == QUARTIC_OK; ++run) {
-        double begin = tool_clock();
+        double begin = quartic_clock();
         status = quartic_trainer_step_batch(trainer, &bench->inputs->in, &report);
-        double seconds = tool_clock() - begin;
+        double seconds = quartic_clock() - begin;
         if (run > 0 && seconds < least) least = seconds;
     }
     quartic_trainer_destroy(trainer);
@@ -151,8 +152,7 @@ static quartic_status profile_ops(bench *bench, quartic_program *program, op_row
     *out_count = 0;
     for (uint32_t step = 0; step < steps && status == QUARTIC_OK; ++step) {
         status = quartic_program_step(program, step, &info);
-        uint32_t row = 0;
-        while (row < *out_count && strcmp(rows[row].name, info.op) != 0) ++row;
+        const size_t row = quartic_find_name(rows, sizeof rows[0], *out_count, info.op);
         if (row == *out_count) rows[(*out_count)++] = (op_row){.name = info.op};
         ++rows[row].steps;
         rows[row].seconds += least[step];

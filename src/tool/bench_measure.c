@@ -9,13 +9,13 @@ static quartic_status time_graph(bench *bench, quartic_graph *graph, double leas
     quartic_status status = quartic_program_create(bench->device, graph, NULL, &program);
     quartic_graph_destroy(graph);
     *out_seconds = 1e30;
-    const double started = tool_clock();
+    const double started = quartic_clock();
     for (uint32_t run = 0;
-         (run <= bench->settings->repeat || tool_clock() - started < least_time) && status == QUARTIC_OK;
+         (run <= bench->settings->repeat || quartic_clock() - started < least_time) && status == QUARTIC_OK;
          ++run) {
-        double begin = tool_clock();
+        double begin = quartic_clock();
         status = quartic_program_run(program);
-        double seconds = tool_clock() - begin;
+        double seconds = quartic_clock() - begin;
         if (run > 0 && seconds < *out_seconds) *out_seconds = seconds;
     }
     quartic_program_destroy(program);

@@ -117,9 +117,9 @@ static int eval_graphs(const invocation *call, quartic_model *model) {
         return EXIT_FAILED;
     }
     quartic_evaluation result;
-    const double begin = tool_clock();
+    const double begin = quartic_clock();
     const quartic_status status = quartic_dataset_evaluate(graphs, model, settings->batch, &result);
-    const double speed = (double)quartic_dataset_get_info(graphs)->graphs / (tool_clock() - begin);
+    const double speed = (double)quartic_dataset_get_info(graphs)->graphs / (quartic_clock() - begin);
     char text[TOOL_GRAPHS_TEXT], number[TOOL_NUMBER_BYTES];
     int code = EXIT_DONE;
     if (status != QUARTIC_OK)
@@ -147,13 +147,13 @@ static int eval_model(const invocation *call, quartic_model *model) {
     uint32_t length =
         settings->length != 0 ? settings->length : tool_trained_length(model, call->operands[0]);
     if (text.count - 1 < length) length = (uint32_t)(text.count - 1);
-    double loss, begin = tool_clock();
+    double loss, begin = quartic_clock();
     uint64_t count;
     int code = EXIT_FAILED;
     if (evaluate_text(model, &text, settings->batch, length, &loss, &count) != QUARTIC_OK)
         tool_fail_library(call->command, NULL);
     else
-        code = report_text_loss(call, &text, loss, count, tool_clock() - begin);
+        code = report_text_loss(call, &text, loss, count, quartic_clock() - begin);
     tool_free_text(&text);
     return code;
 }

@@ -221,7 +221,7 @@ static bool train_contestant(contest *contest, const contestant *who, quartic_mo
                              quartic_trainer *trainer, contest_run *run) {
     const contest_settings *settings = &contest->settings;
     const uint32_t every = (who->steps + settings->evaluations - 1) / settings->evaluations;
-    const double begin = tool_clock();
+    const double begin = quartic_clock();
     uint32_t *graphs = tool_alloc(settings->batch, sizeof *graphs), known = 0;
     contest_batch batch;
     contest_batch_create(&contest->train, settings->batch, &batch);
@@ -240,7 +240,7 @@ static bool train_contestant(contest *contest, const contestant *who, quartic_mo
         if (!fine) break;
         losses += (double)report.loss;
         ++known;
-        run->seconds = tool_clock() - begin;
+        run->seconds = quartic_clock() - begin;
         run->cut_short = settings->limit > 0 && run->seconds > settings->limit;
         if (step % every != 0 && step != who->steps && !run->cut_short) continue;
         contest_point *point = &run->points[run->point_count++];
@@ -251,7 +251,7 @@ static bool train_contestant(contest *contest, const contestant *who, quartic_mo
         done = run->cut_short || (point->accuracy >= finished && point[-1].accuracy >= finished);
     }
     run->cut_short = run->cut_short && run->points[run->point_count - 1].step < who->steps;
-    run->seconds = tool_clock() - begin;
+    run->seconds = quartic_clock() - begin;
     contest_batch_free(&batch);
     free(graphs);
     return fine;

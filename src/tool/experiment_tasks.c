@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/find.h"
+
 enum {
     CYCLES_NODES = 12,
     DEGREE = 3,
@@ -197,9 +199,8 @@ const experiment_task *experiment_task_at(uint32_t index) {
 }
 
 const experiment_task *experiment_task_named(const char *name) {
-    for (uint32_t k = 0; k < sizeof tasks / sizeof tasks[0]; ++k)
-        if (strcmp(tasks[k].name, name) == 0) return &tasks[k];
-    return NULL;
+    return experiment_task_at(
+        (uint32_t)quartic_find_name(tasks, sizeof tasks[0], sizeof tasks / sizeof tasks[0], name));
 }
 
 /* ---- hashes ---- */

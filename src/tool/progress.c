@@ -20,7 +20,7 @@ void progress_begin(progress *progress, uint64_t done, uint64_t target, double t
     progress->limit = limit;
     progress->quiet = quiet;
     progress->terminal = isatty(STDOUT_FILENO) == 1;
-    progress->last_shown = tool_clock();
+    progress->last_shown = quartic_clock();
 }
 
 double progress_loss(const progress *progress) {
@@ -71,7 +71,7 @@ void progress_step(progress *progress, const quartic_step_report *report, double
     progress->steps[at].targets = (double)report->targets;
     if (progress->known < PROGRESS_WINDOW) ++progress->known;
     if (progress->quiet) return;
-    double now = tool_clock(), pause = progress->terminal ? terminal_pause : plain_pause;
+    double now = quartic_clock(), pause = progress->terminal ? terminal_pause : plain_pause;
     uint64_t lines_apart = (progress->target - progress->first + PLAIN_LINES - 1) / PLAIN_LINES;
     bool due = now - progress->last_shown >= pause || progress->step == progress->target ||
                (!progress->terminal && progress->step - progress->last_line >= lines_apart);

@@ -137,7 +137,7 @@ static int print_json_text(const writer *writer, double seconds, uint32_t added)
 
 static int write_text(const invocation *call, writer *writer) {
     const sample_settings *settings = call->settings;
-    double begin = tool_clock();
+    double begin = quartic_clock();
     /* A single new line as prompt is not worth repeating. */
     if (!settings->json && strcmp(settings->prompt, "\n") != 0) fputs(settings->prompt, stdout);
     for (uint32_t added = 0; added < settings->tokens; ++added) {
@@ -150,7 +150,7 @@ static int write_text(const invocation *call, writer *writer) {
         if (fputc(byte, stdout) == EOF || fflush(stdout) != 0)
             return tool_fail(call->command, NULL, "the output could not be written: %s", strerror(errno));
     }
-    if (settings->json) return print_json_text(writer, tool_clock() - begin, settings->tokens);
+    if (settings->json) return print_json_text(writer, quartic_clock() - begin, settings->tokens);
     fputc('\n', stdout);
     return EXIT_DONE;
 }

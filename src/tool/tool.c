@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { MESSAGE_BYTES = 2048 };
@@ -164,10 +163,4 @@ const char *tool_time_text(double seconds, char *buffer) {
     else
         snprintf(buffer, TOOL_NUMBER_BYTES, "%lu:%02lu", whole / 60, whole % 60);
     return buffer;
-}
-
-double tool_clock(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "quartic/device.h"
 #include "tool/args.h"
 #include "tool/json.h"
@@ -80,8 +81,5 @@ enum { TOOL_NUMBER_BYTES = 32 };
 const char *tool_bytes_text(double bytes, char *buffer);
 const char *tool_count_text(double count, char *buffer);
 const char *tool_time_text(double seconds, char *buffer);
-
-/* Seconds of a clock that only goes forward. */
-double tool_clock(void);
 
 #endif

@@ -461,7 +461,7 @@ static int train_steps(run_state *run, progress *progress) {
     int code = EXIT_DONE;
     bool diverged = false;
     uint64_t saved = quartic_trainer_get_step(run->trainer), step = saved;
-    double start = tool_clock(), begin = start;
+    double start = quartic_clock(), begin = start;
     double limit = run->settings.seconds == 0 ? 1e30 : (double)run->settings.seconds;
     while (step < run->target && !stop_asked && begin - start < limit && !reached_loss(run, progress)) {
         quartic_step_report report;
@@ -473,14 +473,14 @@ static int train_steps(run_state *run, progress *progress) {
             break;
         }
         step = report.step;
-        add_metrics(run, &report, tokens / (tool_clock() - begin));
-        progress_step(progress, &report, tool_clock() - begin);
+        add_metrics(run, &report, tokens / (quartic_clock() - begin));
+        progress_step(progress, &report, quartic_clock() - begin);
         if (step % run->settings.save_every == 0 && step < run->target) {
             if (save_checkpoint(run, false, true, saved, &code)) saved = step;
             diverged = code != EXIT_DONE;
             if (diverged) break;
         }
-        begin = tool_clock();
+        begin = quartic_clock();
     }
     progress_clear(progress);
     /* What a diverged run has in memory is no better than its last checkpoint. */

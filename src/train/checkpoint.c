@@ -206,7 +206,7 @@ static quartic_status write_parts(quartic_trainer *trainer, float *const storage
         status = quartic_tensor_write(checkpoint_part(trainer, written), storages[written], bytes);
     if (status != QUARTIC_OK && written > 0) {
         char message[512];
-        snprintf(message, sizeof message, "%s", quartic_error_sentence());
+        snprintf(message, sizeof message, "%s", quartic_error_detail());
         quartic_status restored = QUARTIC_OK;
         for (uint32_t part = 0; part < written && restored == QUARTIC_OK; ++part)
             restored = quartic_tensor_write(checkpoint_part(trainer, part), before[part], bytes);

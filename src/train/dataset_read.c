@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/call.h"
+#include "base/find.h"
 #include "base/status.h"
 #include "io/safetensors.h"
 #include "tensor/layout.h"
@@ -25,8 +26,7 @@ typedef struct dataset_file {
 static quartic_status find_tensors(dataset_file *in) {
     for (uint32_t t = 0; t < quartic_safetensors_count(in->file); ++t) {
         const quartic_safetensors_tensor *tensor = quartic_safetensors_at(in->file, t);
-        uint32_t k = 0;
-        while (k < QUARTIC_DATASET_TENSORS && strcmp(tensor->name, names[k]) != 0) ++k;
+        const size_t k = quartic_find_name(names, sizeof names[0], QUARTIC_DATASET_TENSORS, tensor->name);
         if (k == QUARTIC_DATASET_TENSORS)
             return quartic_fail(QUARTIC_FORMAT,
                                 "%s holds \"%s\"; a dataset holds tokens or node_features, and edge_types, "

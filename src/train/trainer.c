@@ -318,7 +318,7 @@ static quartic_status check_weights(const quartic_trainer *trainer, uint64_t num
     quartic_free(storage);
     if (status != QUARTIC_NON_FINITE) return status;
     char message[512];
-    snprintf(message, sizeof message, "%s", quartic_error_sentence());
+    snprintf(message, sizeof message, "%s", quartic_error_detail());
     return quartic_fail(QUARTIC_NON_FINITE,
                         "after the update of step %llu %s; these weights cannot be trained on: load a "
                         "checkpoint from before",

@@ -17,6 +17,7 @@
 
 #include "base/alloc.h"
 #include "base/call.h"
+#include "base/find.h"
 #include "base/status.h"
 #include "quartic/model.h"
 #include "quartic/train.h"
@@ -45,9 +46,9 @@ static bool is_model(const quartic_recording *recording) {
 
 /* Whether a key of a recording's configuration is one of the model's. The family is in the metadata. */
 static bool is_models_key(const char *key) {
-    for (size_t k = 0; k < sizeof training_keys / sizeof training_keys[0]; ++k)
-        if (strcmp(key, training_keys[k]) == 0) return false;
-    return strcmp(key, "model") != 0;
+    const size_t count = sizeof training_keys / sizeof training_keys[0];
+    return quartic_find_name(training_keys, sizeof training_keys[0], count, key) == count &&
+           strcmp(key, "model") != 0;
 }
 
 static quartic_status read_recorded_config(const quartic_recording *recording,
@@ -416,7 +417,7 @@ static quartic_status verify_file(quartic_device *device, const char *path, quar
         quartic_replay_text(&replay, text, sizeof text);
     } else {
         if (status == QUARTIC_UNSUPPORTED) check.verdict = QUARTIC_NOT_SUPPORTED;
-        snprintf(text, sizeof text, "%s", quartic_error_sentence());
+        snprintf(text, sizeof text, "%s", quartic_error_detail());
     }
     check.label = recording.model == NULL ? "" : recording.model;
     quartic_report(reporter, &check);

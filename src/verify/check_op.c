@@ -243,9 +243,9 @@ static quartic_status run_variant(validation *validation, variant variant, uint3
     if (status == QUARTIC_OK) status = quartic_fixture_run(&fixture, validation->device, false);
     if (status == QUARTIC_OK) status = compare_results(validation, &fixture);
     if (status == QUARTIC_UNSUPPORTED)
-        report_validation(validation, QUARTIC_NOT_SUPPORTED, "", NULL, quartic_error_sentence());
+        report_validation(validation, QUARTIC_NOT_SUPPORTED, "", NULL, quartic_error_detail());
     else if (status != QUARTIC_OK)
-        report_validation(validation, QUARTIC_FAILED, "", NULL, quartic_error_sentence());
+        report_validation(validation, QUARTIC_FAILED, "", NULL, quartic_error_detail());
     quartic_fixture_end(&fixture);
     bool ends = status == QUARTIC_OUT_OF_MEMORY || status == QUARTIC_DEVICE_LOST;
     return ends ? status : QUARTIC_OK;

@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/call.h"
+#include "base/find.h"
 #include "graph/access.h"
 #include "verify/harness.h"
 #include "verify/spread.h"
@@ -73,9 +74,8 @@ static quartic_status compare_fetched(const quartic_graph *graph, const quartic_
 /* ---- the results of the trusted device ---- */
 
 static const quartic_feed *find_feed(const comparison_run *run, const char *name) {
-    for (uint32_t f = 0; f < run->feed_count; ++f)
-        if (strcmp(run->feeds[f].name, name) == 0) return &run->feeds[f];
-    return NULL;
+    const size_t f = quartic_find_name(run->feeds, sizeof run->feeds[0], run->feed_count, name);
+    return f == run->feed_count ? NULL : &run->feeds[f];
 }
 
 /* Checks the feeds and fills the contents of all storages: as fed, else zeros. */
@@ -258,7 +258,7 @@ static quartic_status check_step(comparison_run *run, uint32_t index) {
         report_comparison(run, quartic_comparison_holds(&worst) ? QUARTIC_PASSED : QUARTIC_FAILED,
                           node->op->name, index, label, "step", &worst, text);
     } else if (status == QUARTIC_INTERNAL || status == QUARTIC_UNSUPPORTED) {
-        snprintf(text, sizeof text, "%s", quartic_error_sentence());
+        snprintf(text, sizeof text, "%s", quartic_error_detail());
         report_comparison(run, status == QUARTIC_INTERNAL ? QUARTIC_FAILED : QUARTIC_NOT_SUPPORTED,
                           node->op->name, index, label, "step", NULL, text);
         status = QUARTIC_OK;

@@ -179,7 +179,7 @@ static quartic_status check_operand_gradient(const gradcheck *check, uint32_t mo
         if (status == QUARTIC_OK)
             done = judge_gradient(check, &fixture, steps[k], k + 1 == STEPS, what);
         else
-            report_gradcheck(check, QUARTIC_FAILED, what, INFINITY, 0.0, quartic_error_sentence());
+            report_gradcheck(check, QUARTIC_FAILED, what, INFINITY, 0.0, quartic_error_detail());
         quartic_fixture_end(&fixture);
     }
     return status == QUARTIC_OUT_OF_MEMORY ? status : QUARTIC_OK;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/find.h"
 #include "nn/attention.h"
 #include "nn/edge_attention.h"
 #include "nn/edge_triangle.h"
@@ -336,9 +337,9 @@ static const struct builder {
 enum { MOST_KEYS = sizeof builders[0].keys / sizeof builders[0].keys[0] };
 
 static const struct builder *find_builder(const char *model) {
-    for (size_t k = 0; k < sizeof builders / sizeof builders[0]; ++k)
-        if (strcmp(builders[k].model, model) == 0) return &builders[k];
-    return NULL;
+    const size_t count = sizeof builders / sizeof builders[0];
+    const size_t k = quartic_find_name(builders, sizeof builders[0], count, model);
+    return k == count ? NULL : &builders[k];
 }
 
 bool quartic_module_known(const char *model) {

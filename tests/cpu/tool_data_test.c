@@ -259,7 +259,7 @@ static void configurations_are_utf8_with_any_line_ends(void **state) {
 static void the_least_configuration_of_the_readme_works(void **state) {
     (void)state;
     tool_expect(
-        "sed -n '/^## A least configuration/,/^## In C/p' $S/README.md | sed -n '/^```json/,/^```/p' | "
+        "sed -n '/^## The smallest configuration/,/^## In C/p' $S/README.md | sed -n '/^```json/,/^```/p' | "
         "grep -v '```' > least.json; $Q inspect least.json",
         0, "parameters");
     tool_expect("$Q train $S/data/tales.txt --config least.json --steps 1 --batch 1 --length 8 --device cpu "
