@@ -159,8 +159,11 @@ quartic_status quartic_gpu_settle(quartic_gpu_device *device) {
 }
 
 void quartic_gpu_wait_quietly(quartic_gpu_device *device) {
-    if (quartic_gpu_settle(device) == QUARTIC_OK) return;
-    if (device->finished != device->submitted) device->lost = true; /* what runs there cannot be known */
+    if (!device->lost && quartic_gpu_settle(device) == QUARTIC_OK) return;
+    if (device->finished == device->submitted) return;
+    /* Lost, or waiting failed. Of a lost device, too, this returns in finite time. */
+    device->vk.vkQueueWaitIdle(device->queue);
+    device->finished = device->submitted;
 }
 
 void quartic_gpu_barrier(const quartic_gpu_device *device, VkCommandBuffer commands, bool host) {
