@@ -238,6 +238,7 @@ quartic_status quartic_gpu_commands_run(quartic_gpu_commands *commands) {
     double start = quartic_clock();
     quartic_status status = quartic_gpu_commands_enqueue(commands);
     if (status == QUARTIC_OK) status = quartic_gpu_flush(device);
+    if (status != QUARTIC_OK) quartic_gpu_discard(device);
     commands->host_seconds = quartic_clock() - start;
     /* After a failed submit too: what was submitted before it must not be pending when the caller goes on. */
     if (!device->lost) {

@@ -117,6 +117,8 @@ void quartic_gpu_fetch_destroy(quartic_gpu_fetch *fetch); /* NULL is fine */
 
 /* Submits all that is enqueued by one call, without waiting. */
 quartic_status quartic_gpu_flush(quartic_gpu_device *device);
+/* Forgets what is enqueued and was not submitted, such as the first part of what could not be enqueued whole. */
+void quartic_gpu_discard(quartic_gpu_device *device);
 /* How many times the device was given work so far. */
 uint64_t quartic_gpu_submit_calls(const quartic_gpu_device *device);
 

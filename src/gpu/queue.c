@@ -146,6 +146,16 @@ quartic_status quartic_gpu_wait(quartic_gpu_device *device) {
     return flushed != QUARTIC_OK ? flushed : waited;
 }
 
+void quartic_gpu_discard(quartic_gpu_device *device) {
+    quartic_gpu_copies *copies = &device->copies;
+    device->pending_count = 0;
+    device->pending_seconds = 0.0;
+    /* It is begun anew later, for which its recording must have ended; with what result does not matter. */
+    if (copies->open != NULL) device->vk.vkEndCommandBuffer(copies->open->commands);
+    copies->open = NULL;
+    drop_recorders(device, device->submitted + 1);
+}
+
 uint64_t quartic_gpu_submit_calls(const quartic_gpu_device *device) {
     return device->submit_calls;
 }

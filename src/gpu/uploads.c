@@ -15,14 +15,15 @@ void quartic_gpu_uploads_destroy(quartic_gpu_device *device) {
     quartic_gpu_staging_destroy(device, &device->uploads.ring);
 }
 
-/* Replaces the ring by a larger one in which so many bytes fit several times. Waits for the device. */
+/* Replaces the ring by a larger one in which so many bytes fit several times. Waits for the device if there was
+ * one before. */
 static quartic_status grow_ring(quartic_gpu_device *device, uint64_t bytes) {
     quartic_gpu_uploads *uploads = &device->uploads;
     uint64_t size = uploads->ring.bytes == 0 ? RING_LEAST : 2 * uploads->ring.bytes;
     while (size < RING_MOST && size < 4 * bytes) size *= 2;
     quartic_gpu_staging larger;
     QUARTIC_TRY(quartic_gpu_staging_create(device, size, &larger));
-    const quartic_status status = quartic_gpu_settle(device);
+    const quartic_status status = uploads->ring.bytes == 0 ? QUARTIC_OK : quartic_gpu_settle(device);
     if (status != QUARTIC_OK) {
         quartic_gpu_staging_destroy(device, &larger);
         return status;

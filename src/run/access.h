@@ -30,6 +30,8 @@ quartic_status quartic_tensor_read_memory(const quartic_tensor *tensor, void *ou
 quartic_status quartic_tensor_upload(quartic_tensor *tensor, const void *data, size_t bytes);
 quartic_status quartic_program_submit(quartic_program *program);
 quartic_status quartic_device_flush(quartic_device *device);
+/* Forgets what was held back, after an error in the middle of a sequence of such calls. */
+void quartic_device_discard(quartic_device *device);
 /* Whether calls may return before the device is done. */
 bool quartic_device_is_queued(const quartic_device *device);
 /* How many times a Vulkan device was given work so far; 0 on the CPU. */

@@ -75,6 +75,10 @@ static quartic_status vulkan_flush(quartic_device *device) {
     return quartic_gpu_flush(device->gpu);
 }
 
+static void vulkan_discard(quartic_device *device) {
+    if (!vulkan_is_inherited(device)) quartic_gpu_discard(device->gpu);
+}
+
 static uint64_t vulkan_submits(const quartic_device *device) {
     return quartic_gpu_submit_calls(device->gpu);
 }
@@ -145,6 +149,7 @@ const quartic_backend quartic_backend_vulkan = {.memory_create = vulkan_memory_c
                                                 .fetch_wait = vulkan_fetch_wait,
                                                 .fetch_destroy = vulkan_fetch_destroy,
                                                 .flush = vulkan_flush,
+                                                .discard = vulkan_discard,
                                                 .submits = vulkan_submits,
                                                 .scratch = vulkan_scratch,
                                                 .expect_room = vulkan_expect_room,

@@ -33,6 +33,10 @@ quartic_status quartic_device_flush(quartic_device *device) {
     return device->backend->flush != NULL ? device->backend->flush(device) : QUARTIC_OK;
 }
 
+void quartic_device_discard(quartic_device *device) {
+    if (device->backend->discard != NULL) device->backend->discard(device);
+}
+
 bool quartic_device_is_queued(const quartic_device *device) {
     return device->backend->submit != NULL;
 }

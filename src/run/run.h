@@ -39,6 +39,8 @@ typedef struct quartic_backend {
     void (*fetch_destroy)(quartic_device *device, void *fetch);
     /* Hands over what was submitted. */
     quartic_status (*flush)(quartic_device *device);
+    /* Forgets what was submitted and not handed over. */
+    void (*discard)(quartic_device *device);
     uint64_t (*submits)(const quartic_device *device);
     /* Runs all steps without waiting, behind all that was submitted before. */
     quartic_status (*submit)(quartic_program *program);

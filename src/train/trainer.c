@@ -426,9 +426,13 @@ static quartic_status begin_step(quartic_trainer *trainer, const quartic_model_b
     flight->report = (quartic_step_report){.step = number,
                                            .targets = count_batch_targets(trainer->model, in),
                                            .learning_rate = quartic_learning_rate(&trainer->config, number)};
-    QUARTIC_TRY(submit_step(trainer, in, flight));
-    ++trainer->flight_count;
-    return QUARTIC_OK;
+    const quartic_status status = submit_step(trainer, in, flight);
+    if (status == QUARTIC_OK)
+        ++trainer->flight_count;
+    else
+        quartic_device_discard(
+            trainer->model->device); /* above all an update whose numbers nobody would read */
+    return status;
 }
 
 quartic_status quartic_trainer_step_batch(quartic_trainer *trainer, const quartic_model_batch *in,
