@@ -332,7 +332,7 @@ static void check_gradients_under_dropout(quartic_model_config config) {
     quartic_model *model;
     assert_ok(quartic_model_create(wide, &config, &model));
     const quartic_model_task task = {
-        .batch = BATCH, .length = LENGTH, .loss = true, .gradients = true, .clear = true, .dropout = true};
+        .batch = BATCH, .length = LENGTH, .loss = true, .gradients = true, .replace = true, .dropout = true};
     const quartic_binding binding = {"parameters", quartic_model_weights(model)};
     quartic_program_config program_config = QUARTIC_PROGRAM_CONFIG_INIT;
     program_config.bindings = &binding, program_config.binding_count = 1;

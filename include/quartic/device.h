@@ -1,4 +1,4 @@
-/* device.h: where programs run. All of it is stable.
+/* device.h: where programs run. All of it is stable but the budget of workspaces, which is unstable.
  *
  * Names of devices:
  *
@@ -85,6 +85,11 @@ QUARTIC_API void quartic_device_destroy(quartic_device *device);
 /* Gives what quartic_device_list says of the device. Errors: INVALID_ARGUMENT. */
 QUARTIC_API quartic_status quartic_device_get_info(const quartic_device *device,
                                                    quartic_device_info *out_info);
+
+/* What programs made on the device from now on take as workspace_budget where their own is 0 (program.h):
+ * those of models and trainers, too. 0, as at first: the standard. Nothing for CPU devices. Errors:
+ * INVALID_ARGUMENT for NULL. */
+QUARTIC_API quartic_status quartic_device_set_workspace_budget(quartic_device *device, uint64_t bytes);
 
 /* Lists the devices, best first in the order of "auto". Writes at most capacity entries to out_infos, which
  * may be NULL if capacity is 0, and the full count to *out_count. The CPU devices are always listed: that

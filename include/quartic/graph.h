@@ -439,6 +439,9 @@ QUARTIC_API quartic_value quartic_sum_squares(quartic_graph *graph, quartic_valu
  * x may lie over target: it is read as it was. */
 QUARTIC_API quartic_value quartic_accumulate(quartic_graph *graph, quartic_value target, quartic_value x,
                                              float factor);
+/* target = x, in place; target as above, x of its shape. Where x is made for that alone it costs nothing: it is
+ * made in target's memory. Returns the updated target. */
+QUARTIC_API quartic_value quartic_assign(quartic_graph *graph, quartic_value target, quartic_value x);
 /* Sets every element of target to number, in place. Returns the updated target. */
 QUARTIC_API quartic_value quartic_fill(quartic_graph *graph, quartic_value target, float number);
 /* AdamW with decoupled decay, in place on parameter, first and second moment (all (P)).

@@ -6,7 +6,7 @@
  * the caller binds one of its own when it creates the program.
  *
  * Stability: creating, running and destroying programs, and their tensors, are stable. Measuring memory, the
- * times of steps and the cost of a replay are unstable. quartic.h says what that means.
+ * times of steps, the cost of a replay and workspace_budget are unstable. quartic.h says what that means.
  */
 #ifndef QUARTIC_PROGRAM_H
 #define QUARTIC_PROGRAM_H
@@ -40,10 +40,16 @@ typedef struct quartic_program_config {
     quartic_tensor
         *workspace;   /* the caller's memory for intermediates, at least workspace_bytes; NULL: its own */
     uint32_t profile; /* 1: measure the time of every step; see quartic_program_step */
+    /* The bytes that the workspace may take so that Vulkan devices wait less often: independent steps run side by
+     * side and do not use each other's memory again. 1: the least. 0: as quartic_device_set_workspace_budget
+     * says; else up to twice the least, within a quarter of the device's memory and the size of one buffer.
+     * With a workspace of the caller's, its size is the budget. Profiled programs and CPU devices, which run
+     * one step after the other, always take the least. */
+    uint64_t workspace_budget;
 } quartic_program_config;
 
 #define QUARTIC_PROGRAM_CONFIG_INIT                                                                          \
-    { sizeof(quartic_program_config), 0, 0, 0, 0 }
+    { sizeof(quartic_program_config), 0, 0, 0, 0, 0 }
 
 /* Compiles a graph for a device, which must outlive the program; the caller destroys the program. The graph
  * may be destroyed afterwards. config may be NULL. Errors: the graph's own first error; INVALID_ARGUMENT for

@@ -7,6 +7,7 @@
  *   tensor.h   shapes and memory                 random.h  counter-based random numbers
  *   graph.h    computations made of ops          verify.h  checking devices against the reference
  *   program.h  compiled graphs                   vulkan.h  (not included here) your own VkDevice
+ *   estimate.h what a device that is not here would take
  *
  * Rules for all functions, unless a function's comment says otherwise:
  * - Names are quartic_<noun>_<verb>. Handles are opaque: _create or _open makes one, the caller frees it with
@@ -33,6 +34,7 @@
 
 #include "quartic/data.h"
 #include "quartic/device.h"
+#include "quartic/estimate.h"
 #include "quartic/graph.h"
 #include "quartic/host.h"
 #include "quartic/io.h"

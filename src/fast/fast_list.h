@@ -21,6 +21,11 @@
     /* row_linear.c */                                                                                       \
     X(norm_linear)                                                                                           \
     X(gated_linear)                                                                                          \
+    /* hyper.c */                                                                                            \
+    X(hyper_width)                                                                                           \
+    X(hyper_width_grad)                                                                                      \
+    X(hyper_depth)                                                                                           \
+    X(hyper_depth_grad)                                                                                      \
     /* softmax.c */                                                                                          \
     X(softmax)                                                                                               \
     X(softmax_grad)                                                                                          \
@@ -30,6 +35,7 @@
     /* update.c */                                                                                           \
     X(sum_squares)                                                                                           \
     X(accumulate)                                                                                            \
+    X(assign)                                                                                                \
     X(fill)                                                                                                  \
     X(adamw)                                                                                                 \
     /* elementwise.c */                                                                                      \

@@ -1,9 +1,10 @@
-/* update.c (fast): what a training step does with all parameters at once: tuned sum_squares, accumulate, fill
- * and adamw.
+/* update.c (fast): what a training step does with all parameters at once: tuned sum_squares, accumulate,
+ * assign, fill and adamw.
  *
  * All are bound by memory, so threads share contiguous ranges of elements. Formulas in src/ops/<op>.c.
  */
 #include <math.h>
+#include <string.h>
 
 #include "fast/parts.h"
 #include "ops/update.h"
@@ -62,6 +63,13 @@ static void accumulate_run(const quartic_op_run *run) {
     for (uint32_t p = 0; p < parts; ++p)
         accumulate_range(run->outputs[0].data, run->inputs[1].data, attrs->factor,
                          quartic_part_begin(count, parts, p), quartic_part_begin(count, parts, p + 1));
+}
+
+/* ---- assign ---- */
+
+static void assign_run(const quartic_op_run *run) {
+    memcpy(run->outputs[0].data, run->inputs[1].data,
+           sizeof(float) * quartic_layout_elements(run->outputs[0].layout));
 }
 
 /* ---- fill: floats; an int32 target stays with the reference ---- */
@@ -133,6 +141,7 @@ static void adamw_run(const quartic_op_run *run) {
 const quartic_fast_kernel quartic_fast_sum_squares = {
     .op = &quartic_op_sum_squares, .run = sum_squares_run, .scratch = sum_squares_scratch};
 const quartic_fast_kernel quartic_fast_accumulate = {.op = &quartic_op_accumulate, .run = accumulate_run};
+const quartic_fast_kernel quartic_fast_assign = {.op = &quartic_op_assign, .run = assign_run};
 const quartic_fast_kernel quartic_fast_fill = {
     .op = &quartic_op_fill, .accepts = fill_accepts, .run = fill_run};
 const quartic_fast_kernel quartic_fast_adamw = {.op = &quartic_op_adamw, .run = adamw_run};

@@ -85,6 +85,14 @@ static const kind_facts *find_kind(VkPhysicalDeviceType type) {
     return &kinds[k];
 }
 
+void quartic_gpu_kind_speeds(quartic_gpu_rank rank, double *out_flops_per_second,
+                             double *out_bytes_per_second) {
+    size_t k = 0;
+    while (k + 1 < sizeof kinds / sizeof kinds[0] && kinds[k].rank != rank) ++k;
+    *out_flops_per_second = kinds[k].flops_per_second;
+    *out_bytes_per_second = kinds[k].bytes_per_second;
+}
+
 /* A family for compute alone leaves the desktop's graphics queue free; else any that computes. */
 static bool choose_family(const quartic_gpu_facts *facts, uint32_t *out_family) {
     bool found = false;

@@ -29,6 +29,10 @@ typedef enum quartic_gpu_rank {
     QUARTIC_GPU_SOFTWARE
 } quartic_gpu_rank;
 
+/* Pessimistic sustained speeds of devices of a rank, which bound the length of a submit; see caps. Pure. */
+void quartic_gpu_kind_speeds(quartic_gpu_rank rank, double *out_flops_per_second,
+                             double *out_bytes_per_second);
+
 /* All that the library wants to know of a device: a plain value made by caps.h from what the driver says. */
 typedef struct quartic_gpu_caps {
     char name[256];

@@ -123,7 +123,8 @@ typedef struct quartic_op {
     uint32_t strided_inputs;  /* bit k: input k may have any strides */
     uint32_t in_place_inputs; /* bit k: output 0 may take the memory of input k (same size, contiguous) */
     uint32_t mutated_inputs;  /* bit k: input k is updated in place; output m is the m-th of these inputs */
-    uint32_t saved_outputs;   /* bit k: output k is kept for the backward pass only and has no gradient */
+    bool assigns; /* in place: input 0 becomes input 1; a plan may have input 1 made there (plan/assigns.h) */
+    uint32_t saved_outputs; /* bit k: output k is kept for the backward pass only and has no gradient */
     quartic_status (*infer)(const quartic_op_call *call, quartic_layout *out_layouts, uint32_t *out_count);
     quartic_status (*view)(const void *attrs, const quartic_layout *in, quartic_layout *out_layout);
     quartic_status (*check)(const quartic_op_run *run); /* on CPU devices, before the kernel; NULL: none */

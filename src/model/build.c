@@ -27,7 +27,8 @@ static void output_layers(quartic_graph *graph, const char *name, const quartic_
     }
 }
 
-/* Adds the gradient of the loss for every weight to the slice of the weight in the state "gradients". */
+/* Adds the gradient of the loss for every weight to the slice of the weight in the state "gradients", or puts it
+ * there. */
 static void append_loss_gradients(const task_build *build, const quartic_nn *nn) {
     quartic_graph *graph = build->graph;
     const quartic_parameter_set *set = &build->model->set;
@@ -43,7 +44,6 @@ static void append_loss_gradients(const task_build *build, const quartic_nn *nn)
         quartic_free(gradients); /* the graph keeps the error */
         return;
     }
-    if (build->task->clear) state = quartic_fill(graph, state, 0.0f);
     for (uint32_t k = 0; k < set->count; ++k) {
         /* The loss may not depend on a weight, such as those of the last layer's edges. */
         if (build->trained != NULL) build->trained[k] = gradients[k].id != 0;
@@ -52,7 +52,10 @@ static void append_loss_gradients(const task_build *build, const quartic_nn *nn)
         quartic_value slice =
             quartic_slice(graph, state, 0, (uint32_t)spec->offset, (uint32_t)spec->elements);
         quartic_value flat = quartic_reshape(graph, gradients[k], &QUARTIC_SHAPE((uint32_t)spec->elements));
-        quartic_accumulate(graph, slice, flat, 1.0f);
+        if (build->task->replace)
+            quartic_assign(graph, slice, flat);
+        else
+            quartic_accumulate(graph, slice, flat, 1.0f);
     }
     if (build->task->norm) quartic_graph_output(graph, "squared_norm", quartic_sum_squares(graph, state));
     if (build->task->gate) {

@@ -37,7 +37,7 @@ typedef struct quartic_model_task {
     bool logits, attention, edges, diversity; /* outputs */
     bool loss;                                /* needs targets */
     bool gradients;                           /* adds the loss's gradients to the state "gradients" */
-    bool clear;                               /* sets that state to zero first */
+    bool replace;                             /* .. or puts them there; what has no gradient stays as it is */
     bool norm;                                /* output "squared_norm": that of the state afterwards */
     bool gate;     /* adds 0 times the loss to the scalar state "gate": not finite once a loss is not */
     bool weighted; /* loss and gradients are parts of a larger batch's */

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/call.h"
 #include "model/model.h"
+#include "quartic/estimate.h"
 
 /* ---- the cache ---- */
 
@@ -13,7 +14,7 @@ static bool same_task(const quartic_model_task *a, const quartic_model_task *b) 
     return a->batch == b->batch && a->length == b->length && a->masked == b->masked &&
            a->logits == b->logits && a->attention == b->attention && a->edges == b->edges &&
            a->diversity == b->diversity && a->loss == b->loss && a->gradients == b->gradients &&
-           a->clear == b->clear && a->norm == b->norm && a->gate == b->gate && a->dropout == b->dropout &&
+           a->replace == b->replace && a->norm == b->norm && a->gate == b->gate && a->dropout == b->dropout &&
            a->weighted == b->weighted;
 }
 
@@ -211,7 +212,7 @@ static quartic_status run_loss(quartic_model *model, const quartic_model_batch *
                                      .masked = in->mask != NULL,
                                      .loss = true,
                                      .gradients = gradients,
-                                     .clear = gradients,
+                                     .replace = gradients,
                                      .norm = gradients};
     quartic_model_program *entry;
     float loss;
@@ -301,7 +302,7 @@ quartic_status quartic_model_gradients(quartic_model *model, uint32_t batch, uin
     return quartic_model_gradients_batch(model, &in, out_loss);
 }
 
-/* ---- memory ---- */
+/* ---- estimates and memory ---- */
 
 quartic_status quartic_model_measure(const quartic_model *model, uint32_t batch, uint32_t length,
                                      uint32_t masked, uint32_t with_gradients,
@@ -316,7 +317,7 @@ quartic_status quartic_model_measure(const quartic_model *model, uint32_t batch,
                                      .logits = !with_gradients,
                                      .loss = with_gradients != 0,
                                      .gradients = with_gradients != 0,
-                                     .clear = with_gradients != 0,
+                                     .replace = with_gradients != 0,
                                      .norm = with_gradients != 0};
     const quartic_binding bindings[] = {{"parameters", model->weights}};
     quartic_program_config config = QUARTIC_PROGRAM_CONFIG_INIT;
@@ -325,6 +326,24 @@ quartic_status quartic_model_measure(const quartic_model *model, uint32_t batch,
     quartic_graph *graph;
     QUARTIC_TRY(quartic_model_build(model, &task, NULL, &graph));
     quartic_status status = quartic_program_measure(model->device, graph, &config, out_memory);
+    quartic_graph_destroy(graph);
+    return status;
+}
+
+quartic_status quartic_model_estimate(const quartic_model *model, uint32_t batch, uint32_t length,
+                                      uint32_t masked, const quartic_device_limits *limits,
+                                      quartic_estimate **out_estimate) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(out_estimate);
+    *out_estimate = NULL;
+    QUARTIC_NEED(model);
+    QUARTIC_NEED(limits);
+    QUARTIC_TRY(quartic_model_check_size(model, batch, length));
+    const quartic_model_task task = {.batch = batch, .length = length, .masked = masked != 0, .logits = true};
+    quartic_graph *graph;
+    QUARTIC_TRY(quartic_model_build(model, &task, NULL, &graph));
+    quartic_status status =
+        quartic_estimate_create(&(quartic_estimate_part){graph, 1}, 1, limits, out_estimate);
     quartic_graph_destroy(graph);
     return status;
 }

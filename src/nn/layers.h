@@ -46,8 +46,8 @@ quartic_value quartic_nn_position_bias(quartic_nn *nn, uint32_t n, uint32_t dim,
 /* A hyper-connection around a branch, or a plain residual if there is one stream. */
 typedef struct quartic_hyper {
     uint32_t streams;
-    quartic_value kept;     /* several streams: M_1..M_S, or unmixed R_1..R_S, (b, n, S, D) */
-    quartic_value beta;     /* several streams: (b, n, S, 1) */
+    quartic_value kept; /* M_1..M_S, or unmixed R_1..R_S (b, n, S, D), or the x (b, n, D) that all R equal */
+    quartic_value beta; /* several streams: (b, n, S) */
     quartic_value residual; /* one stream: (b, n, D), which the branch itself adds; else no value */
 } quartic_hyper;
 

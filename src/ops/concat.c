@@ -70,6 +70,7 @@ static quartic_status concat_gpu(const quartic_op_call *call, const quartic_gpu_
     (void)limits;
     const quartic_concat_attrs *attrs = call->attrs;
     uint32_t start = 0;
+    list->apart = true; /* windows interleave, but share no element */
     for (uint32_t k = 0; k < call->input_count; ++k) {
         const quartic_shape *shape = &call->inputs[k].shape;
         quartic_layout window = quartic_concat_window(&call->outputs[0], shape, attrs->axis, start);

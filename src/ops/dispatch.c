@@ -116,6 +116,40 @@ quartic_dispatch *quartic_dispatch_add(quartic_dispatch_list *list, const char *
     return dispatch;
 }
 
+/* Whether two pointers may touch the same bytes of one operand. */
+static bool pointers_meet(const quartic_dispatch_pointer *a, const quartic_dispatch_pointer *b) {
+    if (a->kind == QUARTIC_OPERAND_NONE || a->kind != b->kind) return false;
+    if (a->kind != QUARTIC_OPERAND_SCRATCH && a->index != b->index) return false;
+    const bool a_first = a->byte_offset <= b->byte_offset;
+    const quartic_dispatch_pointer *low = a_first ? a : b, *high = a_first ? b : a;
+    return low->bytes == 0 || low->byte_offset + low->bytes > high->byte_offset;
+}
+
+bool quartic_dispatch_must_wait(const quartic_dispatch *dispatch, const quartic_dispatch *before) {
+    for (uint32_t p = 0; p < dispatch->pointer_count; ++p)
+        for (uint32_t q = 0; q < before->pointer_count; ++q) {
+            const quartic_dispatch_pointer *a = &dispatch->pointers[p], *b = &before->pointers[q];
+            if (((a->access | b->access) & QUARTIC_WRITE) != 0 && pointers_meet(a, b)) return true;
+        }
+    return false;
+}
+
+quartic_status quartic_dispatch_expect_short(const char *op, const quartic_dispatch_list *list) {
+    for (uint32_t d = 0; d < list->count; ++d) {
+        const quartic_dispatch *dispatch = &list->items[d];
+        const double groups =
+            (double)dispatch->groups[0] * (double)dispatch->groups[1] * (double)dispatch->groups[2];
+        const double flops = dispatch->flops / groups, bytes = dispatch->bytes / groups;
+        if (flops <= QUARTIC_GROUP_MOST_FLOPS && bytes <= QUARTIC_GROUP_MOST_BYTES) continue;
+        return quartic_fail(
+            QUARTIC_UNSUPPORTED,
+            "%s of this size takes %.2g operations and %.2g bytes in one workgroup of %s, which "
+            "some devices would be stopped for; use the device cpu",
+            op, flops, bytes, dispatch->shader);
+    }
+    return QUARTIC_OK;
+}
+
 void quartic_dispatch_spec(quartic_dispatch *dispatch, uint32_t number) {
     dispatch->spec[dispatch->spec_count++] = number;
 }
@@ -167,7 +201,7 @@ uint32_t quartic_dispatch_fill(const quartic_dispatch *dispatch, const quartic_d
             address = whole.address + pointer->byte_offset;
             if (pointer->byte_offset != 0 || pointer->bytes != 0) begin = address;
             if (pointer->bytes != 0) end = address + pointer->bytes;
-            ranges[count++] = (quartic_hazard_range){begin, end, pointer->access};
+            ranges[count++] = (quartic_hazard_range){begin, end, pointer->access, 0};
         }
         memcpy(args + pointer->args_offset, &address, sizeof address);
     }

@@ -43,6 +43,15 @@ typedef struct quartic_gpu_limits {
     uint32_t has_subgroup_shuffle; /* shuffles among subgroups of at least 8 invocations */
 } quartic_gpu_limits;
 
+/* UNSUPPORTED, with a sentence, where an op's shader would run more iterations than the device allows. */
+quartic_status quartic_gpu_expect_iterations(const char *op, const quartic_gpu_limits *limits,
+                                             double iterations);
+
+/* The most that one workgroup may do, which no cut by range makes shorter: 0.2 s of one unit of the slowest
+ * device of docs/device-limits.md, where kernels reach half of its peak. */
+#define QUARTIC_GROUP_MOST_FLOPS 2.4e10
+#define QUARTIC_GROUP_MOST_BYTES 1e10
+
 /* One address of the arguments, as the table of operands and op->gpu give it. */
 typedef struct quartic_dispatch_pointer {
     uint8_t args_offset;  /* where in args the 8-byte address goes */
@@ -79,6 +88,8 @@ typedef struct quartic_dispatch_list {
     quartic_dispatch items[QUARTIC_DISPATCH_MAX];
     quartic_dispatch_part parts[QUARTIC_DISPATCH_MAX_PARTS];
     uint64_t scratch_bytes; /* device memory that lives for this op only */
+    bool apart; /* set by the op: its dispatches touch no byte that another of them writes, whatever their
+                   operands' extents say, and need not wait for each other */
 } quartic_dispatch_list;
 
 /* Appends a dispatch with a copy of the arguments. push is quartic_<args>_push(&args). Where the table of
@@ -96,6 +107,13 @@ uint64_t quartic_dispatch_reserve(quartic_dispatch_list *list, uint64_t bytes);
 /* The bytes from byte_offset on of what one of the three functions above returned. */
 uint64_t quartic_dispatch_window(quartic_dispatch_list *list, uint64_t whole, uint64_t byte_offset,
                                  uint64_t bytes);
+
+/* Whether a dispatch of a list has to wait for one before it, by what their pointers say of one operand. */
+bool quartic_dispatch_must_wait(const quartic_dispatch *dispatch, const quartic_dispatch *before);
+
+/* UNSUPPORTED, with a sentence, if one workgroup of a dispatch would run so long that a kernel may take the
+ * device for hung. */
+quartic_status quartic_dispatch_expect_short(const char *op, const quartic_dispatch_list *list);
 
 void quartic_dispatch_spec(quartic_dispatch *dispatch, uint32_t number);  /* appends the next constant */
 void quartic_dispatch_groups(quartic_dispatch *dispatch, uint64_t count); /* at least one group */
@@ -134,6 +152,7 @@ typedef struct quartic_dispatch_memory {
 typedef struct quartic_hazard_range {
     uint64_t begin, end; /* bytes, end exclusive */
     uint32_t access;     /* QUARTIC_READ | QUARTIC_WRITE */
+    uint32_t owner;      /* ranges of one owner do not conflict; 0: nobody's */
 } quartic_hazard_range;
 
 /* Writes all addresses of a dispatch into args, and the bytes that it touches into ranges, an array of

@@ -47,6 +47,11 @@
     /* row_linear.c */                                                                                       \
     X(norm_linear)                                                                                           \
     X(gated_linear)                                                                                          \
+    /* hyper/hyper_width.c, hyper/hyper_depth.c */                                                           \
+    X(hyper_width)                                                                                           \
+    X(hyper_width_grad)                                                                                      \
+    X(hyper_depth)                                                                                           \
+    X(hyper_depth_grad)                                                                                      \
     /* softmax.c */                                                                                          \
     X(softmax)                                                                                               \
     X(softmax_grad)                                                                                          \
@@ -55,8 +60,9 @@
     X(cross_entropy_grad)                                                                                    \
     /* sum_squares.c */                                                                                      \
     X(sum_squares)                                                                                           \
-    /* accumulate.c, fill.c, adamw.c */                                                                      \
+    /* accumulate.c, assign.c, fill.c, adamw.c */                                                            \
     X(accumulate)                                                                                            \
+    X(assign)                                                                                                \
     X(fill)                                                                                                  \
     X(adamw)                                                                                                 \
     /* taylor_attention.c */                                                                                 \

@@ -5,9 +5,13 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "plan/levels.h"
 #include "plan/place.h"
 
 enum { ALIGNMENT = QUARTIC_PLACE_ALIGNMENT };
+
+/* How far ahead steps may move, widest first; 0: graph order. */
+static const uint32_t windows[] = {QUARTIC_NONE, 256, 128, 64, 32, 16, 8, 4, 2, 1, 0};
 
 typedef struct sized {
     uint64_t bytes;
@@ -18,8 +22,12 @@ typedef struct planner {
     const quartic_graph *graph;
     quartic_plan *plan;
     uint32_t real_bytes;
-    bool *needed;           /* per value id: some step reads it */
-    uint32_t *first, *last; /* per storage: its first and last step; first is QUARTIC_NONE if unused */
+    bool *needed;                /* per value id: some step reads it */
+    quartic_plan_alias *aliases; /* per storage */
+    uint32_t *first,
+        *last;           /* per storage: levels of definition and last use; first is QUARTIC_NONE if unused */
+    uint32_t *last_step; /* per storage: the step whose use ends last */
+    uint32_t *before_last; /* per storage: the first level after the uses of all other steps */
     uint32_t *root;        /* per storage: the storage whose block it uses; itself, unless it took one over */
     quartic_block *blocks; /* one per storage, used for roots only; then one per step, for its scratch */
     sized *order;          /* blocks by size */
@@ -39,7 +47,7 @@ static uint32_t storage_of(const planner *p, uint32_t id) {
 }
 
 /* Makes steps of the nodes that a named output or an in-place update depends on. */
-static void select_steps(planner *p, bool *node_needed) {
+static quartic_status select_steps(planner *p, bool *node_needed) {
     const quartic_graph *graph = p->graph;
     for (uint32_t n = graph->node_count; n-- > 0;) {
         const quartic_node *node = &graph->nodes[n];
@@ -53,20 +61,42 @@ static void select_steps(planner *p, bool *node_needed) {
         node_needed[n] = needed;
         for (uint32_t i = 0; needed && i < node->input_count; ++i) p->needed[node->inputs[i]] = true;
     }
+    QUARTIC_TRY(quartic_assigns_find(graph, node_needed, p->aliases));
     for (uint32_t n = 0; n < graph->node_count; ++n)
         if (node_needed[n] && graph->nodes[n].op->view == NULL)
-            p->plan->steps[p->plan->step_count++] = (quartic_plan_step){.node = n};
+            p->plan->steps[p->plan->step_count++] = (quartic_plan_step){.node = n, .stages = 1};
+    return QUARTIC_OK;
+}
+
+static uint32_t last_level(const quartic_plan_step *step) {
+    return step->level + step->stages - 1;
 }
 
 static void use_storage(planner *p, uint32_t storage, uint32_t step) {
-    if (p->first[storage] == QUARTIC_NONE) p->first[storage] = step;
-    p->last[storage] = step;
+    const quartic_plan_step *user = &p->plan->steps[step];
+    const uint32_t last = last_level(user);
+    if (p->first[storage] == QUARTIC_NONE) {
+        p->first[storage] = user->level;
+        p->last[storage] = last;
+        p->last_step[storage] = step;
+        return;
+    }
+    if (user->level < p->first[storage]) p->first[storage] = user->level;
+    if (p->last_step[storage] == step) return;
+    if (last >= p->last[storage]) {
+        if (p->last[storage] + 1 > p->before_last[storage]) p->before_last[storage] = p->last[storage] + 1;
+        p->last[storage] = last;
+        p->last_step[storage] = step;
+    } else if (last + 1 > p->before_last[storage]) {
+        p->before_last[storage] = last + 1;
+    }
 }
 
 /* Finds the first and last step of every storage. */
 static void find_lives(planner *p) {
     for (uint32_t s = 0; s < p->graph->storage_count; ++s) {
         p->first[s] = QUARTIC_NONE;
+        p->last[s] = p->last_step[s] = p->before_last[s] = 0;
         p->root[s] = s;
     }
     for (uint32_t t = 0; t < p->plan->step_count; ++t) {
@@ -85,7 +115,12 @@ static bool can_take_over(const planner *p, const quartic_node *node, uint32_t t
     const quartic_graph_value *out = quartic_graph_get(p->graph, node->outputs[0]);
     const quartic_storage *from = &p->graph->storages[in->storage], *to = &p->graph->storages[out->storage];
     if (from->kind != QUARTIC_STORAGE_INTERMEDIATE || to->kind != QUARTIC_STORAGE_INTERMEDIATE) return false;
-    if (p->last[p->root[in->storage]] != t || p->last[in->storage] != t || p->first[out->storage] != t)
+    if (p->aliases[in->storage].storage != QUARTIC_NONE || p->aliases[out->storage].storage != QUARTIC_NONE)
+        return false;
+    /* All other uses of the memory end before the step begins. */
+    const uint32_t root = p->root[in->storage], level = p->plan->steps[t].level;
+    if (p->last_step[root] != t || p->last_step[in->storage] != t || p->before_last[root] > level ||
+        p->before_last[in->storage] > level || p->first[out->storage] != level)
         return false;
     if (from->dtype != to->dtype || from->elements != to->elements) return false;
     if (in->layout.offset != 0 || !quartic_layout_is_contiguous(&in->layout) ||
@@ -112,6 +147,8 @@ static void share_in_place(planner *p) {
             uint32_t out = storage_of(p, node->outputs[0]), root = p->root[storage_of(p, node->inputs[i])];
             p->root[out] = root;
             p->last[root] = p->last[out];
+            p->last_step[root] = p->last_step[out];
+            if (p->before_last[out] > p->before_last[root]) p->before_last[root] = p->before_last[out];
             break;
         }
     }
@@ -126,7 +163,7 @@ static int by_block_size(const void *a, const void *b) {
 /* Places the blocks listed in p->order, largest first. */
 static quartic_status place_blocks(planner *p, uint32_t count) {
     quartic_placer *placer;
-    QUARTIC_TRY(quartic_placer_create(p->plan->step_count, &placer));
+    QUARTIC_TRY(quartic_placer_create(p->plan->level_count, &placer));
     quartic_status status = QUARTIC_OK;
     qsort(p->order, count, sizeof p->order[0], by_block_size);
     for (uint32_t k = 0; status == QUARTIC_OK && k < count; ++k)
@@ -136,13 +173,16 @@ static quartic_status place_blocks(planner *p, uint32_t count) {
     return status;
 }
 
-/* Asks for the scratch bytes of every step. */
-static quartic_status find_scratch(planner *p, quartic_scratch_rule scratch, void *context) {
+/* Asks for what every step needs. */
+static quartic_status find_needs(planner *p, quartic_scratch_rule scratch, void *context) {
     for (uint32_t t = 0; scratch != NULL && t < p->plan->step_count; ++t) {
         const quartic_node *node = &p->graph->nodes[p->plan->steps[t].node];
         quartic_layout in[QUARTIC_OP_MAX_INPUTS], out[QUARTIC_OP_MAX_OUTPUTS];
         quartic_op_call call = quartic_graph_call(p->graph, node, in, out);
-        QUARTIC_TRY(scratch(context, node, &call, &p->plan->steps[t].scratch_bytes));
+        quartic_step_need need = {.stages = 1};
+        QUARTIC_TRY(scratch(context, node, &call, &need));
+        p->plan->steps[t].scratch_bytes = need.scratch_bytes;
+        p->plan->steps[t].stages = need.stages;
     }
     return QUARTIC_OK;
 }
@@ -151,11 +191,14 @@ static quartic_status find_scratch(planner *p, quartic_scratch_rule scratch, voi
 static quartic_status assign_offsets(planner *p) {
     quartic_plan *plan = p->plan;
     uint32_t storages = p->graph->storage_count, count = 0;
+    plan->unshared_bytes = 0;
     for (uint32_t s = 0; s < storages; ++s) {
         plan->places[s].used = p->first[s] != QUARTIC_NONE;
         plan->places[s].bytes = storage_bytes(p, s);
-        plan->places[s].in_workspace =
-            plan->places[s].used && p->graph->storages[s].kind == QUARTIC_STORAGE_INTERMEDIATE;
+        plan->places[s].in_workspace = plan->places[s].used &&
+                                       p->graph->storages[s].kind == QUARTIC_STORAGE_INTERMEDIATE &&
+                                       p->aliases[s].storage == QUARTIC_NONE;
+        plan->places[s].alias = p->aliases[s];
         if (p->graph->storages[s].kind != QUARTIC_STORAGE_INTERMEDIATE) plan->places[s].used = true;
         if (!plan->places[s].in_workspace) continue;
         plan->unshared_bytes += align_up(plan->places[s].bytes);
@@ -166,8 +209,9 @@ static quartic_status assign_offsets(planner *p) {
     }
     for (uint32_t t = 0; t < plan->step_count; ++t) {
         if (plan->steps[t].scratch_bytes == 0) continue;
-        p->blocks[storages + t] =
-            (quartic_block){.bytes = plan->steps[t].scratch_bytes, .first = t, .last = t};
+        p->blocks[storages + t] = (quartic_block){.bytes = plan->steps[t].scratch_bytes,
+                                                  .first = plan->steps[t].level,
+                                                  .last = last_level(&plan->steps[t])};
         p->order[count++] = (sized){p->blocks[storages + t].bytes, storages + t};
         plan->unshared_bytes += align_up(plan->steps[t].scratch_bytes);
     }
@@ -179,8 +223,81 @@ static quartic_status assign_offsets(planner *p) {
     return QUARTIC_OK;
 }
 
-quartic_status quartic_plan_create(const quartic_graph *graph, uint32_t real_bytes,
-                                   quartic_scratch_rule scratch, void *context, quartic_plan *out_plan) {
+/* ---- orders ---- */
+
+static int by_node(const void *a, const void *b) {
+    const quartic_plan_step *x = a, *y = b;
+    return x->node < y->node ? -1 : x->node > y->node;
+}
+
+static int by_level(const void *a, const void *b) {
+    const quartic_plan_step *x = a, *y = b;
+    if (x->level != y->level) return x->level < y->level ? -1 : 1;
+    return by_node(a, b);
+}
+
+/* Puts the steps in an order and gives them levels. */
+static quartic_status order_steps(planner *p, uint32_t window) {
+    quartic_plan *plan = p->plan;
+    if (plan->step_count > 0) qsort(plan->steps, plan->step_count, sizeof *plan->steps, by_node);
+    plan->level_count = 0;
+    if (window == 0) {
+        for (uint32_t t = 0; t < plan->step_count; ++t) {
+            plan->steps[t].level = plan->level_count;
+            plan->level_count += plan->steps[t].stages;
+        }
+        return QUARTIC_OK;
+    }
+    uint32_t *numbers = quartic_alloc((size_t)plan->step_count * 3, sizeof *numbers);
+    if (numbers == NULL) return QUARTIC_OUT_OF_MEMORY;
+    uint32_t *nodes = numbers, *stages = nodes + plan->step_count, *levels = stages + plan->step_count;
+    for (uint32_t t = 0; t < plan->step_count; ++t) {
+        nodes[t] = plan->steps[t].node;
+        stages[t] = plan->steps[t].stages;
+    }
+    quartic_status status =
+        quartic_levels_find(p->graph, p->aliases, nodes, stages, plan->step_count, window, levels);
+    for (uint32_t t = 0; t < plan->step_count && status == QUARTIC_OK; ++t) {
+        plan->steps[t].level = levels[t];
+        if (last_level(&plan->steps[t]) + 1 > plan->level_count)
+            plan->level_count = last_level(&plan->steps[t]) + 1;
+    }
+    if (plan->step_count > 0) qsort(plan->steps, plan->step_count, sizeof *plan->steps, by_level);
+    quartic_free(numbers);
+    return status;
+}
+
+/* Orders the steps and places what they need. */
+static quartic_status plan_window(planner *p, uint32_t window) {
+    QUARTIC_TRY(order_steps(p, window));
+    find_lives(p);
+    share_in_place(p);
+    return assign_offsets(p);
+}
+
+static quartic_status plan_within(planner *p, const quartic_plan_budget *budget) {
+    uint64_t most = budget->bytes;
+    if (budget->times_least != 0) {
+        QUARTIC_TRY(plan_window(p, 0));
+        const uint64_t least = p->plan->workspace_bytes;
+        if (least < most / budget->times_least) most = least * budget->times_least;
+    }
+    for (uint32_t w = 0; w < sizeof windows / sizeof windows[0]; ++w) {
+        QUARTIC_TRY(plan_window(p, windows[w]));
+        if (p->plan->workspace_bytes <= most) break;
+    }
+    return QUARTIC_OK;
+}
+
+quartic_plan_budget quartic_plan_standard_budget(uint64_t device_bytes, uint64_t buffer_bytes) {
+    const uint64_t quarter = device_bytes / 4;
+    return (quartic_plan_budget){.bytes = quarter < buffer_bytes ? quarter : buffer_bytes, .times_least = 2};
+}
+
+/* budget NULL: graph order. */
+static quartic_status create_plan(const quartic_graph *graph, uint32_t real_bytes,
+                                  quartic_scratch_rule scratch, void *context,
+                                  const quartic_plan_budget *budget, quartic_plan *out_plan) {
     *out_plan = (quartic_plan){.storage_count = graph->storage_count};
     QUARTIC_TRY(quartic_graph_status(graph));
     size_t nodes = graph->node_count, storages = graph->storage_count;
@@ -190,30 +307,46 @@ quartic_status quartic_plan_create(const quartic_graph *graph, uint32_t real_byt
                  .plan = out_plan,
                  .real_bytes = real_bytes,
                  .needed = quartic_alloc((size_t)graph->value_count + 1, sizeof(bool)),
+                 .aliases = quartic_alloc(storages, sizeof *p.aliases),
                  .first = quartic_alloc(storages, sizeof(uint32_t)),
                  .last = quartic_alloc(storages, sizeof(uint32_t)),
+                 .last_step = quartic_alloc(storages, sizeof(uint32_t)),
+                 .before_last = quartic_alloc(storages, sizeof(uint32_t)),
                  .root = quartic_alloc(storages, sizeof(uint32_t)),
                  .blocks = quartic_alloc(storages + nodes, sizeof(quartic_block)),
                  .order = quartic_alloc(storages + nodes, sizeof(sized))};
     bool *node_needed = quartic_alloc(nodes, sizeof(bool));
     quartic_status status = QUARTIC_OUT_OF_MEMORY;
-    if (out_plan->steps != NULL && out_plan->places != NULL && p.needed != NULL && p.first != NULL &&
-        p.last != NULL && p.root != NULL && p.blocks != NULL && p.order != NULL && node_needed != NULL) {
-        select_steps(&p, node_needed);
-        find_lives(&p);
-        share_in_place(&p);
-        status = find_scratch(&p, scratch, context);
-        if (status == QUARTIC_OK) status = assign_offsets(&p);
+    if (out_plan->steps != NULL && out_plan->places != NULL && p.needed != NULL && p.aliases != NULL &&
+        p.first != NULL && p.last != NULL && p.last_step != NULL && p.before_last != NULL && p.root != NULL &&
+        p.blocks != NULL && p.order != NULL && node_needed != NULL) {
+        status = select_steps(&p, node_needed);
+        if (status == QUARTIC_OK) status = find_needs(&p, scratch, context);
+        if (status == QUARTIC_OK) status = budget == NULL ? plan_window(&p, 0) : plan_within(&p, budget);
     }
     quartic_free(p.needed);
+    quartic_free(p.aliases);
     quartic_free(p.first);
     quartic_free(p.last);
+    quartic_free(p.last_step);
+    quartic_free(p.before_last);
     quartic_free(p.root);
     quartic_free(p.blocks);
     quartic_free(p.order);
     quartic_free(node_needed);
     if (status != QUARTIC_OK) quartic_plan_destroy(out_plan);
     return status;
+}
+
+quartic_status quartic_plan_create(const quartic_graph *graph, uint32_t real_bytes,
+                                   quartic_scratch_rule scratch, void *context, quartic_plan *out_plan) {
+    return create_plan(graph, real_bytes, scratch, context, NULL, out_plan);
+}
+
+quartic_status quartic_plan_create_within(const quartic_graph *graph, uint32_t real_bytes,
+                                          quartic_scratch_rule scratch, void *context,
+                                          const quartic_plan_budget *budget, quartic_plan *out_plan) {
+    return create_plan(graph, real_bytes, scratch, context, budget, out_plan);
 }
 
 void quartic_plan_destroy(quartic_plan *plan) {

@@ -84,11 +84,16 @@ static uint64_t vulkan_submits(const quartic_device *device) {
 }
 
 static quartic_status vulkan_scratch(void *context, const quartic_node *node, const quartic_op_call *call,
-                                     uint64_t *out_bytes) {
+                                     quartic_step_need *out_need) {
     const quartic_scratch_context *scratch_context = context;
     quartic_run_vulkan_rule rule = {scratch_context->graph,
                                     quartic_run_vulkan_limits(scratch_context->device->gpu)};
-    return quartic_run_vulkan_scratch(&rule, node, call, out_bytes);
+    return quartic_run_vulkan_scratch(&rule, node, call, out_need);
+}
+
+static quartic_plan_budget vulkan_standard_budget(const quartic_device *device) {
+    const quartic_gpu_caps *caps = quartic_gpu_device_caps(device->gpu);
+    return quartic_plan_standard_budget(caps->memory_bytes, caps->max_buffer_bytes);
 }
 
 /* Refuses what cannot fit before any of it is allocated. */
@@ -153,6 +158,7 @@ const quartic_backend quartic_backend_vulkan = {.memory_create = vulkan_memory_c
                                                 .submits = vulkan_submits,
                                                 .scratch = vulkan_scratch,
                                                 .expect_room = vulkan_expect_room,
+                                                .standard_budget = vulkan_standard_budget,
                                                 .compile = vulkan_compile,
                                                 .release = vulkan_release,
                                                 .run = vulkan_run,

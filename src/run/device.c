@@ -174,6 +174,13 @@ quartic_status quartic_device_get_info(const quartic_device *device, quartic_dev
     return QUARTIC_OK;
 }
 
+quartic_status quartic_device_set_workspace_budget(quartic_device *device, uint64_t bytes) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(device);
+    device->workspace_budget = bytes;
+    return QUARTIC_OK;
+}
+
 quartic_status quartic_device_list(quartic_device_info *out_infos, uint32_t capacity, uint32_t *out_count) {
     QUARTIC_CALL();
     QUARTIC_NEED(out_count);

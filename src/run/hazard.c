@@ -10,6 +10,7 @@ enum { MOST_RANGES = 1024 };
 
 static bool ranges_conflict(const quartic_hazard_range *a, const quartic_hazard_range *b) {
     uint64_t begin = a->begin > b->begin ? a->begin : b->begin, end = a->end < b->end ? a->end : b->end;
+    if (a->owner != 0 && a->owner == b->owner) return false;
     return ((a->access | b->access) & QUARTIC_WRITE) != 0 && begin < end;
 }
 

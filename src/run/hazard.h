@@ -6,7 +6,8 @@
  * to keep the search short.
  *
  * One dispatch may read and write the same range; the shader must order those accesses itself. Addresses are
- * absolute, so aliases of any kind are seen.
+ * absolute, so aliases of any kind are seen. Ranges of one owner do not conflict: an op can say that its
+ * dispatches touch no byte that another of them writes.
  */
 #ifndef QUARTIC_RUN_HAZARD_H
 #define QUARTIC_RUN_HAZARD_H

@@ -8,10 +8,26 @@
 #include "base/options.h"
 #include "run/run.h"
 
+/* What the caller says of the program or of its device; 0: nothing. */
+static uint64_t program_asked_budget(const quartic_device *device, const quartic_program_config *config) {
+    return config->workspace_budget != 0 ? config->workspace_budget : device->workspace_budget;
+}
+
+/* config has been read. least: in graph order, whatever it says of a budget. */
 static quartic_status program_plan_for(const quartic_device *device, const quartic_graph *graph,
+                                       const quartic_program_config *config, bool least,
                                        quartic_plan *out_plan) {
     quartic_scratch_context context = {device, graph};
-    return quartic_plan_create(graph, device->real_bytes, device->backend->scratch, &context, out_plan);
+    const quartic_backend *backend = device->backend;
+    if (least || config->profile != 0 || backend->standard_budget == NULL)
+        return quartic_plan_create(graph, device->real_bytes, backend->scratch, &context, out_plan);
+    quartic_plan_budget budget = {.bytes = program_asked_budget(device, config)};
+    if (config->workspace != NULL)
+        budget.bytes = config->workspace->device_bytes;
+    else if (budget.bytes == 0)
+        budget = backend->standard_budget(device);
+    return quartic_plan_create_within(graph, device->real_bytes, backend->scratch, &context, &budget,
+                                      out_plan);
 }
 
 static const quartic_storage *program_find_named(const quartic_graph *graph, const char *name) {
@@ -190,7 +206,7 @@ quartic_status quartic_program_measure(quartic_device *device, const quartic_gra
     QUARTIC_TRY(program_check_memory(graph, config));
     QUARTIC_TRY(program_check_purpose(graph));
     quartic_plan plan;
-    QUARTIC_TRY(program_plan_for(device, graph, &plan));
+    QUARTIC_TRY(program_plan_for(device, graph, config, false, &plan));
     out_memory->workspace_bytes = plan.workspace_bytes;
     out_memory->unshared_bytes = plan.unshared_bytes;
     out_memory->own_tensor_bytes = own_tensor_bytes(graph, &plan, config);
@@ -237,21 +253,32 @@ static quartic_status attach_workspace(quartic_program *program, const quartic_p
     return QUARTIC_OK;
 }
 
+/* Whether there is room for what the program will own. Where there is none for a workspace that saves
+ * barriers and that nobody asked for, the least is taken. */
+static quartic_status program_expect_room(quartic_program *program, const quartic_program_config *config) {
+    const quartic_backend *backend = program->device->backend;
+    if (backend->expect_room == NULL) return QUARTIC_OK;
+    const uint64_t own = own_tensor_bytes(program->graph, &program->plan, config);
+    if (config->workspace != NULL) return backend->expect_room(program->device, own);
+    const quartic_status status = backend->expect_room(program->device, program->plan.workspace_bytes + own);
+    if (status != QUARTIC_OUT_OF_DEVICE_MEMORY || program_asked_budget(program->device, config) != 0)
+        return status;
+    quartic_plan_destroy(&program->plan);
+    QUARTIC_TRY(program_plan_for(program->device, program->graph, config, true, &program->plan));
+    return backend->expect_room(program->device, program->plan.workspace_bytes + own);
+}
+
 static quartic_status program_build(quartic_program *program, const quartic_graph *graph,
                                     const quartic_program_config *config) {
     QUARTIC_TRY(quartic_graph_clone(graph, &program->graph));
-    QUARTIC_TRY(program_plan_for(program->device, program->graph, &program->plan));
+    QUARTIC_TRY(program_plan_for(program->device, program->graph, config, false, &program->plan));
+    QUARTIC_TRY(program_expect_room(program, config));
     program->profile = config != NULL && config->profile != 0;
     program->tensors = quartic_alloc(graph->storage_count, sizeof *program->tensors);
     program->owns = quartic_alloc(graph->storage_count, sizeof *program->owns);
     program->step_seconds = quartic_alloc(program->plan.step_count, sizeof(double));
     if (program->tensors == NULL || program->owns == NULL || program->step_seconds == NULL)
         return QUARTIC_OUT_OF_MEMORY;
-    if (program->device->backend->expect_room != NULL) {
-        uint64_t workspace = config != NULL && config->workspace != NULL ? 0 : program->plan.workspace_bytes;
-        uint64_t own = own_tensor_bytes(graph, &program->plan, config);
-        QUARTIC_TRY(program->device->backend->expect_room(program->device, workspace + own));
-    }
     QUARTIC_TRY(attach_tensors(program, config));
     QUARTIC_TRY(attach_workspace(program, config));
     return program->device->backend->compile(program);

@@ -44,6 +44,8 @@ typedef struct quartic_backend {
     uint64_t (*submits)(const quartic_device *device);
     /* Runs all steps without waiting, behind all that was submitted before. */
     quartic_status (*submit)(quartic_program *program);
+    /* What a workspace may take to save barriers if the caller says nothing; NULL: nothing is saved by it. */
+    quartic_plan_budget (*standard_budget)(const quartic_device *device);
     /* Makes program->compiled from its graph, plan, tensors and workspace; release undoes it. */
     quartic_status (*compile)(quartic_program *program);
     void (*release)(quartic_program *program);
@@ -63,9 +65,10 @@ struct quartic_device {
     const quartic_backend *backend;
     int64_t process; /* that opened it */
     quartic_device_info info;
-    uint32_t threads;    /* CPU devices: for tuned kernels */
-    uint32_t real_bytes; /* 4, or 8 on "reference64" */
-    void *gpu;           /* the Vulkan backend's device */
+    uint32_t threads;          /* CPU devices: for tuned kernels */
+    uint32_t real_bytes;       /* 4, or 8 on "reference64" */
+    void *gpu;                 /* the Vulkan backend's device */
+    uint64_t workspace_budget; /* of programs that say nothing; 0: the standard */
 };
 
 struct quartic_tensor {

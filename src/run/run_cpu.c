@@ -84,14 +84,13 @@ static const quartic_fast_kernel *cpu_tuned_kernel(const quartic_device *device,
 }
 
 static quartic_status cpu_scratch(void *context, const quartic_node *node, const quartic_op_call *call,
-                                  uint64_t *out_bytes) {
+                                  quartic_step_need *out_need) {
     const quartic_device *device = ((const quartic_scratch_context *)context)->device;
     const quartic_fast_kernel *tuned = cpu_tuned_kernel(device, node->op, call);
-    *out_bytes = 0;
     if (tuned != NULL)
-        *out_bytes = tuned->scratch == NULL ? 0 : tuned->scratch(call, device->threads);
+        out_need->scratch_bytes = tuned->scratch == NULL ? 0 : tuned->scratch(call, device->threads);
     else if (node->op->cpu_scratch != NULL)
-        *out_bytes = node->op->cpu_scratch(call);
+        out_need->scratch_bytes = node->op->cpu_scratch(call);
     return QUARTIC_OK;
 }
 
@@ -101,9 +100,14 @@ static quartic_operand cpu_operand(const quartic_program *program, uint32_t id,
     if (id == 0) return (quartic_operand){.data = NULL, .layout = layout};
     uint32_t storage = quartic_graph_get(program->graph, id)->storage;
     const quartic_plan_place *place = &program->plan.places[storage];
-    char *base = place->in_workspace ? (char *)program->workspace->memory + place->offset
-                                     : program->tensors[storage]->memory;
-    uint32_t size = quartic_device_element_bytes(program->device, layout->dtype);
+    const uint32_t size = quartic_device_element_bytes(program->device, layout->dtype);
+    char *base;
+    if (place->in_workspace)
+        base = (char *)program->workspace->memory + place->offset;
+    else if (place->alias.storage != QUARTIC_NONE)
+        base = (char *)program->tensors[place->alias.storage]->memory + size * place->alias.offset;
+    else
+        base = program->tensors[storage]->memory;
     return (quartic_operand){.data = base + layout->offset * (int64_t)size,
                              .layout = layout,
                              .wide = layout->dtype == QUARTIC_FLOAT32 && size == 8};

@@ -10,6 +10,7 @@
 #include "gpu/adopt.h"
 #include "run/hazard.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct quartic_run_vulkan {
@@ -37,6 +38,7 @@ static quartic_status list_step_dispatches(const quartic_graph *graph, const qua
                             "the op %s (in \"%s\") has no Vulkan shader; use the device cpu", node->op->name,
                             scope);
     quartic_status status = node->op->gpu(call, limits, out_list);
+    if (status == QUARTIC_OK) status = quartic_dispatch_expect_short(node->op->name, out_list);
     if (status == QUARTIC_OK) return QUARTIC_OK;
     char why[512];
     strncpy(why, quartic_error_detail(), sizeof why - 1);
@@ -45,13 +47,34 @@ static quartic_status list_step_dispatches(const quartic_graph *graph, const qua
                         why);
 }
 
+/* The stage of each dispatch of an op, from 0, and how many there are: a dispatch waits for those before it.
+ * Where an output may lie over an input, all wait. */
+static uint32_t find_stages(const quartic_node *node, const quartic_dispatch_list *list,
+                            uint32_t stages[QUARTIC_DISPATCH_MAX]) {
+    const bool aliases = node->op->in_place_inputs != 0 || node->op->mutated_inputs != 0;
+    uint32_t count = 1;
+    for (uint32_t d = 0; d < list->count; ++d) {
+        stages[d] = 0;
+        for (uint32_t before = 0; before < d && !list->apart; ++before)
+            if (stages[before] + 1 > stages[d] &&
+                (aliases || quartic_dispatch_must_wait(&list->items[d], &list->items[before])))
+                stages[d] = stages[before] + 1;
+        if (stages[d] + 1 > count) count = stages[d] + 1;
+    }
+    return count;
+}
+
 quartic_status quartic_run_vulkan_scratch(void *rule, const quartic_node *node, const quartic_op_call *call,
-                                          uint64_t *out_bytes) {
+                                          quartic_step_need *out_need) {
     const quartic_run_vulkan_rule *context = rule;
     quartic_dispatch_list *list = quartic_alloc(1, sizeof *list);
     if (list == NULL) return QUARTIC_OUT_OF_MEMORY;
     quartic_status status = list_step_dispatches(context->graph, &context->limits, node, call, list);
-    *out_bytes = list->scratch_bytes;
+    uint32_t stages[QUARTIC_DISPATCH_MAX];
+    if (status == QUARTIC_OK) {
+        out_need->scratch_bytes = list->scratch_bytes;
+        out_need->stages = find_stages(node, list, stages);
+    }
     quartic_free(list);
     return status;
 }
@@ -64,10 +87,9 @@ typedef struct builder {
     quartic_gpu_limits limits;
     quartic_dispatch_list *list; /* of the step at hand */
     quartic_gpu_command *commands;
-    quartic_run_vulkan_touched *touched; /* as many as commands, if keep_touched */
-    bool keep_touched;
+    quartic_run_vulkan_touched *touched; /* as many as commands */
+    uint32_t *levels;                    /* the same */
     uint32_t count, capacity;
-    quartic_hazards hazards;
 } builder;
 
 /* Where the values of a node lie: the first element of each and the bytes that its layout spans around it. */
@@ -77,8 +99,13 @@ static void find_values(const builder *b, const uint32_t *ids, uint32_t count, q
         if (ids[k] == 0) continue;
         const quartic_graph_value *value = quartic_graph_get(b->graph, ids[k]);
         const quartic_plan_place *place = &b->plan->places[value->storage];
-        uint64_t storage =
-            place->in_workspace ? b->memory.workspace + place->offset : b->memory.storages[value->storage];
+        uint64_t storage;
+        if (place->in_workspace)
+            storage = b->memory.workspace + place->offset;
+        else if (place->alias.storage != QUARTIC_NONE)
+            storage = b->memory.storages[place->alias.storage] + 4 * place->alias.offset;
+        else
+            storage = b->memory.storages[value->storage];
         int64_t begin, end;
         quartic_layout_extent(&value->layout, &begin, &end);
         out[k] = (quartic_operand_memory){.present = true,
@@ -125,18 +152,19 @@ static quartic_status grow_commands(builder *b) {
     quartic_gpu_command *grown = quartic_realloc(b->commands, b->count, capacity, sizeof *grown);
     if (grown == NULL) return QUARTIC_OUT_OF_MEMORY;
     b->commands = grown;
-    if (b->keep_touched) {
-        quartic_run_vulkan_touched *touched =
-            quartic_realloc(b->touched, b->count, capacity, sizeof *touched);
-        if (touched == NULL) return QUARTIC_OUT_OF_MEMORY;
-        b->touched = touched;
-    }
+    quartic_run_vulkan_touched *touched = quartic_realloc(b->touched, b->count, capacity, sizeof *touched);
+    if (touched == NULL) return QUARTIC_OUT_OF_MEMORY;
+    b->touched = touched;
+    uint32_t *levels = quartic_realloc(b->levels, b->count, capacity, sizeof *levels);
+    if (levels == NULL) return QUARTIC_OUT_OF_MEMORY;
+    b->levels = levels;
     b->capacity = capacity;
     return QUARTIC_OK;
 }
 
-static quartic_status lower_dispatch(builder *b, const quartic_node *node, uint32_t step,
-                                     const quartic_dispatch *dispatch) {
+/* owner: see quartic_hazard_range. */
+static quartic_status lower_dispatch(builder *b, const quartic_node *node, uint32_t step, uint32_t stage,
+                                     uint32_t owner, const quartic_dispatch *dispatch) {
     if (b->count == b->capacity) QUARTIC_TRY(grow_commands(b));
     quartic_gpu_command *command = &b->commands[b->count++];
     *command =
@@ -149,11 +177,12 @@ static quartic_status lower_dispatch(builder *b, const quartic_node *node, uint3
                               .step = step};
     memcpy(command->spec, dispatch->spec, sizeof command->spec);
     memcpy(command->args, dispatch->args, sizeof command->args);
-    quartic_run_vulkan_touched touched;
-    QUARTIC_TRY(set_addresses(b, node, &b->plan->steps[step], dispatch, command->args, touched.ranges,
-                              &touched.count));
-    if (b->keep_touched) b->touched[b->count - 1] = touched;
-    return quartic_hazards_add(&b->hazards, touched.ranges, touched.count, &command->barrier);
+    quartic_run_vulkan_touched *touched = &b->touched[b->count - 1];
+    b->levels[b->count - 1] = b->plan->steps[step].level + stage;
+    QUARTIC_TRY(set_addresses(b, node, &b->plan->steps[step], dispatch, command->args, touched->ranges,
+                              &touched->count));
+    for (uint32_t r = 0; r < touched->count; ++r) touched->ranges[r].owner = owner;
+    return QUARTIC_OK;
 }
 
 static quartic_status lower_step(builder *b, uint32_t step) {
@@ -161,8 +190,11 @@ static quartic_status lower_step(builder *b, uint32_t step) {
     quartic_layout inputs[QUARTIC_OP_MAX_INPUTS], outputs[QUARTIC_OP_MAX_OUTPUTS];
     quartic_op_call call = quartic_graph_call(b->graph, node, inputs, outputs);
     QUARTIC_TRY(list_step_dispatches(b->graph, &b->limits, node, &call, b->list));
+    uint32_t stages[QUARTIC_DISPATCH_MAX];
+    find_stages(node, b->list, stages);
+    const uint32_t owner = b->list->apart ? step + 1 : 0;
     for (uint32_t d = 0; d < b->list->count; ++d)
-        QUARTIC_TRY(lower_dispatch(b, node, step, &b->list->items[d]));
+        QUARTIC_TRY(lower_dispatch(b, node, step, stages[d], owner, &b->list->items[d]));
     return QUARTIC_OK;
 }
 
@@ -173,23 +205,72 @@ static quartic_status lower_steps(builder *b) {
     return QUARTIC_OK;
 }
 
+/* A command's place before it is put in order. */
+typedef struct command_place {
+    uint32_t level, index;
+} command_place;
+
+static int by_command_level(const void *a, const void *b) {
+    const command_place *x = a, *y = b;
+    if (x->level != y->level) return x->level < y->level ? -1 : 1;
+    return x->index < y->index ? -1 : 1;
+}
+
+/* Puts dispatches of one level side by side, whichever steps they are of. */
+static quartic_status order_commands(builder *b) {
+    bool ordered = true;
+    for (uint32_t c = 1; c < b->count; ++c) ordered = ordered && b->levels[c - 1] <= b->levels[c];
+    if (ordered) return QUARTIC_OK;
+    command_place *places = quartic_alloc(b->count, sizeof *places);
+    quartic_gpu_command *commands = quartic_alloc(b->count, sizeof *commands);
+    quartic_run_vulkan_touched *touched = quartic_alloc(b->count, sizeof *touched);
+    if (places == NULL || commands == NULL || touched == NULL) {
+        quartic_free(places);
+        quartic_free(commands);
+        quartic_free(touched);
+        return QUARTIC_OUT_OF_MEMORY;
+    }
+    for (uint32_t c = 0; c < b->count; ++c) places[c] = (command_place){b->levels[c], c};
+    qsort(places, b->count, sizeof *places, by_command_level);
+    for (uint32_t c = 0; c < b->count; ++c) {
+        commands[c] = b->commands[places[c].index];
+        touched[c] = b->touched[places[c].index];
+    }
+    quartic_free(places);
+    quartic_free(b->commands);
+    quartic_free(b->touched);
+    b->commands = commands;
+    b->touched = touched;
+    return QUARTIC_OK;
+}
+
+static quartic_status set_barriers(builder *b) {
+    quartic_hazards hazards = {0};
+    quartic_status status = QUARTIC_OK;
+    for (uint32_t c = 0; c < b->count && status == QUARTIC_OK; ++c)
+        status =
+            quartic_hazards_add(&hazards, b->touched[c].ranges, b->touched[c].count, &b->commands[c].barrier);
+    quartic_hazards_destroy(&hazards);
+    return status;
+}
+
 quartic_status quartic_run_vulkan_lower(const quartic_graph *graph, const quartic_plan *plan,
                                         const quartic_gpu_limits *limits,
                                         const quartic_run_vulkan_memory *memory,
                                         quartic_gpu_command **out_commands,
                                         quartic_run_vulkan_touched **out_touched, uint32_t *out_count) {
-    builder b = {.graph = graph,
-                 .plan = plan,
-                 .memory = *memory,
-                 .limits = *limits,
-                 .keep_touched = out_touched != NULL};
+    builder b = {.graph = graph, .plan = plan, .memory = *memory, .limits = *limits};
     quartic_status status = lower_steps(&b);
+    if (status == QUARTIC_OK) status = order_commands(&b);
+    if (status == QUARTIC_OK) status = set_barriers(&b);
     quartic_free(b.list);
-    quartic_hazards_destroy(&b.hazards);
+    quartic_free(b.levels);
     if (status != QUARTIC_OK) {
         quartic_free(b.commands);
-        quartic_free(b.touched);
         b.commands = NULL;
+    }
+    if (status != QUARTIC_OK || out_touched == NULL) {
+        quartic_free(b.touched);
         b.touched = NULL;
     }
     *out_commands = b.commands;

@@ -26,11 +26,13 @@ typedef struct quartic_run_vulkan_rule {
     quartic_gpu_limits limits;
 } quartic_run_vulkan_rule;
 
-/* A quartic_scratch_rule: the scratch of the op's dispatches. UNSUPPORTED names the op and its scope. */
+/* A quartic_scratch_rule: the scratch and the stages of the op's dispatches. UNSUPPORTED names the op and its
+ * scope. */
 quartic_status quartic_run_vulkan_scratch(void *rule, const quartic_node *node, const quartic_op_call *call,
-                                          uint64_t *out_bytes);
+                                          quartic_step_need *out_need);
 
-/* The steps of a plan as dispatches with every address and barrier in place. Pure: needs no device.
+/* The steps of a plan as dispatches with every address and barrier in place, by level: dispatches of one level
+ * stand side by side. Pure: needs no device.
  * storages[k] is the device address of storage k of the graph (start of the storage, layout offset not
  * applied), for every storage that the plan uses and does not place in the workspace; others are ignored.
  * workspace may be 0 if plan->workspace_bytes is; absent is the address for operands that are left out

@@ -11,12 +11,14 @@
 
 #include "quartic/io.h"
 #include "quartic/train.h"
+#include "tool/estimate.h"
 #include "tool/files.h"
 #include "tool/models.h"
 
 typedef struct inspect_settings {
-    const char *device, *config;
+    const char *device, *config, *limits;
     uint32_t batch, length, tensors, keys, json;
+    uint64_t budget;
 } inspect_settings;
 
 static const inspect_settings defaults = {.device = "cpu", .batch = 1};
@@ -30,6 +32,12 @@ static const arg_option options[] = {
     {"tensors", NULL, ARG_FLAG, offsetof(inspect_settings, tensors), 0, 0, "list every tensor"},
     {"keys", NULL, ARG_FLAG, offsetof(inspect_settings, keys), 0, 0,
      "instead list the keys of a configuration, their ranges and meanings"},
+    {"limits", "NAME", ARG_TEXT, offsetof(inspect_settings, limits), 0, 0,
+     "instead estimate a forward pass and a training step on a device that is not here: h200, rx7900xtx, "
+     "rx9070xt, arc-a770, apple-m2, adreno-740, or a JSON file of limits"},
+    {"budget", "BYTES", ARG_UINT64, offsetof(inspect_settings, budget), 0, 9e18,
+     "with --limits: what a workspace may take to save barriers; 1 for the least workspace, 0 for the "
+     "standard"},
     TOOL_DEVICE_OPTION(inspect_settings),
     TOOL_JSON_OPTION(inspect_settings),
 };
@@ -290,6 +298,24 @@ static json_t *list_parameters(const quartic_model *model, bool print) {
     return list;
 }
 
+/* Counts and times for a device that is known by its limits. */
+static int show_limits(const invocation *call, const quartic_model *model, const tool_run_shape *shape) {
+    const inspect_settings *settings = call->settings;
+    quartic_device_limits limits;
+    if (!tool_read_limits(call->command, settings->limits, &limits)) return EXIT_FAILED;
+    if (settings->budget != 0) limits.workspace_budget = settings->budget;
+    if (!settings->json)
+        return tool_show_estimates(call->command, model, settings->batch, shape, &limits, NULL);
+    json_t *report = tool_json_object("batch", tool_json_count(settings->batch), "length",
+                                      tool_json_count(shape->length), NULL);
+    const int code = tool_show_estimates(call->command, model, settings->batch, shape, &limits, report);
+    if (code == EXIT_DONE)
+        tool_print_json(report);
+    else
+        json_decref(report);
+    return code;
+}
+
 static int show_model(const invocation *call, quartic_model *model) {
     const inspect_settings *settings = call->settings;
     const quartic_model_config *config = quartic_model_get_config(model);
@@ -298,6 +324,8 @@ static int show_model(const invocation *call, quartic_model *model) {
         shape.length = settings->length;
     else if (shape.length == 0)
         shape.length = tool_standard_length(model);
+    if (settings->limits != NULL) return show_limits(call, model, &shape);
+    if (settings->budget != 0) return tool_fail_usage(call->command, "--budget goes with --limits");
     quartic_program_memory forward, training;
     if (!measure_model(call, model, &shape, false, &forward) ||
         !measure_model(call, model, &shape, true, &training))

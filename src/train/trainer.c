@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/call.h"
 #include "base/rng.h"
+#include "quartic/estimate.h"
 
 static quartic_model_task micro_task(const quartic_trainer_config *config) {
     return (quartic_model_task){.batch = config->batch,
@@ -15,6 +16,7 @@ static quartic_model_task micro_task(const quartic_trainer_config *config) {
                                 .masked = config->masked,
                                 .loss = true,
                                 .gradients = true,
+                                .replace = config->accumulation == 1,
                                 .norm = true,
                                 .gate = true,
                                 .weighted = config->accumulation > 1,
@@ -23,9 +25,10 @@ static quartic_model_task micro_task(const quartic_trainer_config *config) {
 
 /* The graph of the update. Tensors: "parameters", "gradients", "first_moment", "second_moment" (P); "hyper"
  * (8); "squared_norm" and "gate", scalars. AdamW updates each range of neighbouring weights that are trained;
- * the others stay as they are, without decay, as in PyTorch. Then gradients = 0. Output "squared_weights": the
+ * the others stay as they are, without decay, as in PyTorch. With clear, gradients = 0 then. Output
+ * "squared_weights": the
  * sum of squares of all updated weights, which is not finite if one of them is not. */
-static quartic_status build_apply(const quartic_model *model, const bool *trained,
+static quartic_status build_apply(const quartic_model *model, const bool *trained, bool clear,
                                   quartic_graph **out_graph) {
     quartic_graph *graph;
     const quartic_parameter_set *set = &model->set;
@@ -50,7 +53,7 @@ static quartic_status build_apply(const quartic_model *model, const bool *traine
         for (uint32_t v = 0; v < 4; ++v) run[v] = quartic_slice(graph, all[v], 0, start, end - start);
         quartic_adamw(graph, run[0], run[1], run[2], run[3], hyper, norm, 1.0f);
     }
-    quartic_fill(graph, all[1], 0.0f);
+    if (clear) quartic_fill(graph, all[1], 0.0f);
     quartic_graph_output(graph, "squared_weights", quartic_sum_squares(graph, all[0]));
     quartic_status status = quartic_graph_status(graph);
     if (status == QUARTIC_OK)
@@ -68,7 +71,7 @@ static quartic_status build_both(const quartic_model *model, const quartic_train
     if (trained == NULL) return QUARTIC_OUT_OF_MEMORY;
     quartic_status status = quartic_model_build(model, &task, trained, out_micro);
     if (status == QUARTIC_OK) {
-        status = build_apply(model, trained, out_apply);
+        status = build_apply(model, trained, config->accumulation > 1, out_apply);
         if (status != QUARTIC_OK) quartic_graph_destroy(*out_micro);
     }
     quartic_free(trained);
@@ -116,6 +119,26 @@ quartic_status quartic_trainer_measure(const quartic_model *model, const quartic
     out_memory->flops = micros * micro_memory.flops + apply_memory.flops;
     out_memory->traffic_bytes = micros * micro_memory.traffic_bytes + apply_memory.traffic_bytes;
     return QUARTIC_OK;
+}
+
+quartic_status quartic_trainer_estimate(const quartic_model *model, const quartic_trainer_config *config,
+                                        const quartic_device_limits *limits,
+                                        quartic_estimate **out_estimate) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(out_estimate);
+    *out_estimate = NULL;
+    QUARTIC_NEED(model);
+    QUARTIC_NEED(config);
+    QUARTIC_NEED(limits);
+    quartic_graph *micro, *apply;
+    quartic_trainer_config whole;
+    QUARTIC_TRY(check_settings(model, config, &whole));
+    QUARTIC_TRY(build_both(model, &whole, &micro, &apply));
+    const quartic_estimate_part parts[] = {{micro, whole.accumulation}, {apply, 1}};
+    quartic_status status = quartic_estimate_create(parts, 2, limits, out_estimate);
+    quartic_graph_destroy(micro);
+    quartic_graph_destroy(apply);
+    return status;
 }
 
 /* ---- life ---- */
@@ -325,17 +348,24 @@ static quartic_status check_weights(const quartic_trainer *trainer, uint64_t num
                         (unsigned long long)number, message);
 }
 
-/* Sets the gradients and the gate to 0 after a step that was not applied. */
-static quartic_status clear_leftovers(quartic_trainer *trainer) {
+/* Sets the gradients to 0, if they are added to. */
+static quartic_status clear_gradients(quartic_trainer *trainer) {
+    if (trainer->config.accumulation == 1) return QUARTIC_OK;
     const size_t elements = trainer->model->set.elements;
-    const float zero = 0.0f;
     float *zeros = quartic_alloc(elements, sizeof zeros[0]);
     if (zeros == NULL) return QUARTIC_OUT_OF_MEMORY;
-    quartic_status status = quartic_tensor_write(trainer->gradients, zeros, elements * sizeof zeros[0]);
+    const quartic_status status = quartic_tensor_write(trainer->gradients, zeros, elements * sizeof zeros[0]);
     quartic_free(zeros);
-    if (status == QUARTIC_OK) status = quartic_tensor_write(trainer->gate, &zero, sizeof zero);
-    if (status == QUARTIC_OK) trainer->must_clear = false;
     return status;
+}
+
+/* Removes what a step that was not applied has left in the gradients and the gate. */
+static quartic_status clear_leftovers(quartic_trainer *trainer) {
+    const float zero = 0.0f;
+    QUARTIC_TRY(clear_gradients(trainer));
+    QUARTIC_TRY(quartic_tensor_write(trainer->gate, &zero, sizeof zero));
+    trainer->must_clear = false;
+    return QUARTIC_OK;
 }
 
 /* A number for a message. The sign of a NaN has no meaning, so it is dropped. */
@@ -409,7 +439,7 @@ static quartic_status submit_step(quartic_trainer *trainer, const quartic_model_
         QUARTIC_TRY(quartic_fetch_start(flight->squared_weights));
     }
     QUARTIC_TRY(quartic_device_flush(trainer->model->device));
-    trainer->must_clear = !flight->applied; /* the update sets the gradients to zero */
+    trainer->must_clear = !flight->applied && trainer->config.accumulation > 1; /* an update clears */
     return QUARTIC_OK;
 }
 

@@ -4,7 +4,8 @@
  *     micro  forward, loss and backward; adds to the gradients and computes the sum of their squares
  *     apply  AdamW, then gradients = 0
  * So the gradients are zero between steps. If a step was not applied, must_clear is true, and the next step
- * clears them first.
+ * clears them first. With one micro-batch a step, micro puts its gradients in the place of the last step's, and
+ * they need no clearing.
  *
  * A step is submitted whole: uploads of its inputs, micro-batches and update, and the fetches of its loss, norm
  * and sum of squared weights. Up to QUARTIC_TRAINER_FLIGHTS steps are in flight; collecting one reads its numbers.

@@ -115,6 +115,7 @@ static void builders_name_themselves(void **state) {
     WRONG(diversity_loss, real, 2);
     WRONG(sum_squares, whole);
     WRONG(accumulate, real, real, 1.0f);
+    WRONG(assign, real, real);
     WRONG(fill, real, 1.0f);
     quartic_adamw(graph, real, real, real, real, real, none, 1.0f);
     check_builder("quartic_adamw");

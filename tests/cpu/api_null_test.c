@@ -194,6 +194,7 @@ static void devices_tensors_and_programs(void **state) {
     REFUSED(quartic_device_create, out_device, quartic_device_create("cpu", NULL));
     REFUSED(quartic_device_get_info, device, quartic_device_get_info(NULL, &info));
     REFUSED(quartic_device_get_info, out_info, quartic_device_get_info(t.device, NULL));
+    REFUSED(quartic_device_set_workspace_budget, device, quartic_device_set_workspace_budget(NULL, 0));
     REFUSED(quartic_device_list, out_infos, quartic_device_list(NULL, 1, &count));
     FINE(quartic_device_list, out_infos, quartic_device_list(NULL, 0, &count));
     REFUSED(quartic_device_list, out_count, quartic_device_list(&info, 1, NULL));
@@ -375,6 +376,7 @@ static void graphs(void **state) {
     VALUE(quartic_diversity_loss, graph, quartic_diversity_loss(NULL, t.x4, 1));
     VALUE(quartic_sum_squares, graph, quartic_sum_squares(NULL, t.x2));
     VALUE(quartic_accumulate, graph, quartic_accumulate(NULL, t.state, t.x2, 1.0f));
+    VALUE(quartic_assign, graph, quartic_assign(NULL, t.state, t.x2));
     VALUE(quartic_fill, graph, quartic_fill(NULL, t.state, 1.0f));
 
     VALUE(quartic_reshape, shape, quartic_reshape(t.graph, t.x2, NULL));
@@ -675,6 +677,48 @@ static void ignore(void *context, const quartic_check *check) {
     (void)check;
 }
 
+static void estimates(void **state) {
+    (void)state;
+    quartic_device_limits limits = QUARTIC_DEVICE_LIMITS_INIT;
+    quartic_estimate *estimate = NULL;
+    quartic_estimate_arena arena;
+    quartic_estimate_dispatch dispatch;
+    api_null_make_graph();
+    quartic_graph_output(t.graph, "y", quartic_exp(t.graph, t.x2));
+    const quartic_estimate_part part = {t.graph, 1}, no_graph = {NULL, 1};
+    REFUSED(quartic_device_limits_find, inout_limits, quartic_device_limits_find(NULL, "h200"));
+    REFUSED(quartic_device_limits_find, name, quartic_device_limits_find(&limits, NULL));
+    REFUSED(quartic_device_limits_read_json, inout_limits, quartic_device_limits_read_json(NULL, "{}"));
+    REFUSED(quartic_device_limits_read_json, text, quartic_device_limits_read_json(&limits, NULL));
+    REFUSED(quartic_estimate_create, parts, quartic_estimate_create(NULL, 1, &limits, &estimate));
+    REFUSED(quartic_estimate_create, limits, quartic_estimate_create(&part, 1, NULL, &estimate));
+    REFUSED(quartic_estimate_create, out_estimate, quartic_estimate_create(&part, 1, &limits, NULL));
+    REFUSED(quartic_model_estimate, model, quartic_model_estimate(NULL, 1, LENGTH, 0, &limits, &estimate));
+    REFUSED(quartic_model_estimate, limits, quartic_model_estimate(t.model, 1, LENGTH, 0, NULL, &estimate));
+    REFUSED(quartic_model_estimate, out_estimate,
+            quartic_model_estimate(t.model, 1, LENGTH, 0, &limits, NULL));
+    REFUSED(quartic_trainer_estimate, model, quartic_trainer_estimate(NULL, &t.training, &limits, &estimate));
+    REFUSED(quartic_trainer_estimate, config, quartic_trainer_estimate(t.model, NULL, &limits, &estimate));
+    REFUSED(quartic_trainer_estimate, limits,
+            quartic_trainer_estimate(t.model, &t.training, NULL, &estimate));
+    REFUSED(quartic_trainer_estimate, out_estimate,
+            quartic_trainer_estimate(t.model, &t.training, &limits, NULL));
+    FINE_NOTHING(quartic_estimate_destroy, estimate, quartic_estimate_destroy(NULL));
+    GETTER(quartic_estimate_get_info, estimate, quartic_estimate_get_info(NULL).dispatches == 0);
+    REFUSED(quartic_estimate_get_arena, estimate, quartic_estimate_get_arena(NULL, 0, &arena));
+    REFUSED(quartic_estimate_get_dispatch, estimate, quartic_estimate_get_dispatch(NULL, 0, &dispatch));
+#ifdef QUARTIC_TEST_VULKAN /* else there is never an estimate */
+    assert_int_equal(quartic_estimate_create(&no_graph, 1, &limits, &estimate), QUARTIC_INVALID_ARGUMENT);
+    assert_ok(quartic_estimate_create(&part, 1, &limits, &estimate));
+#else
+    (void)no_graph;
+    estimate = (quartic_estimate *)&limits; /* any address: only the argument that is NULL is looked at */
+#endif
+    REFUSED(quartic_estimate_get_arena, out_arena, quartic_estimate_get_arena(estimate, 0, NULL));
+    REFUSED(quartic_estimate_get_dispatch, out_dispatch, quartic_estimate_get_dispatch(estimate, 0, NULL));
+    quartic_estimate_destroy(estimate);
+}
+
 static void checks_and_settings(void **state) {
     (void)state;
     quartic_check_totals totals;
@@ -849,6 +893,7 @@ int main(void) {
         cmocka_unit_test(files),
         cmocka_unit_test(models),
         cmocka_unit_test(training_and_data),
+        cmocka_unit_test(estimates),
         cmocka_unit_test(checks_and_settings),
 #ifdef QUARTIC_TEST_VULKAN
         cmocka_unit_test(vulkan_calls),

@@ -186,6 +186,16 @@ static quartic_status use_inputs(const void *at) {
     return quartic_graph_status(graph);
 }
 
+/* Without Vulkan limits that are fine are refused for that. */
+static quartic_status use_device_limits(const void *at) {
+    quartic_estimate *estimate;
+    quartic_graph_output(graph, "e",
+                         quartic_exp(graph, api_options_input("x", QUARTIC_FLOAT32, QUARTIC_SHAPE(4))));
+    quartic_status status = quartic_estimate_create(&(quartic_estimate_part){graph, 1}, 1, at, &estimate);
+    quartic_estimate_destroy(estimate);
+    return status == QUARTIC_UNSUPPORTED ? QUARTIC_OK : status;
+}
+
 #ifdef QUARTIC_TEST_VULKAN
 /* Without handles a struct that is fine is refused for these. */
 static quartic_status use_vulkan(const void *at) {
@@ -202,6 +212,7 @@ typedef enum zero { ZERO_REFUSED, ZERO_IS_DEFAULT } zero;
 static const quartic_model_config model_config_init = QUARTIC_MODEL_CONFIG_INIT;
 static const quartic_trainer_config trainer_config_init = QUARTIC_TRAINER_CONFIG_INIT;
 static const quartic_program_config program_config_init = QUARTIC_PROGRAM_CONFIG_INIT;
+static const quartic_device_limits device_limits_init = QUARTIC_DEVICE_LIMITS_INIT;
 static const quartic_model_readout model_readout_init = QUARTIC_MODEL_READOUT_INIT;
 static const quartic_model_batch model_batch_init = QUARTIC_MODEL_BATCH_INIT;
 static const quartic_model_inputs model_inputs_init = QUARTIC_MODEL_INPUTS_INIT;
@@ -241,6 +252,8 @@ static const options_case cases[] = {
     CASE(trainer_config, "QUARTIC_TRAINER_CONFIG_INIT", seed, fill_trainer_config, use_trainer_config,
          ZERO_REFUSED),
     CASE(program_config, "QUARTIC_PROGRAM_CONFIG_INIT", workspace, fill_nothing, use_program_config,
+         ZERO_REFUSED),
+    CASE(device_limits, "QUARTIC_DEVICE_LIMITS_INIT", barrier_seconds, fill_nothing, use_device_limits,
          ZERO_REFUSED),
     CASE(model_readout, "QUARTIC_MODEL_READOUT_INIT", attention, fill_readout, use_readout, ZERO_REFUSED),
     CASE(model_batch, "QUARTIC_MODEL_BATCH_INIT", mask, fill_batch, use_batch, ZERO_REFUSED),
@@ -404,9 +417,9 @@ static void settings_beyond_the_callers_struct_are_refused(void **state) {
 
 static void every_struct_with_a_size_is_in_the_table_and_has_its_macro(void **state) {
     (void)state;
-    static const char *const headers[] = {"data.h",  "device.h", "graph.h",   "host.h",
-                                          "io.h",    "model.h",  "program.h", "tensor.h",
-                                          "train.h", "verify.h", "vulkan.h"};
+    static const char *const headers[] = {"data.h",   "device.h", "estimate.h", "graph.h",
+                                          "host.h",   "io.h",     "model.h",    "program.h",
+                                          "tensor.h", "train.h",  "verify.h",   "vulkan.h"};
     static char text[1 << 18];
     uint32_t found = 0;
     for (uint32_t h = 0; h < sizeof headers / sizeof headers[0]; ++h) {

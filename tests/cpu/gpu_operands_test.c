@@ -173,7 +173,7 @@ static void no_model_gives_a_null_address(void **state) {
                                              .logits = true,
                                              .loss = true,
                                              .gradients = true,
-                                             .clear = true,
+                                             .replace = true,
                                              .norm = true,
                                              .dropout = config.dropout > 0.0f};
             quartic_graph *graph;

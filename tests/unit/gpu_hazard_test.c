@@ -15,11 +15,11 @@ static bool gpu_hazard_add(quartic_hazards *hazards, quartic_hazard_range a, qua
 }
 
 static quartic_hazard_range reads(uint64_t begin, uint64_t end) {
-    return (quartic_hazard_range){begin, end, QUARTIC_READ};
+    return (quartic_hazard_range){begin, end, QUARTIC_READ, 0};
 }
 
 static quartic_hazard_range writes(uint64_t begin, uint64_t end) {
-    return (quartic_hazard_range){begin, end, QUARTIC_WRITE};
+    return (quartic_hazard_range){begin, end, QUARTIC_WRITE, 0};
 }
 
 static void every_kind_of_hazard_gets_a_barrier(void **state) {
@@ -31,7 +31,20 @@ static void every_kind_of_hazard_gets_a_barrier(void **state) {
     assert_true(gpu_hazard_add(&hazards, reads(500, 600), writes(199, 200))); /* write after read */
     assert_true(gpu_hazard_add(&hazards, reads(700, 701), writes(150, 250))); /* write after write */
     assert_true(gpu_hazard_add(&hazards, reads(700, 701),
-                               (quartic_hazard_range){200, 210, QUARTIC_READ | QUARTIC_WRITE}));
+                               (quartic_hazard_range){200, 210, QUARTIC_READ | QUARTIC_WRITE, 0}));
+    quartic_hazards_destroy(&hazards);
+}
+
+/* Dispatches that say that they stay apart share an owner; everybody else still waits for them. */
+static void ranges_of_one_owner_do_not_conflict(void **state) {
+    (void)state;
+    quartic_hazards hazards = {0};
+    const quartic_hazard_range mine = {0, 100, QUARTIC_WRITE, 7}, other = {50, 60, QUARTIC_WRITE, 8};
+    assert_false(gpu_hazard_add(&hazards, reads(200, 300), mine));
+    assert_false(gpu_hazard_add(&hazards, reads(300, 400), mine));
+    assert_true(gpu_hazard_add(&hazards, reads(300, 400), other));
+    assert_true(gpu_hazard_add(&hazards, reads(300, 400), mine));
+    assert_true(gpu_hazard_add(&hazards, reads(0, 10), writes(500, 600)));
     quartic_hazards_destroy(&hazards);
 }
 
@@ -106,6 +119,7 @@ static void a_graph_is_lowered_with_addresses_and_barriers(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_of_hazard_gets_a_barrier),
+        cmocka_unit_test(ranges_of_one_owner_do_not_conflict),
         cmocka_unit_test(no_hazard_no_barrier),
         cmocka_unit_test(a_failed_note_is_reported),
         cmocka_unit_test(a_graph_is_lowered_with_addresses_and_barriers),

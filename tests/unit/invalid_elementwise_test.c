@@ -82,6 +82,14 @@ REFUSALS(accumulate) {
     REFUSED(accumulate, OPTION, INVALID_ARGUMENT, "state", quartic_accumulate(g, FLOATS(3), FLOATS(3), 1.0f));
 }
 
+REFUSALS(assign) {
+    REFUSED(assign, RANK, SHAPE_MISMATCH, "(3, 1)", quartic_assign(g, STATE(3), FLOATS(3, 1)));
+    REFUSED(assign, SIZE, SHAPE_MISMATCH, "(4)", quartic_assign(g, STATE(3), FLOATS(4)));
+    REFUSED(assign, DTYPE, INVALID_ARGUMENT, "int32", quartic_assign(g, STATE(3), INTS(3)));
+    REFUSED(assign, MISSING, INVALID_ARGUMENT, "left out", quartic_assign(g, STATE(3), NONE));
+    REFUSED(assign, OPTION, INVALID_ARGUMENT, "state", quartic_assign(g, FLOATS(3), FLOATS(3)));
+}
+
 REFUSALS(fill) {
     IMPOSSIBLE(fill, RANK, "any shape is filled");
     IMPOSSIBLE(fill, SIZE, "any shape is filled");
@@ -126,17 +134,12 @@ REFUSALS(straight_through) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(binary_refuses),
-        cmocka_unit_test(unary_refuses),
-        cmocka_unit_test(unary_grad_refuses),
-        cmocka_unit_test(multiply_add_loop_refuses),
-        cmocka_unit_test(sum_refuses),
-        cmocka_unit_test(dropout_refuses),
-        cmocka_unit_test(fill_refuses),
-        cmocka_unit_test(sum_squares_refuses),
-        cmocka_unit_test(accumulate_refuses),
-        cmocka_unit_test(adamw_refuses),
-        cmocka_unit_test(straight_through_refuses),
+        cmocka_unit_test(binary_refuses),     cmocka_unit_test(unary_refuses),
+        cmocka_unit_test(unary_grad_refuses), cmocka_unit_test(multiply_add_loop_refuses),
+        cmocka_unit_test(sum_refuses),        cmocka_unit_test(dropout_refuses),
+        cmocka_unit_test(fill_refuses),       cmocka_unit_test(sum_squares_refuses),
+        cmocka_unit_test(accumulate_refuses), cmocka_unit_test(assign_refuses),
+        cmocka_unit_test(adamw_refuses),      cmocka_unit_test(straight_through_refuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -93,8 +93,11 @@ static void compare_training(const char *what, quartic_model *model, bool masked
     quartic_trainer_destroy(trainer);
 }
 
+/* Every fourth model in graph order, where memory is shared most; the others by level. */
 static void compare_model(const char *what, const quartic_model_config *config, bool masked,
                           uint32_t *inout_moved) {
+    static uint32_t models;
+    assert_ok(quartic_device_set_workspace_budget(device, ++models % 4 == 0));
     quartic_model *model = barriers_models_open_model(config);
     const quartic_model_batch in = batch_for(config, BATCH, masked);
     run_passes(model, &in);
@@ -103,6 +106,7 @@ static void compare_model(const char *what, const quartic_model_config *config, 
         order_expect_same(what, model->programs[k].program, inout_moved);
     compare_training(what, model, masked, inout_moved);
     quartic_model_destroy(model);
+    assert_ok(quartic_device_set_workspace_budget(device, 0));
 }
 
 static const char *const form_names[] = {
@@ -214,7 +218,7 @@ static void missing_barriers_are_found(void **state) {
         found += !result.same;
     }
     print_message("%u dispatches, %u barriers, each taken out: %u found\n", count, barriers, found);
-    assert_true(barriers > 100);
+    assert_true(barriers > 20); /* else there is too little to look at */
     assert_true(100 * found >= 95 * barriers);
     quartic_free(commands);
     quartic_model_destroy(model);
