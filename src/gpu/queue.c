@@ -105,8 +105,7 @@ static quartic_status append_copies(quartic_gpu_device *device) {
 quartic_status quartic_gpu_enqueue(quartic_gpu_device *device, VkCommandBuffer commands, double seconds) {
     QUARTIC_TRY(quartic_gpu_expect_alive(device));
     QUARTIC_TRY(append_copies(device));
-    if (device->pending_seconds > 0.0 && device->pending_seconds + seconds > QUARTIC_GPU_SUBMIT_SECONDS)
-        QUARTIC_TRY(submit_pending(device));
+    if (!quartic_gpu_submit_has_room(device->pending_seconds, seconds)) QUARTIC_TRY(submit_pending(device));
     return append_pending(device, commands, seconds);
 }
 
