@@ -2,6 +2,7 @@
  *
  * A device owns one queue, one timeline semaphore, its memory pools, pipelines and staging memory. Buffers
  * are plain bytes with a device address; commands are a list of dispatches recorded once and replayed.
+ * Uploads, replays and fetches may be enqueued and take effect in the order of the calls; all other calls wait.
  * Everything on a device is used by one thread at a time; devices share nothing, not even a VkInstance.
  * adopt.h adds the functions that take Vulkan's own types: a caller's device, buffers and command buffers.
  */
