@@ -31,6 +31,10 @@ static uint32_t part_begin(uint32_t groups, uint32_t parts, uint32_t index) {
     return (uint32_t)((uint64_t)groups * index / parts);
 }
 
+bool quartic_gpu_submit_has_room(double enqueued_seconds, double seconds) {
+    return enqueued_seconds == 0.0 || enqueued_seconds + seconds <= QUARTIC_GPU_SUBMIT_SECONDS;
+}
+
 bool quartic_gpu_schedule_next(quartic_gpu_schedule *schedule, quartic_gpu_piece *out_piece) {
     if (schedule->command == schedule->count) return false;
     *out_piece = (quartic_gpu_piece){.command = schedule->command, .first = schedule->parts[0] == 0};
@@ -42,8 +46,7 @@ bool quartic_gpu_schedule_next(quartic_gpu_schedule *schedule, quartic_gpu_piece
         out_piece->groups[axis] = part_begin(groups[axis], parts, at + 1) - out_piece->base[axis];
     }
     out_piece->new_submit =
-        !schedule->started ||
-        (schedule->spent > 0.0 && schedule->spent + schedule->piece_seconds > QUARTIC_GPU_SUBMIT_SECONDS);
+        !schedule->started || !quartic_gpu_submit_has_room(schedule->spent, schedule->piece_seconds);
     if (out_piece->new_submit) schedule->spent = 0.0;
     schedule->spent += schedule->piece_seconds;
     schedule->started = true;
