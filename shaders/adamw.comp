@@ -18,7 +18,9 @@ void main() {
     float factor = args.gradient_factor;
     if (HAS_NORM != 0) {
         float clip = args.hyper.at[QUARTIC_ADAMW_CLIP];
-        float norm = args.gradient_factor * sqrt(args.squared_norm.at[0]);
+        const float squared = args.squared_norm.at[0];
+        if ((floatBitsToUint(squared) & 0x7f800000u) == 0x7f800000u) return; // infinite or NaN
+        float norm = args.gradient_factor * sqrt(squared);
         if (clip > 0.0) factor *= min(1.0, clip / (norm + float(QUARTIC_ADAMW_NORM_EPS)));
     }
     float g = args.gradient.at[i] * factor;

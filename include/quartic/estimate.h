@@ -95,11 +95,11 @@ QUARTIC_API void quartic_estimate_destroy(quartic_estimate *estimate);
 
 typedef struct quartic_estimate_info {
     uint32_t dispatches;
-    uint32_t barriers;      /* between dispatches; each submit begins with one more */
+    uint32_t barriers;      /* between dispatches; each recording begins with one more */
     uint32_t longest_chain; /* most dispatches that must each wait for the one before */
-    uint32_t submits;       /* of recorded commands */
-    uint32_t few_groups;    /* dispatches with fewer workgroups than the device has units */
-    double flops, bytes;    /* estimated operations and traffic */
+    uint32_t submits;    /* of all parts together; a program that takes long is cut into several recordings */
+    uint32_t few_groups; /* dispatches with fewer workgroups than the device has units */
+    double flops, bytes; /* estimated operations and traffic */
     /* The parts of the estimate. They overlap, so the estimate is below the sum of its parts where traffic
      * hides operations, and above where workgroups leave units idle. */
     double launch_seconds, barrier_seconds, bandwidth_seconds, arithmetic_seconds;

@@ -449,7 +449,7 @@ QUARTIC_API quartic_value quartic_fill(quartic_graph *graph, quartic_value targe
  * off). The gradient counts as gradient * gradient_factor (1 / number of accumulated micro-batches).
  * squared_norm: scalar, the sum of squares of `gradient` as stored, or no value for no clipping; with clip >
  * 0 the gradient is multiplied by min(1, clip / (norm + 1e-6)) where norm = gradient_factor *
- * sqrt(squared_norm). */
+ * sqrt(squared_norm). A squared_norm that is infinite or NaN leaves parameter and moments as they are. */
 QUARTIC_API void quartic_adamw(quartic_graph *graph, quartic_value parameter, quartic_value gradient,
                                quartic_value first_moment, quartic_value second_moment, quartic_value hyper,
                                quartic_value squared_norm, float gradient_factor);

@@ -84,7 +84,7 @@ QUARTIC_API void quartic_trainer_destroy(quartic_trainer *trainer);
 QUARTIC_API const quartic_trainer_config *quartic_trainer_get_config(const quartic_trainer *trainer);
 
 typedef struct quartic_step_report {
-    uint64_t step;       /* the step just done; the first is 1 */
+    uint64_t step;       /* which step this is a report of; the first is 1 */
     float loss;          /* mean over the step's targets, before the update; 0 without any */
     float gradient_norm; /* of its gradient, before clipping */
     float learning_rate;
@@ -92,14 +92,31 @@ typedef struct quartic_step_report {
 } quartic_step_report;
 
 /* Makes one step on tokens (accumulation, batch, length), targets of the same shape (negative: ignored) and,
- * if the configuration says masked, a mask of bytes (1 = real), else NULL. out_report may be NULL. Errors: as
- * quartic_model_gradients; NON_FINITE if the loss or the gradient's norm is infinite or NaN: then *out_report
- * tells which, the weights, moments and step are as before, and training may go on with other data or a
- * smaller rate. Also NON_FINITE, naming it, if a weight is infinite or NaN after the update: then the weights
- * are damaged, quartic_trainer_save refuses them, and quartic_trainer_load restores good ones. */
+ * if the configuration says masked, a mask of bytes (1 = real), else NULL.
+ *
+ * With out_report the call waits for the step and reports it. With out_report NULL the call submits the step and
+ * waits, on a Vulkan device, only for the step before it, so that the device always has work: then the loss, the
+ * norm and the errors of a step come from the next call, or from quartic_trainer_wait. quartic_trainer_get_report
+ * tells them, and report.step says of which step they are. The arrays may be reused at once either way. Both
+ * ways give the same numbers, bit for bit. CPU devices have done the step when the call returns.
+ *
+ * Errors: as quartic_model_gradients, and those of the step before. NON_FINITE if the loss or the gradient's norm
+ * is infinite or NaN: then the report tells which, weights, moments and step are as before that step, a step
+ * that was submitted behind it is dropped (quartic_trainer_get_step tells where training stands), and training
+ * may go on with other data or a smaller rate. Also NON_FINITE, naming it, if a weight is infinite or NaN after
+ * the update: then the weights are damaged, quartic_trainer_save refuses them, and quartic_trainer_load restores
+ * good ones. */
 QUARTIC_API quartic_status quartic_trainer_step(quartic_trainer *trainer, const int32_t *tokens,
                                                 const int32_t *targets, const uint8_t *mask,
                                                 quartic_step_report *out_report);
+
+/* Waits for all steps that were submitted, or until one fails. *out_report, which may be NULL, gets the report of
+ * the last step that was waited for, here or in the call of a step. Errors: as quartic_trainer_step. */
+QUARTIC_API quartic_status quartic_trainer_wait(quartic_trainer *trainer, quartic_step_report *out_report);
+
+/* Returns the report of the last step that was waited for, failed ones included: of the last submitted step or
+ * the one before it. All 0 before the first, and for NULL, with an error message. Never waits. */
+QUARTIC_API quartic_step_report quartic_trainer_get_report(const quartic_trainer *trainer);
 
 /* The same on a batch of accumulation * batch graphs or sequences of `length`, for all models; it has a mask
  * if and only if the configuration says masked. */
@@ -112,14 +129,15 @@ QUARTIC_API quartic_status quartic_trainer_step_batch(quartic_trainer *trainer,
 QUARTIC_API quartic_status quartic_trainer_step_sampled(quartic_trainer *trainer, const int32_t *data,
                                                         uint64_t count, quartic_step_report *out_report);
 
-/* Returns the number of steps done so far; 0 for NULL, with an error message. */
+/* Returns the number of steps so far, those that were submitted and not yet waited for included; 0 for NULL,
+ * with an error message. */
 QUARTIC_API uint64_t quartic_trainer_get_step(const quartic_trainer *trainer);
 /* ---- checkpoints: stable ---- */
 
 /* Saves weights, moments, step, position, note and both configurations in one safetensors file, replaced as
- * quartic_file_save does. quartic_model_open reads the model out of it. Errors, with the file untouched: IO;
- * NON_FINITE if a weight or moment is infinite or NaN, so that a good checkpoint is never replaced by one
- * that could not be loaded. */
+ * quartic_file_save does, after waiting for all submitted steps. quartic_model_open reads the model out of it.
+ * Errors, with the file untouched: IO; those of a step that was waited for; NON_FINITE if a weight or moment is
+ * infinite or NaN, so that a good checkpoint is never replaced by one that could not be loaded. */
 QUARTIC_API quartic_status quartic_trainer_save(const quartic_trainer *trainer, const char *path);
 /* Restores all of that, so that training continues bit for bit. Errors, with nothing changed: as
  * quartic_model_load; FORMAT if the file is no checkpoint; INVALID_ARGUMENT if a setting that the run depends

@@ -125,6 +125,7 @@ static void adamw_run(const quartic_op_run *run) {
                      .correction1 = hyper[QUARTIC_ADAMW_CORRECTION1],
                      .correction2 = hyper[QUARTIC_ADAMW_CORRECTION2],
                      .eps = hyper[QUARTIC_ADAMW_EPS]};
+    if (squared_norm != NULL && !isfinite(*squared_norm)) return;
     float clip = hyper[QUARTIC_ADAMW_CLIP];
     if (squared_norm != NULL && clip > 0.0f) {
         float norm = attrs->gradient_factor * sqrtf(*squared_norm);

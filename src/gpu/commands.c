@@ -20,6 +20,7 @@ struct quartic_gpu_commands {
     VkCommandPool pool;
     VkCommandBuffer *submits;
     quartic_gpu_work *works; /* what each of them holds */
+    double *seconds;         /* of each submit, as estimated */
     uint32_t submit_count;
     VkQueryPool timestamps; /* step_count + 1, with profile */
     uint64_t *ticks;
@@ -85,7 +86,9 @@ static quartic_status end_submit(quartic_gpu_commands *commands, VkCommandBuffer
 
 static quartic_status begin_submit(recording *r, uint32_t index) {
     quartic_gpu_device *device = r->commands->device;
-    const VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
+    /* A training step is submitted while the one before it may still run. */
+    const VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
+                                            .flags = VK_COMMAND_BUFFER_USAGE_SIMULTANEOUS_USE_BIT};
     *r = (recording){.commands = r->commands,
                      .buffer = r->commands->submits[index],
                      .command = UINT32_MAX,
@@ -126,6 +129,7 @@ static quartic_status record_submits(quartic_gpu_commands *commands) {
             QUARTIC_TRY(begin_submit(&r, submit++));
         }
         note_work(commands, submit - 1, command, piece.new_submit);
+        commands->seconds[submit - 1] = schedule.spent;
         bool new_step = profile && piece.first && r.next_stamp <= command->step;
         if (piece.first && (command->barrier || new_step) && !piece.new_submit)
             compute_barrier(device, r.buffer);
@@ -161,7 +165,9 @@ static quartic_status create_submits(quartic_gpu_commands *commands) {
     if (submit_count == 0) return QUARTIC_OK;
     commands->submits = quartic_alloc(submit_count, sizeof *commands->submits);
     commands->works = quartic_alloc(submit_count, sizeof *commands->works);
-    if (commands->submits == NULL || commands->works == NULL) return QUARTIC_OUT_OF_MEMORY;
+    commands->seconds = quartic_alloc(submit_count, sizeof *commands->seconds);
+    if (commands->submits == NULL || commands->works == NULL || commands->seconds == NULL)
+        return QUARTIC_OUT_OF_MEMORY;
     const VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
                                           .queueFamilyIndex = device->caps.queue_family};
     QUARTIC_TRY(quartic_gpu_check(
@@ -175,7 +181,7 @@ static quartic_status create_submits(quartic_gpu_commands *commands) {
         device, device->vk.vkAllocateCommandBuffers(device->handle, &info, commands->submits),
         "allocating command buffers"));
     commands->submit_count = submit_count;
-    return QUARTIC_OK;
+    return quartic_gpu_reserve_pending(device, submit_count);
 }
 
 static quartic_status create_timestamps(quartic_gpu_commands *commands) {
@@ -226,23 +232,33 @@ quartic_status quartic_gpu_commands_create(quartic_gpu_device *device, const qua
 
 void quartic_gpu_commands_destroy(quartic_gpu_commands *commands) {
     if (commands == NULL) return;
-    const quartic_gpu_device *device = commands->device;
+    quartic_gpu_device *device = commands->device;
+    quartic_gpu_wait_quietly(device); /* the device may still be running them */
     device->vk.vkDestroyQueryPool(device->handle, commands->timestamps, NULL);
     device->vk.vkDestroyCommandPool(device->handle, commands->pool, NULL);
     quartic_free(commands->submits);
     quartic_free(commands->works);
+    quartic_free(commands->seconds);
     quartic_free(commands->ticks);
     quartic_free(commands->pipelines);
     quartic_free(commands->list);
     quartic_free(commands);
 }
 
+quartic_status quartic_gpu_commands_enqueue(quartic_gpu_commands *commands) {
+    QUARTIC_TRY(quartic_gpu_expect_alive(commands->device));
+    for (uint32_t s = 0; s < commands->submit_count; ++s)
+        QUARTIC_TRY(quartic_gpu_enqueue(commands->device, commands->submits[s], commands->seconds[s],
+                                        &commands->works[s]));
+    return QUARTIC_OK;
+}
+
 quartic_status quartic_gpu_commands_run(quartic_gpu_commands *commands) {
     quartic_gpu_device *device = commands->device;
-    quartic_status status = quartic_gpu_expect_alive(device);
     double start = quartic_clock();
-    for (uint32_t s = 0; s < commands->submit_count && status == QUARTIC_OK; ++s)
-        status = quartic_gpu_submit(device, commands->submits[s], &commands->works[s]);
+    quartic_status status = quartic_gpu_commands_enqueue(commands);
+    if (status == QUARTIC_OK) status = quartic_gpu_flush(device);
+    if (status != QUARTIC_OK) quartic_gpu_discard(device);
     commands->host_seconds = quartic_clock() - start;
     /* After a failed submit too: what was submitted before it must not be pending when the caller goes on. */
     if (!device->lost) {

@@ -197,9 +197,13 @@ quartic_status quartic_gpu_device_adopt(const quartic_vulkan_config *config,
 void quartic_gpu_device_destroy(quartic_gpu_device *device) {
     if (device == NULL) return;
     if (device->handle != NULL) {
-        /* Every call waits for its own work, so nothing of the library's is pending here. */
+        quartic_gpu_wait_quietly(device);
         quartic_gpu_pipelines_destroy(device);
+        quartic_gpu_fetch_slots_destroy(device);
+        quartic_gpu_uploads_destroy(device);
         quartic_gpu_memory_destroy(device);
+        quartic_free(device->pending);
+        quartic_free(device->copies.recorders);
         device->vk.vkDestroyCommandPool(device->handle, device->pool, NULL);
         device->vk.vkDestroySemaphore(device->handle, device->timeline, NULL);
         if (!device->adopted) device->vk.vkDestroyDevice(device->handle, NULL);

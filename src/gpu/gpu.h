@@ -2,6 +2,7 @@
  *
  * A device owns one queue, one timeline semaphore, its memory pools, pipelines and staging memory. Buffers
  * are plain bytes with a device address; commands are a list of dispatches recorded once and replayed.
+ * Uploads, replays and fetches may be enqueued and take effect in the order of the calls; all other calls wait.
  * Everything on a device is used by one thread at a time; devices share nothing, not even a VkInstance.
  * adopt.h adds the functions that take Vulkan's own types: a caller's device, buffers and command buffers.
  */
@@ -121,6 +122,30 @@ quartic_status quartic_gpu_buffer_write(quartic_gpu_buffer *buffer, uint64_t off
 quartic_status quartic_gpu_buffer_read(const quartic_gpu_buffer *buffer, uint64_t offset, void *out_data,
                                        uint64_t bytes);
 
+/* The same without waiting: the bytes are taken at once, and are in the buffer for all that is enqueued from now
+ * on, not for what was enqueued before. What is larger than the device's ring of uploads is written at once. */
+quartic_status quartic_gpu_buffer_upload(quartic_gpu_buffer *buffer, uint64_t offset, const void *data,
+                                         uint64_t bytes);
+
+/* A way to read the first bytes of a buffer, as they are when the device comes to it, without waiting before
+ * they are asked for. Errors: OUT_OF_MEMORY if too many are in use. The buffer must outlive it. */
+enum { QUARTIC_GPU_FETCH_BYTES = 16 };
+typedef struct quartic_gpu_fetch quartic_gpu_fetch;
+quartic_status quartic_gpu_fetch_create(const quartic_gpu_buffer *buffer, uint64_t bytes,
+                                        quartic_gpu_fetch **out_fetch);
+/* Enqueues the copy. */
+quartic_status quartic_gpu_fetch_start(quartic_gpu_fetch *fetch);
+/* Waits for the copy started last (not for what was enqueued after it) and gives its bytes. */
+quartic_status quartic_gpu_fetch_wait(quartic_gpu_fetch *fetch, void *out_data);
+void quartic_gpu_fetch_destroy(quartic_gpu_fetch *fetch); /* NULL is fine */
+
+/* Submits all that is enqueued by one call, without waiting. */
+quartic_status quartic_gpu_flush(quartic_gpu_device *device);
+/* Forgets what is enqueued and was not submitted, such as the first part of what could not be enqueued whole. */
+void quartic_gpu_discard(quartic_gpu_device *device);
+/* How many times the device was given work so far. */
+uint64_t quartic_gpu_submit_calls(const quartic_gpu_device *device);
+
 /* ---- commands ------------------------------------------------------------------------------------------ */
 
 /* One dispatch with every address in place. */
@@ -151,6 +176,9 @@ quartic_status quartic_gpu_commands_create(quartic_gpu_device *device, const qua
                                            uint32_t count, uint32_t step_count, bool profile,
                                            quartic_gpu_commands **out_commands);
 void quartic_gpu_commands_destroy(quartic_gpu_commands *commands); /* NULL is fine */
+/* Enqueues a replay, behind all that was enqueued before, without waiting; flush submits it. The times of its
+ * steps are not measured. */
+quartic_status quartic_gpu_commands_enqueue(quartic_gpu_commands *commands);
 /* Replays and waits; nothing is allocated or recorded. Errors: DEVICE_LOST. */
 quartic_status quartic_gpu_commands_run(quartic_gpu_commands *commands);
 /* Seconds of a step in the last run; 0 without profile or where the device has no timestamps. */

@@ -54,8 +54,39 @@ struct quartic_gpu_buffer {
     quartic_gpu_buffer *next; /* in the block */
 };
 
+/* INVALID_ARGUMENT for bytes outside of the buffer, DEVICE_LOST. */
+quartic_status quartic_gpu_expect_inside(const quartic_gpu_buffer *buffer, uint64_t offset, uint64_t bytes);
 quartic_status quartic_gpu_memory_create(quartic_gpu_device *device);
 void quartic_gpu_memory_destroy(quartic_gpu_device *device);
+
+/* A buffer of host-visible memory that copies go through. */
+typedef struct quartic_gpu_staging {
+    VkBuffer handle;
+    VkDeviceMemory memory;
+    uint8_t *mapped;
+    uint64_t bytes; /* 0: there is none */
+} quartic_gpu_staging;
+
+/* After an error there is nothing to destroy. Errors: OUT_OF_DEVICE_MEMORY. */
+quartic_status quartic_gpu_staging_create(quartic_gpu_device *device, uint64_t bytes,
+                                          quartic_gpu_staging *out_staging);
+/* The device must not use it any more. Nothing happens if there is none. */
+void quartic_gpu_staging_destroy(quartic_gpu_device *device, quartic_gpu_staging *staging);
+
+/* ---- uploads.c ----------------------------------------------------------------------------------------- */
+
+typedef struct quartic_gpu_uploads {
+    quartic_gpu_staging ring;
+    uint64_t head; /* bytes taken so far, as if the ring had no end */
+} quartic_gpu_uploads;
+
+void quartic_gpu_uploads_destroy(quartic_gpu_device *device);
+
+/* ---- fetches.c ----------------------------------------------------------------------------------------- */
+
+typedef struct quartic_gpu_slots quartic_gpu_slots;
+
+void quartic_gpu_fetch_slots_destroy(quartic_gpu_device *device);
 
 /* ---- adopt.c: each UNSUPPORTED with what is missing
  * ----------------------------------------------------- */
@@ -108,6 +139,8 @@ enum { QUARTIC_GPU_MOST_RUNNING = 64, QUARTIC_GPU_WHAT = 420, QUARTIC_GPU_PATIEN
 typedef struct quartic_gpu_work {
     uint32_t first, last, count;
     const char *first_op, *first_scope, *last_op, *last_scope;
+    uint32_t more;       /* programs in the same submit behind that one */
+    const char *more_op; /* the last op of the last of them */
 } quartic_gpu_work;
 
 void quartic_gpu_describe_submit(const quartic_gpu_work *work, char text[QUARTIC_GPU_WHAT]);
@@ -119,13 +152,30 @@ quartic_status quartic_gpu_lose(quartic_gpu_device *device, const char *what, co
 /* The same for a device that finishes nothing more: whatever it may still use is not destroyed later. */
 quartic_status quartic_gpu_abandon(quartic_gpu_device *device, const char *what);
 
+/* ---- queue.c: recorders of copies ---------------------------------------------------------------------- */
+
+typedef struct quartic_gpu_recorder {
+    VkCommandBuffer commands;
+    uint64_t value;        /* that the submit with the last contents signals */
+    uint64_t upload_begin; /* quartic_gpu_uploads.head when it was opened */
+} quartic_gpu_recorder;
+
+enum { QUARTIC_GPU_COPIES_TOUCHED = 16 };
+
+typedef struct quartic_gpu_copies {
+    quartic_gpu_recorder *recorders, *open; /* open: the one that takes copies; NULL: none */
+    uint32_t recorder_count, recorder_capacity;
+    const quartic_gpu_buffer *touched[QUARTIC_GPU_COPIES_TOUCHED]; /* since the open one's last barrier */
+    uint32_t touched_count;
+} quartic_gpu_copies;
+
 /* ---- device.c ------------------------------------------------------------------------------------------ */
 
 struct quartic_gpu_device {
     quartic_gpu_instance instance;
-    bool adopted; /* instance, device and queue are the caller's */
-    bool lost;
-    char loss[1000]; /* how it was lost and what was running */
+    bool adopted;         /* instance, device and queue are the caller's */
+    bool lost, abandoned; /* abandoned: it may still use its objects */
+    char loss[1000];      /* how it was lost and what was running */
     VkPhysicalDevice physical;
     VkDevice handle;
     VkQueue queue;
@@ -137,15 +187,21 @@ struct quartic_gpu_device {
     uint64_t submitted;                                 /* value that the last submit signals */
     uint64_t finished;                                  /* value that is known to have been reached */
     quartic_gpu_work running[QUARTIC_GPU_MOST_RUNNING]; /* of the submit that signals a value, at its place */
+    uint64_t submit_calls;
+    VkCommandBufferSubmitInfo *pending; /* enqueued, not yet submitted */
+    uint32_t pending_count, pending_capacity;
+    double pending_seconds;        /* their estimated time */
+    quartic_gpu_work pending_work; /* and what they hold */
     VkCommandPool pool;
 
     quartic_gpu_block *blocks;
     quartic_gpu_buffer *absent; /* see quartic_gpu_device_absent */
     uint64_t allocated_bytes;
     VkCommandBuffer transfer; /* host copies and zeroing */
-    VkBuffer staging;
-    VkDeviceMemory staging_memory;
-    uint8_t *staging_mapped;
+    quartic_gpu_staging staging;
+    quartic_gpu_copies copies;
+    quartic_gpu_uploads uploads;
+    quartic_gpu_slots *slots; /* of fetches: a list of chunks */
 
     VkPipelineLayout layout;
     VkPipelineCache cache;
@@ -160,10 +216,28 @@ struct quartic_gpu_device {
 quartic_status quartic_gpu_expect_alive(const quartic_gpu_device *device);
 /* quartic_vk_check that remembers a lost device. */
 quartic_status quartic_gpu_check(quartic_gpu_device *device, VkResult result, const char *what);
-/* work: what the command buffer holds, if the device should be lost. */
-quartic_status quartic_gpu_submit(quartic_gpu_device *device, VkCommandBuffer commands,
-                                  const quartic_gpu_work *work);
-quartic_status quartic_gpu_wait(quartic_gpu_device *device); /* for everything submitted */
+/* Makes sure that so many command buffers can be enqueued without an allocation. */
+quartic_status quartic_gpu_reserve_pending(quartic_gpu_device *device, uint32_t count);
+/* Puts a recorded command buffer behind what was enqueued before. It begins with quartic_gpu_barrier, and may
+ * be submitted only when the queue is flushed. seconds: its estimated time; work: what it
+ * holds, if the device should be lost. */
+quartic_status quartic_gpu_enqueue(quartic_gpu_device *device, VkCommandBuffer commands, double seconds,
+                                   const quartic_gpu_work *work);
+/* The same and quartic_gpu_flush. */
+quartic_status quartic_gpu_submit(quartic_gpu_device *device, VkCommandBuffer commands);
+quartic_status quartic_gpu_wait(quartic_gpu_device *device); /* for everything enqueued or submitted */
+/* For the submit that signals the value, which may be the next one. Errors: those of a submit that failed. */
+quartic_status quartic_gpu_wait_for(quartic_gpu_device *device, uint64_t value);
+/* Whether nothing is enqueued nor, as far as is known, running. */
+bool quartic_gpu_is_idle(const quartic_gpu_device *device);
+/* Waits unless idle; OK without waiting if the device is lost: nothing runs there any more. */
+quartic_status quartic_gpu_settle(quartic_gpu_device *device);
+/* The same before something is destroyed, where there is no status to return. */
+void quartic_gpu_wait_quietly(quartic_gpu_device *device);
+/* The command buffer for a copy to or from the buffer, and the value that its submit signals. The copy comes
+ * after all that is enqueued or was recorded before for that buffer. */
+quartic_status quartic_gpu_record_copy(quartic_gpu_device *device, const quartic_gpu_buffer *buffer,
+                                       VkCommandBuffer *out_commands, uint64_t *out_value);
 /* What was written by compute and transfer before is seen by compute and transfer after (and by the host). */
 void quartic_gpu_barrier(const quartic_gpu_device *device, VkCommandBuffer commands, bool host);
 

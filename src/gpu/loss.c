@@ -36,6 +36,10 @@ static void describe_work(const quartic_gpu_work *work, char text[WORK_TEXT]) {
     else
         snprintf(text, WORK_TEXT, "ops %u to %u of a program's %u, %s to %s", work->first + 1, work->last + 1,
                  work->count, first, last);
+    const size_t used = strlen(text);
+    if (work->more != 0)
+        snprintf(text + used, WORK_TEXT - used, " and %u more program%s behind, up to %.60s", work->more,
+                 work->more == 1 ? "" : "s", work->more_op);
 }
 
 void quartic_gpu_describe_submit(const quartic_gpu_work *work, char text[QUARTIC_GPU_WHAT]) {
@@ -174,6 +178,7 @@ quartic_status quartic_gpu_abandon(quartic_gpu_device *device, const char *what)
     char how[128];
     snprintf(how, sizeof how, "the device stopped responding: it finished nothing for %d seconds",
              QUARTIC_GPU_PATIENCE_SECONDS);
+    device->abandoned = true;
 #define KEEP(name, type) device->vk.vk##name = keep_##name;
     DESTROYING_LIST(KEEP)
 #undef KEEP

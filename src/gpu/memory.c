@@ -260,6 +260,7 @@ quartic_status quartic_gpu_buffer_wrap(quartic_gpu_device *device, VkBuffer hand
 
 void quartic_gpu_buffer_destroy(quartic_gpu_buffer *buffer) {
     if (buffer == NULL) return;
+    quartic_gpu_wait_quietly(buffer->device); /* the device may still be using it */
     quartic_gpu_block *block = buffer->block;
     quartic_gpu_buffer **link = &block->first;
     while (*link != buffer) link = &(*link)->next;
@@ -306,7 +307,7 @@ static quartic_status transfer_finish(quartic_gpu_device *device) {
     quartic_gpu_barrier(device, device->transfer, true);
     QUARTIC_TRY(
         quartic_gpu_check(device, device->vk.vkEndCommandBuffer(device->transfer), "recording a copy"));
-    QUARTIC_TRY(quartic_gpu_submit(device, device->transfer, &(quartic_gpu_work){0}));
+    QUARTIC_TRY(quartic_gpu_submit(device, device->transfer));
     return quartic_gpu_wait(device);
 }
 
@@ -321,8 +322,7 @@ static quartic_status buffer_zero(quartic_gpu_buffer *buffer) {
     return transfer_finish(device);
 }
 
-static quartic_status expect_inside_buffer(const quartic_gpu_buffer *buffer, uint64_t offset,
-                                           uint64_t bytes) {
+quartic_status quartic_gpu_expect_inside(const quartic_gpu_buffer *buffer, uint64_t offset, uint64_t bytes) {
     QUARTIC_TRY(quartic_gpu_expect_alive(buffer->device));
     if (offset <= buffer->bytes && bytes <= buffer->bytes - offset) return QUARTIC_OK;
     return quartic_fail(QUARTIC_INVALID_ARGUMENT, "bytes %llu to %llu lie outside a buffer of %llu bytes",
@@ -332,18 +332,19 @@ static quartic_status expect_inside_buffer(const quartic_gpu_buffer *buffer, uin
 
 quartic_status quartic_gpu_buffer_write(quartic_gpu_buffer *buffer, uint64_t offset, const void *data,
                                         uint64_t bytes) {
-    QUARTIC_TRY(expect_inside_buffer(buffer, offset, bytes));
+    QUARTIC_TRY(quartic_gpu_expect_inside(buffer, offset, bytes));
     quartic_gpu_device *device = buffer->device;
     if (buffer->block->mapped != NULL) {
+        QUARTIC_TRY(quartic_gpu_settle(device));
         memcpy(buffer->block->mapped + buffer->offset + offset, data, bytes);
         return QUARTIC_OK;
     }
     for (uint64_t done = 0; done < bytes; done += STAGING) {
         uint64_t part = bytes - done < STAGING ? bytes - done : STAGING;
-        memcpy(device->staging_mapped, (const uint8_t *)data + done, part);
+        memcpy(device->staging.mapped, (const uint8_t *)data + done, part);
         QUARTIC_TRY(transfer_begin(device));
         const VkBufferCopy copy = {.srcOffset = 0, .dstOffset = buffer->offset + offset + done, .size = part};
-        device->vk.vkCmdCopyBuffer(device->transfer, device->staging, buffer->block->handle, 1, &copy);
+        device->vk.vkCmdCopyBuffer(device->transfer, device->staging.handle, buffer->block->handle, 1, &copy);
         QUARTIC_TRY(transfer_finish(device));
     }
     return QUARTIC_OK;
@@ -351,9 +352,10 @@ quartic_status quartic_gpu_buffer_write(quartic_gpu_buffer *buffer, uint64_t off
 
 quartic_status quartic_gpu_buffer_read(const quartic_gpu_buffer *buffer, uint64_t offset, void *out_data,
                                        uint64_t bytes) {
-    QUARTIC_TRY(expect_inside_buffer(buffer, offset, bytes));
+    QUARTIC_TRY(quartic_gpu_expect_inside(buffer, offset, bytes));
     quartic_gpu_device *device = buffer->device;
     if (buffer->block->mapped != NULL) {
+        QUARTIC_TRY(quartic_gpu_settle(device));
         memcpy(out_data, buffer->block->mapped + buffer->offset + offset, bytes);
         return QUARTIC_OK;
     }
@@ -361,11 +363,46 @@ quartic_status quartic_gpu_buffer_read(const quartic_gpu_buffer *buffer, uint64_
         uint64_t part = bytes - done < STAGING ? bytes - done : STAGING;
         QUARTIC_TRY(transfer_begin(device));
         const VkBufferCopy copy = {.srcOffset = buffer->offset + offset + done, .dstOffset = 0, .size = part};
-        device->vk.vkCmdCopyBuffer(device->transfer, buffer->block->handle, device->staging, 1, &copy);
+        device->vk.vkCmdCopyBuffer(device->transfer, buffer->block->handle, device->staging.handle, 1, &copy);
         QUARTIC_TRY(transfer_finish(device));
-        memcpy((uint8_t *)out_data + done, device->staging_mapped, part);
+        memcpy((uint8_t *)out_data + done, device->staging.mapped, part);
     }
     return QUARTIC_OK;
+}
+
+/* ---- staging ------------------------------------------------------------------------------------------- */
+
+static quartic_status fill_staging(quartic_gpu_device *device, quartic_gpu_staging *staging) {
+    QUARTIC_TRY(create_buffer(device, staging->bytes,
+                              VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT,
+                              &staging->handle));
+    VkMemoryRequirements needs;
+    device->vk.vkGetBufferMemoryRequirements(device->handle, staging->handle, &needs);
+    QUARTIC_TRY(allocate_memory(device, needs.size, staging_memory_type(device, needs.memoryTypeBits), false,
+                                &staging->memory));
+    QUARTIC_TRY(quartic_gpu_check(
+        device, device->vk.vkBindBufferMemory(device->handle, staging->handle, staging->memory, 0),
+        "binding the staging memory"));
+    void *mapped;
+    QUARTIC_TRY(quartic_gpu_check(
+        device, device->vk.vkMapMemory(device->handle, staging->memory, 0, VK_WHOLE_SIZE, 0, &mapped),
+        "mapping the staging memory"));
+    staging->mapped = mapped;
+    return QUARTIC_OK;
+}
+
+quartic_status quartic_gpu_staging_create(quartic_gpu_device *device, uint64_t bytes,
+                                          quartic_gpu_staging *out_staging) {
+    *out_staging = (quartic_gpu_staging){.bytes = bytes};
+    const quartic_status status = fill_staging(device, out_staging);
+    if (status != QUARTIC_OK) quartic_gpu_staging_destroy(device, out_staging);
+    return status;
+}
+
+void quartic_gpu_staging_destroy(quartic_gpu_device *device, quartic_gpu_staging *staging) {
+    device->vk.vkDestroyBuffer(device->handle, staging->handle, NULL);
+    device->vk.vkFreeMemory(device->handle, staging->memory, NULL);
+    *staging = (quartic_gpu_staging){0};
 }
 
 /* ---- the device's own ---------------------------------------------------------------------------------- */
@@ -380,26 +417,10 @@ quartic_status quartic_gpu_memory_create(quartic_gpu_device *device) {
                                   device->vk.vkAllocateCommandBuffers(device->handle, &info, &transfer),
                                   "allocating a command buffer"));
     device->transfer = transfer;
-    QUARTIC_TRY(create_buffer(device, STAGING,
-                              VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT,
-                              &device->staging));
-    VkMemoryRequirements needs;
-    device->vk.vkGetBufferMemoryRequirements(device->handle, device->staging, &needs);
-    QUARTIC_TRY(allocate_memory(device, needs.size, staging_memory_type(device, needs.memoryTypeBits), false,
-                                &device->staging_memory));
-    QUARTIC_TRY(quartic_gpu_check(
-        device, device->vk.vkBindBufferMemory(device->handle, device->staging, device->staging_memory, 0),
-        "binding the staging memory"));
-    void *mapped;
-    QUARTIC_TRY(quartic_gpu_check(
-        device, device->vk.vkMapMemory(device->handle, device->staging_memory, 0, VK_WHOLE_SIZE, 0, &mapped),
-        "mapping the staging memory"));
-    device->staging_mapped = mapped;
-    return QUARTIC_OK;
+    return quartic_gpu_staging_create(device, STAGING, &device->staging);
 }
 
 void quartic_gpu_memory_destroy(quartic_gpu_device *device) {
     quartic_gpu_buffer_destroy(device->absent);
-    device->vk.vkDestroyBuffer(device->handle, device->staging, NULL);
-    device->vk.vkFreeMemory(device->handle, device->staging_memory, NULL);
+    quartic_gpu_staging_destroy(device, &device->staging);
 }

@@ -48,6 +48,10 @@ static uint32_t part_begin(uint32_t groups, uint32_t parts, uint32_t index) {
     return (uint32_t)((uint64_t)groups * index / parts);
 }
 
+bool quartic_gpu_submit_has_room(double enqueued_seconds, double seconds) {
+    return enqueued_seconds == 0.0 || enqueued_seconds + seconds <= QUARTIC_GPU_SUBMIT_SECONDS;
+}
+
 bool quartic_gpu_schedule_next(quartic_gpu_schedule *schedule, quartic_gpu_piece *out_piece) {
     if (schedule->command == schedule->count) return false;
     quartic_gpu_box boxes[2];
@@ -63,8 +67,7 @@ bool quartic_gpu_schedule_next(quartic_gpu_schedule *schedule, quartic_gpu_piece
         out_piece->groups[axis] = part_begin(box->groups[axis], parts, at + 1) - begin;
     }
     out_piece->new_submit =
-        !schedule->started ||
-        (schedule->spent > 0.0 && schedule->spent + schedule->piece_seconds > QUARTIC_GPU_SUBMIT_SECONDS);
+        !schedule->started || !quartic_gpu_submit_has_room(schedule->spent, schedule->piece_seconds);
     if (out_piece->new_submit) schedule->spent = 0.0;
     schedule->spent += schedule->piece_seconds;
     schedule->started = true;

@@ -42,4 +42,7 @@ quartic_gpu_schedule quartic_gpu_schedule_begin(const quartic_gpu_command *comma
 /* The next piece, or false at the end. */
 bool quartic_gpu_schedule_next(quartic_gpu_schedule *schedule, quartic_gpu_piece *out_piece);
 
+/* Whether recorded commands that take so long still go into the submit that has enqueued_seconds so far. */
+bool quartic_gpu_submit_has_room(double enqueued_seconds, double seconds);
+
 #endif

@@ -6,6 +6,7 @@
 #include "base/call.h"
 #include "model/model.h"
 #include "nn/edge_forms.h"
+#include "run/access.h"
 
 quartic_status quartic_model_check_size(const quartic_model *model, uint32_t batch, uint32_t length) {
     if (batch == 0 || length == 0)
@@ -191,7 +192,7 @@ quartic_model_batch quartic_model_batch_part(const quartic_model *model, const q
 quartic_status quartic_model_write_input(quartic_program *program, const char *name, const void *data,
                                          size_t count) {
     quartic_tensor *tensor = quartic_program_tensor(program, name);
-    return tensor == NULL ? QUARTIC_INTERNAL : quartic_tensor_write(tensor, data, 4 * count);
+    return tensor == NULL ? QUARTIC_INTERNAL : quartic_tensor_upload(tensor, data, 4 * count);
 }
 
 quartic_status quartic_model_write_batch(const quartic_model *model, quartic_program *program,

@@ -59,6 +59,10 @@ static void append_loss_gradients(const task_build *build, const quartic_nn *nn)
             quartic_accumulate(graph, slice, flat, 1.0f);
     }
     if (build->task->norm) quartic_graph_output(graph, "squared_norm", quartic_sum_squares(graph, state));
+    if (build->task->gate) {
+        quartic_value gate = quartic_graph_state(graph, "gate", QUARTIC_FLOAT32, &(quartic_shape){0});
+        quartic_accumulate(graph, gate, build->loss, 0.0f);
+    }
     quartic_free(gradients);
 }
 

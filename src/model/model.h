@@ -39,7 +39,8 @@ typedef struct quartic_model_task {
     bool gradients;                           /* adds the loss's gradients to the state "gradients" */
     bool replace;                             /* .. or puts them there; what has no gradient stays as it is */
     bool norm;                                /* output "squared_norm": that of the state afterwards */
-    bool weighted;                            /* loss and gradients are parts of a larger batch's */
+    bool gate;     /* adds 0 times the loss to the scalar state "gate": not finite once a loss is not */
+    bool weighted; /* loss and gradients are parts of a larger batch's */
     bool dropout;
 } quartic_model_task;
 

@@ -14,7 +14,7 @@ static bool same_task(const quartic_model_task *a, const quartic_model_task *b) 
     return a->batch == b->batch && a->length == b->length && a->masked == b->masked &&
            a->logits == b->logits && a->attention == b->attention && a->edges == b->edges &&
            a->diversity == b->diversity && a->loss == b->loss && a->gradients == b->gradients &&
-           a->replace == b->replace && a->norm == b->norm && a->dropout == b->dropout &&
+           a->replace == b->replace && a->norm == b->norm && a->gate == b->gate && a->dropout == b->dropout &&
            a->weighted == b->weighted;
 }
 

@@ -9,7 +9,8 @@
  *
  * Parameter p, first moment m, second moment v and gradient have one shape. hyper (8) holds rate, betas, eps,
  * decay, the corrections 1 - beta^t and clip. It is read on the device, so a recorded program serves every
- * step. Without squared_norm (), or with clip 0, nothing is clipped.
+ * step. Without squared_norm (), or with clip 0, nothing is clipped. A squared_norm that is infinite or NaN
+ * leaves parameter and moments as they are.
  */
 #include <math.h>
 
@@ -53,6 +54,8 @@ static void adamw_cpu(const quartic_op_run *run) {
         double norm = (double)attrs->gradient_factor * sqrt(quartic_get(squared_norm, 0));
         factor *= fmin(1.0, clip / (norm + QUARTIC_ADAMW_NORM_EPS));
     }
+    /* What is not finite would make everything NaN. */
+    if (squared_norm->data != NULL && !isfinite(quartic_get(squared_norm, 0))) return;
     uint64_t count = quartic_layout_elements(run->outputs[0].layout);
     for (int64_t i = 0; i < (int64_t)count; ++i) {
         double g = quartic_get(&run->inputs[ADAMW_GRADIENT], i) * factor;

@@ -34,7 +34,7 @@ enum {
     FORWARD_SLICE = 32,       /* components of q and of out in one thread's registers */
     BACKWARD_SLICE = 16,      /* of each of q, dq, a, or k, dk, v, dv */
     TWO_ROWS_WIDTH = 48,      /* numbers of a row up to which a thread takes two: d + dv forward, */
-    TWO_GRAD_ROWS_WIDTH = 64, /* 2 d + dv of a query and 2 (d + dv) of a key backward */
+    TWO_GRAD_ROWS_WIDTH = 32, /* 2 d + dv of a query and 2 (d + dv) of a key backward */
     FEATURES_OF_THREAD = 3,   /* at most */
     PART_TOKENS = 512,
     MANY_UNITS = 1024, /* enough work without cutting units into parts */

@@ -5,6 +5,8 @@
 #ifndef QUARTIC_RUN_ACCESS_H
 #define QUARTIC_RUN_ACCESS_H
 
+#include <stdbool.h>
+
 #include "ops/dispatch.h"
 #include "quartic/program.h"
 #include "quartic/tensor.h"
@@ -31,6 +33,26 @@ uint64_t quartic_tensor_device_bytes(const quartic_tensor *tensor);
 /* Copy all bytes of a tensor's memory, as they are on the device: quartic_tensor_device_bytes of them. */
 quartic_status quartic_tensor_write_memory(quartic_tensor *tensor, const void *data);
 quartic_status quartic_tensor_read_memory(const quartic_tensor *tensor, void *out_data);
+
+/* quartic_tensor_write and quartic_program_run without waiting: both take effect in the order of the calls, and
+ * a read waits for them. Nothing may be held back for longer than until quartic_device_flush. */
+quartic_status quartic_tensor_upload(quartic_tensor *tensor, const void *data, size_t bytes);
+quartic_status quartic_program_submit(quartic_program *program);
+quartic_status quartic_device_flush(quartic_device *device);
+/* Forgets what was held back, after an error in the middle of a sequence of such calls. */
+void quartic_device_discard(quartic_device *device);
+/* Whether calls may return before the device is done. */
+bool quartic_device_is_queued(const quartic_device *device);
+/* How many times a Vulkan device was given work so far; 0 on the CPU. */
+uint64_t quartic_device_submits(const quartic_device *device);
+
+/* A way to read a tensor of at most four numbers as it is at a place in that order. The tensor must outlive it.
+ * start may be called again after wait; wait waits only for what was submitted before start. */
+typedef struct quartic_fetch quartic_fetch;
+quartic_status quartic_fetch_create(quartic_tensor *tensor, quartic_fetch **out_fetch);
+quartic_status quartic_fetch_start(quartic_fetch *fetch);
+quartic_status quartic_fetch_wait(quartic_fetch *fetch, float *out_numbers);
+void quartic_fetch_destroy(quartic_fetch *fetch); /* NULL is fine */
 
 /* The allocations of a program's workspace, which the program owns, or the caller if it gave one. */
 uint32_t quartic_program_arena_count(const quartic_program *program);

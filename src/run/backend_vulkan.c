@@ -41,6 +41,48 @@ static quartic_status vulkan_memory_read(quartic_device *device, const void *mem
     return quartic_gpu_buffer_read(memory, 0, out_data, bytes);
 }
 
+static quartic_status vulkan_memory_upload(quartic_device *device, void *memory, const void *data,
+                                           uint64_t bytes) {
+    QUARTIC_TRY(quartic_device_expect_own_process(device));
+    return quartic_gpu_buffer_upload(memory, 0, data, bytes);
+}
+
+static quartic_status vulkan_fetch_create(quartic_device *device, const void *memory, uint64_t bytes,
+                                          void **out_fetch) {
+    quartic_gpu_fetch *fetch = NULL;
+    *out_fetch = NULL;
+    QUARTIC_TRY(quartic_device_expect_own_process(device));
+    quartic_status status = quartic_gpu_fetch_create(memory, bytes, &fetch);
+    *out_fetch = fetch;
+    return status;
+}
+
+static quartic_status vulkan_fetch_start(quartic_device *device, void *fetch) {
+    QUARTIC_TRY(quartic_device_expect_own_process(device));
+    return quartic_gpu_fetch_start(fetch);
+}
+
+static quartic_status vulkan_fetch_wait(quartic_device *device, void *fetch, void *out_data) {
+    QUARTIC_TRY(quartic_device_expect_own_process(device));
+    return quartic_gpu_fetch_wait(fetch, out_data);
+}
+
+static void vulkan_fetch_destroy(quartic_device *device, void *fetch) {
+    if (!vulkan_is_inherited(device)) quartic_gpu_fetch_destroy(fetch);
+}
+
+static quartic_status vulkan_flush(quartic_device *device) {
+    return quartic_gpu_flush(device->gpu);
+}
+
+static void vulkan_discard(quartic_device *device) {
+    if (!vulkan_is_inherited(device)) quartic_gpu_discard(device->gpu);
+}
+
+static uint64_t vulkan_submits(const quartic_device *device) {
+    return quartic_gpu_submit_calls(device->gpu);
+}
+
 static quartic_status vulkan_scratch(void *context, const quartic_node *node, const quartic_op_call *call,
                                      quartic_step_need *out_need) {
     const quartic_scratch_context *scratch_context = context;
@@ -91,6 +133,11 @@ static quartic_status vulkan_run(quartic_program *program) {
     return QUARTIC_OK;
 }
 
+/* A measured program runs alone. */
+static quartic_status vulkan_submit(quartic_program *program) {
+    return program->profile ? vulkan_run(program) : quartic_run_vulkan_submit(program->compiled);
+}
+
 static void vulkan_replay_cost(const quartic_program *program, quartic_replay_info *out_info) {
     out_info->host_seconds = quartic_run_vulkan_host_seconds(program->compiled);
     quartic_run_vulkan_counts(program->compiled, &out_info->dispatches, &out_info->submits);
@@ -105,11 +152,20 @@ const quartic_backend quartic_backend_vulkan = {.memory_create = vulkan_memory_c
                                                 .memory_address = vulkan_memory_address,
                                                 .memory_write = vulkan_memory_write,
                                                 .memory_read = vulkan_memory_read,
+                                                .memory_upload = vulkan_memory_upload,
+                                                .fetch_create = vulkan_fetch_create,
+                                                .fetch_start = vulkan_fetch_start,
+                                                .fetch_wait = vulkan_fetch_wait,
+                                                .fetch_destroy = vulkan_fetch_destroy,
+                                                .flush = vulkan_flush,
+                                                .discard = vulkan_discard,
+                                                .submits = vulkan_submits,
                                                 .scratch = vulkan_scratch,
                                                 .expect_room = vulkan_expect_room,
                                                 .standard_budget = vulkan_standard_budget,
                                                 .compile = vulkan_compile,
                                                 .release = vulkan_release,
                                                 .run = vulkan_run,
+                                                .submit = vulkan_submit,
                                                 .replay_cost = vulkan_replay_cost,
                                                 .device_close = vulkan_device_close};

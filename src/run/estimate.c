@@ -20,6 +20,8 @@ struct quartic_estimate {
     quartic_estimate_dispatch *dispatches;
     char **texts; /* what names and labels point to */
     uint32_t text_count, text_capacity, arena_capacity;
+    double enqueued_seconds; /* in the submit that is being filled */
+    uint32_t recordings;     /* each begins with a barrier */
 };
 
 /* Addresses: named storage k at NAMED + k * APART, the others of a graph are in the workspace. */
@@ -90,25 +92,52 @@ static double span_seconds(const quartic_device_limits *limits, const estimate_s
                                     span->flops / (QUARTIC_REACHED_FLOPS * limits->flops_per_second)));
 }
 
-/* Submits of a list, and the longest piece of a dispatch that stands in one. */
-static void count_submits(const quartic_device_limits *limits, const quartic_gpu_command *commands,
-                          uint32_t count, uint32_t *out_submits, double *inout_longest) {
+static quartic_gpu_schedule begin_schedule(const quartic_device_limits *limits,
+                                           const quartic_gpu_command *commands, uint32_t count) {
     double flops_per_second, bytes_per_second;
     quartic_gpu_kind_speeds(limits->kind == QUARTIC_LIMITS_DISCRETE ? QUARTIC_GPU_DISCRETE
                                                                     : QUARTIC_GPU_INTEGRATED,
                             &flops_per_second, &bytes_per_second);
-    quartic_gpu_schedule schedule =
-        quartic_gpu_schedule_begin(commands, count, flops_per_second, bytes_per_second);
+    return quartic_gpu_schedule_begin(commands, count, flops_per_second, bytes_per_second);
+}
+
+/* Puts a recording of so many seconds into the submit that is being filled, or into the next one. */
+static void enqueue_recording(quartic_estimate *estimate, double seconds) {
+    if (!quartic_gpu_submit_has_room(estimate->enqueued_seconds, seconds)) {
+        ++estimate->info.submits;
+        estimate->enqueued_seconds = 0.0;
+    }
+    estimate->enqueued_seconds += seconds;
+    ++estimate->recordings;
+}
+
+/* The recordings that a list is cut into, by the pessimistic speeds of the device's kind. */
+static void enqueue_list(quartic_estimate *estimate, const quartic_device_limits *limits,
+                         const quartic_gpu_command *commands, uint32_t count) {
+    quartic_gpu_schedule schedule = begin_schedule(limits, commands, count);
     quartic_gpu_piece piece;
-    *out_submits = 0;
+    double seconds = 0.0;
+    for (bool first = true; quartic_gpu_schedule_next(&schedule, &piece); first = false) {
+        if (piece.new_submit && !first) enqueue_recording(estimate, seconds);
+        seconds = schedule.spent;
+    }
+    if (count > 0) enqueue_recording(estimate, seconds);
+}
+
+/* The longest piece that a dispatch of a list is cut into. */
+static double longest_piece(const quartic_device_limits *limits, const quartic_gpu_command *commands,
+                            uint32_t count) {
+    quartic_gpu_schedule schedule = begin_schedule(limits, commands, count);
+    quartic_gpu_piece piece;
+    double longest = 0.0;
     while (quartic_gpu_schedule_next(&schedule, &piece)) {
         const quartic_gpu_command *command = &commands[piece.command];
         const double groups = group_count(piece.groups), share = groups / launched_count(command);
         const double seconds =
             quartic_device_limits_work(limits, command->flops * share, command->bytes * share, groups);
-        *out_submits += piece.new_submit;
-        *inout_longest = fmax(*inout_longest, limits->launch_seconds + seconds);
+        longest = fmax(longest, limits->launch_seconds + seconds);
     }
+    return longest;
 }
 
 /* ---- one graph ---- */
@@ -165,7 +194,7 @@ static quartic_status estimate_lowered(quartic_estimate *estimate, const quartic
     const quartic_gpu_limits gpu = quartic_device_limits_gpu(limits);
     quartic_gpu_command *commands;
     quartic_run_vulkan_touched *touched;
-    uint32_t count, submits;
+    uint32_t count;
     QUARTIC_TRY(quartic_run_vulkan_lower(graph, plan, &gpu, memory, &commands, &touched, &count));
     double chain = 0, seconds = 0, *weights = quartic_alloc(count, sizeof *weights);
     quartic_status status = weights == NULL ? QUARTIC_OUT_OF_MEMORY : QUARTIC_OK;
@@ -177,8 +206,9 @@ static quartic_status estimate_lowered(quartic_estimate *estimate, const quartic
     if (status == QUARTIC_OK) {
         estimate->info.longest_chain += runs * (uint32_t)chain;
         estimate->info.chain_seconds += runs * seconds;
-        count_submits(limits, commands, count, &submits, &estimate->info.longest_seconds);
-        estimate->info.submits += runs * submits;
+        for (uint32_t run = 0; run < runs; ++run) enqueue_list(estimate, limits, commands, count);
+        estimate->info.longest_seconds =
+            fmax(estimate->info.longest_seconds, longest_piece(limits, commands, count));
         status = list_part(estimate, graph, plan, part, runs, limits, commands, count);
     }
     quartic_free(weights);
@@ -256,7 +286,8 @@ quartic_status quartic_estimate_create(const quartic_estimate_part *parts, uint3
     }
     quartic_estimate_info *info = &estimate->info;
     info->launch_seconds = whole.launch_seconds * info->dispatches;
-    info->barrier_seconds = whole.barrier_seconds * (info->barriers + info->submits);
+    info->submits += estimate->recordings > 0; /* the last one, which is not full */
+    info->barrier_seconds = whole.barrier_seconds * (info->barriers + estimate->recordings);
     info->bandwidth_seconds = info->bytes / (QUARTIC_REACHED_BYTES * whole.bytes_per_second);
     info->arithmetic_seconds = info->flops / (QUARTIC_REACHED_FLOPS * whole.flops_per_second);
     info->estimated_seconds += info->launch_seconds + info->barrier_seconds;

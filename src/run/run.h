@@ -29,6 +29,22 @@ typedef struct quartic_backend {
     quartic_scratch_rule scratch;
     /* OK if that many bytes more fit the device, else the figures; NULL: allocation will tell. */
     quartic_status (*expect_room)(quartic_device *device, uint64_t bytes);
+    /* What queued.c needs of a backend that runs behind the caller; all NULL: each call is done when it returns.
+     * memory_upload: memory_write without waiting, for what is submitted from now on. */
+    quartic_status (*memory_upload)(quartic_device *device, void *memory, const void *data, uint64_t bytes);
+    /* See access.h: the handle of a fetch of that many bytes of a memory. */
+    quartic_status (*fetch_create)(quartic_device *device, const void *memory, uint64_t bytes,
+                                   void **out_fetch);
+    quartic_status (*fetch_start)(quartic_device *device, void *fetch);
+    quartic_status (*fetch_wait)(quartic_device *device, void *fetch, void *out_data);
+    void (*fetch_destroy)(quartic_device *device, void *fetch);
+    /* Hands over what was submitted. */
+    quartic_status (*flush)(quartic_device *device);
+    /* Forgets what was submitted and not handed over. */
+    void (*discard)(quartic_device *device);
+    uint64_t (*submits)(const quartic_device *device);
+    /* Runs all steps without waiting, behind all that was submitted before. */
+    quartic_status (*submit)(quartic_program *program);
     /* What a workspace may take to save barriers if the caller says nothing; NULL: nothing is saved by it. */
     quartic_plan_budget (*standard_budget)(const quartic_device *device);
     /* Makes program->compiled from its graph, plan, tensors and workspace; release undoes it. */

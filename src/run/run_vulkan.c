@@ -336,6 +336,10 @@ quartic_status quartic_run_vulkan_run(quartic_run_vulkan *run) {
     return quartic_gpu_commands_run(run->commands);
 }
 
+quartic_status quartic_run_vulkan_submit(quartic_run_vulkan *run) {
+    return quartic_gpu_commands_enqueue(run->commands);
+}
+
 quartic_status quartic_run_vulkan_record(quartic_run_vulkan *run, void *command_buffer) {
     quartic_gpu_commands_append(run->commands, command_buffer);
     return QUARTIC_OK;

@@ -65,6 +65,9 @@ void quartic_run_vulkan_destroy(quartic_run_vulkan *run); /* NULL is fine */
 /* Replays all steps and waits. Errors: DEVICE_LOST. */
 quartic_status quartic_run_vulkan_run(quartic_run_vulkan *run);
 
+/* Enqueues all steps behind what the device was given before, without waiting. */
+quartic_status quartic_run_vulkan_submit(quartic_run_vulkan *run);
+
 /* Records all steps into the caller's command buffer (a VkCommandBuffer). Nothing is submitted. */
 quartic_status quartic_run_vulkan_record(quartic_run_vulkan *run, void *command_buffer);
 

@@ -128,11 +128,12 @@ static quartic_status time_training(bench *bench) {
     quartic_program_memory memory = {0};
     quartic_status status = quartic_trainer_measure(bench->model, &config, &memory);
     if (status == QUARTIC_OK) status = quartic_trainer_create(bench->model, &config, &trainer);
+    quartic_step_report report;
     double least = 1e30;
     for (uint32_t run = 0; run <= bench->settings->repeat && status == QUARTIC_OK; ++run) {
         if (run > 1 && bench_is_late(bench)) break;
         double begin = quartic_clock();
-        status = quartic_trainer_step_batch(trainer, &bench->inputs->in, NULL);
+        status = quartic_trainer_step_batch(trainer, &bench->inputs->in, &report);
         double seconds = quartic_clock() - begin;
         if (run > 0 && seconds < least) least = seconds;
     }

@@ -404,7 +404,7 @@ static quartic_status make_step(run_state *run, quartic_step_report *out_report)
                : quartic_trainer_step_sampled(run->trainer, run->text.tokens, run->text.count, out_report);
 }
 
-/* A checkpoint is good if the step after it is possible. */
+/* A checkpoint is good if the step after it is possible. No step may be in flight, or its report would be lost. */
 static quartic_status save_if_good(run_state *run) {
     quartic_step_report report;
     quartic_trainer_set_trial(run->trainer, 1);
@@ -459,37 +459,83 @@ static bool reached_loss(const run_state *run, const progress *progress) {
            progress_loss(progress) < (double)run->settings.until_loss;
 }
 
-/* The steps. The exit code; *out_loss is the mean of the last steps' losses. */
+/* The loop over the steps. The device works on one step while the host submits the next, so a step's loss may be
+ * known one step later. */
+typedef struct train_loop {
+    run_state *run;
+    progress *progress;
+    double tokens;     /* of a step */
+    double begin;      /* when the last report came */
+    uint64_t reported; /* the last step whose report was noted */
+    uint64_t saved;    /* that of the checkpoint */
+    bool unsound;      /* what is in memory is no better than the last checkpoint, or cannot be read */
+    int code;          /* the exit code */
+} train_loop;
+
+/* Notes the report that came last, if it is new. */
+static void note_report(train_loop *loop) {
+    const quartic_step_report report = quartic_trainer_get_report(loop->run->trainer);
+    if (report.step <= loop->reported) return;
+    const double now = quartic_clock();
+    loop->reported = report.step;
+    add_metrics(loop->run, &report, loop->tokens / (now - loop->begin));
+    progress_step(loop->progress, &report, now - loop->begin);
+    loop->begin = now;
+}
+
+/* Notes what a step, or waiting for the last one, came to. False: the loop must end, as is printed once. */
+static bool note_steps(train_loop *loop, quartic_status status) {
+    if (status == QUARTIC_OK) {
+        note_report(loop);
+        return true;
+    }
+    if (loop->code != EXIT_DONE) return false;
+    progress_clear(loop->progress);
+    loop->code = fail_run(loop->run, status, true, loop->saved);
+    loop->unsound = status == QUARTIC_NON_FINITE || status == QUARTIC_DEVICE_LOST;
+    return false;
+}
+
+/* Waits for the step in flight and saves, unless the checkpoint is of this step already. */
+static void save_steps(train_loop *loop, bool last) {
+    if (!note_steps(loop, quartic_trainer_wait(loop->run->trainer, NULL))) return;
+    const uint64_t step = quartic_trainer_get_step(loop->run->trainer);
+    if (last) progress_clear(loop->progress);
+    if (loop->saved != step && save_checkpoint(loop->run, last, true, loop->saved, &loop->code))
+        loop->saved = step;
+    if (!last) loop->unsound = loop->code != EXIT_DONE;
+    loop->begin = quartic_clock();
+}
+
+/* The steps. Returns the exit code. */
 static int train_steps(run_state *run, progress *progress) {
     const quartic_trainer_config *trainer = quartic_trainer_get_config(run->trainer);
-    double tokens = (double)trainer->accumulation * trainer->batch * trainer->length;
-    int code = EXIT_DONE;
-    bool unsound = false; /* what is in memory is no better than the last checkpoint, or cannot be read */
-    uint64_t saved = quartic_trainer_get_step(run->trainer), step = saved;
-    double start = quartic_clock(), begin = start;
-    double limit = run->settings.seconds == 0 ? 1e30 : (double)run->settings.seconds;
-    while (step < run->target && !stop_asked && begin - start < limit && !reached_loss(run, progress)) {
-        quartic_step_report report;
-        quartic_status status = make_step(run, &report);
-        if (status != QUARTIC_OK) {
-            progress_clear(progress);
-            code = fail_run(run, status, true, saved);
-            unsound = status == QUARTIC_NON_FINITE || status == QUARTIC_DEVICE_LOST;
-            break;
+    const uint64_t done = quartic_trainer_get_step(run->trainer);
+    const double start = quartic_clock();
+    train_loop loop = {.run = run,
+                       .progress = progress,
+                       .tokens = (double)trainer->accumulation * trainer->batch * trainer->length,
+                       .begin = start,
+                       .reported = done,
+                       .saved = done,
+                       .code = EXIT_DONE};
+    const double limit = run->settings.seconds == 0 ? 1e30 : (double)run->settings.seconds;
+    uint64_t step = done;
+    bool going = true;
+    while (going && step < run->target && !stop_asked && loop.begin - start < limit &&
+           !reached_loss(run, progress)) {
+        quartic_step_report report; /* only --until-loss must know a loss before the next step */
+        going = note_steps(&loop, make_step(run, run->settings.until_loss > 0 ? &report : NULL));
+        step = quartic_trainer_get_step(run->trainer);
+        if (going && step % run->settings.save_every == 0 && step < run->target) {
+            save_steps(&loop, false);
+            going = !loop.unsound;
         }
-        step = report.step;
-        add_metrics(run, &report, tokens / (quartic_clock() - begin));
-        progress_step(progress, &report, quartic_clock() - begin);
-        if (step % run->settings.save_every == 0 && step < run->target) {
-            if (save_checkpoint(run, false, true, saved, &code)) saved = step;
-            unsound = code != EXIT_DONE;
-            if (unsound) break;
-        }
-        begin = quartic_clock();
     }
     progress_clear(progress);
-    if (saved != step && !unsound) save_checkpoint(run, true, true, saved, &code);
-    return code;
+    /* What a diverged run has in memory is no better than its last checkpoint. */
+    if (!loop.unsound) save_steps(&loop, true);
+    return loop.code;
 }
 
 static int report_end(const run_state *run, const progress *progress, int code) {

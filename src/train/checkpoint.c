@@ -61,6 +61,8 @@ quartic_status quartic_trainer_save(const quartic_trainer *trainer, const char *
     QUARTIC_CALL();
     QUARTIC_NEED(trainer);
     QUARTIC_NEED(path);
+    /* Trainers are never constant objects: what is in flight belongs to the steps done so far. */
+    QUARTIC_TRY(quartic_trainer_settle((quartic_trainer *)(uintptr_t)trainer));
     const uint32_t count = trainer->model->set.count;
     float *storages[PARTS] = {NULL};
     quartic_safetensors_tensor *tensors = quartic_alloc((size_t)PARTS * count, sizeof tensors[0]);
@@ -251,8 +253,11 @@ quartic_status quartic_trainer_load(quartic_trainer *trainer, const char *path) 
     QUARTIC_NEED(path);
     quartic_safetensors *file;
     float *storages[PARTS] = {NULL};
+    /* That a step before was not finite is what loading mends. */
+    quartic_status status = quartic_trainer_settle(trainer);
+    if (status != QUARTIC_OK && status != QUARTIC_NON_FINITE) return status;
     QUARTIC_TRY(quartic_safetensors_open(path, &file));
-    quartic_status status = QUARTIC_OK;
+    status = QUARTIC_OK;
     for (uint32_t part = 0; part < PARTS && status == QUARTIC_OK; ++part) {
         storages[part] = quartic_alloc(trainer->model->set.elements, sizeof(float));
         if (storages[part] == NULL) status = QUARTIC_OUT_OF_MEMORY;

@@ -249,7 +249,8 @@ quartic_status quartic_trainer_step_dataset(quartic_trainer *trainer, quartic_da
     uint32_t *graphs = quartic_alloc(count, sizeof graphs[0]);
     if (graphs == NULL) return QUARTIC_OUT_OF_MEMORY;
     for (uint32_t k = 0; k < count; ++k)
-        graphs[k] = quartic_dataset_shuffled(dataset->info.graphs, config->seed, trainer->step * count + k);
+        graphs[k] = quartic_dataset_shuffled(dataset->info.graphs, config->seed,
+                                             quartic_trainer_get_step(trainer) * count + k);
     quartic_model_batch batch;
     quartic_status status = quartic_dataset_gather(dataset, graphs, count, &batch);
     quartic_free(graphs);

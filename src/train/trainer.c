@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/call.h"
@@ -17,13 +18,15 @@ static quartic_model_task micro_task(const quartic_trainer_config *config) {
                                 .gradients = true,
                                 .replace = config->accumulation == 1,
                                 .norm = true,
+                                .gate = true,
                                 .weighted = config->accumulation > 1,
                                 .dropout = true};
 }
 
 /* The graph of the update. Tensors: "parameters", "gradients", "first_moment", "second_moment" (P); "hyper"
- * (8); "squared_norm", a scalar. AdamW updates each range of neighbouring weights that are trained; the
- * others stay as they are, without decay, as in PyTorch. With clear, gradients = 0 then. Output "squared_weights": the
+ * (8); "squared_norm" and "gate", scalars. AdamW updates each range of neighbouring weights that are trained;
+ * the others stay as they are, without decay, as in PyTorch. With clear, gradients = 0 then. Output
+ * "squared_weights": the
  * sum of squares of all updated weights, which is not finite if one of them is not. */
 static quartic_status build_apply(const quartic_model *model, const bool *trained, bool clear,
                                   quartic_graph **out_graph) {
@@ -36,7 +39,10 @@ static quartic_status build_apply(const quartic_model *model, const bool *traine
                             quartic_graph_state(graph, "first_moment", QUARTIC_FLOAT32, &flat),
                             quartic_graph_state(graph, "second_moment", QUARTIC_FLOAT32, &flat)};
     quartic_value hyper = quartic_graph_input(graph, "hyper", QUARTIC_FLOAT32, &QUARTIC_SHAPE(8));
-    quartic_value norm = quartic_graph_input(graph, "squared_norm", QUARTIC_FLOAT32, &(quartic_shape){0});
+    quartic_value norm = quartic_graph_state(graph, "squared_norm", QUARTIC_FLOAT32, &(quartic_shape){0});
+    quartic_value gate = quartic_graph_state(graph, "gate", QUARTIC_FLOAT32, &(quartic_shape){0});
+    norm = quartic_accumulate(graph, norm, gate, 1.0f);
+    quartic_accumulate(graph, gate, norm, 0.0f); /* not finite from now on if this norm is not */
     for (uint32_t k = 0; k < set->count; ++k) {
         if (!trained[k]) continue;
         const uint32_t start = (uint32_t)set->specs[k].offset;
@@ -149,18 +155,40 @@ static quartic_status compile_program(quartic_trainer *trainer, const quartic_gr
 }
 
 static quartic_status compile_both(quartic_trainer *trainer) {
-    const quartic_binding bindings[] = {{"parameters", trainer->model->weights},
-                                        {"gradients", trainer->gradients},
-                                        {"squared_norm", trainer->squared_norm},
-                                        {"first_moment", trainer->first_moment},
-                                        {"second_moment", trainer->second_moment}};
+    const quartic_binding bindings[] = {
+        {"parameters", trainer->model->weights}, {"gradients", trainer->gradients},
+        {"squared_norm", trainer->squared_norm}, {"gate", trainer->gate},
+        {"first_moment", trainer->first_moment}, {"second_moment", trainer->second_moment}};
     quartic_graph *micro, *apply;
     QUARTIC_TRY(build_both(trainer->model, &trainer->config, &micro, &apply));
-    quartic_status status = compile_program(trainer, micro, bindings, 3, &trainer->micro);
-    if (status == QUARTIC_OK) status = compile_program(trainer, apply, bindings, 5, &trainer->apply);
+    quartic_status status = compile_program(trainer, micro, bindings, 4, &trainer->micro);
+    if (status == QUARTIC_OK) status = compile_program(trainer, apply, bindings, 6, &trainer->apply);
     quartic_graph_destroy(micro);
     quartic_graph_destroy(apply);
     return status;
+}
+
+static quartic_status fetch_of(quartic_program *program, const char *name, quartic_fetch **out_fetch) {
+    quartic_tensor *tensor = quartic_program_tensor(program, name);
+    return tensor == NULL ? QUARTIC_INTERNAL : quartic_fetch_create(tensor, out_fetch);
+}
+
+static quartic_status create_flight(quartic_trainer *trainer, quartic_trainer_flight *flight) {
+    const uint32_t count = trainer->config.accumulation;
+    flight->losses = quartic_alloc(count, sizeof(quartic_fetch *));
+    if (flight->losses == NULL) return QUARTIC_OUT_OF_MEMORY;
+    for (uint32_t micro = 0; micro < count; ++micro)
+        QUARTIC_TRY(fetch_of(trainer->micro, "loss", &flight->losses[micro]));
+    QUARTIC_TRY(quartic_fetch_create(trainer->squared_norm, &flight->squared_norm));
+    return fetch_of(trainer->apply, "squared_weights", &flight->squared_weights);
+}
+
+static void destroy_flight(const quartic_trainer *trainer, quartic_trainer_flight *flight) {
+    for (uint32_t micro = 0; flight->losses != NULL && micro < trainer->config.accumulation; ++micro)
+        quartic_fetch_destroy(flight->losses[micro]);
+    quartic_fetch_destroy(flight->squared_norm);
+    quartic_fetch_destroy(flight->squared_weights);
+    quartic_free(flight->losses);
 }
 
 static quartic_status fill_trainer(quartic_trainer *trainer) {
@@ -176,7 +204,11 @@ static quartic_status fill_trainer(quartic_trainer *trainer) {
     QUARTIC_TRY(quartic_tensor_create(device, QUARTIC_FLOAT32, &flat, &trainer->first_moment));
     QUARTIC_TRY(quartic_tensor_create(device, QUARTIC_FLOAT32, &flat, &trainer->second_moment));
     QUARTIC_TRY(quartic_tensor_create(device, QUARTIC_FLOAT32, &scalar, &trainer->squared_norm));
-    return compile_both(trainer);
+    QUARTIC_TRY(quartic_tensor_create(device, QUARTIC_FLOAT32, &scalar, &trainer->gate));
+    QUARTIC_TRY(compile_both(trainer));
+    for (uint32_t f = 0; f < QUARTIC_TRAINER_FLIGHTS; ++f)
+        QUARTIC_TRY(create_flight(trainer, &trainer->flights[f]));
+    return QUARTIC_OK;
 }
 
 quartic_status quartic_trainer_create(quartic_model *model, const quartic_trainer_config *config,
@@ -202,12 +234,14 @@ quartic_status quartic_trainer_create(quartic_model *model, const quartic_traine
 
 void quartic_trainer_destroy(quartic_trainer *trainer) {
     if (trainer == NULL) return;
+    for (uint32_t f = 0; f < QUARTIC_TRAINER_FLIGHTS; ++f) destroy_flight(trainer, &trainer->flights[f]);
     quartic_program_destroy(trainer->micro);
     quartic_program_destroy(trainer->apply);
     quartic_tensor_destroy(trainer->gradients);
     quartic_tensor_destroy(trainer->first_moment);
     quartic_tensor_destroy(trainer->second_moment);
     quartic_tensor_destroy(trainer->squared_norm);
+    quartic_tensor_destroy(trainer->gate);
     quartic_free(trainer->tokens);
     quartic_free(trainer->targets);
     quartic_free(trainer->mask);
@@ -224,7 +258,7 @@ const quartic_trainer_config *quartic_trainer_get_config(const quartic_trainer *
 uint64_t quartic_trainer_get_step(const quartic_trainer *trainer) {
     QUARTIC_CALL();
     QUARTIC_NEED_OR(trainer, 0);
-    return trainer->step;
+    return trainer->step + trainer->flight_count;
 }
 
 uint64_t quartic_trainer_get_position(const quartic_trainer *trainer) {
@@ -266,29 +300,28 @@ static quartic_status write_shares(quartic_trainer *trainer, const quartic_model
     return quartic_model_write_input(trainer->micro, "batch_share", &batch_share, 1);
 }
 
-/* Runs one micro-batch of the coming step; *out_loss is its part of the step's loss. */
-static quartic_status run_micro(quartic_trainer *trainer, uint32_t micro, const quartic_model_batch *in,
-                                uint64_t all_targets, float *out_loss) {
+/* Submits one micro-batch of the step of that number. */
+static quartic_status submit_micro(quartic_trainer *trainer, uint32_t micro, const quartic_model_batch *in,
+                                   uint64_t number, uint64_t all_targets, quartic_fetch *loss) {
     const quartic_trainer_config *config = &trainer->config;
     const quartic_model_batch part =
         quartic_model_batch_part(trainer->model, in, micro * config->batch, config->batch);
     QUARTIC_TRY(quartic_model_write_batch(trainer->model, trainer->micro, &part, trainer->mask, true));
     if (config->accumulation > 1) QUARTIC_TRY(write_shares(trainer, &part, all_targets));
     if (trainer->model->config.dropout > 0.0f) {
-        uint64_t index = 2 * (trainer->step * config->accumulation + micro);
+        uint64_t index = 2 * ((number - 1) * config->accumulation + micro);
         uint32_t words[2];
         for (uint32_t w = 0; w < 2; ++w)
             words[w] = quartic_random_bits(config->seed, QUARTIC_DROPOUT_STREAM, index + w);
         QUARTIC_TRY(quartic_model_write_input(trainer->micro, "dropout_seed", words, 2));
     }
-    QUARTIC_TRY(quartic_program_run(trainer->micro));
-    quartic_tensor *loss = quartic_program_tensor(trainer->micro, "loss");
-    return loss == NULL ? QUARTIC_INTERNAL : quartic_tensor_read(loss, out_loss, sizeof *out_loss);
+    QUARTIC_TRY(quartic_program_submit(trainer->micro));
+    return quartic_fetch_start(loss);
 }
 
-static quartic_status run_apply(quartic_trainer *trainer, float learning_rate) {
+static quartic_status submit_apply(quartic_trainer *trainer, uint64_t number, float learning_rate) {
     const quartic_trainer_config *config = &trainer->config;
-    const double t = (double)trainer->step + 1.0;
+    const double t = (double)number;
     const float hyper[8] = {learning_rate,
                             config->beta1,
                             config->beta2,
@@ -298,15 +331,12 @@ static quartic_status run_apply(quartic_trainer *trainer, float learning_rate) {
                             (float)(1.0 - pow((double)config->beta2, t)),
                             config->clip};
     QUARTIC_TRY(quartic_model_write_input(trainer->apply, "hyper", hyper, 8));
-    return quartic_program_run(trainer->apply);
+    return quartic_program_submit(trainer->apply);
 }
 
-/* NON_FINITE if a weight is not finite after the update. */
-static quartic_status check_weights(const quartic_trainer *trainer) {
-    quartic_tensor *sum = quartic_program_tensor(trainer->apply, "squared_weights");
-    float squared, *storage;
-    if (sum == NULL) return quartic_fail(QUARTIC_INTERNAL, "the update has no output \"squared_weights\"");
-    QUARTIC_TRY(quartic_tensor_read(sum, &squared, sizeof squared));
+/* NON_FINITE if a weight is not finite after the update of step `number`; squared: the sum of their squares. */
+static quartic_status check_weights(const quartic_trainer *trainer, uint64_t number, float squared) {
+    float *storage;
     if (isfinite(squared)) return QUARTIC_OK; /* else the sum may only have overflowed */
     QUARTIC_TRY(quartic_model_fetch(trainer->model, trainer->model->weights, &storage));
     const quartic_status status = quartic_model_check_finite(trainer->model, "weight", "", storage);
@@ -317,42 +347,124 @@ static quartic_status check_weights(const quartic_trainer *trainer) {
     return quartic_fail(QUARTIC_NON_FINITE,
                         "after the update of step %llu %s; these weights cannot be trained on: load a "
                         "checkpoint from before",
-                        (unsigned long long)trainer->step + 1, message);
+                        (unsigned long long)number, message);
 }
 
-/* Sets the gradients to 0 after a step that was not applied. */
+/* Sets the gradients to 0, if they are added to. */
 static quartic_status clear_gradients(quartic_trainer *trainer) {
+    if (trainer->config.accumulation == 1) return QUARTIC_OK;
     const size_t elements = trainer->model->set.elements;
     float *zeros = quartic_alloc(elements, sizeof zeros[0]);
     if (zeros == NULL) return QUARTIC_OUT_OF_MEMORY;
-    quartic_status status = quartic_tensor_write(trainer->gradients, zeros, elements * sizeof zeros[0]);
+    const quartic_status status = quartic_tensor_write(trainer->gradients, zeros, elements * sizeof zeros[0]);
     quartic_free(zeros);
-    if (status == QUARTIC_OK) trainer->gradients_used = false;
     return status;
 }
 
-/* Runs all micro-batches. The report gets the loss and the gradient's norm of the whole batch. */
-static quartic_status accumulate_gradients(quartic_trainer *trainer, const quartic_model_batch *in,
-                                           quartic_step_report *report) {
-    const uint64_t all_targets = report->targets;
-    double loss_sum = 0.0;
-    if (trainer->gradients_used) QUARTIC_TRY(clear_gradients(trainer));
-    trainer->gradients_used = trainer->config.accumulation > 1;
-    for (uint32_t micro = 0; micro < trainer->config.accumulation; ++micro) {
-        float loss;
-        QUARTIC_TRY(run_micro(trainer, micro, in, all_targets, &loss));
-        loss_sum += (double)loss;
-    }
-    float squared;
-    QUARTIC_TRY(quartic_tensor_read(trainer->squared_norm, &squared, sizeof squared));
-    report->loss = (float)loss_sum;
-    report->gradient_norm = (float)sqrt((double)squared);
+/* Removes what a step that was not applied has left in the gradients and the gate. */
+static quartic_status clear_leftovers(quartic_trainer *trainer) {
+    const float zero = 0.0f;
+    QUARTIC_TRY(clear_gradients(trainer));
+    QUARTIC_TRY(quartic_tensor_write(trainer->gate, &zero, sizeof zero));
+    trainer->must_clear = false;
     return QUARTIC_OK;
 }
 
 /* A number for a message. The sign of a NaN has no meaning, so it is dropped. */
 static double without_nan_sign(float number) {
     return isnan(number) ? fabs((double)number) : (double)number;
+}
+
+/* Waits for the numbers of a step. */
+static quartic_status read_flight(const quartic_trainer *trainer, const quartic_trainer_flight *flight,
+                                  quartic_step_report *report, float *out_squared_weights) {
+    double loss_sum = 0.0;
+    float loss = 0.0f, squared = 0.0f;
+    for (uint32_t micro = 0; micro < trainer->config.accumulation; ++micro) {
+        QUARTIC_TRY(quartic_fetch_wait(flight->losses[micro], &loss));
+        loss_sum += (double)loss;
+    }
+    QUARTIC_TRY(quartic_fetch_wait(flight->squared_norm, &squared));
+    if (flight->applied) QUARTIC_TRY(quartic_fetch_wait(flight->squared_weights, out_squared_weights));
+    report->loss = (float)loss_sum;
+    report->gradient_norm = (float)sqrt((double)squared);
+    return QUARTIC_OK;
+}
+
+static quartic_status check_report(const quartic_step_report *report) {
+    if (isfinite(report->loss) && isfinite(report->gradient_norm)) return QUARTIC_OK;
+    return quartic_fail(
+        QUARTIC_NON_FINITE,
+        "at step %llu the loss is %g and the gradient's norm %g; nothing was updated: try a smaller "
+        "learning rate (now %g), clipping, or look at this batch",
+        (unsigned long long)report->step, without_nan_sign(report->loss),
+        without_nan_sign(report->gradient_norm), (double)report->learning_rate);
+}
+
+/* Waits for the oldest submitted step and takes it out, into trainer->report. If it failed, the steps behind it
+ * are dropped: they changed nothing. Errors: as quartic_trainer_step. */
+static quartic_status collect_step(quartic_trainer *trainer) {
+    const quartic_trainer_flight *flight = &trainer->flights[trainer->oldest_flight];
+    float squared_weights = 0.0f;
+    trainer->oldest_flight = (trainer->oldest_flight + 1) % QUARTIC_TRAINER_FLIGHTS;
+    --trainer->flight_count;
+    trainer->report = flight->report;
+    quartic_status status = read_flight(trainer, flight, &trainer->report, &squared_weights);
+    if (status == QUARTIC_OK) status = check_report(&trainer->report);
+    if (status == QUARTIC_OK && flight->applied)
+        status = check_weights(trainer, trainer->report.step, squared_weights);
+    if (status == QUARTIC_OK) {
+        trainer->step += flight->applied;
+    } else {
+        trainer->flight_count = 0;
+        trainer->must_clear = true;
+    }
+    return status;
+}
+
+quartic_status quartic_trainer_settle(quartic_trainer *trainer) {
+    quartic_status status = QUARTIC_OK;
+    while (status == QUARTIC_OK && trainer->flight_count > 0) status = collect_step(trainer);
+    return status;
+}
+
+/* All of a step, by one submit where it is short enough for one. */
+static quartic_status submit_step(quartic_trainer *trainer, const quartic_model_batch *in,
+                                  quartic_trainer_flight *flight) {
+    const quartic_step_report *report = &flight->report;
+    trainer->must_clear = true; /* should this fail half-way */
+    for (uint32_t micro = 0; micro < trainer->config.accumulation; ++micro)
+        QUARTIC_TRY(submit_micro(trainer, micro, in, report->step, report->targets, flight->losses[micro]));
+    QUARTIC_TRY(quartic_fetch_start(flight->squared_norm));
+    if (flight->applied) {
+        QUARTIC_TRY(submit_apply(trainer, report->step, report->learning_rate));
+        QUARTIC_TRY(quartic_fetch_start(flight->squared_weights));
+    }
+    QUARTIC_TRY(quartic_device_flush(trainer->model->device));
+    trainer->must_clear = !flight->applied && trainer->config.accumulation > 1; /* an update clears */
+    return QUARTIC_OK;
+}
+
+/* Submits a step behind those that were submitted before. */
+static quartic_status begin_step(quartic_trainer *trainer, const quartic_model_batch *in) {
+    if (trainer->must_clear) {
+        QUARTIC_TRY(quartic_trainer_settle(trainer)); /* the gate may be that of a step in flight */
+        QUARTIC_TRY(clear_leftovers(trainer));
+    }
+    const uint32_t place = (trainer->oldest_flight + trainer->flight_count) % QUARTIC_TRAINER_FLIGHTS;
+    quartic_trainer_flight *flight = &trainer->flights[place];
+    const uint64_t number = trainer->step + trainer->flight_count + 1;
+    flight->applied = !trainer->trial;
+    flight->report = (quartic_step_report){.step = number,
+                                           .targets = count_batch_targets(trainer->model, in),
+                                           .learning_rate = quartic_learning_rate(&trainer->config, number)};
+    const quartic_status status = submit_step(trainer, in, flight);
+    if (status == QUARTIC_OK)
+        ++trainer->flight_count;
+    else
+        quartic_device_discard(
+            trainer->model->device); /* above all an update whose numbers nobody would read */
+    return status;
 }
 
 quartic_status quartic_trainer_step_batch(quartic_trainer *trainer, const quartic_model_batch *in,
@@ -373,24 +485,27 @@ quartic_status quartic_trainer_step_batch(quartic_trainer *trainer, const quarti
                             "a step needs a mask exactly if the trainer is masked (%s)",
                             config->masked ? "it is" : "it is not");
     QUARTIC_TRY(quartic_model_check_batch(trainer->model, in, true));
-    quartic_step_report report = {.step = trainer->step + 1,
-                                  .targets = count_batch_targets(trainer->model, in),
-                                  .learning_rate = quartic_learning_rate(config, trainer->step + 1)};
-    QUARTIC_TRY(accumulate_gradients(trainer, in, &report));
-    if (out_report != NULL) *out_report = report;
-    if (!(isfinite(report.loss) && isfinite(report.gradient_norm)))
-        return quartic_fail(
-            QUARTIC_NON_FINITE,
-            "at step %llu the loss is %g and the gradient's norm %g; nothing was updated: try a smaller "
-            "learning rate (now %g), clipping, or look at this batch",
-            (unsigned long long)report.step, without_nan_sign(report.loss),
-            without_nan_sign(report.gradient_norm), (double)report.learning_rate);
-    if (trainer->trial) return QUARTIC_OK;
-    QUARTIC_TRY(run_apply(trainer, report.learning_rate));
-    trainer->gradients_used = false; /* the update has set the gradients to zero */
-    QUARTIC_TRY(check_weights(trainer));
-    ++trainer->step;
-    return QUARTIC_OK;
+    QUARTIC_TRY(begin_step(trainer, in));
+    const bool behind = quartic_device_is_queued(trainer->model->device) && out_report == NULL;
+    const uint32_t left = behind && !trainer->trial ? QUARTIC_TRAINER_FLIGHTS - 1 : 0;
+    quartic_status status = QUARTIC_OK;
+    while (status == QUARTIC_OK && trainer->flight_count > left) status = collect_step(trainer);
+    if (out_report != NULL) *out_report = trainer->report;
+    return status;
+}
+
+quartic_step_report quartic_trainer_get_report(const quartic_trainer *trainer) {
+    QUARTIC_CALL();
+    QUARTIC_NEED_OR(trainer, (quartic_step_report){0});
+    return trainer->report;
+}
+
+quartic_status quartic_trainer_wait(quartic_trainer *trainer, quartic_step_report *out_report) {
+    QUARTIC_CALL();
+    QUARTIC_NEED(trainer);
+    const quartic_status status = quartic_trainer_settle(trainer);
+    if (out_report != NULL) *out_report = trainer->report;
+    return status;
 }
 
 quartic_status quartic_trainer_step(quartic_trainer *trainer, const int32_t *tokens, const int32_t *targets,
@@ -420,7 +535,7 @@ quartic_status quartic_trainer_step_sampled(quartic_trainer *trainer, const int3
             QUARTIC_INVALID_ARGUMENT,
             "sampled windows have a target for each token, but the model's \"readout\" is not "
             "\"node\"; give it batches with targets of its own");
-    QUARTIC_TRY(quartic_batch_sample(data, count, config->seed, trainer->step,
+    QUARTIC_TRY(quartic_batch_sample(data, count, config->seed, quartic_trainer_get_step(trainer),
                                      config->batch * config->accumulation, config->length, trainer->tokens,
                                      trainer->targets));
     return quartic_trainer_step(trainer, trainer->tokens, trainer->targets, NULL, out_report);

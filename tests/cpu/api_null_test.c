@@ -627,6 +627,9 @@ static void training_and_data(void **state) {
     REFUSED(quartic_trainer_step_sampled, trainer, quartic_trainer_step_sampled(NULL, text, 6, &report));
     REFUSED(quartic_trainer_step_sampled, data, quartic_trainer_step_sampled(t.trainer, NULL, 6, &report));
     FINE(quartic_trainer_step_sampled, out_report, quartic_trainer_step_sampled(t.trainer, text, 6, NULL));
+    REFUSED(quartic_trainer_wait, trainer, quartic_trainer_wait(NULL, &report));
+    FINE(quartic_trainer_wait, out_report, quartic_trainer_wait(t.trainer, NULL));
+    GETTER(quartic_trainer_get_report, trainer, quartic_trainer_get_report(NULL).step == 0);
     GETTER(quartic_trainer_get_step, trainer, quartic_trainer_get_step(NULL) == 0);
     GETTER(quartic_trainer_get_position, trainer, quartic_trainer_get_position(NULL) == 0);
     NOTHING(quartic_trainer_set_trial, trainer, quartic_trainer_set_trial(NULL, 1));

@@ -120,6 +120,7 @@ typedef enum meddling {
     SLICE,              /* only a part of the value is put there */
     TWICE,              /* the value goes to two places: one of them is copied */
     IS_AN_INPUT,
+    UNALIGNED,      /* the place is no multiple of 16 bytes, which shaders expect of a result */
     NEXT_TOO_EARLY, /* another value goes to the same place later, but is made while the first is read */
     NEXT_LATER,     /* made when the first is no longer read: fine, both */
     MEDDLINGS
@@ -130,7 +131,7 @@ static uint32_t steps_with(meddling kind) {
     ok(quartic_graph_create(&graph));
     quartic_value all = quartic_graph_state(graph, "s", QUARTIC_FLOAT32, &QUARTIC_SHAPE(300));
     quartic_value x = quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &QUARTIC_SHAPE(100));
-    quartic_value range = quartic_slice(graph, all, 0, 100, 100);
+    quartic_value range = quartic_slice(graph, all, 0, kind == UNALIGNED ? 102 : 100, 100);
     if (kind == READ_BEFORE) quartic_graph_output(graph, "sum", quartic_sum(graph, range, 1u, 0));
     quartic_value value = quartic_tanh(graph, x);
     if (kind == READ_BETWEEN) quartic_graph_output(graph, "sum", quartic_sum(graph, range, 1u, 0));
@@ -163,10 +164,10 @@ static void a_value_is_made_where_it_goes(void **state) {
     /* Steps besides tanh, and whether the assignment remains one of them. */
     static const struct {
         uint32_t others, remains;
-    } want[MEDDLINGS] = {[NOBODY] = {1, 0},         [READ_BEFORE] = {2, 0}, [READ_BETWEEN] = {2, 1},
-                         [READ_BESIDE] = {2, 0},    [WRITE_AFTER] = {3, 1}, [WRITE_AFTER_UNREAD] = {3, 0},
-                         [SLICE] = {1, 1},          [TWICE] = {1, 1},       [IS_AN_INPUT] = {0, 1},
-                         [NEXT_TOO_EARLY] = {3, 1}, [NEXT_LATER] = {3, 0}};
+    } want[MEDDLINGS] = {[NOBODY] = {1, 0},      [READ_BEFORE] = {2, 0},    [READ_BETWEEN] = {2, 1},
+                         [READ_BESIDE] = {2, 0}, [WRITE_AFTER] = {3, 1},    [WRITE_AFTER_UNREAD] = {3, 0},
+                         [SLICE] = {1, 1},       [TWICE] = {1, 1},          [IS_AN_INPUT] = {0, 1},
+                         [UNALIGNED] = {1, 1},   [NEXT_TOO_EARLY] = {3, 1}, [NEXT_LATER] = {3, 0}};
     for (int kind = 0; kind < MEDDLINGS; ++kind) {
         const uint32_t steps = steps_with((meddling)kind);
         if (steps != 1 + want[kind].others + want[kind].remains)

@@ -2,6 +2,7 @@
  * threads, dispatches and scratch, for narrow and wide heads, few long sequences and many short ones. */
 #include "expect.h"
 
+#include "ops/strided.h"
 #include "ops/taylor_problem.h"
 #include "shaders/taylor_build.args.h"
 
@@ -10,6 +11,7 @@
 static uint32_t most_iterations; /* 0: no limit */
 static uint32_t block_tokens;    /* 0: no blocks */
 static uint32_t compute_units = 20;
+static int64_t first_element; /* of every operand in its storage */
 
 /* Plans one op for q, k (b, r, c, h, d) and v (b, r, c, h, dv) along axis 2. */
 static quartic_status taylor_plan_plan(bool backward, uint32_t form, quartic_shape shape, uint32_t dv,
@@ -28,6 +30,7 @@ static quartic_status taylor_plan_plan(bool backward, uint32_t form, quartic_sha
     for (uint32_t k = 0; k < QUARTIC_TAYLOR_INPUTS; ++k)
         inputs[k] = quartic_layout_contiguous(k == QUARTIC_TAYLOR_MASK ? QUARTIC_NO_DTYPE : QUARTIC_FLOAT32,
                                               &shapes[k]);
+    for (uint32_t k = 0; k < QUARTIC_TAYLOR_INPUTS; ++k) inputs[k].offset = first_element;
     const quartic_op *op = backward ? &quartic_op_taylor_attention_grad : &quartic_op_taylor_attention;
     quartic_op_call call = {&options, backward ? QUARTIC_TAYLOR_INPUTS : 4, 0, inputs, outputs};
     assert_int_equal(op->infer(&call, outputs, &call.output_count), QUARTIC_OK);
@@ -55,6 +58,70 @@ static uint64_t taylor_plan_shared_bytes(const quartic_dispatch *dispatch) {
     const uint64_t exchanged = strcmp(name, "taylor_quadratic") == 0 ? 4 : 8;
     return 16ull * tile * split * (vectors(d, split) + vectors(dv, split)) + 8ull * tile +
            (split > 1 ? exchanged * threads * tile : exchanged);
+}
+
+static const quartic_dispatch *find_shader(const quartic_dispatch_list *list, const char *name) {
+    for (uint32_t k = 0; k < list->count; ++k)
+        if (strcmp(list->items[k].shader, name) == 0) return &list->items[k];
+    fail_msg("there is no dispatch of %s", name);
+    return NULL;
+}
+
+/* Constants of lib/taylor_pairs.glsl. */
+enum { Q_COMPONENT = 8, V_COMPONENT = 10, ROWS = 12, G_COMPONENT = 13 };
+
+static void expect_components(quartic_shape shape, uint32_t dv, uint32_t q, uint32_t v) {
+    quartic_dispatch_list list;
+    for (int backward = 0; backward < 2; ++backward) {
+        assert_int_equal(taylor_plan_plan(backward, QUARTIC_TAYLOR_QUADRATIC, shape, dv, 32768, &list),
+                         QUARTIC_OK);
+        const char *names[] = {"taylor_quadratic", "taylor_query_grad", "taylor_key_grad"};
+        for (int k = backward; k <= 2 * backward; ++k) {
+            const quartic_dispatch *dispatch = find_shader(&list, names[k]);
+            assert_int_equal(dispatch->spec[Q_COMPONENT], q);
+            assert_int_equal(dispatch->spec[Q_COMPONENT + 1], q);
+            assert_int_equal(dispatch->spec[V_COMPONENT], v);
+            if (backward) assert_int_equal(dispatch->spec[G_COMPONENT], v);
+        }
+    }
+}
+
+/* 16 bytes at once wherever the numbers lie so, and nowhere else. */
+static void rows_of_fours_are_loaded_by_16_bytes(void **state) {
+    (void)state;
+    block_tokens = most_iterations = 0;
+    expect_components(QUARTIC_SHAPE(1, 2, 70, 3, 16), 32, QUARTIC_IN_QUADS, QUARTIC_IN_QUADS);
+    expect_components(QUARTIC_SHAPE(1, 2, 70, 3, 16), 6, QUARTIC_IN_QUADS, 1);
+    expect_components(QUARTIC_SHAPE(1, 2, 70, 3, 7), 8, 1, QUARTIC_IN_QUADS);
+    first_element = 2;
+    expect_components(QUARTIC_SHAPE(1, 2, 70, 3, 16), 32, 1, 1);
+    first_element = 8;
+    expect_components(QUARTIC_SHAPE(1, 2, 70, 3, 16), 32, QUARTIC_IN_QUADS, QUARTIC_IN_QUADS);
+    first_element = 0;
+}
+
+/* Two rows in a thread where the registers suffice and there are enough rows. */
+static void narrow_rows_come_in_twos(void **state) {
+    (void)state;
+    static const struct {
+        uint32_t tokens, d, dv, forward, of_queries, of_keys;
+    } want[] = {{70, 8, 8, 2, 2, 2},
+                {64, 8, 8, 1, 1, 1},
+                {70, 8, 12, 2, 2, 1},
+                {70, 16, 16, 2, 1, 1},
+                {70, 16, 64, 1, 1, 1}};
+    quartic_dispatch_list list;
+    block_tokens = most_iterations = 0;
+    for (size_t k = 0; k < LENGTH(want); ++k) {
+        const quartic_shape shape = QUARTIC_SHAPE(1, 1, want[k].tokens, 1, want[k].d);
+        assert_int_equal(taylor_plan_plan(false, QUARTIC_TAYLOR_QUADRATIC, shape, want[k].dv, 32768, &list),
+                         QUARTIC_OK);
+        assert_int_equal(find_shader(&list, "taylor_quadratic")->spec[ROWS], want[k].forward);
+        assert_int_equal(taylor_plan_plan(true, QUARTIC_TAYLOR_QUADRATIC, shape, want[k].dv, 32768, &list),
+                         QUARTIC_OK);
+        assert_int_equal(find_shader(&list, "taylor_query_grad")->spec[ROWS], want[k].of_queries);
+        assert_int_equal(find_shader(&list, "taylor_key_grad")->spec[ROWS], want[k].of_keys);
+    }
 }
 
 static void plans_keep_within_the_limits(void **state) {
@@ -210,6 +277,8 @@ static void too_many_iterations_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows_of_fours_are_loaded_by_16_bytes),
+        cmocka_unit_test(narrow_rows_come_in_twos),
         cmocka_unit_test(plans_keep_within_the_limits),
         cmocka_unit_test(states_are_bounded_by_taking_units_in_groups),
         cmocka_unit_test(one_long_sequence_is_cut_into_parts),

@@ -1,5 +1,6 @@
 /* failing_loader.c: a Vulkan loader for tests (real_loader.h) that makes a creating or allocating call fail
- * when a test wants it, and notes the names of such calls. See failing_vulkan.h.
+ * when a test wants it, and notes the names of such calls; the same for submits, which it counts with the waits.
+ * See failing_vulkan.h.
  *
  * What it passes on goes to the real loader's own functions for instances, which find the device that they
  * are called for; so one table serves all devices.
@@ -16,8 +17,43 @@ static _Atomic int64_t calls_until_failure; /* 0 = never */
 static _Atomic uint32_t call_count;         /* since failures were last switched on */
 static const char *calls[VULKAN_MOST_CALLS];
 
+static _Atomic int64_t submits_until_failure; /* 0 = never */
+static _Atomic uint64_t submit_count, wait_count, full_wait_count, last_signal;
+static PFN_vkQueueSubmit2 real_submit;
+static PFN_vkWaitSemaphores real_wait;
+
 LOADER_EXPORT void failing_loader_fail_at(uint64_t nth);
-LOADER_EXPORT uint32_t failing_loader_calls(const char *names[VULKAN_MOST_CALLS]);
+LOADER_EXPORT void failing_loader_fail_submit_at(uint64_t nth);
+LOADER_EXPORT void failing_loader_count_queue(vulkan_queue_counts *out_counts);
+LOADER_EXPORT void failing_loader_fail_submit_at(uint64_t nth) {
+    atomic_store(&submits_until_failure, (int64_t)nth);
+}
+
+void failing_loader_count_queue(vulkan_queue_counts *out_counts) {
+    *out_counts = (vulkan_queue_counts){.submits = atomic_load(&submit_count),
+                                        .waits = atomic_load(&wait_count),
+                                        .full_waits = atomic_load(&full_wait_count)};
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL failing_submit(VkQueue queue, uint32_t count,
+                                                     const VkSubmitInfo2 *infos, VkFence fence) {
+    if (atomic_load(&submits_until_failure) > 0 && atomic_fetch_sub(&submits_until_failure, 1) == 1)
+        return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+    const VkResult result = real_submit(queue, count, infos, fence);
+    if (result == VK_SUCCESS && count > 0 && infos[count - 1].signalSemaphoreInfoCount > 0)
+        atomic_store(&last_signal, infos[count - 1].pSignalSemaphoreInfos[0].value);
+    atomic_fetch_add(&submit_count, 1);
+    return result;
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL counting_wait(VkDevice device, const VkSemaphoreWaitInfo *info,
+                                                    uint64_t timeout) {
+    atomic_fetch_add(&wait_count, 1);
+    if (info->pValues[0] >= atomic_load(&last_signal)) atomic_fetch_add(&full_wait_count, 1);
+    return real_wait(device, info, timeout);
+}
+
+uint32_t failing_loader_calls(const char *names[VULKAN_MOST_CALLS]);
 
 void failing_loader_fail_at(uint64_t nth) {
     if (nth != 0) atomic_store(&call_count, 0);
@@ -90,13 +126,18 @@ static int fails(const char *name) {
 CALL_LIST(WRAP)
 
 /* What an instance does not have stays as another one had it. */
-static void keep_real_functions(VkInstance instance){
+static void keep_real_functions(VkInstance instance) {
 #define KEEP(function, parameters, arguments)                                                                \
     {                                                                                                        \
         PFN_vkVoidFunction found = real_loader_find(instance, "vk" #function);                               \
         if (found != NULL) real_##function = (PFN_vk##function)found;                                        \
     }
-    CALL_LIST(KEEP)}
+    CALL_LIST(KEEP)
+    PFN_vkVoidFunction submit = real_loader_find(instance, "vkQueueSubmit2"),
+                       wait = real_loader_find(instance, "vkWaitSemaphores");
+    if (submit != NULL) real_submit = (PFN_vkQueueSubmit2)submit;
+    if (wait != NULL) real_wait = (PFN_vkWaitSemaphores)wait;
+}
 
 PFN_vkVoidFunction loader_function(VkInstance instance, const char *name, PFN_vkVoidFunction found) {
     if (strcmp(name, "vkCreateInstance") == 0 || strcmp(name, "vkGetDeviceProcAddr") == 0)
@@ -105,5 +146,7 @@ PFN_vkVoidFunction loader_function(VkInstance instance, const char *name, PFN_vk
 #define FIND(function, parameters, arguments)                                                                \
     if (strcmp(name, "vk" #function) == 0) return (PFN_vkVoidFunction)failing_##function;
     CALL_LIST(FIND)
+    if (strcmp(name, "vkQueueSubmit2") == 0) return (PFN_vkVoidFunction)failing_submit;
+    if (strcmp(name, "vkWaitSemaphores") == 0) return (PFN_vkVoidFunction)counting_wait;
     return found;
 }

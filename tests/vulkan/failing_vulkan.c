@@ -21,6 +21,24 @@ void vulkan_fail_at(uint64_t nth) {
     symbol.function(nth);
 }
 
+void vulkan_fail_submit_at(uint64_t nth) {
+    union {
+        void *object;
+        void (*function)(uint64_t);
+    } symbol = {.object = loader_symbol("failing_loader_fail_submit_at")};
+    symbol.function(nth);
+}
+
+vulkan_queue_counts vulkan_count_queue(void) {
+    union {
+        void *object;
+        void (*function)(vulkan_queue_counts *);
+    } symbol = {.object = loader_symbol("failing_loader_count_queue")};
+    vulkan_queue_counts counts;
+    symbol.function(&counts);
+    return counts;
+}
+
 uint32_t vulkan_calls(const char *names[VULKAN_MOST_CALLS]) {
     union {
         void *object;

@@ -16,4 +16,15 @@ void vulkan_fail_at(uint64_t nth);
 enum { VULKAN_MOST_CALLS = 64 };
 uint32_t vulkan_calls(const char *names[VULKAN_MOST_CALLS]);
 
+/* Makes the n-th vkQueueSubmit2 from now fail for want of memory (1 = the next one), 0 switches that off. */
+void vulkan_fail_submit_at(uint64_t nth);
+
+typedef struct vulkan_queue_counts {
+    uint64_t submits;           /* calls of vkQueueSubmit2 that did not fail here */
+    uint64_t waits, full_waits; /* calls of vkWaitSemaphores; those for all that was submitted before */
+} vulkan_queue_counts;
+
+/* Those of the process so far. For one device at a time. */
+vulkan_queue_counts vulkan_count_queue(void);
+
 #endif

@@ -221,7 +221,7 @@ static void the_driver_tells_of_a_fault(void **state) {
     (void)state;
     setenv("QUARTIC_TEST_FAULT", "1", 1);
     setenv("QUARTIC_TEST_LOST_HOW", "wait", 1);
-    setenv("QUARTIC_TEST_LOST_AT", "5", 1);
+    setenv("QUARTIC_TEST_LOST_AT", "2", 1);
     gpu_loss_restart();
     run r;
     quartic_status status = gpu_loss_open(&r);
