@@ -352,10 +352,11 @@ QUARTIC_CLONES static void triple_slopes(size_t seen, size_t count, float lse, f
 #pragma omp simd
     for (size_t m = 0; m < seen; ++m) {
         scores[m] = approx_exp(scores[m] - lse);
-        products[m] = lone ? 0.0f : scores[m] * (products[m] - delta);
+        products[m] = scores[m] * (products[m] - delta);
     }
     memset(scores + seen, 0, (count - seen) * sizeof *scores);
-    memset(products + seen, 0, (count - seen) * sizeof *products);
+    const size_t kept = lone ? 0 : seen;
+    memset(products + kept, 0, (count - kept) * sizeof *products);
 }
 
 /* Adds what edge (i, j) gives to the sums of its node and to those of a part. */
