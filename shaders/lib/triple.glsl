@@ -7,7 +7,7 @@
 // invocations share a row: each holds a slice of its components and adds its part of a dot product through
 // shared memory, so that nobody needs many registers.
 layout(local_size_x = 64) in;
-layout(constant_id = 3) const uint SPLIT = 2;
+layout(constant_id = 3) const uint SPLIT = 4;
 layout(constant_id = 4) const uint TILE = 16; // a multiple of 4
 
 const uint THREADS = 64;

@@ -137,7 +137,7 @@ static void triple_plan_expect(const triple_planned *c) {
         assert_string_equal(dispatch->shader, want[found++]);
         assert_int_equal(dispatch->spec[0], triple_plan_up(c->d, 4));
         if (dispatch->spec_count < 5) continue;
-        assert_true(triple_plan_slice(dispatch) <= (c->backward ? 4u : 8u)); /* registers */
+        assert_true(triple_plan_slice(dispatch) <= (c->backward ? 2u : 8u)); /* registers */
         assert_int_equal(THREADS % dispatch->spec[3], 0);
         assert_int_equal(dispatch->spec[4] % 4, 0);
         assert_true(dispatch->spec[4] >= 4);

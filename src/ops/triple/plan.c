@@ -22,8 +22,8 @@ enum {
     ROW_THREADS = 64,
     GREATEST_TILE = 32,
     FORWARD_SLICE = 8,
-    BACKWARD_SLICE = 4,
-    LANE_BYTES = 12, /* what triple_rows keeps of each lane at the end */
+    BACKWARD_SLICE = 2, /* with 4, RDNA 3 spills */
+    LANE_BYTES = 12,    /* what triple_rows keeps of each lane at the end */
     /* triple_bias_grad.comp */
     BIAS_TILE = 16,
     MANY_GROUPS = 512 /* enough work without cutting the sum over i */
