@@ -91,13 +91,20 @@ static void softmax_of_nan_is_nan(void **state) {
 
 enum { NAN_NODES = 5, NAN_WIDTH = 4 };
 
-/* Attention among edges and over triangles: NaN in the query of edge (0, 1) alone makes that edge's result
+/* One component of edges x (1, n, n, 1, d), as a bias (1, n, n, 1). */
+static quartic_value extreme_bias(quartic_graph *graph, quartic_value x) {
+    const quartic_shape shape = quartic_graph_shape(graph, x);
+    return quartic_reshape(graph, quartic_slice(graph, x, 4, 0, 1),
+                           &QUARTIC_SHAPE(1, shape.dims[1], shape.dims[2], 1));
+}
+
+/* Attention among edges, over triangles and over pairs of pivots: NaN in the query of edge (0, 1) alone makes that edge's result
  * NaN, with every head, and no other edge's. */
 static void edges_of_nan_are_nan(void **state) {
     (void)state;
     enum { EDGES = NAN_NODES * NAN_NODES, COUNT = EDGES * NAN_WIDTH };
     static float x[COUNT], y[COUNT];
-    for (uint32_t kind = 0; kind < 4; ++kind) {
+    for (uint32_t kind = 0; kind < 5; ++kind) {
         quartic_value in;
         const quartic_shape edges = QUARTIC_SHAPE(1, NAN_NODES, NAN_NODES, 1, NAN_WIDTH);
         quartic_graph *graph = extreme_graph(edges, &in);
@@ -113,6 +120,10 @@ static void edges_of_nan_are_nan(void **state) {
             const quartic_value none = {0}, other = quartic_reshape(graph, k, &tokens);
             out = quartic_edge_softmax_attention(graph, quartic_reshape(graph, in, &tokens), other, other,
                                                  none, none, &options);
+        } else if (kind == 4) {
+            const quartic_triple_options options = {.scale = 1};
+            const quartic_value none = {0};
+            out = quartic_triple_attention(graph, in, k, k, k, k, k, extreme_bias(graph, k), none, &options);
         } else {
             const quartic_triangle_options options = {.kind = kind - 1, .scale = 1};
             const quartic_value none = {0};
@@ -122,10 +133,10 @@ static void edges_of_nan_are_nan(void **state) {
         for (uint32_t c = 0; c < COUNT; ++c) x[c] = (float)(c % 7) * 0.1f;
         for (uint32_t c = 0; c < NAN_WIDTH; ++c) x[NAN_WIDTH + c] = NAN; /* (0, 1) */
         extreme_run(graph, x, COUNT, y, COUNT);
-        /* Both edges of a pivot make scores of the first kind, so there a query stands for a whole row. */
+        /* A query q_il is part of the scores of a whole row in the first kind of triangles and over pairs. */
         for (uint32_t c = 0; c < COUNT; ++c) {
             const uint32_t edge = c / NAN_WIDTH;
-            const bool broken = kind == 1 ? edge < NAN_NODES : edge == 1;
+            const bool broken = kind == 1 || kind == 4 ? edge < NAN_NODES : edge == 1;
             if ((bool)isnan(y[c]) != broken) fail_msg("kind %u, edge %u: %g", kind, edge, (double)y[c]);
         }
     }
@@ -173,7 +184,7 @@ static void softmax_of_minus_infinity_is_nan(void **state) {
         }
 }
 
-/* The same of attention among edges and over triangles, where no score is ever stored. The query of edge
+/* The same of attention among edges, over triangles and over pairs of pivots, where no score is ever stored. The query of edge
  * (3, 1) is -inf and all keys are positive. Node 4 is hidden, and with causality edges with j > i see
  * nothing.
  */
@@ -185,8 +196,10 @@ static void edges_of_minus_infinity_are_nan(void **state) {
         SUNK = 3 * SINKING_NODES + 1
     };
     static float x[COUNT], y[COUNT];
-    for (uint32_t variant = 0; variant < 16; ++variant) {
+    for (uint32_t variant = 0; variant < 20; ++variant) {
         const uint32_t kind = variant / 4, causal = variant / 2 % 2, blind = variant % 2;
+        const bool by_row =
+            kind == 1 || kind == 4; /* every q_il has to be -inf for the scores of (i, j) to be */
         quartic_value in, out;
         const quartic_value none = {0};
         const quartic_shape edges = QUARTIC_SHAPE(1, SINKING_NODES, SINKING_NODES, 1, SINKING_WIDTH);
@@ -204,6 +217,9 @@ static void edges_of_minus_infinity_are_nan(void **state) {
             const quartic_value other = quartic_reshape(graph, k, &tokens);
             out = quartic_edge_softmax_attention(graph, quartic_reshape(graph, in, &tokens), other, other,
                                                  none, mask, &options);
+        } else if (kind == 4) {
+            const quartic_triple_options options = {.causal = causal, .scale = 1};
+            out = quartic_triple_attention(graph, in, k, k, k, k, k, extreme_bias(graph, k), mask, &options);
         } else {
             const quartic_triangle_options options = {.kind = kind - 1, .causal = causal, .scale = 1};
             out = quartic_triangle_attention(graph, in, k, k, kind == 1 ? k : none, none, mask, &options);
@@ -214,10 +230,8 @@ static void edges_of_minus_infinity_are_nan(void **state) {
         int32_t seen[SINKING_NODES];
         for (uint32_t n = 0; n < SINKING_NODES; ++n) seen[n] = !blind && n != 4;
         for (uint32_t c = 0; c < COUNT; ++c) {
-            /* Of the first kind every q_il has to be -inf for the scores of edge (i, j) to be. */
             const uint32_t edge = c / SINKING_WIDTH;
-            x[c] =
-                edge == SUNK || (kind == 1 && edge / SINKING_NODES == 3) ? -INFINITY : (float)(c % 7) * 0.1f;
+            x[c] = edge == SUNK || (by_row && edge / SINKING_NODES == 3) ? -INFINITY : (float)(c % 7) * 0.1f;
         }
         assert_ok(quartic_tensor_write(quartic_program_tensor(program, "mask"), seen, sizeof seen));
         assert_ok(quartic_tensor_write(quartic_program_tensor(program, "x"), x, sizeof x));
@@ -227,7 +241,7 @@ static void edges_of_minus_infinity_are_nan(void **state) {
         quartic_graph_destroy(graph);
         for (uint32_t c = 0; c < COUNT; ++c) {
             const uint32_t edge = c / SINKING_WIDTH, i = edge / SINKING_NODES, j = edge % SINKING_NODES;
-            const bool sunk = !blind && (kind == 1 ? i == 3 && (!causal || j <= 3) : edge == SUNK);
+            const bool sunk = !blind && (by_row ? i == 3 && (!causal || j <= 3) : edge == SUNK);
             if ((bool)isnan(y[c]) != sunk || ((blind || (causal && j > i)) && y[c] != 0))
                 fail_msg("kind %u, causal %u, blind %u, edge (%u, %u): %g", kind, causal, blind, i, j,
                          (double)y[c]);

@@ -294,6 +294,27 @@ QUARTIC_API quartic_value quartic_triangle_attention(quartic_graph *graph, quart
                                                      quartic_value mask,
                                                      const quartic_triangle_options *options);
 
+/* Attention of each edge (i, j) over pairs of pivots (l, m): all six edges among four nodes meet in one term.
+ *
+ *   s_ijlm = scale (q_il + q2_lj) . (k_im + k2_mj) + bias_lm,   A = softmax over (l, m) of s
+ *   out_ij = sum_lm A_ijlm (v_il * v2_mj)
+ *
+ * q, q2, k, k2, v, v2 (b, n, n, H, d), d at most 256; bias (b, n, n, H). All may be views. mask int32 (b, n)
+ * or no value: 0 hides a node as l and as m. causal: only pairs with j <= m <= l <= i. An edge that sees no
+ * pair, with causality each one with j > i, gets zeros. To (b, n, n, H, d). The work grows as n^4; nothing of
+ * size n^3 is ever stored, forward or backward. docs/edge-attention.md says what it tells apart. */
+typedef struct quartic_triple_options {
+    size_t struct_size;
+    uint32_t causal;
+    float scale; /* usually 1 / sqrt(d); the macro's 1 is for queries that come scaled */
+} quartic_triple_options;
+#define QUARTIC_TRIPLE_OPTIONS_INIT                                                                          \
+    { sizeof(quartic_triple_options), 0, 1.0f }
+QUARTIC_API quartic_value quartic_triple_attention(quartic_graph *graph, quartic_value q, quartic_value q2,
+                                                   quartic_value k, quartic_value k2, quartic_value v,
+                                                   quartic_value v2, quartic_value bias, quartic_value mask,
+                                                   const quartic_triple_options *options);
+
 /* Keeps some edges and zeroes the others: x (b, n, n, ...) with 0 at (i, j) unless both nodes are real (mask
  * int32 (b, n), or no value) and the edge is in the part: all, lower (j <= i) or upper (j >= i). */
 typedef enum quartic_edge_part {

@@ -50,7 +50,7 @@ extern "C" {
 /* How the edges of a layer attend to edges (docs/edge-attention.md has the equations and costs). default:
  * axial for quartic, none for relational; axial: along rows and columns; taylor: all n^2 edges, by the series
  * of exp; full: all n^2 edges, by softmax; routed: the num_routed edges that the nodes look at most;
- * triangle*: the two other edges of every triangle; none. */
+ * triangle*: the two other edges of every triangle; triple: the five other edges among four nodes; none. */
 /* clang-format off */
 #define QUARTIC_EDGE_ATTENTION_LIST(X)                                                                       \
     X(DEFAULT, "default")                                                                                    \
@@ -61,7 +61,8 @@ extern "C" {
     X(TRIANGLE, "triangle")                                                                                  \
     X(TRIANGLE_START_END, "triangle-start-end")                                                              \
     X(TRIANGLE_MULTIPLY, "triangle-multiply")                                                                \
-    X(NONE, "none")
+    X(NONE, "none")                                                                                          \
+    X(TRIPLE, "triple")
 /* clang-format on */
 
 /* The passes of triangle-multiply; all: through, outgoing, incoming, in this order. */
@@ -143,7 +144,7 @@ typedef enum quartic_triangle_orientation {
     CHOICES(edge_attention, quartic_edge_attention, QUARTIC_EDGE_ATTENTION_DEFAULT,                          \
             QUARTIC_EDGE_ATTENTION_LIST, QUARTIC_MODEL_MOST_LAYERS,                                          \
             "how edges attend to edges, in all layers or layer by layer")                                    \
-    COUNT(edge_heads, 4, 1, 1024, "heads of the edge attention full, routed, triangle*")                     \
+    COUNT(edge_heads, 4, 1, 1024, "heads of the edge attention full, routed, triangle*, triple")             \
     COUNT(edge_dim_head, 32, 1, 256, "width of one of them")                                                 \
     COUNT(num_routed, 0, 0, 16777216, "edges that routed chooses (causal: by row); 0: as many as nodes")     \
     REAL(routed_k_ratio, 1.125f, 1.0f, 1024.0f, "soft choice of num_routed times as many edges")             \

@@ -69,6 +69,9 @@
     /* triangle.c */                                                                                         \
     X(triangle_attention)                                                                                    \
     X(triangle_attention_grad)                                                                               \
+    /* triple.c */                                                                                           \
+    X(triple_attention)                                                                                      \
+    X(triple_attention_grad)                                                                                 \
     /* edge_keep.c */                                                                                        \
     X(edge_keep)                                                                                             \
     /* relational_scores.c */                                                                                \

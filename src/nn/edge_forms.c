@@ -8,6 +8,7 @@
 #include "nn/attention.h"
 #include "nn/edge_attention.h"
 #include "nn/edge_triangle.h"
+#include "nn/edge_triple.h"
 
 bool quartic_nn_has_edge_form(const quartic_model_config *config, quartic_edge_attention form) {
     for (uint32_t layer = 0; layer < config->depth; ++layer)
@@ -111,6 +112,13 @@ quartic_value quartic_nn_edge_attention(quartic_nn *nn, const quartic_model_conf
         return quartic_nn_triangle_start_end(nn, e, &triangle);
     case QUARTIC_EDGE_ATTENTION_TRIANGLE_MULTIPLY:
         return edge_form_triangle_multiply(nn, config, e, &triangle);
+    case QUARTIC_EDGE_ATTENTION_TRIPLE: {
+        const quartic_triple_module_options triple = {.heads = config->edge_heads,
+                                                      .dim_head = config->edge_dim_head,
+                                                      .causal = config->causal,
+                                                      .mask = mask};
+        return quartic_nn_triple_attention(nn, e, &triple);
+    }
     case QUARTIC_EDGE_ATTENTION_DEFAULT: /* the derived values have replaced it */
     case QUARTIC_EDGE_ATTENTION_NONE:
         break;

@@ -96,6 +96,9 @@
     /* triangle/, edge_keep.c */                                                                             \
     X(triangle_attention)                                                                                    \
     X(triangle_attention_grad)                                                                               \
-    X(edge_keep)
+    X(edge_keep)                                                                                             \
+    /* triple/ */                                                                                            \
+    X(triple_attention)                                                                                      \
+    X(triple_attention_grad)
 
 #endif

@@ -57,7 +57,7 @@ static bool starts_with(const char *text, const char *beginning) {
 static bool step_is_attention(const quartic_step_info *info) {
     const size_t length = strlen(info->label), scope = strlen(PIVOT_SCOPE);
     return starts_with(info->op, "taylor_attention") || starts_with(info->op, "edge_softmax_attention") ||
-           starts_with(info->op, "triangle_attention") ||
+           starts_with(info->op, "triangle_attention") || starts_with(info->op, "triple_attention") ||
            (length >= scope && strcmp(info->label + length - scope, PIVOT_SCOPE) == 0);
 }
 
@@ -249,8 +249,9 @@ quartic_status bench_edges(bench *bench) {
             "attention", "share", "x", "workspace", "training");
     json_t *forms = tool_json_list();
     for (uint32_t form = QUARTIC_EDGE_ATTENTION_AXIAL;
-         form < QUARTIC_EDGE_ATTENTION_NONE && status == QUARTIC_OK; ++form)
-        if (settings->form == NULL || strcmp(settings->form, tool_edge_form_name(form)) == 0)
+         tool_edge_form_name(form) != NULL && status == QUARTIC_OK; ++form)
+        if (form != QUARTIC_EDGE_ATTENTION_NONE &&
+            (settings->form == NULL || strcmp(settings->form, tool_edge_form_name(form)) == 0))
             status = bench_form(bench, (quartic_edge_attention)form, forms);
     tool_json_set(bench->report, "forms", forms);
     return status;

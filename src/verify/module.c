@@ -14,6 +14,7 @@
 #include "nn/attention.h"
 #include "nn/edge_attention.h"
 #include "nn/edge_triangle.h"
+#include "nn/edge_triple.h"
 #include "verify/harness.h"
 
 /* A module while it is built: its graph, and its inputs and outputs under the names of the recording. */
@@ -309,6 +310,17 @@ static quartic_status build_triangle_multiply(module *m) {
     return QUARTIC_OK;
 }
 
+static quartic_status build_triple_attention(module *m) {
+    quartic_triple_module_options options = {0};
+    quartic_value edges = module_input(m, "edges");
+    QUARTIC_TRY(quartic_recording_count(m->recording, "heads", &options.heads));
+    QUARTIC_TRY(quartic_recording_count(m->recording, "dim_head", &options.dim_head));
+    QUARTIC_TRY(read_causal(m, &options.causal));
+    options.mask = module_mask(m);
+    module_output(m, "out", quartic_nn_triple_attention(&m->nn, edges, &options));
+    return QUARTIC_OK;
+}
+
 typedef quartic_status (*module_builder)(module *m);
 
 #define DESCENT_KEYS "n_iters", "eps", "eps_init", "eps_decay"
@@ -332,6 +344,7 @@ static const struct builder {
     {"triangle_multiply",
      build_triangle_multiply,
      {"dim", "heads", "dim_head", "causal", "triangle_directions"}},
+    {"triple_attention", build_triple_attention, {"dim", "heads", "dim_head", "causal"}},
 };
 
 enum { MOST_KEYS = sizeof builders[0].keys / sizeof builders[0].keys[0] };

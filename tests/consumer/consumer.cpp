@@ -19,6 +19,7 @@ static const quartic_matmul_options matmul = QUARTIC_MATMUL_OPTIONS_INIT;
 static const quartic_norm_linear_options norm_linear = QUARTIC_NORM_LINEAR_OPTIONS_INIT;
 static const quartic_taylor_options taylor = QUARTIC_TAYLOR_OPTIONS_INIT;
 static const quartic_triangle_options triangle = QUARTIC_TRIANGLE_OPTIONS_INIT;
+static const quartic_triple_options triple = QUARTIC_TRIPLE_OPTIONS_INIT;
 static const quartic_relational_options relational = QUARTIC_RELATIONAL_OPTIONS_INIT;
 static const quartic_edge_softmax_options edge_softmax = QUARTIC_EDGE_SOFTMAX_OPTIONS_INIT;
 static const quartic_pair_mask_options pair_mask = QUARTIC_PAIR_MASK_OPTIONS_INIT;
@@ -29,7 +30,7 @@ static const std::size_t sizes[] = {
     batch.struct_size,          inputs.struct_size,         matmul.struct_size,
     norm_linear.struct_size,    taylor.struct_size,         triangle.struct_size,
     relational.struct_size,     edge_softmax.struct_size,   pair_mask.struct_size,
-    descent.struct_size};
+    descent.struct_size,        triple.struct_size};
 
 int main() {
     for (std::size_t size : sizes)

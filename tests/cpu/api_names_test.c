@@ -99,6 +99,7 @@ static void builders_name_themselves(void **state) {
     WRONG(softmax, real, none, 0);
     WRONG(taylor_attention, real, real, real, none, &taylor);
     WRONG(triangle_attention, real, real, real, real, none, none, NULL);
+    WRONG(triple_attention, real, real, real, real, real, real, real, none, NULL);
     WRONG(edge_keep, real, none, QUARTIC_EDGES_LOWER);
     WRONG(relational_scores, real, real, real, real, real, NULL);
     WRONG(relational_values, real, real, real, real);

@@ -358,6 +358,8 @@ static void graphs(void **state) {
     VALUE(quartic_taylor_attention, graph, quartic_taylor_attention(NULL, t.x5, t.x5, t.x5, none, &taylor));
     VALUE(quartic_triangle_attention, graph,
           quartic_triangle_attention(NULL, t.x5, t.x5, t.x5, t.x5, none, none, NULL));
+    VALUE(quartic_triple_attention, graph,
+          quartic_triple_attention(NULL, t.x5, t.x5, t.x5, t.x5, t.x5, t.x5, t.x4, none, NULL));
     VALUE(quartic_edge_keep, graph, quartic_edge_keep(NULL, t.x3, none, QUARTIC_EDGES_ALL));
     VALUE(quartic_relational_scores, graph,
           quartic_relational_scores(NULL, t.x4, t.x4, t.x4, t.x3, t.x3, NULL));
@@ -408,6 +410,12 @@ static void options_of_builders(void **state) {
                  quartic_norm_linear(t.graph, t.x2, none, &weight, 1, NULL, &out));
     FINE_NOTHING(quartic_triangle_attention, options,
                  quartic_triangle_attention(t.graph, x5, x5, x5, x5, none, none, NULL));
+    const quartic_value bias = quartic_slice(t.graph, x5, 4, 0, 1); // (b, n, n, h, 1)
+    const quartic_shape edges = quartic_graph_shape(t.graph, x5);
+    const quartic_value narrow = quartic_reshape(
+        t.graph, bias, &QUARTIC_SHAPE(edges.dims[0], edges.dims[1], edges.dims[2], edges.dims[3]));
+    FINE_NOTHING(quartic_triple_attention, options,
+                 quartic_triple_attention(t.graph, x5, x5, x5, x5, x5, x5, narrow, none, NULL));
     FINE_NOTHING(quartic_relational_scores, options, quartic_relational_scores(t.graph, q, q, e, w, w, NULL));
     FINE_NOTHING(quartic_coordinate_descent, options, quartic_coordinate_descent(t.graph, t.x2, none, NULL));
     FINE_NOTHING(quartic_pair_mask, options,

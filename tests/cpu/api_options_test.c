@@ -153,6 +153,12 @@ static quartic_status use_triangle(const void *at) {
     quartic_triangle_attention(graph, q, q, q, q, none, none, at);
     return quartic_graph_status(graph);
 }
+static quartic_status use_triple(const void *at) {
+    quartic_value q = api_options_input("q", QUARTIC_FLOAT32, QUARTIC_SHAPE(1, 3, 3, 1, 2));
+    quartic_value bias = api_options_input("bias", QUARTIC_FLOAT32, QUARTIC_SHAPE(1, 3, 3, 1));
+    quartic_triple_attention(graph, q, q, q, q, q, q, bias, none, at);
+    return quartic_graph_status(graph);
+}
 static quartic_status use_relational(const void *at) {
     quartic_value q = api_options_input("q", QUARTIC_FLOAT32, QUARTIC_SHAPE(1, 3, 1, 2));
     quartic_value e = api_options_input("e", QUARTIC_FLOAT32, QUARTIC_SHAPE(1, 3, 3, 4));
@@ -222,6 +228,7 @@ static const quartic_matmul_options matmul_options_init = QUARTIC_MATMUL_OPTIONS
 static const quartic_norm_linear_options norm_linear_options_init = QUARTIC_NORM_LINEAR_OPTIONS_INIT;
 static const quartic_taylor_options taylor_options_init = QUARTIC_TAYLOR_OPTIONS_INIT;
 static const quartic_triangle_options triangle_options_init = QUARTIC_TRIANGLE_OPTIONS_INIT;
+static const quartic_triple_options triple_options_init = QUARTIC_TRIPLE_OPTIONS_INIT;
 static const quartic_relational_options relational_options_init = QUARTIC_RELATIONAL_OPTIONS_INIT;
 static const quartic_edge_softmax_options edge_softmax_options_init = QUARTIC_EDGE_SOFTMAX_OPTIONS_INIT;
 static const quartic_pair_mask_options pair_mask_options_init = QUARTIC_PAIR_MASK_OPTIONS_INIT;
@@ -266,6 +273,7 @@ static const options_case cases[] = {
          ZERO_REFUSED),
     CASE(taylor_options, "QUARTIC_TAYLOR_OPTIONS_INIT", block, fill_taylor, use_taylor, ZERO_REFUSED),
     CASE(triangle_options, "QUARTIC_TRIANGLE_OPTIONS_INIT", scale, fill_nothing, use_triangle, ZERO_REFUSED),
+    CASE(triple_options, "QUARTIC_TRIPLE_OPTIONS_INIT", scale, fill_nothing, use_triple, ZERO_REFUSED),
     CASE(relational_options, "QUARTIC_RELATIONAL_OPTIONS_INIT", form, fill_nothing, use_relational,
          ZERO_REFUSED),
     CASE(edge_softmax_options, "QUARTIC_EDGE_SOFTMAX_OPTIONS_INIT", causal, fill_edge_softmax,
@@ -381,12 +389,13 @@ static void factors_of_nothing_are_refused(void **state) {
         quartic_matmul_options product = QUARTIC_MATMUL_OPTIONS_INIT;
         quartic_norm_linear_options linear = QUARTIC_NORM_LINEAR_OPTIONS_INIT;
         quartic_triangle_options triangle = QUARTIC_TRIANGLE_OPTIONS_INIT;
+        quartic_triple_options triple = QUARTIC_TRIPLE_OPTIONS_INIT;
         quartic_relational_options relational = QUARTIC_RELATIONAL_OPTIONS_INIT;
-        product.alpha = linear.alpha = triangle.scale = relational.scale = factors[k];
-        const void *const options[] = {&product, &linear, &triangle, &relational};
-        quartic_status (*const use[])(const void *) = {use_matmul, use_norm_linear, use_triangle,
+        product.alpha = linear.alpha = triangle.scale = triple.scale = relational.scale = factors[k];
+        const void *const options[] = {&product, &linear, &triangle, &triple, &relational};
+        quartic_status (*const use[])(const void *) = {use_matmul, use_norm_linear, use_triangle, use_triple,
                                                        use_relational};
-        for (uint32_t u = 0; u < 4; ++u) {
+        for (uint32_t u = 0; u < sizeof use / sizeof use[0]; ++u) {
             assert_ok(quartic_graph_create(&graph));
             assert_int_equal(use[u](options[u]), QUARTIC_INVALID_ARGUMENT);
             expect_message(&cases[0], u < 2 ? "alpha" : "scale");

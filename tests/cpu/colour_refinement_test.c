@@ -1,14 +1,15 @@
 /* colour_refinement_test.c: what docs/hypothesis.md proves. Graphs that colour refinement (1-WL) cannot tell
  * apart get the same output from every quadratic transformer, at every depth, whatever the weights; of the
  * forms of edge attention those over single edges (axial, Taylor, full) cannot tell these graphs apart
- * either, while the triangle forms, which combine two edges, can. */
+ * either, while the triangle forms, which combine two edges, can. Two strongly regular graphs with the same
+ * numbers are alike to the triangle forms as well; triple attention tells them apart. */
 #include "expect.h"
 
 #include <math.h>
 
 #include "quartic/quartic.h"
 
-enum { MOST = 12, DEEPEST = 4, CLASSES = 3, WEIGHTS = 2, TRIES = 6 };
+enum { MOST = 16, DEEPEST = 4, CLASSES = 3, WEIGHTS = 2, TRIES = 6 };
 
 /* Two graphs in which every node has the same degree, as adjacency (i, j). */
 typedef struct graph_pair {
@@ -49,6 +50,22 @@ static void make_pairs(graph_pair pairs[PAIRS]) {
         colour_refinement_join(pairs[2].types[0], 6, i, 3 + i);
         for (uint32_t j = 0; j < 3; ++j) colour_refinement_join(pairs[2].types[1], 6, i, 3 + j);
     }
+}
+
+/* Shrikhande's graph and the 4 x 4 rook's graph: 16 nodes in a torus of 4 x 4, each with 6 neighbours, any two
+ * with 2 neighbours in common. */
+static void make_strongly_regular_pair(graph_pair *pair) {
+    *pair = (graph_pair){.name = "Shrikhande, 4 x 4 rook", .n = 16, .sees_at = 1};
+    for (uint32_t a = 0; a < 16; ++a)
+        for (uint32_t step = 1; step < 4; ++step) {
+            const uint32_t y = a / 4, x = a % 4, down = (y + step) % 4, right = (x + step) % 4;
+            colour_refinement_join(pair->types[1], 16, a, down * 4 + x);
+            colour_refinement_join(pair->types[1], 16, a, y * 4 + right);
+            if (step == 2) continue;
+            colour_refinement_join(pair->types[0], 16, a, down * 4 + x);
+            colour_refinement_join(pair->types[0], 16, a, y * 4 + right);
+            colour_refinement_join(pair->types[0], 16, a, down * 4 + right);
+        }
 }
 
 static quartic_device *device;
@@ -145,11 +162,10 @@ static void print_row(const graph_pair *pair, const subject *of, double found, c
                   readouts[of->readout], found, note);
 }
 
-static void expect_blind(const char *const *forms, uint32_t count) {
+static void expect_blind(const graph_pair *pairs, uint32_t pair_count, const char *const *forms,
+                         uint32_t count) {
     static const quartic_readout readouts[] = {QUARTIC_READOUT_GRAPH, QUARTIC_READOUT_EDGE};
-    graph_pair pairs[PAIRS];
-    make_pairs(pairs);
-    for (uint32_t p = 0; p < PAIRS; ++p)
+    for (uint32_t p = 0; p < pair_count; ++p)
         for (uint32_t k = 0; k < count; ++k)
             for (uint32_t way = 0; way < 4; ++way) {
                 const subject of = {.family = way / 2 ? QUARTIC_MODEL_RELATIONAL : QUARTIC_MODEL_QUARTIC,
@@ -168,22 +184,26 @@ static void expect_blind(const char *const *forms, uint32_t count) {
 static void quadratic_transformers_are_blind(void **state) {
     (void)state;
     static const char *const forms[] = {"none", "static", "ablated"};
-    expect_blind(forms, 3);
+    graph_pair pairs[PAIRS];
+    make_pairs(pairs);
+    expect_blind(pairs, PAIRS, forms, 3);
 }
 
 static void forms_over_single_edges_are_blind_too(void **state) {
     (void)state;
     static const char *const forms[] = {"axial", "taylor", "full"};
-    expect_blind(forms, 3);
-}
-
-static void triangles_tell_them_apart(void **state) {
-    (void)state;
-    static const char *const forms[] = {"triangle", "triangle-start-end", "triangle-multiply"};
     graph_pair pairs[PAIRS];
     make_pairs(pairs);
-    for (uint32_t p = 0; p < PAIRS; ++p)
-        for (uint32_t k = 0; k < 3; ++k)
+    expect_blind(pairs, PAIRS, forms, 3);
+}
+
+static const char *const triangle_forms[] = {"triangle", "triangle-start-end", "triangle-multiply"};
+
+/* Edges differ after so many layers as the pair says. */
+static void expect_told_apart(const graph_pair *pairs, uint32_t pair_count, const char *const *forms,
+                              uint32_t count) {
+    for (uint32_t p = 0; p < pair_count; ++p)
+        for (uint32_t k = 0; k < count; ++k)
             for (uint32_t way = 0; way < 3; ++way) {
                 const subject of = {.family = way == 0 ? QUARTIC_MODEL_QUARTIC : QUARTIC_MODEL_RELATIONAL,
                                     .readout = way == 2 ? QUARTIC_READOUT_GRAPH : QUARTIC_READOUT_EDGE,
@@ -195,8 +215,31 @@ static void triangles_tell_them_apart(void **state) {
                 print_row(&pairs[p], &of, found, " where it can be seen");
                 assert_true(found > visible);
             }
+}
+
+static void triangles_tell_them_apart(void **state) {
+    (void)state;
+    graph_pair pairs[PAIRS];
+    make_pairs(pairs);
+    expect_told_apart(pairs, PAIRS, triangle_forms, 3);
     const subject nodes = {QUARTIC_MODEL_QUARTIC, QUARTIC_READOUT_GRAPH, "triangle", false};
     assert_true(largest_difference(&pairs[2], &nodes) < rounding); /* equal nodes stay equal */
+}
+
+static void triangles_are_blind_to_strongly_regular_pairs(void **state) {
+    (void)state;
+    graph_pair pair;
+    make_strongly_regular_pair(&pair);
+    expect_blind(&pair, 1, triangle_forms, 3);
+}
+
+static void triples_tell_all_pairs_apart(void **state) {
+    (void)state;
+    static const char *const forms[] = {"triple"};
+    graph_pair pairs[PAIRS + 1];
+    make_pairs(pairs);
+    make_strongly_regular_pair(&pairs[PAIRS]);
+    expect_told_apart(pairs, PAIRS + 1, forms, 1);
 }
 
 /* The other tests would pass if the edges had no influence at all; with nodes that can be told apart they
@@ -242,6 +285,8 @@ int main(void) {
         cmocka_unit_test(quadratic_transformers_are_blind),
         cmocka_unit_test(forms_over_single_edges_are_blind_too),
         cmocka_unit_test(triangles_tell_them_apart),
+        cmocka_unit_test(triangles_are_blind_to_strongly_regular_pairs),
+        cmocka_unit_test(triples_tell_all_pairs_apart),
         cmocka_unit_test(identifiers_end_the_blindness),
         cmocka_unit_test(routed_attention_breaks_ties),
     };

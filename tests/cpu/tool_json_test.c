@@ -145,7 +145,7 @@ static void every_family_is_timed(void **state) {
     }
     json_t *forms =
         tool_json_parse("$Q bench edges --device cpu --longest 32 --dim-edges 2 --repeat 1 --json", 0);
-    assert_int_equal(json_array_size(json_object_get(forms, "forms")), 7);
+    assert_int_equal(json_array_size(json_object_get(forms, "forms")), 8);
     json_decref(forms);
     /* One size alone has no slope, and what is skipped no times. */
     forms = tool_json_parse(

@@ -273,9 +273,9 @@ static void a_terminal_gets_a_bar_and_json_is_json(void **state) {
     assert_true(json_real_value(json_object_get(json_object_get(report, "forward"), "flops")) > 1000);
     assert_int_equal(json_integer_value(json_object_get(report, "length")), 16);
     const json_t *forms = json_object_get(report, "forms");
-    assert_int_equal(json_array_size(forms), 8);
+    assert_int_equal(json_array_size(forms), 9);
     double axial = 0, none = 0;
-    for (size_t k = 0; k < 8; ++k) {
+    for (size_t k = 0; k < 9; ++k) {
         const json_t *row = json_array_get(forms, k), *costs = json_object_get(row, "training");
         const char *form = json_string_value(json_object_get(row, "form"));
         assert_true(json_real_value(json_object_get(costs, "traffic_bytes")) > 1000);

@@ -7,7 +7,8 @@ import numpy as np
 import edge_forms
 
 FORM_OF_MODULE = {"edge_attention": "full", "routed_edge_attention": "routed", "triangle_attention": "triangle",
-                  "triangle_start_end": "triangle-start-end", "triangle_multiply": "triangle-multiply"}
+                  "triangle_start_end": "triangle-start-end", "triangle_multiply": "triangle-multiply",
+                  "triple_attention": "triple"}
 
 
 # ---- shapes: {state_dict name: shape} --------------------------------------------------------------------------
@@ -44,6 +45,10 @@ def form_shapes(form, de, heads, width, directions=None, node_heads=None):
     if form == "triangle":
         into = {f"to_{name}.weight": (inner, de) for name in ("q", "k", "v1", "v2")}
         return {"norm_scale": (de,), **into, "to_out.weight": (de, inner)}
+    if form == "triple":
+        into = {f"to_{name}.weight": (inner, de) for name in ("q1", "q2", "k1", "k2", "v1", "v2")}
+        return {"norm_scale": (de,), **into, "to_bias.weight": (heads, de), "to_gates.weight": (heads, de),
+                "to_gates.bias": (heads,), "to_out.weight": (de, inner)}
     if form == "triangle-start-end":
         one = {**attend_shapes(de, heads, width), "to_bias.weight": (heads, de)}
         return {**below("start.", one), **below("end.", one)}
@@ -141,7 +146,7 @@ def modules(folder, record):
                     dim_head=dim_head, **config)
 
     full, routed, triangle = "edge_attention", "routed_edge_attention", "triangle_attention"
-    start_end, multiply = "triangle_start_end", "triangle_multiply"
+    start_end, multiply, triple = "triangle_start_end", "triangle_multiply", "triple_attention"
     # The last graph of these has no real node, the one before a hidden node amid real ones.
     holes = holes_mask(5, [4], [1, 3], range(5))
 
@@ -197,6 +202,14 @@ def modules(folder, record):
          triangle_directions=["outgoing", "through"])
     case("n13", multiply, 13, 1, 5, 2, 3, triangle_directions=["through", "incoming"])
 
+    case("one-node", triple, 1, 3, 24, 3, 16, [[1], [0], [1]])
+    case("two-nodes-one-pivot", triple, 2, 2, 8, 2, 64, prefix_mask(2, 1, 1))
+    case("narrow-heads", triple, 3, 2, 24, 8, 1)
+    case("holes", triple, 5, 3, 5, 3, 8, holes)
+    case("holes-causal", triple, 7, 2, 5, 2, 3, holes_mask(7, [3], [0, 6]), causal=True)
+    case("causal", triple, 9, 1, 5, 1, 33, causal=True)
+    case("n13", triple, 13, 1, 5, 3, 3)
+
     def descent(name, batch, m, k, mask=None, scale=1.0, **config):
         descent_case(folder, "module-coordinate-descent-" + name, record, batch, m, scale, mask,
                      **{"k": k, "n_iters": 20, "eps": 0.1, **config})
@@ -233,6 +246,9 @@ def models(family, case):
     edges("multiply-holes", (3, 5), holes, edge_attention="triangle-multiply")
     edges("multiply-causal-outgoing", (2, 6), edge_attention="triangle-multiply", causal=True,
           triangle_directions=["incoming", "outgoing"])
+    edges("triple-graph", (3, 5), holes_mask(5, [4], [1, 3], []), edge_attention="triple", readout="graph", depth=3)
+    edges("triple-causal-holes", (3, 5), holes, edge_attention="triple", causal=True)
+    edges("triple-none-triangle", (2, 6), edge_attention=["triple", "none", "triangle"], depth=3, edge_heads=3)
     edges("taylor-holes", (3, 5), holes, edge_attention="taylor")
     edges("taylor-causal", (2, 7), edge_attention=["taylor", "none"], causal=True)
     edges("routed-taylor-causal-holes", (3, 5), holes, edge_attention=["routed", "taylor"], num_routed=8, causal=True)

@@ -1,6 +1,6 @@
-"""Attention over all edges in float64, straight from its equations: full, routed, and the triangle forms, as modules and
-as layers of the models. Shapes: b batch, edges (i, j) and (k, l), pivot l, h heads, d features, m = n * n.
-Nothing is fast: every tensor of pairs or triples of edges is there as the equations write it.
+"""Attention over all edges in float64, straight from its equations: full, routed, the triangle forms, and triple, as
+modules and as layers of the models. Shapes: b batch, edges (i, j) and (k, l), pivot l, pivots l and m, h heads, d
+features, m = n * n. Nothing is fast: every tensor of pairs or triples of edges is there as the equations write it.
 """
 import numpy as np
 
@@ -209,6 +209,37 @@ def triangle_multiply(p, edges, mask, directions, causal):
     return edges
 
 
+# ---- pairs of pivots -------------------------------------------------------------------------------------------
+
+
+def triple(p, edges, mask, width, causal):
+    """The scores of all (i, j, l, m) at once."""
+    b, n = edges.shape[:2]
+    x = models.rms(edges, p["norm_scale"], p.norm_eps)
+    q1, q2, k1, k2, v1, v2 = (_heads(models.linear(x, p[f"to_{name}.weight"]), width)
+                              for name in ("q1", "q2", "k1", "k2", "v1", "v2"))
+    bias = models.linear(x, p["to_bias.weight"])  # (b, l, m, h)
+    heads = bias.shape[-1]
+
+    def pivot_rows(from_i, to_j):
+        """(b, i, j, pivot, h, d): from_i at (i, pivot) + to_j at (pivot, j)."""
+        return (from_i.reshape(b, n, 1, n, heads, width)
+                + to_j.transpose(0, 2, 1, 3, 4).reshape(b, 1, n, n, heads, width))
+
+    scores = einsum("bijlhd,bijmhd->bhijlm", pivot_rows(q1, q2), pivot_rows(k1, k2)) * width ** -0.5
+    scores = scores + bias.transpose(0, 3, 1, 2).reshape(b, heads, 1, 1, n, n)
+    seen = pivots(mask, b, n, causal)
+    pairs = seen[:, :, :, :, None] & seen[:, :, :, None, :]
+    if causal:
+        pairs = pairs & np.tri(n, dtype=bool)  # m <= l
+    attention = softmax(scores.reshape(b, heads, n, n, n * n), pairs.reshape(b, 1, n, n, n * n))
+    attention = attention.reshape(b, heads, n, n, n, n)
+    out = einsum("bhijlm,bilhd,bmjhd->bijhd", attention, v1, v2)
+    gates = sigmoid(models.linear(x, p["to_gates.weight"], p["to_gates.bias"]))  # (b, i, j, h)
+    out = out * gates.reshape(b, n, n, heads, 1)
+    return edges + keep(models.linear(_merge(out), p["to_out.weight"]), updated(n, causal))
+
+
 # ---- a layer of a model ----------------------------------------------------------------------------------------
 
 
@@ -245,6 +276,8 @@ def layer(p, c, form, edges, sim, mask, scale_power):
         return triangle(p, edges, mask, width, causal)
     if form == "triangle-start-end":
         return triangle_start_end(p, edges, mask, width, causal, c["triangle_orientation"] == "alphafold")
+    if form == "triple":
+        return triple(p, edges, mask, width, causal)
     return triangle_multiply(p, edges, mask, directions_of(c["triangle_directions"]), causal)
 
 
@@ -281,6 +314,11 @@ def _module_multiply(p, c, inputs, mask):
                                      c.get("causal", False))}
 
 
+def _module_triple(p, c, inputs, mask):
+    return {"out": triple(p, inputs["edges"], mask, c["dim_head"], c.get("causal", False))}
+
+
 MODULES = {"coordinate_descent": _module_descent, "edge_attention": _module_full,
            "routed_edge_attention": _module_routed, "triangle_attention": _module_triangle,
-           "triangle_start_end": _module_start_end, "triangle_multiply": _module_multiply}
+           "triangle_start_end": _module_start_end, "triangle_multiply": _module_multiply,
+           "triple_attention": _module_triple}

@@ -15,7 +15,7 @@ static const quartic_value none = {0};
 typedef struct builder {
     const char *name;
     uint32_t operands;
-    quartic_shape shapes[7];
+    quartic_shape shapes[8];
     uint32_t integers; /* bit k: operand k is int32 */
     uint32_t states;   /* bit k: operand k is a state */
     uint32_t optional; /* bit k: operand k may be left out */
@@ -91,6 +91,10 @@ static quartic_value build_taylor(quartic_graph *g, const quartic_value *v) {
 static quartic_value build_triangle(quartic_graph *g, const quartic_value *v) {
     const quartic_triangle_options options = {.kind = QUARTIC_TRIANGLE_START, .scale = 1};
     return quartic_triangle_attention(g, v[0], v[1], v[2], none, v[3], v[4], &options);
+}
+static quartic_value build_triple(quartic_graph *g, const quartic_value *v) {
+    const quartic_triple_options options = {.scale = 1};
+    return quartic_triple_attention(g, v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], &options);
 }
 static quartic_value build_relational(quartic_graph *g, const quartic_value *v) {
     const quartic_relational_options options = {.scale = 1};
@@ -190,6 +194,14 @@ static const builder builders[] = {
      0,
      24,
      build_triangle},
+    {"triple_attention",
+     8,
+     {S5(1, 3, 3, 1, 2), S5(1, 3, 3, 1, 2), S5(1, 3, 3, 1, 2), S5(1, 3, 3, 1, 2), S5(1, 3, 3, 1, 2),
+      S5(1, 3, 3, 1, 2), S4(1, 3, 3, 1), S2(1, 3)},
+     128,
+     0,
+     128,
+     build_triple},
     {"edge_keep", 2, {S4(1, 3, 3, 2), S2(1, 3)}, 2, 0, 2, build_edge_keep},
     {"edge_keep, all", 2, {S4(1, 3, 3, 2), S2(1, 3)}, 2, 0, 2, build_edge_keep_all},
     {"relational_scores",
@@ -236,7 +248,7 @@ static quartic_graph *graph_misuse_new_graph(void) {
     return graph;
 }
 
-static void declare(quartic_graph *graph, const builder *b, quartic_value v[7]) {
+static void declare(quartic_graph *graph, const builder *b, quartic_value v[8]) {
     for (uint32_t k = 0; k < b->operands; ++k) {
         char name[16];
         snprintf(name, sizeof name, "v%u", k);
@@ -261,7 +273,7 @@ static void builders_refuse_foreign_and_missing_values(void **state) {
     for (size_t n = 0; n < BUILDERS; ++n) {
         const builder *b = &builders[n];
         quartic_graph *graph = graph_misuse_new_graph();
-        quartic_value v[7] = {{0, 0}}, used[7];
+        quartic_value v[8] = {{0, 0}}, used[8];
         declare(graph, b, v);
         if (b->build(graph, v).id == 0)
             fail_msg("%s: %s", b->name, (quartic_graph_status(graph), quartic_error_message()));
@@ -269,7 +281,7 @@ static void builders_refuse_foreign_and_missing_values(void **state) {
         for (uint32_t k = 0; k < b->operands; ++k)
             for (int how = 0; how < 4; ++how) {
                 quartic_graph *other = graph_misuse_new_graph();
-                quartic_value theirs[7];
+                quartic_value theirs[8];
                 graph = graph_misuse_new_graph();
                 declare(graph, b, v);
                 declare(other, b, theirs);
@@ -301,7 +313,7 @@ static void builders_look_at_ranks_first(void **state) {
             for (size_t s = 0; s < sizeof odd / sizeof odd[0]; ++s)
                 for (int integer = 0; integer < 2; ++integer) {
                     quartic_graph *graph = graph_misuse_new_graph();
-                    quartic_value v[7] = {{0, 0}};
+                    quartic_value v[8] = {{0, 0}};
                     declare(graph, &builders[n], v);
                     v[k] =
                         quartic_graph_state(graph, "odd", integer ? QUARTIC_INT32 : QUARTIC_FLOAT32, &odd[s]);

@@ -171,6 +171,49 @@ REFUSALS(triangle_attention_grad) {
     REFUSED_CASE(triangle_attention_grad, MISSING, INVALID_ARGUMENT, "left out", 1);
 }
 
+/* q and k2 as given, the other operands as they should be. */
+static void triple_of(quartic_graph *g, quartic_value q, quartic_value k2, quartic_value bias,
+                      quartic_value mask, float scale) {
+    const quartic_value x = FLOATS(1, 3, 3, 1, 2);
+    quartic_triple_options options = QUARTIC_TRIPLE_OPTIONS_INIT;
+    options.scale = scale;
+    (void)quartic_triple_attention(g, q, x, x, k2, x, x, bias, mask, &options);
+}
+
+REFUSALS(triple_attention) {
+    REFUSED(triple_attention, RANK, SHAPE_MISMATCH, "(3, 3, 1, 2)",
+            triple_of(g, FLOATS(3, 3, 1, 2), FLOATS(1, 3, 3, 1, 2), FLOATS(1, 3, 3, 1), NONE, 1.0f));
+    REFUSED(triple_attention, SIZE, SHAPE_MISMATCH, "(1, 3, 4, 1, 2)",
+            triple_of(g, FLOATS(1, 3, 4, 1, 2), FLOATS(1, 3, 3, 1, 2), FLOATS(1, 3, 3, 1), NONE, 1.0f));
+    REFUSED(triple_attention, SIZE, SHAPE_MISMATCH, "(1, 3, 3, 1, 257)",
+            triple_of(g, FLOATS(1, 3, 3, 1, 257), FLOATS(1, 3, 3, 1, 2), FLOATS(1, 3, 3, 1), NONE, 1.0f));
+    REFUSED(triple_attention, SIZE, SHAPE_MISMATCH, "(1, 3, 3, 1, 5)",
+            triple_of(g, FLOATS(1, 3, 3, 1, 2), FLOATS(1, 3, 3, 1, 5), FLOATS(1, 3, 3, 1), NONE, 1.0f));
+    REFUSED(triple_attention, SIZE, SHAPE_MISMATCH, "(1, 3, 3, 2)",
+            triple_of(g, FLOATS(1, 3, 3, 1, 2), FLOATS(1, 3, 3, 1, 2), FLOATS(1, 3, 3, 2), NONE, 1.0f));
+    REFUSED(triple_attention, SIZE, SHAPE_MISMATCH, "(1, 4)",
+            triple_of(g, FLOATS(1, 3, 3, 1, 2), FLOATS(1, 3, 3, 1, 2), FLOATS(1, 3, 3, 1), INTS(1, 4), 1.0f));
+    REFUSED(triple_attention, DTYPE, INVALID_ARGUMENT, "int32",
+            triple_of(g, INTS(1, 3, 3, 1, 2), FLOATS(1, 3, 3, 1, 2), FLOATS(1, 3, 3, 1), NONE, 1.0f));
+    REFUSED(
+        triple_attention, DTYPE, INVALID_ARGUMENT, "float32",
+        triple_of(g, FLOATS(1, 3, 3, 1, 2), FLOATS(1, 3, 3, 1, 2), FLOATS(1, 3, 3, 1), FLOATS(1, 3), 1.0f));
+    REFUSED(triple_attention, MISSING, INVALID_ARGUMENT, "left out",
+            triple_of(g, FLOATS(1, 3, 3, 1, 2), NONE, FLOATS(1, 3, 3, 1), NONE, 1.0f));
+    REFUSED(triple_attention, MISSING, INVALID_ARGUMENT, "left out",
+            triple_of(g, FLOATS(1, 3, 3, 1, 2), FLOATS(1, 3, 3, 1, 2), NONE, NONE, 1.0f));
+    REFUSED(triple_attention, OPTION, INVALID_ARGUMENT, "scale",
+            triple_of(g, FLOATS(1, 3, 3, 1, 2), FLOATS(1, 3, 3, 1, 2), FLOATS(1, 3, 3, 1), NONE, NAN));
+}
+
+REFUSALS(triple_attention_grad) {
+    IMPOSSIBLE(triple_attention_grad, OPTION, "only the gradient of triple_attention appends it");
+    REFUSED_CASE(triple_attention_grad, RANK, SHAPE_MISMATCH, "axes", 0);
+    REFUSED_CASE(triple_attention_grad, SIZE, SHAPE_MISMATCH, "shape", 1);
+    REFUSED_CASE(triple_attention_grad, DTYPE, INVALID_ARGUMENT, "int32", 1);
+    REFUSED_CASE(triple_attention_grad, MISSING, INVALID_ARGUMENT, "left out", 1);
+}
+
 REFUSALS(edge_keep) {
     REFUSED(edge_keep, RANK, SHAPE_MISMATCH, "(3, 3)",
             quartic_edge_keep(g, FLOATS(3, 3), NONE, QUARTIC_EDGES_LOWER));
@@ -198,6 +241,8 @@ int main(void) {
         cmocka_unit_test(edge_softmax_attention_grad_refuses),
         cmocka_unit_test(triangle_attention_refuses),
         cmocka_unit_test(triangle_attention_grad_refuses),
+        cmocka_unit_test(triple_attention_refuses),
+        cmocka_unit_test(triple_attention_grad_refuses),
         cmocka_unit_test(edge_keep_refuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,7 +60,7 @@ static void refuses_with_a_message(void **state) {
         {"{\"edge_attention\": []}", QUARTIC_INVALID_ARGUMENT,
          "is a list of 0; a list has 1 to 4096 entries"},
         {"{\"edge_attention\": [\"full\", 3]}", QUARTIC_INVALID_ARGUMENT, "wrong type"},
-        {"{\"edge_attention\": 3}", QUARTIC_INVALID_ARGUMENT, "\"none\", or a list of 1 to 4096 of them"},
+        {"{\"edge_attention\": 3}", QUARTIC_INVALID_ARGUMENT, "\"triple\", or a list of 1 to 4096 of them"},
         {"{\"routed_eps\": 0}", QUARTIC_INVALID_ARGUMENT, "routed_eps"},
         {"{\"compatibility\": 3}", QUARTIC_INVALID_ARGUMENT, "\"default\" or \"reference\""},
         {"{\"dim\": 1, \"dim\": 2}", QUARTIC_FORMAT, "no JSON"},
@@ -128,6 +128,8 @@ static void options_that_nothing_reads_are_refused(void **state) {
         {"\"edge_attention\": \"routed\", \"num_routed\": 3", Q | R, "which has no edges"},
         {"\"edge_attention\": \"triangle\"", Q | R, "which has no edges"},
         {"\"edge_attention\": [\"none\", \"triangle-multiply\"]", Q | R, "\"triangle-multiply\" for"},
+        {"\"edge_attention\": \"triple\"", Q | R, "\"triple\" for"},
+        {"\"edge_attention\": [\"triple\", \"none\"]", Q | R, "which has no edges"},
         {"\"edge_attention\": \"none\"", Q | R | M, ""},
         {"\"edge_attention\": [\"none\", \"none\"]", Q | R | M, ""},
         {"\"triangle_directions\": \"through\"", Q | R, "triangle_directions"},
@@ -171,6 +173,7 @@ static void options_that_nothing_reads_are_refused(void **state) {
         {"\"ablate_edges\": true, \"edge_attention\": \"none\"", Q, "ablate_edges"},
         {"\"ablate_edges\": true, \"static_edges\": true", 0, "ablate_edges"},
         {"\"static_edges\": true, \"edge_attention\": \"taylor\"", 0, "static_edges"},
+        {"\"static_edges\": true, \"edge_attention\": \"triple\"", 0, "static_edges"},
     };
     static const char *const family_names[] = {"quartic", "relational", "multi-stream"};
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; ++k)
