@@ -25,7 +25,9 @@ static PFN_vkWaitSemaphores real_wait;
 LOADER_EXPORT void failing_loader_fail_at(uint64_t nth);
 LOADER_EXPORT void failing_loader_fail_submit_at(uint64_t nth);
 LOADER_EXPORT void failing_loader_count_queue(vulkan_queue_counts *out_counts);
-LOADER_EXPORT void failing_loader_fail_submit_at(uint64_t nth) {
+LOADER_EXPORT uint32_t failing_loader_calls(const char *names[VULKAN_MOST_CALLS]);
+
+void failing_loader_fail_submit_at(uint64_t nth) {
     atomic_store(&submits_until_failure, (int64_t)nth);
 }
 
@@ -52,8 +54,6 @@ static VKAPI_ATTR VkResult VKAPI_CALL counting_wait(VkDevice device, const VkSem
     if (info->pValues[0] >= atomic_load(&last_signal)) atomic_fetch_add(&full_wait_count, 1);
     return real_wait(device, info, timeout);
 }
-
-uint32_t failing_loader_calls(const char *names[VULKAN_MOST_CALLS]);
 
 void failing_loader_fail_at(uint64_t nth) {
     if (nth != 0) atomic_store(&call_count, 0);
