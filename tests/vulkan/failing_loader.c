@@ -8,6 +8,7 @@
 #include "real_loader.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -50,9 +51,12 @@ static VKAPI_ATTR VkResult VKAPI_CALL failing_submit(VkQueue queue, uint32_t cou
 
 static VKAPI_ATTR VkResult VKAPI_CALL counting_wait(VkDevice device, const VkSemaphoreWaitInfo *info,
                                                     uint64_t timeout) {
+    const bool full = info->pValues[0] >= atomic_load(&last_signal);
+    const VkResult result = real_wait(device, info, timeout);
+    if (result == VK_TIMEOUT) return result; /* the library goes on waiting: the same wait */
     atomic_fetch_add(&wait_count, 1);
-    if (info->pValues[0] >= atomic_load(&last_signal)) atomic_fetch_add(&full_wait_count, 1);
-    return real_wait(device, info, timeout);
+    if (full) atomic_fetch_add(&full_wait_count, 1);
+    return result;
 }
 
 void failing_loader_fail_at(uint64_t nth) {
