@@ -27,7 +27,7 @@ static const arg_option options[] = {
      "or "
      "max_seq_len if that is less)"},
     {"batch", "N", ARG_UINT32, offsetof(bench_settings, batch), 1, 65536, "sequences at once"},
-    {"repeat", "N", ARG_UINT32, offsetof(bench_settings, repeat), 1, 1000,
+    {"repeat", "N", ARG_UINT32, offsetof(bench_settings, repeat), 1, 1000000,
      "timed runs, of which the shortest counts"},
     {"seconds", "S", ARG_UINT32, offsetof(bench_settings, seconds), 0, 1000000,
      "of a model: begin no measurement after that time, and say which were left out (default 0: no limit)"},

@@ -13,7 +13,7 @@
 
 typedef struct tool_result {
     int code;          /* exit code, or 128 + the signal that ended it */
-    char out[1 << 16]; /* stdout, cut off if longer */
+    char out[1 << 18]; /* stdout, cut off if longer */
     char err[1 << 14]; /* stderr */
 } tool_result;
 

@@ -8,6 +8,7 @@
 #include "real_loader.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -25,7 +26,9 @@ static PFN_vkWaitSemaphores real_wait;
 LOADER_EXPORT void failing_loader_fail_at(uint64_t nth);
 LOADER_EXPORT void failing_loader_fail_submit_at(uint64_t nth);
 LOADER_EXPORT void failing_loader_count_queue(vulkan_queue_counts *out_counts);
-LOADER_EXPORT void failing_loader_fail_submit_at(uint64_t nth) {
+LOADER_EXPORT uint32_t failing_loader_calls(const char *names[VULKAN_MOST_CALLS]);
+
+void failing_loader_fail_submit_at(uint64_t nth) {
     atomic_store(&submits_until_failure, (int64_t)nth);
 }
 
@@ -48,12 +51,13 @@ static VKAPI_ATTR VkResult VKAPI_CALL failing_submit(VkQueue queue, uint32_t cou
 
 static VKAPI_ATTR VkResult VKAPI_CALL counting_wait(VkDevice device, const VkSemaphoreWaitInfo *info,
                                                     uint64_t timeout) {
+    const bool full = info->pValues[0] >= atomic_load(&last_signal);
+    const VkResult result = real_wait(device, info, timeout);
+    if (result == VK_TIMEOUT) return result; /* the library goes on waiting: the same wait */
     atomic_fetch_add(&wait_count, 1);
-    if (info->pValues[0] >= atomic_load(&last_signal)) atomic_fetch_add(&full_wait_count, 1);
-    return real_wait(device, info, timeout);
+    if (full) atomic_fetch_add(&full_wait_count, 1);
+    return result;
 }
-
-uint32_t failing_loader_calls(const char *names[VULKAN_MOST_CALLS]);
 
 void failing_loader_fail_at(uint64_t nth) {
     if (nth != 0) atomic_store(&call_count, 0);
