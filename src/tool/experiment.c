@@ -148,11 +148,12 @@ static int run_tasks(const invocation *call, quartic_device *device) {
 
 static int run_experiment(const invocation *call) {
     const experiment_settings *settings = call->settings;
+    char names[TOOL_PATH_BYTES];
+    experiment_task_list(names, sizeof names);
     for (uint32_t k = 0; k < call->operand_count; ++k)
         if (experiment_task_named(call->operands[k]) == NULL)
-            return tool_fail_usage(call->command,
-                                   "there is no task %s; there are cycles, foaf, foaf24, compose and set",
-                                   call->operands[k]);
+            return tool_fail_usage(call->command, "there is no task %s; there are %s", call->operands[k],
+                                   names);
     if (settings->only != NULL && !is_contestant(settings->only))
         return tool_fail_usage(call->command, "there is no contestant %s", settings->only);
     quartic_device *device = tool_open_device(call->command, settings->device);
@@ -166,15 +167,15 @@ const command command_experiment = {
     .name = "experiment",
     .operands = "TASK...",
     .summary = "what edge attention learns and quadratic transformers do not",
-    .details = "TASK: cycles (does a 3-regular graph contain a triangle), foaf, foaf24 (is there an l with i "
-               "-> l -> j, "
-               "among 14 or 24 nodes), compose (is g(f(i)) = j), set (does the card that completes i and j "
-               "lie on the "
-               "table). Trains a small transformer with each form of edge attention, and quadratic baselines "
-               "with more "
-               "parameters, layers, steps and learning rates, on graphs drawn from a seed; test graphs are "
-               "never trained "
-               "on.",
+    .details =
+        "TASK: cycles (does a 3-regular graph contain a triangle), foaf, foaf24, relation (is there an l "
+        "with i -> l -> j), compose (is g(f(i)) = j), quotient (relation over classes of l), set (does "
+        "the card that completes i and j lie on the table), twins (does an edge that shares no node "
+        "carry the same label), analogy (does an edge of the other situation), match3 (do three numbers "
+        "add to 0), siblings (is f(i) = f(j)); and two graphs to be told apart: circulants, "
+        "strongly-regular, cfi, designs. Trains a small transformer with each form of edge attention, "
+        "and quadratic baselines with more parameters, layers, steps and learning rates, on graphs drawn "
+        "from a seed; test graphs are never trained on.",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .least_operands = 1,

@@ -49,10 +49,10 @@ bool contest_config(const command *command, const experiment_task *task, const c
     /* In the quartic model equal nodes send equal values and stay equal, whatever their edges: where the
      * nodes are read out, the forms are layers of the relational model, whose values hold edges. */
     const bool relational =
-        strcmp(form, kinds[RELATIONAL]) == 0 || (task->readout == QUARTIC_READOUT_GRAPH && !baseline);
+        strcmp(form, kinds[RELATIONAL]) == 0 || (task->readout != QUARTIC_READOUT_EDGE && !baseline);
     quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
     config.model = relational ? QUARTIC_MODEL_RELATIONAL : QUARTIC_MODEL_QUARTIC;
-    config.num_tokens = identifiers ? task->n : task->tokens;
+    config.num_tokens = identifiers ? task->n * task->tokens : task->tokens;
     config.num_edge_types = ablated ? 0 : task->edge_types;
     config.dim = config.dim_edges = width;
     config.depth = depth;
@@ -171,10 +171,11 @@ void contest_batch_fill(const experiment_data *data, const contestant *who, cons
     experiment_source source = {.seed = seed, .stream = stream};
     for (size_t b = 0; b < batch->in.batch; ++b) {
         const size_t from = graphs[b];
-        if (who->identifiers)
-            experiment_permutation(&source, data->n, (uint32_t *)batch->tokens + b * n);
-        else
-            memcpy(batch->tokens + b * n, data->tokens + from * n, n * sizeof(int32_t));
+        uint32_t order[EXPERIMENT_MOST_NODES] = {0};
+        if (who->identifiers) experiment_permutation(&source, data->n, order);
+        const int32_t numbers = who->identifiers ? (int32_t)n : 1; /* of each token */
+        for (size_t i = 0; i < n; ++i)
+            batch->tokens[b * n + i] = data->tokens[from * n + i] * numbers + (int32_t)order[i];
         if (data->edge_types != NULL)
             memcpy(batch->edge_types + b * n * n, data->edge_types + from * n * n, n * n * sizeof(int32_t));
         memcpy(batch->targets + b * targets, data->targets + from * targets, targets * sizeof(int32_t));

@@ -5,9 +5,9 @@
  * changes ("static"), whose edges take up the attention's maps and pass through a feedforward but never see
  * other edges ("none"), the RelationalTransformer ("relational"), and one that is not given the edges at all
  * ("ablated"). Baselines get as many parameters as the largest form, or four times as many,
- * deeper stacks, four times the steps and the best of three learning rates. Without identifiers all nodes of
- * a graph are equal; with them each node has a random number, anew in every batch, which is how nodes can be
- * distinguished although their order has no meaning.
+ * deeper stacks, four times the steps and the best of three learning rates. With identifiers each node has a
+ * random number beside its token, anew in every batch, which is how nodes can be distinguished although their
+ * order has no meaning.
  */
 #ifndef QUARTIC_TOOL_EXPERIMENT_CONTEST_H
 #define QUARTIC_TOOL_EXPERIMENT_CONTEST_H
