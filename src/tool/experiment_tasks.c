@@ -22,6 +22,7 @@ static const experiment_task tasks[] = {
      .question = "does a 3-regular graph of equal nodes hold a triangle",
      .n = 12,
      .node_step = 2,
+     .fewest_nodes = 12,
      .tokens = 1,
      .edge_types = 2,
      .readout = QUARTIC_READOUT_GRAPH,
@@ -31,6 +32,7 @@ static const experiment_task tasks[] = {
      .question = "is there an l with i -> l -> j",
      .n = 14,
      .node_step = 1,
+     .fewest_nodes = 8,
      .tokens = 1,
      .edge_types = 2,
      .balanced_by_type = true,
@@ -42,6 +44,7 @@ static const experiment_task tasks[] = {
      .question = "is there an l with i -> l -> j",
      .n = 24,
      .node_step = 1,
+     .fewest_nodes = 8,
      .tokens = 1,
      .edge_types = 2,
      .balanced_by_type = true,
@@ -53,6 +56,7 @@ static const experiment_task tasks[] = {
      .question = "is g(f(i)) = j",
      .n = 16,
      .node_step = 1,
+     .fewest_nodes = 6,
      .tokens = 1,
      .edge_types = 4,
      .pivot_types = {1, 2},
@@ -70,6 +74,7 @@ static const experiment_task tasks[] = {
      .question = "is there an l in the second group with i -> l -> j",
      .n = 24,
      .node_step = 6, /* three groups, each of an even number */
+     .fewest_nodes = 24,
      .tokens = 3,
      .edge_types = 2,
      .pivot_types = {1, 1},
@@ -80,6 +85,7 @@ static const experiment_task tasks[] = {
      .question = "are there an l with i -> l and another k of its class with k -> j",
      .n = 24,
      .node_step = 6,
+     .fewest_nodes = 24,
      .tokens = 3,
      .edge_types = 3,
      .readout = QUARTIC_READOUT_EDGE,
@@ -89,6 +95,7 @@ static const experiment_task tasks[] = {
      .question = "does an edge that shares no node with (i, j) carry its label",
      .n = 8,
      .node_step = 1,
+     .fewest_nodes = 6,
      .tokens = 1,
      .edge_types = 65,
      .types_of = experiment_twins_types,
@@ -99,6 +106,7 @@ static const experiment_task tasks[] = {
      .question = "does an edge of the other situation carry the label of (i, j)",
      .n = 10,
      .node_step = 2,
+     .fewest_nodes = 6,
      .tokens = 2,
      .edge_types = 31,
      .types_of = experiment_analogy_types,
@@ -116,6 +124,7 @@ static const experiment_task tasks[] = {
      .question = "is f(i) = f(j)",
      .n = 16,
      .node_step = 4,
+     .fewest_nodes = 12,
      .tokens = 1,
      .edge_types = 4,
      .readout = QUARTIC_READOUT_EDGE,
@@ -180,10 +189,10 @@ void experiment_task_list(char *out_text, size_t capacity) {
 }
 
 bool experiment_task_resize(const experiment_task *task, uint32_t n, experiment_task *out_task) {
-    enum { FEWEST_NODES = 6 };
     *out_task = *task;
     if (n == 0 || n == task->n) return true;
-    if (task->node_step == 0 || n % task->node_step != 0 || n < FEWEST_NODES || n > EXPERIMENT_MOST_NODES)
+    if (task->node_step == 0 || n % task->node_step != 0 || n < task->fewest_nodes ||
+        n > EXPERIMENT_MOST_NODES)
         return false;
     out_task->n = n;
     if (task->types_of != NULL) out_task->edge_types = task->types_of(n);

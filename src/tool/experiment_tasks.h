@@ -57,8 +57,9 @@ typedef struct experiment_task {
     const char *name, *question;
     uint32_t n, tokens, edge_types; /* sizes; edge_types 0: none are given */
     quartic_readout readout;        /* edge, node or graph */
-    /* Other n: multiples of node_step; 0: n is fixed. */
-    uint32_t node_step;
+    /* Other n: multiples of node_step, 0: n is fixed; not below fewest_nodes, where there would be too few
+     * graphs for a test of its own. */
+    uint32_t node_step, fewest_nodes;
     uint32_t (*types_of)(uint32_t n); /* edge_types for n nodes; NULL: the same for all */
     /* pairs with an edge and pairs without are balanced separately, so that the edge does not predict the
      * label */

@@ -183,7 +183,8 @@ static void check_other_sizes(const experiment_task *task, const experiment_data
     assert_false(experiment_task_resize(task, EXPERIMENT_MOST_NODES + 1, &other));
     const uint32_t wanted[2] = {12, 36};
     for (uint32_t k = 0; k < 2; ++k) {
-        const bool fits = task->node_step > 0 && wanted[k] % task->node_step == 0;
+        const bool fits =
+            task->node_step > 0 && wanted[k] % task->node_step == 0 && wanted[k] >= task->fewest_nodes;
         assert_true(experiment_task_resize(task, wanted[k], &other) == (fits || task->n == wanted[k]));
         if (!fits) continue;
         experiment_data data;
