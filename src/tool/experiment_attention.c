@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tool/experiment_batch.h"
 #include "tool/experiment_chart.h"
 
 static const double norm_eps = 1e-5;
@@ -173,8 +174,8 @@ static bool draw_model(contest *contest, const contestant *who, quartic_model *m
     const uint32_t n = contest->task->n, heads = who->config.edge_heads, graph = 0, i = 0;
     const int32_t *types = contest->task->pivot_types;
     contest_batch batch;
-    contest_batch_create(&contest->test, 1, &batch);
-    contest_batch_fill(&contest->test, who, &graph, 0, 0, &batch);
+    contest_batch_create(contest->task, who, 1, &batch);
+    contest_batch_fill(&contest_data_of(contest, 1)->test, &graph, 0, 0, &batch);
     float *attention =
         tool_alloc((size_t)who->depth * heads * n * n, sizeof *attention); // (layer, head, j, l)
     uint8_t *marked = tool_alloc((size_t)n * n, 1);                        // (j, l)
@@ -207,7 +208,8 @@ bool experiment_attention_draw(contest *contest, const char *folder, const char 
     const contestant *who = NULL;
     *out_name = NULL;
     for (uint32_t k = 0; k < contest->contestant_count; ++k)
-        if (strcmp(contest->contestants[k].form, "triangle") == 0 && !contest->contestants[k].identifiers)
+        if (strcmp(contest->contestants[k].form, "triangle") == 0 &&
+            contest->contestants[k].encoding == CONTEST_PLAIN)
             who = &contest->contestants[k];
     if (who == NULL || contest->task->pivot_types[0] == 0) return true;
     quartic_model *model = NULL;

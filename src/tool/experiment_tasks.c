@@ -12,7 +12,8 @@ enum {
     DECK = EXPERIMENT_DECK,
     MOST_NODES = EXPERIMENT_MOST_NODES,
     MARK_ROUNDS = 3,
-    TEST_SHARE = 4 /* one graph of so many, by its mark, is for the test */
+    SHARES = 4, /* by its mark, one graph of so many is for the test and one for validation */
+    PARTS = 3
 };
 
 /* ---- the tasks ---- */
@@ -291,14 +292,17 @@ void experiment_data_draw(const experiment_task *task, uint64_t seed, experiment
     out_data->hashes = tool_alloc(graphs, sizeof(uint64_t));
     for (uint32_t index = 0; index < graphs; ++index) {
         const experiment_graph graph = graph_at(out_data, index);
-        experiment_source source = {.seed = seed, .stream = 2 * index + (part == EXPERIMENT_TEST)};
+        experiment_source source = {.seed = seed, .stream = PARTS * index + (uint32_t)part};
         bool fine;
         do {
             fine = task->draw(task, &source, index % 2, &graph);
             if (!fine) continue;
             out_data->hashes[index] = experiment_graph_hash(task, &graph);
-            fine =
-                task->two_graphs || (out_data->hashes[index] % TEST_SHARE == 0) == (part == EXPERIMENT_TEST);
+            const uint64_t share = out_data->hashes[index] % SHARES;
+            const experiment_part of_share = share == 0   ? EXPERIMENT_TEST
+                                             : share == 1 ? EXPERIMENT_VALIDATION
+                                                          : EXPERIMENT_TRAIN;
+            fine = task->two_graphs || part == of_share;
         } while (!fine);
         if (task->readout != QUARTIC_READOUT_GRAPH) mask_frequent_label(task, &source, &graph);
     }

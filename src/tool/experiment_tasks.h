@@ -29,8 +29,8 @@
  *             Of the graph: is it the second?
  *
  * Every graph is a pure function of (seed, part, index). A graph's hash does not depend on the order of its
- * nodes. It decides whether the graph may be drawn for training or for the test, so that the two never share
- * a graph, not even with its nodes in another order; the tasks with two graphs are the exception, where
+ * nodes. It decides whether the graph may be drawn for training, for validation or for the test, so that no two
+ * share a graph, not even with its nodes in another order; the tasks with two graphs are the exception, where
  * training and test are orders of the same two. Labels are 0 and 1, equally many of each. Where pairs
  * have labels, a random part of the more frequent label is masked (-1) in each graph; nodes' labels likewise. Where graphs have
  * labels, the labels alternate.
@@ -44,7 +44,9 @@
 
 enum { EXPERIMENT_MOST_NODES = 64 };
 
-typedef enum experiment_part { EXPERIMENT_TRAIN, EXPERIMENT_TEST } experiment_part;
+/* Of the classes of graphs that differ in more than order, half are for training and a quarter each for the
+ * other two. */
+typedef enum experiment_part { EXPERIMENT_TRAIN, EXPERIMENT_TEST, EXPERIMENT_VALIDATION } experiment_part;
 
 /* One graph, to be filled in. */
 typedef struct experiment_graph {

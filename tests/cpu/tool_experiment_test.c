@@ -225,12 +225,19 @@ static void check_hashes(const experiment_task *task, const experiment_data *tra
     if (task->two_graphs) return; /* orders of the same two graphs */
     experiment_source source = {.seed = 3};
     uint32_t order[MOST];
+    experiment_data validation;
+    experiment_data_draw(task, SEED, EXPERIMENT_VALIDATION, TEST_GRAPHS, &validation);
+    for (uint32_t k = 0; k < validation.graphs * train->graphs; ++k)
+        assert_true(validation.hashes[k / train->graphs] != train->hashes[k % train->graphs]);
     for (uint32_t graph = 0; graph < test->graphs; ++graph) {
         experiment_permutation(&source, test->n, order);
         assert_true(renamed_hash(task, test, graph, order) == test->hashes[graph]);
+        for (uint32_t other = 0; other < validation.graphs; ++other)
+            assert_true(validation.hashes[other] != test->hashes[graph]);
         for (uint32_t other = 0; other < train->graphs; ++other)
             assert_true(train->hashes[other] != test->hashes[graph]);
     }
+    experiment_data_free(&validation);
     /* A mark that all graphs share would tell nothing. */
     uint32_t different = 1;
     qsort(train->hashes, train->graphs, sizeof train->hashes[0], tool_experiment_by_size);
