@@ -18,7 +18,7 @@
 
 /* Every subcommand once, in the order of `quartic --help`: X(name) for command_<name> in <name>.c. */
 #define TOOL_COMMAND_LIST(X)                                                                                 \
-    X(devices) X(train) X(sample) X(eval) X(verify) X(validate) X(bench) X(inspect) X(experiment)
+    X(devices) X(train) X(sample) X(eval) X(verify) X(validate) X(bench) X(inspect) X(encode) X(experiment)
 
 #define TOOL_COMMAND_EXTERN(name) extern const command command_##name;
 TOOL_COMMAND_LIST(TOOL_COMMAND_EXTERN)
