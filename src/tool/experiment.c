@@ -11,13 +11,15 @@
 #include <string.h>
 
 typedef struct experiment_settings {
-    const char *out, *device, *only;
-    uint32_t quick, steps, seeds, batch, graphs, limit, check, no_map, sizes, rates, evaluations, json;
+    const char *out, *device, *only, *encodings;
+    uint32_t nodes, width, depth, heads, quick, steps, seeds, batch, graphs, limit, check, no_map, sizes,
+        rates, evaluations, json;
     float rate;
     uint64_t seed;
 } experiment_settings;
 
 static const experiment_settings defaults = {.out = "experiment",
+                                             .encodings = "ids",
                                              .steps = 400,
                                              .seeds = 3,
                                              .batch = 16,
@@ -39,6 +41,16 @@ static const arg_option options[] = {
      "2: also 4 layers and four times as many; 3: also 6 layers and as many"},
     {"rates", "N", ARG_UINT32, offsetof(experiment_settings, rates), 1, CONTEST_MOST_RATES,
      "learning rates of which a baseline takes the best: --rate, a third of it, three times as much"},
+    {"encodings", "LIST", ARG_TEXT, offsetof(experiment_settings, encodings), 0, 0,
+     "what baselines are given beside edges, each by itself, as ids,rows,walks,laplacian,distances (default: "
+     "ids); all also take part with nothing"},
+    {"nodes", "N", ARG_UINT32, offsetof(experiment_settings, nodes), 1, EXPERIMENT_MOST_NODES,
+     "nodes of a graph (default: the task's)"},
+    {"width", "N", ARG_UINT32, offsetof(experiment_settings, width), 1, 512,
+     "width of every contestant's nodes and edges (default: 16 for the forms, baselines by parameters)"},
+    {"depth", "N", ARG_UINT32, offsetof(experiment_settings, depth), 1, 64,
+     "layers of the forms, and of the baselines' first size (default: 2)"},
+    {"heads", "N", ARG_UINT32, offsetof(experiment_settings, heads), 1, 64, "heads (default: 4)"},
     {"steps", "N", ARG_UINT32, offsetof(experiment_settings, steps), 1, 1e6,
      "training steps of a form; baselines get four times as many"},
     {"seeds", "N", ARG_UINT32, offsetof(experiment_settings, seeds), 1, 100, "runs of each contestant"},
@@ -69,9 +81,15 @@ static bool is_contestant(const char *name) {
 }
 
 /* One task: trains, reports, draws. */
-static bool run_task(const invocation *call, const experiment_task *task, quartic_device *device,
+static bool run_task(const invocation *call, const experiment_task *whole, quartic_device *device,
                      experiment_report *report, json_t *tasks, bool *inout_separated) {
     const experiment_settings *settings = call->settings;
+    experiment_task resized;
+    const experiment_task *task = &resized;
+    uint32_t encodings = 0;
+    if (!experiment_task_resize(whole, settings->nodes, &resized) ||
+        !contest_read_encodings(settings->encodings, &encodings))
+        return false; /* run_experiment has looked */
     contest contest = {.command = call->command,
                        .task = task,
                        .device = device,
@@ -84,6 +102,10 @@ static bool run_task(const invocation *call, const experiment_task *task, quarti
                                     .quick = settings->quick,
                                     .sizes = settings->quick ? 1 : settings->sizes,
                                     .rates = settings->quick ? 1 : settings->rates,
+                                    .width = settings->width,
+                                    .depth = settings->depth,
+                                    .heads = settings->heads,
+                                    .encodings = encodings,
                                     .rate = settings->rate,
                                     .seed = settings->seed,
                                     .only = settings->only,
@@ -91,8 +113,8 @@ static bool run_task(const invocation *call, const experiment_task *task, quarti
     bool fine = contest_begin(&contest);
     if (fine && !settings->json) {
         printf("%s: %s? the more frequent label has %.1f%% of the training labels, %.1f%% of the test's\n",
-               task->name, task->question, 100 * experiment_majority(&contest.train),
-               100 * experiment_majority(&contest.test));
+               task->name, task->question, 100 * experiment_majority(&contest_data_of(&contest, 1)->train),
+               100 * experiment_majority(&contest_data_of(&contest, 1)->test));
         fflush(stdout);
     }
     fine = fine && contest_run_all(&contest);
@@ -148,11 +170,23 @@ static int run_tasks(const invocation *call, quartic_device *device) {
 
 static int run_experiment(const invocation *call) {
     const experiment_settings *settings = call->settings;
+    char names[TOOL_PATH_BYTES];
+    experiment_task_list(names, sizeof names);
     for (uint32_t k = 0; k < call->operand_count; ++k)
         if (experiment_task_named(call->operands[k]) == NULL)
-            return tool_fail_usage(call->command,
-                                   "there is no task %s; there are cycles, foaf, foaf24, compose and set",
-                                   call->operands[k]);
+            return tool_fail_usage(call->command, "there is no task %s; there are %s", call->operands[k],
+                                   names);
+    experiment_task resized;
+    for (uint32_t k = 0; k < call->operand_count; ++k)
+        if (!experiment_task_resize(experiment_task_named(call->operands[k]), settings->nodes, &resized))
+            return tool_fail_usage(call->command, "%s has no graphs of %u nodes", call->operands[k],
+                                   settings->nodes);
+    uint32_t encodings;
+    if (!contest_read_encodings(settings->encodings, &encodings))
+        return tool_fail_usage(call->command,
+                               "--encodings %s: there are ids, rows, walks, laplacian and distances, with "
+                               "commas between them",
+                               settings->encodings);
     if (settings->only != NULL && !is_contestant(settings->only))
         return tool_fail_usage(call->command, "there is no contestant %s", settings->only);
     quartic_device *device = tool_open_device(call->command, settings->device);
@@ -166,15 +200,17 @@ const command command_experiment = {
     .name = "experiment",
     .operands = "TASK...",
     .summary = "what edge attention learns and quadratic transformers do not",
-    .details = "TASK: cycles (does a 3-regular graph contain a triangle), foaf, foaf24 (is there an l with i "
-               "-> l -> j, "
-               "among 14 or 24 nodes), compose (is g(f(i)) = j), set (does the card that completes i and j "
-               "lie on the "
-               "table). Trains a small transformer with each form of edge attention, and quadratic baselines "
-               "with more "
-               "parameters, layers, steps and learning rates, on graphs drawn from a seed; test graphs are "
-               "never trained "
-               "on.",
+    .details =
+        "TASK: cycles (does a 3-regular graph contain a triangle), foaf, foaf24, relation (is there an l "
+        "with i -> l -> j), compose (is g(f(i)) = j), quotient (relation over classes of l), set (does "
+        "the card that completes i and j lie on the table), twins (does an edge that shares no node "
+        "carry the same label), analogy (does an edge of the other situation), match3 (do three numbers "
+        "add to 0), siblings (is f(i) = f(j)); and two graphs to be told apart: circulants, "
+        "strongly-regular, cfi, designs. Trains a small transformer with each form of edge attention, "
+        "and quadratic baselines with more parameters, layers, steps and learning rates, on graphs drawn "
+        "from a seed; test graphs are never trained on. Rates are chosen and runs ended early by validation "
+        "graphs, "
+        "which are neither; the test is looked at once. Each run has graphs and weights of its own.",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .least_operands = 1,

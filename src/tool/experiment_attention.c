@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tool/experiment_batch.h"
 #include "tool/experiment_chart.h"
 
 static const double norm_eps = 1e-5;
@@ -171,18 +172,17 @@ bool experiment_attention_of(const command *command, quartic_model *model, const
 static bool draw_model(contest *contest, const contestant *who, quartic_model *model, const char *folder,
                        const char *name) {
     const uint32_t n = contest->task->n, heads = who->config.edge_heads, graph = 0, i = 0;
-    const bool functions = contest->task->edge_types > 2; /* types with a bit for f and one for g */
-    const int32_t first = 1, second = functions ? 2 : 1;
+    const int32_t *types = contest->task->pivot_types;
     contest_batch batch;
-    contest_batch_create(&contest->test, 1, &batch);
-    contest_batch_fill(&contest->test, who, &graph, 0, 0, &batch);
+    contest_batch_create(contest->task, who, 1, &batch);
+    contest_batch_fill(&contest_data_of(contest, 1)->test, &graph, 0, 0, &batch);
     float *attention =
         tool_alloc((size_t)who->depth * heads * n * n, sizeof *attention); // (layer, head, j, l)
     uint8_t *marked = tool_alloc((size_t)n * n, 1);                        // (j, l)
     for (uint32_t j = 0; j < n; ++j)
         for (uint32_t l = 0; l < n; ++l)
             marked[j * n + l] =
-                (batch.edge_types[i * n + l] & first) && (batch.edge_types[l * n + j] & second);
+                (batch.edge_types[i * n + l] & types[0]) && (batch.edge_types[l * n + j] & types[1]);
     bool fine = true;
     for (uint32_t layer = 0; layer < who->depth && fine; ++layer)
         fine = experiment_attention_of(contest->command, model, &batch.in, layer, i,
@@ -208,10 +208,10 @@ bool experiment_attention_draw(contest *contest, const char *folder, const char 
     const contestant *who = NULL;
     *out_name = NULL;
     for (uint32_t k = 0; k < contest->contestant_count; ++k)
-        if (strcmp(contest->contestants[k].form, "triangle") == 0 && !contest->contestants[k].identifiers)
+        if (strcmp(contest->contestants[k].form, "triangle") == 0 &&
+            contest->contestants[k].encoding == CONTEST_PLAIN)
             who = &contest->contestants[k];
-    if (who == NULL || contest->task->edge_types == 0 || contest->task->readout != QUARTIC_READOUT_EDGE)
-        return true;
+    if (who == NULL || contest->task->pivot_types[0] == 0) return true;
     quartic_model *model = NULL;
     contest_run run;
     snprintf(name, sizeof name, "%s-attention", contest->task->name);

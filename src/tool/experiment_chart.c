@@ -101,9 +101,9 @@ static void set_colour(cairo_t *cairo, const contestant *who, uint32_t index, do
 static void set_dashes(cairo_t *cairo, const contestant *who) {
     static const double dashes[] = {6, 3}, dots[] = {2, 2};
     if (who->baseline)
-        cairo_set_dash(cairo, who->identifiers ? dots : dashes, 2, 0);
+        cairo_set_dash(cairo, who->encoding != CONTEST_PLAIN ? dots : dashes, 2, 0);
     else
-        cairo_set_dash(cairo, dots, who->identifiers ? 2 : 0, 0);
+        cairo_set_dash(cairo, dots, who->encoding != CONTEST_PLAIN ? 2 : 0, 0);
 }
 
 /* Accuracy of a run after so many evaluations; a run that ended stays where it was. */
@@ -183,7 +183,7 @@ static void draw_axes(cairo_t *cairo, const curves *curves) {
     picture_draw_text(cairo, LEFT, TOP - 24, 16, text);
     snprintf(text, sizeof text, "%s?", curves->contest->task->question);
     picture_draw_text(cairo, LEFT, TOP - 8, 12, text);
-    const double chance = at_accuracy(experiment_majority(&curves->contest->test));
+    const double chance = at_accuracy(experiment_majority(&curves->contest->data[0].test));
     const double dash[] = {3, 5};
     cairo_set_source_rgb(cairo, 0.7, 0.1, 0.1);
     cairo_set_dash(cairo, dash, 2, 0);
@@ -220,8 +220,7 @@ static bool is_not_best_baseline(const contest *contest, uint32_t index) {
     const contestant *who = &contest->contestants[index];
     for (uint32_t k = 0; k < contest->contestant_count && who->baseline; ++k) {
         const contestant *other = &contest->contestants[k];
-        if (k == index || strcmp(other->form, who->form) != 0 || other->identifiers != who->identifiers)
-            continue;
+        if (k == index || strcmp(other->form, who->form) != 0 || other->encoding != who->encoding) continue;
         const double mine = contest_score_of(contest, who).mean, its = contest_score_of(contest, other).mean;
         if (its > mine || (its == mine && k < index)) return true;
     }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tool/experiment_batch.h"
 #include "tool/models.h"
 
 enum {
@@ -21,7 +22,7 @@ enum {
     CLASSES = 2
 };
 static const float rate_factors[CONTEST_MOST_RATES] = {1, 1.0f / 3, 3}; /* the forms get the first */
-static const double solved = 0.99, unsolved = 0.90, finished = 0.9995;
+static const double finished = 0.9995;
 
 /* ---- the contestants ---- */
 
@@ -41,23 +42,49 @@ const char *contest_baseline(uint32_t index) {
     return index < KINDS ? kinds[index] : NULL;
 }
 
-bool contest_config(const command *command, const experiment_task *task, const char *form, bool identifiers,
-                    uint32_t width, uint32_t depth, quartic_model_config *out_config) {
+static const char *const encoding_names[CONTEST_ENCODINGS] = {"",      "ids",       "rows",
+                                                              "walks", "laplacian", "distances"};
+
+const char *contest_encoding_name(contest_encoding encoding) {
+    return encoding_names[encoding];
+}
+
+bool contest_read_encodings(const char *text, uint32_t *out_bits) {
+    *out_bits = 0;
+    while (*text != 0) {
+        const size_t bytes = strcspn(text, ",");
+        uint32_t found = CONTEST_ENCODINGS;
+        for (uint32_t k = CONTEST_IDENTIFIERS; k < CONTEST_ENCODINGS; ++k)
+            if (strlen(encoding_names[k]) == bytes && strncmp(encoding_names[k], text, bytes) == 0) found = k;
+        if (found == CONTEST_ENCODINGS) return false;
+        *out_bits |= 1u << found;
+        text += bytes;
+        if (*text == ',' && *++text == 0) return false;
+    }
+    return true;
+}
+
+bool contest_config(const contest *contest, const char *form, contest_encoding encoding, uint32_t width,
+                    uint32_t depth, quartic_model_config *out_config) {
+    const command *command = contest->command;
+    const experiment_task *task = contest->task;
     const bool ablated = strcmp(form, kinds[ABLATED]) == 0,
                fixed = ablated || strcmp(form, kinds[STATIC]) == 0;
     const bool baseline = fixed || strcmp(form, kinds[NONE]) == 0;
     /* In the quartic model equal nodes send equal values and stay equal, whatever their edges: where the
      * nodes are read out, the forms are layers of the relational model, whose values hold edges. */
     const bool relational =
-        strcmp(form, kinds[RELATIONAL]) == 0 || (task->readout == QUARTIC_READOUT_GRAPH && !baseline);
+        strcmp(form, kinds[RELATIONAL]) == 0 || (task->readout != QUARTIC_READOUT_EDGE && !baseline);
     quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
     config.model = relational ? QUARTIC_MODEL_RELATIONAL : QUARTIC_MODEL_QUARTIC;
-    config.num_tokens = identifiers ? task->n : task->tokens;
     config.num_edge_types = ablated ? 0 : task->edge_types;
+    contest_batch_configure(task, encoding, &config);
     config.dim = config.dim_edges = width;
     config.depth = depth;
-    config.heads = config.linear_heads = config.edge_heads = HEADS;
-    config.dim_head = config.linear_dim_head = config.edge_dim_head = width * DIM_HEAD / WIDTH;
+    config.heads = config.linear_heads = config.edge_heads =
+        contest->settings.heads > 0 ? contest->settings.heads : HEADS;
+    config.dim_head = config.linear_dim_head = config.edge_dim_head =
+        width >= WIDTH / DIM_HEAD ? width * DIM_HEAD / WIDTH : 1;
     config.ff_mult = 2;
     config.max_seq_len = task->n;
     config.num_residual_streams = 1;
@@ -84,36 +111,40 @@ static bool count_parameters(const contest *contest, const quartic_model_config 
     return true;
 }
 
-static contestant *add_contestant(contest *contest, const char *form, bool baseline, bool identifiers,
-                                  uint32_t depth, uint32_t size) {
+static contestant *add_contestant(contest *contest, const char *form, bool baseline,
+                                  contest_encoding encoding, uint32_t depth, uint32_t size) {
     if (contest->contestant_count == CONTEST_MOST) return NULL;
     contestant *who = &contest->contestants[contest->contestant_count];
     *who = (contestant){.form = form,
                         .baseline = baseline,
-                        .identifiers = identifiers,
+                        .encoding = encoding,
                         .depth = depth,
                         .size = size,
                         .steps = contest->settings.steps * (baseline ? BASELINE_STEPS : 1),
                         .rate_count = baseline ? contest->settings.rates : 1};
     for (uint32_t k = 0; k < CONTEST_MOST_RATES; ++k)
         who->rates[k] = contest->settings.rate * rate_factors[k];
-    if (size == 0)
-        snprintf(who->name, sizeof who->name, "%s%s", form, identifiers ? " + ids" : "");
+    const char *plus = encoding == CONTEST_PLAIN ? "" : " + ", *told = encoding_names[encoding];
+    if (contest->settings.width > 0)
+        snprintf(who->name, sizeof who->name, "%s%s%s, %u layers, width %u", form, plus, told, depth,
+                 contest->settings.width);
+    else if (size == 0)
+        snprintf(who->name, sizeof who->name, "%s%s%s", form, plus, told);
     else
-        snprintf(who->name, sizeof who->name, "%s%s, %u layers, %ux", form, identifiers ? " + ids" : "",
-                 depth, size);
+        snprintf(who->name, sizeof who->name, "%s%s%s, %u layers, %ux", form, plus, told, depth, size);
     return who;
 }
 
-/* The contestant joins with the narrowest width that has at least that many parameters. */
+/* The contestant joins with the width of the settings or, if that is 0, with the narrowest width that has at
+ * least that many parameters. */
 static bool set_contestant_width(contest *contest, contestant *who, uint64_t least) {
     if (who == NULL) return true;
-    for (uint32_t width = WIDTH; width <= MOST_WIDTH; width += WIDTH_STEP) {
-        if (!contest_config(contest->command, contest->task, who->form, who->identifiers, width, who->depth,
-                            &who->config) ||
+    const uint32_t given = contest->settings.width;
+    for (uint32_t width = given > 0 ? given : WIDTH; width <= MOST_WIDTH; width += WIDTH_STEP) {
+        if (!contest_config(contest, who->form, who->encoding, width, who->depth, &who->config) ||
             !count_parameters(contest, &who->config, &who->parameters))
             return false;
-        if (who->parameters >= least) break;
+        if (given > 0 || who->parameters >= least) break;
     }
     /* The sizes of all forms count, also if only one contestant is wanted. */
     if (contest->settings.only == NULL || strcmp(contest->settings.only, who->form) == 0)
@@ -123,77 +154,43 @@ static bool set_contestant_width(contest *contest, contestant *who, uint64_t lea
 
 static bool list_contestants(contest *contest) {
     const bool given =
-        contest->task->edge_types > 0; /* else cards tell the nodes apart, and no edge is hidden */
+        contest->task->edge_types > 0; /* else tokens tell the nodes apart, and no edge is hidden */
     const contest_settings *settings = &contest->settings;
+    const uint32_t depth = settings->depth > 0 ? settings->depth : DEPTH;
     uint64_t largest = 0;
     const char *form;
     for (uint32_t ids = 0; ids <= (given && !settings->quick); ++ids)
         for (uint32_t k = 0; (form = contest_form(k)) != NULL; ++k) {
-            contestant *who = add_contestant(contest, form, false, ids, DEPTH, 0);
+            contestant *who =
+                add_contestant(contest, form, false, ids ? CONTEST_IDENTIFIERS : CONTEST_PLAIN, depth, 0);
             if (!set_contestant_width(contest, who, 0)) return false;
             if (who != NULL && who->parameters > largest) largest = who->parameters;
         }
-    static const struct { uint32_t depth, size; } sizes[CONTEST_MOST_SIZES] = {{2, 1}, {4, 4}, {6, 1}};
+    const struct { uint32_t depth, size; } sizes[CONTEST_MOST_SIZES] = {{depth, 1}, {4, 4}, {6, 1}};
+    const uint32_t encodings = 1u << CONTEST_PLAIN | (given ? settings->encodings : 0);
     for (uint32_t kind = 0; kind < KINDS; ++kind)
-        for (uint32_t ids = 0; ids <= given; ++ids)
+        for (uint32_t encoding = CONTEST_PLAIN; encoding < CONTEST_ENCODINGS; ++encoding)
             for (uint32_t k = 0; k < settings->sizes; ++k) {
+                if (!(encodings >> encoding & 1)) continue;
                 /* Without edges there is nothing to learn, at any size; without identifiers there is
                  * proof. */
                 if (kind == ABLATED && (!given || settings->quick || k != 0)) continue;
-                if (given && !ids && k != 0) continue;
-                if (!set_contestant_width(
-                        contest,
-                        add_contestant(contest, kinds[kind], true, ids, sizes[k].depth, sizes[k].size),
-                        largest * sizes[k].size))
+                if (kind == ABLATED && encoding > CONTEST_IDENTIFIERS) continue; /* they hold the edges */
+                if (given && encoding == CONTEST_PLAIN && k != 0) continue;
+                if (!set_contestant_width(contest,
+                                          add_contestant(contest, kinds[kind], true,
+                                                         (contest_encoding)encoding, sizes[k].depth,
+                                                         sizes[k].size),
+                                          largest * sizes[k].size))
                     return false;
             }
     return true;
 }
 
-/* ---- batches ---- */
-
-void contest_batch_create(const experiment_data *data, uint32_t count, contest_batch *out_batch) {
-    const size_t n = data->n;
-    *out_batch =
-        (contest_batch){.tokens = tool_alloc(count * n, sizeof(int32_t)),
-                        .edge_types = tool_alloc(count * n * n, sizeof(int32_t)),
-                        .targets = tool_alloc((size_t)count * data->targets_per_graph, sizeof(int32_t)),
-                        .in = QUARTIC_MODEL_BATCH_INIT};
-    out_batch->in.batch = count;
-    out_batch->in.length = data->n;
-    out_batch->in.tokens = out_batch->tokens;
-    out_batch->in.targets = out_batch->targets;
-}
-
-void contest_batch_fill(const experiment_data *data, const contestant *who, const uint32_t *graphs,
-                        uint64_t seed, uint32_t stream, contest_batch *batch) {
-    const size_t n = data->n, targets = data->targets_per_graph;
-    experiment_source source = {.seed = seed, .stream = stream};
-    for (size_t b = 0; b < batch->in.batch; ++b) {
-        const size_t from = graphs[b];
-        if (who->identifiers)
-            experiment_permutation(&source, data->n, (uint32_t *)batch->tokens + b * n);
-        else
-            memcpy(batch->tokens + b * n, data->tokens + from * n, n * sizeof(int32_t));
-        if (data->edge_types != NULL)
-            memcpy(batch->edge_types + b * n * n, data->edge_types + from * n * n, n * n * sizeof(int32_t));
-        memcpy(batch->targets + b * targets, data->targets + from * targets, targets * sizeof(int32_t));
-    }
-    batch->in.edge_types = who->config.num_edge_types > 0 ? batch->edge_types : NULL;
-}
-
-void contest_batch_free(contest_batch *batch) {
-    free(batch->tokens);
-    free(batch->edge_types);
-    free(batch->targets);
-    *batch = (contest_batch){0};
-}
-
 /* ---- training ---- */
 
-static bool evaluate_contestant(const contest *contest, const contestant *who, quartic_model *model,
+static bool evaluate_contestant(const contest *contest, const experiment_data *test, quartic_model *model,
                                 contest_batch *batch, double *out_accuracy) {
-    const experiment_data *test = &contest->test;
     const uint32_t count = batch->in.batch;
     const uint64_t rows = quartic_model_logit_rows(model, count, test->n);
     float *logits = tool_alloc(rows * CLASSES, sizeof *logits); // (rows, 2)
@@ -202,7 +199,7 @@ static bool evaluate_contestant(const contest *contest, const contestant *who, q
     bool fine = true;
     for (uint32_t first = 0; fine && first + count <= test->graphs; first += count) {
         for (uint32_t b = 0; b < count; ++b) graphs[b] = first + b;
-        contest_batch_fill(test, who, graphs, contest->settings.seed + first, TEST_STREAM, batch);
+        contest_batch_fill(test, graphs, contest->settings.seed + first, TEST_STREAM, batch);
         fine = quartic_model_forward_batch(model, &batch->in, logits) == QUARTIC_OK;
         for (uint64_t row = 0; fine && row < rows; ++row) {
             if (batch->targets[row] < 0) continue;
@@ -221,21 +218,23 @@ static bool train_contestant(contest *contest, const contestant *who, quartic_mo
                              quartic_trainer *trainer, contest_run *run) {
     const contest_settings *settings = &contest->settings;
     const uint32_t every = (who->steps + settings->evaluations - 1) / settings->evaluations;
+    const contest_data *data = contest_data_of(contest, run->seed);
     const double begin = quartic_clock();
     uint32_t *graphs = tool_alloc(settings->batch, sizeof *graphs), known = 0;
     contest_batch batch;
-    contest_batch_create(&contest->train, settings->batch, &batch);
+    contest_batch_create(contest->task, who, settings->batch, &batch);
     run->points = tool_alloc(who->steps / every + 3, sizeof *run->points);
     double losses = 0;
-    bool fine = evaluate_contestant(contest, who, model, &batch, &run->points[0].accuracy), done = false;
+    bool fine = evaluate_contestant(contest, &data->validation, model, &batch, &run->points[0].accuracy),
+         done = false;
     run->points[0].loss = NAN;
     run->point_count = 1;
     for (uint32_t step = 1; fine && !done && step <= who->steps; ++step) {
         quartic_step_report report;
         for (uint32_t b = 0; b < settings->batch; ++b)
-            graphs[b] = quartic_dataset_shuffled(contest->train.graphs, run->seed,
+            graphs[b] = quartic_dataset_shuffled(data->train.graphs, run->seed,
                                                  (uint64_t)(step - 1) * settings->batch + b);
-        contest_batch_fill(&contest->train, who, graphs, settings->seed + run->seed, step, &batch);
+        contest_batch_fill(&data->train, graphs, settings->seed + run->seed, step, &batch);
         fine = quartic_trainer_step_batch(trainer, &batch.in, &report) == QUARTIC_OK;
         if (!fine) break;
         losses += (double)report.loss;
@@ -246,12 +245,13 @@ static bool train_contestant(contest *contest, const contestant *who, quartic_mo
         contest_point *point = &run->points[run->point_count++];
         *point = (contest_point){.step = step, .loss = losses / known};
         losses = known = 0;
-        fine = evaluate_contestant(contest, who, model, &batch, &point->accuracy);
+        fine = evaluate_contestant(contest, &data->validation, model, &batch, &point->accuracy);
         /* Nothing is left to learn after two such evaluations. */
         done = run->cut_short || (point->accuracy >= finished && point[-1].accuracy >= finished);
     }
     run->cut_short = run->cut_short && run->points[run->point_count - 1].step < who->steps;
     run->seconds = quartic_clock() - begin;
+    fine = fine && evaluate_contestant(contest, &data->test, model, &batch, &run->test_accuracy);
     contest_batch_free(&batch);
     free(graphs);
     return fine;
@@ -283,18 +283,28 @@ bool contest_train(contest *contest, const contestant *who, float rate, uint32_t
     return fine;
 }
 
+/* On the validation graphs. */
 static double final_accuracy(const contest_run *run) {
     return run->points[run->point_count - 1].accuracy;
 }
 
 /* ---- the contest ---- */
 
-bool contest_begin(contest *contest) {
+const contest_data *contest_data_of(contest *contest, uint32_t seed) {
     const contest_settings *settings = &contest->settings;
-    experiment_data_draw(contest->task, settings->seed, EXPERIMENT_TRAIN, settings->train_graphs,
-                         &contest->train);
-    experiment_data_draw(contest->task, settings->seed, EXPERIMENT_TEST,
-                         contest->task->test_graphs / settings->batch * settings->batch, &contest->test);
+    contest_data *data = &contest->data[seed - 1];
+    const uint64_t from = settings->seed + seed - 1;
+    const uint32_t tested = contest->task->test_graphs / settings->batch * settings->batch;
+    if (data->train.graphs > 0) return data;
+    experiment_data_draw(contest->task, from, EXPERIMENT_TRAIN, settings->train_graphs, &data->train);
+    experiment_data_draw(contest->task, from, EXPERIMENT_VALIDATION, tested, &data->validation);
+    experiment_data_draw(contest->task, from, EXPERIMENT_TEST, tested, &data->test);
+    return data;
+}
+
+bool contest_begin(contest *contest) {
+    contest->data = tool_alloc(contest->settings.seeds, sizeof *contest->data);
+    memset(contest->data, 0, contest->settings.seeds * sizeof *contest->data);
     return list_contestants(contest);
 }
 
@@ -318,7 +328,7 @@ static bool run_once(contest *contest, const contestant *who, float rate, uint32
     char left[TOOL_NUMBER_BYTES];
     printf("%s[%u/%u] %-8s %-28s rate %-6g seed %u: %5.1f%% after %u steps, %.1f s%s; at most %s left\n",
            terminal ? "\r\033[K" : "", *inout_done, all, contest->task->name, who->name, (double)rate, seed,
-           100 * final_accuracy(run), run->points[run->point_count - 1].step, run->seconds,
+           100 * run->test_accuracy, run->points[run->point_count - 1].step, run->seconds,
            run->cut_short ? " (cut short)" : "",
            tool_time_text(contest->seconds / *inout_done * (all - *inout_done), left));
     fflush(stdout);
@@ -351,53 +361,10 @@ bool contest_run_all(contest *contest) {
 void contest_end(contest *contest) {
     for (uint32_t k = 0; k < contest->run_count; ++k) free(contest->runs[k].points);
     free(contest->runs);
-    experiment_data_free(&contest->train);
-    experiment_data_free(&contest->test);
-}
-
-/* ---- scores ---- */
-
-contest_score contest_score_of(const contest *contest, const contestant *who) {
-    contest_score score = {.least = 1};
-    bool all_solved = true;
-    for (uint32_t k = 0; k < contest->run_count; ++k) {
-        const contest_run *run = &contest->runs[k];
-        if (run->who != who || !run->chosen) continue;
-        const double accuracy = final_accuracy(run);
-        ++score.runs;
-        score.mean += accuracy;
-        score.least = fmin(score.least, accuracy);
-        score.most = fmax(score.most, accuracy);
-        score.seconds += run->seconds;
-        score.rate = run->rate;
-        score.cut_short = score.cut_short || run->cut_short;
-        uint32_t p = 0;
-        while (p < run->point_count && run->points[p].accuracy < solved) ++p;
-        if (p == run->point_count)
-            all_solved = false;
-        else if (run->points[p].step > score.solved_step)
-            score.solved_step = run->points[p].step;
+    for (uint32_t k = 0; contest->data != NULL && k < contest->settings.seeds; ++k) {
+        experiment_data_free(&contest->data[k].train);
+        experiment_data_free(&contest->data[k].validation);
+        experiment_data_free(&contest->data[k].test);
     }
-    if (score.runs > 0) score.mean /= score.runs;
-    if (!all_solved) score.solved_step = 0;
-    return score;
-}
-
-const contestant *contest_best(const contest *contest, bool baseline) {
-    const contestant *best = NULL;
-    double most = -1;
-    for (uint32_t k = 0; k < contest->contestant_count; ++k) {
-        const contestant *who = &contest->contestants[k];
-        const contest_score score = contest_score_of(contest, who);
-        if (who->baseline != baseline || score.runs == 0 || score.mean <= most) continue;
-        best = who;
-        most = score.mean;
-    }
-    return best;
-}
-
-bool contest_separates(const contest *contest) {
-    const contestant *form = contest_best(contest, false), *baseline = contest_best(contest, true);
-    return form != NULL && baseline != NULL && contest_score_of(contest, form).mean >= solved &&
-           contest_score_of(contest, baseline).mean <= unsolved;
+    free(contest->data);
 }

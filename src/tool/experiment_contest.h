@@ -5,9 +5,12 @@
  * changes ("static"), whose edges take up the attention's maps and pass through a feedforward but never see
  * other edges ("none"), the RelationalTransformer ("relational"), and one that is not given the edges at all
  * ("ablated"). Baselines get as many parameters as the largest form, or four times as many,
- * deeper stacks, four times the steps and the best of three learning rates. Without identifiers all nodes of
- * a graph are equal; with them each node has a random number, anew in every batch, which is how nodes can be
- * distinguished although their order has no meaning.
+ * deeper stacks, four times the steps and the best of three learning rates. With identifiers each node has a
+ * random number beside its token, anew in every batch, which is how nodes can be distinguished although their
+ * order has no meaning. Baselines may also be given the encodings of encodings.h.
+ *
+ * Each run has graphs of its own, drawn from the seed and the run's number: to train on, to choose rates and
+ * to end a run by (validation), and a test that is looked at once, after the run.
  */
 #ifndef QUARTIC_TOOL_EXPERIMENT_CONTEST_H
 #define QUARTIC_TOOL_EXPERIMENT_CONTEST_H
@@ -17,11 +20,26 @@
 
 enum { CONTEST_NAME_BYTES = 64, CONTEST_MOST = 64, CONTEST_MOST_RATES = 3, CONTEST_MOST_SIZES = 3 };
 
+/* What a contestant is told beside the edges. */
+typedef enum contest_encoding {
+    CONTEST_PLAIN,
+    CONTEST_IDENTIFIERS, /* nodes have random numbers */
+    CONTEST_ROWS,        /* these three: as in encodings.h, with features in the place of tokens */
+    CONTEST_WALKS,
+    CONTEST_LAPLACIAN, /* each eigenvector's sign is drawn anew in every batch */
+    CONTEST_DISTANCES, /* in the edge types */
+    CONTEST_ENCODINGS
+} contest_encoding;
+/* Its name, such as "rows"; "" for plain. */
+const char *contest_encoding_name(contest_encoding encoding);
+/* Reads a list such as "ids,rows" as bits 1 << encoding. False if there is an unknown name. */
+bool contest_read_encodings(const char *text, uint32_t *out_bits);
+
 typedef struct contestant {
     char name[CONTEST_NAME_BYTES];
     const char *form; /* of edge attention; "static", "none", "relational" or "ablated" for baselines */
     bool baseline;    /* quadratic */
-    bool identifiers; /* nodes have random numbers */
+    contest_encoding encoding;
     uint32_t depth,
         size; /* layers; parameters in multiples of the largest form's, 0: as small as the forms */
     uint32_t steps;
@@ -35,14 +53,15 @@ typedef struct contestant {
 typedef struct contest_point {
     uint32_t step;
     double loss;     /* of the training steps since the last point, on average */
-    double accuracy; /* on the test */
+    double accuracy; /* on the validation graphs */
 } contest_point;
 
 /* One training run. */
 typedef struct contest_run {
     const contestant *who;
     float rate;
-    uint32_t seed;
+    uint32_t seed; /* 1 and up: of weights, order and graphs */
+    double test_accuracy;
     contest_point *points;
     uint32_t point_count;
     double seconds;
@@ -56,17 +75,26 @@ typedef struct contest_settings {
     double limit;          /* seconds of a run, 0: none */
     bool quick;            /* forms without identifiers only, no ablated baseline */
     uint32_t sizes, rates; /* of each baseline, 1 to CONTEST_MOST_SIZES and CONTEST_MOST_RATES */
+    uint32_t width;        /* of all contestants; 0: the forms' own, and baselines by their parameters */
+    uint32_t depth;        /* of the forms, and of baselines of the first size; 0: 2 */
+    uint32_t heads;        /* 0: 4 */
+    uint32_t encodings;    /* that baselines get, as bits; the plain ones always take part */
     uint64_t seed;
     const char *only; /* the contestant of this form alone; NULL: all */
     bool silent;      /* no lines while it runs */
 } contest_settings;
+
+/* The graphs of one run. */
+typedef struct contest_data {
+    experiment_data train, validation, test;
+} contest_data;
 
 typedef struct contest {
     const command *command;
     const experiment_task *task;
     contest_settings settings;
     quartic_device *device;
-    experiment_data train, test;
+    contest_data *data; /* (settings.seeds), drawn when a run asks for them */
     contestant contestants[CONTEST_MOST];
     uint32_t contestant_count;
     contest_run *runs;
@@ -80,19 +108,10 @@ const char *contest_form(uint32_t index);
 const char *contest_baseline(uint32_t index);
 
 /* A model's configuration for a task. width: of nodes and edges. */
-bool contest_config(const command *command, const experiment_task *task, const char *form, bool identifiers,
-                    uint32_t width, uint32_t depth, quartic_model_config *out_config);
-
-/* Fills a batch from the graphs of these numbers; tokens (count, n), edge_types (count, i, j) and targets are
- * the batch's own memory. Identifiers are drawn from (seed, stream). */
-typedef struct contest_batch {
-    int32_t *tokens, *edge_types, *targets;
-    quartic_model_batch in;
-} contest_batch;
-void contest_batch_create(const experiment_data *data, uint32_t count, contest_batch *out_batch);
-void contest_batch_fill(const experiment_data *data, const contestant *who, const uint32_t *graphs,
-                        uint64_t seed, uint32_t stream, contest_batch *batch);
-void contest_batch_free(contest_batch *batch);
+bool contest_config(const contest *contest, const char *form, contest_encoding encoding, uint32_t width,
+                    uint32_t depth, quartic_model_config *out_config);
+/* The graphs of the runs with that seed, 1 to settings.seeds; they belong to the contest. */
+const contest_data *contest_data_of(contest *contest, uint32_t seed);
 
 /* Draws the data and lists the contestants. On failure prints why and returns false. */
 bool contest_begin(contest *contest);
@@ -106,7 +125,9 @@ bool contest_train(contest *contest, const contestant *who, float rate, uint32_t
 
 /* Mean, least and greatest final accuracy of a contestant's chosen runs. */
 typedef struct contest_score {
-    double mean, least, most, seconds;
+    double mean, least, most, seconds; /* of the test */
+    double low,
+        high; /* 95% interval of the mean: Student's t over runs, within 0 and 1; all of it for one run */
     uint32_t runs, solved_step; /* the step of the last seed to reach 99%, 0: some never do */
     float rate;
     bool cut_short;

@@ -37,7 +37,7 @@ bool experiment_report_open(const command *command, const char *folder, const ch
     if (fine) {
         fprintf(out_report->csv.stream,
                 "task,contestant,kind,form,identifiers,depth,dim,parameters,rate,seed,chosen,chance,"
-                "step,loss,accuracy,run_seconds\n");
+                "step,loss,accuracy,run_seconds,encoding,nodes,test_accuracy\n");
         fprintf(out_report->markdown.stream, "# Results\n\nDevice: %s.\n", device);
         /* Hours of training begin only where their results can be written. */
         fine = save_report_file(&out_report->csv) && save_report_file(&out_report->markdown);
@@ -47,42 +47,48 @@ bool experiment_report_open(const command *command, const char *folder, const ch
     return fine;
 }
 
-static void add_points(FILE *stream, const contest *contest) {
-    const double chance = experiment_majority(&contest->test);
+static void add_points(FILE *stream, contest *contest) {
+    const double chance = experiment_majority(&contest_data_of(contest, 1)->test);
     for (uint32_t k = 0; k < contest->run_count; ++k) {
         const contest_run *run = &contest->runs[k];
         const contestant *who = run->who;
         for (uint32_t p = 0; p < run->point_count; ++p) {
             const contest_point *point = &run->points[p];
             fprintf(stream, "%s,\"%s\",%s,%s,%d,%u,%u,%llu,%g,%u,%d,%.4f,%u,", contest->task->name, who->name,
-                    who->baseline ? "quadratic" : "edges", who->form, who->identifiers, who->depth,
-                    who->config.dim, (unsigned long long)who->parameters, (double)run->rate, run->seed,
-                    run->chosen, chance, point->step);
+                    who->baseline ? "quadratic" : "edges", who->form, who->encoding == CONTEST_IDENTIFIERS,
+                    who->depth, who->config.dim, (unsigned long long)who->parameters, (double)run->rate,
+                    run->seed, run->chosen, chance, point->step);
             if (!isnan(point->loss)) fprintf(stream, "%.6f", point->loss);
-            fprintf(stream, ",%.6f,%.3f\n", point->accuracy, run->seconds);
+            fprintf(stream, ",%.6f,%.3f,%s,%u,%.6f\n", point->accuracy, run->seconds,
+                    contest_encoding_name(who->encoding), contest->task->n, run->test_accuracy);
         }
     }
 }
 
 void experiment_print_table(FILE *stream, const contest *contest) {
-    fprintf(
-        stream,
-        "| contestant | parameters | rate | steps | accuracy | range over seeds | 99%% by step | seconds |\n"
-        "|---|--:|--:|--:|--:|--:|--:|--:|\n");
+    fprintf(stream, "| contestant | parameters | rate | steps | accuracy | 95%% interval | range over seeds "
+                    "| 99%% by step | "
+                    "seconds |\n"
+                    "|---|--:|--:|--:|--:|--:|--:|--:|--:|\n");
     for (uint32_t k = 0; k < contest->contestant_count; ++k) {
         const contestant *who = &contest->contestants[k];
         const contest_score score = contest_score_of(contest, who);
         if (score.runs == 0) continue;
         char solved[16] = "-";
         if (score.solved_step > 0) snprintf(solved, sizeof solved, "%u", score.solved_step);
-        fprintf(stream, "| %s%s | %llu | %g | %u%s | %.1f%% | %.1f-%.1f%% (%u) | %s | %.1f |\n",
+        char interval[32] = "-";
+        if (score.runs > 1)
+            snprintf(interval, sizeof interval, "%.1f-%.1f%%", 100 * score.low, 100 * score.high);
+        fprintf(stream, "| %s%s | %llu | %g | %u%s | %.1f%% | %s | %.1f-%.1f%% (%u) | %s | %.1f |\n",
                 who->baseline ? "quadratic: " : "", who->name, (unsigned long long)who->parameters,
                 (double)score.rate, who->steps, score.cut_short ? ", cut short" : "", 100 * score.mean,
-                100 * score.least, 100 * score.most, score.runs, solved, score.seconds / score.runs);
+                interval, 100 * score.least, 100 * score.most, score.runs, solved,
+                score.seconds / score.runs);
     }
 }
 
-json_t *experiment_report_json(const contest *contest) {
+json_t *experiment_report_json(contest *contest) {
+    const contest_data *data = contest_data_of(contest, 1);
     json_t *contestants = tool_json_list();
     for (uint32_t k = 0; k < contest->contestant_count; ++k) {
         const contestant *who = &contest->contestants[k];
@@ -93,18 +99,20 @@ json_t *experiment_report_json(const contest *contest) {
             tool_json_object(
                 "name", tool_json_text(who->name), "kind",
                 tool_json_text(who->baseline ? "quadratic" : "edges"), "form", tool_json_text(who->form),
-                "identifiers", tool_json_flag(who->identifiers), "parameters",
-                tool_json_count(who->parameters), "rate", tool_json_real((double)score.rate), "steps",
-                tool_json_count(who->steps), "cut_short", tool_json_flag(score.cut_short), "accuracy",
-                tool_json_real(score.mean), "least_accuracy", tool_json_real(score.least),
+                "identifiers", tool_json_flag(who->encoding == CONTEST_IDENTIFIERS), "encoding",
+                tool_json_text(who->encoding == CONTEST_PLAIN ? NULL : contest_encoding_name(who->encoding)),
+                "parameters", tool_json_count(who->parameters), "rate", tool_json_real((double)score.rate),
+                "steps", tool_json_count(who->steps), "cut_short", tool_json_flag(score.cut_short),
+                "accuracy", tool_json_real(score.mean), "interval_low", tool_json_real(score.low),
+                "interval_high", tool_json_real(score.high), "least_accuracy", tool_json_real(score.least),
                 "greatest_accuracy", tool_json_real(score.most), "runs", tool_json_count(score.runs),
                 "solved_step", score.solved_step > 0 ? tool_json_count(score.solved_step) : tool_json_null(),
                 "seconds_of_a_run", tool_json_real(score.seconds / score.runs), NULL));
     }
     const contestant *form = contest_best(contest, false), *baseline = contest_best(contest, true);
     return tool_json_object("task", tool_json_text(contest->task->name), "majority_of_training",
-                            tool_json_real(experiment_majority(&contest->train)), "majority_of_test",
-                            tool_json_real(experiment_majority(&contest->test)), "contestants", contestants,
+                            tool_json_real(experiment_majority(&data->train)), "majority_of_test",
+                            tool_json_real(experiment_majority(&data->test)), "contestants", contestants,
                             "best_form", tool_json_text(form == NULL ? NULL : form->name), "best_baseline",
                             tool_json_text(baseline == NULL ? NULL : baseline->name), "separated",
                             tool_json_flag(contest_separates(contest)), NULL);
@@ -123,17 +131,19 @@ void experiment_print_verdict(FILE *stream, const contest *contest) {
             contest_separates(contest) ? "separated" : "not separated");
 }
 
-void experiment_report_add(experiment_report *report, const contest *contest, const char *map_name) {
+void experiment_report_add(experiment_report *report, contest *contest, const char *map_name) {
+    const contest_data *data = contest_data_of(contest, 1);
     FILE *markdown = report->markdown.stream;
     const contest_settings *settings = &contest->settings;
     add_points(report->csv.stream, contest);
-    fprintf(
-        markdown,
-        "\n## %s\n\n%s? %u training graphs, %u test graphs, batch %u, %u steps (quadratic: see the table). "
-        "The more frequent label has %.1f%% of the training labels and %.1f%% of the test's.\n\n",
-        contest->task->name, contest->task->question, contest->train.graphs, contest->test.graphs,
-        settings->batch, settings->steps, 100 * experiment_majority(&contest->train),
-        100 * experiment_majority(&contest->test));
+    fprintf(markdown,
+            "\n## %s\n\n%s? %u nodes, %u training graphs, %u each for validation and test, batch %u, %u "
+            "steps (quadratic: see the "
+            "table). "
+            "The more frequent label has %.1f%% of the training labels and %.1f%% of the test's.\n\n",
+            contest->task->name, contest->task->question, contest->task->n, data->train.graphs,
+            data->test.graphs, settings->batch, settings->steps, 100 * experiment_majority(&data->train),
+            100 * experiment_majority(&data->test));
     experiment_print_table(markdown, contest);
     fputc('\n', markdown);
     experiment_print_verdict(markdown, contest);

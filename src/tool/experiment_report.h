@@ -22,12 +22,12 @@ typedef struct experiment_report {
 /* Creates FOLDER/results.csv and FOLDER/report.md. On failure prints why and returns false. */
 bool experiment_report_open(const command *command, const char *folder, const char *device,
                             experiment_report *out_report);
-void experiment_report_add(experiment_report *report, const contest *contest, const char *map_name);
+void experiment_report_add(experiment_report *report, contest *contest, const char *map_name);
 /* False, with a message, if something was not written. */
 bool experiment_report_close(const command *command, experiment_report *report);
 
 /* The table and the verdict of a contest as JSON. */
-json_t *experiment_report_json(const contest *contest);
+json_t *experiment_report_json(contest *contest);
 
 /* The table of a contest as Markdown. */
 void experiment_print_table(FILE *stream, const contest *contest);

@@ -1,206 +1,209 @@
 /* experiment_tasks.c: drawing the graphs of the tasks. See experiment_tasks.h. */
 #include "tool/experiment_tasks.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/find.h"
+#include "tool/experiment_draw.h"
 
 enum {
-    CYCLES_NODES = 12,
-    DEGREE = 3,
-    FUNCTION_NODES = 16,
-    CARDS = 8,
-    DECK = 27,
-    MOST_NODES = 32,
-    PERMUTATION_TRIES = 200,
+    DECK = EXPERIMENT_DECK,
+    MOST_NODES = EXPERIMENT_MOST_NODES,
     MARK_ROUNDS = 3,
-    TEST_SHARE = 4 /* one graph of so many, by its mark, is for the test */
+    SHARES = 4, /* by its mark, one graph of so many is for the test and one for validation */
+    PARTS = 3
 };
-
-uint32_t experiment_below(experiment_source *source, uint32_t range) {
-    uint64_t bits = quartic_random_bits(source->seed, source->stream, source->index++);
-    return (uint32_t)(bits * range >> 32);
-}
-
-void experiment_permutation(experiment_source *source, uint32_t n, uint32_t *out_order) {
-    for (uint32_t i = 0; i < n; ++i) out_order[i] = i;
-    for (uint32_t i = n; i > 1; --i) {
-        const uint32_t other = experiment_below(source, i), kept = out_order[i - 1];
-        out_order[i - 1] = out_order[other];
-        out_order[other] = kept;
-    }
-}
 
 /* ---- the tasks ---- */
 
-/* A uniform 3-regular graph by pairing three ends of every node at random, and again until no edge is double
- * or a loop; again until the label is the wanted one. */
-static bool draw_cycles(const experiment_task *task, experiment_source *source, uint32_t label,
-                        const experiment_graph *graph) {
-    const uint32_t n = task->n;
-    uint32_t ends[MOST_NODES * DEGREE];
-    experiment_permutation(source, n * DEGREE, ends);
-    memset(graph->edge_types, 0, (size_t)n * n * sizeof graph->edge_types[0]);
-    memset(graph->tokens, 0, n * sizeof graph->tokens[0]);
-    for (uint32_t k = 0; k < n * DEGREE; k += 2) {
-        const uint32_t i = ends[k] / DEGREE, j = ends[k + 1] / DEGREE;
-        if (i == j || graph->edge_types[i * n + j] == 1) return false;
-        graph->edge_types[i * n + j] = graph->edge_types[j * n + i] = 1;
-    }
-    uint32_t triangle = 0;
-    for (uint32_t i = 0; i < n; ++i)
-        for (uint32_t j = 0; j < i; ++j)
-            for (uint32_t l = 0; l < j; ++l)
-                triangle |= (uint32_t)(graph->edge_types[i * n + j] & graph->edge_types[j * n + l] &
-                                       graph->edge_types[i * n + l]);
-    graph->targets[0] = (int32_t)triangle;
-    return triangle == label;
-}
-
-/* Arrows out of every node and into it: the nearest square to n log 2 of them, since the ways of two that
- * reach another node are about Poisson of mean degree^2 / n, so that about half of the pairs have one. */
-static uint32_t foaf_degree(uint32_t n) {
-    uint32_t degree = 1;
-    while (2 * degree * degree + 2 * degree + 1 < 2 * (uint32_t)(0.693 * n)) ++degree;
-    return degree;
-}
-
-/* Each node gets an arrow to its place in `degree` random permutations, without loops, without an arrow twice
- * and without one in both directions. All nodes send and get equally many, and none is answered, so that
- * counting tells nothing. */
-static bool draw_foaf(const experiment_task *task, experiment_source *source, uint32_t label,
-                      const experiment_graph *graph) {
-    (void)label;
-    const uint32_t n = task->n, degree = foaf_degree(n);
-    uint32_t order[MOST_NODES];
-    memset(graph->tokens, 0, n * sizeof graph->tokens[0]);
-    memset(graph->edge_types, 0, (size_t)n * n * sizeof graph->edge_types[0]);
-    for (uint32_t drawn = 0; drawn < degree;) {
-        bool fits = true;
-        experiment_permutation(source, n, order);
-        for (uint32_t i = 0; i < n && fits; ++i)
-            fits = order[i] != i && order[order[i]] != i && graph->edge_types[i * n + order[i]] == 0 &&
-                   graph->edge_types[order[i] * n + i] == 0;
-        for (uint32_t i = 0; i < n && fits; ++i) graph->edge_types[i * n + order[i]] = 1;
-        drawn += fits;
-    }
-    for (uint32_t i = 0; i < n; ++i)
-        for (uint32_t j = 0; j < n; ++j) {
-            int32_t linked = 0;
-            for (uint32_t l = 0; l < n; ++l)
-                linked |= graph->edge_types[i * n + l] & graph->edge_types[l * n + j];
-            graph->targets[i * n + j] = i == j ? -1 : linked;
-        }
-    return true;
-}
-
-/* Types: 1 if f(i) = j, plus 2 if g(i) = j. For every pair (i, g(f(i))) there is one (i, g(f(order(i)))) that
- * is none, so that i or j alone tell nothing of the label: each comes equally often with both. */
-static bool draw_compose(const experiment_task *task, experiment_source *source, uint32_t label,
-                         const experiment_graph *graph) {
-    (void)label;
-    const uint32_t n = task->n;
-    uint32_t f[MOST_NODES], g[MOST_NODES], order[MOST_NODES];
-    memset(graph->tokens, 0, n * sizeof graph->tokens[0]);
-    memset(graph->edge_types, 0, (size_t)n * n * sizeof graph->edge_types[0]);
-    for (uint32_t i = 0; i < n; ++i) {
-        f[i] = experiment_below(source, n);
-        g[i] = experiment_below(source, n);
-        graph->edge_types[i * n + f[i]] += 1;
-        graph->edge_types[i * n + g[i]] += 2;
-    }
-    for (uint32_t k = 0; k < n * n; ++k) graph->targets[k] = -1;
-    for (uint32_t i = 0; i < n; ++i) graph->targets[i * n + g[f[i]]] = 1;
-    for (uint32_t tried = 0; tried < PERMUTATION_TRIES; ++tried) {
-        experiment_permutation(source, n, order);
-        bool wrong = true; /* every one of them */
-        for (uint32_t i = 0; i < n; ++i) wrong = wrong && g[f[order[i]]] != g[f[i]];
-        if (!wrong) continue;
-        for (uint32_t i = 0; i < n; ++i) graph->targets[i * n + g[f[order[i]]]] = 0;
-        return true;
-    }
-    return false; /* nearly constant */
-}
-
-/* The card that completes the set of two: in each attribute the three are equal or all different. */
-static int32_t third_card(int32_t a, int32_t b) {
-    int32_t third = 0;
-    for (int32_t place = 1; place < DECK; place *= 3)
-        third += place * ((6 - a / place % 3 - b / place % 3) % 3);
-    return third;
-}
-
-static bool draw_set(const experiment_task *task, experiment_source *source, uint32_t label,
-                     const experiment_graph *graph) {
-    (void)label;
-    uint32_t deck[DECK];
-    bool table[DECK] = {0}, any = false;
-    experiment_permutation(source, DECK, deck);
-    for (uint32_t i = 0; i < task->n; ++i) {
-        graph->tokens[i] = (int32_t)deck[i];
-        table[deck[i]] = true;
-    }
-    for (uint32_t i = 0; i < task->n; ++i)
-        for (uint32_t j = 0; j < task->n; ++j) {
-            const bool complete = i != j && table[third_card(graph->tokens[i], graph->tokens[j])];
-            graph->targets[i * task->n + j] = i == j ? -1 : complete;
-            any = any || complete;
-        }
-    return any;
-}
-
 static const experiment_task tasks[] = {
     {.name = "cycles",
-     .question = "does a 3-regular graph of 12 equal nodes hold a triangle",
-     .n = CYCLES_NODES,
+     .question = "does a 3-regular graph of equal nodes hold a triangle",
+     .n = 12,
+     .node_step = 2,
+     .fewest_nodes = 12,
      .tokens = 1,
      .edge_types = 2,
      .readout = QUARTIC_READOUT_GRAPH,
      .test_graphs = 512,
-     .draw = draw_cycles},
+     .draw = experiment_draw_cycles},
     {.name = "foaf",
-     .question = "is there an l with i -> l -> j, among 14 nodes",
+     .question = "is there an l with i -> l -> j",
      .n = 14,
+     .node_step = 1,
+     .fewest_nodes = 8,
      .tokens = 1,
      .edge_types = 2,
      .balanced_by_type = true,
+     .pivot_types = {1, 1},
      .readout = QUARTIC_READOUT_EDGE,
      .test_graphs = 64,
-     .draw = draw_foaf},
+     .draw = experiment_draw_foaf},
     {.name = "foaf24",
-     .question = "is there an l with i -> l -> j, among 24 nodes",
+     .question = "is there an l with i -> l -> j",
      .n = 24,
+     .node_step = 1,
+     .fewest_nodes = 8,
      .tokens = 1,
      .edge_types = 2,
      .balanced_by_type = true,
+     .pivot_types = {1, 1},
      .readout = QUARTIC_READOUT_EDGE,
      .test_graphs = 64,
-     .draw = draw_foaf},
+     .draw = experiment_draw_foaf},
     {.name = "compose",
-     .question = "is g(f(i)) = j, among 16 nodes",
-     .n = FUNCTION_NODES,
+     .question = "is g(f(i)) = j",
+     .n = 16,
+     .node_step = 1,
+     .fewest_nodes = 6,
+     .tokens = 1,
+     .edge_types = 4,
+     .pivot_types = {1, 2},
+     .readout = QUARTIC_READOUT_EDGE,
+     .test_graphs = 128,
+     .draw = experiment_draw_compose},
+    {.name = "set",
+     .question = "does the card that completes i and j lie on the table of 8",
+     .n = 8,
+     .tokens = EXPERIMENT_DECK,
+     .readout = QUARTIC_READOUT_EDGE,
+     .test_graphs = 128,
+     .draw = experiment_draw_set},
+    {.name = "relation",
+     .question = "is there an l in the second group with i -> l -> j",
+     .n = 24,
+     .node_step = 6, /* three groups, each of an even number */
+     .fewest_nodes = 24,
+     .tokens = 3,
+     .edge_types = 2,
+     .pivot_types = {1, 1},
+     .readout = QUARTIC_READOUT_EDGE,
+     .test_graphs = 64,
+     .draw = experiment_draw_relation},
+    {.name = "quotient",
+     .question = "are there an l with i -> l and another k of its class with k -> j",
+     .n = 24,
+     .node_step = 6,
+     .fewest_nodes = 24,
+     .tokens = 3,
+     .edge_types = 3,
+     .readout = QUARTIC_READOUT_EDGE,
+     .test_graphs = 64,
+     .draw = experiment_draw_quotient},
+    {.name = "twins",
+     .question = "does an edge that shares no node with (i, j) carry its label",
+     .n = 8,
+     .node_step = 1,
+     .fewest_nodes = 6,
+     .tokens = 1,
+     .edge_types = 65,
+     .types_of = experiment_twins_types,
+     .readout = QUARTIC_READOUT_EDGE,
+     .test_graphs = 128,
+     .draw = experiment_draw_twins},
+    {.name = "analogy",
+     .question = "does an edge of the other situation carry the label of (i, j)",
+     .n = 10,
+     .node_step = 2,
+     .fewest_nodes = 6,
+     .tokens = 2,
+     .edge_types = 31,
+     .types_of = experiment_analogy_types,
+     .readout = QUARTIC_READOUT_EDGE,
+     .test_graphs = 128,
+     .draw = experiment_draw_analogy},
+    {.name = "match3",
+     .question = "are there j and k with x_i + x_j + x_k = 0 modulo 37",
+     .n = 8,
+     .tokens = 37,
+     .readout = QUARTIC_READOUT_NODE,
+     .test_graphs = 512,
+     .draw = experiment_draw_match3},
+    {.name = "siblings",
+     .question = "is f(i) = f(j)",
+     .n = 16,
+     .node_step = 4,
+     .fewest_nodes = 12,
      .tokens = 1,
      .edge_types = 4,
      .readout = QUARTIC_READOUT_EDGE,
      .test_graphs = 128,
-     .draw = draw_compose},
-    {.name = "set",
-     .question = "does the card that completes i and j lie on the table of 8",
-     .n = CARDS,
-     .tokens = DECK,
-     .readout = QUARTIC_READOUT_EDGE,
+     .draw = experiment_draw_siblings},
+    {.name = "circulants",
+     .question = "has the circulant graph skips 1 and 3, not 1 and 2",
+     .n = 11,
+     .tokens = 1,
+     .edge_types = 2,
+     .two_graphs = true,
+     .readout = QUARTIC_READOUT_GRAPH,
      .test_graphs = 128,
-     .draw = draw_set},
+     .draw = experiment_draw_circulants},
+    {.name = "strongly-regular",
+     .question = "is it Shrikhande's graph, not the rook's",
+     .n = 16,
+     .tokens = 1,
+     .edge_types = 2,
+     .two_graphs = true,
+     .readout = QUARTIC_READOUT_GRAPH,
+     .test_graphs = 128,
+     .draw = experiment_draw_strongly_regular},
+    {.name = "cfi",
+     .question = "is the graph over K(3, 3) twisted",
+     .n = 24,
+     .tokens = 1,
+     .edge_types = 2,
+     .two_graphs = true,
+     .readout = QUARTIC_READOUT_GRAPH,
+     .test_graphs = 128,
+     .draw = experiment_draw_cfi},
+    {.name = "designs",
+     .question = "is the design that of Z2 x Z8, not of Z2^4",
+     .n = 32,
+     .tokens = 1,
+     .edge_types = 2,
+     .two_graphs = true,
+     .readout = QUARTIC_READOUT_GRAPH,
+     .test_graphs = 128,
+     .draw = experiment_draw_designs},
 };
 
+enum { TASKS = sizeof tasks / sizeof tasks[0] };
+
 const experiment_task *experiment_task_at(uint32_t index) {
-    return index < sizeof tasks / sizeof tasks[0] ? &tasks[index] : NULL;
+    return index < TASKS ? &tasks[index] : NULL;
 }
 
 const experiment_task *experiment_task_named(const char *name) {
-    return experiment_task_at(
-        (uint32_t)quartic_find_name(tasks, sizeof tasks[0], sizeof tasks / sizeof tasks[0], name));
+    return experiment_task_at((uint32_t)quartic_find_name(tasks, sizeof tasks[0], TASKS, name));
+}
+
+void experiment_task_list(char *out_text, size_t capacity) {
+    size_t used = 0;
+    for (uint32_t k = 0; k < TASKS && used < capacity; ++k)
+        used += (size_t)snprintf(out_text + used, capacity - used, "%s%s",
+                                 k == 0          ? ""
+                                 : k + 1 < TASKS ? ", "
+                                                 : " and ",
+                                 tasks[k].name);
+}
+
+bool experiment_task_resize(const experiment_task *task, uint32_t n, experiment_task *out_task) {
+    *out_task = *task;
+    if (n == 0 || n == task->n) return true;
+    if (task->node_step == 0 || n % task->node_step != 0 || n < task->fewest_nodes ||
+        n > EXPERIMENT_MOST_NODES)
+        return false;
+    out_task->n = n;
+    if (task->types_of != NULL) out_task->edge_types = task->types_of(n);
+    return true;
+}
+
+uint32_t experiment_task_targets(const experiment_task *task) {
+    return task->readout == QUARTIC_READOUT_GRAPH  ? 1
+           : task->readout == QUARTIC_READOUT_NODE ? task->n
+                                                   : task->n * task->n;
 }
 
 /* ---- hashes ---- */
@@ -216,12 +219,18 @@ static uint64_t mix_bits(uint64_t x) {
  * folklore form): sums of mixed numbers, which have no order. */
 uint64_t experiment_graph_hash(const experiment_task *task, const experiment_graph *graph) {
     const uint32_t n = task->n;
+    const uint64_t radix = task->tokens > DECK ? task->tokens : DECK; /* more than any token */
     uint64_t colour[MOST_NODES * MOST_NODES], next[MOST_NODES * MOST_NODES], mark = 0;
     for (uint32_t i = 0; i < n; ++i)
         for (uint32_t j = 0; j < n; ++j) {
-            const uint64_t type = graph->edge_types == NULL ? 0 : (uint64_t)graph->edge_types[i * n + j];
-            colour[i * n + j] = mix_bits(((type * 2 + (i == j)) * DECK + (uint64_t)graph->tokens[i]) * DECK +
-                                         (uint64_t)graph->tokens[j] + 1);
+            /* in both directions: else two edges that come from one node look like none */
+            const uint64_t type = graph->edge_types == NULL
+                                      ? 0
+                                      : (uint64_t)graph->edge_types[i * n + j] * task->edge_types +
+                                            (uint64_t)graph->edge_types[j * n + i];
+            colour[i * n + j] =
+                mix_bits(((type * 2 + (i == j)) * radix + (uint64_t)graph->tokens[i]) * radix +
+                         (uint64_t)graph->tokens[j] + 1);
         }
     for (uint32_t round = 0; round < MARK_ROUNDS; ++round) {
         for (uint32_t i = 0; i < n; ++i)
@@ -249,7 +258,7 @@ static uint32_t kind_of(const experiment_task *task, const experiment_graph *gra
 /* Masks random targets of the more frequent label until both are equally many, kind by kind. */
 static void mask_frequent_label(const experiment_task *task, experiment_source *source,
                                 const experiment_graph *graph) {
-    const uint32_t count = task->n * task->n,
+    const uint32_t count = experiment_task_targets(task),
                    kinds = task->balanced_by_type ? task->edge_types * task->edge_types : 1;
     for (uint32_t kind = 0; kind < kinds; ++kind) {
         uint32_t of[2] = {0, 0};
@@ -275,7 +284,7 @@ static experiment_graph graph_at(const experiment_data *data, uint32_t index) {
 
 void experiment_data_draw(const experiment_task *task, uint64_t seed, experiment_part part, uint32_t graphs,
                           experiment_data *out_data) {
-    const uint32_t n = task->n, per_graph = task->readout == QUARTIC_READOUT_EDGE ? n * n : 1;
+    const uint32_t n = task->n, per_graph = experiment_task_targets(task);
     *out_data = (experiment_data){.graphs = graphs, .n = n, .targets_per_graph = per_graph};
     out_data->tokens = tool_alloc((size_t)graphs * n, sizeof(int32_t));
     if (task->edge_types > 0) out_data->edge_types = tool_alloc((size_t)graphs * n * n, sizeof(int32_t));
@@ -283,15 +292,19 @@ void experiment_data_draw(const experiment_task *task, uint64_t seed, experiment
     out_data->hashes = tool_alloc(graphs, sizeof(uint64_t));
     for (uint32_t index = 0; index < graphs; ++index) {
         const experiment_graph graph = graph_at(out_data, index);
-        experiment_source source = {.seed = seed, .stream = 2 * index + (part == EXPERIMENT_TEST)};
+        experiment_source source = {.seed = seed, .stream = PARTS * index + (uint32_t)part};
         bool fine;
         do {
             fine = task->draw(task, &source, index % 2, &graph);
             if (!fine) continue;
             out_data->hashes[index] = experiment_graph_hash(task, &graph);
-            fine = (out_data->hashes[index] % TEST_SHARE == 0) == (part == EXPERIMENT_TEST);
+            const uint64_t share = out_data->hashes[index] % SHARES;
+            const experiment_part of_share = share == 0   ? EXPERIMENT_TEST
+                                             : share == 1 ? EXPERIMENT_VALIDATION
+                                                          : EXPERIMENT_TRAIN;
+            fine = task->two_graphs || part == of_share;
         } while (!fine);
-        if (task->readout == QUARTIC_READOUT_EDGE) mask_frequent_label(task, &source, &graph);
+        if (task->readout != QUARTIC_READOUT_GRAPH) mask_frequent_label(task, &source, &graph);
     }
 }
 

@@ -19,7 +19,8 @@
 /* Every subcommand once, in the order of `quartic --help`: X(name) for command_<name> in <name>.c. */
 #define TOOL_COMMAND_LIST(X)                                                                                 \
     X(devices)                                                                                               \
-    X(train) X(sample) X(eval) X(verify) X(validate) X(bench) X(inspect) X(experiment) X(tune) X(report)
+    X(train)                                                                                                 \
+    X(sample) X(eval) X(verify) X(validate) X(bench) X(inspect) X(encode) X(experiment) X(tune) X(report)
 
 #define TOOL_COMMAND_EXTERN(name) extern const command command_##name;
 TOOL_COMMAND_LIST(TOOL_COMMAND_EXTERN)

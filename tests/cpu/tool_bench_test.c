@@ -134,8 +134,8 @@ static void triangle_kernels_are_timed(void **state) {
 /* What comes too late is named, and the rest is there. No machine makes a million passes in a second. */
 static void a_time_limit_leaves_the_rest_out(void **state) {
     (void)state;
-    const tool_result *got =
-        tool_run(TINY "$Q bench tiny.json --length 16 --repeat 1000000 --seconds 1 --device reference --json");
+    const tool_result *got = tool_run(
+        TINY "$Q bench tiny.json --length 16 --repeat 1000000 --seconds 1 --device reference --json");
     json_t *report = json_loads(got->out, 0, NULL);
     assert_int_equal(got->code, 0);
     assert_true(number(json_object_get(report, "forward"), "seconds") > 0);

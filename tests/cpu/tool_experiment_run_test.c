@@ -2,6 +2,7 @@
  * end. */
 #include "expect.h"
 
+#include "tool/experiment_contest.h"
 #include "tool_run.h"
 
 #define SHORT "OMP_NUM_THREADS=1 $Q experiment --device cpu --graphs 64 --batch 8 --quick --seeds 1 "
@@ -30,6 +31,62 @@ static void the_same_seed_gives_the_same_results(void **state) {
                 0, "different");
 }
 
+/* Of one contest: graphs of runs differ, and a second question gives the same ones. */
+static void runs_have_data_of_their_own(void **state) {
+    (void)state;
+    static const command none = {.name = "test"};
+    quartic_device *device;
+    assert_ok(quartic_device_create("cpu", &device));
+    contest contest = {.command = &none,
+                       .task = experiment_task_named("foaf"),
+                       .device = device,
+                       .settings = {.steps = 1,
+                                    .batch = 8,
+                                    .seeds = 2,
+                                    .train_graphs = 16,
+                                    .quick = true,
+                                    .sizes = 1,
+                                    .rates = 1,
+                                    .rate = 1e-3f,
+                                    .seed = 4,
+                                    .only = "none"}};
+    assert_true(contest_begin(&contest));
+    const contest_data *first = contest_data_of(&contest, 1), *second = contest_data_of(&contest, 2);
+    assert_ptr_equal(first, contest_data_of(&contest, 1));
+    const size_t bytes = 8 * 14 * 14 * sizeof(int32_t);
+    assert_memory_not_equal(first->train.edge_types, second->train.edge_types, bytes);
+    assert_memory_not_equal(first->test.edge_types, second->test.edge_types, bytes);
+    assert_memory_not_equal(first->test.edge_types, first->validation.edge_types, bytes);
+    contest_end(&contest);
+    quartic_device_destroy(device);
+}
+
+/* Runs are reported with what the test said, which validation does not. */
+static void the_test_is_told_of_each_run(void **state) {
+    (void)state;
+    tool_expect(
+        "OMP_NUM_THREADS=1 $Q experiment foaf --device cpu --graphs 64 --batch 8 --quick --steps 1 --only "
+        "none --encodings ids --no-map --seeds 3 --width 8 --out d > log; sed 's/\"[^\"]*\"//' "
+        "d/results.csv | cut -d, -f10,17-19 | sort -u | cut -d, -f1-3",
+        0, "1,,14\n1,ids,14\n2,,14\n2,ids,14\n3,,14\n3,ids,14\nseed,encoding,nodes\n");
+    tool_expect("grep -c '| 95% interval |' d/report.md; grep -c ' (3) |' d/report.md", 0, "1\n2\n");
+}
+
+static void baselines_get_the_encodings_asked_for(void **state) {
+    (void)state;
+    tool_expect(SHORT
+                "foaf --steps 1 --only static --nodes 10 --width 8 --depth 1 --heads 2 --encodings "
+                "rows,walks,laplacian,distances --out e > log; grep -o '^foaf,\"[^\"]*' e/results.csv | "
+                "sort -u",
+                0,
+                "foaf,\"static + distances, 1 layers, width 8\nfoaf,\"static + laplacian, 1 layers, width 8\n"
+                "foaf,\"static + rows, 1 layers, width 8\nfoaf,\"static + walks, 1 layers, width 8\n"
+                "foaf,\"static, 1 layers, width 8\n");
+    tool_expect(SHORT "twins --steps 1 --only none --encodings rows --out e2 > log; grep -c 'none + rows' "
+                      "e2/report.md",
+                0, "1");
+}
+
 static void triangles_learn_and_are_drawn(void **state) {
     (void)state;
     tool_expect(SHORT "foaf --batch 16 --graphs 256 --steps 40 --only triangle --out t", 0, "| triangle | ");
@@ -50,6 +107,9 @@ static void wrong_lines_are_usage_errors(void **state) {
     (void)state;
     tool_expect("$Q experiment chess --out x", 2, "there is no task chess");
     tool_expect("$Q experiment set --only quadrangle --out x", 2, "there is no contestant quadrangle");
+    tool_expect("$Q experiment set --nodes 9 --out x", 2, "set has no graphs of 9 nodes");
+    tool_expect("$Q experiment foaf relation --nodes 26 --out x", 2, "relation has no graphs of 26 nodes");
+    tool_expect("$Q experiment foaf --encodings rows,colours --out x", 2, "--encodings rows,colours");
     tool_expect("$Q experiment --out x", 2, "quartic experiment");
     tool_expect("echo > file; " SHORT "set --steps 1 --only none --out file/x", 1, "file");
 }
@@ -58,6 +118,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_reports_every_evaluation),
         cmocka_unit_test(the_same_seed_gives_the_same_results),
+        cmocka_unit_test(runs_have_data_of_their_own),
+        cmocka_unit_test(the_test_is_told_of_each_run),
+        cmocka_unit_test(baselines_get_the_encodings_asked_for),
         cmocka_unit_test(triangles_learn_and_are_drawn),
         cmocka_unit_test(check_fails_without_separation),
         cmocka_unit_test(wrong_lines_are_usage_errors),
