@@ -46,6 +46,10 @@ static const struct {
     {"triangle_query_grad", 2, "a tile of pivots serves all edges of a group; q, g and dq in registers"},
     {"triangle_key_grad", 2, "a tile of edges serves all pivots of a group; k, v, dk and dv in registers"},
     {"triangle_bias_grad", 2, "16 sums, scores and slopes in registers, so that each row is reused 4 times"},
+    {"triple_rows", 1, "a tile of pivots serves all rows of a group; q and sums in registers"},
+    {"triple_row_grad", 1,
+     "a tile of rows serves all pivots of a group; operands and their gradients in registers"},
+    {"triple_bias_grad", 1, "the sums of a tile of pairs of pivots in registers, over all edges"},
 };
 
 /* NULL: there is none for so few waves. */
@@ -56,22 +60,22 @@ static const char *compile_table_reason(const compile_key *key, uint32_t waves) 
     return NULL;
 }
 
-/* Where a pipeline may spill: constant number `constant` is greater than `above`. */
+/* Where a pipeline may spill, and leave few waves: constant number `constant` is greater than `above`. */
 static const struct {
     const char *shader;
     uint32_t constant, above;
     const char *reason;
-} spilling[] = {
-    {"hyper_width", 1, 16,
-     "spills: an invocation has two sums and a coefficient of every stream; models have 4"},
-    {"hyper_width_grad", 1, 16, "spills: an invocation has four numbers of every stream; models have 4"},
+} many_streams[] = {
+    {"hyper_width", 1, 16, "an invocation has two sums and a coefficient of every stream; models have 4"},
+    {"hyper_width_grad", 1, 16, "an invocation has four numbers of every stream; models have 4"},
 };
 
-static const char *compile_table_spill_reason(const compile_key *key) {
-    for (size_t k = 0; k < sizeof spilling / sizeof spilling[0]; ++k)
-        if (strcmp(spilling[k].shader, key->shader->name) == 0 && key->spec_count > spilling[k].constant &&
-            key->spec[spilling[k].constant] > spilling[k].above)
-            return spilling[k].reason;
+static const char *compile_table_streams_reason(const compile_key *key) {
+    for (size_t k = 0; k < sizeof many_streams / sizeof many_streams[0]; ++k)
+        if (strcmp(many_streams[k].shader, key->shader->name) == 0 &&
+            key->spec_count > many_streams[k].constant &&
+            key->spec[many_streams[k].constant] > many_streams[k].above)
+            return many_streams[k].reason;
     return NULL;
 }
 
@@ -116,10 +120,10 @@ uint32_t compile_table(const compile_device *device, const char *name, const cha
             continue;
         }
         const bool few = r.waves != 0 && r.waves < LEAST_WAVES;
-        const char *reason = few ? compile_table_reason(key, r.waves) : NULL;
-        const char *spill_reason = r.spills != 0 ? compile_table_spill_reason(key) : NULL;
-        const bool spills = r.spills != 0 && spill_reason == NULL;
-        compile_table_write_line(table, name, key, &r, spill_reason != NULL ? spill_reason : reason);
+        const char *streams = few || r.spills != 0 ? compile_table_streams_reason(key) : NULL;
+        const char *reason = streams == NULL && few ? compile_table_reason(key, r.waves) : streams;
+        const bool spills = r.spills != 0 && streams == NULL;
+        compile_table_write_line(table, name, key, &r, reason);
         if (spills)
             fprintf(stderr, "%s spills %" PRIu64 " registers or bytes on %s with constants %s\n",
                     key->shader->name, r.spills, name, compile_key_text(key, text));

@@ -21,7 +21,7 @@ enum {
      * backward. */
     ROW_THREADS = 64,
     GREATEST_TILE = 32,
-    FORWARD_SLICE = 8,
+    FORWARD_SLICE = 4,  /* with 8, RDNA 3 spills */
     BACKWARD_SLICE = 2, /* with 4, RDNA 3 spills */
     LANE_BYTES = 12,    /* what triple_rows keeps of each lane at the end */
     /* triple_bias_grad.comp */
