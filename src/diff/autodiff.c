@@ -32,6 +32,15 @@ typedef struct backward_pass {
     uint32_t parts_capacity;
 } backward_pass;
 
+/* Gives the gradient of value id, if it has one, the value's shape. */
+static void settle_shape(quartic_tape *tape, uint32_t id) {
+    quartic_value *slot = &tape->gradient[id];
+    if (slot->id == 0 || tape->graph->status != QUARTIC_OK) return;
+    const quartic_shape want = quartic_graph_get(tape->graph, id)->layout.shape,
+                        got = quartic_graph_shape(tape->graph, *slot);
+    if (!quartic_shape_equal(&want, &got)) *slot = quartic_reshape(tape->graph, *slot, &want);
+}
+
 /* Adds a gradient to that of value id. */
 static void add_gradient(quartic_tape *tape, uint32_t id, quartic_value gradient) {
     quartic_graph *graph = tape->graph;
@@ -49,7 +58,21 @@ static void add_gradient(quartic_tape *tape, uint32_t id, quartic_value gradient
         return;
     }
     quartic_value *slot = &tape->gradient[id];
+    settle_shape(tape, id);
     *slot = slot->id == 0 ? gradient : quartic_add(graph, *slot, gradient);
+}
+
+/* quartic_tape.take_reshaped: what needs a copy to get the value's shape stays as it is while nothing is added. */
+static void take_reshaped_gradient(quartic_tape *tape, uint32_t id, quartic_value gradient) {
+    quartic_graph *graph = tape->graph;
+    if (graph->status != QUARTIC_OK || gradient.id == 0) return;
+    const quartic_shape want = quartic_graph_get(graph, id)->layout.shape;
+    quartic_layout seen;
+    if (tape->gradient[id].id == 0 &&
+        !quartic_layout_reshape(&quartic_graph_get(graph, gradient.id)->layout, &want, &seen))
+        tape->gradient[id] = gradient;
+    else
+        add_gradient(tape, id, quartic_reshape(graph, gradient, &want));
 }
 
 /* ---- slices ---- */
@@ -215,6 +238,7 @@ static quartic_status differentiate_node(backward_pass *pass, uint32_t node_inde
     if (!wanted && hidden == 0) return QUARTIC_OK;
     for (uint32_t o = 0; o < tape->node.output_count; ++o) {
         settle_slices(pass, tape->node.outputs[o]);
+        if (o > 0 || !op->takes_reshaped) settle_shape(tape, tape->node.outputs[o]);
         reached = reached || tape->gradient[tape->node.outputs[o]].id != 0;
     }
     if (!reached || graph->status != QUARTIC_OK) return graph->status;
@@ -251,6 +275,7 @@ static quartic_status walk_backward(backward_pass *pass, const quartic_value *va
     for (uint32_t n = tape->node_count; n-- > 0;) QUARTIC_TRY(differentiate_node(pass, n));
     for (uint32_t k = 0; k < count; ++k) {
         settle_slices(pass, wrt[k].id);
+        if (wrt[k].id != 0) settle_shape(tape, wrt[k].id);
         out_gradients[k] = tape->gradient[wrt[k].id];
     }
     return graph->status;
@@ -327,7 +352,8 @@ quartic_status quartic_graph_gradients_many(quartic_graph *graph, const quartic_
         backward_pass pass = {.tape = {.graph = graph,
                                        .value_count = graph->value_count,
                                        .node_count = graph->node_count,
-                                       .take = take_gradient}};
+                                       .take = take_gradient,
+                                       .take_reshaped = take_reshaped_gradient}};
         status = allocate_pass(&pass)
                      ? walk_backward(&pass, values, cotangents, value_count, wrt, count, out_gradients)
                      : QUARTIC_OUT_OF_MEMORY;

@@ -141,7 +141,8 @@ typedef struct quartic_op {
      * measuring. At most capacity entries in all. NULL: there is nothing to choose. */
     void (*candidates)(const quartic_op_call *call, const struct quartic_gpu_limits *limits,
                        struct quartic_tuning_choice *out, uint32_t capacity, uint32_t *inout_count);
-    quartic_status (*grad)(struct quartic_tape *tape);        /* NULL: not differentiable */
+    quartic_status (*grad)(struct quartic_tape *tape); /* NULL: not differentiable */
+    bool takes_reshaped; /* grad takes a gradient of output 0 of another shape: quartic_tape_give_reshaped */
     bool (*cases)(uint32_t index, quartic_op_case *out_case); /* false: no case of that index */
     double (*flops)(const quartic_op_call *call);             /* NULL: 1 for each element of the outputs */
     /* Bound of |backend - reference|: tolerance * sqrt(reduction) * what one rounding does to the result; see

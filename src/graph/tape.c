@@ -26,6 +26,12 @@ quartic_layout quartic_tape_input_layout(const quartic_tape *tape, uint32_t inpu
     return id == 0 ? (quartic_layout){0} : quartic_graph_get(tape->graph, id)->layout;
 }
 
+quartic_shape quartic_tape_output_shape(const quartic_tape *tape, uint32_t output) {
+    return output < tape->node.output_count
+               ? quartic_graph_get(tape->graph, tape->node.outputs[output])->layout.shape
+               : (quartic_shape){0};
+}
+
 /* Sets the graph's error if value id was updated in place after node `reader` read it. */
 static void expect_unchanged(quartic_tape *tape, uint32_t reader, uint32_t id) {
     quartic_graph *graph = tape->graph;
@@ -103,6 +109,10 @@ quartic_value quartic_tape_collect(quartic_tape *tape, uint32_t input) {
 
 void quartic_tape_give(quartic_tape *tape, uint32_t input, quartic_value gradient) {
     if (quartic_tape_wants(tape, input)) tape->take(tape, tape->node.inputs[input], NULL, gradient);
+}
+
+void quartic_tape_give_reshaped(quartic_tape *tape, uint32_t input, quartic_value gradient) {
+    if (quartic_tape_wants(tape, input)) tape->take_reshaped(tape, tape->node.inputs[input], gradient);
 }
 
 void quartic_tape_give_part(quartic_tape *tape, uint32_t input, uint32_t axis, uint32_t start,

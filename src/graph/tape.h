@@ -24,12 +24,18 @@ quartic_value quartic_tape_input(quartic_tape *tape, uint32_t input); /* no valu
 quartic_value quartic_tape_output(quartic_tape *tape, uint32_t output);
 quartic_value quartic_tape_gradient(quartic_tape *tape, uint32_t output); /* no value: it is zero */
 quartic_layout quartic_tape_input_layout(const quartic_tape *tape, uint32_t input);
+quartic_shape quartic_tape_output_shape(const quartic_tape *tape, uint32_t output);
 
 /* Adds to the gradient of an input. Does nothing if the input does not want one. */
 void quartic_tape_give(quartic_tape *tape, uint32_t input, quartic_value gradient);
 /* The same with a gradient that is 0 outside the part of the input that begins at `start` along an axis. */
 void quartic_tape_give_part(quartic_tape *tape, uint32_t input, uint32_t axis, uint32_t start,
                             quartic_value gradient);
+
+/* The same with a gradient of another shape, whose elements in order are those of the input's. If no strides show
+ * them with the input's shape, a rule that says so (quartic_op.takes_reshaped) may get the gradient as it is;
+ * others get a copy. */
+void quartic_tape_give_reshaped(quartic_tape *tape, uint32_t input, quartic_value gradient);
 
 /* Takes what others have given to an input so far, for a rule that adds it itself: what it then gives to the
  * input must be the sum. No value, and nothing is taken, if the input does not want a gradient, has none yet,

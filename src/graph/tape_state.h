@@ -16,7 +16,7 @@ struct quartic_tape {
     quartic_graph *graph;
     uint32_t value_count;    /* of the graph before the backward pass */
     uint32_t node_count;     /* of the graph before the backward pass */
-    quartic_value *gradient; /* per value id: its gradient so far */
+    quartic_value *gradient; /* per value id: its gradient so far, perhaps of another shape (take_reshaped) */
     bool *depends;           /* per value id: whether it depends on a value whose gradient is asked for */
     uint32_t *recomputed;    /* per value id: the value to read instead, 0 if not decided yet */
     uint32_t node_index;     /* the node whose adjoint is being built */
@@ -25,6 +25,8 @@ struct quartic_tape {
      * of all of it). It is diff/autodiff.c's, because adding gradients needs ops, which this folder does not
      * know. The graph keeps an error. */
     void (*take)(quartic_tape *tape, uint32_t id, const quartic_tape_part *part, quartic_value gradient);
+    /* The same for quartic_tape_give_reshaped. */
+    void (*take_reshaped)(quartic_tape *tape, uint32_t id, quartic_value gradient);
 };
 
 #endif

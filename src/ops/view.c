@@ -41,9 +41,7 @@ static bool reshape_takes_strides(const void *attrs_pointer, uint32_t input, con
 }
 
 static quartic_status reshape_grad(quartic_tape *tape) {
-    quartic_shape shape = quartic_tape_input_layout(tape, 0).shape;
-    quartic_tape_give(tape, 0,
-                      quartic_reshape(quartic_tape_graph(tape), quartic_tape_gradient(tape, 0), &shape));
+    quartic_tape_give_reshaped(tape, 0, quartic_tape_gradient(tape, 0));
     return QUARTIC_OK;
 }
 
@@ -62,6 +60,7 @@ const quartic_op quartic_op_reshape = {.name = "reshape",
                                        .infer = reshape_infer,
                                        .view = reshape_view,
                                        .grad = reshape_grad,
+                                       .takes_reshaped = true,
                                        .cases = reshape_cases,
                                        .tolerance_reason = "moves no data"};
 

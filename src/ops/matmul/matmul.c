@@ -13,6 +13,7 @@
 #include "ops/matmul/problem.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* ---- shapes ---- */
 
@@ -204,10 +205,109 @@ static void matmul_give_product(quartic_tape *tape, uint32_t to, quartic_value x
                       quartic_shape_equal(&ones, shape) ? product : quartic_broadcast(graph, product, shape));
 }
 
+/* ---- gradient of another shape ---- */
+
+enum { MATMUL_MOST_AXES = QUARTIC_MAX_RANK };
+
+/* A gradient (m axes .., n axes ..) of rows times a transposed weight: rows (.., K), weight (N, K), with the extents
+ * of the m axes multiplying to the rows and those of the n axes to N. */
+typedef struct matmul_apart {
+    quartic_value g, rows, weight; // (m.., n..), (m.., K), (n.., K)
+    uint32_t m_axes, n_axes;
+    quartic_shape m, n; /* the extents */
+    uint32_t k;
+} matmul_apart;
+
+/* Whether the gradient can be contracted as it lies; *out then holds what is needed. */
+static bool matmul_take_apart(quartic_tape *tape, quartic_value g, matmul_apart *out) {
+    const quartic_matmul_attrs *attrs = quartic_tape_attrs(tape);
+    quartic_graph *graph = quartic_tape_graph(tape);
+    const quartic_layout a = quartic_tape_input_layout(tape, QUARTIC_MATMUL_A),
+                         b = quartic_tape_input_layout(tape, QUARTIC_MATMUL_B);
+    const quartic_shape shape = quartic_graph_shape(graph, g);
+    if (attrs->summed != 0 || attrs->transpose_a || !attrs->transpose_b || b.shape.rank != 2) return false;
+    const uint32_t columns = b.shape.dims[0];
+    uint64_t together = 1;
+    uint32_t first = shape.rank; /* of the n axes */
+    while (first > 0 && (first == shape.rank || together < columns)) together *= shape.dims[--first];
+    if (together != columns || first == 0) return false; /* n and m have at least one axis each */
+    *out = (matmul_apart){
+        .g = g, .m_axes = first, .n_axes = shape.rank - first, .k = b.shape.dims[1], .m.rank = first};
+    out->n.rank = out->n_axes;
+    memcpy(out->m.dims, shape.dims, first * sizeof shape.dims[0]);
+    memcpy(out->n.dims, shape.dims + first, out->n_axes * sizeof shape.dims[0]);
+    /* The product has all axes but the last of n, those of m, and one of n or K. */
+    if (out->n_axes + out->m_axes > MATMUL_MOST_AXES) return false;
+    quartic_shape rows = out->m, weight = out->n;
+    rows.dims[rows.rank++] = weight.dims[weight.rank++] = out->k;
+    quartic_layout seen;
+    if (!quartic_layout_reshape(&a, &rows, &seen) || !quartic_layout_reshape(&b, &weight, &seen))
+        return false;
+    if (quartic_tape_wants(tape, QUARTIC_MATMUL_A))
+        out->weight = quartic_reshape(graph, quartic_tape_input(tape, QUARTIC_MATMUL_B), &weight);
+    if (quartic_tape_wants(tape, QUARTIC_MATMUL_B))
+        out->rows = quartic_reshape(graph, quartic_tape_input(tape, QUARTIC_MATMUL_A), &rows);
+    return true;
+}
+
+/* The product alpha * sum over the summed axes of op(x) y, where x is g as (n.. but the last, m.., n last), with an
+ * addend or none. summed: bits of the axes of x. */
+static quartic_value matmul_apart_product(quartic_tape *tape, const matmul_apart *p, bool transposed,
+                                          quartic_value y, uint32_t summed, quartic_value addend) {
+    const quartic_matmul_attrs *attrs = quartic_tape_attrs(tape);
+    quartic_graph *graph = quartic_tape_graph(tape);
+    uint32_t axes[QUARTIC_MAX_RANK], rank = 0;
+    for (uint32_t axis = 0; axis + 1 < p->n_axes; ++axis) axes[rank++] = p->m_axes + axis;
+    for (uint32_t axis = 0; axis < p->m_axes; ++axis) axes[rank++] = axis;
+    axes[rank++] = p->m_axes + p->n_axes - 1;
+    const quartic_matmul_attrs product = {transposed, 0, attrs->alpha, summed};
+    const quartic_value inputs[] = {quartic_permute(graph, p->g, axes), y, {0}, addend};
+    return quartic_graph_append_one(graph, &quartic_op_matmul, &product, inputs, 4);
+}
+
+/* The adjoints from a gradient that has no strides of the output's shape, such as that of packed heads. Returns
+ * whether it can be done. */
+static bool matmul_grad_apart(quartic_tape *tape, quartic_value g) {
+    matmul_apart p;
+    if (!matmul_take_apart(tape, g, &p)) return false;
+    quartic_graph *graph = quartic_tape_graph(tape);
+    const uint32_t outer = p.n_axes - 1, batches = p.m_axes - 1; /* leading axes of n, of m */
+    const uint32_t outer_bits = (1u << outer) - 1, batch_bits = ((1u << batches) - 1) << outer;
+    quartic_tape_give_reshaped(tape, QUARTIC_MATMUL_ADDEND, g);
+    if (quartic_tape_wants(tape, QUARTIC_MATMUL_BIAS)) {
+        const quartic_value sum = quartic_sum(graph, g, (1u << p.m_axes) - 1, 0); // (n..)
+        quartic_tape_give_reshaped(tape, QUARTIC_MATMUL_BIAS, sum);
+    }
+    if (quartic_tape_wants(tape, QUARTIC_MATMUL_A)) {
+        /* da (m.., K) = alpha sum over n of g (m.., n..) weight (n.., K), where m's leading axes are missing. */
+        quartic_shape wide = {0}, result = p.m;
+        for (uint32_t axis = 0; axis < outer; ++axis) wide.dims[wide.rank++] = p.n.dims[axis];
+        for (uint32_t axis = 0; axis < batches; ++axis) wide.dims[wide.rank++] = 1;
+        wide.dims[wide.rank++] = p.n.dims[outer];
+        wide.dims[wide.rank++] = result.dims[result.rank++] = p.k;
+        quartic_value addend = quartic_tape_collect(tape, QUARTIC_MATMUL_A);
+        if (addend.id != 0) addend = quartic_reshape(graph, addend, &result);
+        const quartic_value da = matmul_apart_product(
+            tape, &p, false, quartic_reshape(graph, p.weight, &wide), outer_bits, addend);
+        quartic_tape_give_reshaped(tape, QUARTIC_MATMUL_A, da);
+    }
+    if (quartic_tape_wants(tape, QUARTIC_MATMUL_B)) {
+        /* db (n.., K) = alpha sum over m of g (m.., n..) rows (m.., K) */
+        const quartic_value db = matmul_apart_product(tape, &p, true, p.rows, batch_bits, (quartic_value){0});
+        quartic_tape_give_reshaped(tape, QUARTIC_MATMUL_B, db);
+    }
+    return true;
+}
+
 static quartic_status matmul_grad(quartic_tape *tape) {
     const quartic_matmul_attrs *attrs = quartic_tape_attrs(tape);
     quartic_graph *graph = quartic_tape_graph(tape);
     quartic_value g = quartic_tape_gradient(tape, 0); /* (.., M, N) */
+    const quartic_shape g_shape = quartic_graph_shape(graph, g), y_shape = quartic_tape_output_shape(tape, 0);
+    if (!quartic_shape_equal(&g_shape, &y_shape)) {
+        if (matmul_grad_apart(tape, g)) return QUARTIC_OK;
+        g = quartic_reshape(graph, g, &y_shape);
+    }
     quartic_shape a_shape = quartic_tape_input_layout(tape, QUARTIC_MATMUL_A).shape;
     quartic_shape b_shape = quartic_tape_input_layout(tape, QUARTIC_MATMUL_B).shape;
     if (quartic_tape_wants(tape, QUARTIC_MATMUL_ADDEND)) quartic_tape_give(tape, QUARTIC_MATMUL_ADDEND, g);
@@ -316,6 +416,7 @@ const quartic_op quartic_op_matmul = {
     .gpu = quartic_matmul_gpu,
     .candidates = quartic_matmul_candidates,
     .grad = matmul_grad,
+    .takes_reshaped = true,
     .cases = matmul_cases,
     .flops = matmul_flops,
     .tolerance = 4,
