@@ -24,6 +24,7 @@ typedef struct pending_slice {
 
 typedef struct backward_pass {
     quartic_tape tape;       /* the first member: a pointer to it is one to the pass */
+    bool *asked;             /* per value id: its gradient is asked for */
     bool *update_depends;    /* per node that updates in place: whether it depends on a wanted value */
     pending_slice *pending;  /* gradients of slices, as lists: one for each value that was sliced */
     uint32_t *first_pending; /* per value id: the start of its list, its latest slice; QUARTIC_NONE: empty */
@@ -102,6 +103,37 @@ static void take_gradient(quartic_tape *tape, uint32_t id, const quartic_tape_pa
         add_gradient(tape, id, gradient);
     else
         defer_slice((backward_pass *)tape, id, part, gradient);
+}
+
+/* The value that value id is a reshape of, element for element in order; 0 if it is none, or if its own gradient is
+ * asked for, which must not be mixed with another. */
+static uint32_t reshaped_from(const backward_pass *pass, uint32_t id) {
+    const quartic_graph *graph = pass->tape.graph;
+    const quartic_graph_value *value = quartic_graph_get(graph, id);
+    if (value->node == QUARTIC_NONE || pass->asked[id]) return 0;
+    const quartic_node *node = &graph->nodes[value->node];
+    if (node->op->view == NULL || !pass->tape.depends[node->inputs[0]]) return 0;
+    const quartic_graph_value *from = quartic_graph_get(graph, node->inputs[0]);
+    const bool same = from->layout.offset == value->layout.offset &&
+                      quartic_layout_is_contiguous(&from->layout) &&
+                      quartic_layout_is_contiguous(&value->layout) &&
+                      quartic_layout_elements(&from->layout) == quartic_layout_elements(&value->layout);
+    return same ? node->inputs[0] : 0;
+}
+
+/* quartic_tape.collect. The gradient of what the value is a reshape of comes back to it when that node is visited:
+ * it was appended before the node that is visited now. */
+static quartic_value collect_gradient(quartic_tape *tape, uint32_t id) {
+    const quartic_value nothing = {0};
+    quartic_graph *graph = tape->graph;
+    const quartic_shape shape = quartic_graph_get(graph, id)->layout.shape;
+    uint32_t from = id;
+    while (from != 0 && tape->gradient[from].id == 0) from = reshaped_from((backward_pass *)tape, from);
+    if (from == 0 || graph->status != QUARTIC_OK) return nothing;
+    const quartic_value collected = tape->gradient[from];
+    if (!quartic_layout_is_contiguous(&quartic_graph_get(graph, collected.id)->layout)) return nothing;
+    tape->gradient[from] = nothing;
+    return from == id ? collected : quartic_reshape(graph, collected, &shape);
 }
 
 static int by_start(const void *a, const void *b) {
@@ -267,6 +299,8 @@ static quartic_status walk_backward(backward_pass *pass, const quartic_value *va
     quartic_tape *tape = &pass->tape;
     quartic_graph *graph = tape->graph;
     mark_dependents(pass, wrt, count);
+    for (uint32_t k = 0; k < count; ++k)
+        if (wrt[k].id != 0) pass->asked[wrt[k].id] = true;
     for (uint32_t k = 0; k < value_count; ++k) {
         quartic_value cotangent = cotangents == NULL ? (quartic_value){0} : cotangents[k];
         if (cotangent.id == 0) cotangent = ones_like(graph, values[k]);
@@ -332,8 +366,9 @@ static bool allocate_pass(backward_pass *pass) {
     tape->recomputed = quartic_alloc(ids, sizeof(uint32_t));
     pass->first_pending = quartic_alloc(ids, sizeof(uint32_t));
     pass->update_depends = quartic_alloc(tape->node_count, sizeof(bool));
+    pass->asked = quartic_alloc(ids, sizeof(bool));
     if (tape->gradient == NULL || tape->depends == NULL || tape->recomputed == NULL ||
-        pass->first_pending == NULL || pass->update_depends == NULL)
+        pass->first_pending == NULL || pass->update_depends == NULL || pass->asked == NULL)
         return false;
     for (size_t id = 0; id < ids; ++id) pass->first_pending[id] = QUARTIC_NONE;
     return true;
@@ -353,6 +388,7 @@ quartic_status quartic_graph_gradients_many(quartic_graph *graph, const quartic_
                                        .value_count = graph->value_count,
                                        .node_count = graph->node_count,
                                        .take = take_gradient,
+                                       .collect = collect_gradient,
                                        .take_reshaped = take_reshaped_gradient}};
         status = allocate_pass(&pass)
                      ? walk_backward(&pass, values, cotangents, value_count, wrt, count, out_gradients)
@@ -362,6 +398,7 @@ quartic_status quartic_graph_gradients_many(quartic_graph *graph, const quartic_
         quartic_free(pass.tape.recomputed);
         quartic_free(pass.first_pending);
         quartic_free(pass.update_depends);
+        quartic_free(pass.asked);
         quartic_free(pass.pending);
         quartic_free(pass.parts);
     }

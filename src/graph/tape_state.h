@@ -25,7 +25,9 @@ struct quartic_tape {
      * of all of it). It is diff/autodiff.c's, because adding gradients needs ops, which this folder does not
      * know. The graph keeps an error. */
     void (*take)(quartic_tape *tape, uint32_t id, const quartic_tape_part *part, quartic_value gradient);
-    /* The same for quartic_tape_give_reshaped. */
+    /* Of value id, for quartic_tape_collect. */
+    quartic_value (*collect)(quartic_tape *tape, uint32_t id);
+    /* As take, for quartic_tape_give_reshaped. */
     void (*take_reshaped)(quartic_tape *tape, uint32_t id, quartic_value gradient);
 };
 

@@ -28,7 +28,8 @@ typedef enum branch_kind {
     BRANCH_B_TRANSPOSED,
     BRANCH_BOTH, /* x is A and B */
     BRANCH_DIAGONAL,
-    BRANCH_ALL, /* several of them one after the other */
+    BRANCH_FLAT, /* a product of a reshape of a reshape of x */
+    BRANCH_ALL,  /* several of them one after the other */
     BRANCH_COUNT
 } branch_kind;
 
@@ -81,6 +82,12 @@ static quartic_value branch_of(quartic_graph *graph, branch_kind kind, quartic_v
     case BRANCH_DIAGONAL: {
         const quartic_value nodes = quartic_tanh(graph, quartic_diagonal(graph, x, 1)); // (1, N, D)
         return quartic_broadcast(graph, quartic_reshape(graph, nodes, &QUARTIC_SHAPE(1, N, 1, D)), &edges);
+    }
+    case BRANCH_FLAT: {
+        const quartic_value rows = quartic_reshape(graph, x, &QUARTIC_SHAPE(2, N * N / 2, D)),
+                            flat = quartic_reshape(graph, rows, &QUARTIC_SHAPE(N * N, D)),
+                            weight = numbers_of(graph, (*inout_seed)++, QUARTIC_SHAPE(D, D));
+        return quartic_reshape(graph, quartic_matmul(graph, flat, weight, &matmul), &edges);
     }
     default:
         x = quartic_add(graph, x, branch_of(graph, BRANCH_RMS, x, inout_seed));
@@ -237,11 +244,68 @@ static void repeated_gradients_are_added(void **state) {
     quartic_graph_destroy(graph);
 }
 
+/* Where the gradient of the reshape itself is asked for, it holds nothing of what the value has from elsewhere. */
+static void gradients_of_reshapes_stay_apart(void **state) {
+    (void)state;
+    for (uint32_t asked = 0; asked < 2; ++asked) {
+        quartic_graph *graph = NULL;
+        assert_int_equal(quartic_graph_create(&graph), QUARTIC_OK);
+        const quartic_value x = quartic_graph_input(graph, "x", QUARTIC_FLOAT32, &QUARTIC_SHAPE(1, N, D)),
+                            weight = quartic_graph_input(graph, "c0", QUARTIC_FLOAT32, &QUARTIC_SHAPE(D, D)),
+                            e = quartic_graph_input(graph, "c1", QUARTIC_FLOAT32, &QUARTIC_SHAPE(1, N, D)),
+                            c = quartic_graph_input(graph, "c2", QUARTIC_FLOAT32, &QUARTIC_SHAPE(N, D)),
+                            flat = quartic_reshape(graph, x, &QUARTIC_SHAPE(N, D));
+        const quartic_value y = quartic_multiply(graph, quartic_matmul(graph, flat, weight, NULL), c);
+        const quartic_value f = quartic_add(graph, quartic_sum(graph, y, 3, 0),
+                                            quartic_sum(graph, quartic_multiply(graph, x, e), 7, 0)),
+                            wrt[] = {x, flat};
+        quartic_value gradients[2];
+        const uint32_t first = quartic_graph_node_count(graph);
+        assert_int_equal(quartic_graph_gradients(graph, f, (quartic_value){0}, wrt, 1 + asked, gradients),
+                         QUARTIC_OK);
+        assert_int_equal(additions_after(graph, first), asked);
+        quartic_graph_output(graph, "dx", gradients[0]);
+        if (asked) quartic_graph_output(graph, "dflat", gradients[1]);
+        quartic_device *device = NULL;
+        quartic_program *program = NULL;
+        assert_int_equal(quartic_device_create("cpu", &device), QUARTIC_OK);
+        assert_int_equal(quartic_program_create(device, graph, NULL, &program), QUARTIC_OK);
+        quartic_graph_destroy(graph);
+        float w[D * D], es[N * D], cs[N * D], dx[N * D], dflat[N * D];
+        for (uint32_t i = 0; i < D * D; ++i) w[i] = quartic_random_normal(41, 0, i);
+        for (uint32_t i = 0; i < N * D; ++i) es[i] = quartic_random_normal(41, 1, i);
+        for (uint32_t i = 0; i < N * D; ++i) cs[i] = quartic_random_normal(41, 2, i);
+        assert_int_equal(quartic_tensor_write(quartic_program_tensor(program, "c0"), w, sizeof w),
+                         QUARTIC_OK);
+        assert_int_equal(quartic_tensor_write(quartic_program_tensor(program, "c1"), es, sizeof es),
+                         QUARTIC_OK);
+        assert_int_equal(quartic_tensor_write(quartic_program_tensor(program, "c2"), cs, sizeof cs),
+                         QUARTIC_OK);
+        assert_int_equal(quartic_program_run(program), QUARTIC_OK);
+        assert_int_equal(quartic_tensor_read(quartic_program_tensor(program, "dx"), dx, sizeof dx),
+                         QUARTIC_OK);
+        if (asked)
+            assert_int_equal(
+                quartic_tensor_read(quartic_program_tensor(program, "dflat"), dflat, sizeof dflat),
+                QUARTIC_OK);
+        for (uint32_t row = 0; row < N; ++row)
+            for (uint32_t k = 0; k < D; ++k) {
+                float own = 0;
+                for (uint32_t j = 0; j < D; ++j) own += cs[row * D + j] * w[k * D + j];
+                assert_true(fabsf(dx[row * D + k] - (own + es[row * D + k])) < 1e-5f);
+                if (asked) assert_true(fabsf(dflat[row * D + k] - own) < 1e-5f);
+            }
+        quartic_program_destroy(program);
+        quartic_device_destroy(device);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(adjoints_add_what_came_before),
         cmocka_unit_test(tuned_adjoints_add_what_came_before),
         cmocka_unit_test(repeated_gradients_are_added),
+        cmocka_unit_test(gradients_of_reshapes_stay_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
