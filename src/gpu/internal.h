@@ -132,7 +132,7 @@ void quartic_gpu_cache_path(const quartic_gpu_caps *caps, char path[QUARTIC_GPU_
 
 typedef struct quartic_gpu_recorder {
     VkCommandBuffer commands;
-    uint64_t value;        /* that the submit with the last contents signals */
+    uint64_t value;        /* that the batch with the last contents signals */
     uint64_t upload_begin; /* quartic_gpu_uploads.head when it was opened */
 } quartic_gpu_recorder;
 
@@ -163,8 +163,10 @@ struct quartic_gpu_device {
     uint64_t finished;  /* value that is known to have been reached */
     uint64_t submit_calls;
     VkCommandBufferSubmitInfo *pending; /* enqueued, not yet submitted */
-    uint32_t pending_count, pending_capacity;
-    double pending_seconds; /* their estimated time */
+    VkSubmitInfo2 *batches;             /* what they are cut into; the last one is being filled */
+    VkSemaphoreSubmitInfo *signals;     /* one per batch */
+    uint32_t pending_count, batch_count, pending_capacity;
+    double batch_seconds; /* estimated time of the last batch */
     VkCommandPool pool;
 
     quartic_gpu_block *blocks;

@@ -2,13 +2,14 @@
  * recorded between them.
  *
  * Command buffers are enqueued in order and handed to the driver together, by one vkQueueSubmit2, when the
- * queue is flushed: at a wait, or where one submit would take the device too long. Submits signal rising values
- * of one timeline semaphore; waiting means waiting for a value. Copies (uploads.c, fetches.c) are recorded into
+ * queue is flushed. The call has several batches where one would take the device too long (schedule.h); each
+ * signals the next value of one timeline semaphore, so that drivers make each a job of its own. Waiting means
+ * waiting for a value. Copies (uploads.c, fetches.c) are recorded into
  * the open recorder, one of a growing list of command buffers, which is closed and enqueued before anything else
  * is. A lost device stays lost: every later call says so, and only destroying it is left.
  *
- * Invariants: what is recorded into the open recorder is in the next submit; a recorder is recorded anew only when
- * the submit with its last contents has finished or failed.
+ * Invariants: what is recorded into the open recorder is in the batch that is being filled; a recorder is recorded anew only when
+ * the batch with its last contents has finished or failed.
  */
 #include "gpu/internal.h"
 #include "gpu/schedule.h"
@@ -42,56 +43,94 @@ static quartic_status close_recorder(quartic_gpu_device *device, VkCommandBuffer
     return QUARTIC_OK;
 }
 
-/* The submit that would have signalled the value failed. */
-static void drop_recorders(quartic_gpu_device *device, uint64_t value) {
+/* Recorders whose contents were not submitted and never will be are free. */
+static void drop_recorders(quartic_gpu_device *device) {
     quartic_gpu_copies *copies = &device->copies;
     for (uint32_t k = 0; k < copies->recorder_count; ++k)
-        if (copies->recorders[k].value == value) copies->recorders[k].value = 0;
+        if (copies->recorders[k].value > device->submitted) copies->recorders[k].value = 0;
 }
 
 /* ---- submits ------------------------------------------------------------------------------------------- */
 
-/* Hands what is pending to the driver. If that fails it is dropped: later it would be out of order. */
-static quartic_status submit_pending(quartic_gpu_device *device) {
-    const VkSemaphoreSubmitInfo signal = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_SUBMIT_INFO,
-                                          .semaphore = device->timeline,
-                                          .value = device->submitted + 1,
-                                          .stageMask = VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT};
-    const VkSubmitInfo2 submit = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO_2,
-                                  .commandBufferInfoCount = device->pending_count,
-                                  .pCommandBufferInfos = device->pending,
-                                  .signalSemaphoreInfoCount = 1,
-                                  .pSignalSemaphoreInfos = &signal};
-    const quartic_status status =
-        quartic_gpu_check(device, device->vk.vkQueueSubmit2(device->queue, 1, &submit, VK_NULL_HANDLE),
-                          "submitting work to the device");
+static void forget_pending(quartic_gpu_device *device) {
     device->pending_count = 0;
-    device->pending_seconds = 0.0;
+    device->batch_count = 0;
+    device->batch_seconds = 0.0;
+}
+
+void quartic_gpu_discard(quartic_gpu_device *device) {
+    quartic_gpu_copies *copies = &device->copies;
+    forget_pending(device);
+    /* It is begun anew later, for which its recording must have ended; with what result does not matter. */
+    if (copies->open != NULL) device->vk.vkEndCommandBuffer(copies->open->commands);
+    copies->open = NULL;
+    drop_recorders(device);
+}
+
+/* There is room for as many batches as for command buffers. */
+static void begin_batch(quartic_gpu_device *device) {
+    device->batches[device->batch_count++] =
+        (VkSubmitInfo2){.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO_2, .signalSemaphoreInfoCount = 1};
+    device->batch_seconds = 0.0;
+}
+
+/* Hands what is pending to the driver, by one call. If that fails all of it is dropped: later it would be out of
+ * order. */
+static quartic_status submit_pending(quartic_gpu_device *device) {
+    const VkCommandBufferSubmitInfo *commands = device->pending;
+    for (uint32_t k = 0; k < device->batch_count; ++k) {
+        device->signals[k] = (VkSemaphoreSubmitInfo){.sType = VK_STRUCTURE_TYPE_SEMAPHORE_SUBMIT_INFO,
+                                                     .semaphore = device->timeline,
+                                                     .value = device->submitted + 1 + k,
+                                                     .stageMask = VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT};
+        device->batches[k].pCommandBufferInfos = commands;
+        device->batches[k].pSignalSemaphoreInfos = &device->signals[k];
+        commands += device->batches[k].commandBufferInfoCount;
+    }
+    const uint32_t count = device->batch_count;
+    const quartic_status status = quartic_gpu_check(
+        device, device->vk.vkQueueSubmit2(device->queue, count, device->batches, VK_NULL_HANDLE),
+        "submitting work to the device");
     if (status != QUARTIC_OK) {
-        drop_recorders(device, device->submitted + 1);
+        quartic_gpu_discard(device);
         return status;
     }
-    device->submitted += 1;
+    forget_pending(device);
+    device->submitted += count;
     ++device->submit_calls;
+    return QUARTIC_OK;
+}
+
+/* Grows an array that holds `count` of `size` bytes each. */
+static quartic_status grow_array(void **array, uint32_t count, uint32_t capacity, size_t size) {
+    void *grown = quartic_realloc(*array, count, capacity, size);
+    if (grown == NULL) return QUARTIC_OUT_OF_MEMORY;
+    *array = grown;
     return QUARTIC_OK;
 }
 
 quartic_status quartic_gpu_reserve_pending(quartic_gpu_device *device, uint32_t count) {
     if (count <= device->pending_capacity) return QUARTIC_OK;
-    const uint32_t capacity = 2 * count + 16;
-    VkCommandBufferSubmitInfo *grown =
-        quartic_realloc(device->pending, device->pending_count, capacity, sizeof *grown);
-    if (grown == NULL) return QUARTIC_OUT_OF_MEMORY;
-    device->pending = grown;
-    device->pending_capacity = capacity;
-    return QUARTIC_OK;
+    const uint32_t capacity = 2 * count + 16, pending = device->pending_count, batches = device->batch_count;
+    void *commands = device->pending, *infos = device->batches, *signals = device->signals;
+    quartic_status status = grow_array(&commands, pending, capacity, sizeof *device->pending);
+    if (status == QUARTIC_OK) status = grow_array(&infos, batches, capacity, sizeof *device->batches);
+    if (status == QUARTIC_OK) status = grow_array(&signals, batches, capacity, sizeof *device->signals);
+    device->pending = commands; /* each as it is now, which is at least as large as it was */
+    device->batches = infos;
+    device->signals = signals;
+    if (status == QUARTIC_OK) device->pending_capacity = capacity;
+    return status;
 }
 
+/* Into the batch that is being filled, or the first one. */
 static quartic_status append_pending(quartic_gpu_device *device, VkCommandBuffer commands, double seconds) {
     QUARTIC_TRY(quartic_gpu_reserve_pending(device, device->pending_count + 1));
+    if (device->batch_count == 0) begin_batch(device);
     device->pending[device->pending_count++] = (VkCommandBufferSubmitInfo){
         .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_SUBMIT_INFO, .commandBuffer = commands};
-    device->pending_seconds += seconds;
+    ++device->batches[device->batch_count - 1].commandBufferInfoCount;
+    device->batch_seconds += seconds;
     return QUARTIC_OK;
 }
 
@@ -105,7 +144,8 @@ static quartic_status append_copies(quartic_gpu_device *device) {
 quartic_status quartic_gpu_enqueue(quartic_gpu_device *device, VkCommandBuffer commands, double seconds) {
     QUARTIC_TRY(quartic_gpu_expect_alive(device));
     QUARTIC_TRY(append_copies(device));
-    if (!quartic_gpu_submit_has_room(device->pending_seconds, seconds)) QUARTIC_TRY(submit_pending(device));
+    QUARTIC_TRY(quartic_gpu_reserve_pending(device, device->pending_count + 1));
+    if (!quartic_gpu_submit_has_room(device->batch_seconds, seconds)) begin_batch(device);
     return append_pending(device, commands, seconds);
 }
 
@@ -143,16 +183,6 @@ quartic_status quartic_gpu_wait(quartic_gpu_device *device) {
     /* After a failed submit too: what was submitted before it must not be in flight when the caller goes on. */
     const quartic_status waited = quartic_gpu_wait_for(device, device->submitted);
     return flushed != QUARTIC_OK ? flushed : waited;
-}
-
-void quartic_gpu_discard(quartic_gpu_device *device) {
-    quartic_gpu_copies *copies = &device->copies;
-    device->pending_count = 0;
-    device->pending_seconds = 0.0;
-    /* It is begun anew later, for which its recording must have ended; with what result does not matter. */
-    if (copies->open != NULL) device->vk.vkEndCommandBuffer(copies->open->commands);
-    copies->open = NULL;
-    drop_recorders(device, device->submitted + 1);
 }
 
 uint64_t quartic_gpu_submit_calls(const quartic_gpu_device *device) {
@@ -237,7 +267,7 @@ static quartic_status open_recorder(quartic_gpu_device *device) {
     QUARTIC_TRY(quartic_gpu_check(device, device->vk.vkBeginCommandBuffer(recorder->commands, &begin),
                                   "recording a copy"));
     quartic_gpu_barrier(device, recorder->commands, false);
-    recorder->value = device->submitted + 1;
+    recorder->value = device->submitted + (device->batch_count == 0 ? 1 : device->batch_count);
     recorder->upload_begin = device->uploads.head;
     device->copies.open = recorder;
     device->copies.touched_count = 0;
