@@ -238,6 +238,10 @@ quartic_status quartic_gpu_wait(quartic_gpu_device *device) {
     return flushed != QUARTIC_OK ? flushed : waited;
 }
 
+void quartic_gpu_set_training_step(quartic_gpu_device *device, uint64_t number) {
+    device->training_step = number;
+}
+
 uint64_t quartic_gpu_submit_calls(const quartic_gpu_device *device) {
     return device->submit_calls;
 }
