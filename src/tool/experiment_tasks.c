@@ -208,13 +208,6 @@ uint32_t experiment_task_targets(const experiment_task *task) {
 
 /* ---- hashes ---- */
 
-/* Steele, Lea and Flood 2014: the finaliser of SplitMix64. */
-static uint64_t mix_bits(uint64_t x) {
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-    return x ^ x >> 31;
-}
-
 /* Colours of pairs, refined by the multiset of the pairs' ways over l (2-dimensional Weisfeiler-Leman in its
  * folklore form): sums of mixed numbers, which have no order. */
 uint64_t experiment_graph_hash(const experiment_task *task, const experiment_graph *graph) {
@@ -229,20 +222,21 @@ uint64_t experiment_graph_hash(const experiment_task *task, const experiment_gra
                                       : (uint64_t)graph->edge_types[i * n + j] * task->edge_types +
                                             (uint64_t)graph->edge_types[j * n + i];
             colour[i * n + j] =
-                mix_bits(((type * 2 + (i == j)) * radix + (uint64_t)graph->tokens[i]) * radix +
-                         (uint64_t)graph->tokens[j] + 1);
+                experiment_mix(((type * 2 + (i == j)) * radix + (uint64_t)graph->tokens[i]) * radix +
+                               (uint64_t)graph->tokens[j] + 1);
         }
     for (uint32_t round = 0; round < MARK_ROUNDS; ++round) {
         for (uint32_t i = 0; i < n; ++i)
             for (uint32_t j = 0; j < n; ++j) {
                 uint64_t ways = 0;
-                for (uint32_t l = 0; l < n; ++l) ways += mix_bits(colour[i * n + l] + 3 * colour[l * n + j]);
-                next[i * n + j] = mix_bits(colour[i * n + j] + 5 * ways);
+                for (uint32_t l = 0; l < n; ++l)
+                    ways += experiment_mix(colour[i * n + l] + 3 * colour[l * n + j]);
+                next[i * n + j] = experiment_mix(colour[i * n + j] + 5 * ways);
             }
         memcpy(colour, next, sizeof colour[0] * n * n);
     }
-    for (uint32_t k = 0; k < n * n; ++k) mark += mix_bits(colour[k]);
-    return mix_bits(mark);
+    for (uint32_t k = 0; k < n * n; ++k) mark += experiment_mix(colour[k]);
+    return experiment_mix(mark);
 }
 
 /* ---- data ---- */
