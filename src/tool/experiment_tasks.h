@@ -10,7 +10,7 @@
  *             Of i and j: does the card that completes their set lie on the table?
  *   relation  three groups I, M, J of m nodes each, an arrow from each of I to a node of M of its own, and
  *             from M to J a random relation in which each has m / 2 partners.
- *             Of i in I and j in J: is there an l with i -> l -> j? (theorem 4 of docs/hypothesis.md)
+ *             Of i in I and j in J: is there an l with i -> l -> j? (theorem 4 of docs/which-edge-attention.md)
  *   quotient  the same, and M falls into classes of two.
  *             Of i in I and j in J: are there an l and another k of its class with i -> l and k -> j?
  *   twins     a label on each directed edge between 8 nodes, of 64.
@@ -62,6 +62,8 @@ typedef struct experiment_task {
     /* Other n: multiples of node_step, 0: n is fixed; not below fewest_nodes, where there would be too few
      * graphs for a test of its own. */
     uint32_t node_step, fewest_nodes;
+    /* Of every node; 0: chosen by n, or of no meaning. Others: from least_degree to most_degree, 0: none. */
+    uint32_t degree, least_degree, most_degree;
     uint32_t (*types_of)(uint32_t n); /* edge_types for n nodes; NULL: the same for all */
     /* pairs with an edge and pairs without are balanced separately, so that the edge does not predict the
      * label */
@@ -85,6 +87,8 @@ void experiment_task_list(char *out_text, size_t capacity);
 /* *out_task gets the task with n nodes in a graph. False if it has no graphs of n nodes; *out_task is then
  * undefined. n: 0 for the task's own. */
 bool experiment_task_resize(const experiment_task *task, uint32_t n, experiment_task *out_task);
+/* Gives a task's graphs another degree; 0 leaves it. False if it has no such graphs of its n. */
+bool experiment_task_set_degree(experiment_task *task, uint32_t degree);
 /* How many targets a graph has. */
 uint32_t experiment_task_targets(const experiment_task *task);
 
