@@ -17,6 +17,8 @@
  *             Of i and j: does an edge that shares no node with (i, j) carry the label of (i, j)?
  *   analogy   two situations of 5 objects each, with a label on each directed edge within a situation.
  *             Of i and j: does an edge of the other situation carry the label of (i, j)?
+ *   repeats   a label on each directed edge between 8 nodes, of 9.
+ *             Of i and j: does another edge out of i carry the label of (i, j)? What axial attention sees at once.
  *   match3    8 numbers modulo 37, as tokens; no edges (Sanford, Hsu and Telgarsky 2023).
  *             Of i: are there j and k with x_i + x_j + x_k = 0?
  *   siblings  two functions f and h over 16 nodes; f gives each of four values to four nodes. A positive

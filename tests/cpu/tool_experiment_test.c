@@ -4,7 +4,7 @@
 
 #include "experiment_labels.h"
 
-enum { TRAIN_GRAPHS = 96, TEST_GRAPHS = 32, MOST = EXPERIMENT_MOST_NODES, TASKS = 15, SEED = 5 };
+enum { TRAIN_GRAPHS = 96, TEST_GRAPHS = 32, MOST = EXPERIMENT_MOST_NODES, TASKS = 16, SEED = 5 };
 
 static int32_t type_of(const int32_t *types, uint32_t n, uint32_t i, uint32_t j) {
     return types[i * n + j];
