@@ -140,6 +140,16 @@ class Result:
         """Of one run, on average."""
         return sum(record["cpu_seconds"] for record in self.chosen) / max(1, len(self.chosen))
 
+    def step_milliseconds(self):
+        """CPU time for each step of training, evaluations included."""
+        steps = sum(record["points"][-1][0] for record in self.chosen)
+        return 1000 * sum(record["cpu_seconds"] for record in self.chosen) / max(1, steps)
+
+    def solved_step(self, bound):
+        """The step at which the last seed's validation reached the bound; None if some never did."""
+        steps = [next((point[0] for point in record["points"] if point[1] >= bound), None) for record in self.chosen]
+        return None if None in steps or not steps else max(steps)
+
     def all_cpu_seconds(self):
         return sum(record["cpu_seconds"] for record in self.records)
 
