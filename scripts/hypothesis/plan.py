@@ -14,7 +14,7 @@ ROOT = HERE.parent.parent
 # Student's t for 95 %, both sides, by degrees of freedom 1, 2, ...
 STUDENT = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262]
 RATE_FACTORS = [1, 1 / 3, 3]  # as in experiment_contest.c
-DEFAULTS = {"--rates": "1", "--evaluations": "10", "--graphs": "4096", "--batch": "16", "--rate": "0.003"}
+DEFAULTS = {"--sizes": "1", "--rates": "1", "--evaluations": "10", "--graphs": "4096", "--batch": "16", "--rate": "0.003"}
 
 
 class Row:
