@@ -35,11 +35,11 @@ def run_row(row, seeds, tool, records, out, started):
 
 
 def main(tool, records, out, seeds, quick):
-    rows = [row for row in plan.read_rows() if row.quick or not quick]
     passes = sorted({1, min(3, seeds), seeds})
     started = time.monotonic()
     fine = True
     for upto in passes:
+        rows = [row for row in plan.read_rows() if row.quick or not quick]
         with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
             fine = all(list(pool.map(lambda row: run_row(row, upto, tool, records, out, started), rows))) and fine
     return fine
