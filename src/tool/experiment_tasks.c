@@ -24,6 +24,9 @@ static const experiment_task tasks[] = {
      .n = 12,
      .node_step = 2,
      .fewest_nodes = 12,
+     .degree = 3,
+     .least_degree = 3,
+     .most_degree = 4,
      .tokens = 1,
      .edge_types = 2,
      .readout = QUARTIC_READOUT_GRAPH,
@@ -34,6 +37,8 @@ static const experiment_task tasks[] = {
      .n = 14,
      .node_step = 1,
      .fewest_nodes = 8,
+     .least_degree = 1,
+     .most_degree = 5,
      .tokens = 1,
      .edge_types = 2,
      .balanced_by_type = true,
@@ -46,6 +51,8 @@ static const experiment_task tasks[] = {
      .n = 24,
      .node_step = 1,
      .fewest_nodes = 8,
+     .least_degree = 1,
+     .most_degree = 5,
      .tokens = 1,
      .edge_types = 2,
      .balanced_by_type = true,
@@ -114,6 +121,17 @@ static const experiment_task tasks[] = {
      .readout = QUARTIC_READOUT_EDGE,
      .test_graphs = 128,
      .draw = experiment_draw_analogy},
+    {.name = "repeats",
+     .question = "does another edge out of i carry the label of (i, j)",
+     .n = 8,
+     .node_step = 1,
+     .fewest_nodes = 6,
+     .tokens = 1,
+     .edge_types = 10,
+     .types_of = experiment_repeats_types,
+     .readout = QUARTIC_READOUT_EDGE,
+     .test_graphs = 128,
+     .draw = experiment_draw_repeats},
     {.name = "match3",
      .question = "are there j and k with x_i + x_j + x_k = 0 modulo 37",
      .n = 8,
@@ -197,6 +215,14 @@ bool experiment_task_resize(const experiment_task *task, uint32_t n, experiment_
         return false;
     out_task->n = n;
     if (task->types_of != NULL) out_task->edge_types = task->types_of(n);
+    return true;
+}
+
+bool experiment_task_set_degree(experiment_task *task, uint32_t degree) {
+    if (degree == 0 || degree == task->degree) return true;
+    /* Four times as many nodes: else random graphs are found too seldom, or there are too few for a test. */
+    if (degree < task->least_degree || degree > task->most_degree || 4 * degree > task->n) return false;
+    task->degree = degree;
     return true;
 }
 

@@ -1,5 +1,5 @@
 /* tool_pairs_test.c: the pairs of graphs of `quartic pairs` are what they are said to be and not isomorphic, and forms
- * of edge attention tell them apart or not as docs/hypothesis.md says. */
+ * of edge attention tell them apart or not as docs/which-edge-attention.md says. */
 #include "expect.h"
 
 #include <jansson.h>
