@@ -10,7 +10,8 @@
 #
 #   RECORDS=folder   records of single runs (default: docs/hypothesis/records for --resume and --tables, else a new
 #                    folder under OUT); records of other sessions add up by copying their lines into it
-#   OUT=folder       logs, and the page's figures but for --tables (default: hypothesis in the build folder)
+#   OUT=folder       logs; without an option also report.md, the page with the run's own tables, and figures
+#                    (default: hypothesis in the build folder)
 #   SEEDS=N          runs of each row (default: 5; --quick: 1)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -55,7 +56,7 @@ python3 -B scripts/hypothesis/run.py "$build/quartic" "$records" "$out" "$seeds"
 if [ "$mode" = --resume ]; then
   tables docs/images "$page" || failed=1
 else
-  cp "$page" "$out/report.md"
+  [ -n "$quick" ] || cp "$page" "$out/report.md" # with its tables filled in anew
   tables "$out/images" "$out/report.md" $quick || failed=1
 fi
 exit $failed
