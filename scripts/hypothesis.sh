@@ -4,12 +4,15 @@
 # claims hold that it can check.
 #
 #   bash scripts/hypothesis.sh            everything anew, five seeds: at most three hours on two quiet cores
-#   bash scripts/hypothesis.sh --resume   only what the records lack: of an interrupted run, or of the repository
-#   bash scripts/hypothesis.sh --tables   no training: figures, tables and claims from the records
+#   bash scripts/hypothesis.sh --resume   only what the records lack: of an interrupted run, or of the repository; then
+#                                         the page is filled in
+#   bash scripts/hypothesis.sh --tables   no training: fills in the page from the records
 #   bash scripts/hypothesis.sh --quick    the quick rows with one seed, and the claims about them: up to 5 minutes
 #
 #   RECORDS=folder   records of single runs (default: docs/hypothesis/records for --resume and --tables, else a new
 #                    folder under OUT); records of other sessions add up by copying their lines into it
+#                    (a row whose records are complete is not started: after a change of how a task draws its graphs, delete
+#                    its files)
 #   OUT=folder       logs; without an option also report.md, the page with the run's own tables, and figures
 #                    (default: hypothesis in the build folder)
 #   SEEDS=N          runs of each row (default: 5; --quick: 1)

@@ -90,6 +90,9 @@ def check_choice(rows, folder):
     low_end, high_end = plan.Result(row, folder).interval()
     expect(abs(low_end - (0.8 - 2.776 * 0.1 / 5**0.5)) < 1e-9 and abs(high_end + low_end - 1.6) < 1e-9,
            "an interval of five runs is wrong")
+    # of two records of a run the later counts
+    write(folder, row, runs + [record(row, 5, high, 0.4)])
+    expect(plan.Result(row, folder).accuracies()[-1] == 0.4, "an earlier record of a run counts")
     # records of other settings do not count
     other = record(row, 1, low, 0.99)
     other["run"]["steps"] += 1
