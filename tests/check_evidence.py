@@ -36,7 +36,8 @@ def record(row, seed, rate, accuracy, validation=None):
            "heads": 4, "head_width": 8, "steps": 10, "batch": 16, "graphs": 4096, "evaluations": 10, "rate": rate,
            "seed": seed, "trained_on": [{"nodes": 14, "degree": 0}], "tested_on": [{"nodes": 14, "degree": 0}]}
     for option, member in (("--width", "width"), ("--depth", "depth"), ("--heads", "heads"), ("--steps", "steps"),
-                           ("--head-width", "head_width"), ("--batch", "batch"), ("--graphs", "graphs")):
+                           ("--head-width", "head_width"), ("--batch", "batch"), ("--graphs", "graphs"),
+                           ("--evaluations", "evaluations")):
         if option in options:
             run[member] = int(options[option])
     if "--nodes" in options:
