@@ -4,13 +4,17 @@
 # claims hold that it can check.
 #
 #   bash scripts/hypothesis.sh            everything anew, five seeds: at most three hours on two quiet cores
-#   bash scripts/hypothesis.sh --resume   only what the records lack: of an interrupted run, or of the repository
-#   bash scripts/hypothesis.sh --tables   no training: figures, tables and claims from the records
+#   bash scripts/hypothesis.sh --resume   only what the records lack: of an interrupted run, or of the repository; then
+#                                         the page is filled in
+#   bash scripts/hypothesis.sh --tables   no training: fills in the page from the records
 #   bash scripts/hypothesis.sh --quick    the quick rows with one seed, and the claims about them: up to 5 minutes
 #
 #   RECORDS=folder   records of single runs (default: docs/hypothesis/records for --resume and --tables, else a new
 #                    folder under OUT); records of other sessions add up by copying their lines into it
-#   OUT=folder       logs, and the page's figures but for --tables (default: hypothesis in the build folder)
+#                    (a row whose records are complete is not started: after a change of how a task draws its graphs, delete
+#                    its files)
+#   OUT=folder       logs; without an option also report.md, the page with the run's own tables, and figures
+#                    (default: hypothesis in the build folder)
 #   SEEDS=N          runs of each row (default: 5; --quick: 1)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -55,7 +59,7 @@ python3 -B scripts/hypothesis/run.py "$build/quartic" "$records" "$out" "$seeds"
 if [ "$mode" = --resume ]; then
   tables docs/images "$page" || failed=1
 else
-  cp "$page" "$out/report.md"
+  [ -n "$quick" ] || cp "$page" "$out/report.md" # with its tables filled in anew
   tables "$out/images" "$out/report.md" $quick || failed=1
 fi
 exit $failed

@@ -36,7 +36,8 @@ def record(row, seed, rate, accuracy, validation=None):
            "heads": 4, "head_width": 8, "steps": 10, "batch": 16, "graphs": 4096, "evaluations": 10, "rate": rate,
            "seed": seed, "trained_on": [{"nodes": 14, "degree": 0}], "tested_on": [{"nodes": 14, "degree": 0}]}
     for option, member in (("--width", "width"), ("--depth", "depth"), ("--heads", "heads"), ("--steps", "steps"),
-                           ("--head-width", "head_width"), ("--batch", "batch"), ("--graphs", "graphs")):
+                           ("--head-width", "head_width"), ("--batch", "batch"), ("--graphs", "graphs"),
+                           ("--evaluations", "evaluations")):
         if option in options:
             run[member] = int(options[option])
     if "--nodes" in options:
@@ -90,6 +91,9 @@ def check_choice(rows, folder):
     low_end, high_end = plan.Result(row, folder).interval()
     expect(abs(low_end - (0.8 - 2.776 * 0.1 / 5**0.5)) < 1e-9 and abs(high_end + low_end - 1.6) < 1e-9,
            "an interval of five runs is wrong")
+    # of two records of a run the later counts
+    write(folder, row, runs + [record(row, 5, high, 0.4)])
+    expect(plan.Result(row, folder).accuracies()[-1] == 0.4, "an earlier record of a run counts")
     # records of other settings do not count
     other = record(row, 1, low, 0.99)
     other["run"]["steps"] += 1

@@ -2,6 +2,7 @@
 #include "experiment_labels.h"
 
 #include "expect.h"
+#include "experiment_kin.h"
 
 static int32_t type_of(const int32_t *types, uint32_t n, uint32_t i, uint32_t j) {
     return types[i * n + j];
@@ -114,6 +115,28 @@ static int32_t siblings_label(const int32_t *types, uint32_t n, uint32_t i, uint
     return common;
 }
 
+/* ---- kinship ---- */
+
+/* Along the only way from i to j. */
+static int32_t kinship_label(const int32_t *types, uint32_t n, uint32_t i, uint32_t j) {
+    kin so_far = KIN_NONE;
+    uint32_t before = n, at = i;
+    while (at != j) {
+        uint32_t next = n;
+        for (uint32_t l = 0; l < n; ++l)
+            if (l != before && type_of(types, n, at, l) != 0) {
+                assert_int_equal(next, n);
+                next = l;
+            }
+        assert_true(next < n);
+        const kin link = (kin)(type_of(types, n, at, next) - 1);
+        so_far = before == n ? link : experiment_kin_compose(so_far, link);
+        before = at;
+        at = next;
+    }
+    return (int32_t)so_far;
+}
+
 /* An order of the nodes in which each is joined to as many of those before it as possible, so that few images
  * fit. */
 static void order_by_joins(const int32_t *types, uint32_t n, uint32_t *out_order) {
@@ -212,6 +235,7 @@ int32_t experiment_true_label(const experiment_task *task, const experiment_data
     if (strcmp(name, "repeats") == 0) return repeats_label(types, n, i, j);
     if (strcmp(name, "analogy") == 0) return analogy_label(types, tokens, n, i, j);
     if (strcmp(name, "siblings") == 0) return siblings_label(types, n, i, j);
+    if (strcmp(name, "kinship") == 0) return kinship_label(types, n, i, j);
     if (i == j) return -1;
     if (strncmp(name, "foaf", 4) == 0) return foaf_label(types, n, i, j);
     if (strcmp(name, "set") == 0) return set_label(tokens, n, i, j);

@@ -88,7 +88,7 @@ class Result:
     """What the records say of a row: accuracies by seed, at the rate that the first seed's validation chose."""
 
     def __init__(self, row, folder):
-        self.row, self.records = row, []
+        self.row, latest = row, {}  # a later line of the same seed and rate replaces an earlier one
         path = folder / f"{row.name}.jsonl"
         for line in path.read_text().splitlines() if path.exists() else []:
             try:
@@ -96,7 +96,8 @@ class Result:
             except ValueError:
                 continue  # cut off; `quartic experiment` warns of it
             if fits(row, record["run"]):
-                self.records.append(record)
+                latest[record["run"]["seed"], record["run"]["rate"]] = record
+        self.records = list(latest.values())
         seeds = sorted({record["run"]["seed"] for record in self.records})
         first = [record for record in self.records if seeds and record["run"]["seed"] == seeds[0]]
         self.first_done = len({record["run"]["rate"] for record in first}) == len(row.rates())

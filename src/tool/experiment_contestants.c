@@ -14,8 +14,7 @@ enum {
     DIM_HEAD = 8,
     MOST_WIDTH = 512,
     WIDTH_STEP = 4,
-    BASELINE_STEPS = 4, /* times the forms' */
-    CLASSES = 2
+    BASELINE_STEPS = 4 /* times the forms' */
 };
 static const float rate_factors[CONTEST_MOST_RATES] = {1, 1.0f / 3, 3}; /* the forms get the first */
 
@@ -151,7 +150,7 @@ bool contest_config(const contest *contest, const char *form, contest_encoding e
     config.num_residual_streams = 1;
     config.positions = 0;
     config.readout = task->readout;
-    config.num_classes = CLASSES;
+    config.num_classes = experiment_task_classes(task);
     config.static_edges = fixed;
     char text[128];
     snprintf(text, sizeof text, "{\"edge_attention\": \"%s\"}",

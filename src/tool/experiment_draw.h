@@ -38,6 +38,12 @@ uint32_t experiment_twins_types(uint32_t n);
 uint32_t experiment_analogy_types(uint32_t n);
 uint32_t experiment_repeats_types(uint32_t n);
 
+/* experiment_kinship.c: chains of relatives. */
+EXPERIMENT_DRAW(kinship);
+
+/* experiment_countries.c: countries, their neighbours and the parts of the world that they lie in. */
+EXPERIMENT_DRAW(countries);
+
 /* experiment_draw_pairs.c: one of two graphs, label 0 or 1, in a random order of its nodes. */
 EXPERIMENT_DRAW(circulants);
 EXPERIMENT_DRAW(strongly_regular);

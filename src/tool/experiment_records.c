@@ -72,9 +72,10 @@ bool experiment_records_open(const command *command, const char *path, experimen
     size_t capacity = 0;
     bool whole = true;
     rewind(stream);
-    for (uint64_t number = 1; getline(&line, &capacity, stream) >= 0; ++number) {
-        json_t *record = json_loads(line, 0, NULL);
-        whole = line[strlen(line) - 1] == '\n';
+    ssize_t bytes;
+    for (uint64_t number = 1; (bytes = getline(&line, &capacity, stream)) > 0; ++number) {
+        json_t *record = json_loadb(line, (size_t)bytes, 0, NULL);
+        whole = line[bytes - 1] == '\n';
         if (json_is_object(json_object_get(record, "run")))
             tool_json_add(out_records->lines, record);
         else {

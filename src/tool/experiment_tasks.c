@@ -7,6 +7,7 @@
 
 #include "base/find.h"
 #include "tool/experiment_draw.h"
+#include "tool/experiment_kinship.h"
 
 enum {
     DECK = EXPERIMENT_DECK,
@@ -149,6 +150,26 @@ static const experiment_task tasks[] = {
      .readout = QUARTIC_READOUT_EDGE,
      .test_graphs = 128,
      .draw = experiment_draw_siblings},
+    {.name = "kinship",
+     .question = "what is j to i, at the ends of a chain of relatives",
+     .n = KIN_MOST_HOPS + 2,
+     .node_step = 1,
+     .fewest_nodes = 5,
+     .tokens = 1,
+     .edge_types = 1 + KIN_RELATIONS,
+     .classes = KIN_RELATIONS,
+     .readout = QUARTIC_READOUT_EDGE,
+     .test_graphs = 256,
+     .draw = experiment_draw_kinship},
+    {.name = "countries",
+     .question = "does the country i lie in the part j of the world",
+     .n = 24,
+     .tokens = 2,
+     .edge_types = 3,
+     .pivot_types = {1, 2},
+     .readout = QUARTIC_READOUT_EDGE,
+     .test_graphs = 256,
+     .draw = experiment_draw_countries},
     {.name = "circulants",
      .question = "has the circulant graph skips 1 and 3, not 1 and 2",
      .n = 11,
@@ -226,6 +247,10 @@ bool experiment_task_set_degree(experiment_task *task, uint32_t degree) {
     return true;
 }
 
+uint32_t experiment_task_classes(const experiment_task *task) {
+    return task->classes > 0 ? task->classes : 2;
+}
+
 uint32_t experiment_task_targets(const experiment_task *task) {
     return task->readout == QUARTIC_READOUT_GRAPH  ? 1
            : task->readout == QUARTIC_READOUT_NODE ? task->n
@@ -295,9 +320,10 @@ static void mask_frequent_label(const experiment_task *task, experiment_source *
     }
 }
 
-static experiment_graph graph_at(const experiment_data *data, uint32_t index) {
+static experiment_graph graph_at(const experiment_data *data, uint32_t index, experiment_part part) {
     const size_t n = data->n;
-    return (experiment_graph){.tokens = data->tokens + index * n,
+    return (experiment_graph){.part = part,
+                              .tokens = data->tokens + index * n,
                               .edge_types = data->edge_types ? data->edge_types + index * n * n : NULL,
                               .targets = data->targets + (size_t)index * data->targets_per_graph};
 }
@@ -311,7 +337,7 @@ void experiment_data_draw(const experiment_task *task, uint64_t seed, experiment
     out_data->targets = tool_alloc((size_t)graphs * per_graph, sizeof(int32_t));
     out_data->hashes = tool_alloc(graphs, sizeof(uint64_t));
     for (uint32_t index = 0; index < graphs; ++index) {
-        const experiment_graph graph = graph_at(out_data, index);
+        const experiment_graph graph = graph_at(out_data, index, part);
         experiment_source source = {.seed = seed, .stream = PARTS * index + (uint32_t)part};
         bool fine;
         do {
@@ -324,7 +350,8 @@ void experiment_data_draw(const experiment_task *task, uint64_t seed, experiment
                                                           : EXPERIMENT_TRAIN;
             fine = task->two_graphs || part == of_share;
         } while (!fine);
-        if (task->readout != QUARTIC_READOUT_GRAPH) mask_frequent_label(task, &source, &graph);
+        if (task->readout != QUARTIC_READOUT_GRAPH && task->classes == 0)
+            mask_frequent_label(task, &source, &graph);
     }
 }
 
@@ -337,9 +364,12 @@ void experiment_data_free(experiment_data *data) {
 }
 
 double experiment_majority(const experiment_data *data) {
-    uint64_t of[2] = {0, 0};
-    for (size_t k = 0; k < (size_t)data->graphs * data->targets_per_graph; ++k)
-        if (data->targets[k] >= 0) ++of[data->targets[k]];
-    const uint64_t all = of[0] + of[1];
-    return all == 0 ? 0 : (double)(of[0] > of[1] ? of[0] : of[1]) / (double)all;
+    uint64_t of[EXPERIMENT_MOST_CLASSES] = {0}, all = 0, most = 0;
+    for (size_t k = 0; k < (size_t)data->graphs * data->targets_per_graph; ++k) {
+        if (data->targets[k] < 0) continue;
+        const uint64_t count = ++of[data->targets[k]];
+        most = count > most ? count : most;
+        ++all;
+    }
+    return all == 0 ? 0 : (double)most / (double)all;
 }

@@ -13,6 +13,12 @@
  *             Of i in I and j in J: is there an l with i -> l -> j? (theorem 4 of docs/which-edge-attention.md)
  *   quotient  the same, and M falls into classes of two.
  *             Of i in I and j in J: are there an l and another k of its class with i -> l and k -> j?
+ *   kinship   chains of relatives, each of another family: 12 relations, on the neighbouring pairs of a chain.
+ *             Of the ends i and j: what is j to i? (12 answers; trained on chains of 2 and 3 hops, tested on 4 to
+ *             10; fewer than 12 nodes: on as many as these have room for)
+ *   countries 16 countries, 8 parts of the world, which countries border on each other and which part most of
+ *             them lie in (data/countries.csv).
+ *             Of a country i and a part j: does i lie in j? (asked of pairs that were held out)
  *   twins     a label on each directed edge between 8 nodes, of 64.
  *             Of i and j: does an edge that shares no node with (i, j) carry the label of (i, j)?
  *   analogy   two situations of 5 objects each, with a label on each directed edge within a situation.
@@ -44,7 +50,7 @@
 #include "tool/experiment_source.h"
 #include "tool/tool.h"
 
-enum { EXPERIMENT_MOST_NODES = 64 };
+enum { EXPERIMENT_MOST_NODES = 64, EXPERIMENT_MOST_CLASSES = 16 };
 
 /* Of the classes of graphs that differ in more than order, half are for training and a quarter each for the
  * other two. */
@@ -52,15 +58,17 @@ typedef enum experiment_part { EXPERIMENT_TRAIN, EXPERIMENT_TEST, EXPERIMENT_VAL
 
 /* One graph, to be filled in. */
 typedef struct experiment_graph {
-    int32_t *tokens;     // (n)
-    int32_t *edge_types; // (i, j), or NULL
-    int32_t *targets;    // (i, j), (i) or (1)
+    int32_t *tokens;      // (n)
+    int32_t *edge_types;  // (i, j), or NULL
+    int32_t *targets;     // (i, j), (i) or (1)
+    experiment_part part; /* what the graph is for, where parts differ in more than in their graphs */
 } experiment_graph;
 
 typedef struct experiment_task {
     const char *name, *question;
     uint32_t n, tokens, edge_types; /* sizes; edge_types 0: none are given */
     quartic_readout readout;        /* edge, node or graph */
+    uint32_t classes;               /* of the answers; 0: two, which are balanced */
     /* Other n: multiples of node_step, 0: n is fixed; not below fewest_nodes, where there would be too few
      * graphs for a test of its own. */
     uint32_t node_step, fewest_nodes;
@@ -91,6 +99,8 @@ void experiment_task_list(char *out_text, size_t capacity);
 bool experiment_task_resize(const experiment_task *task, uint32_t n, experiment_task *out_task);
 /* Gives a task's graphs another degree; 0 leaves it. False if it has no such graphs of its n. */
 bool experiment_task_set_degree(experiment_task *task, uint32_t degree);
+/* How many answers there are: two or more. */
+uint32_t experiment_task_classes(const experiment_task *task);
 /* How many targets a graph has. */
 uint32_t experiment_task_targets(const experiment_task *task);
 

@@ -6,14 +6,22 @@
 #include "tool/experiment_batch.h"
 #include "tool/experiment_contest.h"
 
-enum { CLASSES = 2, TEST_STREAM = 0x7fffffff };
+enum { TEST_STREAM = 0x7fffffff };
 static const double finished = 0.9995;
+
+/* Whether the target's class has the largest logit; of equal ones the first counts. */
+static bool is_answered_right(const float *logits, uint32_t classes, int32_t target) {
+    uint32_t best = 0;
+    for (uint32_t c = 1; c < classes; ++c)
+        if (logits[c] > logits[best]) best = c;
+    return best == (uint32_t)target;
+}
 
 static bool evaluate_contestant(const contest *contest, const experiment_data *test, quartic_model *model,
                                 contest_batch *batch, double *out_accuracy) {
-    const uint32_t count = batch->in.batch;
+    const uint32_t count = batch->in.batch, classes = experiment_task_classes(contest->task);
     const uint64_t rows = quartic_model_logit_rows(model, count, test->n);
-    float *logits = tool_alloc(rows * CLASSES, sizeof *logits); // (rows, 2)
+    float *logits = tool_alloc(rows * classes, sizeof *logits); // (rows, class)
     uint32_t *graphs = tool_alloc(count, sizeof *graphs);
     uint64_t right = 0, all = 0;
     bool fine = true;
@@ -24,7 +32,7 @@ static bool evaluate_contestant(const contest *contest, const experiment_data *t
         for (uint64_t row = 0; fine && row < rows; ++row) {
             if (batch->targets[row] < 0) continue;
             ++all;
-            right += (logits[2 * row + 1] > logits[2 * row]) == (batch->targets[row] == 1);
+            right += is_answered_right(logits + classes * row, classes, batch->targets[row]);
         }
     }
     *out_accuracy = all == 0 ? 0 : (double)right / (double)all;

@@ -4,7 +4,7 @@
 
 #include "experiment_labels.h"
 
-enum { TRAIN_GRAPHS = 96, TEST_GRAPHS = 32, MOST = EXPERIMENT_MOST_NODES, TASKS = 16, SEED = 5 };
+enum { TRAIN_GRAPHS = 96, TEST_GRAPHS = 32, MOST = EXPERIMENT_MOST_NODES, TASKS = 18, SEED = 5 };
 
 static int32_t type_of(const int32_t *types, uint32_t n, uint32_t i, uint32_t j) {
     return types[i * n + j];
@@ -32,7 +32,7 @@ static void for_each_task(void (*check)(const experiment_task *task, const exper
 static void check_labels(const experiment_task *task, const experiment_data *data) {
     uint32_t all[2] = {0, 0};
     for (uint32_t graph = 0; graph < data->graphs; ++graph) {
-        uint32_t of[2] = {0, 0};
+        uint32_t of[EXPERIMENT_MOST_CLASSES] = {0};
         for (uint32_t pair = 0; pair < data->targets_per_graph; ++pair) {
             const int32_t target = data->targets[(size_t)graph * data->targets_per_graph + pair];
             if (target < 0) continue;
@@ -40,13 +40,19 @@ static void check_labels(const experiment_task *task, const experiment_data *dat
             if (target != want)
                 fail_msg("%s, graph %u, pair %u: label %d, not %d", task->name, graph, pair, (int)target,
                          (int)want);
+            assert_true((uint32_t)target < experiment_task_classes(task));
             ++of[target];
         }
+        if (task->classes > 0) continue; /* several answers are as frequent as they are */
         if (task->readout != QUARTIC_READOUT_GRAPH) assert_int_equal(of[0], of[1]);
         if (task->readout == QUARTIC_READOUT_EDGE) assert_true(of[1] >= 3);
         if (task->readout == QUARTIC_READOUT_NODE) assert_true(of[1] >= 2);
         all[0] += of[0];
         all[1] += of[1];
+    }
+    if (task->classes > 0) {
+        assert_true(experiment_majority(data) < 0.5);
+        return;
     }
     assert_int_equal(all[0], all[1]);
     assert_true(experiment_majority(data) == 0.5);
@@ -54,6 +60,8 @@ static void check_labels(const experiment_task *task, const experiment_data *dat
 
 static void check_all_labels(const experiment_task *task, const experiment_data *train,
                              const experiment_data *test) {
+    if (strcmp(task->name, "countries") == 0)
+        return; /* facts: tool_experiment_facts_test.c has their names */
     check_labels(task, train);
     check_labels(task, test);
 }
@@ -179,7 +187,7 @@ static void check_other_sizes(const experiment_task *task, const experiment_data
     experiment_task other;
     assert_true(experiment_task_resize(task, 0, &other) && other.n == task->n);
     assert_true(experiment_task_resize(task, task->n, &other));
-    assert_false(experiment_task_resize(task, 5, &other));
+    assert_false(experiment_task_resize(task, 4, &other));
     assert_false(experiment_task_resize(task, EXPERIMENT_MOST_NODES + 1, &other));
     const uint32_t wanted[2] = {12, 36};
     for (uint32_t k = 0; k < 2; ++k) {
