@@ -1,4 +1,4 @@
-/* plan.c: choosing tiles and splits, and writing them down as dispatches. See plan.h.
+/* plan.c: choosing tiles and splits. See plan.h.
  *
  * The choice minimises an estimate in units of one multiply-add of a busy device: the multiplications of
  * whole tiles (so padding costs), the loads of their operands, and idle compute units. The weights only have
@@ -6,10 +6,7 @@
  */
 #include "ops/matmul/plan.h"
 
-#include <stdlib.h>
-
 #include "ops/gpu_plan.h"
-#include "shaders/matmul.args.h"
 
 enum {
     SMALL_THREADS = 256,
@@ -21,9 +18,6 @@ enum {
     LANES = QUARTIC_LANES,
     FEW_REGISTERS_SUMS = 32 /* of an invocation, where registers are few */
 };
-
-/* Bits that say how matmul.comp reads operands and writes results; see shaders/lib/matmul.glsl. */
-enum { READ_QUADS = 1, READ_ALONG_K = 2, WITH_ADDEND = 1, WRITE_QUADS = 2, WITH_BIAS = 4 };
 
 typedef struct tile_shape {
     uint32_t tile_m, tile_n, step_k, thread_m, thread_n;
@@ -49,10 +43,8 @@ static uint32_t matmul_shared_bytes(const tile_shape *shape) {
     return 2 * shape->step_k * (shape->tile_m + 4 + shape->tile_n + 4) * 4;
 }
 
-/* Iterations of all loops of the product's shader that one invocation runs, for split_steps steps; a bit more
- * where compilers unroll. */
-static uint64_t matmul_loop_iterations(const quartic_matmul_problem *p, const quartic_matmul_plan *plan,
-                                       uint64_t steps) {
+uint64_t quartic_matmul_loop_iterations(const quartic_matmul_problem *p, const quartic_matmul_plan *plan,
+                                        uint64_t steps) {
     uint64_t before = 3ull * QUARTIC_MATMUL_MAX_AXES, step = 1 + p->summed_axes;
     switch (plan->kind) {
     case QUARTIC_MATMUL_DOT:
@@ -70,7 +62,8 @@ static uint64_t matmul_loop_iterations(const quartic_matmul_problem *p, const qu
 /* Whether a device runs the loops of a part of so many steps to their end. */
 static bool matmul_runs_to_the_end(const quartic_matmul_problem *p, const quartic_matmul_plan *plan,
                                    const quartic_gpu_limits *limits, uint64_t steps) {
-    return limits->max_iterations == 0 || matmul_loop_iterations(p, plan, steps) <= limits->max_iterations;
+    return limits->max_iterations == 0 ||
+           quartic_matmul_loop_iterations(p, plan, steps) <= limits->max_iterations;
 }
 
 /* Splits the contraction until there are about wanted_groups, in parts of at least min_steps, as long as
@@ -240,115 +233,4 @@ void quartic_matmul_candidates(const quartic_op_call *call, const quartic_gpu_li
             out[(*inout_count)++] = (quartic_tuning_choice){.tile = shape + 1, .splits = splits};
         }
     }
-}
-
-/* ---- dispatches ---- */
-
-/* How matmul.comp reads an operand of rows x k elements at these strides: along the dense axis, in quads if
- * every quad lies inside or outside as a whole and is aligned. */
-static uint32_t matmul_read_mode(const quartic_matmul_problem *p, uint32_t rows, int64_t row_stride,
-                                 int64_t k_stride, bool is_a, int64_t offset) {
-    bool along_k = p->k > 1 && (k_stride == 1 || (row_stride != 1 && llabs(k_stride) < llabs(row_stride)));
-    bool quads = (along_k ? k_stride : row_stride) == 1 && quartic_in_fours(along_k ? p->k : rows) &&
-                 quartic_in_fours(along_k ? row_stride : k_stride) && quartic_in_fours(offset);
-    for (uint32_t axis = 0; axis < p->batch_axes + p->summed_axes; ++axis)
-        quads = quads && quartic_in_fours(is_a ? p->axes[axis].a_stride : p->axes[axis].b_stride);
-    return (along_k ? READ_ALONG_K : 0u) | (quads ? READ_QUADS : 0u);
-}
-
-static int64_t matmul_offset_of(const quartic_op_call *call, uint32_t input, bool present) {
-    return present ? call->inputs[input].offset : 0;
-}
-
-/* An operand that only the last dispatch of a product takes. */
-static uint64_t matmul_given_input(bool present, uint32_t input) {
-    return present ? quartic_dispatch_input(input) : 0;
-}
-
-static quartic_status matmul_add_product(const quartic_op_call *call, const quartic_matmul_problem *p,
-                                         const quartic_matmul_plan *plan, quartic_dispatch_list *list,
-                                         uint64_t *out_parts) {
-    static const char *const shaders[] = {[QUARTIC_MATMUL_TILES] = "matmul",
-                                          [QUARTIC_MATMUL_LANES] = "matmul_lanes",
-                                          [QUARTIC_MATMUL_DOT] = "matmul_dot",
-                                          [QUARTIC_MATMUL_SMALL] = "matmul_small"};
-    bool whole = plan->splits == 1;
-    uint64_t results = p->batches * p->m * p->n;
-    if (!whole) *out_parts = quartic_dispatch_reserve(list, results * plan->splits * 4);
-    quartic_matmul_args args = {.bias = whole ? matmul_given_input(p->has_bias, QUARTIC_MATMUL_BIAS) : 0,
-                                .addend =
-                                    whole ? matmul_given_input(p->has_addend, QUARTIC_MATMUL_ADDEND) : 0,
-                                .result = whole ? quartic_dispatch_output(0) : *out_parts,
-                                .m = p->m,
-                                .n = p->n,
-                                .k = p->k,
-                                .alpha = whole ? p->alpha : 1.0f,
-                                .a_row = (int32_t)p->a_row,
-                                .a_k = (int32_t)p->a_k,
-                                .b_k = (int32_t)p->b_k,
-                                .b_col = (int32_t)p->b_col,
-                                .axis_counts = p->batch_axes | p->summed_axes << 8,
-                                .split_steps = plan->split_steps};
-    for (uint32_t axis = 0; axis < p->batch_axes + p->summed_axes; ++axis) {
-        args.extents[axis] = p->axes[axis].extent;
-        args.a_strides[axis] = (int32_t)p->axes[axis].a_stride;
-        args.b_strides[axis] = (int32_t)p->axes[axis].b_stride;
-    }
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, shaders[plan->kind], quartic_matmul_push(&args));
-    if (dispatch == NULL) return QUARTIC_INTERNAL;
-    bool with_addend = whole && p->has_addend;
-    bool write_quads = quartic_in_fours(p->n) && (!whole || quartic_in_fours(call->outputs[0].offset)) &&
-                       quartic_in_fours(matmul_offset_of(call, QUARTIC_MATMUL_ADDEND, with_addend));
-    /* Constants 0 to 8 as in shaders/matmul.comp; the other shaders use some of them. */
-    quartic_dispatch_spec(dispatch, plan->tile_m);
-    quartic_dispatch_spec(dispatch, plan->tile_n);
-    quartic_dispatch_spec(dispatch, plan->step_k);
-    quartic_dispatch_spec(dispatch, plan->thread_m);
-    quartic_dispatch_spec(dispatch, plan->thread_n);
-    bool tiles = plan->kind == QUARTIC_MATMUL_TILES;
-    int64_t a_offset = call->inputs[QUARTIC_MATMUL_A].offset,
-            b_offset = call->inputs[QUARTIC_MATMUL_B].offset;
-    quartic_dispatch_spec(dispatch, tiles ? matmul_read_mode(p, p->m, p->a_row, p->a_k, true, a_offset) : 0);
-    quartic_dispatch_spec(dispatch, tiles ? matmul_read_mode(p, p->n, p->b_col, p->b_k, false, b_offset) : 0);
-    quartic_dispatch_spec(dispatch, (with_addend ? WITH_ADDEND : 0u) |
-                                        (tiles && write_quads ? WRITE_QUADS : 0u) |
-                                        (whole && p->has_bias ? WITH_BIAS : 0u));
-    quartic_dispatch_spec(dispatch, plan->threads);
-    quartic_dispatch_groups(dispatch, plan->groups);
-    dispatch->flops = quartic_matmul_flops(p);
-    double operands = ((double)p->m + p->n) * p->k * (double)p->sums * (double)p->batches;
-    dispatch->bytes = 4.0 * (operands + (double)results * (plan->splits + (with_addend ? 1 : 0)));
-    return QUARTIC_OK;
-}
-
-static quartic_status matmul_add_reduction(const quartic_matmul_problem *p, const quartic_matmul_plan *plan,
-                                           uint64_t parts, quartic_dispatch_list *list) {
-    uint64_t results = p->batches * p->m * p->n;
-    const quartic_matmul_reduce_args args = {.partial = parts,
-                                             .bias = matmul_given_input(p->has_bias, QUARTIC_MATMUL_BIAS),
-                                             .addend =
-                                                 matmul_given_input(p->has_addend, QUARTIC_MATMUL_ADDEND),
-                                             .result = quartic_dispatch_output(0),
-                                             .count = (uint32_t)results,
-                                             .n = p->n,
-                                             .splits = plan->splits,
-                                             .alpha = p->alpha};
-    return quartic_add_parts(list, &args);
-}
-
-quartic_status quartic_matmul_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
-                                  quartic_dispatch_list *list) {
-    quartic_matmul_problem problem = quartic_matmul_describe(call);
-    quartic_matmul_plan plan = quartic_matmul_choose(&problem, limits);
-    if (!matmul_runs_to_the_end(&problem, &plan, limits, plan.split_steps))
-        return quartic_fail(
-            QUARTIC_UNSUPPORTED,
-            "matmul of %llu x (%u x %u) results contracts %llu x %u elements: its loops would run %llu "
-            "iterations, and this device leaves loops after %u; use the device cpu",
-            (unsigned long long)problem.batches, problem.m, problem.n, (unsigned long long)problem.sums,
-            problem.k, (unsigned long long)matmul_loop_iterations(&problem, &plan, plan.split_steps),
-            limits->max_iterations);
-    uint64_t parts = 0;
-    QUARTIC_TRY(matmul_add_product(call, &problem, &plan, list, &parts));
-    return plan.splits == 1 ? QUARTIC_OK : matmul_add_reduction(&problem, &plan, parts, list);
 }
