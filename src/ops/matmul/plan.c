@@ -1,10 +1,13 @@
 /* plan.c: choosing tiles and splits. See plan.h.
  *
- * The choice minimises an estimate in units of one multiply-add of a busy device: the multiplications of
- * whole tiles (so padding costs), the loads of their operands, and idle compute units. The weights only have
- * to rank the few candidates.
+ * The choice minimises an estimate in multiply-adds of a busy unit: the multiplications of whole tiles (so padding
+ * costs), the loads of their operands, the latency of the steps that a group takes one after the other, the waves of
+ * groups with an almost empty last one, and the parts that are added at the end. No choice leaves units without a group
+ * where the contraction can still be split. The weights only have to rank the candidates.
  */
 #include "ops/matmul/plan.h"
+
+#include <math.h>
 
 #include "ops/gpu_plan.h"
 
@@ -15,8 +18,11 @@ enum {
     DOT_STEP = 8 * DOT_THREADS, /* elements: eight rounds of loads before a split may end */
     DOT_MOST = 8,               /* rows or columns of a dot tile: 64 sums and 16 operands in registers */
     MAX_SPLITS = 256,
+    LEAST_STEPS = 8, /* of a part of tiles */
     LANES = QUARTIC_LANES,
-    FEW_REGISTERS_SUMS = 32 /* of an invocation, where registers are few */
+    FEW_REGISTERS_SUMS = 32, /* of an invocation, where registers are few */
+    STEP_LATENCY = 64000,    /* of a load and a barrier: some 500 cycles, in multiply-adds of a unit */
+    PARTS_IN_FLIGHT = 4 /* parts that a group reads in the time of one load, as their addresses are known */
 };
 
 typedef struct tile_shape {
@@ -66,20 +72,16 @@ static bool matmul_runs_to_the_end(const quartic_matmul_problem *p, const quarti
            quartic_matmul_loop_iterations(p, plan, steps) <= limits->max_iterations;
 }
 
-/* Splits the contraction until there are about wanted_groups, in parts of at least min_steps, as long as
- * writing and reading the parts is cheap next to reading the operands; and further where the device would cut
- * the loops of a part short. */
-static void matmul_split(const quartic_matmul_problem *p, const quartic_gpu_limits *limits,
-                         quartic_matmul_plan *plan, uint64_t wanted_groups, uint64_t min_steps) {
-    uint64_t results = p->batches * p->m * p->n;
-    uint64_t tiles =
-        p->batches * quartic_divide_up64(p->m, plan->tile_m) * quartic_divide_up64(p->n, plan->tile_n);
+static uint64_t matmul_tiles(const quartic_matmul_problem *p, const quartic_matmul_plan *plan) {
+    return p->batches * quartic_divide_up64(p->m, plan->tile_m) * quartic_divide_up64(p->n, plan->tile_n);
+}
+
+/* Divides the contraction into about so many parts: what a measurement says instead, where there is one, and more where
+ * the device would cut the loops of a part short. */
+static void matmul_set_splits(const quartic_matmul_problem *p, const quartic_gpu_limits *limits,
+                              quartic_matmul_plan *plan, uint64_t splits) {
+    const uint64_t results = p->batches * p->m * p->n;
     plan->steps = p->sums * quartic_divide_up64(p->k, plan->step_k);
-    double operands = ((double)p->m + p->n) * p->k * (double)p->sums;
-    double most = operands / (4.0 * p->m * p->n);
-    uint64_t splits = quartic_divide_up64(wanted_groups, tiles);
-    if (splits > plan->steps / min_steps) splits = plan->steps / min_steps;
-    if ((double)splits > most) splits = (uint64_t)most;
     if (splits > MAX_SPLITS) splits = MAX_SPLITS;
     if (splits < 1) splits = 1;
     if (limits->choice.splits != 0 && limits->choice.splits <= MAX_SPLITS) splits = limits->choice.splits;
@@ -88,10 +90,29 @@ static void matmul_split(const quartic_matmul_problem *p, const quartic_gpu_limi
         splits *= 2;
     if (splits > plan->steps) splits = plan->steps;
     if (splits > INT32_MAX / results) splits = INT32_MAX / results; /* shaders index with 32 bits */
-    uint64_t split_steps = quartic_divide_up64(plan->steps, splits);
+    const uint64_t split_steps = quartic_divide_up64(plan->steps, splits);
     plan->split_steps = (uint32_t)split_steps;
     plan->splits = (uint32_t)quartic_divide_up64(plan->steps, split_steps);
-    plan->groups = tiles * plan->splits;
+    plan->groups = matmul_tiles(p, plan) * plan->splits;
+}
+
+/* The most parts that are written and read in a fraction of the time that the operands take. */
+static double matmul_cheap_splits(const quartic_matmul_problem *p) {
+    return ((double)p->m + p->n) * p->k * (double)p->sums / (4.0 * p->m * p->n);
+}
+
+/* Splits the contraction until there are about wanted_groups, in parts of at least min_steps, as long as writing and
+ * reading the parts is cheap next to reading the operands, or there are fewer groups than units. */
+static void matmul_split(const quartic_matmul_problem *p, const quartic_gpu_limits *limits,
+                         quartic_matmul_plan *plan, uint64_t wanted_groups, uint64_t min_steps) {
+    const uint64_t tiles = matmul_tiles(p, plan), steps = p->sums * quartic_divide_up64(p->k, plan->step_k),
+                   units = quartic_gpu_compute_units(limits);
+    const double cheap = matmul_cheap_splits(p);
+    uint64_t splits = quartic_divide_up64(wanted_groups, tiles);
+    if ((double)splits > cheap) splits = (uint64_t)cheap;
+    if (!limits->is_software && splits * tiles < units) splits = quartic_divide_up64(units, tiles);
+    if (splits > steps / min_steps) splits = steps / min_steps;
+    matmul_set_splits(p, limits, plan, splits);
 }
 
 static quartic_matmul_plan matmul_plan_of(quartic_matmul_kind kind, const tile_shape *shape) {
@@ -107,15 +128,26 @@ static quartic_matmul_plan matmul_plan_of(quartic_matmul_kind kind, const tile_s
     return plan;
 }
 
+/* What a dispatch of tiles takes on one unit, in multiply-adds of a unit that is busy with 256 invocations: the waves of
+ * groups, of which the last one may be nearly empty, each as long as the steps of a group one after the other; and for
+ * the last group of a tile the parts that it reads. */
 static double matmul_tiles_cost(const quartic_matmul_problem *p, const quartic_matmul_plan *plan,
                                 const tile_shape *shape, uint32_t units) {
-    double m = shape->tile_m, n = shape->tile_n, k = (double)plan->split_steps * plan->step_k;
-    double loaded_m = p->m < m ? p->m : m, loaded_n = p->n < n ? p->n : n;
-    /* An operand element costs about eight multiply-adds of bandwidth, a result (with its share of a later
-     * addition of parts) twice that. */
-    double group = m * n * k * shape->cost + 8.0 * (loaded_m + loaded_n) * k + 16.0 * loaded_m * loaded_n;
-    double busy = (double)plan->groups * plan->threads / (256.0 * units);
-    return group * (double)plan->groups / (busy < 1.0 ? busy : 1.0);
+    const double m = shape->tile_m, n = shape->tile_n, share = 256.0 / plan->threads;
+    const double loaded_m = p->m < m ? p->m : m, loaded_n = p->n < n ? p->n : n;
+    /* An operand element costs about eight multiply-adds of bandwidth, a result or a part of one twice that. */
+    const double step = share * plan->step_k * (m * n * shape->cost + 8.0 * (loaded_m + loaded_n));
+    const double result = share * 16.0 * loaded_m * loaded_n;
+    /* No step ends before what it loads is there. Other groups of the unit use that time. */
+    const double groups_per_unit = (double)plan->groups / units;
+    const double latency = STEP_LATENCY / (groups_per_unit < 1.0     ? 1.0
+                                           : groups_per_unit < share ? groups_per_unit
+                                                                     : share);
+    const double waves = ceil((double)plan->groups / (share * units));
+    double cost = waves * (plan->split_steps * fmax(step, latency) + result);
+    if (plan->splits > 1)
+        cost += 2.0 * STEP_LATENCY + plan->splits * fmax(0.5 * result, STEP_LATENCY / PARTS_IN_FLIGHT);
+    return cost;
 }
 
 static double matmul_lanes_cost(const quartic_matmul_plan *plan) {
@@ -140,20 +172,36 @@ static bool matmul_tile_fits(const quartic_gpu_limits *limits, size_t shape) {
            matmul_plan_of(QUARTIC_MATMUL_TILES, &tile_shapes[shape]).threads <= limits->max_invocations;
 }
 
+/* Whether more parts would give idle units something to do, of at least LEAST_STEPS each. */
+static bool matmul_leaves_units_idle(const quartic_matmul_plan *plan, uint32_t units) {
+    return plan->groups < units && plan->split_steps >= 2 * LEAST_STEPS && plan->splits < MAX_SPLITS;
+}
+
 static quartic_matmul_plan matmul_choose_tiles(const quartic_matmul_problem *p,
                                                const quartic_gpu_limits *limits) {
+    static const uint32_t parts[] = {1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256};
     quartic_matmul_plan best = {0};
     double least = 0;
+    bool best_idle = false;
+    const uint32_t units = quartic_gpu_compute_units(limits);
     const uint32_t chosen = limits->choice.tile; /* by measurement; 0: none */
     const bool chosen_fits = chosen != 0 && chosen <= TILE_SHAPES && matmul_tile_fits(limits, chosen - 1);
     for (size_t i = 0; i < TILE_SHAPES; ++i) {
-        quartic_matmul_plan plan = matmul_plan_of(QUARTIC_MATMUL_TILES, &tile_shapes[i]);
         if (!matmul_tile_fits(limits, i) || (chosen_fits && i + 1 != chosen)) continue;
-        matmul_split(p, limits, &plan, 4ull * quartic_gpu_compute_units(limits), 8);
-        double cost = matmul_tiles_cost(p, &plan, &tile_shapes[i], quartic_gpu_compute_units(limits));
-        if (best.threads == 0 || cost < least) {
+        for (size_t k = 0; k < sizeof parts / sizeof parts[0]; ++k) {
+            quartic_matmul_plan plan = matmul_plan_of(QUARTIC_MATMUL_TILES, &tile_shapes[i]);
+            const uint64_t steps = p->sums * quartic_divide_up64(p->k, plan.step_k);
+            if (k > 0 && parts[k] > steps / LEAST_STEPS) break;
+            /* Where the device has enough to do, parts of many results would only take memory. */
+            const bool enough = matmul_tiles(p, &plan) >= 2 * (uint64_t)units;
+            if (k > 0 && enough && parts[k] > matmul_cheap_splits(p)) break;
+            matmul_set_splits(p, limits, &plan, parts[k]);
+            const bool idle = matmul_leaves_units_idle(&plan, units);
+            const double cost = matmul_tiles_cost(p, &plan, &tile_shapes[i], units);
+            if (best.threads != 0 && (idle > best_idle || (idle == best_idle && cost >= least))) continue;
             best = plan;
             least = cost;
+            best_idle = idle;
         }
     }
     return best;
