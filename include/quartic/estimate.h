@@ -41,13 +41,15 @@ typedef struct quartic_device_limits {
     double launch_seconds;                                  /* that one dispatch costs beside its work */
     double barrier_seconds;    /* that waiting for all earlier dispatches costs */
     uint64_t workspace_budget; /* as in quartic_program_config; 0: the standard */
+    uint32_t memory_model; /* 1: groups of a dispatch may hand numbers to one another (vulkanMemoryModel) */
+    uint32_t reserved;     /* 0 */
 } quartic_device_limits;
 
 /* Modest limits of no particular device, to be filled in. */
 #define QUARTIC_DEVICE_LIMITS_INIT                                                                           \
     {                                                                                                        \
         sizeof(quartic_device_limits), "", QUARTIC_LIMITS_INTEGRATED, 8, 32, 256, 32768, 0, 0, 0, 0,         \
-            UINT64_C(1) << 32, UINT64_C(1) << 30, 1e12, 5e10, 2e-6, 4e-6, 0                                  \
+            UINT64_C(1) << 32, UINT64_C(1) << 30, 1e12, 5e10, 2e-6, 4e-6, 0, 1, 0                            \
     }
 
 /* The names of the table's devices: those of index 0, 1, .. until NULL. */

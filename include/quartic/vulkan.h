@@ -48,11 +48,14 @@ QUARTIC_API void quartic_vulkan_enable_features(VkPhysicalDeviceVulkan12Features
 /* Optional features that the application has enabled too, for quartic_vulkan_config.optional. */
 enum {
     QUARTIC_VULKAN_FLOAT16 = 1, /* shaderFloat16 and storageBuffer16BitAccess */
-    /* cooperativeMatrix of VK_KHR_cooperative_matrix, and vulkanMemoryModel */
+    /* cooperativeMatrix of VK_KHR_cooperative_matrix, and what QUARTIC_VULKAN_MEMORY_MODEL means */
     QUARTIC_VULKAN_COOPERATIVE_MATRIX = 2,
     QUARTIC_VULKAN_PORTABILITY_SUBSET = 4, /* VK_KHR_portability_subset, where the device lists it */
     /* deviceFault of VK_EXT_device_fault: a lost device is reported with what the driver tells of the fault */
-    QUARTIC_VULKAN_DEVICE_FAULT = 8
+    QUARTIC_VULKAN_DEVICE_FAULT = 8,
+    /* vulkanMemoryModel and vulkanMemoryModelDeviceScope: with them the groups of a dispatch finish split sums, which
+     * saves dispatches. Not for a device with VK_KHR_portability_subset. */
+    QUARTIC_VULKAN_MEMORY_MODEL = 16
 };
 
 typedef struct quartic_vulkan_config {

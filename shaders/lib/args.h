@@ -13,6 +13,7 @@
  * where only a shared include names the pointer) and whose memory it is:
  *     QUARTIC_INPUT(k), QUARTIC_OUTPUT(k)  an operand of the op
  *     QUARTIC_SCRATCH                      the range of scratch that op->gpu puts into the member
+ *     QUARTIC_COUNTERS                     the counters that op->gpu puts into the member, 0 at first
  *     QUARTIC_GIVEN                        the input, output or scratch that op->gpu puts into the member
  *     .. | QUARTIC_PART                    only the part of it that op->gpu puts into the member
  *     .. | QUARTIC_OPTIONAL                may be left out; specialisation constants tell the shader
@@ -44,6 +45,7 @@ typedef enum quartic_operand_kind {
     QUARTIC_OPERAND_INPUT,
     QUARTIC_OPERAND_OUTPUT,
     QUARTIC_OPERAND_SCRATCH,
+    QUARTIC_OPERAND_COUNTERS,
     QUARTIC_OPERAND_GIVEN,
     QUARTIC_OPERAND_NONE /* left out, or unused */
 } quartic_operand_kind;
@@ -53,6 +55,7 @@ enum { QUARTIC_OPTIONAL = 1 << 12, QUARTIC_PART = 1 << 13 };
 #define QUARTIC_INPUT(k)  (QUARTIC_OPERAND_INPUT << 8 | (k))
 #define QUARTIC_OUTPUT(k) (QUARTIC_OPERAND_OUTPUT << 8 | (k))
 #define QUARTIC_SCRATCH   (QUARTIC_OPERAND_SCRATCH << 8)
+#define QUARTIC_COUNTERS  (QUARTIC_OPERAND_COUNTERS << 8)
 #define QUARTIC_GIVEN     (QUARTIC_OPERAND_GIVEN << 8)
 
 typedef struct quartic_operand_row {

@@ -1,5 +1,5 @@
 // matmul.glsl: what the matmul shaders share: where a group works, reading blocks, writing results.
-// Include after matmul.args.h.
+// Include after matmul.args.h or matmul_split.args.h.
 
 layout(buffer_reference, std430, buffer_reference_align = 16) buffer Vec4s {
     vec4 at[];
@@ -13,8 +13,10 @@ const uint WITH_ADDEND = 1u, WRITE_QUADS = 2u, WITH_BIAS = 4u;
 struct matmul_place {
     uint row, col;             // first of the tile
     int a, b;                  // offsets of the batch
-    uint result;               // offset of the batch's (m, n) in result and addend
+    uint result;               // offset of the batch's (m, n) in result and addend; of the part's in parts
     uint first_step, end_step; // of the contraction
+    uint batch, batches, splits;
+    uint tile; // among the tiles of all batches
 };
 
 struct matmul_step {
@@ -66,12 +68,17 @@ bool matmul_place_of(uint group, uint tile_m, uint tile_n, uint step_k, out matm
     uint tiles_n = (args.n + tile_n - 1) / tile_n, tiles_m = (args.m + tile_m - 1) / tile_m;
     uint steps = matmul_steps(step_k), splits = (steps + args.split_steps - 1) / args.split_steps;
     uint batches = matmul_batches();
+    place.tile = group % (tiles_m * tiles_n);
     place.col = group % tiles_n * tile_n;
     group /= tiles_n;
     place.row = group % tiles_m * tile_m;
     group /= tiles_m;
     uint split = group % splits, batch = group / splits;
     bool exists = one_of(batch, batches);
+    place.tile += batch * tiles_m * tiles_n;
+    place.batch = batch;
+    place.batches = batches;
+    place.splits = splits;
     ivec2 at = matmul_axes_at(batch, 0, batch_axes());
     place.a = at.x;
     place.b = at.y;
@@ -122,7 +129,8 @@ float matmul_bias(uint col, uint write) {
 
 void matmul_put(uint result, uint row, uint col, float sum, float bias, uint write) {
     uint at = result + row * args.n + col;
-    sum = sum * args.alpha + bias;
+    sum *= args.alpha;
+    if ((write & WITH_BIAS) != 0) sum += bias;
     if ((write & WITH_ADDEND) != 0) sum += args.addend.at[at];
     args.result.at[at] = sum;
 }
@@ -135,7 +143,8 @@ void matmul_put_quad(uint result, uint row, uint col, vec4 sum, vec4 bias, uint 
         return;
     }
     uint at = result + row * args.n + col;
-    sum = sum * args.alpha + bias;
+    sum *= args.alpha;
+    if ((write & WITH_BIAS) != 0) sum += bias;
     if ((write & WITH_ADDEND) != 0) sum += Vec4s(uvec2(args.addend)).at[at >> 2];
     Vec4s(uvec2(args.result)).at[at >> 2] = sum;
 }

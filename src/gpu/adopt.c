@@ -36,7 +36,8 @@ quartic_status quartic_gpu_expect_functions(const struct VolkDeviceTable *table,
 
 quartic_status quartic_gpu_expect_optional(const quartic_gpu_facts *facts, uint32_t optional) {
     const uint32_t known = QUARTIC_VULKAN_FLOAT16 | QUARTIC_VULKAN_COOPERATIVE_MATRIX |
-                           QUARTIC_VULKAN_PORTABILITY_SUBSET | QUARTIC_VULKAN_DEVICE_FAULT;
+                           QUARTIC_VULKAN_PORTABILITY_SUBSET | QUARTIC_VULKAN_DEVICE_FAULT |
+                           QUARTIC_VULKAN_MEMORY_MODEL;
     if ((optional & ~known) != 0)
         return quartic_fail(
             QUARTIC_INVALID_ARGUMENT,
@@ -50,7 +51,11 @@ quartic_status quartic_gpu_expect_optional(const quartic_gpu_facts *facts, uint3
     if (optional & QUARTIC_VULKAN_COOPERATIVE_MATRIX) {
         if (!facts->cooperative_matrix)
             add_missing(text, "cooperativeMatrix with 16x16x16 products of float16 in float32");
+    }
+    if (optional & (QUARTIC_VULKAN_COOPERATIVE_MATRIX | QUARTIC_VULKAN_MEMORY_MODEL)) {
         if (!facts->features_12.vulkanMemoryModel) add_missing(text, "vulkanMemoryModel");
+        if (!facts->features_12.vulkanMemoryModelDeviceScope)
+            add_missing(text, "vulkanMemoryModelDeviceScope");
     }
     if ((optional & QUARTIC_VULKAN_PORTABILITY_SUBSET) && !facts->portability_subset)
         add_missing(text, "VK_KHR_portability_subset");
@@ -67,7 +72,8 @@ quartic_status quartic_gpu_expect_optional(const quartic_gpu_facts *facts, uint3
 /* What a VkDeviceCreateInfo enables of what the library asks for. */
 typedef struct enabled {
     bool bufferDeviceAddress, timelineSemaphore, synchronization2, maintenance4;
-    bool shaderFloat16, storageBuffer16BitAccess, cooperativeMatrix, vulkanMemoryModel, deviceFault;
+    bool shaderFloat16, storageBuffer16BitAccess, cooperativeMatrix, vulkanMemoryModel,
+        vulkanMemoryModelDeviceScope, deviceFault;
 } enabled;
 
 /* Every feature may come in the structure of its version or in one of its own. */
@@ -93,6 +99,8 @@ static enabled read_enabled(const void *next) {
         TAKE(CooperativeMatrixFeaturesKHR, COOPERATIVE_MATRIX_FEATURES_KHR, cooperativeMatrix)
         TAKE(Vulkan12Features, VULKAN_1_2_FEATURES, vulkanMemoryModel)
         TAKE(VulkanMemoryModelFeatures, VULKAN_MEMORY_MODEL_FEATURES, vulkanMemoryModel)
+        TAKE(Vulkan12Features, VULKAN_1_2_FEATURES, vulkanMemoryModelDeviceScope)
+        TAKE(VulkanMemoryModelFeatures, VULKAN_MEMORY_MODEL_FEATURES, vulkanMemoryModelDeviceScope)
 #ifdef VK_EXT_device_fault
         TAKE(FaultFeaturesEXT, FAULT_FEATURES_EXT, deviceFault)
 #endif
@@ -121,9 +129,12 @@ quartic_status quartic_gpu_expect_enabled(const VkDeviceCreateInfo *info, uint32
     }
     if (optional & QUARTIC_VULKAN_COOPERATIVE_MATRIX) {
         EXPECT(cooperativeMatrix)
-        EXPECT(vulkanMemoryModel)
         if (!has_extension(info, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME))
             add_missing(text, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME);
+    }
+    if (optional & (QUARTIC_VULKAN_COOPERATIVE_MATRIX | QUARTIC_VULKAN_MEMORY_MODEL)) {
+        EXPECT(vulkanMemoryModel)
+        EXPECT(vulkanMemoryModelDeviceScope)
     }
     if (optional & QUARTIC_VULKAN_DEVICE_FAULT) {
         EXPECT(deviceFault)

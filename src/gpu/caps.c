@@ -34,8 +34,8 @@ bool quartic_gpu_disabled(const char *disabled, const char *feature) {
 }
 
 quartic_status quartic_gpu_expect_switches(const char *disabled) {
-    static const char *const known[] = {"float16",    "f16",     "coopmat", "shuffle",
-                                        "timestamps", "mapping", "cache",   "registers"};
+    static const char *const known[] = {"float16", "f16",   "coopmat",   "shuffle",     "timestamps",
+                                        "mapping", "cache", "registers", "memory_model"};
     while (disabled != NULL && *disabled != 0) {
         size_t length;
         const char *feature = next_feature(&disabled, &length);
@@ -46,8 +46,8 @@ quartic_status quartic_gpu_expect_switches(const char *disabled) {
             return quartic_fail(
                 QUARTIC_INVALID_ARGUMENT,
                 "QUARTIC_DISABLE in the environment holds \"%.*s\"; it takes float16 (or "
-                "f16), coopmat, shuffle, timestamps, mapping, cache and registers, with commas "
-                "between",
+                "f16), coopmat, shuffle, timestamps, mapping, cache, registers and memory_model, with "
+                "commas between",
                 length < 60 ? (int)length : 60, feature);
     }
     return QUARTIC_OK;
@@ -230,9 +230,14 @@ quartic_gpu_caps quartic_gpu_caps_from(const quartic_gpu_facts *facts, const cha
         (facts->properties_11.subgroupSupportedStages & VK_SHADER_STAGE_COMPUTE_BIT) != 0 &&
         (facts->properties_11.subgroupSupportedOperations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT) != 0 &&
         !quartic_gpu_disabled(disabled, "shuffle");
-    caps.cooperative_matrix = caps.float16 && facts->cooperative_matrix &&
-                              facts->features_12.vulkanMemoryModel &&
-                              !quartic_gpu_disabled(disabled, "coopmat");
+    /* A layer over another interface must offer the feature to offer Vulkan 1.3, whether or not what is below it keeps
+     * that promise: Metal orders no memory between threadgroups unless buffers are marked, which MoltenVK does not do. */
+    const bool model =
+        facts->features_12.vulkanMemoryModel && facts->features_12.vulkanMemoryModelDeviceScope;
+    caps.memory_model =
+        model && !facts->portability_subset && !quartic_gpu_disabled(disabled, "memory_model");
+    caps.cooperative_matrix =
+        caps.float16 && facts->cooperative_matrix && model && !quartic_gpu_disabled(disabled, "coopmat");
     if (quartic_gpu_disabled(disabled, "timestamps")) caps.timestamp_bits = 0;
     if (quartic_gpu_disabled(disabled, "registers")) caps.registers = FEW_REGISTERS;
     return caps;

@@ -31,11 +31,14 @@ static quartic_status create_handle(quartic_gpu_device *device) {
                                               .deviceFault = VK_TRUE};
     if (caps->device_fault) features_13.pNext = &fault;
 #endif
+    /* With the model, atomics of any shader need the device's scope enabled. */
+    const bool model = caps->memory_model || caps->cooperative_matrix;
     VkPhysicalDeviceVulkan12Features features_12 = {.sType =
                                                         VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
                                                     .pNext = &features_13,
                                                     .shaderFloat16 = caps->float16,
-                                                    .vulkanMemoryModel = caps->cooperative_matrix};
+                                                    .vulkanMemoryModel = model,
+                                                    .vulkanMemoryModelDeviceScope = model};
     VkPhysicalDeviceVulkan11Features features_11 = {.sType =
                                                         VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES,
                                                     .pNext = &features_12,
@@ -165,6 +168,8 @@ static quartic_status adopt_device(quartic_gpu_device *device, const quartic_vul
     /* Only what the caller says to have enabled may be used. */
     /* Whether the application enabled the choice of subgroup sizes is not known. */
     device->caps.least_subgroup_size = device->caps.most_subgroup_size = 0;
+    device->caps.memory_model =
+        device->caps.memory_model && (config->optional & QUARTIC_VULKAN_MEMORY_MODEL) != 0;
     device->caps.float16 = device->caps.float16 && (config->optional & QUARTIC_VULKAN_FLOAT16) != 0;
     device->caps.cooperative_matrix = device->caps.cooperative_matrix && device->caps.float16 &&
                                       (config->optional & QUARTIC_VULKAN_COOPERATIVE_MATRIX) != 0;

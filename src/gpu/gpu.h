@@ -56,6 +56,7 @@ typedef struct quartic_gpu_caps {
     uint32_t compute_units;                           /* a guess by type where the driver does not say */
     uint32_t registers;      /* of 32 bits, of an invocation: a guess, since Vulkan does not say */
     bool subgroup_shuffle;   /* shuffles in compute shaders, subgroups of at least 8 */
+    bool memory_model;       /* vulkanMemoryModel: groups may hand numbers to one another */
     bool float16;            /* arithmetic and storage */
     bool cooperative_matrix; /* 16x16x16, float16 operands, float32 sums, subgroup scope */
     bool map_memory;         /* host and device may share memory instead of copying */

@@ -50,6 +50,14 @@ uint64_t quartic_dispatch_reserve(quartic_dispatch_list *list, uint64_t bytes) {
         (quartic_dispatch_part){.kind = QUARTIC_OPERAND_SCRATCH, .byte_offset = offset, .bytes = bytes});
 }
 
+uint64_t quartic_dispatch_counters(quartic_dispatch_list *list, uint64_t count) {
+    const uint64_t offset = (list->counter_bytes + 255) / 256 * 256, bytes = count * sizeof(uint32_t);
+    list->counter_bytes = offset + bytes;
+    return dispatch_add_part(
+        list,
+        (quartic_dispatch_part){.kind = QUARTIC_OPERAND_COUNTERS, .byte_offset = offset, .bytes = bytes});
+}
+
 uint64_t quartic_dispatch_window(quartic_dispatch_list *list, uint64_t whole, uint64_t byte_offset,
                                  uint64_t bytes) {
     quartic_dispatch_part part;
@@ -69,7 +77,8 @@ static bool dispatch_set_pointer(const quartic_dispatch_list *list, const quarti
                                       .kind = kind,
                                       .index = index,
                                       .optional = optional};
-    if (kind != QUARTIC_OPERAND_SCRATCH && kind != QUARTIC_OPERAND_GIVEN && !(row->operand & QUARTIC_PART))
+    if (kind != QUARTIC_OPERAND_SCRATCH && kind != QUARTIC_OPERAND_COUNTERS &&
+        kind != QUARTIC_OPERAND_GIVEN && !(row->operand & QUARTIC_PART))
         return number == 0;
     if (number == 0) {
         out->kind = QUARTIC_OPERAND_NONE;
@@ -185,6 +194,8 @@ static quartic_operand_memory dispatch_whole_of(const quartic_dispatch_memory *m
         return pointer->index < memory->output_count ? memory->outputs[pointer->index] : none;
     case QUARTIC_OPERAND_SCRATCH:
         return memory->scratch;
+    case QUARTIC_OPERAND_COUNTERS:
+        return memory->counters;
     default:
         return none;
     }

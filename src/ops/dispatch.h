@@ -43,7 +43,8 @@ typedef struct quartic_gpu_limits {
      */
     uint32_t max_iterations;
     uint32_t has_subgroup_shuffle; /* shuffles among subgroups of at least 8 invocations */
-    uint32_t is_software;          /* Vulkan on a CPU, for which there are shaders of their own: gpu_plan.h */
+    uint32_t has_memory_model; /* a group may read what others of its dispatch wrote (lib/last_group.glsl) */
+    uint32_t is_software;      /* Vulkan on a CPU, for which there are shaders of their own: gpu_plan.h */
     /* The subgroup sizes that a pipeline may ask for, powers of two; 0: none may be asked for. */
     uint32_t least_subgroup_size, most_subgroup_size;
     const quartic_tuning_table *tuning; /* measured choices by problem; NULL: none */
@@ -97,13 +98,14 @@ typedef struct quartic_dispatch_list {
     quartic_dispatch items[QUARTIC_DISPATCH_MAX];
     quartic_dispatch_part parts[QUARTIC_DISPATCH_MAX_PARTS];
     uint64_t scratch_bytes; /* device memory that lives for this op only */
+    uint64_t counter_bytes; /* the same, of counters that are 0 when the op begins */
     bool apart; /* set by the op: its dispatches touch no byte that another of them writes, whatever their
                    operands' extents say, and need not wait for each other */
 } quartic_dispatch_list;
 
 /* Appends a dispatch with a copy of the arguments. push is quartic_<args>_push(&args). Where the table of
- * operands leaves a member to the op (QUARTIC_SCRATCH, QUARTIC_GIVEN, QUARTIC_PART), the member holds what
- * one of the four functions below returned, or 0 for an operand that is left out. The other addresses stay 0.
+ * operands leaves a member to the op (QUARTIC_SCRATCH, QUARTIC_COUNTERS, QUARTIC_GIVEN, QUARTIC_PART), the member
+ * holds what one of the functions below returned, or 0 for an operand that is left out. The other addresses stay 0.
  * Returns a dispatch that belongs to the list; NULL, with an error message, if the list is full or a member
  * holds something that its line does not allow. */
 quartic_dispatch *quartic_dispatch_add(quartic_dispatch_list *list, const char *shader, quartic_push push);
@@ -113,7 +115,9 @@ uint64_t quartic_dispatch_input(uint32_t index);
 uint64_t quartic_dispatch_output(uint32_t index);
 /* New scratch of so many bytes, which begins at a multiple of 256. */
 uint64_t quartic_dispatch_reserve(quartic_dispatch_list *list, uint64_t bytes);
-/* The bytes from byte_offset on of what one of the three functions above returned. */
+/* New counters, of 32 bits, which are 0 when a run of the op begins and lie at a multiple of 256. */
+uint64_t quartic_dispatch_counters(quartic_dispatch_list *list, uint64_t count);
+/* The bytes from byte_offset on of what one of the functions above returned. */
 uint64_t quartic_dispatch_window(quartic_dispatch_list *list, uint64_t whole, uint64_t byte_offset,
                                  uint64_t bytes);
 
@@ -144,7 +148,7 @@ typedef struct quartic_dispatch_shape {
 quartic_status quartic_dispatch_append(quartic_dispatch_list *list, const char *shader, quartic_push push,
                                        const quartic_dispatch_shape *shape);
 
-/* Where an operand or the scratch of an op lies on a device: its first element, and the bytes that it spans.
+/* Where an operand, the scratch or the counters of an op lie on a device: its first element, and the bytes that it spans.
  * Zeroes: left out. */
 typedef struct quartic_operand_memory {
     bool present;
@@ -154,7 +158,7 @@ typedef struct quartic_operand_memory {
 typedef struct quartic_dispatch_memory {
     uint32_t input_count, output_count;
     const quartic_operand_memory *inputs, *outputs;
-    quartic_operand_memory scratch;
+    quartic_operand_memory scratch, counters;
     uint64_t absent; /* a block of zeros */
 } quartic_dispatch_memory;
 

@@ -30,8 +30,9 @@ typedef struct planner {
     uint32_t *last_step; /* per storage: the step whose use ends last */
     uint32_t *before_last; /* per storage: the first level after the uses of all other steps */
     uint32_t *root;        /* per storage: the storage whose block it uses; itself, unless it took one over */
-    quartic_block *blocks; /* one per storage, used for roots only; then one per step, for its scratch */
-    sized *order;          /* blocks by size */
+    quartic_block
+        *blocks;  /* one per storage, used for roots only; one per step, for its scratch; the counters' */
+    sized *order; /* blocks by size */
 } planner;
 
 static uint64_t align_up(uint64_t bytes) {
@@ -193,6 +194,9 @@ static quartic_status find_needs(planner *p, quartic_scratch_rule scratch, void 
         quartic_step_need need = {.stages = 1};
         QUARTIC_TRY(scratch(context, node, &call, &need));
         p->plan->steps[t].scratch_bytes = need.scratch_bytes;
+        p->plan->steps[t].counter_bytes = need.counter_bytes;
+        p->plan->steps[t].counter_offset = p->plan->counters_bytes;
+        p->plan->counters_bytes += align_up(need.counter_bytes);
         p->plan->steps[t].stages = need.stages;
     }
     return QUARTIC_OK;
@@ -254,7 +258,14 @@ static quartic_status assign_offsets(planner *p) {
         p->order[count++] = (sized){p->blocks[storages + t].bytes, storages + t};
         plan->unshared_bytes += align_up(plan->steps[t].scratch_bytes);
     }
+    quartic_block *counters = &p->blocks[storages + p->graph->node_count];
+    if (plan->counters_bytes > 0) {
+        *counters = (quartic_block){.bytes = plan->counters_bytes, .last = plan->level_count - 1};
+        p->order[count++] = (sized){counters->bytes, storages + p->graph->node_count};
+        plan->unshared_bytes += counters->bytes;
+    }
     QUARTIC_TRY(place_blocks(p, count));
+    plan->counters_offset = counters->offset;
     for (uint32_t s = 0; s < storages; ++s)
         if (plan->places[s].in_workspace) plan->places[s].offset = p->blocks[p->root[s]].offset;
     for (uint32_t s = 0; s < storages; ++s) {
@@ -364,8 +375,8 @@ static quartic_status create_plan(const quartic_graph *graph, uint32_t real_byte
                  .last_step = quartic_alloc(storages, sizeof(uint32_t)),
                  .before_last = quartic_alloc(storages, sizeof(uint32_t)),
                  .root = quartic_alloc(storages, sizeof(uint32_t)),
-                 .blocks = quartic_alloc(storages + nodes, sizeof(quartic_block)),
-                 .order = quartic_alloc(storages + nodes, sizeof(sized))};
+                 .blocks = quartic_alloc(storages + nodes + 1, sizeof(quartic_block)),
+                 .order = quartic_alloc(storages + nodes + 1, sizeof(sized))};
     bool *node_needed = quartic_alloc(nodes, sizeof(bool));
     quartic_status status = QUARTIC_OUT_OF_MEMORY;
     if (out_plan->steps != NULL && out_plan->places != NULL && p.needed != NULL && p.aliases != NULL &&

@@ -4,7 +4,8 @@
  * level (levels.h). An intermediate storage lives from its first to its last level. Where the op allows it,
  * output 0 takes over the memory of an input that dies at that step. Scratch memory lives for one step. Blocks
  * whose lives do not overlap share the workspace: they are placed largest first, each at the lowest free offset
- * (first fit, place.h). Offsets are multiples of 256.
+ * (first fit, place.h). Offsets are multiples of 256. Counters of steps, which a run begins by setting to 0, lie
+ * together in a block that shares its memory with nothing.
  *
  * Bytes against barriers: in graph order every step has levels of its own and memory is used again as soon as
  * it is free, so a device waits after nearly every step. By level, steps that do not depend on each other
@@ -20,7 +21,7 @@
 
 /* What a backend needs for a node. */
 typedef struct quartic_step_need {
-    uint64_t scratch_bytes;
+    uint64_t scratch_bytes, counter_bytes;
     uint32_t stages; /* parts that must wait for one another, at least 1 */
 } quartic_step_need;
 
@@ -33,6 +34,7 @@ typedef struct quartic_plan_step {
     uint32_t node;                          /* index in the graph */
     uint32_t level, stages;                 /* its stages stand at the levels level, level + 1, .. */
     uint64_t scratch_offset, scratch_bytes; /* in the workspace */
+    uint64_t counter_offset, counter_bytes; /* in the plan's counters */
 } quartic_plan_step;
 
 typedef struct quartic_plan_place {
@@ -49,9 +51,10 @@ typedef struct quartic_plan {
     quartic_plan_place *places; /* one per storage of the graph */
     uint32_t storage_count;
     uint32_t level_count;
-    quartic_arenas arenas;    /* the allocations that the workspace consists of */
-    uint64_t workspace_bytes; /* of all arenas */
-    uint64_t unshared_bytes;  /* what the workspace would take if nothing shared memory */
+    quartic_arenas arenas;                    /* the allocations that the workspace consists of */
+    uint64_t workspace_bytes;                 /* of all arenas */
+    uint64_t counters_offset, counters_bytes; /* in the workspace: the counters of all steps */
+    uint64_t unshared_bytes;                  /* what the workspace would take if nothing shared memory */
 } quartic_plan;
 
 /* Plans a graph in graph order, in one arena. real_bytes: 4, or 8 where real numbers are stored as double. scratch may be NULL:

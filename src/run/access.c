@@ -62,6 +62,8 @@ void quartic_program_mark_arena(const quartic_program *program, uint32_t arena, 
     for (uint32_t s = 0; s < plan->storage_count; ++s)
         if (plan->places[s].used && plan->places[s].in_workspace)
             mark_in_arena(&plan->arenas, arena, plan->places[s].offset, plan->places[s].bytes, out_used);
+    if (plan->counters_bytes > 0)
+        mark_in_arena(&plan->arenas, arena, plan->counters_offset, plan->counters_bytes, out_used);
     for (uint32_t k = 0; k < plan->step_count; ++k)
         mark_in_arena(&plan->arenas, arena, plan->steps[k].scratch_offset, plan->steps[k].scratch_bytes,
                       out_used);

@@ -25,6 +25,7 @@ quartic_status quartic_device_get_limits(const quartic_device *device, quartic_d
     limits.float16 = caps->float16;
     limits.cooperative_matrix = caps->cooperative_matrix;
     limits.subgroup_shuffle = caps->subgroup_shuffle;
+    limits.memory_model = caps->memory_model;
     limits.memory_bytes = caps->memory_bytes;
     limits.max_buffer_bytes = caps->max_buffer_bytes;
     return quartic_options_write(&quartic_device_limits_type, &limits, inout_limits);

@@ -27,6 +27,7 @@ static const quartic_device_limits table[] = {
      .float16 = 1,
      .cooperative_matrix = 1,
      .subgroup_shuffle = 1,
+     .memory_model = 1,
      .memory_bytes = UINT64_C(141000000000),
      .max_buffer_bytes = UINT64_C(0xffe00000),
      .flops_per_second = 65.2e12,
@@ -42,6 +43,7 @@ static const quartic_device_limits table[] = {
      .float16 = 1,
      .cooperative_matrix = 1,
      .subgroup_shuffle = 1,
+     .memory_model = 1,
      .memory_bytes = 24 * GIB,
      .max_buffer_bytes = UINT64_C(0xfffffffc),
      .flops_per_second = 61.4e12,
@@ -57,6 +59,7 @@ static const quartic_device_limits table[] = {
      .float16 = 1,
      .cooperative_matrix = 1,
      .subgroup_shuffle = 1,
+     .memory_model = 1,
      .memory_bytes = 16 * GIB,
      .max_buffer_bytes = UINT64_C(0xfffffffc),
      .flops_per_second = 48.7e12,
@@ -72,6 +75,7 @@ static const quartic_device_limits table[] = {
      .registers = 128,
      .float16 = 1,
      .subgroup_shuffle = 1,
+     .memory_model = 1,
      .memory_bytes = 16 * GIB,
      .max_buffer_bytes = 2 * GIB,
      .flops_per_second = 17.2e12,
@@ -100,6 +104,7 @@ static const quartic_device_limits table[] = {
      .max_shared_bytes = 32768,
      .float16 = 1,
      .subgroup_shuffle = 1,
+     .memory_model = 1,
      .memory_bytes = 6 * GIB,
      .max_buffer_bytes = 1 * GIB,
      .flops_per_second = 1.47e12,
@@ -158,10 +163,11 @@ static const limit_key keys[] = {
     LIMIT(bytes_per_second, LIMIT_REAL, 1e6, 1e20),
     LIMIT(launch_seconds, LIMIT_REAL, 0, 1),
     LIMIT(barrier_seconds, LIMIT_REAL, 0, 1),
-    LIMIT(registers, LIMIT_COUNT, 0, 65536), /* this and the next may be left out */
+    LIMIT(registers, LIMIT_COUNT, 0, 65536), /* this and the next two may be left out */
     LIMIT(workspace_budget, LIMIT_BYTES, 0, 9e18),
+    LIMIT(memory_model, LIMIT_FLAG, 0, 1),
 };
-enum { KEY_COUNT = sizeof keys / sizeof keys[0], OPTIONAL_KEYS = 2 };
+enum { KEY_COUNT = sizeof keys / sizeof keys[0], OPTIONAL_KEYS = 3 };
 
 static quartic_status refuse_limit(const limit_key *key) {
     static const char *const wants[] = {[LIMIT_COUNT] = "a whole number",
@@ -283,7 +289,8 @@ quartic_gpu_limits quartic_device_limits_gpu(const quartic_device_limits *limits
                                 .subgroup_size = limits->subgroup_size,
                                 .compute_units = limits->compute_units,
                                 .registers = limits->registers,
-                                .has_subgroup_shuffle = limits->subgroup_shuffle};
+                                .has_subgroup_shuffle = limits->subgroup_shuffle,
+                                .has_memory_model = limits->memory_model};
 }
 
 double quartic_device_limits_work(const quartic_device_limits *limits, double flops, double bytes,

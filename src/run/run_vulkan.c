@@ -9,9 +9,12 @@
 #include "base/alloc.h"
 #include "gpu/adopt.h"
 #include "run/hazard.h"
+#include "shaders/fill.args.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum { FILL_INVOCATIONS = 256 /* of fill.comp */ };
 
 struct quartic_run_vulkan {
     quartic_gpu_commands *commands;
@@ -26,6 +29,7 @@ quartic_gpu_limits quartic_run_vulkan_limits(const quartic_gpu_device *device) {
                                 .registers = caps->registers,
                                 .max_iterations = caps->rank == QUARTIC_GPU_SOFTWARE ? 65535 : 0,
                                 .has_subgroup_shuffle = caps->subgroup_shuffle,
+                                .has_memory_model = caps->memory_model,
                                 .least_subgroup_size = caps->least_subgroup_size,
                                 .most_subgroup_size = caps->most_subgroup_size,
                                 .is_software = caps->rank == QUARTIC_GPU_SOFTWARE};
@@ -86,6 +90,7 @@ quartic_status quartic_run_vulkan_scratch(void *rule, const quartic_node *node, 
     uint32_t stages[QUARTIC_DISPATCH_MAX];
     if (status == QUARTIC_OK) {
         out_need->scratch_bytes = list->scratch_bytes;
+        out_need->counter_bytes = list->counter_bytes;
         out_need->stages = find_stages(node, list, stages);
     }
     quartic_free(list);
@@ -109,6 +114,11 @@ typedef struct builder {
 static uint64_t workspace_address(const builder *b, uint64_t offset) {
     const quartic_arenas *arenas = &b->plan->arenas;
     return b->memory.arenas[quartic_arena_of(arenas, offset)] + quartic_arena_offset(arenas, offset);
+}
+
+/* That of the counters of the plan's first step that has some. */
+static uint64_t counters_address(const builder *b) {
+    return workspace_address(b, b->plan->counters_offset);
 }
 
 /* Where the values of a node lie: the first element of each and the bytes that its layout spans around it. */
@@ -147,12 +157,14 @@ static quartic_status set_addresses(const builder *b, const quartic_node *node, 
     find_values(b, node->inputs, node->input_count, inputs);
     find_values(b, node->outputs, node->output_count, outputs);
     const uint64_t scratch = step->scratch_bytes == 0 ? 0 : workspace_address(b, step->scratch_offset);
+    const uint64_t counters = step->counter_bytes == 0 ? 0 : counters_address(b) + step->counter_offset;
     const quartic_dispatch_memory memory = {
         .input_count = node->input_count,
         .output_count = node->output_count,
         .inputs = inputs,
         .outputs = outputs,
         .scratch = {true, scratch, scratch, scratch + step->scratch_bytes},
+        .counters = {true, counters, counters, counters + step->counter_bytes},
         .absent = b->memory.absent};
     *out_count = quartic_dispatch_fill(dispatch, &memory, args, ranges);
     for (uint32_t p = 0; p < dispatch->operands->count; ++p) {
@@ -181,11 +193,12 @@ static quartic_status grow_commands(builder *b) {
     return QUARTIC_OK;
 }
 
-/* owner: see quartic_hazard_range. */
-static quartic_status lower_dispatch(builder *b, const quartic_node *node, uint32_t step, uint32_t stage,
-                                     uint32_t owner, const quartic_dispatch *dispatch) {
+/* Appends a dispatch of a step, without addresses. */
+static quartic_status append_command(builder *b, uint32_t step, uint32_t level,
+                                     const quartic_dispatch *dispatch) {
     if (b->count == b->capacity) QUARTIC_TRY(grow_commands(b));
-    quartic_gpu_command *command = &b->commands[b->count++];
+    const quartic_node *node = &b->graph->nodes[b->plan->steps[step].node];
+    quartic_gpu_command *command = &b->commands[b->count];
     *command =
         (quartic_gpu_command){.shader = dispatch->shader,
                               .spec_count = dispatch->spec_count,
@@ -200,8 +213,16 @@ static quartic_status lower_dispatch(builder *b, const quartic_node *node, uint3
                               .scope = b->graph->scopes[node->scope]};
     memcpy(command->spec, dispatch->spec, sizeof command->spec);
     memcpy(command->args, dispatch->args, sizeof command->args);
+    b->levels[b->count++] = level;
+    return QUARTIC_OK;
+}
+
+/* owner: see quartic_hazard_range. Level 0 is that before the plan's first. */
+static quartic_status lower_dispatch(builder *b, const quartic_node *node, uint32_t step, uint32_t stage,
+                                     uint32_t owner, const quartic_dispatch *dispatch) {
+    QUARTIC_TRY(append_command(b, step, b->plan->steps[step].level + stage + 1, dispatch));
+    quartic_gpu_command *command = &b->commands[b->count - 1];
     quartic_run_vulkan_touched *touched = &b->touched[b->count - 1];
-    b->levels[b->count - 1] = b->plan->steps[step].level + stage;
     QUARTIC_TRY(set_addresses(b, node, &b->plan->steps[step], dispatch, command->args, touched->ranges,
                               &touched->count));
     for (uint32_t r = 0; r < touched->count; ++r) touched->ranges[r].owner = owner;
@@ -221,11 +242,38 @@ static quartic_status lower_step(builder *b, uint32_t step) {
     return QUARTIC_OK;
 }
 
+/* One dispatch that sets the counters of all steps to 0, a level before the first step that has some and as a part of
+ * it. Every run begins with it, so nothing is left of a run that was cut short, nor of another program in the same
+ * workspace. */
+static quartic_status lower_counters(builder *b) {
+    const quartic_plan *plan = b->plan;
+    uint32_t first = QUARTIC_NONE;
+    for (uint32_t s = 0; s < plan->step_count; ++s)
+        if (plan->steps[s].counter_bytes != 0 &&
+            (first == QUARTIC_NONE || plan->steps[s].level < plan->steps[first].level))
+            first = s;
+    if (first == QUARTIC_NONE) return QUARTIC_OK;
+    const uint64_t address = counters_address(b), count = plan->counters_bytes / sizeof(uint32_t);
+    const quartic_operand_memory memory = {true, address, address, address + plan->counters_bytes};
+    const quartic_fill_args args = {.count = (uint32_t)count};
+    *b->list = (quartic_dispatch_list){0};
+    quartic_dispatch *fill = quartic_dispatch_add(b->list, "fill", quartic_fill_push(&args));
+    if (fill == NULL) return QUARTIC_INTERNAL;
+    quartic_dispatch_groups(fill, (count + FILL_INVOCATIONS - 1) / FILL_INVOCATIONS);
+    fill->bytes = (double)plan->counters_bytes;
+    QUARTIC_TRY(append_command(b, first, plan->steps[first].level, fill));
+    quartic_run_vulkan_touched *touched = &b->touched[b->count - 1];
+    touched->count = quartic_dispatch_fill(
+        fill, &(quartic_dispatch_memory){.output_count = 1, .outputs = &memory, .absent = b->memory.absent},
+        b->commands[b->count - 1].args, touched->ranges);
+    return QUARTIC_OK;
+}
+
 static quartic_status lower_steps(builder *b) {
     b->list = quartic_alloc(1, sizeof *b->list);
     if (b->list == NULL) return QUARTIC_OUT_OF_MEMORY;
     for (uint32_t s = 0; s < b->plan->step_count; ++s) QUARTIC_TRY(lower_step(b, s));
-    return QUARTIC_OK;
+    return lower_counters(b);
 }
 
 /* A command's place before it is put in order. */

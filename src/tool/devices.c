@@ -38,9 +38,9 @@ static json_t *device_limits_json(const quartic_device_info *info) {
         tool_json_count(limits.subgroup_size), "max_invocations", tool_json_count(limits.max_invocations),
         "max_shared_bytes", tool_json_count(limits.max_shared_bytes), "float16",
         tool_json_flag(limits.float16), "cooperative_matrix", tool_json_flag(limits.cooperative_matrix),
-        "subgroup_shuffle", tool_json_flag(limits.subgroup_shuffle), "memory_bytes",
-        tool_json_count(limits.memory_bytes), "max_buffer_bytes", tool_json_count(limits.max_buffer_bytes),
-        NULL);
+        "subgroup_shuffle", tool_json_flag(limits.subgroup_shuffle), "memory_model",
+        tool_json_flag(limits.memory_model), "memory_bytes", tool_json_count(limits.memory_bytes),
+        "max_buffer_bytes", tool_json_count(limits.max_buffer_bytes), NULL);
 }
 
 /* no_vulkan: why there is no Vulkan device, NULL if there is one; the device "vulkan" would be it. */

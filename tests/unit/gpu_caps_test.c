@@ -20,7 +20,8 @@ static quartic_gpu_facts good_device(void) {
         .features_12 = {.bufferDeviceAddress = VK_TRUE,
                         .timelineSemaphore = VK_TRUE,
                         .shaderFloat16 = VK_TRUE,
-                        .vulkanMemoryModel = VK_TRUE},
+                        .vulkanMemoryModel = VK_TRUE,
+                        .vulkanMemoryModelDeviceScope = VK_TRUE},
         .features_13 = {.synchronization2 = VK_TRUE, .maintenance4 = VK_TRUE},
         .memory = {.memoryHeapCount = 3,
                    .memoryHeaps = {{1u << 28, VK_MEMORY_HEAP_DEVICE_LOCAL_BIT},
@@ -52,7 +53,7 @@ static void a_good_device_is_usable(void **state) {
     assert_true(caps.timestamp_seconds > 0.99e-8 && caps.timestamp_seconds < 1.01e-8);
     assert_int_equal(caps.max_groups[1], 65534);
     assert_int_equal(caps.subgroup_size, 64);
-    assert_true(caps.float16 && caps.cooperative_matrix && caps.map_memory);
+    assert_true(caps.float16 && caps.cooperative_matrix && caps.map_memory && caps.memory_model);
     assert_false(caps.subgroup_shuffle); /* not among its operations */
     facts.properties_11.subgroupSupportedStages = VK_SHADER_STAGE_COMPUTE_BIT;
     facts.properties_11.subgroupSupportedOperations = VK_SUBGROUP_FEATURE_SHUFFLE_BIT;
@@ -65,6 +66,13 @@ static void a_good_device_is_usable(void **state) {
     facts.properties.deviceType = VK_PHYSICAL_DEVICE_TYPE_CPU;
     assert_int_equal(quartic_gpu_caps_from(&facts, NULL).registers, 255);
     facts.properties.deviceType = VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU;
+    assert_false(quartic_gpu_caps_from(&facts, "memory_model").memory_model);
+    facts.features_12.vulkanMemoryModelDeviceScope = VK_FALSE;
+    assert_false(quartic_gpu_caps_from(&facts, NULL).memory_model);
+    facts.features_12.vulkanMemoryModelDeviceScope = VK_TRUE;
+    facts.portability_subset = true; /* a layer over Metal */
+    assert_false(quartic_gpu_caps_from(&facts, NULL).memory_model);
+    facts.portability_subset = false;
     assert_false(caps.device_fault);
     facts.device_fault = true;
     assert_true(quartic_gpu_caps_from(&facts, NULL).device_fault);
@@ -144,8 +152,8 @@ static void an_unknown_switch_is_told(void **state) {
     for (size_t k = 0; k < sizeof wrong / sizeof wrong[0]; ++k) {
         assert_int_equal(quartic_gpu_expect_switches(wrong[k]), QUARTIC_INVALID_ARGUMENT);
         assert_non_null(strstr(quartic_error_message(), "QUARTIC_DISABLE"));
-        assert_non_null(
-            strstr(quartic_error_message(), "coopmat, shuffle, timestamps, mapping, cache and registers"));
+        assert_non_null(strstr(quartic_error_message(),
+                               "coopmat, shuffle, timestamps, mapping, cache, registers and memory_model"));
     }
     assert_int_equal(quartic_gpu_expect_switches("cache,caches"), QUARTIC_INVALID_ARGUMENT);
     assert_non_null(strstr(quartic_error_message(), "\"caches\""));

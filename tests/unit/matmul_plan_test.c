@@ -10,6 +10,7 @@
 #include "ops/matmul/plan.h"
 #include "shaders/matmul.args.h"
 #include "shaders/matmul_reduce.args.h"
+#include "shaders/matmul_split.args.h"
 
 static const quartic_gpu_limits discrete = {
     .max_shared_bytes = 49152, .max_invocations = 1024, .subgroup_size = 32, .compute_units = 80};
@@ -101,11 +102,38 @@ static void axes_at(const quartic_matmul_args *args, uint64_t index, uint32_t fi
     }
 }
 
-/* Group by group; addend and bias only where the constants say so. Returns the number of parts. */
+/* The arguments of a product, whichever of the two structs the dispatch has. */
+static quartic_matmul_args product_args(const quartic_dispatch *dispatch) {
+    quartic_matmul_args args;
+    quartic_matmul_split_args split;
+    if (strstr(dispatch->shader, "_split") == NULL) {
+        memcpy(&args, dispatch->args, sizeof args);
+        return args;
+    }
+    memcpy(&split, dispatch->args, sizeof split);
+    args = (quartic_matmul_args){.m = split.m,
+                                 .n = split.n,
+                                 .k = split.k,
+                                 .alpha = 1.0f,
+                                 .a_row = split.a_row,
+                                 .a_k = split.a_k,
+                                 .b_k = split.b_k,
+                                 .b_col = split.b_col,
+                                 .axis_counts = split.axis_counts,
+                                 .split_steps = split.split_steps};
+    for (uint32_t axis = 0; axis < 2; ++axis) {
+        args.extents[axis] = split.extents[axis];
+        args.a_strides[axis] = split.a_strides[axis];
+        args.b_strides[axis] = split.b_strides[axis];
+    }
+    return args;
+}
+
+/* Group by group; addend and bias only where the constants say so, and not into parts. Returns the number of parts. */
 static uint64_t run_product(const product *p, const quartic_dispatch *dispatch, float *scratch,
                             uint64_t scratch_floats) {
-    quartic_matmul_args args;
-    memcpy(&args, dispatch->args, sizeof args);
+    const quartic_matmul_args args = product_args(dispatch);
+    const uint32_t write = scratch != NULL ? 0 : dispatch->spec[7];
     bool small = strcmp(dispatch->shader, "matmul_small") == 0;
     uint32_t tile_m = dispatch->spec[0], tile_n = dispatch->spec[1], step_k = dispatch->spec[2];
     uint32_t batch_axes = args.axis_counts & 255, summed_axes = args.axis_counts >> 8;
@@ -146,8 +174,8 @@ static uint64_t run_product(const product *p, const quartic_dispatch *dispatch, 
                 }
                 uint64_t at = ((part * batches + batch) * args.m + i) * args.n + j;
                 sum *= args.alpha;
-                if (dispatch->spec[7] & 4) sum += p->data[2][j];
-                if (dispatch->spec[7] & 1) sum += p->data[3][at];
+                if (write & 4) sum += p->data[2][j];
+                if (write & 1) sum += p->data[3][at];
                 result[at] = sum;
             }
     }
@@ -170,6 +198,26 @@ static void run_reduction(const product *p, const quartic_dispatch *dispatch, co
     }
 }
 
+/* The last group of each tile adds up its parts: as many counters as tiles. */
+static void run_finish(const product *p, const quartic_dispatch_list *list, uint64_t parts,
+                       const float *scratch) {
+    const quartic_dispatch *dispatch = &list->items[0];
+    quartic_matmul_split_args args;
+    memcpy(&args, dispatch->args, sizeof args);
+    const uint64_t results = quartic_layout_elements(&p->output);
+    const uint64_t groups = (uint64_t)dispatch->groups[0] * dispatch->groups[1] - dispatch->idle;
+    assert_int_equal(list->counter_bytes, groups / parts * sizeof(uint32_t));
+    assert_true((args.axis_counts & 255) + (args.axis_counts >> 8) <= 2);
+    for (uint64_t i = 0; i < results; ++i) {
+        float sum = 0.0f;
+        for (uint64_t part = 0; part < parts; ++part) sum += scratch[part * results + i];
+        sum *= args.alpha;
+        if (dispatch->spec[7] & 4) sum += p->data[2][i % args.n];
+        if (dispatch->spec[7] & 1) sum += p->data[3][i];
+        p->result[i] = sum;
+    }
+}
+
 /* Plans for the limits, checks the plan against them, carries it out; the shader it chose. */
 static const char *carry_out(product *p, const quartic_gpu_limits *limits) {
     quartic_dispatch_list *list = quartic_alloc(1, sizeof *list);
@@ -181,20 +229,28 @@ static const char *carry_out(product *p, const quartic_gpu_limits *limits) {
     assert_true(threads >= 1 && threads <= 256);
     if (strcmp(shader, "matmul_small") != 0) assert_true(threads <= limits->max_invocations);
     assert_true(first->flops > 0 && first->bytes > 0);
-    if (strcmp(shader, "matmul") == 0) {
+    const bool finishes = strstr(shader, "_split") != NULL;
+    if (strcmp(shader, "matmul") == 0 || strcmp(shader, "matmul_split") == 0) {
         assert_int_equal(tile_m / first->spec[3] * (tile_n / first->spec[4]), threads);
         assert_int_equal(tile_m % 4 + tile_n % 4 + step_k % 4 + first->spec[3] % 4 + first->spec[4] % 4, 0);
         assert_true(2 * step_k * (tile_m + 4 + tile_n + 4) * 4 <= limits->max_shared_bytes);
     } else if (strcmp(shader, "matmul_dot") == 0) {
         assert_true(tile_m * tile_n * threads * 4 <= limits->max_shared_bytes);
-    } else if (strcmp(shader, "matmul_lanes") == 0) {
+    } else if (strncmp(shader, "matmul_lanes", 12) == 0) {
         assert_true(limits->has_subgroup_shuffle);
         assert_int_equal(tile_m, first->spec[3]);
         assert_int_equal(tile_n, 8 * first->spec[4]);
     }
     assert_true(list->count >= 1 && list->count <= 2);
-    if (list->count == 1) {
-        assert_int_equal(list->scratch_bytes, 0);
+    assert_true(!finishes || (limits->has_memory_model && list->count == 1));
+    if (finishes) {
+        float *scratch = quartic_alloc(list->scratch_bytes, 1);
+        const uint64_t parts = run_product(p, first, scratch, list->scratch_bytes / sizeof(float));
+        assert_true(parts > 1);
+        run_finish(p, list, parts, scratch);
+        quartic_free(scratch);
+    } else if (list->count == 1) {
+        assert_int_equal(list->scratch_bytes + list->counter_bytes, 0);
         run_product(p, first, NULL, 0);
     } else {
         float *scratch = quartic_alloc(list->scratch_bytes, 1);
@@ -238,17 +294,20 @@ static void plans_compute_the_product(void **state) {
             make(&p, cases[c].a, cases[c].b,
                  (quartic_matmul_attrs){cases[c].transpose_a, cases[c].transpose_b, 2.0f, cases[c].summed},
                  cases[c].with, strided);
-            const quartic_gpu_limits *limits[] = {&discrete, &least, &software};
-            for (uint32_t l = 0; l < 3; ++l) {
+            quartic_gpu_limits finishing[] = {discrete, software};
+            finishing[0].has_memory_model = finishing[1].has_memory_model = 1;
+            const quartic_gpu_limits *limits[] = {&discrete, &least, &software, &finishing[0], &finishing[1]};
+            for (uint32_t l = 0; l < 5; ++l) {
                 const char *shader = carry_out(&p, limits[l]);
-                static const char *const shaders[] = {"matmul", "matmul_lanes", "matmul_dot", "matmul_small"};
-                for (uint32_t s = 0; s < 4; ++s)
+                static const char *const shaders[] = {"matmul",       "matmul_lanes", "matmul_dot",
+                                                      "matmul_small", "matmul_split", "matmul_lanes_split"};
+                for (uint32_t s = 0; s < 6; ++s)
                     if (strcmp(shader, shaders[s]) == 0) seen |= 1u << s;
                 for (uint64_t i = 0; i < quartic_layout_elements(&p.output); ++i) p.result[i] = 12345.0f;
             }
             drop(&p);
         }
-    assert_int_equal(seen, 15); /* all four shaders had a turn */
+    assert_int_equal(seen, 63); /* all shaders had a turn */
 }
 
 static quartic_matmul_problem matmul_plan_describe(quartic_shape a, quartic_shape b,

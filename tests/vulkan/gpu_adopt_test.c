@@ -185,12 +185,16 @@ static void gpu_adopt_expect_refused(const quartic_vulkan_config *config, quarti
         fail_msg("\"%s\" does not tell \"%s\"", quartic_error_message(), words);
 }
 
+static bool has_memory_model(const quartic_gpu_facts *facts) {
+    return facts->features_12.vulkanMemoryModel && facts->features_12.vulkanMemoryModelDeviceScope;
+}
+
 static void bits_of_optional_are_checked(void **state) {
     (void)state;
     quartic_vulkan_config config = application_config();
-    for (uint32_t bit = 16; bit != 0; bit *= 2) {
+    for (uint32_t bit = 32; bit != 0; bit *= 2) {
         config.optional = bit | QUARTIC_VULKAN_PORTABILITY_SUBSET;
-        gpu_adopt_expect_refused(&config, QUARTIC_INVALID_ARGUMENT, "knows the bits 0xf only");
+        gpu_adopt_expect_refused(&config, QUARTIC_INVALID_ARGUMENT, "knows the bits 0x1f only");
     }
     /* What the device lacks, whatever device that is. */
     quartic_gpu_facts *facts = quartic_alloc(1, sizeof *facts);
@@ -202,9 +206,9 @@ static void bits_of_optional_are_checked(void **state) {
     } bits[] = {{QUARTIC_VULKAN_FLOAT16,
                  facts->features_12.shaderFloat16 && facts->features_11.storageBuffer16BitAccess,
                  facts->features_12.shaderFloat16 ? "storageBuffer16BitAccess" : "shaderFloat16"},
-                {QUARTIC_VULKAN_COOPERATIVE_MATRIX,
-                 facts->cooperative_matrix && facts->features_12.vulkanMemoryModel,
+                {QUARTIC_VULKAN_COOPERATIVE_MATRIX, facts->cooperative_matrix && has_memory_model(facts),
                  facts->cooperative_matrix ? "vulkanMemoryModel" : "cooperativeMatrix"},
+                {QUARTIC_VULKAN_MEMORY_MODEL, has_memory_model(facts), "vulkanMemoryModel"},
                 {QUARTIC_VULKAN_PORTABILITY_SUBSET, facts->portability_subset, "VK_KHR_portability_subset"},
                 {QUARTIC_VULKAN_DEVICE_FAULT, facts->device_fault, "VK_EXT_device_fault"}};
     int refused = 0;

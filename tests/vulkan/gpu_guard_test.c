@@ -98,6 +98,8 @@ static void run_guarded(quartic_fixture *fixture, quartic_gpu_device *gpu, uint3
         if (plan.steps[k].scratch_bytes != 0)
             plan.steps[k].scratch_offset =
                 (uint64_t)(uintptr_t)gpu_guard_add_piece(plan.steps[k].scratch_bytes, 16);
+    if (plan.counters_bytes != 0)
+        plan.counters_offset = (uint64_t)(uintptr_t)gpu_guard_add_piece(plan.counters_bytes, 4);
     for (uint32_t f = 0; f < fixture->operand_count; ++f) {
         const uint32_t s = storage_named(graph, fixture->feeds[f].name);
         if (plan.places[s].used)

@@ -1,15 +1,15 @@
-/* plan.c: choosing tiles and splits, and writing them down as dispatches. See plan.h.
+/* plan.c: choosing tiles and splits. See plan.h.
  *
- * The choice minimises an estimate in units of one multiply-add of a busy device: the multiplications of
- * whole tiles (so padding costs), the loads of their operands, and idle compute units. The weights only have
- * to rank the few candidates.
+ * The choice minimises an estimate in multiply-adds of a busy unit: the multiplications of whole tiles (so padding
+ * costs), the loads of their operands, the latency of the steps that a group takes one after the other, the waves of
+ * groups with an almost empty last one, and the parts that are added at the end. No choice leaves units without a group
+ * where the contraction can still be split. The weights only have to rank the candidates.
  */
 #include "ops/matmul/plan.h"
 
-#include <stdlib.h>
+#include <math.h>
 
 #include "ops/gpu_plan.h"
-#include "shaders/matmul.args.h"
 
 enum {
     SMALL_THREADS = 256,
@@ -18,12 +18,12 @@ enum {
     DOT_STEP = 8 * DOT_THREADS, /* elements: eight rounds of loads before a split may end */
     DOT_MOST = 8,               /* rows or columns of a dot tile: 64 sums and 16 operands in registers */
     MAX_SPLITS = 256,
+    LEAST_STEPS = 8, /* of a part of tiles */
     LANES = QUARTIC_LANES,
-    FEW_REGISTERS_SUMS = 32 /* of an invocation, where registers are few */
+    FEW_REGISTERS_SUMS = 32, /* of an invocation, where registers are few */
+    STEP_LATENCY = 64000,    /* of a load and a barrier: some 500 cycles, in multiply-adds of a unit */
+    PARTS_IN_FLIGHT = 4 /* parts that a group reads in the time of one load, as their addresses are known */
 };
-
-/* Bits that say how matmul.comp reads operands and writes results; see shaders/lib/matmul.glsl. */
-enum { READ_QUADS = 1, READ_ALONG_K = 2, WITH_ADDEND = 1, WRITE_QUADS = 2, WITH_BIAS = 4 };
 
 typedef struct tile_shape {
     uint32_t tile_m, tile_n, step_k, thread_m, thread_n;
@@ -49,10 +49,8 @@ static uint32_t matmul_shared_bytes(const tile_shape *shape) {
     return 2 * shape->step_k * (shape->tile_m + 4 + shape->tile_n + 4) * 4;
 }
 
-/* Iterations of all loops of the product's shader that one invocation runs, for split_steps steps; a bit more
- * where compilers unroll. */
-static uint64_t matmul_loop_iterations(const quartic_matmul_problem *p, const quartic_matmul_plan *plan,
-                                       uint64_t steps) {
+uint64_t quartic_matmul_loop_iterations(const quartic_matmul_problem *p, const quartic_matmul_plan *plan,
+                                        uint64_t steps) {
     uint64_t before = 3ull * QUARTIC_MATMUL_MAX_AXES, step = 1 + p->summed_axes;
     switch (plan->kind) {
     case QUARTIC_MATMUL_DOT:
@@ -70,23 +68,20 @@ static uint64_t matmul_loop_iterations(const quartic_matmul_problem *p, const qu
 /* Whether a device runs the loops of a part of so many steps to their end. */
 static bool matmul_runs_to_the_end(const quartic_matmul_problem *p, const quartic_matmul_plan *plan,
                                    const quartic_gpu_limits *limits, uint64_t steps) {
-    return limits->max_iterations == 0 || matmul_loop_iterations(p, plan, steps) <= limits->max_iterations;
+    return limits->max_iterations == 0 ||
+           quartic_matmul_loop_iterations(p, plan, steps) <= limits->max_iterations;
 }
 
-/* Splits the contraction until there are about wanted_groups, in parts of at least min_steps, as long as
- * writing and reading the parts is cheap next to reading the operands; and further where the device would cut
- * the loops of a part short. */
-static void matmul_split(const quartic_matmul_problem *p, const quartic_gpu_limits *limits,
-                         quartic_matmul_plan *plan, uint64_t wanted_groups, uint64_t min_steps) {
-    uint64_t results = p->batches * p->m * p->n;
-    uint64_t tiles =
-        p->batches * quartic_divide_up64(p->m, plan->tile_m) * quartic_divide_up64(p->n, plan->tile_n);
+static uint64_t matmul_tiles(const quartic_matmul_problem *p, const quartic_matmul_plan *plan) {
+    return p->batches * quartic_divide_up64(p->m, plan->tile_m) * quartic_divide_up64(p->n, plan->tile_n);
+}
+
+/* Divides the contraction into about so many parts: what a measurement says instead, where there is one, and more where
+ * the device would cut the loops of a part short. */
+static void matmul_set_splits(const quartic_matmul_problem *p, const quartic_gpu_limits *limits,
+                              quartic_matmul_plan *plan, uint64_t splits) {
+    const uint64_t results = p->batches * p->m * p->n;
     plan->steps = p->sums * quartic_divide_up64(p->k, plan->step_k);
-    double operands = ((double)p->m + p->n) * p->k * (double)p->sums;
-    double most = operands / (4.0 * p->m * p->n);
-    uint64_t splits = quartic_divide_up64(wanted_groups, tiles);
-    if (splits > plan->steps / min_steps) splits = plan->steps / min_steps;
-    if ((double)splits > most) splits = (uint64_t)most;
     if (splits > MAX_SPLITS) splits = MAX_SPLITS;
     if (splits < 1) splits = 1;
     if (limits->choice.splits != 0 && limits->choice.splits <= MAX_SPLITS) splits = limits->choice.splits;
@@ -95,10 +90,29 @@ static void matmul_split(const quartic_matmul_problem *p, const quartic_gpu_limi
         splits *= 2;
     if (splits > plan->steps) splits = plan->steps;
     if (splits > INT32_MAX / results) splits = INT32_MAX / results; /* shaders index with 32 bits */
-    uint64_t split_steps = quartic_divide_up64(plan->steps, splits);
+    const uint64_t split_steps = quartic_divide_up64(plan->steps, splits);
     plan->split_steps = (uint32_t)split_steps;
     plan->splits = (uint32_t)quartic_divide_up64(plan->steps, split_steps);
-    plan->groups = tiles * plan->splits;
+    plan->groups = matmul_tiles(p, plan) * plan->splits;
+}
+
+/* The most parts that are written and read in a fraction of the time that the operands take. */
+static double matmul_cheap_splits(const quartic_matmul_problem *p) {
+    return ((double)p->m + p->n) * p->k * (double)p->sums / (4.0 * p->m * p->n);
+}
+
+/* Splits the contraction until there are about wanted_groups, in parts of at least min_steps, as long as writing and
+ * reading the parts is cheap next to reading the operands, or there are fewer groups than units. */
+static void matmul_split(const quartic_matmul_problem *p, const quartic_gpu_limits *limits,
+                         quartic_matmul_plan *plan, uint64_t wanted_groups, uint64_t min_steps) {
+    const uint64_t tiles = matmul_tiles(p, plan), steps = p->sums * quartic_divide_up64(p->k, plan->step_k),
+                   units = quartic_gpu_compute_units(limits);
+    const double cheap = matmul_cheap_splits(p);
+    uint64_t splits = quartic_divide_up64(wanted_groups, tiles);
+    if ((double)splits > cheap) splits = (uint64_t)cheap;
+    if (!limits->is_software && splits * tiles < units) splits = quartic_divide_up64(units, tiles);
+    if (splits > steps / min_steps) splits = steps / min_steps;
+    matmul_set_splits(p, limits, plan, splits);
 }
 
 static quartic_matmul_plan matmul_plan_of(quartic_matmul_kind kind, const tile_shape *shape) {
@@ -114,15 +128,26 @@ static quartic_matmul_plan matmul_plan_of(quartic_matmul_kind kind, const tile_s
     return plan;
 }
 
+/* What a dispatch of tiles takes on one unit, in multiply-adds of a unit that is busy with 256 invocations: the waves of
+ * groups, of which the last one may be nearly empty, each as long as the steps of a group one after the other; and for
+ * the last group of a tile the parts that it reads. */
 static double matmul_tiles_cost(const quartic_matmul_problem *p, const quartic_matmul_plan *plan,
                                 const tile_shape *shape, uint32_t units) {
-    double m = shape->tile_m, n = shape->tile_n, k = (double)plan->split_steps * plan->step_k;
-    double loaded_m = p->m < m ? p->m : m, loaded_n = p->n < n ? p->n : n;
-    /* An operand element costs about eight multiply-adds of bandwidth, a result (with its share of a later
-     * addition of parts) twice that. */
-    double group = m * n * k * shape->cost + 8.0 * (loaded_m + loaded_n) * k + 16.0 * loaded_m * loaded_n;
-    double busy = (double)plan->groups * plan->threads / (256.0 * units);
-    return group * (double)plan->groups / (busy < 1.0 ? busy : 1.0);
+    const double m = shape->tile_m, n = shape->tile_n, share = 256.0 / plan->threads;
+    const double loaded_m = p->m < m ? p->m : m, loaded_n = p->n < n ? p->n : n;
+    /* An operand element costs about eight multiply-adds of bandwidth, a result or a part of one twice that. */
+    const double step = share * plan->step_k * (m * n * shape->cost + 8.0 * (loaded_m + loaded_n));
+    const double result = share * 16.0 * loaded_m * loaded_n;
+    /* No step ends before what it loads is there. Other groups of the unit use that time. */
+    const double groups_per_unit = (double)plan->groups / units;
+    const double latency = STEP_LATENCY / (groups_per_unit < 1.0     ? 1.0
+                                           : groups_per_unit < share ? groups_per_unit
+                                                                     : share);
+    const double waves = ceil((double)plan->groups / (share * units));
+    double cost = waves * (plan->split_steps * fmax(step, latency) + result);
+    if (plan->splits > 1)
+        cost += 2.0 * STEP_LATENCY + plan->splits * fmax(0.5 * result, STEP_LATENCY / PARTS_IN_FLIGHT);
+    return cost;
 }
 
 static double matmul_lanes_cost(const quartic_matmul_plan *plan) {
@@ -147,20 +172,36 @@ static bool matmul_tile_fits(const quartic_gpu_limits *limits, size_t shape) {
            matmul_plan_of(QUARTIC_MATMUL_TILES, &tile_shapes[shape]).threads <= limits->max_invocations;
 }
 
+/* Whether more parts would give idle units something to do, of at least LEAST_STEPS each. */
+static bool matmul_leaves_units_idle(const quartic_matmul_plan *plan, uint32_t units) {
+    return plan->groups < units && plan->split_steps >= 2 * LEAST_STEPS && plan->splits < MAX_SPLITS;
+}
+
 static quartic_matmul_plan matmul_choose_tiles(const quartic_matmul_problem *p,
                                                const quartic_gpu_limits *limits) {
+    static const uint32_t parts[] = {1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256};
     quartic_matmul_plan best = {0};
     double least = 0;
+    bool best_idle = false;
+    const uint32_t units = quartic_gpu_compute_units(limits);
     const uint32_t chosen = limits->choice.tile; /* by measurement; 0: none */
     const bool chosen_fits = chosen != 0 && chosen <= TILE_SHAPES && matmul_tile_fits(limits, chosen - 1);
     for (size_t i = 0; i < TILE_SHAPES; ++i) {
-        quartic_matmul_plan plan = matmul_plan_of(QUARTIC_MATMUL_TILES, &tile_shapes[i]);
         if (!matmul_tile_fits(limits, i) || (chosen_fits && i + 1 != chosen)) continue;
-        matmul_split(p, limits, &plan, 4ull * quartic_gpu_compute_units(limits), 8);
-        double cost = matmul_tiles_cost(p, &plan, &tile_shapes[i], quartic_gpu_compute_units(limits));
-        if (best.threads == 0 || cost < least) {
+        for (size_t k = 0; k < sizeof parts / sizeof parts[0]; ++k) {
+            quartic_matmul_plan plan = matmul_plan_of(QUARTIC_MATMUL_TILES, &tile_shapes[i]);
+            const uint64_t steps = p->sums * quartic_divide_up64(p->k, plan.step_k);
+            if (k > 0 && parts[k] > steps / LEAST_STEPS) break;
+            /* Where the device has enough to do, parts of many results would only take memory. */
+            const bool enough = matmul_tiles(p, &plan) >= 2 * (uint64_t)units;
+            if (k > 0 && enough && parts[k] > matmul_cheap_splits(p)) break;
+            matmul_set_splits(p, limits, &plan, parts[k]);
+            const bool idle = matmul_leaves_units_idle(&plan, units);
+            const double cost = matmul_tiles_cost(p, &plan, &tile_shapes[i], units);
+            if (best.threads != 0 && (idle > best_idle || (idle == best_idle && cost >= least))) continue;
             best = plan;
             least = cost;
+            best_idle = idle;
         }
     }
     return best;
@@ -240,115 +281,4 @@ void quartic_matmul_candidates(const quartic_op_call *call, const quartic_gpu_li
             out[(*inout_count)++] = (quartic_tuning_choice){.tile = shape + 1, .splits = splits};
         }
     }
-}
-
-/* ---- dispatches ---- */
-
-/* How matmul.comp reads an operand of rows x k elements at these strides: along the dense axis, in quads if
- * every quad lies inside or outside as a whole and is aligned. */
-static uint32_t matmul_read_mode(const quartic_matmul_problem *p, uint32_t rows, int64_t row_stride,
-                                 int64_t k_stride, bool is_a, int64_t offset) {
-    bool along_k = p->k > 1 && (k_stride == 1 || (row_stride != 1 && llabs(k_stride) < llabs(row_stride)));
-    bool quads = (along_k ? k_stride : row_stride) == 1 && quartic_in_fours(along_k ? p->k : rows) &&
-                 quartic_in_fours(along_k ? row_stride : k_stride) && quartic_in_fours(offset);
-    for (uint32_t axis = 0; axis < p->batch_axes + p->summed_axes; ++axis)
-        quads = quads && quartic_in_fours(is_a ? p->axes[axis].a_stride : p->axes[axis].b_stride);
-    return (along_k ? READ_ALONG_K : 0u) | (quads ? READ_QUADS : 0u);
-}
-
-static int64_t matmul_offset_of(const quartic_op_call *call, uint32_t input, bool present) {
-    return present ? call->inputs[input].offset : 0;
-}
-
-/* An operand that only the last dispatch of a product takes. */
-static uint64_t matmul_given_input(bool present, uint32_t input) {
-    return present ? quartic_dispatch_input(input) : 0;
-}
-
-static quartic_status matmul_add_product(const quartic_op_call *call, const quartic_matmul_problem *p,
-                                         const quartic_matmul_plan *plan, quartic_dispatch_list *list,
-                                         uint64_t *out_parts) {
-    static const char *const shaders[] = {[QUARTIC_MATMUL_TILES] = "matmul",
-                                          [QUARTIC_MATMUL_LANES] = "matmul_lanes",
-                                          [QUARTIC_MATMUL_DOT] = "matmul_dot",
-                                          [QUARTIC_MATMUL_SMALL] = "matmul_small"};
-    bool whole = plan->splits == 1;
-    uint64_t results = p->batches * p->m * p->n;
-    if (!whole) *out_parts = quartic_dispatch_reserve(list, results * plan->splits * 4);
-    quartic_matmul_args args = {.bias = whole ? matmul_given_input(p->has_bias, QUARTIC_MATMUL_BIAS) : 0,
-                                .addend =
-                                    whole ? matmul_given_input(p->has_addend, QUARTIC_MATMUL_ADDEND) : 0,
-                                .result = whole ? quartic_dispatch_output(0) : *out_parts,
-                                .m = p->m,
-                                .n = p->n,
-                                .k = p->k,
-                                .alpha = whole ? p->alpha : 1.0f,
-                                .a_row = (int32_t)p->a_row,
-                                .a_k = (int32_t)p->a_k,
-                                .b_k = (int32_t)p->b_k,
-                                .b_col = (int32_t)p->b_col,
-                                .axis_counts = p->batch_axes | p->summed_axes << 8,
-                                .split_steps = plan->split_steps};
-    for (uint32_t axis = 0; axis < p->batch_axes + p->summed_axes; ++axis) {
-        args.extents[axis] = p->axes[axis].extent;
-        args.a_strides[axis] = (int32_t)p->axes[axis].a_stride;
-        args.b_strides[axis] = (int32_t)p->axes[axis].b_stride;
-    }
-    quartic_dispatch *dispatch = quartic_dispatch_add(list, shaders[plan->kind], quartic_matmul_push(&args));
-    if (dispatch == NULL) return QUARTIC_INTERNAL;
-    bool with_addend = whole && p->has_addend;
-    bool write_quads = quartic_in_fours(p->n) && (!whole || quartic_in_fours(call->outputs[0].offset)) &&
-                       quartic_in_fours(matmul_offset_of(call, QUARTIC_MATMUL_ADDEND, with_addend));
-    /* Constants 0 to 8 as in shaders/matmul.comp; the other shaders use some of them. */
-    quartic_dispatch_spec(dispatch, plan->tile_m);
-    quartic_dispatch_spec(dispatch, plan->tile_n);
-    quartic_dispatch_spec(dispatch, plan->step_k);
-    quartic_dispatch_spec(dispatch, plan->thread_m);
-    quartic_dispatch_spec(dispatch, plan->thread_n);
-    bool tiles = plan->kind == QUARTIC_MATMUL_TILES;
-    int64_t a_offset = call->inputs[QUARTIC_MATMUL_A].offset,
-            b_offset = call->inputs[QUARTIC_MATMUL_B].offset;
-    quartic_dispatch_spec(dispatch, tiles ? matmul_read_mode(p, p->m, p->a_row, p->a_k, true, a_offset) : 0);
-    quartic_dispatch_spec(dispatch, tiles ? matmul_read_mode(p, p->n, p->b_col, p->b_k, false, b_offset) : 0);
-    quartic_dispatch_spec(dispatch, (with_addend ? WITH_ADDEND : 0u) |
-                                        (tiles && write_quads ? WRITE_QUADS : 0u) |
-                                        (whole && p->has_bias ? WITH_BIAS : 0u));
-    quartic_dispatch_spec(dispatch, plan->threads);
-    quartic_dispatch_groups(dispatch, plan->groups);
-    dispatch->flops = quartic_matmul_flops(p);
-    double operands = ((double)p->m + p->n) * p->k * (double)p->sums * (double)p->batches;
-    dispatch->bytes = 4.0 * (operands + (double)results * (plan->splits + (with_addend ? 1 : 0)));
-    return QUARTIC_OK;
-}
-
-static quartic_status matmul_add_reduction(const quartic_matmul_problem *p, const quartic_matmul_plan *plan,
-                                           uint64_t parts, quartic_dispatch_list *list) {
-    uint64_t results = p->batches * p->m * p->n;
-    const quartic_matmul_reduce_args args = {.partial = parts,
-                                             .bias = matmul_given_input(p->has_bias, QUARTIC_MATMUL_BIAS),
-                                             .addend =
-                                                 matmul_given_input(p->has_addend, QUARTIC_MATMUL_ADDEND),
-                                             .result = quartic_dispatch_output(0),
-                                             .count = (uint32_t)results,
-                                             .n = p->n,
-                                             .splits = plan->splits,
-                                             .alpha = p->alpha};
-    return quartic_add_parts(list, &args);
-}
-
-quartic_status quartic_matmul_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
-                                  quartic_dispatch_list *list) {
-    quartic_matmul_problem problem = quartic_matmul_describe(call);
-    quartic_matmul_plan plan = quartic_matmul_choose(&problem, limits);
-    if (!matmul_runs_to_the_end(&problem, &plan, limits, plan.split_steps))
-        return quartic_fail(
-            QUARTIC_UNSUPPORTED,
-            "matmul of %llu x (%u x %u) results contracts %llu x %u elements: its loops would run %llu "
-            "iterations, and this device leaves loops after %u; use the device cpu",
-            (unsigned long long)problem.batches, problem.m, problem.n, (unsigned long long)problem.sums,
-            problem.k, (unsigned long long)matmul_loop_iterations(&problem, &plan, plan.split_steps),
-            limits->max_iterations);
-    uint64_t parts = 0;
-    QUARTIC_TRY(matmul_add_product(call, &problem, &plan, list, &parts));
-    return plan.splits == 1 ? QUARTIC_OK : matmul_add_reduction(&problem, &plan, parts, list);
 }

@@ -55,7 +55,7 @@ void quartic_matmul_sum_offsets(const quartic_matmul_problem *problem, uint64_t 
 /* Floating point operations of the product, a multiplication and an addition counting two. */
 double quartic_matmul_flops(const quartic_matmul_problem *problem);
 
-/* The op's GPU rule: plan.c. */
+/* The op's GPU rule: plan.c and gpu.c. */
 /* A quartic_op.candidates. */
 void quartic_matmul_candidates(const quartic_op_call *call, const quartic_gpu_limits *limits,
                                quartic_tuning_choice *out, uint32_t capacity, uint32_t *inout_count);

@@ -1,0 +1,13 @@
+#version 460
+// matmul_lanes_split.comp: matmul_lanes.comp for a contraction that is split: the last group of a tile adds up the parts.
+// Needs the feature vulkanMemoryModel (lib/last_group.glsl). Constants as there.
+#pragma use_vulkan_memory_model
+#extension GL_GOOGLE_include_directive : require
+#extension GL_KHR_memory_scope_semantics : require
+#extension GL_KHR_shader_subgroup_basic : require
+#extension GL_KHR_shader_subgroup_shuffle : require
+#include "lib/common.glsl"
+#include "matmul_split.args.h"
+#include "lib/matmul.glsl"
+#include "lib/matmul_parts.glsl"
+#include "lib/matmul_lanes.glsl"
