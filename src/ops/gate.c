@@ -109,8 +109,7 @@ static quartic_status gate_gpu(const quartic_op_call *call, const quartic_gpu_li
     const bool quads = quartic_in_fours(call->outputs[0].offset);
     const quartic_dispatch_shape shape = {QUARTIC_SPEC(quads ? quartic_strided_quads(x) : QUARTIC_QUAD_NONE),
                                           .groups = quartic_divide_up64(count, 1024),
-                                          .flops = 2.0 * (double)count,
-                                          .bytes = 8.0 * (double)count};
+                                          .flops = 2.0 * (double)count, .bytes = 8.0 * (double)count};
     return quartic_dispatch_append(list, "gate", quartic_gate_push(&args), &shape);
 }
 
