@@ -32,14 +32,15 @@ void main() {
     const Unit unit = unit_at(args.first_unit + index_of_unit);
     const uint begin = span * args.span + group % blocks * THREADS * ROWS;
     const uint end = min((span + 1) * args.span, args.tokens);
-    const uint state = (index_of_unit * args.parts + span) * F * STATE_ROW;
+    const uint state = (index_of_unit * args.parts + span) * STATE;
 
-    for (uint index = local; index < THREADS * ROWS * WIDTH; index += THREADS) {
-        const uint position = begin + index / WIDTH, component = index % WIDTH;
-        x_rows[index] = 1;
-        if (component > 0)
-            x_rows[index] = args.q.at[place_of(unit, min(position, args.tokens - 1), args.q_strides) +
-                                      int(max(component, 1u) - 1) * Q_COMPONENT];
+    for (uint index = local; index < THREADS * ROWS; index += THREADS) x_rows[index * WIDTH] = 1;
+    for (uint index = local; index < THREADS * ROWS * FOURS; index += THREADS) {
+        const uint token = index / FOURS, component = index % FOURS * 4;
+        const vec4 four = load4(args.q, place_of(unit, min(begin + token, args.tokens - 1), args.q_strides),
+                                Q_COMPONENT, component, D);
+        [[unroll]] for (uint k = 0; k < 4; ++k)
+            if (component + k < D) x_rows[token * WIDTH + 1 + component + k] = four[k];
     }
 
     for (uint slice = 0; slice < slices; ++slice) {
@@ -54,10 +55,10 @@ void main() {
             const uint count = min(TILE, F - first);
             barrier();
             for (uint index = local; index < count * V4; index += THREADS)
-                state_tile[index] = load4(args.state, int(state + min(first + index / V4, F - 1) * STATE_ROW),
-                                          1, (slice * V4 + index % V4) * 4, DV);
+                state_tile[index] =
+                    state_quad(args.state, state, min(first + index / V4, F - 1), slice * V4 + index % V4);
             for (uint index = local; index < count; index += THREADS)
-                ones[index] = args.state.at[state + min(first + index, F - 1) * STATE_ROW + DV];
+                ones[index] = args.state.at[state + ONES + min(first + index, F - 1)];
             barrier();
             for (uint f = 0; f < count; ++f) {
                 float feature[ROWS];

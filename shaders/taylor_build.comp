@@ -34,13 +34,14 @@ void load_tile(Unit unit, uint first, uint end, uint slice) {
         if (SIDE == QUERIES && seen) last[index] = -args.terms.at[2 * row_of(unit, position) + 1];
     }
     barrier();
-    for (uint index = local; index < TILE * D; index += THREADS) {
-        const uint token = index / D, component = index % D;
-        float number = 0;
+    for (uint index = local; index < TILE * FOURS; index += THREADS) {
+        const uint token = index / FOURS, component = index % FOURS * 4;
+        vec4 four = vec4(0);
         if (x_tile[token * WIDTH] != 0)
-            number = args.x.at[place_of(unit, min(first + token, args.tokens - 1), args.x_strides) +
-                               int(component) * X_COMPONENT];
-        x_tile[token * WIDTH + 1 + component] = number;
+            four = load4(args.x, place_of(unit, min(first + token, args.tokens - 1), args.x_strides),
+                         X_COMPONENT, component, D);
+        [[unroll]] for (uint k = 0; k < 4; ++k)
+            if (component + k < D) x_tile[token * WIDTH + 1 + component + k] = four[k];
     }
     for (uint index = local; index < TILE * V4; index += THREADS) {
         const uint token = index / V4, position = min(first + token, args.tokens - 1);
@@ -98,10 +99,12 @@ void main() {
     [[unroll]] for (uint r = 0; r < ROWS; ++r) {
         const uint feature = block * THREADS * ROWS + r * THREADS + local;
         if (feature < F) {
-            const uint row = (piece * F + feature) * STATE_ROW;
-            if (slice == 0) args.state.at[row + DV] = ones[r];
-            [[unroll]] for (uint e = 0; e < V4; ++e)
-                store4(args.state, row, (slice * V4 + e) * 4, DV, sums[r * V4 + e]);
+            if (slice == 0) args.state.at[piece * STATE + ONES + feature] = ones[r];
+            [[unroll]] for (uint e = 0; e < V4; ++e) {
+                const uint four = slice * V4 + e;
+                if (four < VALUES)
+                    quad_store(args.state, piece * STATE + (feature * VALUES + four) * 4, sums[r * V4 + e]);
+            }
         }
     }
 }

@@ -58,14 +58,15 @@ void main() {
         for (uint key = 0; key < count; ++key) {
             vec2 sum[ROWS];
             [[unroll]] for (uint r = 0; r < ROWS; ++r) sum[r] = vec2(0);
-            if (SPLIT == 1) {
-                [[unroll]] for (uint c = 0; c < Q4; ++c) {
-                    const vec4 k = x_tile[at_x(key, 0) + c];
-                    [[unroll]] for (uint r = 0; r < ROWS; ++r) sum[r].x += dot(q[r * Q4 + c], k);
-                }
+            if (SPLIT ==
+                1) { // v first: the registers that hold it are free when k comes, which stays to the end
                 [[unroll]] for (uint e = 0; e < V4; ++e) {
                     const vec4 v = y_tile[at_y(key, 0) + e];
                     [[unroll]] for (uint r = 0; r < ROWS; ++r) sum[r].y += dot(a[r * V4 + e], v);
+                }
+                [[unroll]] for (uint c = 0; c < Q4; ++c) {
+                    const vec4 k = x_tile[at_x(key, 0) + c];
+                    [[unroll]] for (uint r = 0; r < ROWS; ++r) sum[r].x += dot(q[r * Q4 + c], k);
                 }
             } else {
                 for (uint other = 0; other < SPLIT; ++other)

@@ -4,18 +4,20 @@
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "taylor_scan_parts.args.h"
+#include "lib/quads.glsl"
 
 layout(local_size_x = 256) in;
 
 void main() {
     uint index = linear_group() * 256u + gl_LocalInvocationID.x;
-    if (!one_of(index, args.count)) return;
+    if (!one_of(index, args.count >> 2)) return;
+    index *= 4u;
     const uint first = index / args.size * args.size * args.parts + index % args.size;
-    float sum = 0;
+    vec4 sum = vec4(0);
     for (uint next = 0; next < args.parts; ++next) {
         const uint part = min(next, args.parts - 1);
         const uint at = first + (args.back != 0 ? args.parts - 1 - part : part) * args.size;
-        sum += args.state.at[at];
-        args.state.at[at] = sum;
+        sum += quad_load(args.state, int(at), QUAD_ONE);
+        quad_store(args.state, at, sum);
     }
 }

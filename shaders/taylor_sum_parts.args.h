@@ -1,4 +1,4 @@
-/* taylor_sum_parts.args.h: state (units, parts, size): part 0 becomes the sum of all parts, in order. */
+/* taylor_sum_parts.args.h: state (units, parts, size), size a multiple of 4: part 0 becomes the sum of all parts, in order. */
 #include "lib/args.h"
 QUARTIC_ARGS(taylor_sum_parts, QUARTIC_FLOATS state; uint32_t count; uint32_t size; uint32_t parts;)
 QUARTIC_OPERANDS(taylor_sum_parts)

@@ -15,8 +15,9 @@ layout(constant_id = 0) const uint D = 16;
 layout(constant_id = 1) const uint THREADS = 64;
 layout(constant_id = 2) const uint SPLIT = 1;
 layout(constant_id = 3) const uint TILE = 32;
-layout(constant_id = 4) const uint ADJACENT = 1; // components of q, k and v have stride 1
-layout(constant_id = 5) const uint UNROLL = 1;   // a divisor of TILE: fewer where registers are few
+// Components of q, k and v: 0 apart, 1 adjacent, 2 adjacent and in aligned quads, as are those of g and all results.
+layout(constant_id = 4) const uint ADJACENT = 1;
+layout(constant_id = 5) const uint UNROLL = 1; // a divisor of TILE: fewer where registers are few
 layout(local_size_x = 64, local_size_x_id = 1) in;
 
 const uint D4 = (D + 4 * SPLIT - 1) / (4 * SPLIT); // vec4s of a thread's slice
@@ -45,9 +46,11 @@ int place_of(Unit unit, uint token, int strides[4]) {
     return int(unit.batch) * strides[0] + int(token) * strides[1] + int(unit.head) * strides[2];
 }
 // Components first .. first + 3 of a token's head, zeros beyond D; where slices are whole, none lies beyond.
-const bool WHOLE = D % (4 * SPLIT) == 0;
+const bool WHOLE = D % (4 * SPLIT) == 0, QUADS = ADJACENT == 2;
 
 vec4 four_at(Floats source, int place, int component, uint first) {
+    if (QUADS && WHOLE) return quad_load(source, place + int(first), QUAD_ONE);
+    if (QUADS) return load4(source, place, IN_QUADS, first, D);
     if (WHOLE) return load4_inside(source, place, component, first);
     return load4(source, place, component, first, D);
 }
@@ -55,7 +58,9 @@ vec4 four_of(Floats source, int strides[4], Unit unit, uint token, uint first) {
     return four_at(source, place_of(unit, token, strides), ADJACENT != 0 ? 1 : strides[3], first);
 }
 void store_four(Floats to, uint place, uint first, vec4 four) {
-    if (WHOLE)
+    if (QUADS) {
+        if (first < D) quad_store(to, place + first, four);
+    } else if (WHOLE)
         store4_inside(to, place, first, four);
     else
         store4(to, place, first, D, four);

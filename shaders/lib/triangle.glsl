@@ -50,8 +50,12 @@ uint place_of(uint unit, uint first, uint first_stride, uint second, uint second
            first * first_stride + second * second_stride;
 }
 
-// Components 4 quad .. 4 quad + 3 of a row of the given width.
+// Components 4 quad .. 4 quad + 3 of a row of the given width, which begins at a multiple of it.
 void store_quad(Floats to, uint place, uint quad, uint width, vec4 four) {
+    if (width % 4 == 0) {
+        if (4 * quad < width) Quads(uvec2(to)).at[(place >> 2) + quad] = four;
+        return;
+    }
     [[unroll]] for (uint k = 0; k < 4; ++k)
         if (4 * quad + k < width) to.at[place + 4 * quad + k] = four[k];
 }

@@ -11,6 +11,7 @@
 #include "ops/cases.h"
 #include "ops/gpu_plan.h"
 #include "ops/rows.h"
+#include "ops/strided.h"
 #include "shaders/gate.args.h"
 #include "shaders/gate_grad.args.h"
 
@@ -99,10 +100,16 @@ static quartic_status gate_gpu(const quartic_op_call *call, const quartic_gpu_li
     (void)limits;
     const uint64_t count = quartic_layout_elements(&call->inputs[GATE_X]);
     quartic_gate_args args = {.count = (uint32_t)count};
-    gate_set_strides(&call->inputs[GATE_X], args.extents, args.strides);
-    const quartic_dispatch_shape shape = {.groups = quartic_divide_up64(count, 1024),
-                                          .flops = 2.0 * (double)count,
-                                          .bytes = 8.0 * (double)count};
+    const quartic_layout *x = &call->inputs[GATE_X];
+    for (uint32_t axis = 0; axis < 4; ++axis) {
+        args.dims[axis] = x->shape.dims[axis];
+        args.strides[axis] = (int32_t)x->strides[axis];
+    }
+    quartic_strided_divide(&x->shape, args.divide);
+    const bool quads = quartic_in_fours(call->outputs[0].offset);
+    const quartic_dispatch_shape shape = {QUARTIC_SPEC(quads ? quartic_strided_quads(x) : QUARTIC_QUAD_NONE),
+                                          .groups = quartic_divide_up64(count, 1024),
+                                          .flops = 2.0 * (double)count, .bytes = 8.0 * (double)count};
     return quartic_dispatch_append(list, "gate", quartic_gate_push(&args), &shape);
 }
 

@@ -345,6 +345,11 @@ static weight_cut stream_feedforward_cut_weights(const quartic_op_call *call,
             splits = (uint64_t)ceil(cut.all_tiles / tiles);
     }
     cut.tiles_of_one = quartic_divide_up(cut.all_tiles, splits);
+    /* No workgroup for so long that a device may be taken for hung. */
+    const double tile_flops =
+        2 * quartic_stream_feedforward_flops(call) / ((double)cut.unit_groups * cut.all_tiles);
+    if (cut.tiles_of_one * tile_flops > QUARTIC_GROUP_MOST_FLOPS && tile_flops <= QUARTIC_GROUP_MOST_FLOPS)
+        cut.tiles_of_one = (uint32_t)(QUARTIC_GROUP_MOST_FLOPS / tile_flops);
     cut.splits = quartic_divide_up(cut.all_tiles, cut.tiles_of_one);
     cut.iterations = of_tile * cut.tiles_of_one;
     return cut;
@@ -361,6 +366,12 @@ static quartic_status stream_feedforward_plan_weights(const quartic_op_call *cal
         (double)quartic_divide_up64(hidden, QUARTIC_STREAM_INVOCATIONS) * (cut.splits + 1.0) + 64;
     QUARTIC_TRY(stream_feedforward_expect_iterations(call, limits, cut.iterations));
     QUARTIC_TRY(stream_feedforward_expect_iterations(call, limits, of_sum));
+    if (2.0 * hidden * e.heads * cut.splits > UINT32_MAX)
+        return quartic_fail(
+            QUARTIC_UNSUPPORTED,
+            "stream_feedforward of %u heads with %u hidden units needs %u partial sums of each "
+            "weight, more than 32 bits count; use the device cpu",
+            e.heads, hidden, cut.splits);
     const uint64_t bytes = 2 * sizeof(float) * (uint64_t)hidden * e.heads * cut.splits,
                    partial = quartic_dispatch_reserve(list, bytes);
     const quartic_stream_feedforward_weights_args args = {.partial = partial,

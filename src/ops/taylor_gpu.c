@@ -31,11 +31,14 @@ enum {
     GROUP_THREADS = 64,
     LEAST_THREADS = 32, /* of a group whose span has fewer tokens */
     GREATEST_TILE = 32,
-    FORWARD_SLICE = 32,       /* components of q and of out in one thread's registers */
-    BACKWARD_SLICE = 16,      /* of each of q, dq, a, or k, dk, v, dv */
-    TWO_ROWS_WIDTH = 48,      /* numbers of a row up to which a thread takes two: d + dv forward, */
-    TWO_GRAD_ROWS_WIDTH = 32, /* 2 d + dv of a query and 2 (d + dv) of a key backward */
-    FEATURES_OF_THREAD = 3,   /* at most */
+    FORWARD_SLICE = 32,        /* components of q and of out in one thread's registers */
+    BACKWARD_SLICE = 16,       /* of each of q, dq, a, or k, dk, v, dv */
+    TWO_ROWS_WIDTH = 48,       /* numbers of a row up to which a thread takes two: d + dv forward, */
+    TWO_GRAD_ROWS_WIDTH = 32,  /* 2 d + dv of a query and 2 (d + dv) of a key backward, */
+    TWO_QUERY_ROWS_WIDTH = 48, /* or of a query where registers are many */
+    TWO_APPLY_ROWS_WIDTH = 48, /* of taylor_apply_grad_rows */
+    STATE_BLOCKS = 2,          /* of 4 x 4 features in shared memory at once */
+    FEATURES_OF_THREAD = 3,    /* at most */
     PART_TOKENS = 512,
     MANY_UNITS = 1024, /* enough work without cutting units into parts */
     GREATEST_PARTS = 128,
@@ -184,7 +187,9 @@ static quartic_status taylor_plan_quadratic_grad(const quartic_taylor_problem *p
     pair_tiles tiles = taylor_choose_tiles(problem, limits, BACKWARD_SLICE, 2 * sizeof(float));
     QUARTIC_TRY(taylor_expect_pair_iterations(problem, limits, &tiles));
     const double pairs = quartic_taylor_pairs(problem), d = problem->d, dv = problem->dv;
-    tiles.rows = taylor_rows(problem, limits, &tiles, 2 * problem->d + problem->dv, TWO_GRAD_ROWS_WIDTH);
+    tiles.rows =
+        taylor_rows(problem, limits, &tiles, 2 * problem->d + problem->dv,
+                    quartic_gpu_has_few_registers(limits) ? TWO_GRAD_ROWS_WIDTH : TWO_QUERY_ROWS_WIDTH);
     quartic_dispatch_shape shape = taylor_pair_shape(problem, &tiles, pairs * (4.0 * d + 2.0 * dv + 4));
     shape.spec[shape.spec_count++] = tiles.rows;
     shape.spec[shape.spec_count++] = taylor_component(&problem->value);
@@ -220,6 +225,12 @@ typedef struct state_cut {
     uint64_t first, units; /* the units of the group that is planned now */
 } state_cut;
 
+/* Numbers of a state, in fours, as shaders/lib/taylor_features.glsl lays them out. */
+static uint64_t taylor_state_floats(const quartic_taylor_problem *problem) {
+    return 4 * ((uint64_t)problem->features * quartic_divide_up(problem->dv, 4) +
+                quartic_divide_up(problem->features, 4));
+}
+
 static quartic_status taylor_cut_states(const quartic_taylor_problem *problem,
                                         const quartic_gpu_limits *limits, quartic_dispatch_list *list,
                                         bool backward, state_cut *out) {
@@ -229,7 +240,7 @@ static quartic_status taylor_cut_states(const quartic_taylor_problem *problem,
                      .list = list,
                      .parts = 1,
                      .blocked = quartic_taylor_blocked(problem),
-                     .state_floats = (uint64_t)problem->features * (problem->dv + 1)};
+                     .state_floats = taylor_state_floats(problem)};
     const uint32_t sides = backward && !cut.blocked ? 2 : 1; /* whose states are held at once */
     if (units < MANY_UNITS) cut.parts = quartic_divide_up(problem->tokens, PART_TOKENS);
     if (cut.parts > GREATEST_PARTS) cut.parts = GREATEST_PARTS;
@@ -294,7 +305,7 @@ static taylor_side taylor_side_of(const quartic_taylor_problem *problem, bool qu
 static quartic_status taylor_plan_sums(const state_cut *cut, bool queries, uint64_t state) {
     const uint32_t count = (uint32_t)(cut->units * cut->state_floats), size = (uint32_t)cut->state_floats;
     const double numbers = (double)count * cut->parts;
-    quartic_dispatch_shape shape = {.groups = quartic_divide_up64(count, 256), .flops = numbers};
+    quartic_dispatch_shape shape = {.groups = quartic_divide_up64(count, 1024), .flops = numbers};
     if (!cut->blocked) {
         const quartic_taylor_sum_parts_args args = {
             .state = state, .count = count, .size = size, .parts = cut->parts};
@@ -333,7 +344,7 @@ static quartic_status taylor_plan_build(const state_cut *cut, bool queries, uint
     const double tokens = (double)cut->units * problem->tokens;
     const quartic_dispatch_shape shape = {
         QUARTIC_SPEC(TAYLOR_SPEC(problem, GROUP_THREADS), queries, cut->vectors, tile,
-                     (uint32_t)side.x->component, taylor_component(side.y), rows),
+                     taylor_component(side.x), taylor_component(side.y), rows),
         .groups = cut->units * cut->parts * blocks * slices,
         .flops = tokens * problem->features * (2.0 * problem->dv + 4),
         .bytes = 4.0 * tokens * (problem->d + problem->dv),
@@ -381,7 +392,7 @@ static quartic_status taylor_plan_apply(const state_cut *cut, uint64_t state) {
     const double tokens = (double)cut->units * problem->tokens;
     const quartic_dispatch_shape shape = {
         QUARTIC_SPEC(TAYLOR_SPEC(problem, threads), cut->vectors, GREATEST_TILE,
-                     (uint32_t)problem->q.component, rows),
+                     taylor_component(&problem->q), rows),
         .groups = taylor_apply_groups(cut, threads * rows),
         .flops = tokens * problem->features * (2.0 * problem->dv + 3),
         .bytes = 4.0 * tokens * (problem->d + problem->dv),
@@ -389,13 +400,30 @@ static quartic_status taylor_plan_apply(const state_cut *cut, uint64_t state) {
     return quartic_dispatch_append(cut->list, "taylor_apply", quartic_taylor_apply_push(&args), &shape);
 }
 
+/* Tokens of a thread of taylor_apply_grad: two where their numbers fit into its registers. */
+static uint32_t taylor_apply_grad_rows(const state_cut *cut, bool queries) {
+    const uint32_t numbers = (queries ? 4u : 8u) * cut->vectors + 16; /* y, dy, and four of x and dx twice */
+    const uint32_t most = quartic_gpu_has_few_registers(cut->limits) ? 0 : TWO_APPLY_ROWS_WIDTH;
+    return cut->problem->span > GROUP_THREADS && numbers <= most ? 2 : 1;
+}
+
 /* The gradients of one side, from the states of the other. terms: read for queries only. */
 static quartic_status taylor_plan_apply_grad(const state_cut *cut, bool queries, uint64_t state,
                                              uint64_t terms) {
     const quartic_taylor_problem *problem = cut->problem;
     const taylor_side side = taylor_side_of(problem, queries);
-    const uint32_t threads = taylor_threads_for(cut, 2); /* x and dx */
-    QUARTIC_TRY(taylor_expect_walks(cut, threads, 1));
+    const uint32_t fours = quartic_divide_up(problem->d, 4);
+    const uint32_t block_bytes = 16 * (4 * cut->vectors + 1) * (uint32_t)sizeof(float);
+    uint32_t rows = taylor_apply_grad_rows(cut, queries), threads = GROUP_THREADS;
+    while (threads > LEAST_THREADS && threads / 2 >= problem->span) threads /= 2;
+    if (threads * rows * fours * 16 + STATE_BLOCKS * block_bytes > cut->shared) rows = 1;
+    while (threads > 1 && threads * rows * fours * 16 + STATE_BLOCKS * block_bytes > cut->shared)
+        threads /= 2;
+    /* For each walk: blocks of features, each loaded by all threads. */
+    const double blocks = fours * (fours + 3.0) / 2;
+    const double loads = quartic_divide_up(16 * (cut->vectors + 1), threads) + 2.0;
+    QUARTIC_TRY(taylor_expect_iterations(
+        problem, cut->limits, quartic_divide_up(problem->dv, 4 * cut->vectors) * blocks * (loads + 2)));
     quartic_taylor_apply_grad_args args = {SIDE_ARGS(side, terms),
                                            .state = state,
                                            .dx = quartic_dispatch_output(queries ? 0 : 1),
@@ -405,9 +433,9 @@ static quartic_status taylor_plan_apply_grad(const state_cut *cut, bool queries,
     SET_SIDE_STRIDES(args, side);
     const double tokens = (double)cut->units * problem->tokens;
     const quartic_dispatch_shape shape = {
-        QUARTIC_SPEC(TAYLOR_SPEC(problem, threads), queries, cut->vectors, GREATEST_TILE,
-                     (uint32_t)side.x->component, taylor_component(side.y)),
-        .groups = taylor_apply_groups(cut, threads),
+        QUARTIC_SPEC(TAYLOR_SPEC(problem, threads), queries, cut->vectors, STATE_BLOCKS,
+                     taylor_component(side.x), taylor_component(side.y), rows),
+        .groups = taylor_apply_groups(cut, threads * rows),
         .flops = tokens * problem->features * ((queries ? 2.0 : 4.0) * problem->dv + 6),
         .bytes = 8.0 * tokens * (problem->d + problem->dv),
     };

@@ -186,6 +186,44 @@ static void every_op_stays_short_at_its_largest(void **state) {
     assert_int_equal(over, 0);
 }
 
+/* Where a workgroup adds up what others could, it is cut, however long its sum: lengths of an op's first case, and
+ * those in their place, with which the longest workgroup would take too long in one piece. */
+static void long_sums_are_cut(void **state) {
+    (void)state;
+    static const struct {
+        const char *op, *shader;
+        struct {
+            uint32_t input, axis, length; /* of that axis and of all that are as long; 0: no more */
+        } longer[2];
+    } cases[] = {{"triple_attention_grad", "triple_bias_grad", {{0, 1, 2048}}},
+                 {"stream_feedforward_grad", "stream_feedforward_weights", {{0, 2, 5 << 20}, {2, 0, 256}}}};
+    quartic_device_limits limits = slowest();
+    limits.memory_bytes = UINT64_C(1) << 40;
+    limits.max_buffer_bytes = UINT64_C(1) << 36;
+    grown g = {.list = quartic_alloc(1, sizeof *g.list)};
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; ++k) {
+        g.op = NULL;
+        for (uint32_t o = 0; o < quartic_op_count(); ++o)
+            if (strcmp(quartic_op_at(o)->name, cases[k].op) == 0) g.op = quartic_op_at(o);
+        assert_non_null(g.op);
+        assert_true(g.op->cases(0, &g.test));
+        for (uint32_t l = 0; l < 2 && cases[k].longer[l].length != 0; ++l) {
+            const uint32_t before =
+                g.test.inputs[cases[k].longer[l].input].shape.dims[cases[k].longer[l].axis];
+            for (uint32_t i = 0; i < g.test.input_count; ++i)
+                for (uint32_t axis = 0; axis < g.test.inputs[i].shape.rank; ++axis)
+                    if (g.test.inputs[i].shape.dims[axis] == before)
+                        g.test.inputs[i].shape.dims[axis] = cases[k].longer[l].length;
+        }
+        if (!takes(&g, &limits)) fail_msg("%s: %s", cases[k].op, quartic_error_message());
+        bool found = false;
+        for (uint32_t d = 0; d < g.list->count; ++d)
+            if (strcmp(g.list->items[d].shader, cases[k].shader) == 0) found = true;
+        assert_true(found);
+    }
+    quartic_free(g.list);
+}
+
 /* What no cut by range makes shorter is refused, and no more than that. */
 static void a_long_workgroup_is_refused(void **state) {
     (void)state;
@@ -204,6 +242,7 @@ static void a_long_workgroup_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_op_stays_short_at_its_largest),
+                                       cmocka_unit_test(long_sums_are_cut),
                                        cmocka_unit_test(a_long_workgroup_is_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

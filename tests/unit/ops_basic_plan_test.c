@@ -4,6 +4,7 @@
 #include "expect.h"
 
 #include "ops/movement.h"
+#include "ops/strided.h"
 #include "shaders/copy.args.h"
 #include "shaders/embedding_grad.args.h"
 #include "shaders/sum.args.h"
@@ -159,8 +160,42 @@ static void embedding_grad_fills_the_device(void **state) {
     }
 }
 
+/* The constant of copy or pad that says how four elements of x lie. */
+static uint32_t quad_of(const quartic_op *op, const void *attrs, uint32_t constant, quartic_shape shape,
+                        int64_t row, int64_t column, int64_t offset) {
+    quartic_layout x = quartic_layout_contiguous(QUARTIC_FLOAT32, &shape);
+    x.strides[0] = row, x.strides[1] = column, x.offset = offset;
+    return ops_basic_plan_plan(op, attrs, &x, 1, &large_device).items[0].spec[constant];
+}
+
+/* 16 bytes at once where four elements lie together on both sides, and nowhere else. */
+static void fours_are_moved_together(void **state) {
+    (void)state;
+    enum { MODE, QUAD };
+    const quartic_op *copy = &quartic_op_copy, *pad = &quartic_op_pad;
+    const quartic_shape fours = QUARTIC_SHAPE(64, 40), odd = QUARTIC_SHAPE(64, 39);
+    assert_int_equal(quad_of(copy, NULL, QUAD, fours, 44, 1, 8), QUARTIC_QUAD_ONE);
+    assert_int_equal(quad_of(copy, NULL, QUAD, fours, 43, 1, 8), QUARTIC_QUAD_NONE);
+    assert_int_equal(quad_of(copy, NULL, QUAD, fours, 44, 1, 2), QUARTIC_QUAD_NONE);
+    assert_int_equal(quad_of(copy, NULL, QUAD, odd, 44, 1, 8), QUARTIC_QUAD_NONE);
+    assert_int_equal(quad_of(copy, NULL, QUAD, fours, 1, 0, 3), QUARTIC_QUAD_SAME);
+    assert_int_equal(quad_of(copy, NULL, MODE, fours, 1, 64, 8), 1); /* through tiles */
+    assert_int_equal(quad_of(copy, NULL, QUAD, fours, 1, 64, 8), QUARTIC_QUAD_ONE);
+    assert_int_equal(quad_of(copy, NULL, QUAD, fours, 1, 65, 8), QUARTIC_QUAD_NONE);
+    assert_int_equal(quad_of(copy, NULL, QUAD, fours, 1, 64, 1), QUARTIC_QUAD_NONE);
+    assert_int_equal(quad_of(copy, NULL, QUAD, odd, 1, 64, 8), QUARTIC_QUAD_NONE);
+    const quartic_pad_attrs by_fours = {1, 4, 48}, by_one = {1, 1, 48}, to_odd = {1, 4, 47},
+                            rows = {0, 1, 70};
+    assert_int_equal(quad_of(pad, &by_fours, 0, fours, 40, 1, 0), QUARTIC_QUAD_ONE);
+    assert_int_equal(quad_of(pad, &rows, 0, fours, 40, 1, 0), QUARTIC_QUAD_ONE);
+    assert_int_equal(quad_of(pad, &by_one, 0, fours, 40, 1, 0), QUARTIC_QUAD_NONE);
+    assert_int_equal(quad_of(pad, &to_odd, 0, fours, 40, 1, 0), QUARTIC_QUAD_NONE);
+    assert_int_equal(quad_of(pad, &by_fours, 0, fours, 40, 1, 1), QUARTIC_QUAD_NONE);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fours_are_moved_together),
         cmocka_unit_test(every_record_is_well_formed),
         cmocka_unit_test(long_sums_are_split_and_added_up),
         cmocka_unit_test(copies_across_the_fastest_axis_use_tiles),

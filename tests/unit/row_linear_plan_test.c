@@ -39,6 +39,19 @@ static void many_rows_are_read_once(void **state) {
     assert_int_equal(dispatch->spec[RAW], 2);
 }
 
+/* All columns of 64 rows of 16384 elements would take a workgroup longer than any may. */
+static void long_products_are_shared_out(void **state) {
+    (void)state;
+    quartic_dispatch_list list;
+    assert_int_equal(row_linear_plan_plan(9216, 16384, 16384, 0, &gpu, &list), QUARTIC_OK);
+    const quartic_dispatch *dispatch = &list.items[0];
+    const double group_flops = 2.0 * 64 * 16384 * dispatch->spec[WIDTH] * dispatch->spec[TILES];
+    assert_true(2.0 * 64 * 16384 * 16384 > QUARTIC_GROUP_MOST_FLOPS &&
+                group_flops <= QUARTIC_GROUP_MOST_FLOPS);
+    assert_true(dispatch->spec[TILES] > 1);
+    assert_int_equal(quartic_dispatch_expect_short("norm_linear", &list), QUARTIC_OK);
+}
+
 static void few_rows_share_out_their_columns(void **state) {
     (void)state;
     quartic_dispatch_list list;
@@ -78,6 +91,7 @@ static void short_loops_are_kept_to_or_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_rows_are_read_once),
+        cmocka_unit_test(long_products_are_shared_out),
         cmocka_unit_test(few_rows_share_out_their_columns),
         cmocka_unit_test(quads_need_everything_in_fours),
         cmocka_unit_test(short_loops_are_kept_to_or_refused),

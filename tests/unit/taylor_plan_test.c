@@ -8,9 +8,11 @@
 
 #define LENGTH(array) (sizeof(array) / sizeof(array)[0])
 
-static uint32_t most_iterations; /* 0: no limit */
-static uint32_t block_tokens;    /* 0: no blocks */
-static uint32_t compute_units = 20;
+static uint32_t most_iterations;    /* 0: no limit */
+static uint32_t block_tokens;       /* 0: no blocks */
+enum { STATE_16 = 153 * 16 + 156 }; /* numbers of a state with d = dv = 16: a last column, in fours */
+
+static uint32_t compute_units = 20, registers;
 static int64_t first_element; /* of every operand in its storage */
 
 /* Plans one op for q, k (b, r, c, h, d) and v (b, r, c, h, dv) along axis 2. */
@@ -21,6 +23,7 @@ static quartic_status taylor_plan_plan(bool backward, uint32_t form, quartic_sha
                                        .max_invocations = 128,
                                        .subgroup_size = 32,
                                        .compute_units = compute_units,
+                                       .registers = registers,
                                        .max_iterations = most_iterations};
     quartic_shape values = shape, z = shape;
     values.dims[4] = dv;
@@ -53,7 +56,7 @@ static uint64_t taylor_plan_shared_bytes(const quartic_dispatch *dispatch) {
     if (strcmp(name, "taylor_apply") == 0)
         return spec[7] * (16ull * spec[6] + 4) + 4ull * threads * spec[9] * (d + 1);
     if (strcmp(name, "taylor_apply_grad") == 0)
-        return spec[8] * (16ull * spec[7] + 4) + 8ull * threads * (d + 1);
+        return 16 * spec[8] * (16ull * spec[7] + 4) + 16ull * threads * spec[11] * ((d + 3) / 4);
     const uint32_t split = spec[6], tile = spec[7];
     const uint64_t exchanged = strcmp(name, "taylor_quadratic") == 0 ? 4 : 8;
     return 16ull * tile * split * (vectors(d, split) + vectors(dv, split)) + 8ull * tile +
@@ -100,6 +103,8 @@ static void rows_of_fours_are_loaded_by_16_bytes(void **state) {
     first_element = 0;
 }
 
+enum { APPLY_GRAD_ROWS = 11 }; /* a constant of taylor_apply_grad.comp */
+
 /* Two rows in a thread where the registers suffice and there are enough rows. */
 static void narrow_rows_come_in_twos(void **state) {
     (void)state;
@@ -108,7 +113,7 @@ static void narrow_rows_come_in_twos(void **state) {
     } want[] = {{70, 8, 8, 2, 2, 2},
                 {64, 8, 8, 1, 1, 1},
                 {70, 8, 12, 2, 2, 1},
-                {70, 16, 16, 2, 1, 1},
+                {70, 16, 16, 2, 2, 1},
                 {70, 16, 64, 1, 1, 1}};
     quartic_dispatch_list list;
     block_tokens = most_iterations = 0;
@@ -122,6 +127,22 @@ static void narrow_rows_come_in_twos(void **state) {
         assert_int_equal(find_shader(&list, "taylor_query_grad")->spec[ROWS], want[k].of_queries);
         assert_int_equal(find_shader(&list, "taylor_key_grad")->spec[ROWS], want[k].of_keys);
     }
+    for (uint32_t few = 0; few < 2; ++few) {
+        const quartic_shape shape = QUARTIC_SHAPE(1, 1, 70, 1, 16);
+        registers = few ? 128 : 255;
+        assert_int_equal(taylor_plan_plan(true, QUARTIC_TAYLOR_QUADRATIC, shape, 16, 32768, &list),
+                         QUARTIC_OK);
+        assert_int_equal(find_shader(&list, "taylor_query_grad")->spec[ROWS], few ? 1 : 2);
+        assert_int_equal(taylor_plan_plan(true, QUARTIC_TAYLOR_LINEAR, shape, 16, 32768, &list), QUARTIC_OK);
+        uint32_t sides = 0;
+        for (uint32_t k = 0; k < list.count; ++k)
+            if (strcmp(list.items[k].shader, "taylor_apply_grad") == 0) {
+                assert_int_equal(list.items[k].spec[APPLY_GRAD_ROWS], few ? 1 : 2);
+                ++sides;
+            }
+        assert_int_equal(sides, 2);
+    }
+    registers = 0;
 }
 
 static void plans_keep_within_the_limits(void **state) {
@@ -163,7 +184,7 @@ static void blocks_have_states_of_their_own(void **state) {
     for (uint32_t back = 0; back < 2; ++back) {
         assert_int_equal(taylor_plan_plan(back, 2, QUARTIC_SHAPE(1, 1, 3599, 2, 16), 16, 32768, &list),
                          QUARTIC_OK);
-        const uint64_t states = 2ull * 60 * 153 * 17 * sizeof(float), terms = 3599ull * 2 * 2 * sizeof(float);
+        const uint64_t states = 2ull * 60 * STATE_16 * sizeof(float), terms = 3599ull * 2 * 2 * sizeof(float);
         assert_int_equal(list.count, back ? 7 : 3);
         for (uint32_t k = 0; k < list.count; ++k)
             assert_string_equal(list.items[k].shader, back ? backward[k] : forward[k]);
@@ -197,7 +218,7 @@ static void blocks_have_states_of_their_own(void **state) {
 static void states_are_bounded_by_taking_units_in_groups(void **state) {
     (void)state;
     quartic_dispatch_list list;
-    const double whole = 1024.0 * 16 * 153 * 17 * sizeof(float); /* the states of the larger problem */
+    const double whole = 1024.0 * 16 * STATE_16 * sizeof(float); /* the states of the larger problem */
     /* 512 sequences of 2 heads: 10 MB of states at once. */
     assert_int_equal(taylor_plan_plan(false, 2, QUARTIC_SHAPE(1, 512, 512, 2, 16), 16, 32768, &list),
                      QUARTIC_OK);
@@ -206,7 +227,7 @@ static void states_are_bounded_by_taking_units_in_groups(void **state) {
     /* 1024 of 16: 170 MB in seven groups, the most that a list has dispatches for. */
     assert_int_equal(taylor_plan_plan(false, 2, QUARTIC_SHAPE(1, 1024, 1024, 16, 16), 16, 32768, &list),
                      QUARTIC_OK);
-    assert_true((double)list.scratch_bytes <= whole / 7 + 153 * 17 * sizeof(float));
+    assert_true((double)list.scratch_bytes <= whole / 7 + STATE_16 * sizeof(float));
     assert_int_equal(list.count, 14);
     uint32_t units = 0;
     for (uint32_t k = 0; k < list.count; k += 2) {

@@ -119,11 +119,32 @@ static void edge_softmax_set_strides(int32_t *to, const quartic_edge_strides *st
         edge_softmax_set_strides((args).k_strides, &(problem)->k),                                           \
         edge_softmax_set_strides((args).v_strides, &(problem)->v)
 
+/* Whether four components of a token's head are 16 aligned bytes. */
+static bool edge_softmax_in_quads(const quartic_layout *layout) {
+    const uint32_t last = layout->shape.rank - 1;
+    bool quads = layout->strides[last] == 1 && quartic_in_fours(layout->shape.dims[last]) &&
+                 quartic_in_fours(layout->offset);
+    for (uint32_t axis = 0; axis < last; ++axis) quads = quads && quartic_in_fours(layout->strides[axis]);
+    return quads;
+}
+
+/* How components lie, as ADJACENT of lib/edge_softmax.glsl. Results: all but the log-sum-exp. */
+static uint32_t edge_softmax_adjacency(const quartic_op_call *call, const quartic_edge_problem *problem,
+                                       bool backward) {
+    if (problem->q.component != 1 || problem->k.component != 1 || problem->v.component != 1) return 0;
+    bool quads = !backward || edge_softmax_in_quads(&call->inputs[QUARTIC_EDGE_G]);
+    for (uint32_t i = QUARTIC_EDGE_Q; i <= QUARTIC_EDGE_V; ++i)
+        quads = quads && edge_softmax_in_quads(&call->inputs[i]);
+    for (uint32_t o = 0; o < (backward ? 3 : 1); ++o)
+        quads = quads && edge_softmax_in_quads(&call->outputs[o]);
+    return quads ? 2 : 1;
+}
+
 /* What the three attention shaders have in common: constants 0 .. 5 of lib/edge_softmax.glsl, the groups, and
  * the estimates at pair_flops operations for a pair of tokens. */
 static quartic_dispatch_shape edge_softmax_shape(const quartic_edge_problem *problem,
-                                                 const edge_tiles *chosen, double pair_flops) {
-    const bool adjacent = problem->q.component == 1 && problem->k.component == 1 && problem->v.component == 1;
+                                                 const edge_tiles *chosen, uint32_t adjacent,
+                                                 double pair_flops) {
     const double units = (double)quartic_edge_units(problem), tokens = problem->tokens;
     const uint32_t blocks = quartic_divide_up(problem->tokens, GROUP_THREADS / chosen->split * chosen->rows);
     return (quartic_dispatch_shape){
@@ -143,7 +164,8 @@ quartic_status quartic_edge_gpu(const quartic_op_call *call, const quartic_gpu_l
     edge_tiles chosen;
     QUARTIC_TRY(edge_softmax_choose_tiles(&problem, limits, false, &chosen));
     quartic_dispatch_shape shape =
-        edge_softmax_shape(&problem, &chosen, quartic_edge_pair_flops(&problem, false));
+        edge_softmax_shape(&problem, &chosen, edge_softmax_adjacency(call, &problem, false),
+                           quartic_edge_pair_flops(&problem, false));
     shape.spec[shape.spec_count++] = chosen.rows;
     quartic_edge_softmax_args args = {.sight = sight, ATTENTION_ARGS(&problem)};
     SET_STRIDES(args, &problem);
@@ -159,14 +181,15 @@ quartic_status quartic_edge_gpu_grad(const quartic_op_call *call, const quartic_
     edge_tiles chosen;
     QUARTIC_TRY(edge_softmax_choose_tiles(&problem, limits, true, &chosen));
 
-    quartic_dispatch_shape shape = edge_softmax_shape(&problem, &chosen, 6.0 * problem.d + 25);
+    const uint32_t adjacent = edge_softmax_adjacency(call, &problem, true);
+    quartic_dispatch_shape shape = edge_softmax_shape(&problem, &chosen, adjacent, 6.0 * problem.d + 25);
     quartic_edge_softmax_query_grad_args for_queries = {
         .sight = sight, .terms = terms, ATTENTION_ARGS(&problem)};
     SET_STRIDES(for_queries, &problem);
     QUARTIC_TRY(quartic_dispatch_append(list, "edge_softmax_query_grad",
                                         quartic_edge_softmax_query_grad_push(&for_queries), &shape));
 
-    shape = edge_softmax_shape(&problem, &chosen, 8.0 * problem.d + 25);
+    shape = edge_softmax_shape(&problem, &chosen, adjacent, 8.0 * problem.d + 25);
     quartic_edge_softmax_key_grad_args for_keys = {.sight = sight, .terms = terms, ATTENTION_ARGS(&problem)};
     SET_STRIDES(for_keys, &problem);
     return quartic_dispatch_append(list, "edge_softmax_key_grad",

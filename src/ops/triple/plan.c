@@ -231,7 +231,11 @@ static quartic_status triple_add_bias_grad(triple_planner *plan, const triple_pa
     uint32_t splits = quartic_divide_up(MANY_GROUPS, groups < MANY_GROUPS ? (uint32_t)groups : MANY_GROUPS);
     if (splits > p->n) splits = p->n;
     if (splits > p->d) splits = p->d;
-    const uint32_t firsts = quartic_divide_up(p->n, splits);
+    uint32_t firsts = quartic_divide_up(p->n, splits);
+    /* No workgroup for so long that a device may be taken for hung. */
+    const double first_flops = (double)BIAS_TILE * BIAS_TILE * p->n * (16.0 * plan->quads + 16);
+    if (firsts * first_flops > QUARTIC_GROUP_MOST_FLOPS && first_flops <= QUARTIC_GROUP_MOST_FLOPS)
+        firsts = (uint32_t)(QUARTIC_GROUP_MOST_FLOPS / first_flops);
     splits = quartic_divide_up(p->n, firsts);
     const uint64_t parts = splits > 1
                                ? quartic_dispatch_reserve(plan->list, splits * plan->pairs * sizeof(float))
