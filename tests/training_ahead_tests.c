@@ -215,23 +215,27 @@ static void ahead_expect_file(const char *path, const char *want) {
 }
 
 /* A bad step in flight is told by the save, which leaves the file; the next one saves the step before. Loading does
- * not care about it. */
+ * not care about it. A step that is done at once has told it already, and changed nothing that could be saved. */
 static void a_bad_step_replaces_no_checkpoint(void **state) {
     (void)state;
     const char *path = "training_ahead_tests.safetensors";
-    if (ahead_is_done_at_once()) return; /* the step tells it */
+    const bool at_once = ahead_is_done_at_once();
     for (uint32_t kind = 0; kind < POISON_KINDS; ++kind) {
         ahead a = ahead_begin(1, 0.0f), twin = ahead_begin(1, 0.0f);
         ahead_poison(&a, (poison)kind), ahead_poison(&twin, (poison)kind);
         assert_ok(quartic_file_save(path, "good", 4));
         assert_ok(ahead_step(&a, 0, false, NULL));
-        assert_ok(ahead_step(&a, 1, true, NULL));
-        assert_int_equal(quartic_trainer_save(a.trainer, path), QUARTIC_NON_FINITE);
+        quartic_status told = ahead_step(&a, 1, true, NULL);
+        if (!at_once) {
+            assert_ok(told);
+            told = quartic_trainer_save(a.trainer, path);
+        }
+        assert_int_equal(told, QUARTIC_NON_FINITE);
         assert_message("at step 2 the loss is ");
         ahead_expect_file(path, "good");
         assert_ok(quartic_trainer_save(a.trainer, path));
         assert_int_equal(quartic_trainer_get_step(a.trainer), 1);
-        assert_ok(ahead_step(&a, 1, true, NULL));
+        assert_int_equal(ahead_step(&a, 1, true, NULL), at_once ? QUARTIC_NON_FINITE : QUARTIC_OK);
         assert_ok(quartic_trainer_load(a.trainer, path));
         assert_int_equal(quartic_trainer_get_step(a.trainer), 1);
         for (uint32_t k = 0; k < 3; ++k) {

@@ -99,7 +99,8 @@ typedef struct quartic_estimate_info {
     uint32_t dispatches;
     uint32_t barriers;      /* between dispatches; each recording begins with one more */
     uint32_t longest_chain; /* most dispatches that must each wait for the one before */
-    uint32_t submits;    /* of all parts together; a program that takes long is cut into several recordings */
+    uint32_t submits;       /* calls that hand all parts together to the driver: 1 */
+    uint32_t batches; /* that this call has, each short; a program that takes long has several recordings */
     uint32_t few_groups; /* dispatches with fewer workgroups than the device has units */
     double flops, bytes; /* estimated operations and traffic */
     /* The parts of the estimate. They overlap, so the estimate is below the sum of its parts where traffic

@@ -138,7 +138,7 @@ typedef struct quartic_op {
     quartic_status (*gpu)(const quartic_op_call *call, const struct quartic_gpu_limits *limits,
                           struct quartic_dispatch_list *out_list);
     /* Appends the choices, beside gpu's own, that gpu takes from its limits for this call: what is worth
-     * measuring. At most capacity entries in all. NULL: there is nothing to choose. */
+     * measuring. At most capacity entries in all. NULL: there is nothing to choose but the size of subgroups. */
     void (*candidates)(const quartic_op_call *call, const struct quartic_gpu_limits *limits,
                        struct quartic_tuning_choice *out, uint32_t capacity, uint32_t *inout_count);
     quartic_status (*grad)(struct quartic_tape *tape); /* NULL: not differentiable */

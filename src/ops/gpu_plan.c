@@ -41,3 +41,14 @@ quartic_status quartic_add_columns(quartic_dispatch_list *list, const quartic_no
     };
     return quartic_dispatch_append(list, "norm_columns", quartic_norm_columns_push(args), &shape);
 }
+
+void quartic_add_split_choices(uint64_t own, uint64_t most, quartic_tuning_choice *out, uint32_t capacity,
+                               uint32_t *inout_count) {
+    const uint64_t counts[] = {1, own / 2, 2 * own, 4 * own};
+    for (size_t k = 0; k < sizeof counts / sizeof counts[0] && *inout_count < capacity; ++k) {
+        const bool again = k > 0 && counts[k] == counts[0];
+        if (counts[k] == 0 || counts[k] == own || counts[k] > most || counts[k] > UINT32_MAX || again)
+            continue;
+        out[(*inout_count)++] = (quartic_tuning_choice){.splits = (uint32_t)counts[k]};
+    }
+}

@@ -36,6 +36,11 @@ static inline uint32_t quartic_gpu_shared_bytes(const quartic_gpu_limits *limits
     return limits->max_shared_bytes < 32768 ? limits->max_shared_bytes : 32768;
 }
 
+/* Appends candidates (quartic_op.candidates) for the parts of a divided sum: one, half, twice and four times as many
+ * as the plan's own, but not more than `most`. */
+void quartic_add_split_choices(uint64_t own, uint64_t most, quartic_tuning_choice *out, uint32_t capacity,
+                               uint32_t *inout_count);
+
 /* Whether a plan should keep the arrays of an invocation small, so that none is spilled to memory. */
 static inline bool quartic_gpu_has_few_registers(const quartic_gpu_limits *limits) {
     return limits->registers != 0 && limits->registers < 255;

@@ -113,6 +113,7 @@ static uint64_t relational_form_splits(uint64_t edges, uint64_t whole, double of
                                        const quartic_gpu_limits *limits) {
     const uint64_t wanted = (uint64_t)quartic_gpu_compute_units(limits) * GROUPS_PER_UNIT;
     uint64_t splits = quartic_divide_up(wanted, whole), least = 1;
+    if (limits->choice.splits != 0) splits = limits->choice.splits;
     if (limits->max_iterations != 0)
         least += (uint64_t)((double)edges * of_edge / (limits->max_iterations - (double)DEPTH * of_edge));
     if (splits > edges / LEAST_SPLIT) splits = edges / LEAST_SPLIT;
@@ -120,23 +121,54 @@ static uint64_t relational_form_splits(uint64_t edges, uint64_t whole, double of
     return splits > MOST_SPLITS ? MOST_SPLITS : splits;
 }
 
-static quartic_status relational_plan_form(const quartic_relational_problem *p,
-                                           const quartic_gpu_limits *limits, quartic_dispatch_list *list) {
-    typedef quartic_relational_form_grad_args args_type;
+/* How the gradient of the form is cut. */
+typedef struct relational_form_cut {
+    bool lanes;
+    uint32_t tile, threads;
+    uint64_t edges, results, whole; /* whole: groups without splits */
+    double of_edge;                 /* iterations of an invocation per edge */
+    uint64_t splits;
+} relational_form_cut;
+
+static relational_form_cut relational_cut_form(const quartic_relational_problem *p,
+                                               const quartic_gpu_limits *limits) {
     const bool lanes = quartic_gpu_has_lanes(limits);
     const uint32_t tile = lanes          ? (p->dim <= 32 ? quartic_divide_up(p->dim, LANES) * LANES : 32)
                           : p->dim <= 32 ? 32
                                          : 64;
     const uint32_t tiles = quartic_divide_up(p->dim, tile), threads = tile / 4 * (tile / 4);
-    const uint64_t edges = (uint64_t)p->b * p->n * p->n, results = (uint64_t)p->heads * p->dim * p->dim;
-    const uint64_t whole = (uint64_t)p->heads * tiles * tiles; /* groups without splits */
-    /* Iterations of an invocation per edge. */
-    const double of_edge =
-        lanes ? 1.0 / (double)LANES
-              : (1.0 + (double)DEPTH + quartic_divide_up(tile * DEPTH, threads)) / (double)DEPTH;
-    uint64_t splits = relational_form_splits(edges, whole, of_edge, limits);
-    if (splits > INT32_MAX / results) splits = INT32_MAX / results; /* shaders index with 32 bits */
-    if (splits < 1) splits = 1;
+    relational_form_cut cut = {
+        .lanes = lanes,
+        .tile = tile,
+        .threads = threads,
+        .edges = (uint64_t)p->b * p->n * p->n,
+        .results = (uint64_t)p->heads * p->dim * p->dim,
+        .whole = (uint64_t)p->heads * tiles * tiles,
+        .of_edge = lanes ? 1.0 / (double)LANES
+                         : (1.0 + (double)DEPTH + quartic_divide_up(tile * DEPTH, threads)) / (double)DEPTH};
+    cut.splits = relational_form_splits(cut.edges, cut.whole, cut.of_edge, limits);
+    if (cut.splits > INT32_MAX / cut.results) cut.splits = INT32_MAX / cut.results; /* 32-bit indices */
+    if (cut.splits < 1) cut.splits = 1;
+    return cut;
+}
+
+void quartic_relational_candidates_grad(const quartic_op_call *call, const quartic_gpu_limits *limits,
+                                        quartic_tuning_choice *out, uint32_t capacity,
+                                        uint32_t *inout_count) {
+    const quartic_relational_problem p = quartic_relational_problem_of_call(call);
+    if (!p.has_form) return;
+    const relational_form_cut cut = relational_cut_form(&p, limits);
+    quartic_add_split_choices(cut.splits, cut.edges / LEAST_SPLIT, out, capacity, inout_count);
+}
+
+static quartic_status relational_plan_form(const quartic_relational_problem *p,
+                                           const quartic_gpu_limits *limits, quartic_dispatch_list *list) {
+    typedef quartic_relational_form_grad_args args_type;
+    const relational_form_cut cut = relational_cut_form(p, limits);
+    const bool lanes = cut.lanes;
+    const uint64_t edges = cut.edges, results = cut.results, whole = cut.whole;
+    const double of_edge = cut.of_edge;
+    uint64_t splits = cut.splits;
     const uint32_t rows = quartic_divide_up(edges, splits);
     QUARTIC_TRY(quartic_gpu_expect_iterations("relational_scores_grad of this size", limits,
                                               (rows + DEPTH) * of_edge));
@@ -149,10 +181,10 @@ static quartic_status relational_plan_form(const quartic_relational_problem *p,
                             .edges = (uint32_t)edges,
                             .rows = rows,
                             .groups = (uint32_t)(whole * splits)};
-    quartic_dispatch_shape shape = {QUARTIC_SPEC(p->dim, tile), .groups = whole * splits,
+    quartic_dispatch_shape shape = {QUARTIC_SPEC(p->dim, cut.tile), .groups = whole * splits,
                                     .flops = quartic_relational_flops(p, true) / 2,
                                     .bytes = 4.0 * (double)edges * (p->heads + p->dim)};
-    if (!lanes) shape.spec[shape.spec_count++] = threads;
+    if (!lanes) shape.spec[shape.spec_count++] = cut.threads;
     QUARTIC_TRY(quartic_dispatch_append(list, lanes ? "relational_form_grad_lanes" : "relational_form_grad",
                                         quartic_relational_form_grad_push(&args), &shape));
     if (splits == 1) return QUARTIC_OK;

@@ -293,6 +293,7 @@ const quartic_op quartic_op_relational_scores_grad = {
     .infer = relational_scores_grad_infer,
     .cpu = relational_scores_grad_cpu,
     .gpu = quartic_relational_gpu_grad,
+    .candidates = quartic_relational_candidates_grad,
     .cases = relational_scores_cases,
     .flops = relational_scores_grad_flops,
     .tolerance = 8,

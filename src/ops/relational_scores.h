@@ -51,6 +51,9 @@ quartic_status quartic_relational_gpu(const quartic_op_call *call, const quartic
                                       quartic_dispatch_list *list);
 quartic_status quartic_relational_gpu_grad(const quartic_op_call *call, const quartic_gpu_limits *limits,
                                            quartic_dispatch_list *list);
+/* A quartic_op.candidates of the adjoint. */
+void quartic_relational_candidates_grad(const quartic_op_call *call, const quartic_gpu_limits *limits,
+                                        quartic_tuning_choice *out, uint32_t capacity, uint32_t *inout_count);
 
 /* Operations of the op or of its adjoint. */
 double quartic_relational_flops(const quartic_relational_problem *problem, bool backward);

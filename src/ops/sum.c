@@ -13,6 +13,7 @@
 #include "base/call.h"
 #include "graph/tape.h"
 #include "ops/cases.h"
+#include "ops/gpu_plan.h"
 #include "ops/movement.h"
 #include "ops/strided.h"
 #include "ops/view.h"
@@ -132,18 +133,46 @@ static quartic_status sum_add_stage(quartic_dispatch_list *list, const sum_stage
     return QUARTIC_OK;
 }
 
-static quartic_status sum_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
-                              quartic_dispatch_list *list) {
+/* The only stage of a sum that is not divided, or the first one. */
+static sum_stage sum_first_stage(const quartic_op_call *call) {
+    const quartic_sum_attrs *attrs = call->attrs;
+    return sum_plan_stage(quartic_sum_part(&call->inputs[0], ~attrs->axes),
+                          quartic_sum_part(&call->inputs[0], attrs->axes));
+}
+
+/* The most parts of which each lane has so many numbers. */
+static uint64_t sum_most_splits(const sum_stage *stage, uint64_t least_per_lane) {
+    const uint64_t most = stage->length / (least_per_lane * stage->lanes);
+    return most < 1 ? 1 : most;
+}
+
+/* A measured choice may leave a lane fewer numbers than the plan would. */
+enum { LEAST_PER_CHOSEN_LANE = 16 };
+
+/* Parts that the sum is divided into. */
+static uint64_t sum_splits(const sum_stage *stage, const quartic_gpu_limits *limits) {
     /* A lane adds 64 numbers in less time than a second dispatch and the wait for the first take. */
     enum { GROUPS_PER_UNIT = 8, LEAST_PER_SPLIT_LANE = 64 };
-    const uint64_t x = quartic_dispatch_input(0), result = quartic_dispatch_output(0);
-    const quartic_sum_attrs *attrs = call->attrs;
-    sum_stage stage = sum_plan_stage(quartic_sum_part(&call->inputs[0], ~attrs->axes),
-                                     quartic_sum_part(&call->inputs[0], attrs->axes));
-    uint64_t splits = (uint64_t)GROUPS_PER_UNIT * limits->compute_units / sum_stage_blocks(&stage);
-    uint64_t most = stage.length / ((uint64_t)LEAST_PER_SPLIT_LANE * stage.lanes);
+    const uint32_t chosen = limits->choice.splits;
+    const uint64_t most = sum_most_splits(stage, chosen != 0 ? LEAST_PER_CHOSEN_LANE : LEAST_PER_SPLIT_LANE);
+    uint64_t splits =
+        chosen != 0 ? chosen : (uint64_t)GROUPS_PER_UNIT * limits->compute_units / sum_stage_blocks(stage);
     if (splits > most) splits = most;
-    if (splits < 1) splits = 1;
+    return splits < 1 ? 1 : splits;
+}
+
+static void sum_candidates(const quartic_op_call *call, const quartic_gpu_limits *limits,
+                           quartic_tuning_choice *out, uint32_t capacity, uint32_t *inout_count) {
+    const sum_stage stage = sum_first_stage(call);
+    quartic_add_split_choices(sum_splits(&stage, limits), sum_most_splits(&stage, LEAST_PER_CHOSEN_LANE), out,
+                              capacity, inout_count);
+}
+
+static quartic_status sum_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
+                              quartic_dispatch_list *list) {
+    const uint64_t x = quartic_dispatch_input(0), result = quartic_dispatch_output(0);
+    const sum_stage stage = sum_first_stage(call);
+    uint64_t splits = sum_splits(&stage, limits);
     uint64_t chunk = (stage.length + splits - 1) / splits;
     splits = (stage.length + chunk - 1) / chunk;
     if (splits == 1) return sum_add_stage(list, &stage, 1, (uint32_t)chunk, x, result);
@@ -205,6 +234,7 @@ const quartic_op quartic_op_sum = {
     .infer = sum_infer,
     .cpu = sum_cpu,
     .gpu = sum_gpu,
+    .candidates = sum_candidates,
     .grad = sum_grad,
     .cases = sum_cases,
     .flops = sum_flops,

@@ -90,11 +90,11 @@ uint32_t quartic_tuning_candidates(const quartic_op *op, const quartic_op_call *
                                    quartic_tuning_choice out[QUARTIC_TUNING_MOST_CANDIDATES]) {
     uint32_t count = 1;
     out[0] = (quartic_tuning_choice){0};
-    if (op->candidates == NULL) return 1;
+    if (op->gpu == NULL) return 1;
     quartic_gpu_limits plain = *limits; /* without choices of its own */
     plain.tuning = NULL;
     plain.choice = out[0];
-    op->candidates(call, &plain, out, QUARTIC_TUNING_MOST_CANDIDATES, &count);
+    if (op->candidates != NULL) op->candidates(call, &plain, out, QUARTIC_TUNING_MOST_CANDIDATES, &count);
     /* Shaders that need subgroups of eight are right with those alone. */
     if (!quartic_gpu_has_lanes(limits))
         for (uint32_t size = limits->least_subgroup_size; size != 0 && size <= limits->most_subgroup_size;

@@ -16,10 +16,10 @@
 #include "graph/op.h"
 
 typedef struct quartic_tuning_choice {
-    uint32_t tile;          /* matmul, fused products: 1 + the index of the tile's shape */
-    uint32_t splits;        /* the same: parts that a sum, or the columns of a row, are divided into */
-    uint32_t rows;          /* Taylor attention: rows of a thread, 1 or 2 */
-    uint32_t form;          /* Taylor attention: QUARTIC_TAYLOR_QUADRATIC or _LINEAR */
+    uint32_t tile;   /* matmul, fused products: 1 + the index of the tile's shape */
+    uint32_t splits; /* parts that a sum, or the columns of a row of fused products, are divided into */
+    uint32_t rows;   /* Taylor attention, softmax among edges: rows of a thread, 1 or 2 */
+    uint32_t form;   /* Taylor attention: QUARTIC_TAYLOR_QUADRATIC or _LINEAR */
     uint32_t subgroup_size; /* of all the op's pipelines, where the device lets it be chosen */
     uint32_t reserved;      /* 0 */
     uint64_t state_bytes;   /* Taylor attention, linear: states held at once */

@@ -102,10 +102,10 @@ static quartic_gpu_schedule begin_schedule(const quartic_device_limits *limits,
     return quartic_gpu_schedule_begin(commands, count, flops_per_second, bytes_per_second);
 }
 
-/* Puts a recording of so many seconds into the submit that is being filled, or into the next one. */
+/* Puts a recording of so many seconds into the batch that is being filled, or into the next one. */
 static void enqueue_recording(quartic_estimate *estimate, double seconds) {
     if (!quartic_gpu_submit_has_room(estimate->enqueued_seconds, seconds)) {
-        ++estimate->info.submits;
+        ++estimate->info.batches;
         estimate->enqueued_seconds = 0.0;
     }
     estimate->enqueued_seconds += seconds;
@@ -291,7 +291,8 @@ quartic_status quartic_estimate_create(const quartic_estimate_part *parts, uint3
     }
     quartic_estimate_info *info = &estimate->info;
     info->launch_seconds = whole.launch_seconds * info->dispatches;
-    info->submits += estimate->recordings > 0; /* the last one, which is not full */
+    info->batches += estimate->recordings > 0; /* the last one, which is not full */
+    info->submits = info->batches > 0;         /* gpu/queue.c hands over all of them at once */
     /* Where a recording begins a run, its barrier is among those counted, but for the first. */
     const uint32_t others = estimate->recordings - estimate->listed_runs + (estimate->listed_runs > 0);
     info->barrier_seconds = whole.barrier_seconds * (info->barriers + others);

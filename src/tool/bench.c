@@ -22,17 +22,12 @@ static const arg_option options[] = {
     TOOL_DEVICE_OPTION(bench_settings),
     TOOL_FIXED_OPTION(bench_settings),
     TOOL_CONFIG_OPTION(bench_settings),
-    {"length", "N", ARG_UINT32, offsetof(bench_settings, length), 1, 65536,
-     "tokens of a sequence or nodes of a graph (default: those that the model was trained on; otherwise 128, "
-     "or "
-     "max_seq_len if that is less)"},
-    {"batch", "N", ARG_UINT32, offsetof(bench_settings, batch), 1, 65536, "sequences at once"},
+    TOOL_PASS_OPTIONS(bench_settings),
     {"repeat", "N", ARG_UINT32, offsetof(bench_settings, repeat), 1, 1000000,
      "timed runs, of which the shortest counts"},
     {"seconds", "S", ARG_UINT32, offsetof(bench_settings, seconds), 0, 1000000,
      "of a model: begin no measurement after that time, and say which were left out (default 0: no limit)"},
     {"form", "NAME", ARG_TEXT, offsetof(bench_settings, form), 0, 0, "of `edges`: this form only"},
-    {"forward-only", NULL, ARG_FLAG, offsetof(bench_settings, forward_only), 0, 0, "no training step"},
     {"least", "N", ARG_UINT32, offsetof(bench_settings, least), 16, 65536,
      "of `edges`, `triangle` and `products`: nodes, or the width of a product, to begin with (default 16, "
      "256 "
@@ -342,24 +337,6 @@ static quartic_status report_start(const bench *bench) {
     return QUARTIC_OK;
 }
 
-static quartic_model *make_bench_model(const invocation *call, quartic_device *device) {
-    if (call->operand_count > 0 && tool_is_config(call->operands[0]))
-        return tool_make_model(call->command, device, call->operands[0]);
-    if (call->operand_count > 0) {
-        const bench_settings *settings = call->settings;
-        return tool_open_model(call->command, device, call->operands[0], settings->config);
-    }
-    /* The size that docs/performance.md reports. */
-    quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT;
-    config.num_tokens = 256;
-    config.dim = 512;
-    config.depth = 2;
-    config.dim_edges = 32;
-    quartic_model *model = NULL;
-    if (quartic_model_create(device, &config, &model) != QUARTIC_OK) tool_fail_library(call->command, NULL);
-    return model;
-}
-
 /* What is timed without a model: `quartic bench edges` and the like. */
 typedef struct bench_part {
     const char *name;
@@ -416,15 +393,14 @@ static int run_bench(const invocation *call) {
                                bench.settings->form);
     bench.device = tool_open_fixed_device(call->command, bench.settings->device, bench.settings->fixed);
     if (bench.device != NULL && part != NULL) return run_bench_part(&bench, part);
-    bench.model = bench.device == NULL ? NULL : make_bench_model(call, bench.device);
+    bench.model =
+        bench.device == NULL ? NULL : tool_operand_model(call, bench.device, bench.settings->config);
     int code = EXIT_FAILED;
     if (bench.model != NULL) {
         tool_run_shape shape =
             tool_run_shape_of(bench.model, call->operand_count > 0 ? call->operands[0] : NULL);
         bench.batch = bench.settings->batch;
-        bench.length = bench.settings->length != 0 ? bench.settings->length
-                       : shape.length != 0         ? shape.length
-                                                   : tool_standard_length(bench.model);
+        bench.length = tool_pass_length(bench.model, &shape, bench.settings->length);
         bench.masked = shape.masked;
         bench.inputs = bench_inputs_create(bench.model, bench.batch, bench.length, bench.masked);
         bench.report = tool_json_object(NULL, NULL);

@@ -80,13 +80,14 @@ static json_t *estimate_json(const quartic_estimate *estimate, const quartic_dev
     return tool_json_object(
         "dispatches", tool_json_count(info.dispatches), "barriers", tool_json_count(info.barriers),
         "longest_chain", tool_json_count(info.longest_chain), "submits", tool_json_count(info.submits),
-        "few_groups", tool_json_count(info.few_groups), "memory_bytes", tool_json_count(info.memory_bytes),
-        "flops", tool_json_real(info.flops), "bytes", tool_json_real(info.bytes), "estimated_seconds",
-        tool_json_real(info.estimated_seconds), "launch_seconds", tool_json_real(info.launch_seconds),
-        "barrier_seconds", tool_json_real(info.barrier_seconds), "bandwidth_seconds",
-        tool_json_real(info.bandwidth_seconds), "arithmetic_seconds", tool_json_real(info.arithmetic_seconds),
-        "chain_seconds", tool_json_real(info.chain_seconds), "longest_dispatch_seconds",
-        tool_json_real(info.longest_seconds), "arenas", arenas, "steps", steps, NULL);
+        "batches", tool_json_count(info.batches), "few_groups", tool_json_count(info.few_groups),
+        "memory_bytes", tool_json_count(info.memory_bytes), "flops", tool_json_real(info.flops), "bytes",
+        tool_json_real(info.bytes), "estimated_seconds", tool_json_real(info.estimated_seconds),
+        "launch_seconds", tool_json_real(info.launch_seconds), "barrier_seconds",
+        tool_json_real(info.barrier_seconds), "bandwidth_seconds", tool_json_real(info.bandwidth_seconds),
+        "arithmetic_seconds", tool_json_real(info.arithmetic_seconds), "chain_seconds",
+        tool_json_real(info.chain_seconds), "longest_dispatch_seconds", tool_json_real(info.longest_seconds),
+        "arenas", arenas, "steps", steps, NULL);
 }
 
 /* ---- for people ---- */
@@ -178,10 +179,10 @@ static void print_estimate(const char *kind, const quartic_estimate *estimate,
                            const quartic_device_limits *limits) {
     const quartic_estimate_info info = quartic_estimate_get_info(estimate);
     char flops[TOOL_NUMBER_BYTES], bytes[TOOL_NUMBER_BYTES], memory[TOOL_NUMBER_BYTES];
-    printf("  %s: %u dispatches (%u with fewer workgroups than units), %u barriers, longest chain %u, %u "
-           "submit%s\n",
-           kind, info.dispatches, info.few_groups, info.barriers, info.longest_chain, info.submits,
-           info.submits == 1 ? "" : "s");
+    printf("  %s: %u dispatches (%u with fewer workgroups than units), %u barriers, longest chain %u, one "
+           "submit of %u batch%s\n",
+           kind, info.dispatches, info.few_groups, info.barriers, info.longest_chain, info.batches,
+           info.batches == 1 ? "" : "es");
     printf("    %sFLOP, %s of traffic; estimate %.3f ms: launches %.3f, barriers %.3f, bandwidth %.3f, "
            "arithmetic %.3f; longest dispatch %.3f ms\n",
            tool_count_text(info.flops, flops), tool_bytes_text(info.bytes, bytes),

@@ -24,10 +24,7 @@ typedef struct inspect_settings {
 static const inspect_settings defaults = {.device = "cpu", .batch = 1};
 static const arg_option options[] = {
     TOOL_CONFIG_OPTION(inspect_settings),
-    {"length", "N", ARG_UINT32, offsetof(inspect_settings, length), 1, 65536,
-     "tokens of a sequence or nodes of a graph (default: those that the model was trained on; otherwise 128, "
-     "or "
-     "max_seq_len if that is less)"},
+    TOOL_LENGTH_OPTION(inspect_settings),
     {"batch", "N", ARG_UINT32, offsetof(inspect_settings, batch), 1, 1048576, "sequences at once"},
     {"tensors", NULL, ARG_FLAG, offsetof(inspect_settings, tensors), 0, 0, "list every tensor"},
     {"keys", NULL, ARG_FLAG, offsetof(inspect_settings, keys), 0, 0,

@@ -162,6 +162,17 @@ quartic_model *tool_make_model(const command *command, quartic_device *device, c
     return NULL;
 }
 
+quartic_model *tool_operand_model(const invocation *call, quartic_device *device, const char *config) {
+    if (call->operand_count > 0 && tool_is_config(call->operands[0]))
+        return tool_make_model(call->command, device, call->operands[0]);
+    if (call->operand_count > 0) return tool_open_model(call->command, device, call->operands[0], config);
+    quartic_model_config standard = QUARTIC_MODEL_CONFIG_INIT;
+    standard.num_tokens = TOOL_BYTE_TOKENS, standard.dim = 512, standard.depth = 2, standard.dim_edges = 32;
+    quartic_model *model = NULL;
+    if (quartic_model_create(device, &standard, &model) != QUARTIC_OK) tool_fail_library(call->command, NULL);
+    return model;
+}
+
 char *tool_config_text(const quartic_model_config *config) {
     size_t bytes = 0;
     if (quartic_model_config_write_json(config, NULL, 0, &bytes) != QUARTIC_OK) return NULL;
@@ -228,6 +239,11 @@ static quartic_status fill_mask(quartic_program *program, uint32_t batch, uint32
         mask == NULL ? QUARTIC_OK : quartic_tensor_write(mask, ones, nodes * sizeof *ones);
     free(ones);
     return status;
+}
+
+uint32_t tool_pass_length(const quartic_model *model, const tool_run_shape *shape, uint32_t given) {
+    if (given != 0) return given;
+    return shape->length != 0 ? shape->length : tool_standard_length(model);
 }
 
 quartic_status tool_build_graph(quartic_model *model, uint32_t batch, uint32_t length, bool masked,

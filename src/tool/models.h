@@ -22,6 +22,19 @@ bool tool_is_config(const char *path);
             "the configuration of a model file that has none in its metadata, a JSON object"                 \
     }
 
+#define TOOL_LENGTH_OPTION(settings)                                                                         \
+    {                                                                                                        \
+        "length", "N", ARG_UINT32, offsetof(settings, length), 1, 65536,                                     \
+            "tokens of a sequence or nodes of a graph (default: those that the model was trained on; "       \
+            "otherwise 128, or max_seq_len if that is less)"                                                 \
+    }
+/* For commands that run whole passes of a model: "length", "batch", "forward-only". */
+#define TOOL_PASS_OPTIONS(settings)                                                                          \
+    TOOL_LENGTH_OPTION(settings),                                                                            \
+        {"batch", "N", ARG_UINT32, offsetof(settings, batch), 1, 65536, "sequences at once"}, {              \
+        "forward-only", NULL, ARG_FLAG, offsetof(settings, forward_only), 0, 0, "no training step"           \
+    }
+
 /* Whether the file has a configuration in its metadata; false for what is no safetensors file, too. */
 bool tool_has_config(const char *path);
 
@@ -45,6 +58,11 @@ void tool_tell_prefix(const command *command, const quartic_model *model, const 
 
 /* Makes a model from a JSON configuration, with random weights. On failure prints why and returns NULL. */
 quartic_model *tool_make_model(const command *command, quartic_device *device, const char *path);
+
+/* The model of a command whose only operand, which may be left out, is a configuration or a file of weights, with
+ * config as in tool_open_model; without an operand one of the size that docs/performance.md reports. On failure
+ * prints why and returns NULL. */
+quartic_model *tool_operand_model(const invocation *call, quartic_device *device, const char *config);
 
 /* Reads a JSON configuration. Unless it is of a model of graphs, num_tokens is 256 and causal as given where
  * it does not say. On failure prints why and returns false. */
@@ -70,6 +88,9 @@ tool_run_shape tool_run_shape_of(const quartic_model *model, const char *path);
 uint32_t tool_trained_length(const quartic_model *model, const char *path);
 /* 128, or the model's longest if that is less: for models that were not trained. */
 uint32_t tool_standard_length(const quartic_model *model);
+
+/* The length of a pass: as given, or if that is 0 of what the model was trained on, or the standard one. */
+uint32_t tool_pass_length(const quartic_model *model, const tool_run_shape *shape, uint32_t given);
 
 /* The graph of a model's forward pass, or of loss and gradients, with random weights as the parameter "weights". The caller
  * destroys it. */

@@ -16,18 +16,13 @@ static const tune_settings defaults = {.device = "vulkan", .batch = 1, .repeat =
 static const arg_option options[] = {
     TOOL_DEVICE_OPTION(tune_settings),
     TOOL_CONFIG_OPTION(tune_settings),
-    {"length", "N", ARG_UINT32, offsetof(tune_settings, length), 1, 65536,
-     "tokens of a sequence or nodes of a graph (default: those that the model was trained on; otherwise 128, "
-     "or "
-     "max_seq_len if that is less)"},
-    {"batch", "N", ARG_UINT32, offsetof(tune_settings, batch), 1, 65536, "sequences at once"},
+    TOOL_PASS_OPTIONS(tune_settings),
     {"repeat", "N", ARG_UINT32, offsetof(tune_settings, repeat), 1, 1000,
      "timed runs of a candidate, of which the shortest counts"},
     {"seconds", "S", ARG_FLOAT, offsetof(tune_settings, seconds), 0, 1e6,
      "begin no problem after that time (default 0: no limit); a later call goes on"},
     {"again", NULL, ARG_FLAG, offsetof(tune_settings, again), 0, 0,
      "time problems again whose choice is known"},
-    {"forward-only", NULL, ARG_FLAG, offsetof(tune_settings, forward_only), 0, 0, "no training step"},
     TOOL_JSON_OPTION(tune_settings),
 };
 
@@ -76,9 +71,7 @@ static int tune_model(const invocation *call, quartic_model *model) {
     const tune_settings *settings = call->settings;
     quartic_device *device = quartic_model_device(model);
     const tool_run_shape shape = tool_run_shape_of(model, call->operand_count > 0 ? call->operands[0] : NULL);
-    const uint32_t length = settings->length != 0 ? settings->length
-                            : shape.length != 0   ? shape.length
-                                                  : tool_standard_length(model);
+    const uint32_t length = tool_pass_length(model, &shape, settings->length);
     tune_view view = {.list = settings->json ? tool_json_list() : NULL};
     quartic_tune_config config = QUARTIC_TUNE_CONFIG_INIT;
     config.repeat = settings->repeat, config.seconds = settings->seconds, config.again = settings->again;
@@ -109,17 +102,7 @@ static int run_tune(const invocation *call) {
         return tool_fail_usage(call->command, "--config goes with a file of weights");
     quartic_device *device = tool_open_device(call->command, settings->device);
     if (device == NULL) return EXIT_FAILED;
-    quartic_model *model = NULL;
-    if (is_file) {
-        model = tool_open_model(call->command, device, call->operands[0], settings->config);
-    } else if (call->operand_count > 0) {
-        model = tool_make_model(call->command, device, call->operands[0]);
-    } else {
-        quartic_model_config config = QUARTIC_MODEL_CONFIG_INIT; /* of docs/performance.md, as bench */
-        config.num_tokens = 256, config.dim = 512, config.depth = 2, config.dim_edges = 32;
-        if (quartic_model_create(device, &config, &model) != QUARTIC_OK)
-            tool_fail_library(call->command, NULL);
-    }
+    quartic_model *model = tool_operand_model(call, device, settings->config);
     const int code = model == NULL ? EXIT_FAILED : tune_model(call, model);
     quartic_model_destroy(model);
     quartic_device_destroy(device);

@@ -268,7 +268,6 @@ static quartic_status tune_choose(tune_run *run, tune_problem *problem, const qu
 /* timed: whether the problem is to be timed, and not only counted. */
 static quartic_status tune_node(tune_run *run, const quartic_node *node, bool timed) {
     quartic_layout inputs[QUARTIC_OP_MAX_INPUTS], outputs[QUARTIC_OP_MAX_OUTPUTS];
-    if (node->op->candidates == NULL || node->op->mutated_inputs != 0) return QUARTIC_OK;
     const quartic_op_call call = quartic_graph_call(run->graph, node, inputs, outputs);
     tune_problem problem = {.op = node->op, .number = quartic_tuning_problem(node->op, &call)};
     quartic_tuning_choice choices[QUARTIC_TUNING_MOST_CANDIDATES];
@@ -291,7 +290,7 @@ static quartic_status tune_all(tune_run *run) {
     for (uint32_t n = 0; n < nodes && status == QUARTIC_OK; ++n) {
         const quartic_node *node = quartic_graph_node(run->graph, n);
         quartic_layout inputs[QUARTIC_OP_MAX_INPUTS], outputs[QUARTIC_OP_MAX_OUTPUTS];
-        if (node->op->candidates == NULL) continue;
+        if (node->op->gpu == NULL || node->op->mutated_inputs != 0) continue;
         const quartic_op_call call = quartic_graph_call(run->graph, node, inputs, outputs);
         const uint64_t number = quartic_tuning_problem(node->op, &call);
         bool seen = false;

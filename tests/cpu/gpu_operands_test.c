@@ -12,24 +12,25 @@
 #include "run/run_vulkan.h"
 #include "verify/fixture.h"
 
-static const quartic_gpu_limits kinds[] = {
-    {.max_shared_bytes = 49152, .max_invocations = 1024, .subgroup_size = 32, .compute_units = 80},
-    {.max_shared_bytes = 65536, .max_invocations = 1024, .subgroup_size = 64, .compute_units = 96},
-    {.max_shared_bytes = 16384, .max_invocations = 256, .subgroup_size = 64},
-    {.max_shared_bytes = 24576, .max_invocations = 512, .subgroup_size = 16, .compute_units = 6},
-    /* A GPU with subgroups of eight takes no shader that is made for a CPU. */
-    {.max_shared_bytes = 32767,
-     .max_invocations = 256,
-     .subgroup_size = 8,
-     .compute_units = 32,
-     .has_subgroup_shuffle = 1},
-    {.max_shared_bytes = 32768,
-     .max_invocations = 1024,
-     .subgroup_size = 8,
-     .compute_units = 2,
-     .max_iterations = 65535,
-     .has_subgroup_shuffle = 1,
-     .is_software = 1}};
+static quartic_gpu_limits kinds[] =
+    {/* the measured choice is set by one test */
+     {.max_shared_bytes = 49152, .max_invocations = 1024, .subgroup_size = 32, .compute_units = 80},
+     {.max_shared_bytes = 65536, .max_invocations = 1024, .subgroup_size = 64, .compute_units = 96},
+     {.max_shared_bytes = 16384, .max_invocations = 256, .subgroup_size = 64},
+     {.max_shared_bytes = 24576, .max_invocations = 512, .subgroup_size = 16, .compute_units = 6},
+     /* A GPU with subgroups of eight takes no shader that is made for a CPU. */
+     {.max_shared_bytes = 32767,
+      .max_invocations = 256,
+      .subgroup_size = 8,
+      .compute_units = 32,
+      .has_subgroup_shuffle = 1},
+     {.max_shared_bytes = 32768,
+      .max_invocations = 1024,
+      .subgroup_size = 8,
+      .compute_units = 2,
+      .max_iterations = 65535,
+      .has_subgroup_shuffle = 1,
+      .is_software = 1}};
 
 enum { STORAGE_BASE = 1, WORKSPACE_BASE = 2, ABSENT_BASE = 3 }; /* bits 48 and up of an address */
 
@@ -177,6 +178,32 @@ static void no_case_of_an_op_gets_a_null_address(void **state) {
     assert_int_equal(quartic_alloc_live(), live);
 }
 
+/* Whatever stands in a table of measured choices, also one of another device, plans fit and lose no operand. */
+static void measured_choices_leave_plans_that_fit(void **state) {
+    (void)state;
+    static const quartic_tuning_choice choices[] = {
+        {.tile = 1, .splits = 1, .rows = 1, .form = 1},
+        {.tile = 2, .splits = 3, .rows = 2, .form = 2, .state_bytes = 1 << 20},
+        {.tile = 7, .splits = 64, .rows = 77, .form = 9, .state_bytes = UINT64_MAX},
+        {.tile = UINT32_MAX, .splits = UINT32_MAX, .rows = UINT32_MAX, .state_bytes = 1}};
+    uint32_t absent = 0, tried = 0;
+    for (uint32_t o = 0; o < quartic_op_count(); ++o) {
+        const quartic_op *op = quartic_op_at(o);
+        if (op->view != NULL || op->cases == NULL) continue;
+        for (uint32_t number = 0;; ++number) {
+            quartic_op_case test = {.label = ""};
+            if (!op->cases(number, &test)) break;
+            for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; ++k) {
+                kinds[k].choice = choices[(number + k) % (sizeof choices / sizeof choices[0])];
+                lower_case(op, &test, number, quartic_fixture_has_gradient(op, &test), &kinds[k], &absent);
+                kinds[k].choice = (quartic_tuning_choice){0};
+                ++tried;
+            }
+        }
+    }
+    assert_true(tried > 100);
+}
+
 static const char *const configurations[] = {
     "{\"model\": \"quartic\", \"edge_attention\": \"axial\"}",
     "{\"model\": \"quartic\", \"edge_attention\": \"taylor\", \"causal\": true}",
@@ -278,6 +305,7 @@ static void a_null_address_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_case_of_an_op_gets_a_null_address),
+        cmocka_unit_test(measured_choices_leave_plans_that_fit),
         cmocka_unit_test(no_model_gives_a_null_address),
         cmocka_unit_test(large_models_fit_small_devices),
         cmocka_unit_test(a_null_address_is_refused),

@@ -105,6 +105,80 @@ static void two_problems_are_tuned_once_and_kept(void **state) {
     quartic_device_destroy(device);
 }
 
+/* ---- ops beside products and Taylor attention ---- */
+
+enum { OTHER_OPS = 5 };
+static const char *const other_ops[OTHER_OPS] = {"sum", "triangle_attention_grad", "triple_attention_grad",
+                                                 "relational_scores_grad", "edge_softmax_attention"};
+
+static void tune_hear_others(void *context, const quartic_tuned *tuned) {
+    bool *heard = context;
+    if (tuned->refused != 0)
+        fail_msg("%u candidates of %s compute something else", tuned->refused, tuned->op);
+    for (int k = 0; k < OTHER_OPS; ++k) heard[k] = heard[k] || strcmp(other_ops[k], tuned->op) == 0;
+}
+
+static void tune_differentiate(quartic_graph *graph, quartic_value y, uint32_t axes, const quartic_value *wrt,
+                               uint32_t count, const char *name) {
+    quartic_value gradients[8] = {{0}};
+    const quartic_value loss = quartic_sum(graph, y, axes, 0);
+    assert_ok(quartic_graph_gradients(graph, loss, (quartic_value){0}, wrt, count, gradients));
+    for (uint32_t k = 0; k < count; ++k) {
+        char output[32];
+        snprintf(output, sizeof output, "%s %u", name, k);
+        quartic_graph_output(graph, output, gradients[k]);
+    }
+}
+
+/* Parts of divided sums and rows of a thread, where these ops have a choice: every candidate computes what the plan's
+ * own computes. */
+static void other_ops_have_candidates_that_agree(void **state) {
+    (void)state;
+    bool heard[OTHER_OPS] = {false};
+    quartic_device *device;
+    quartic_graph *graph;
+    const quartic_value none = {0};
+    assert_ok(quartic_device_create("vulkan", &device));
+    assert_ok(quartic_graph_create(&graph));
+    const quartic_value long_one =
+        quartic_graph_input(graph, "long", QUARTIC_FLOAT32, &QUARTIC_SHAPE(4096, 24));
+    quartic_graph_output(graph, "sum", quartic_sum(graph, long_one, 1, 0));
+    const quartic_value edges =
+        quartic_graph_input(graph, "edges", QUARTIC_FLOAT32, &QUARTIC_SHAPE(1, 7, 7, 1, 5));
+    const quartic_value bias =
+        quartic_graph_input(graph, "bias", QUARTIC_FLOAT32, &QUARTIC_SHAPE(1, 7, 7, 1));
+    const quartic_value pair[] = {edges, bias};
+    quartic_triangle_options triangle = QUARTIC_TRIANGLE_OPTIONS_INIT;
+    triangle.kind = QUARTIC_TRIANGLE_START;
+    const quartic_value attended =
+        quartic_triangle_attention(graph, edges, edges, edges, none, bias, none, &triangle);
+    tune_differentiate(graph, attended, 31, pair, 2, "triangle");
+    tune_differentiate(
+        graph, quartic_triple_attention(graph, edges, edges, edges, edges, edges, edges, bias, none, NULL),
+        31, pair, 2, "triple");
+    const quartic_value nodes =
+        quartic_graph_input(graph, "nodes", QUARTIC_FLOAT32, &QUARTIC_SHAPE(2, 40, 2, 4));
+    const quartic_value e = quartic_graph_input(graph, "e", QUARTIC_FLOAT32, &QUARTIC_SHAPE(2, 40, 40, 6));
+    const quartic_value w = quartic_graph_input(graph, "w", QUARTIC_FLOAT32, &QUARTIC_SHAPE(2, 4, 6));
+    const quartic_value related[] = {nodes, e, w};
+    tune_differentiate(graph, quartic_relational_scores(graph, nodes, nodes, e, w, w, NULL), 15, related, 3,
+                       "relational");
+    const quartic_value tokens =
+        quartic_graph_input(graph, "tokens", QUARTIC_FLOAT32, &QUARTIC_SHAPE(1, 100, 1, 4));
+    quartic_edge_softmax_options softmax = QUARTIC_EDGE_SOFTMAX_OPTIONS_INIT;
+    softmax.nodes = 10;
+    quartic_graph_output(graph, "softmax",
+                         quartic_edge_softmax_attention(graph, tokens, tokens, tokens, none, none, &softmax));
+    assert_ok(quartic_graph_status(graph));
+    quartic_tune_config config = QUARTIC_TUNE_CONFIG_INIT;
+    config.repeat = 1, config.again = 1, config.callback = tune_hear_others, config.context = heard;
+    assert_ok(quartic_tune(device, graph, &config, NULL));
+    for (int k = 0; k < OTHER_OPS; ++k)
+        if (!heard[k]) fail_msg("%s has no candidates", other_ops[k]);
+    quartic_graph_destroy(graph);
+    quartic_device_destroy(device);
+}
+
 static void tune_read(quartic_device *device, const quartic_graph *graph, float *out) {
     quartic_program *program;
     float numbers[96 * 48];
@@ -252,6 +326,7 @@ static void measured_ops_have_estimates(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_problems_are_tuned_once_and_kept),
+        cmocka_unit_test(other_ops_have_candidates_that_agree),
         cmocka_unit_test(programs_take_each_choice_and_compute_the_same),
         cmocka_unit_test(the_command_keeps_what_checkpoints_record),
         cmocka_unit_test(measured_ops_have_estimates),

@@ -197,6 +197,7 @@ const quartic_op quartic_op_edge_softmax_attention = {
     .cpu = quartic_edge_reference,
     .cpu_scratch = quartic_edge_reference_scratch,
     .gpu = quartic_edge_gpu,
+    .candidates = quartic_edge_candidates,
     .grad = edge_softmax_rule,
     .cases = edge_softmax_cases,
     .flops = edge_softmax_flops,

@@ -50,7 +50,11 @@ static quartic_status edge_softmax_choose_tiles(const quartic_edge_problem *prob
                                                 edge_tiles *out) {
     edge_tiles chosen = {.split = 1, .rows = 1, .tile = SIGHT_TILE};
     while (chosen.split * (backward ? BACKWARD_SLICE : FORWARD_SLICE) < problem->d) chosen.split *= 2;
-    if (!backward && problem->d <= TWO_ROWS_WIDTH && problem->tokens > GROUP_THREADS) chosen.rows = 2;
+    const bool may_take_two =
+        !backward && problem->d <= TWO_ROWS_WIDTH; /* a measured choice decides, or the size */
+    if (may_take_two && limits->choice.rows != 1 &&
+        (limits->choice.rows == 2 || problem->tokens > GROUP_THREADS))
+        chosen.rows = 2;
     const uint32_t exchanged = !backward          ? chosen.rows /* scores */
                                : chosen.split > 1 ? 2           /* parts of s and of g . v */
                                                   : 0;
@@ -154,6 +158,14 @@ static quartic_dispatch_shape edge_softmax_shape(const quartic_edge_problem *pro
         /* Every block reads its unit's other side; repeated reads are expected to come from a cache. */
         .bytes = 16.0 * units * tokens * problem->d,
     };
+}
+
+void quartic_edge_candidates(const quartic_op_call *call, const quartic_gpu_limits *limits,
+                             quartic_tuning_choice *out, uint32_t capacity, uint32_t *inout_count) {
+    const quartic_edge_problem problem = quartic_edge_problem_of_call(call);
+    (void)limits;
+    for (uint32_t rows = 1; rows <= 2 && problem.d <= TWO_ROWS_WIDTH && *inout_count < capacity; ++rows)
+        out[(*inout_count)++] = (quartic_tuning_choice){.rows = rows};
 }
 
 quartic_status quartic_edge_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,

@@ -67,6 +67,9 @@ void quartic_edge_reference_grad(const quartic_op_run *run);
 size_t quartic_edge_reference_scratch(const quartic_op_call *call);
 quartic_status quartic_edge_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
                                 quartic_dispatch_list *list);
+/* A quartic_op.candidates. */
+void quartic_edge_candidates(const quartic_op_call *call, const quartic_gpu_limits *limits,
+                             quartic_tuning_choice *out, uint32_t capacity, uint32_t *inout_count);
 quartic_status quartic_edge_gpu_grad(const quartic_op_call *call, const quartic_gpu_limits *limits,
                                      quartic_dispatch_list *list);
 

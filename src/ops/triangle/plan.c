@@ -320,18 +320,41 @@ static quartic_status triangle_add_key_grad(triangle_planner *plan, const packed
                                    &shape);
 }
 
-/* The sum over first nodes is cut into parts until there are enough groups, but not into so many that the
- * parts would take more memory than the operands. */
+static uint32_t triangle_bias_rows(const quartic_gpu_limits *limits) {
+    return quartic_gpu_has_few_registers(limits) ? 2 : 4;
+}
+
+/* Groups of triangle_bias_grad for each part of its sum. */
+static uint64_t triangle_bias_groups(const quartic_triangle_problem *p, const quartic_gpu_limits *limits) {
+    return quartic_triangle_units(p) * quartic_divide_up(p->n, BIAS_SIDE * triangle_bias_rows(limits)) *
+           quartic_divide_up(p->n, BIAS_SIDE * 4);
+}
+
+/* The sum over first nodes is cut into parts until there are enough groups, or as was measured, but not into so many
+ * that the parts would take more memory than the operands. */
+static uint32_t triangle_bias_splits(const quartic_triangle_problem *p, const quartic_gpu_limits *limits) {
+    const uint64_t groups = triangle_bias_groups(p, limits);
+    uint32_t splits = quartic_divide_up(MANY_GROUPS, groups < MANY_GROUPS ? (uint32_t)groups : MANY_GROUPS);
+    if (limits->choice.splits != 0) splits = limits->choice.splits;
+    if (splits > p->n) splits = p->n;
+    if (splits > p->d) splits = p->d;
+    return splits;
+}
+
+void quartic_triangle_candidates_grad(const quartic_op_call *call, const quartic_gpu_limits *limits,
+                                      quartic_tuning_choice *out, uint32_t capacity, uint32_t *inout_count) {
+    const quartic_triangle_problem p = quartic_triangle_of_call(call);
+    quartic_add_split_choices(triangle_bias_splits(&p, limits), p.n < p.d ? p.n : p.d, out, capacity,
+                              inout_count);
+}
+
 static quartic_status triangle_add_bias_grad(triangle_planner *plan, const packed *from) {
     const quartic_triangle_problem *p = plan->problem;
     const uint32_t units = (uint32_t)quartic_triangle_units(p);
-    const uint32_t rows = quartic_gpu_has_few_registers(plan->limits) ? 2 : 4;
+    const uint32_t rows = triangle_bias_rows(plan->limits);
     const uint32_t pivots = BIAS_SIDE * rows, edges = BIAS_SIDE * 4;
-    const uint64_t groups =
-        (uint64_t)units * quartic_divide_up(p->n, pivots) * quartic_divide_up(p->n, edges);
-    uint32_t splits = quartic_divide_up(MANY_GROUPS, groups < MANY_GROUPS ? (uint32_t)groups : MANY_GROUPS);
-    if (splits > p->n) splits = p->n;
-    if (splits > p->d) splits = p->d;
+    const uint64_t groups = triangle_bias_groups(p, plan->limits);
+    uint32_t splits = triangle_bias_splits(p, plan->limits);
     const uint32_t firsts = quartic_divide_up(p->n, splits);
     splits = quartic_divide_up(p->n, firsts);
     const uint64_t parts = splits > 1

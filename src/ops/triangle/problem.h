@@ -115,5 +115,8 @@ quartic_status quartic_triangle_gpu(const quartic_op_call *call, const quartic_g
                                     quartic_dispatch_list *list);
 quartic_status quartic_triangle_gpu_grad(const quartic_op_call *call, const quartic_gpu_limits *limits,
                                          quartic_dispatch_list *list);
+/* A quartic_op.candidates of the adjoint. */
+void quartic_triangle_candidates_grad(const quartic_op_call *call, const quartic_gpu_limits *limits,
+                                      quartic_tuning_choice *out, uint32_t capacity, uint32_t *inout_count);
 
 #endif

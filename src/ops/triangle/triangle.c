@@ -220,6 +220,7 @@ const quartic_op quartic_op_triangle_attention_grad = {
     .cpu = quartic_triangle_reference_grad,
     .cpu_scratch = quartic_triangle_reference_scratch,
     .gpu = quartic_triangle_gpu_grad,
+    .candidates = quartic_triangle_candidates_grad,
     .cases = triangle_grad_cases,
     .flops = triangle_grad_flops,
     .tolerance = 8,

@@ -222,15 +222,35 @@ static quartic_status triple_add_row_grad(triple_planner *plan, const triple_pac
                                    &shape);
 }
 
-/* The sum over i is cut into parts until there are enough groups, but not into so many that the parts would
- * take more memory than the operands. */
+/* Groups of triple_bias_grad for each part of its sum. */
+static uint64_t triple_bias_groups(const quartic_triple_problem *p) {
+    const uint32_t tiles = quartic_divide_up(p->n, BIAS_TILE);
+    return quartic_triple_units(p) * tiles * tiles;
+}
+
+/* The sum over i is cut into parts until there are enough groups, or as was measured, but not into so many that the
+ * parts would take more memory than the operands. */
+static uint32_t triple_bias_splits(const quartic_triple_problem *p, const quartic_gpu_limits *limits) {
+    const uint64_t groups = triple_bias_groups(p);
+    uint32_t splits = quartic_divide_up(MANY_GROUPS, groups < MANY_GROUPS ? (uint32_t)groups : MANY_GROUPS);
+    if (limits->choice.splits != 0) splits = limits->choice.splits;
+    if (splits > p->n) splits = p->n;
+    if (splits > p->d) splits = p->d;
+    return splits;
+}
+
+void quartic_triple_candidates_grad(const quartic_op_call *call, const quartic_gpu_limits *limits,
+                                    quartic_tuning_choice *out, uint32_t capacity, uint32_t *inout_count) {
+    const quartic_triple_problem p = quartic_triple_of_call(call);
+    quartic_add_split_choices(triple_bias_splits(&p, limits), p.n < p.d ? p.n : p.d, out, capacity,
+                              inout_count);
+}
+
 static quartic_status triple_add_bias_grad(triple_planner *plan, const triple_packed *from) {
     const quartic_triple_problem *p = plan->problem;
     const uint32_t tiles = quartic_divide_up(p->n, BIAS_TILE);
-    const uint64_t groups = (uint64_t)plan->units * tiles * tiles;
-    uint32_t splits = quartic_divide_up(MANY_GROUPS, groups < MANY_GROUPS ? (uint32_t)groups : MANY_GROUPS);
-    if (splits > p->n) splits = p->n;
-    if (splits > p->d) splits = p->d;
+    const uint64_t groups = triple_bias_groups(p);
+    uint32_t splits = triple_bias_splits(p, plan->limits);
     uint32_t firsts = quartic_divide_up(p->n, splits);
     /* No workgroup for so long that a device may be taken for hung. */
     const double first_flops = (double)BIAS_TILE * BIAS_TILE * p->n * (16.0 * plan->quads + 16);

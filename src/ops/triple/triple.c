@@ -164,6 +164,7 @@ const quartic_op quartic_op_triple_attention_grad = {
     .cpu = quartic_triple_reference_grad,
     .cpu_scratch = quartic_triple_reference_scratch,
     .gpu = quartic_triple_gpu_grad,
+    .candidates = quartic_triple_candidates_grad,
     .cases = triple_grad_cases,
     .flops = triple_flops,
     .tolerance = 8,
