@@ -128,6 +128,7 @@ static bool resumed_settings(run_state *run) {
     if (!resume_read(call->command, run->checkpoint, &run->was, &run->note)) return false;
     settings.trainer = run->was;
     settings.device = run->note.device;
+    settings.fixed = run->note.fixed;
     if (run->note.save_every != 0) settings.save_every = run->note.save_every;
     const char **operands = tool_alloc((size_t)call->argument_count + 1, sizeof *operands);
     char message[ARGS_MESSAGE_BYTES];
@@ -140,6 +141,11 @@ static bool resumed_settings(run_state *run) {
         tool_note(call->command,
                   "the device is \"%s\"; it was \"%s\", whose numbers may differ within rounding",
                   settings.device, run->note.device);
+    if (settings.fixed && !run->note.fixed)
+        tool_note(
+            call->command,
+            "choices that `quartic tune` measured are ignored from here on; until now they were taken where "
+            "there are any");
     if (run->note.save_every != 0 && settings.save_every != run->note.save_every)
         tool_note(call->command, "a checkpoint is saved every %u steps; it was every %u", settings.save_every,
                   run->note.save_every);
@@ -295,7 +301,7 @@ static bool make_trainer(run_state *run) {
         resume_tell(command, &run->was, &run->settings.trainer, quartic_trainer_get_step(run->trainer));
     }
     quartic_trainer_set_position(run->trainer, (uint64_t)hash << 32 | run->target);
-    resume_settle(&run->note, &run->settings.device, run->settings.save_every);
+    resume_settle(&run->note, &run->settings.device, run->settings.save_every, run->settings.fixed);
     return true;
 }
 
