@@ -299,6 +299,8 @@ static bool make_trainer(run_state *run) {
         }
         if (run->target == 0) run->target = position & UINT32_MAX;
         resume_tell(command, &run->was, &run->settings.trainer, quartic_trainer_get_step(run->trainer));
+        resume_tell_tuning(command, &run->note, quartic_model_device(run->model),
+                           quartic_trainer_get_step(run->trainer));
     }
     quartic_trainer_set_position(run->trainer, (uint64_t)hash << 32 | run->target);
     resume_settle(&run->note, &run->settings.device, run->settings.save_every, run->settings.fixed);
