@@ -141,11 +141,6 @@ static bool resumed_settings(run_state *run) {
         tool_note(call->command,
                   "the device is \"%s\"; it was \"%s\", whose numbers may differ within rounding",
                   settings.device, run->note.device);
-    if (settings.fixed && !run->note.fixed)
-        tool_note(
-            call->command,
-            "choices that `quartic tune` measured are ignored from here on; until now they were taken where "
-            "there are any");
     if (run->note.save_every != 0 && settings.save_every != run->note.save_every)
         tool_note(call->command, "a checkpoint is saved every %u steps; it was every %u", settings.save_every,
                   run->note.save_every);

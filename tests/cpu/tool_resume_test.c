@@ -66,8 +66,6 @@ static void what_is_given_anew_is_told(void **state) {
     tool_expect(fixed, 0, "fixed");
     tool_expect(TRAIN "--out fixed --resume --steps 2", 0, "finished at step 2");
     tool_expect(fixed, 0, "fixed");
-    tool_expect("cp -r begun unfixed; " TRAIN "--out unfixed --resume --steps 8 --fixed 2>&1", 0,
-                "are ignored from here on");
     /* Steps beyond the schedule's end keep its last rate; that is said. */
     tool_expect("cp -r begun late; " TRAIN "--out late --resume --steps 52 2> told && cat told", 0,
                 "warning: the schedule ends at step 50, so steps 51 to 52 have the learning rate 0.001");
