@@ -71,6 +71,7 @@ QUARTIC_API quartic_status quartic_device_get_limits(const quartic_device *devic
 typedef struct quartic_estimate quartic_estimate;
 
 /* One graph of a run and how often it runs in it. */
+#define QUARTIC_ESTIMATE_MOST_RUNS 1048576
 typedef struct quartic_estimate_part {
     const quartic_graph *graph;
     uint32_t runs;
@@ -78,6 +79,7 @@ typedef struct quartic_estimate_part {
 
 /* What running these graphs one after the other takes; tensors of one name are one tensor. The caller
  * destroys the estimate; the graphs may be destroyed before it. Errors: a graph's own first error;
+ * INVALID_ARGUMENT for more runs than QUARTIC_ESTIMATE_MOST_RUNS, or more than 2^32 - 1 dispatches in all;
  * UNSUPPORTED naming an op that the limits rule out, or where the library was built without Vulkan;
  * OUT_OF_MEMORY. */
 QUARTIC_API quartic_status quartic_estimate_create(const quartic_estimate_part *parts, uint32_t part_count,

@@ -170,8 +170,8 @@ QUARTIC_API void quartic_trainer_set_position(quartic_trainer *trainer, uint64_t
 QUARTIC_API quartic_status quartic_trainer_set_note(quartic_trainer *trainer, const char *note);
 QUARTIC_API const char *quartic_trainer_get_note(const quartic_trainer *trainer);
 
-/* Returns the learning rate of a step (the first is 1); 0, with an error message, for a configuration that is
- * refused. A pure function. */
+/* Returns the learning rate of a step (the first is 1); 0, with an error message, for a configuration that
+ * quartic_trainer_create would refuse, but for a batch or length of 0. A pure function. */
 QUARTIC_API float quartic_learning_rate(const quartic_trainer_config *config, uint64_t step);
 
 /* Draws rows windows of length + 1 consecutive tokens, uniformly, as a pure function of (seed, step): tokens

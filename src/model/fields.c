@@ -36,7 +36,7 @@ static const char *range_text(const quartic_field *field, char text[RANGE_TEXT])
         snprintf(text, RANGE_TEXT, "an integer from %.0f to %.0f", field->least, field->most);
         break;
     case QUARTIC_FIELD_REAL:
-        snprintf(text, RANGE_TEXT, "a number from %g to %s%g", field->least, field->below ? "below " : "",
+        snprintf(text, RANGE_TEXT, "a number from %.7g to %s%.7g", field->least, field->below ? "below " : "",
                  field->most);
         break;
     case QUARTIC_FIELD_CHOICE:

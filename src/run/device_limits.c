@@ -174,8 +174,9 @@ static quartic_status refuse_limit(const limit_key *key) {
                                         [LIMIT_BYTES] = "a whole number",
                                         [LIMIT_REAL] = "a number",
                                         [LIMIT_FLAG] = "true or false, as"};
-    return quartic_fail(QUARTIC_INVALID_ARGUMENT, "\"%s\" of device limits must be %s from %g to %g",
-                        key->name, wants[key->kind], key->least, key->most);
+    const bool whole = key->kind == LIMIT_COUNT || key->kind == LIMIT_BYTES;
+    return quartic_fail(QUARTIC_INVALID_ARGUMENT, "\"%s\" of device limits must be %s from %.*g to %.*g",
+                        key->name, wants[key->kind], whole ? 20 : 6, key->least, whole ? 20 : 6, key->most);
 }
 
 quartic_status quartic_device_limits_check(const quartic_device_limits *limits) {

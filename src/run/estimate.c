@@ -203,6 +203,11 @@ static quartic_status estimate_lowered(quartic_estimate *estimate, const quartic
     QUARTIC_TRY(quartic_run_vulkan_lower(graph, plan, &gpu, memory, &commands, &touched, &count));
     double chain = 0, seconds = 0, *weights = quartic_alloc(count, sizeof *weights);
     quartic_status status = weights == NULL ? QUARTIC_OUT_OF_MEMORY : QUARTIC_OK;
+    if (status == QUARTIC_OK && estimate->info.dispatches + (uint64_t)runs * count > UINT32_MAX)
+        status = quartic_fail(
+            QUARTIC_INVALID_ARGUMENT,
+            "%u runs of the %u dispatches of part %u are too many to be counted; give fewer runs", runs,
+            count, part);
     for (uint32_t c = 0; c < count && weights != NULL; ++c)
         weights[c] = quartic_device_limits_work(limits, commands[c].flops, commands[c].bytes,
                                                 launched_count(&commands[c]));
@@ -253,6 +258,9 @@ static quartic_status estimate_part(quartic_estimate *estimate, const quartic_es
         budget = (quartic_plan_budget){.bytes = limits->workspace_budget,
                                        .allocation_bytes = limits->max_buffer_bytes};
     quartic_plan plan;
+    if (given->runs > QUARTIC_ESTIMATE_MOST_RUNS)
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%u runs of part %u; at most %d can be estimated",
+                            given->runs, part, QUARTIC_ESTIMATE_MOST_RUNS);
     QUARTIC_TRY(quartic_graph_status(graph));
     QUARTIC_TRY(quartic_plan_create_within(graph, 4, quartic_run_vulkan_scratch, &rule, &budget, &plan));
     uint64_t *storages = quartic_alloc((size_t)graph->storage_count + plan.arenas.count, sizeof *storages);

@@ -20,14 +20,18 @@ bool tool_read_limits(const command *command, const char *name, quartic_device_l
     FILE *file = fopen(name, "rb");
     if (file == NULL) return tool_fail(command, hint, "cannot open \"%s\": %s", name, strerror(errno)), false;
     const size_t count = fread(text, 1, sizeof text, file);
-    const bool whole = !ferror(file);
+    const int reason = ferror(file) ? errno : 0;
     fclose(file);
-    if (!whole) return tool_fail(command, hint, "cannot read \"%s\"", name), false;
+    if (reason != 0) return tool_fail(command, hint, "cannot read \"%s\": %s", name, strerror(reason)), false;
     if (count > LIMITS_BYTES)
         return tool_fail(command, hint, "\"%s\" has more than %d bytes and holds no limits", name,
                          LIMITS_BYTES),
                false;
     text[count] = 0;
+    if (strlen(text) != count)
+        return tool_fail(command, hint, "%s: device limits are no JSON: byte %zu is zero", name,
+                         strlen(text)),
+               false;
     if (quartic_device_limits_read_json(out_limits, text) != QUARTIC_OK)
         return tool_fail(command, hint, "%s: %s", name, tool_library_message()), false;
     if (out_limits->name[0] == 0) snprintf(out_limits->name, sizeof out_limits->name, "%.60s", name);

@@ -24,6 +24,7 @@ static void read_note(const char *text, run_note *note) {
     note->initial = copy_note_text(json_string_value(json_object_get(json, "initial")));
     const json_int_t every = json_integer_value(json_object_get(json, "save_every"));
     note->save_every = every > 0 && every <= UINT32_MAX ? (uint32_t)every : 0;
+    note->fixed = json_is_true(json_object_get(json, "fixed"));
     json_decref(json);
 }
 
@@ -47,11 +48,12 @@ void resume_forget(run_note *note) {
     *note = (run_note){0};
 }
 
-void resume_settle(run_note *note, const char **inout_device, uint32_t save_every) {
+void resume_settle(run_note *note, const char **inout_device, uint32_t save_every, uint32_t fixed) {
     char *device = copy_note_text(*inout_device); /* which may be the note's own */
     free(note->device);
     *inout_device = note->device = device;
     note->save_every = save_every;
+    note->fixed = fixed;
 }
 
 /* ---- hashes of the weights ---- */
@@ -89,6 +91,7 @@ quartic_status resume_write(quartic_trainer *trainer, const run_note *note) {
     json_t *json =
         tool_json_object("device", tool_json_text(note->device), "initial", tool_json_text(note->initial),
                          "save_every", tool_json_count(note->save_every), NULL);
+    if (json != NULL && note->fixed) tool_json_set(json, "fixed", tool_json_flag(true));
     char *text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(json);
     const quartic_status status = quartic_trainer_set_note(trainer, text == NULL ? "" : text);

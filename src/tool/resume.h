@@ -3,7 +3,7 @@
  *
  * A note in the checkpoint (quartic_trainer_set_note) holds it, as JSON: "device", the text of --device or
  * null; "initial", a hash of each weight at the start, 8 hexadecimal digits each, in the model's order;
- * "save_every".
+ * "save_every"; and "fixed": true for a run that ignores what `quartic tune` measured.
  */
 #ifndef QUARTIC_TOOL_RESUME_H
 #define QUARTIC_TOOL_RESUME_H
@@ -17,6 +17,7 @@ typedef struct run_note {
     char *device, *initial; /* owned; NULL: not known */
     char *tuning;           /* the same; no part of the note: the checkpoint's hash of measured choices */
     uint32_t save_every;    /* 0: not known */
+    uint32_t fixed;
 } run_note;
 
 /* Reads the settings, the note and the hash of measured choices of a checkpoint; resume_forget frees the note. On failure prints why and
@@ -26,7 +27,7 @@ bool resume_read(const command *command, const char *checkpoint, quartic_trainer
 void resume_forget(run_note *note);
 /* Puts the settings that the run has from here on into the note. *inout_device becomes the note's own
  * copy. */
-void resume_settle(run_note *note, const char **inout_device, uint32_t save_every);
+void resume_settle(run_note *note, const char **inout_device, uint32_t save_every, uint32_t fixed);
 
 /* Puts the hashes of the model's weights as they are now into the note. On failure prints why and returns
  * false. */

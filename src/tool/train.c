@@ -128,6 +128,7 @@ static bool resumed_settings(run_state *run) {
     if (!resume_read(call->command, run->checkpoint, &run->was, &run->note)) return false;
     settings.trainer = run->was;
     settings.device = run->note.device;
+    settings.fixed = run->note.fixed;
     if (run->note.save_every != 0) settings.save_every = run->note.save_every;
     const char **operands = tool_alloc((size_t)call->argument_count + 1, sizeof *operands);
     char message[ARGS_MESSAGE_BYTES];
@@ -297,7 +298,7 @@ static bool make_trainer(run_state *run) {
                            quartic_trainer_get_step(run->trainer));
     }
     quartic_trainer_set_position(run->trainer, (uint64_t)hash << 32 | run->target);
-    resume_settle(&run->note, &run->settings.device, run->settings.save_every);
+    resume_settle(&run->note, &run->settings.device, run->settings.save_every, run->settings.fixed);
     return true;
 }
 

@@ -47,8 +47,11 @@ quartic_status quartic_trainer_config_take(const quartic_trainer_config *given,
 float quartic_learning_rate(const quartic_trainer_config *config, uint64_t step) {
     QUARTIC_CALL();
     QUARTIC_NEED_OR(config, 0.0f);
-    quartic_trainer_config whole;
-    if (quartic_options_read(&config_type, config, &whole) != QUARTIC_OK) return 0.0f;
+    quartic_trainer_config whole, rates;
+    if (quartic_options_read(&config_type, config, &rates) != QUARTIC_OK) return 0.0f;
+    if (rates.batch == 0) rates.batch = 1; /* what a rate does not depend on need not be given */
+    if (rates.length == 0) rates.length = 1;
+    if (quartic_trainer_config_take(&rates, &whole) != QUARTIC_OK) return 0.0f;
     config = &whole;
     const double peak = (double)config->learning_rate, end = (double)config->final_learning_rate;
     const double warmup = config->warmup_steps, total = config->total_steps, at = (double)step;

@@ -191,7 +191,10 @@ static void what_is_wrong_is_said(void **state) {
     tool_expect("echo '{' > broken.json; $Q inspect quartic.json --limits broken.json", 1, "are no JSON");
     tool_expect("head -c 70000 /dev/zero > large; $Q inspect quartic.json --limits large", 1,
                 "more than 65536 bytes");
-    tool_expect("$Q inspect quartic.json --limits .", 1, "\".\"");
+    tool_expect("$Q inspect quartic.json --limits .", 1, "cannot read \".\": ");
+    tool_expect(
+        "{ cat laptop.json; printf '\\000'; } > zero.json; $Q inspect quartic.json --limits zero.json", 1,
+        "is zero");
     tool_expect("$Q inspect quartic.json --limits h200 --length 65", 1, "65");
     const tool_result *got = tool_run("$Q inspect quartic.json --limits h100 --json");
     json_t *document = json_loads(got->out, 0, NULL);

@@ -167,6 +167,23 @@ static void parts_share_tensors_and_are_repeated(void **state) {
     quartic_graph_destroy(graph);
 }
 
+/* Counts have 32 bits, and a run costs time. */
+static void runs_without_end_are_refused(void **state) {
+    (void)state;
+    quartic_graph *graph = make_graph();
+    const quartic_device_limits limits = QUARTIC_DEVICE_LIMITS_INIT;
+    quartic_estimate *estimate;
+    quartic_estimate_part part = {graph, UINT32_MAX};
+    assert_int_equal(quartic_estimate_create(&part, 1, &limits, &estimate), QUARTIC_INVALID_ARGUMENT);
+    assert_non_null(strstr(quartic_error_message(), "4294967295 runs of part 0; at most 1048576"));
+    assert_null(estimate);
+    part.runs = QUARTIC_ESTIMATE_MOST_RUNS;
+    ok(quartic_estimate_create(&part, 1, &limits, &estimate));
+    assert_int_equal(quartic_estimate_get_info(estimate).dispatches, 3 * QUARTIC_ESTIMATE_MOST_RUNS);
+    quartic_estimate_destroy(estimate);
+    quartic_graph_destroy(graph);
+}
+
 /* One workgroup on a device of many units: arithmetic takes units times as long as on all of them. */
 static void idle_units_are_counted(void **state) {
     (void)state;
@@ -314,6 +331,10 @@ static void limits_out_of_range_are_refused(void **state) {
     assert_int_equal(quartic_estimate_create(&(quartic_estimate_part){graph, 1}, 1, &limits, &estimate),
                      QUARTIC_INVALID_ARGUMENT);
     assert_non_null(strstr(quartic_error_message(), "compute_units"));
+    limits.compute_units = 1, limits.max_buffer_bytes = 0;
+    assert_int_equal(quartic_estimate_create(&(quartic_estimate_part){graph, 1}, 1, &limits, &estimate),
+                     QUARTIC_INVALID_ARGUMENT);
+    assert_non_null(strstr(quartic_error_message(), "from 1048576 to 9000000000000000000"));
     quartic_graph_destroy(graph);
 }
 
@@ -324,6 +345,7 @@ int main(void) {
         cmocka_unit_test(a_chain_without_memory_is_reported),
         cmocka_unit_test(a_graph_is_counted),
         cmocka_unit_test(parts_share_tensors_and_are_repeated),
+        cmocka_unit_test(runs_without_end_are_refused),
         cmocka_unit_test(idle_units_are_counted),
         cmocka_unit_test(an_estimate_without_memory_leaves_nothing_behind),
         cmocka_unit_test(the_same_limits_give_the_same_estimate),

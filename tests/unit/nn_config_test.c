@@ -379,6 +379,20 @@ static void rate_warms_up_and_falls(void **state) {
     assert_true(quartic_learning_rate(&config, 1) == 1.0f);
 }
 
+static void refused_settings_have_no_rate(void **state) {
+    (void)state;
+    quartic_trainer_config config = QUARTIC_TRAINER_CONFIG_INIT;
+    config.learning_rate = NAN;
+    assert_true(quartic_learning_rate(&config, 1) == 0.0f);
+    nn_config_assert_says("\"learning_rate\" of the trainer's configuration is nan");
+    config.learning_rate = 1.0f, config.warmup_steps = 11, config.total_steps = 10;
+    assert_true(quartic_learning_rate(&config, 1) == 0.0f);
+    nn_config_assert_says("total_steps 10 ends before the warm-up of 11 steps");
+    config.warmup_steps = 0, config.beta1 = 1.0f;
+    assert_true(quartic_learning_rate(&config, 1) == 0.0f);
+    nn_config_assert_says("is 1; it must be a number from 0 to 0.9999999"); /* not "to 1" */
+}
+
 static void batches_are_windows_of_the_data(void **state) {
     (void)state;
     enum { COUNT = 50, ROWS = 64, LENGTH = 7 };
@@ -436,6 +450,7 @@ int main(void) {
         cmocka_unit_test(trainer_settings_have_ranges),
         cmocka_unit_test(settings_that_cannot_work_are_refused),
         cmocka_unit_test(rate_warms_up_and_falls),
+        cmocka_unit_test(refused_settings_have_no_rate),
         cmocka_unit_test(batches_are_windows_of_the_data),
         cmocka_unit_test(failed_allocations_leave_nothing),
     };
