@@ -165,7 +165,7 @@ static int run_tasks(const invocation *call, quartic_device *device) {
     bool fine = true, separated = false;
     if (quartic_device_get_info(device, &info) != QUARTIC_OK) return tool_fail_library(call->command, NULL);
     if (!tool_make_folder(call->command, settings->out) ||
-        !run_lock_take(call->command, settings->out, &lock) ||
+        !run_lock_take(call->command, settings->out, NULL, &lock) ||
         !experiment_report_open(call->command, settings->out, info.name, &report))
         return EXIT_FAILED;
     json_t *tasks = tool_json_list();

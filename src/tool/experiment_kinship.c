@@ -169,6 +169,18 @@ void kin_draw_chain(experiment_source *source, uint32_t hops, kin_chain *out_cha
 
 enum { FEWEST_TRAINED = 2, MOST_TRAINED = 3, FEWEST_TESTED = 4, WHOLE_TEST = KIN_MOST_HOPS + 2 };
 
+/* A chain whose answer is one that was drawn before, if there is such a one among a few; else the last. Left alone,
+ * answers such as cousin would be nearly every second one. Of long chains, which are
+ * hard to find, the first is taken. */
+static void kin_draw_asked_chain(experiment_source *source, uint32_t hops, kin_chain *out_chain) {
+    enum { LONG = 9, TRIED = 12 };
+    const kin wanted = (kin)experiment_below(source, KIN_RELATIONS);
+    for (uint32_t tried = 0; tried < (hops < LONG ? TRIED : 1); ++tried) {
+        kin_draw_chain(source, hops, out_chain);
+        if (out_chain->ends == wanted) return;
+    }
+}
+
 /* Chains of 2 and 3 hops, each of a family of its own, as long as there are nodes for them. In the test the first
  * chain is longer, and the only one that is asked about: of 4 to 10 hops, or, in graphs of fewer than 12 nodes, of as
  * many as these have room for. Types: 1 + what j is to i, both ways along the chain, 0 for all other pairs. */
@@ -191,7 +203,7 @@ bool experiment_draw_kinship(const experiment_task *task, experiment_source *sou
                        : FEWEST_TESTED + experiment_below(source, KIN_MOST_HOPS - FEWEST_TESTED + 1);
         if (hops + 1 > n - used) hops = n - used - 1;
         kin_chain chain;
-        kin_draw_chain(source, hops, &chain);
+        kin_draw_asked_chain(source, hops, &chain);
         for (uint32_t k = 0; k < hops; ++k) {
             const uint32_t i = order[used + k], j = order[used + k + 1];
             graph->edge_types[i * n + j] = 1 + (int32_t)chain.links[k];

@@ -76,12 +76,12 @@ static uint32_t count_hops(const int32_t *types, uint32_t n, uint32_t i, uint32_
 }
 
 /* Hops that are asked for, as bits, in graphs of n nodes for a part. */
-static uint32_t asked_hops(uint32_t n, experiment_part part) {
+static uint32_t asked_hops(uint32_t n, experiment_part part, uint32_t graphs) {
     experiment_task task;
     experiment_data data;
     uint32_t asked = 0;
     assert_true(experiment_task_resize(experiment_task_named("kinship"), n, &task));
-    experiment_data_draw(&task, 3, part, 4 * GRAPHS, &data);
+    experiment_data_draw(&task, 3, part, graphs, &data);
     for (uint32_t k = 0; k < data.graphs * n * n; ++k)
         if (data.targets[k] >= 0) {
             const uint32_t graph = k / (n * n), pair = k % (n * n);
@@ -93,10 +93,10 @@ static uint32_t asked_hops(uint32_t n, experiment_part part) {
 
 static void kinship_is_tested_on_longer_chains(void **state) {
     (void)state;
-    assert_int_equal(asked_hops(12, EXPERIMENT_TRAIN), 1u << 2 | 1u << 3);
-    assert_int_equal(asked_hops(12, EXPERIMENT_VALIDATION), 1u << 2 | 1u << 3);
-    assert_int_equal(asked_hops(12, EXPERIMENT_TEST), 0x7f << 4);
-    for (uint32_t n = 5; n < 12; ++n) assert_int_equal(asked_hops(n, EXPERIMENT_TEST), 1u << (n - 1));
+    assert_int_equal(asked_hops(12, EXPERIMENT_TRAIN, GRAPHS), 1u << 2 | 1u << 3);
+    assert_int_equal(asked_hops(12, EXPERIMENT_VALIDATION, GRAPHS), 1u << 2 | 1u << 3);
+    assert_int_equal(asked_hops(12, EXPERIMENT_TEST, 2 * GRAPHS), 0x7f << 4);
+    for (uint32_t n = 5; n < 12; ++n) assert_int_equal(asked_hops(n, EXPERIMENT_TEST, 4), 1u << (n - 1));
 }
 
 /* ---- countries ---- */

@@ -10,6 +10,7 @@
 #include "base/call.h"
 #include "graph/tape.h"
 #include "ops/cases.h"
+#include "ops/edges.h"
 #include "ops/edge_softmax/problem.h"
 
 /* With wider heads a tile of keys would not fit into 16 KiB of shared memory. */
@@ -33,9 +34,8 @@ static quartic_status edge_softmax_check_positions(const char *op, const quartic
                             "give positions or the right number of nodes",
                             op, options->nodes, options->nodes, quartic_shape_text(q, text), m);
     }
-    if (!quartic_is_present(&call->inputs[QUARTIC_EDGE_MASK])) return QUARTIC_OK;
-    QUARTIC_TRY(quartic_op_expect_dtype(op, call, QUARTIC_EDGE_MASK, QUARTIC_INT32));
-    return quartic_op_expect_shape(op, call, QUARTIC_EDGE_MASK, &QUARTIC_SHAPE(b, options->nodes));
+    const quartic_shape mask = QUARTIC_SHAPE(b, options->nodes);
+    return quartic_edges_expect_optional(op, call, QUARTIC_EDGE_MASK, QUARTIC_INT32, &mask);
 }
 
 /* q, k, v, positions, mask and the options: the same rule for both ops. */
@@ -55,19 +55,12 @@ static quartic_status edge_softmax_check_operands(const char *op, const quartic_
     return edge_softmax_check_positions(op, call);
 }
 
-static quartic_shape edge_softmax_lse_shape(const quartic_shape *q) {
-    quartic_shape shape = *q; // (b, m, h)
-    shape.rank = 3;
-    shape.dims[3] = 0;
-    return shape;
-}
-
 static quartic_status edge_softmax_infer(const quartic_op_call *call, quartic_layout *out,
                                          uint32_t *out_count) {
     const char *op = "edge_softmax_attention";
     QUARTIC_TRY(quartic_op_expect_inputs(op, call, QUARTIC_EDGE_OUT, QUARTIC_EDGE_OUT));
     QUARTIC_TRY(edge_softmax_check_operands(op, call));
-    const quartic_shape *q = &call->inputs[QUARTIC_EDGE_Q].shape, lse = edge_softmax_lse_shape(q);
+    const quartic_shape *q = &call->inputs[QUARTIC_EDGE_Q].shape, lse = quartic_edges_narrow(q);
     out[0] = quartic_layout_contiguous(QUARTIC_FLOAT32, q);
     out[1] = quartic_layout_contiguous(QUARTIC_FLOAT32, &lse);
     *out_count = 2;
@@ -79,11 +72,8 @@ static quartic_status edge_softmax_grad_infer(const quartic_op_call *call, quart
     const char *op = "edge_softmax_attention_grad";
     QUARTIC_TRY(quartic_op_expect_inputs(op, call, QUARTIC_EDGE_INPUTS, QUARTIC_EDGE_INPUTS));
     QUARTIC_TRY(edge_softmax_check_operands(op, call));
-    const quartic_shape *q = &call->inputs[QUARTIC_EDGE_Q].shape, lse = edge_softmax_lse_shape(q);
-    for (uint32_t input = QUARTIC_EDGE_OUT; input <= QUARTIC_EDGE_G; ++input) {
-        QUARTIC_TRY(quartic_op_expect_dtype(op, call, input, QUARTIC_FLOAT32));
-        QUARTIC_TRY(quartic_op_expect_shape(op, call, input, input == QUARTIC_EDGE_LSE ? &lse : q));
-    }
+    const quartic_shape *q = &call->inputs[QUARTIC_EDGE_Q].shape;
+    QUARTIC_TRY(quartic_edges_expect_saved(op, call, QUARTIC_EDGE_Q, QUARTIC_EDGE_OUT));
     for (uint32_t output = 0; output < 3; ++output)
         out[output] = quartic_layout_contiguous(QUARTIC_FLOAT32, q);
     *out_count = 3;
@@ -188,11 +178,8 @@ static bool edge_softmax_cases(uint32_t index, quartic_op_case *out) {
 static bool edge_softmax_grad_cases(uint32_t index, quartic_op_case *out) {
     if (!edge_softmax_cases(index, out)) return false;
     out->input_count = QUARTIC_EDGE_INPUTS;
-    const quartic_shape q = out->inputs[QUARTIC_EDGE_Q].shape;
     out->inputs[QUARTIC_EDGE_K].fill = QUARTIC_FILL_SMALL;
-    quartic_case_floats(out, QUARTIC_EDGE_OUT, q, QUARTIC_FILL_NORMAL);
-    quartic_case_floats(out, QUARTIC_EDGE_LSE, edge_softmax_lse_shape(&q), QUARTIC_FILL_POSITIVE);
-    quartic_case_floats(out, QUARTIC_EDGE_G, q, QUARTIC_FILL_NORMAL);
+    quartic_edges_saved_case(out, QUARTIC_EDGE_Q, QUARTIC_EDGE_OUT);
     return true;
 }
 

@@ -11,13 +11,13 @@
  *          adjoint: triangle_query_grad, triangle_key_grad, triangle_bias_grad
  * end      the same as start; "first" is j
  */
+#include "ops/edges.h"
 #include "ops/gpu_plan.h"
 #include "ops/triangle/problem.h"
 #include "shaders/triangle_bias_grad.args.h"
 #include "shaders/triangle_both.args.h"
 #include "shaders/triangle_both_grad.args.h"
 #include "shaders/triangle_key_grad.args.h"
-#include "shaders/triangle_pack.args.h"
 #include "shaders/triangle_query_grad.args.h"
 #include "shaders/triangle_rows.args.h"
 #include "shaders/triangle_terms.args.h"
@@ -70,31 +70,20 @@ static quartic_status triangle_pack_operand(triangle_planner *plan, const quarti
                                             uint32_t input, bool turned, uint32_t lanes, float factor,
                                             uint64_t *out_range) {
     const quartic_triangle_problem *p = plan->problem;
-    const uint64_t count = plan->pairs * lanes;
-    if (count > INT32_MAX)
-        return quartic_fail(
-            QUARTIC_UNSUPPORTED,
-            "triangle_attention of %u graphs of %u nodes with %u heads of %u needs %llu numbers in "
-            "scratch; at most %d can be indexed, so take fewer graphs at once",
-            p->batch, p->n, p->heads, p->d, (unsigned long long)count, INT32_MAX);
-    const int64_t first = turned ? operand->column : operand->row,
-                  second = turned ? operand->row : operand->column;
-    *out_range = quartic_dispatch_reserve(plan->list, count * sizeof(float));
-    const quartic_triangle_pack_args args = {.x = quartic_dispatch_input(input),
-                                             .packed = *out_range,
-                                             .strides = {(int32_t)operand->batch, (int32_t)first,
-                                                         (int32_t)second, (int32_t)operand->head,
-                                                         (int32_t)operand->component},
-                                             .n = p->n,
-                                             .heads = p->heads,
-                                             .width = lanes == 1 ? 1 : p->d,
-                                             .lanes = lanes,
-                                             .count = (uint32_t)count,
-                                             .factor = factor};
-    const quartic_dispatch_shape shape = {.groups = quartic_divide_up(count, PACK_THREADS),
-                                          .flops = (double)count,
-                                          .bytes = 8.0 * (double)count};
-    return quartic_dispatch_append(plan->list, "triangle_pack", quartic_triangle_pack_push(&args), &shape);
+    const quartic_edges_pack pack = {.op = "triangle_attention",
+                                     .batch = p->batch,
+                                     .n = p->n,
+                                     .heads = p->heads,
+                                     .d = p->d,
+                                     .input = input,
+                                     .lanes = lanes,
+                                     .factor = factor,
+                                     .of_batch = operand->batch,
+                                     .of_first = turned ? operand->column : operand->row,
+                                     .of_second = turned ? operand->row : operand->column,
+                                     .of_head = operand->head,
+                                     .of_component = operand->component};
+    return quartic_edges_pack_operand(plan->list, &pack, out_range);
 }
 
 /* Constants 0 .. 2 of lib/triangle.glsl. */

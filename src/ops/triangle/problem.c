@@ -1,6 +1,8 @@
 /* problem.c: geometry and cost of triangle attention. See problem.h. */
 #include "ops/triangle/problem.h"
 
+#include "ops/edges.h"
+
 /* The edges of q, k, v, v2, bias by kind. */
 static const quartic_triangle_edge edges[][5] = {
     [QUARTIC_TRIANGLE_BOTH] = {QUARTIC_EDGE_IL, QUARTIC_EDGE_LJ, QUARTIC_EDGE_IL, QUARTIC_EDGE_LJ,
@@ -28,9 +30,7 @@ triangle_problem_of(const quartic_triangle_options *options,
                     const quartic_layout *const layouts[QUARTIC_TRIANGLE_OUT]) {
     const quartic_triangle_edge *edge = edges[options->kind];
     const quartic_layout *q = layouts[QUARTIC_TRIANGLE_Q];
-    quartic_shape narrow_shape = q->shape;
-    narrow_shape.rank = 4;
-    narrow_shape.dims[4] = 0;
+    const quartic_shape narrow_shape = quartic_edges_narrow(&q->shape);
     const quartic_layout wide = quartic_layout_contiguous(QUARTIC_FLOAT32, &q->shape);
     const quartic_layout narrow = quartic_layout_contiguous(QUARTIC_FLOAT32, &narrow_shape);
     return (quartic_triangle_problem){

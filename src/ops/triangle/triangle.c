@@ -12,50 +12,24 @@
 #include "base/call.h"
 #include "graph/tape.h"
 #include "ops/cases.h"
+#include "ops/edges.h"
 #include "ops/triangle/problem.h"
 
 /* ---- shape rules ---- */
-
-/* A few rows of a wider head would not fit into the shared memory of a small device. */
-enum { GREATEST_WIDTH = 256 };
 
 static const char *triangle_kind_name(uint32_t kind) {
     return kind == QUARTIC_TRIANGLE_BOTH ? "both" : kind == QUARTIC_TRIANGLE_START ? "start" : "end";
 }
 
-static quartic_status triangle_check_optional(const char *op, const quartic_op_call *call, uint32_t input,
-                                              quartic_dtype dtype, const quartic_shape *shape) {
-    if (!quartic_is_present(&call->inputs[input])) return QUARTIC_OK;
-    QUARTIC_TRY(quartic_op_expect_dtype(op, call, input, dtype));
-    return quartic_op_expect_shape(op, call, input, shape);
-}
-
-static quartic_shape triangle_narrow_shape(const quartic_layout *q) {
-    quartic_shape shape = q->shape; // (b, n, n, h)
-    shape.rank = 4;
-    shape.dims[4] = 0;
-    return shape;
-}
-
 static quartic_status triangle_check_operands(const char *op, const quartic_op_call *call) {
     const quartic_triangle_options *options = call->attrs;
-    const quartic_layout *q = &call->inputs[QUARTIC_TRIANGLE_Q];
+    const quartic_shape *q = &call->inputs[QUARTIC_TRIANGLE_Q].shape;
     if (options->kind > QUARTIC_TRIANGLE_END)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT,
                             "the kind of %s is 0 (both), 1 (start) or 2 (end), not %u", op, options->kind);
-    QUARTIC_TRY(quartic_op_expect_dtype(op, call, QUARTIC_TRIANGLE_Q, QUARTIC_FLOAT32));
-    QUARTIC_TRY(quartic_op_expect_rank(op, call, QUARTIC_TRIANGLE_Q, 5));
-    const uint32_t *dims = q->shape.dims;
-    char text[QUARTIC_SHAPE_TEXT];
-    if (quartic_layout_elements(q) == 0 || dims[1] != dims[2] || dims[4] > GREATEST_WIDTH)
-        return quartic_fail(QUARTIC_SHAPE_MISMATCH,
-                            "%s got q of shape %s; it needs (batch, n, n, heads, width) with as many rows as "
-                            "columns, no extent of 0 and heads at most %d wide",
-                            op, quartic_shape_text(&q->shape, text), GREATEST_WIDTH);
-    for (uint32_t input = QUARTIC_TRIANGLE_K; input <= QUARTIC_TRIANGLE_V; ++input) {
-        QUARTIC_TRY(quartic_op_expect_dtype(op, call, input, QUARTIC_FLOAT32));
-        QUARTIC_TRY(quartic_op_expect_shape(op, call, input, &q->shape));
-    }
+    QUARTIC_TRY(quartic_edges_expect_pivotal(op, call, QUARTIC_TRIANGLE_Q));
+    for (uint32_t input = QUARTIC_TRIANGLE_K; input <= QUARTIC_TRIANGLE_V; ++input)
+        QUARTIC_TRY(quartic_edges_expect(op, call, input, QUARTIC_FLOAT32, q));
     const bool both = options->kind == QUARTIC_TRIANGLE_BOTH;
     if (quartic_is_present(&call->inputs[QUARTIC_TRIANGLE_V2]) != both)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s of kind %s %s", op,
@@ -65,19 +39,18 @@ static quartic_status triangle_check_operands(const char *op, const quartic_op_c
     if (both && quartic_is_present(&call->inputs[QUARTIC_TRIANGLE_BIAS]))
         return quartic_fail(QUARTIC_INVALID_ARGUMENT,
                             "%s of kind both takes no bias: its scores use all three edges already", op);
-    const quartic_shape narrow = triangle_narrow_shape(q), mask = QUARTIC_SHAPE(dims[0], dims[1]);
-    QUARTIC_TRY(triangle_check_optional(op, call, QUARTIC_TRIANGLE_V2, QUARTIC_FLOAT32, &q->shape));
-    QUARTIC_TRY(triangle_check_optional(op, call, QUARTIC_TRIANGLE_BIAS, QUARTIC_FLOAT32, &narrow));
-    return triangle_check_optional(op, call, QUARTIC_TRIANGLE_MASK, QUARTIC_INT32, &mask);
+    const quartic_shape narrow = quartic_edges_narrow(q), mask = QUARTIC_SHAPE(q->dims[0], q->dims[1]);
+    QUARTIC_TRY(quartic_edges_expect_optional(op, call, QUARTIC_TRIANGLE_V2, QUARTIC_FLOAT32, q));
+    QUARTIC_TRY(quartic_edges_expect_optional(op, call, QUARTIC_TRIANGLE_BIAS, QUARTIC_FLOAT32, &narrow));
+    return quartic_edges_expect_optional(op, call, QUARTIC_TRIANGLE_MASK, QUARTIC_INT32, &mask);
 }
 
 static quartic_status triangle_infer(const quartic_op_call *call, quartic_layout *out, uint32_t *out_count) {
     const char *op = "triangle_attention";
     QUARTIC_TRY(quartic_op_expect_inputs(op, call, QUARTIC_TRIANGLE_OUT, QUARTIC_TRIANGLE_OUT));
     QUARTIC_TRY(triangle_check_operands(op, call));
-    const quartic_layout *q = &call->inputs[QUARTIC_TRIANGLE_Q];
-    const quartic_shape narrow = triangle_narrow_shape(q);
-    out[0] = quartic_layout_contiguous(QUARTIC_FLOAT32, &q->shape);
+    const quartic_shape *q = &call->inputs[QUARTIC_TRIANGLE_Q].shape, narrow = quartic_edges_narrow(q);
+    out[0] = quartic_layout_contiguous(QUARTIC_FLOAT32, q);
     out[1] = quartic_layout_contiguous(QUARTIC_FLOAT32, &narrow);
     *out_count = 2;
     return QUARTIC_OK;
@@ -88,19 +61,14 @@ static quartic_status triangle_grad_infer(const quartic_op_call *call, quartic_l
     const char *op = "triangle_attention_grad";
     QUARTIC_TRY(quartic_op_expect_inputs(op, call, QUARTIC_TRIANGLE_INPUTS, QUARTIC_TRIANGLE_INPUTS));
     QUARTIC_TRY(triangle_check_operands(op, call));
-    const quartic_layout *q = &call->inputs[QUARTIC_TRIANGLE_Q];
-    const quartic_shape narrow = triangle_narrow_shape(q);
-    for (uint32_t input = QUARTIC_TRIANGLE_OUT; input <= QUARTIC_TRIANGLE_G; ++input) {
-        QUARTIC_TRY(quartic_op_expect_dtype(op, call, input, QUARTIC_FLOAT32));
-        QUARTIC_TRY(
-            quartic_op_expect_shape(op, call, input, input == QUARTIC_TRIANGLE_LSE ? &narrow : &q->shape));
-    }
+    const quartic_shape *q = &call->inputs[QUARTIC_TRIANGLE_Q].shape, narrow = quartic_edges_narrow(q);
+    QUARTIC_TRY(quartic_edges_expect_saved(op, call, QUARTIC_TRIANGLE_Q, QUARTIC_TRIANGLE_OUT));
     const bool v2 = quartic_is_present(&call->inputs[QUARTIC_TRIANGLE_V2]);
     const bool bias = quartic_is_present(&call->inputs[QUARTIC_TRIANGLE_BIAS]);
     for (uint32_t k = QUARTIC_TRIANGLE_DQ; k <= QUARTIC_TRIANGLE_DV; ++k)
-        out[k] = quartic_layout_contiguous(QUARTIC_FLOAT32, &q->shape);
+        out[k] = quartic_layout_contiguous(QUARTIC_FLOAT32, q);
     if (v2 || bias)
-        out[QUARTIC_TRIANGLE_DLAST] = quartic_layout_contiguous(QUARTIC_FLOAT32, v2 ? &q->shape : &narrow);
+        out[QUARTIC_TRIANGLE_DLAST] = quartic_layout_contiguous(QUARTIC_FLOAT32, v2 ? q : &narrow);
     *out_count = v2 || bias ? 4 : 3;
     return QUARTIC_OK;
 }
@@ -139,37 +107,37 @@ typedef struct triangle_case {
     quartic_fill_kind mask_fill;
 } triangle_case;
 
-#define BOTH       .kind = QUARTIC_TRIANGLE_BOTH
-#define START      .kind = QUARTIC_TRIANGLE_START
-#define END        .kind = QUARTIC_TRIANGLE_END
-#define MASKED     .masked = true, .mask_fill = QUARTIC_FILL_MASK
-#define CAUSAL     .causal = true
-#define ALL_MASKED .masked = true, .mask_fill = QUARTIC_FILL_ZERO
-
+#define BOTH  .kind = QUARTIC_TRIANGLE_BOTH
+#define START .kind = QUARTIC_TRIANGLE_START
+#define END   .kind = QUARTIC_TRIANGLE_END
 /* Sizes leave remainders in every tile: of edges, of pivots, of components in fours and in slices. Widths
  * repeat so that few pipelines have to be compiled. */
 static const triangle_case triangle_table[] = {
     {"one node", BOTH, .b = 2, .n = 1, .h = 2, .d = 3},
     {"two nodes", BOTH, .b = 1, .n = 2, .h = 3, .d = 5},
-    {"five nodes, masked", BOTH, .b = 2, .n = 5, .h = 2, .d = 7, MASKED},
-    {"every pivot hidden", BOTH, .b = 1, .n = 5, .h = 1, .d = 8, ALL_MASKED},
-    {"31 nodes, causal", BOTH, .b = 1, .n = 31, .h = 1, .d = 6, CAUSAL},
-    {"odd wide heads, causal, masked", BOTH, .b = 1, .n = 33, .h = 1, .d = 37, MASKED, CAUSAL},
-    {"wide heads, masked", BOTH, .b = 1, .n = 19, .h = 1, .d = 70, MASKED},
+    {"five nodes, masked", BOTH, .b = 2, .n = 5, .h = 2, .d = 7, QUARTIC_CASE_MASKED},
+    {"every pivot hidden", BOTH, .b = 1, .n = 5, .h = 1, .d = 8, QUARTIC_CASE_ALL_MASKED},
+    {"31 nodes, causal", BOTH, .b = 1, .n = 31, .h = 1, .d = 6, QUARTIC_CASE_CAUSAL},
+    {"odd wide heads, causal, masked", BOTH, .b = 1, .n = 33, .h = 1, .d = 37, QUARTIC_CASE_MASKED,
+     QUARTIC_CASE_CAUSAL},
+    {"wide heads, masked", BOTH, .b = 1, .n = 19, .h = 1, .d = 70, QUARTIC_CASE_MASKED},
     {"the usual head", BOTH, .b = 1, .n = 33, .h = 1, .d = 32},
     {"one node, start", START, .b = 1, .n = 1, .h = 1, .d = 1, .bias = true},
-    {"two nodes, start, masked", START, .b = 3, .n = 2, .h = 1, .d = 8, .bias = true, MASKED},
-    {"five nodes, start, masked", START, .b = 2, .n = 5, .h = 2, .d = 7, .bias = true, MASKED},
-    {"every pivot hidden, start", START, .b = 1, .n = 5, .h = 1, .d = 5, .bias = true, ALL_MASKED},
-    {"66 nodes, start, causal", START, .b = 1, .n = 66, .h = 1, .d = 8, .bias = true, CAUSAL},
-    {"33 nodes, start, masked, no bias", START, .b = 1, .n = 33, .h = 2, .d = 5, MASKED},
-    {"wide heads, start, masked", START, .b = 1, .n = 19, .h = 1, .d = 64, .bias = true, MASKED},
-    {"one node, end, causal", END, .b = 1, .n = 1, .h = 2, .d = 3, .bias = true, CAUSAL},
-    {"two nodes, end, causal", END, .b = 1, .n = 2, .h = 2, .d = 6, .bias = true, CAUSAL},
-    {"31 nodes, end, causal", END, .b = 1, .n = 31, .h = 2, .d = 8, .bias = true, CAUSAL},
-    {"five nodes, end, causal, masked", END, .b = 2, .n = 5, .h = 2, .d = 7, .bias = true, MASKED, CAUSAL},
-    {"every pivot hidden, end", END, .b = 1, .n = 5, .h = 1, .d = 5, .bias = true, ALL_MASKED, CAUSAL},
-    {"odd wide heads, end, causal", END, .b = 1, .n = 9, .h = 1, .d = 37, .bias = true, CAUSAL},
+    {"two nodes, start, masked", START, .b = 3, .n = 2, .h = 1, .d = 8, .bias = true, QUARTIC_CASE_MASKED},
+    {"five nodes, start, masked", START, .b = 2, .n = 5, .h = 2, .d = 7, .bias = true, QUARTIC_CASE_MASKED},
+    {"every pivot hidden, start", START, .b = 1, .n = 5, .h = 1, .d = 5, .bias = true,
+     QUARTIC_CASE_ALL_MASKED},
+    {"66 nodes, start, causal", START, .b = 1, .n = 66, .h = 1, .d = 8, .bias = true, QUARTIC_CASE_CAUSAL},
+    {"33 nodes, start, masked, no bias", START, .b = 1, .n = 33, .h = 2, .d = 5, QUARTIC_CASE_MASKED},
+    {"wide heads, start, masked", START, .b = 1, .n = 19, .h = 1, .d = 64, .bias = true, QUARTIC_CASE_MASKED},
+    {"one node, end, causal", END, .b = 1, .n = 1, .h = 2, .d = 3, .bias = true, QUARTIC_CASE_CAUSAL},
+    {"two nodes, end, causal", END, .b = 1, .n = 2, .h = 2, .d = 6, .bias = true, QUARTIC_CASE_CAUSAL},
+    {"31 nodes, end, causal", END, .b = 1, .n = 31, .h = 2, .d = 8, .bias = true, QUARTIC_CASE_CAUSAL},
+    {"five nodes, end, causal, masked", END, .b = 2, .n = 5, .h = 2, .d = 7, .bias = true,
+     QUARTIC_CASE_MASKED, QUARTIC_CASE_CAUSAL},
+    {"every pivot hidden, end", END, .b = 1, .n = 5, .h = 1, .d = 5, .bias = true, QUARTIC_CASE_ALL_MASKED,
+     QUARTIC_CASE_CAUSAL},
+    {"odd wide heads, end, causal", END, .b = 1, .n = 9, .h = 1, .d = 37, .bias = true, QUARTIC_CASE_CAUSAL},
     {"the usual head, end", END, .b = 1, .n = 33, .h = 1, .d = 32, .bias = true},
 };
 
@@ -197,17 +165,12 @@ static bool triangle_cases(uint32_t index, quartic_op_case *out) {
     return true;
 }
 
-/* out, lse and g need not belong together for the backends to agree; a positive lse keeps A moderate. */
 static bool triangle_grad_cases(uint32_t index, quartic_op_case *out) {
     if (!triangle_cases(index, out)) return false;
     const triangle_case *from = &triangle_table[index];
     out->input_count = QUARTIC_TRIANGLE_INPUTS;
     if (from->bias) out->inputs[QUARTIC_TRIANGLE_BIAS].fill = QUARTIC_FILL_SMALL;
-    const quartic_shape wide = out->inputs[QUARTIC_TRIANGLE_Q].shape;
-    quartic_case_floats(out, QUARTIC_TRIANGLE_OUT, wide, QUARTIC_FILL_NORMAL);
-    quartic_case_floats(out, QUARTIC_TRIANGLE_LSE, QUARTIC_SHAPE(from->b, from->n, from->n, from->h),
-                        QUARTIC_FILL_POSITIVE);
-    quartic_case_floats(out, QUARTIC_TRIANGLE_G, wide, QUARTIC_FILL_NORMAL);
+    quartic_edges_saved_case(out, QUARTIC_TRIANGLE_Q, QUARTIC_TRIANGLE_OUT);
     return true;
 }
 

@@ -1,6 +1,8 @@
 /* problem.c: geometry and cost of triple attention. See problem.h. */
 #include "ops/triple/problem.h"
 
+#include "ops/edges.h"
+
 static quartic_triple_operand triple_operand_of(const quartic_layout *layout) {
     return (quartic_triple_operand){.batch = layout->strides[0],
                                     .row = layout->strides[1],
@@ -14,9 +16,7 @@ static quartic_triple_problem triple_problem_of(const quartic_triple_options *op
                                                 const quartic_layout *const layouts[QUARTIC_TRIPLE_GRADIENTS],
                                                 bool masked) {
     const quartic_shape *q = &layouts[QUARTIC_TRIPLE_Q]->shape;
-    quartic_shape narrow_shape = *q;
-    narrow_shape.rank = 4;
-    narrow_shape.dims[4] = 0;
+    const quartic_shape narrow_shape = quartic_edges_narrow(q);
     const quartic_layout wide = quartic_layout_contiguous(QUARTIC_FLOAT32, q);
     const quartic_layout narrow = quartic_layout_contiguous(QUARTIC_FLOAT32, &narrow_shape);
     quartic_triple_problem problem = {.batch = q->dims[0],

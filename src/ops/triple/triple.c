@@ -11,50 +11,26 @@
 #include "base/call.h"
 #include "graph/tape.h"
 #include "ops/cases.h"
+#include "ops/edges.h"
 #include "ops/triple/problem.h"
 
 /* ---- shape rules ---- */
 
-/* A few rows of a wider head would not fit into the shared memory of a small device. */
-enum { GREATEST_WIDTH = 256 };
-
-static quartic_shape triple_narrow_shape(const quartic_shape *q) {
-    quartic_shape shape = *q; // (b, n, n, h)
-    shape.rank = 4;
-    shape.dims[4] = 0;
-    return shape;
-}
-
-static quartic_status triple_expect(const char *op, const quartic_op_call *call, uint32_t input,
-                                    quartic_dtype dtype, const quartic_shape *shape) {
-    QUARTIC_TRY(quartic_op_expect_dtype(op, call, input, dtype));
-    return quartic_op_expect_shape(op, call, input, shape);
-}
-
 static quartic_status triple_check_operands(const char *op, const quartic_op_call *call) {
-    const quartic_layout *q = &call->inputs[QUARTIC_TRIPLE_Q];
-    QUARTIC_TRY(quartic_op_expect_dtype(op, call, QUARTIC_TRIPLE_Q, QUARTIC_FLOAT32));
-    QUARTIC_TRY(quartic_op_expect_rank(op, call, QUARTIC_TRIPLE_Q, 5));
-    const uint32_t *dims = q->shape.dims;
-    char text[QUARTIC_SHAPE_TEXT];
-    if (quartic_layout_elements(q) == 0 || dims[1] != dims[2] || dims[4] > GREATEST_WIDTH)
-        return quartic_fail(QUARTIC_SHAPE_MISMATCH,
-                            "%s got q of shape %s; it needs (batch, n, n, heads, width) with as many rows as "
-                            "columns, no extent of 0 and heads at most %d wide",
-                            op, quartic_shape_text(&q->shape, text), GREATEST_WIDTH);
+    QUARTIC_TRY(quartic_edges_expect_pivotal(op, call, QUARTIC_TRIPLE_Q));
+    const quartic_shape *q = &call->inputs[QUARTIC_TRIPLE_Q].shape, narrow = quartic_edges_narrow(q),
+                        mask = QUARTIC_SHAPE(q->dims[0], q->dims[1]);
     for (uint32_t input = QUARTIC_TRIPLE_Q2; input <= QUARTIC_TRIPLE_V2; ++input)
-        QUARTIC_TRY(triple_expect(op, call, input, QUARTIC_FLOAT32, &q->shape));
-    const quartic_shape narrow = triple_narrow_shape(&q->shape), mask = QUARTIC_SHAPE(dims[0], dims[1]);
-    QUARTIC_TRY(triple_expect(op, call, QUARTIC_TRIPLE_BIAS, QUARTIC_FLOAT32, &narrow));
-    if (!quartic_is_present(&call->inputs[QUARTIC_TRIPLE_MASK])) return QUARTIC_OK;
-    return triple_expect(op, call, QUARTIC_TRIPLE_MASK, QUARTIC_INT32, &mask);
+        QUARTIC_TRY(quartic_edges_expect(op, call, input, QUARTIC_FLOAT32, q));
+    QUARTIC_TRY(quartic_edges_expect(op, call, QUARTIC_TRIPLE_BIAS, QUARTIC_FLOAT32, &narrow));
+    return quartic_edges_expect_optional(op, call, QUARTIC_TRIPLE_MASK, QUARTIC_INT32, &mask);
 }
 
 static quartic_status triple_infer(const quartic_op_call *call, quartic_layout *out, uint32_t *out_count) {
     const char *op = "triple_attention";
     QUARTIC_TRY(quartic_op_expect_inputs(op, call, QUARTIC_TRIPLE_OUT, QUARTIC_TRIPLE_OUT));
     QUARTIC_TRY(triple_check_operands(op, call));
-    const quartic_shape *q = &call->inputs[QUARTIC_TRIPLE_Q].shape, narrow = triple_narrow_shape(q);
+    const quartic_shape *q = &call->inputs[QUARTIC_TRIPLE_Q].shape, narrow = quartic_edges_narrow(q);
     out[0] = quartic_layout_contiguous(QUARTIC_FLOAT32, q);
     out[1] = quartic_layout_contiguous(QUARTIC_FLOAT32, &narrow);
     *out_count = 2;
@@ -66,10 +42,8 @@ static quartic_status triple_grad_infer(const quartic_op_call *call, quartic_lay
     const char *op = "triple_attention_grad";
     QUARTIC_TRY(quartic_op_expect_inputs(op, call, QUARTIC_TRIPLE_INPUTS, QUARTIC_TRIPLE_INPUTS));
     QUARTIC_TRY(triple_check_operands(op, call));
-    const quartic_shape *q = &call->inputs[QUARTIC_TRIPLE_Q].shape, narrow = triple_narrow_shape(q);
-    for (uint32_t input = QUARTIC_TRIPLE_OUT; input <= QUARTIC_TRIPLE_G; ++input)
-        QUARTIC_TRY(
-            triple_expect(op, call, input, QUARTIC_FLOAT32, input == QUARTIC_TRIPLE_LSE ? &narrow : q));
+    const quartic_shape *q = &call->inputs[QUARTIC_TRIPLE_Q].shape, narrow = quartic_edges_narrow(q);
+    QUARTIC_TRY(quartic_edges_expect_saved(op, call, QUARTIC_TRIPLE_Q, QUARTIC_TRIPLE_OUT));
     for (uint32_t k = 0; k < QUARTIC_TRIPLE_GRADIENTS; ++k)
         out[k] = quartic_layout_contiguous(QUARTIC_FLOAT32, k == QUARTIC_TRIPLE_BIAS ? &narrow : q);
     *out_count = QUARTIC_TRIPLE_GRADIENTS;
@@ -102,27 +76,24 @@ typedef struct triple_case {
     quartic_fill_kind mask_fill;
 } triple_case;
 
-#define MASKED     .masked = true, .mask_fill = QUARTIC_FILL_MASK
-#define CAUSAL     .causal = true
-#define ALL_MASKED .masked = true, .mask_fill = QUARTIC_FILL_ZERO
-
 /* Sizes leave remainders in every tile: of pivots, of components in fours and in slices. */
 static const triple_case triple_table[] = {
     {"one node", .b = 2, .n = 1, .h = 2, .d = 3},
     {"two nodes", .b = 1, .n = 2, .h = 3, .d = 5},
-    {"two nodes, causal", .b = 1, .n = 2, .h = 2, .d = 8, CAUSAL},
-    {"five nodes, masked", .b = 2, .n = 5, .h = 2, .d = 7, MASKED},
-    {"every pivot hidden", .b = 1, .n = 5, .h = 1, .d = 8, ALL_MASKED},
-    {"seven nodes, causal", .b = 1, .n = 7, .h = 2, .d = 6, CAUSAL},
-    {"six nodes, causal, masked", .b = 3, .n = 6, .h = 1, .d = 3, MASKED, CAUSAL},
+    {"two nodes, causal", .b = 1, .n = 2, .h = 2, .d = 8, QUARTIC_CASE_CAUSAL},
+    {"five nodes, masked", .b = 2, .n = 5, .h = 2, .d = 7, QUARTIC_CASE_MASKED},
+    {"every pivot hidden", .b = 1, .n = 5, .h = 1, .d = 8, QUARTIC_CASE_ALL_MASKED},
+    {"seven nodes, causal", .b = 1, .n = 7, .h = 2, .d = 6, QUARTIC_CASE_CAUSAL},
+    {"six nodes, causal, masked", .b = 3, .n = 6, .h = 1, .d = 3, QUARTIC_CASE_MASKED, QUARTIC_CASE_CAUSAL},
     {"nine nodes", .b = 1, .n = 9, .h = 2, .d = 1},
-    {"17 nodes, causal", .b = 1, .n = 17, .h = 1, .d = 5, CAUSAL},
-    {"19 nodes, masked", .b = 1, .n = 19, .h = 1, .d = 4, MASKED},
+    {"17 nodes, causal", .b = 1, .n = 17, .h = 1, .d = 5, QUARTIC_CASE_CAUSAL},
+    {"19 nodes, masked", .b = 1, .n = 19, .h = 1, .d = 4, QUARTIC_CASE_MASKED},
     {"35 nodes", .b = 1, .n = 35, .h = 1, .d = 2},
-    {"34 nodes, causal, masked", .b = 1, .n = 34, .h = 1, .d = 3, MASKED, CAUSAL},
+    {"34 nodes, causal, masked", .b = 1, .n = 34, .h = 1, .d = 3, QUARTIC_CASE_MASKED, QUARTIC_CASE_CAUSAL},
     {"the usual head", .b = 1, .n = 8, .h = 1, .d = 32},
-    {"odd wide heads, causal, masked", .b = 1, .n = 5, .h = 1, .d = 37, MASKED, CAUSAL},
-    {"wide heads, masked", .b = 1, .n = 4, .h = 1, .d = 130, MASKED},
+    {"odd wide heads, causal, masked", .b = 1, .n = 5, .h = 1, .d = 37, QUARTIC_CASE_MASKED,
+     QUARTIC_CASE_CAUSAL},
+    {"wide heads, masked", .b = 1, .n = 4, .h = 1, .d = 130, QUARTIC_CASE_MASKED},
 };
 
 static bool triple_cases(uint32_t index, quartic_op_case *out) {
@@ -137,22 +108,18 @@ static bool triple_cases(uint32_t index, quartic_op_case *out) {
         /* With one pair A is 1 whatever the scores: their gradients are zero but for rounding. */
         out->inputs[input].no_gradient = from->n == 1 && scores;
     }
-    quartic_case_floats(out, QUARTIC_TRIPLE_BIAS, triple_narrow_shape(&wide), QUARTIC_FILL_NORMAL);
+    quartic_case_floats(out, QUARTIC_TRIPLE_BIAS, quartic_edges_narrow(&wide), QUARTIC_FILL_NORMAL);
     out->inputs[QUARTIC_TRIPLE_BIAS].no_gradient = from->n == 1;
     if (from->masked)
         quartic_case_ints(out, QUARTIC_TRIPLE_MASK, QUARTIC_SHAPE(from->b, from->n), from->mask_fill, 0);
     return true;
 }
 
-/* out, lse and g need not belong together for the backends to agree; a positive lse keeps A moderate. */
 static bool triple_grad_cases(uint32_t index, quartic_op_case *out) {
     if (!triple_cases(index, out)) return false;
-    const quartic_shape wide = out->inputs[QUARTIC_TRIPLE_Q].shape;
     out->input_count = QUARTIC_TRIPLE_INPUTS;
     out->inputs[QUARTIC_TRIPLE_BIAS].fill = QUARTIC_FILL_SMALL;
-    quartic_case_floats(out, QUARTIC_TRIPLE_OUT, wide, QUARTIC_FILL_NORMAL);
-    quartic_case_floats(out, QUARTIC_TRIPLE_LSE, triple_narrow_shape(&wide), QUARTIC_FILL_POSITIVE);
-    quartic_case_floats(out, QUARTIC_TRIPLE_G, wide, QUARTIC_FILL_NORMAL);
+    quartic_edges_saved_case(out, QUARTIC_TRIPLE_Q, QUARTIC_TRIPLE_OUT);
     return true;
 }
 
