@@ -1,106 +1,61 @@
 #!/usr/bin/env bash
-# The evidence for edges that attend to edges: trains every form of edge attention and the quadratic baselines on
-# the tasks of docs/hypothesis.md, and says whether some task separates them. Exit 1 if none does.
+# The evidence behind docs/which-edge-attention.md: trains the rows of scripts/hypothesis/runs.txt on the cpu device, two
+# at a time, each on one core, then makes every figure and table of the page and checks its claims. Exit 1 unless all
+# claims hold that it can check.
 #
-#   bash scripts/hypothesis.sh            all tasks, forms, baselines and seeds: up to an hour on two cores
-#   bash scripts/hypothesis.sh --quick    one seed, the smallest baselines, one task on Vulkan too: up to 5 minutes
-#   OUT=folder                            where the results go (default: hypothesis in the build folder)
+#   bash scripts/hypothesis.sh            everything anew, five seeds: at most three hours on two quiet cores
+#   bash scripts/hypothesis.sh --resume   only what the records lack: of an interrupted run, or of the repository
+#   bash scripts/hypothesis.sh --tables   no training: figures, tables and claims from the records
+#   bash scripts/hypothesis.sh --quick    the quick rows with one seed, and the claims about them: up to 5 minutes
 #
-# Each task is a run of `quartic experiment` of its own, two at a time, each on one core. In the full run foaf's
-# baselines have three learning rates and three sizes, those of compose and cycles three rates and two sizes, set's
-# three rates and one size; foaf24 is the quick form with three seeds, and set's baselines of four times the
-# parameters run by themselves, since each takes minutes.
+#   RECORDS=folder   records of single runs (default: docs/hypothesis/records for --resume and --tables, else a new
+#                    folder under OUT); records of other sessions add up by copying their lines into it
+#   OUT=folder       logs, and the page's figures but for --tables (default: hypothesis in the build folder)
+#   SEEDS=N          runs of each row (default: 5; --quick: 1)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=${BUILD:-build}
 out=${OUT:-$build/hypothesis}
-quick=0
-case "${1:-}" in
---quick) quick=1 ;;
-"") ;;
-*) echo "usage: bash scripts/hypothesis.sh [--quick]" >&2; exit 2 ;;
+kept=docs/hypothesis/records
+page=docs/which-edge-attention.md
+mode=${1:-}
+case $# in 0 | 1) ;; *) mode=wrong ;; esac
+case "$mode" in
+"") seeds=${SEEDS:-5} records=${RECORDS:-$out/records} ;;
+--resume) seeds=${SEEDS:-5} records=${RECORDS:-$kept} ;;
+--tables) records=${RECORDS:-$kept} ;;
+--quick) seeds=${SEEDS:-1} records=${RECORDS:-$out/quick} ;;
+*)
+  echo "usage: bash scripts/hypothesis.sh [--resume | --tables | --quick]" >&2
+  exit 2
+  ;;
 esac
+
+tables() { python3 -B scripts/hypothesis/tables.py "$records" "$@"; }
+
+if [ "$mode" = --tables ]; then
+  tables docs/images "$page"
+  exit
+fi
 
 [ -f "$build/build.ninja" ] || [ -f "$build/Makefile" ] || cmake -S . -B "$build" > /dev/null
 cmake --build "$build" --target quartic_tool > /dev/null
 mkdir -p "$out"
-rm -rf "${out:?}"/{cycles,foaf,foaf24,compose,set,set-none,set-static,vulkan,cpu}{,.log}
-export OMP_NUM_THREADS=1
-
-if [ $quick = 1 ]; then
-  runs="foaf compose cycles set"
-  settings="--quick --seeds 1 --limit 30"
-else
-  runs="set cycles compose foaf foaf24 set-none set-static" # the longest first, so that both cores end together
-  settings="--seeds 3 --limit 600"
-fi
-
-# Task and settings of a run. Pairs give many labels a step and are learnt soon, whole graphs give one each, and
-# the rules of the cards are many.
-of_run() {
-  case $1-$quick in
-  foaf24-*) echo "foaf24 --steps 150 --quick" ;; # 24 nodes have three times as many edges as 14
-  cycles-*) echo "cycles --steps 300 --batch 32 --sizes 2" ;;
-  compose-0) echo "compose --steps 150 --sizes 2" ;;
-  set-1) echo "set --steps 150" ;;
-  set-0) echo "set $cards --sizes 1" ;;
-  set-none-0) echo "set $cards --sizes 2 --rates 1 --seeds 1 --only none" ;;
-  set-static-0) echo "set $cards --sizes 2 --rates 1 --seeds 1 --only static" ;;
-  *) echo "$1 --steps 150" ;;
-  esac
-}
-cards="--steps 3000 --batch 32 --graphs 50000 --rate 0.005"
-
-# run NAME ARGUMENTS..: one run with its own folder and log.
-run() {
-  local name=$1
-  shift
-  # shellcheck disable=SC2086
-  if "$build/quartic" experiment $settings "$@" --out "$out/$name" > "$out/$name.log" 2>&1; then
-    grep -h "separated\.\|nothing to compare" "$out/$name.log"
-  else
-    cat "$out/$name.log" >&2
-    return 1
+if [ "$mode" != --resume ] && compgen -G "$records/*.jsonl" > /dev/null; then
+  if [ -n "${RECORDS:-}" ]; then
+    echo "$records holds records: --resume goes on with them; delete them to begin anew" >&2
+    exit 1
   fi
-}
-
-started=$SECONDS
+  rm "$records"/*.jsonl # of an earlier run of this script
+fi
 failed=0
-running=0
-for name in $runs; do
-  if [ $running = 2 ]; then
-    wait -n || failed=1
-    running=1
-  fi
-  echo "$name: started; its lines go to $out/$name.log"
-  # shellcheck disable=SC2046
-  run "$name" $(of_run "$name") --device cpu &
-  running=$((running + 1))
-done
-for ((; running > 0; --running)); do wait -n || failed=1; done
-if [ $quick = 1 ]; then
-  # The same contest on both: short, since software Vulkan is slow.
-  short="foaf --no-map --steps 40 --batch 4 --evaluations 4 --graphs 512 --rate 0.005"
-  for device in cpu vulkan; do
-    echo "foaf, short, on $device: started; its lines go to $out/$device.log"
-    # shellcheck disable=SC2086
-    run $device $short --device $device || failed=1
-  done
+quick=
+[ "$mode" = --quick ] && quick=--quick
+python3 -B scripts/hypothesis/run.py "$build/quartic" "$records" "$out" "$seeds" $quick || failed=1
+if [ "$mode" = --resume ]; then
+  tables docs/images "$page" || failed=1
+else
+  cp "$page" "$out/report.md"
+  tables "$out/images" "$out/report.md" $quick || failed=1
 fi
-[ $failed = 0 ] || { echo "a run failed" >&2; exit 1; }
-
-# One table of all tasks, one file of all points.
-for folder in "$out"/*/; do
-  sed "s|](\([^)]*\.svg\))|]($(basename "$folder")/\1)|" "$folder/report.md"
-done > "$out/report.md"
-first=1
-for name in $runs; do
-  [ $first = 1 ] && head -1 "$out/$name/results.csv" > "$out/results.csv"
-  first=0
-  tail -n +2 "$out/$name/results.csv" >> "$out/results.csv"
-done
-echo "$((SECONDS - started)) seconds; $out/report.md and $out/results.csv are written."
-if ! grep -q ": separated\." "$out"/*.log; then
-  echo "In no task does an edge form reach 99% where every quadratic baseline stays at or below 90%." >&2
-  exit 1
-fi
+exit $failed

@@ -1,6 +1,7 @@
 #version 460
 // cross_entropy.comp: first stage of the loss: -log softmax(logits)[target] of each row, 0 where the target
 // is ignored (negative or not a class). LANES invocations share a row, 256 / LANES rows a workgroup.
+// The first workgroup counts the targets that are not ignored, for the mean and for the adjoint.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/common.glsl"
 #include "cross_entropy.args.h"
@@ -28,4 +29,13 @@ void main() {
                 ? approx_log(running.sum) +
                       (running.largest - args.logits.at[base + uint(clamp(target, 0, int(args.classes) - 1))])
                 : 0.0;
+
+    if (linear_group() != 0) return; // the whole workgroup
+    float count = 0.0;
+    for (uint step = gl_LocalInvocationIndex; step < args.rows; step += 256u) {
+        int other = args.targets.at[min(step, args.rows - 1)];
+        count += other >= 0 && uint(other) < args.classes ? 1.0 : 0.0;
+    }
+    count = reduce_sum(count, 256u);
+    if (gl_LocalInvocationIndex == 0) args.count.at[0] = max(count, 1.0);
 }

@@ -1,5 +1,5 @@
 #version 460
-// cross_entropy_grad.comp: dlogits = (softmax(logits) - onehot(target)) * factor, zeros where the target is
+// cross_entropy_grad.comp: dlogits = (softmax(logits) - onehot(target)) * g / count, zeros where the target is
 // ignored. Rows and lanes as in cross_entropy.comp; a lane writes only what it read, so dlogits may lie where
 // logits lies.
 #extension GL_GOOGLE_include_directive : require
@@ -23,7 +23,7 @@ void main() {
     for (uint c = lane; counts && c < args.classes; c += LANES)
         running_add(running, args.logits.at[base + min(c, args.classes - 1)]);
     running = running_reduce(running, LANES);
-    float factor = args.factor.at[0];
+    float factor = args.g.at[0] / args.count.at[0];
 
     for (uint c = lane; exists && c < args.classes; c += LANES) {
         float d = 0.0;

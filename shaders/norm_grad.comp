@@ -1,7 +1,7 @@
 #version 460
 // norm_grad.comp: the adjoint of norm.comp.
 //     c = x - mean,   xhat = c * factor,   h = dy * (scale + offset); a layer norm takes h - mean(h) for h
-//     dx = factor * (h - xhat * mean(h * xhat)), or factor * h for an l2 row at the clamp
+//     dx = factor * (h - xhat * mean(h * xhat)), or factor * h for an l2 row at the clamp; plus addend
 // A row whose squares would overflow is scaled first; then dx is the scale times that of the scaled row.
 //
 // A workgroup walks rows_per_group rows, 256 / LANES at a time, and keeps the sums over rows of dy * xhat and
@@ -17,6 +17,7 @@ layout(constant_id = 1) const uint LANES = 256; // a power of two
 layout(constant_id = 2) const uint STEPS = 1;   // LANES * STEPS >= width
 layout(constant_id = 3) const uint HAS_SCALE = 1;
 layout(constant_id = 4) const uint WANTS = 7; // QUARTIC_NORM_WANT_*
+layout(constant_id = 5) const uint HAS_ADDEND = 0;
 
 #include "lib/norm.glsl"
 
@@ -78,7 +79,9 @@ void row_gradient(uint row, uint lane, bool exists) {
         precise float other_squares = sums.x - own_square;
         precise float other_products = sums.y - own_product;
         float d = h[k] * (other_squares * part) - centred[k] * (other_products * part) + h[k] * rest;
-        args.dx.at[base + column] = scale * (factor * (clamped ? h[k] : d));
+        precise float own = scale * (factor * (clamped ? h[k] : d));
+        if (HAS_ADDEND != 0) own += args.addend.at[base + column];
+        args.dx.at[base + column] = own;
     }
 }
 

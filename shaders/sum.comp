@@ -13,8 +13,19 @@ const uint OUTPUTS = 256u / LANES;
 
 shared float partial[256]; // (lane, output)
 
-STRIDED_POSITION(position_kept, 0, args.kept_rank, args.dims, args.strides)
-STRIDED_POSITION(position_reduced, args.kept_rank, args.reduced_rank, args.dims, args.strides)
+#define ADD_AXIS(axis, within) at += int(within) * args.strides[axis];
+
+int position_kept(uint index) {
+    int at = 0;
+    STRIDED_WALK(index, args.kept_rank, args.dims, args.divide, ADD_AXIS)
+    return at;
+}
+
+int position_reduced(uint index) {
+    int at = 0;
+    STRIDED_WALK_FROM(args.kept_rank, index, args.reduced_rank, args.dims, args.divide, ADD_AXIS)
+    return at;
+}
 
 void main() {
     uint thread = gl_LocalInvocationID.x;

@@ -75,6 +75,12 @@ static int32_t twins_label(const int32_t *types, uint32_t n, uint32_t i, uint32_
     return twins > 0;
 }
 
+static int32_t repeats_label(const int32_t *types, uint32_t n, uint32_t i, uint32_t j) {
+    uint32_t equal = 0;
+    for (uint32_t l = 0; l < n; ++l) equal += type_of(types, n, i, l) == type_of(types, n, i, j);
+    return equal > 1; /* (i, j) is one of them */
+}
+
 static int32_t analogy_label(const int32_t *types, const int32_t *situation, uint32_t n, uint32_t i,
                              uint32_t j) {
     const int32_t own = type_of(types, n, i, j);
@@ -203,6 +209,7 @@ int32_t experiment_true_label(const experiment_task *task, const experiment_data
     if (strcmp(name, "relation") == 0) return relation_label(types, tokens, n, i, j, false);
     if (strcmp(name, "quotient") == 0) return relation_label(types, tokens, n, i, j, true);
     if (strcmp(name, "twins") == 0) return twins_label(types, n, i, j);
+    if (strcmp(name, "repeats") == 0) return repeats_label(types, n, i, j);
     if (strcmp(name, "analogy") == 0) return analogy_label(types, tokens, n, i, j);
     if (strcmp(name, "siblings") == 0) return siblings_label(types, n, i, j);
     if (i == j) return -1;

@@ -46,6 +46,8 @@ bool quartic_utf8_valid(const char *text) {
 
 /* ---- errors ---- */
 
+enum { MOST_KEY_TEXT = 64 };
+
 /* What stands at byte `at`, for messages: 'x', byte 0x1b or the end. */
 static const char *name_byte(const reader *in, size_t at, char buffer[16]) {
     if (at >= in->count) return "the end";
@@ -276,6 +278,19 @@ static quartic_status reserve_sorted(reader *in, size_t count) {
     return QUARTIC_OK;
 }
 
+/* The first characters of a key, which may hold anything, for a message that quotes it. */
+static const char *quotable_key(const char *key, char text[MOST_KEY_TEXT + 1]) {
+    size_t length = 0;
+    for (; key[length] != 0 && length < MOST_KEY_TEXT; ++length) {
+        const unsigned char byte = (unsigned char)key[length];
+        text[length] = byte < 0x20 || byte == 0x7f || byte == '"' ? '?' : key[length];
+    }
+    if (key[length] != 0) /* whole characters only */
+        while (length > 0 && ((unsigned char)key[length] & 0xc0u) == 0x80u) --length;
+    text[length] = 0;
+    return text;
+}
+
 /* Refuses an object in which a key occurs twice. */
 static quartic_status expect_unique_keys(reader *in, const quartic_json *object) {
     if (object->count < 2) return QUARTIC_OK;
@@ -288,7 +303,9 @@ static quartic_status expect_unique_keys(reader *in, const quartic_json *object)
     for (size_t k = 1; k < count; ++k)
         if (strcmp(sorted[k - 1]->key, sorted[k]->key) == 0 && (twice == NULL || sorted[k]->at < twice->at))
             twice = sorted[k];
-    return twice == NULL ? QUARTIC_OK : stop_reading(in, twice->at, "duplicate key \"%.64s\"", twice->key);
+    if (twice == NULL) return QUARTIC_OK;
+    char key[MOST_KEY_TEXT + 1];
+    return stop_reading(in, twice->at, "duplicate key \"%s\"", quotable_key(twice->key, key));
 }
 
 static quartic_status read_json_value(reader *in, const char *key, size_t at);

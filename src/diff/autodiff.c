@@ -261,39 +261,36 @@ static quartic_status walk_backward(backward_pass *pass, const quartic_value *va
 static quartic_status expect_gradient_request(const quartic_graph *graph, const quartic_value *values,
                                               const quartic_value *cotangents, uint32_t value_count,
                                               const quartic_value *wrt, uint32_t count) {
-    const char *function = "quartic_graph_gradients";
     if (values == NULL || wrt == NULL)
-        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s got NULL as %s", function,
-                            values == NULL ? "values" : "wrt");
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s is NULL", values == NULL ? "values" : "wrt");
     if (value_count == 0 || count == 0)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT,
-                            "%s got %u values and %u values to differentiate for; give at least one of each",
-                            function, value_count, count);
+                            "%u values and %u values to differentiate for; give at least one of each",
+                            value_count, count);
     for (uint32_t list = 0; list < 3; ++list) {
         const quartic_value *given = list == 0 ? values : list == 1 ? wrt : cotangents;
         for (uint32_t k = 0; given != NULL && k < (list == 1 ? count : value_count); ++k) {
             if (list == 2 && given[k].id == 0) continue;
             if (quartic_graph_dtype(graph, given[k]) == QUARTIC_NO_DTYPE)
-                return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s[%u] of %s is %s",
+                return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s[%u] is %s",
                                     list == 0   ? "values"
                                     : list == 1 ? "wrt"
                                                 : "cotangents",
-                                    k, function, given[k].id == 0 ? "no value" : "no value of this graph");
+                                    k, given[k].id == 0 ? "no value" : "no value of this graph");
             if (quartic_graph_dtype(graph, given[k]) != QUARTIC_FLOAT32)
-                return quartic_fail(QUARTIC_INVALID_ARGUMENT,
-                                    "%s[%u] of %s is int32; only float32 has gradients",
+                return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s[%u] is int32; only float32 has gradients",
                                     list == 0   ? "values"
                                     : list == 1 ? "wrt"
                                                 : "cotangents",
-                                    k, function);
+                                    k);
             if (list != 2) continue;
             const quartic_shape want = quartic_graph_shape(graph, values[k]),
                                 got = quartic_graph_shape(graph, given[k]);
             char want_text[QUARTIC_SHAPE_TEXT], got_text[QUARTIC_SHAPE_TEXT];
             if (!quartic_shape_equal(&want, &got))
-                return quartic_fail(
-                    QUARTIC_SHAPE_MISMATCH, "cotangents[%u] of %s must have the value's shape %s, not %s", k,
-                    function, quartic_shape_text(&want, want_text), quartic_shape_text(&got, got_text));
+                return quartic_fail(QUARTIC_SHAPE_MISMATCH,
+                                    "cotangents[%u] must have the value's shape %s, not %s", k,
+                                    quartic_shape_text(&want, want_text), quartic_shape_text(&got, got_text));
         }
     }
     return QUARTIC_OK;

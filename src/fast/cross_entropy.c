@@ -101,18 +101,20 @@ static void cross_entropy_run(const quartic_op_run *run) {
                                             quartic_part_begin(rows, parts, p + 1));
     for (uint32_t p = 0; p < parts; ++p) total += totals[p];
     uint32_t count = cross_entropy_count_targets(job.targets, rows, job.classes);
-    *(float *)run->outputs[0].data = count == 0 ? 0.0f : (float)(total / count);
+    if (count == 0) count = 1;
+    *(float *)run->outputs[CROSS_ENTROPY_LOSS].data = (float)(total / count);
+    *(float *)run->outputs[CROSS_ENTROPY_COUNT].data = (float)count;
 }
 
 static void cross_entropy_grad_run(const quartic_op_run *run) {
     const uint32_t *dims = run->inputs[0].layout->shape.dims;
     uint32_t rows = dims[0];
-    cross_entropy_job job = {.classes = dims[1],
-                             .logits = run->inputs[0].data,
-                             .targets = run->inputs[1].data,
-                             .dlogits = run->outputs[0].data};
-    uint32_t count = cross_entropy_count_targets(job.targets, rows, job.classes);
-    if (count > 0) job.factor = *(const float *)run->inputs[2].data / (float)count;
+    const cross_entropy_job job = {.classes = dims[1],
+                                   .logits = run->inputs[0].data,
+                                   .targets = run->inputs[1].data,
+                                   .dlogits = run->outputs[0].data,
+                                   .factor = *(const float *)run->inputs[2].data /
+                                             *(const float *)run->inputs[3].data};
     uint32_t parts = quartic_parts(2 * (uint64_t)rows * job.classes, run->threads);
 #pragma omp parallel for num_threads(parts) schedule(static) if (parts > 1)
     for (uint32_t p = 0; p < parts; ++p)

@@ -20,6 +20,7 @@ typedef struct norm_job {
     const float *x, *dy;  // (rows, width)
     const float *weights; // (width)
     const float *bias;    // (width), or NULL
+    const float *addend;  // (rows, width), of dx, or NULL
     float *result;        // (rows, width): y or dx, or NULL
 } norm_job;
 
@@ -72,11 +73,12 @@ static void norm_forward_wide(const norm_job *job,
 }
 
 static void norm_adjoint_wide(const norm_job *job,
-                              const float *x,    // (width)
-                              const float *dy,   // (width)
-                              float *dx,         // (width), or NULL
-                              float *scale_sums, // (width)
-                              float *bias_sums   // (width)
+                              const float *x,      // (width)
+                              const float *dy,     // (width)
+                              const float *addend, // (width), or NULL
+                              float *dx,           // (width), or NULL
+                              float *scale_sums,   // (width)
+                              float *bias_sums     // (width)
 ) {
     const wide_row row = norm_measure_wide(job, x);
     const uint32_t width = job->width;
@@ -93,8 +95,9 @@ static void norm_adjoint_wide(const norm_job *job,
         scale_sums[d] += (float)((double)dy[d] * (c * row.factor));
         if (layer) bias_sums[d] += dy[d];
         if (dx == NULL) continue;
-        dx[d] = (float)(row.factor *
-                        (h * ((row.squares - c * c) * part) - c * ((product - c * h) * part) + h * rest));
+        const double own =
+            row.factor * (h * ((row.squares - c * c) * part) - c * ((product - c * h) * part) + h * rest);
+        dx[d] = addend == NULL ? (float)own : (float)own + addend[d];
     }
 }
 
@@ -133,11 +136,12 @@ static void norm_forward_rows(const norm_job *job, uint64_t begin, uint64_t end)
 /* dx of a row, if wanted, and its share of the sums of dy * xhat and dy; inlined for layer true and false.
  * src/ops/norm.c says why dx is written this way. */
 QUARTIC_INLINE void norm_adjoint_row(const norm_job *job, bool layer,
-                                     const float *x,    // (width)
-                                     const float *dy,   // (width)
-                                     float *dx,         // (width), or NULL
-                                     float *scale_sums, // (width)
-                                     float *bias_sums   // (width)
+                                     const float *x,      // (width)
+                                     const float *dy,     // (width)
+                                     const float *addend, // (width), or NULL
+                                     float *dx,           // (width), or NULL
+                                     float *scale_sums,   // (width)
+                                     float *bias_sums     // (width)
 ) {
     uint32_t width = job->width;
     const float *weights = job->weights;
@@ -155,7 +159,7 @@ QUARTIC_INLINE void norm_adjoint_row(const norm_job *job, bool layer,
         product += c * (dy[d] * weights[d] - mean_h);
     }
     if (!norm_is_safe(job, squares)) {
-        norm_adjoint_wide(job, x, dy, dx, scale_sums, bias_sums);
+        norm_adjoint_wide(job, x, dy, addend, dx, scale_sums, bias_sums);
         return;
     }
     bool clamped;
@@ -168,10 +172,19 @@ QUARTIC_INLINE void norm_adjoint_row(const norm_job *job, bool layer,
     if (dx == NULL) return;
     float part = clamped ? 0 : factor * factor / (float)width;
     float rest = job->attrs.kind != QUARTIC_NORM_L2 ? job->attrs.eps * factor * factor : clamped ? 1 : 0;
+    if (addend == NULL) {
+#pragma omp simd
+        for (uint32_t d = 0; d < width; ++d) {
+            float c = x[d] - mean, h = dy[d] * weights[d] - mean_h;
+            dx[d] = factor * (h * ((squares - c * c) * part) - c * ((product - c * h) * part) + h * rest);
+        }
+        return;
+    }
 #pragma omp simd
     for (uint32_t d = 0; d < width; ++d) {
         float c = x[d] - mean, h = dy[d] * weights[d] - mean_h;
-        dx[d] = factor * (h * ((squares - c * c) * part) - c * ((product - c * h) * part) + h * rest);
+        float own = factor * (h * ((squares - c * c) * part) - c * ((product - c * h) * part) + h * rest);
+        dx[d] = own + addend[d];
     }
 }
 
@@ -184,10 +197,11 @@ static void norm_adjoint_rows(const norm_job *job, uint64_t begin, uint64_t end,
     for (uint64_t r = begin; r < end; ++r) {
         const float *x = job->x + r * width, *dy = job->dy + r * width; // (width)
         float *dx = job->result == NULL ? NULL : job->result + r * width;
+        const float *addend = job->addend == NULL ? NULL : job->addend + r * width;
         if (job->attrs.kind == QUARTIC_NORM_LAYER)
-            norm_adjoint_row(job, true, x, dy, dx, scale_sums, bias_sums);
+            norm_adjoint_row(job, true, x, dy, addend, dx, scale_sums, bias_sums);
         else
-            norm_adjoint_row(job, false, x, dy, dx, scale_sums, bias_sums);
+            norm_adjoint_row(job, false, x, dy, addend, dx, scale_sums, bias_sums);
     }
 }
 
@@ -245,6 +259,7 @@ static void norm_grad_run(const quartic_op_run *run) {
                     .width = width,
                     .x = run->inputs[0].data,
                     .dy = run->inputs[1].data,
+                    .addend = run->inputs[NORM_GRAD_ADDEND].data,
                     .weights = weights};
     uint32_t wants = job.attrs.wants;
     if (wants & QUARTIC_NORM_WANT_X) job.result = run->outputs[0].data;

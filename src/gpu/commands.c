@@ -108,6 +108,7 @@ static void note_work(const quartic_gpu_commands *commands, uint32_t submit,
     if (first)
         *work = (quartic_gpu_work){.first = command->step,
                                    .count = commands->step_count,
+                                   .continues = submit > 0,
                                    .first_op = command->op == NULL ? command->shader : command->op,
                                    .first_scope = command->scope};
     work->last = command->step;

@@ -203,6 +203,10 @@ void quartic_gpu_device_destroy(quartic_gpu_device *device) {
         quartic_gpu_uploads_destroy(device);
         quartic_gpu_memory_destroy(device);
         quartic_free(device->pending);
+        quartic_free(device->batches);
+        quartic_free(device->signals);
+        quartic_free(device->works);
+        quartic_free(device->running);
         quartic_free(device->copies.recorders);
         device->vk.vkDestroyCommandPool(device->handle, device->pool, NULL);
         device->vk.vkDestroySemaphore(device->handle, device->timeline, NULL);

@@ -139,6 +139,8 @@ quartic_status quartic_gpu_fetch_start(quartic_gpu_fetch *fetch);
 quartic_status quartic_gpu_fetch_wait(quartic_gpu_fetch *fetch, void *out_data);
 void quartic_gpu_fetch_destroy(quartic_gpu_fetch *fetch); /* NULL is fine */
 
+/* The training step that what is enqueued from now on belongs to, for messages; 0: to none. */
+void quartic_gpu_set_training_step(quartic_gpu_device *device, uint64_t number);
 /* Submits all that is enqueued by one call, without waiting. */
 quartic_status quartic_gpu_flush(quartic_gpu_device *device);
 /* Forgets what is enqueued and was not submitted, such as the first part of what could not be enqueued whole. */

@@ -131,21 +131,30 @@ void quartic_gpu_cache_path(const quartic_gpu_caps *caps, char path[QUARTIC_GPU_
 
 /* ---- loss.c --------------------------------------------------------------------------------------------- */
 
-/* Most submits that may be unfinished; bytes of "submitting .."; how long nothing may be finished. */
-enum { QUARTIC_GPU_MOST_RUNNING = 64, QUARTIC_GPU_WHAT = 420, QUARTIC_GPU_PATIENCE_SECONDS = 300 };
+/* Bytes of "submitting .."; how long nothing may be finished. */
+enum { QUARTIC_GPU_WHAT = 460, QUARTIC_GPU_PATIENCE_SECONDS = 300 };
 
-/* What a submit holds, for messages: steps first .. last of a program's count; 0 of them: a copy. The texts
- * are not copied: they stay until the submit has finished. */
+/* What a batch holds, for messages: steps first .. last of a program's count; 0 of them: a copy. The texts
+ * are not copied: they stay until the batch has finished. */
 typedef struct quartic_gpu_work {
     uint32_t first, last, count;
+    bool continues; /* a program that an earlier batch began */
     const char *first_op, *first_scope, *last_op, *last_scope;
-    uint32_t more;       /* programs in the same submit behind that one */
-    const char *more_op; /* the last op of the last of them */
+    uint32_t more;          /* programs in the same batch behind that one */
+    const char *more_op;    /* the last op of the last of them */
+    uint64_t training_step; /* that it belongs to; 0: to none */
 } quartic_gpu_work;
 
+/* Adds what comes next to what a batch, or all batches of a submit, hold. Copies count only where there is nothing
+ * else. */
+void quartic_gpu_add_work(quartic_gpu_work *all, const quartic_gpu_work *next);
 void quartic_gpu_describe_submit(const quartic_gpu_work *work, char text[QUARTIC_GPU_WHAT]);
-/* Notes the work of the submit that has just been made: device->submitted is its value. */
-void quartic_gpu_note_submit(quartic_gpu_device *device, const quartic_gpu_work *work);
+/* Makes room for notes of so many batches more, so that quartic_gpu_note_submit needs no memory. Errors:
+ * OUT_OF_MEMORY, and nothing has changed. */
+quartic_status quartic_gpu_reserve_notes(quartic_gpu_device *device, uint32_t count);
+/* Notes the work of the batches that have just been submitted; device->submitted is the value that the last of them
+ * signals. */
+void quartic_gpu_note_submit(quartic_gpu_device *device, const quartic_gpu_work *works, uint32_t count);
 /* Marks the device as lost. Returns DEVICE_LOST with what was running and what VK_EXT_device_fault tells.
  * what: the call that found out; how: what is known, "the device stopped responding .." */
 quartic_status quartic_gpu_lose(quartic_gpu_device *device, const char *what, const char *how);
@@ -156,7 +165,7 @@ quartic_status quartic_gpu_abandon(quartic_gpu_device *device, const char *what)
 
 typedef struct quartic_gpu_recorder {
     VkCommandBuffer commands;
-    uint64_t value;        /* that the submit with the last contents signals */
+    uint64_t value;        /* that the batch with the last contents signals */
     uint64_t upload_begin; /* quartic_gpu_uploads.head when it was opened */
 } quartic_gpu_recorder;
 
@@ -175,7 +184,7 @@ struct quartic_gpu_device {
     quartic_gpu_instance instance;
     bool adopted;         /* instance, device and queue are the caller's */
     bool lost, abandoned; /* abandoned: it may still use its objects */
-    char loss[1000];      /* how it was lost and what was running */
+    char loss[1100];      /* how it was lost and what was running */
     VkPhysicalDevice physical;
     VkDevice handle;
     VkQueue queue;
@@ -184,14 +193,18 @@ struct quartic_gpu_device {
     VkPhysicalDeviceMemoryProperties memory;
 
     VkSemaphore timeline;
-    uint64_t submitted;                                 /* value that the last submit signals */
-    uint64_t finished;                                  /* value that is known to have been reached */
-    quartic_gpu_work running[QUARTIC_GPU_MOST_RUNNING]; /* of the submit that signals a value, at its place */
+    uint64_t submitted;        /* value that the last batch signals */
+    uint64_t finished;         /* value that is known to have been reached */
+    quartic_gpu_work *running; /* of the unfinished batches: a ring, by the value that a batch signals */
+    uint32_t running_capacity;
     uint64_t submit_calls;
+    uint64_t training_step;             /* that is being enqueued; 0: none */
     VkCommandBufferSubmitInfo *pending; /* enqueued, not yet submitted */
-    uint32_t pending_count, pending_capacity;
-    double pending_seconds;        /* their estimated time */
-    quartic_gpu_work pending_work; /* and what they hold */
+    VkSubmitInfo2 *batches;             /* what they are cut into; the last one is being filled */
+    VkSemaphoreSubmitInfo *signals;     /* one per batch */
+    quartic_gpu_work *works;            /* what each batch holds */
+    uint32_t pending_count, batch_count, pending_capacity;
+    double batch_seconds; /* estimated time of the last batch */
     VkCommandPool pool;
 
     quartic_gpu_block *blocks;

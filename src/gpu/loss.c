@@ -1,8 +1,8 @@
 /* loss.c: what a device was doing when it was lost, and what is left to do then.
  *
- * Each submit notes which steps of which program it holds. The work of the last QUARTIC_GPU_MOST_RUNNING
- * submits is kept, and no more are ever unfinished at a time, so the first one that has not finished is what
- * the device was running. The sentence made of it is kept with the device: every later call repeats it.
+ * Each batch of a submit notes which steps of which program it holds, and which training step they belong to. The
+ * notes of unfinished batches are kept in a ring, so the first one that has not finished is what the device was
+ * running. The sentence made of it is kept with the device: every later call repeats it.
  *
  * A device that is lost is done with its work: its objects can be destroyed. One that only finishes nothing
  * more may still use them, and Vulkan forbids to destroy what is in use; so they are left to the end of the
@@ -13,7 +13,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { STEP_TEXT = 160, WORK_TEXT = 400, RUNNING_TEXT = 512, FAULT_TEXT = 320, FAULT_INFOS = 4 };
+#include "base/alloc.h"
+
+enum { STEP_TEXT = 160, WORK_TEXT = 440, RUNNING_TEXT = 552, FAULT_TEXT = 320, FAULT_INFOS = 4 };
 
 /* One step as "rms_norm (in "blocks.0")". */
 static void describe_step(char text[STEP_TEXT], const char *op, const char *scope) {
@@ -23,7 +25,8 @@ static void describe_step(char text[STEP_TEXT], const char *op, const char *scop
         snprintf(text, STEP_TEXT, "%.60s (in \"%.70s\")", op, scope);
 }
 
-static void describe_work(const quartic_gpu_work *work, char text[WORK_TEXT]) {
+/* The work without its training step. */
+static void describe_ops(const quartic_gpu_work *work, char text[WORK_TEXT]) {
     char first[STEP_TEXT], last[STEP_TEXT];
     if (work->count == 0) {
         snprintf(text, WORK_TEXT, "a copy between the host and the device");
@@ -42,17 +45,59 @@ static void describe_work(const quartic_gpu_work *work, char text[WORK_TEXT]) {
                  work->more == 1 ? "" : "s", work->more_op);
 }
 
+static void describe_work(const quartic_gpu_work *work, char text[WORK_TEXT]) {
+    describe_ops(work, text);
+    const size_t used = strlen(text);
+    if (work->training_step != 0)
+        snprintf(text + used, WORK_TEXT - used, ", of training step %llu",
+                 (unsigned long long)work->training_step);
+}
+
 void quartic_gpu_describe_submit(const quartic_gpu_work *work, char text[QUARTIC_GPU_WHAT]) {
     char what[WORK_TEXT];
     describe_work(work, what);
     snprintf(text, QUARTIC_GPU_WHAT, "submitting %s", what);
 }
 
-void quartic_gpu_note_submit(quartic_gpu_device *device, const quartic_gpu_work *work) {
-    device->running[device->submitted % QUARTIC_GPU_MOST_RUNNING] = *work;
+void quartic_gpu_add_work(quartic_gpu_work *all, const quartic_gpu_work *next) {
+    if (all->count == 0) {
+        *all = *next;
+    } else if (next->count != 0) {
+        all->more += (next->continues ? 0 : 1) + next->more;
+        if (all->more == 0)
+            all->last = next->last, all->last_op = next->last_op, all->last_scope = next->last_scope;
+        else
+            all->more_op = next->more == 0 ? next->last_op : next->more_op;
+    }
 }
 
-/* The submits that have not finished, as far as a lost device still tells: "" or " while it was running ..". */
+/* ---- notes of what was submitted ---- */
+
+static quartic_gpu_work *note_of(const quartic_gpu_device *device, uint64_t value) {
+    return &device->running[value % device->running_capacity];
+}
+
+quartic_status quartic_gpu_reserve_notes(quartic_gpu_device *device, uint32_t count) {
+    const uint64_t need = device->submitted - device->finished + count;
+    if (need <= device->running_capacity) return QUARTIC_OK;
+    if (need > UINT32_MAX / 2)
+        return quartic_fail(QUARTIC_OUT_OF_MEMORY, "more work is unfinished than can be kept track of");
+    const uint32_t capacity = 2 * (uint32_t)need;
+    quartic_gpu_work *larger = quartic_alloc(capacity, sizeof *larger);
+    if (larger == NULL) return QUARTIC_OUT_OF_MEMORY;
+    for (uint64_t value = device->finished + 1; value <= device->submitted; ++value)
+        larger[value % capacity] = *note_of(device, value);
+    quartic_free(device->running);
+    device->running = larger;
+    device->running_capacity = capacity;
+    return QUARTIC_OK;
+}
+
+void quartic_gpu_note_submit(quartic_gpu_device *device, const quartic_gpu_work *works, uint32_t count) {
+    for (uint32_t k = 0; k < count; ++k) *note_of(device, device->submitted - count + 1 + k) = works[k];
+}
+
+/* The batches that have not finished, as far as a lost device still tells: "" or " while it was running ..". */
 static void describe_running(quartic_gpu_device *device, char text[RUNNING_TEXT]) {
     text[0] = 0;
     uint64_t reached = 0;
@@ -61,12 +106,12 @@ static void describe_running(quartic_gpu_device *device, char text[RUNNING_TEXT]
         device->finished = reached;
     if (device->finished >= device->submitted) return;
     char what[WORK_TEXT];
-    describe_work(&device->running[(device->finished + 1) % QUARTIC_GPU_MOST_RUNNING], what);
+    describe_work(note_of(device, device->finished + 1), what);
     const uint64_t behind = device->submitted - device->finished - 1;
     if (behind == 0)
         snprintf(text, RUNNING_TEXT, " while it was running %s", what);
     else
-        snprintf(text, RUNNING_TEXT, " while it was running %s, with %llu submits waiting behind", what,
+        snprintf(text, RUNNING_TEXT, " while it was running %s, with %llu more waiting behind", what,
                  (unsigned long long)behind);
 }
 

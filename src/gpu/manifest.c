@@ -1,7 +1,8 @@
 /* manifest.c: keeps driver manifests from the Vulkan loader that would end the process instead of an error.
  *
  * The loader (1.3.239, Debian 12) reads a manifest without looking at the kinds of its values: a list in the
- * place of an object, or a "library_path" that is no text, is a segmentation fault. Manifests that the loader
+ * place of an object, or a "library_path" that is no text, is a segmentation fault. Brackets without end overflow
+ * its stack, and a pipe is waited for. Manifests that the loader
  * is going to read are looked at first: those that the environment names, in files or whole folders, or else
  * those in the folders that it searches. All other faults are left to the loader, which reports them.
  */
@@ -21,6 +22,9 @@
 static const char no_object[] = "\"ICD\" is no object", no_path[] = "\"library_path\" is no text",
                   list_root[] = "it is a list; a manifest is an object";
 static const char blanks[] = " \t\r\n";
+/* A manifest has two levels. The loader calls itself for each. */
+enum { MANIFEST_MOST_LEVELS = 128 };
+static const char too_deep[] = "its brackets nest too deep";
 
 /* Whether every value of this key begins with that character. */
 static bool values_begin_with(const char *text, const char *key, char first) {
@@ -32,9 +36,28 @@ static bool values_begin_with(const char *text, const char *key, char first) {
     return true;
 }
 
+/* Whether brackets outside texts nest deeper than the loader can follow. */
+static bool nests_too_deep(const char *text) {
+    size_t depth = 0;
+    bool quoted = false;
+    for (; *text != 0; ++text) {
+        if (quoted && *text == '\\' && text[1] != 0)
+            ++text;
+        else if (*text == '"')
+            quoted = !quoted;
+        else if (!quoted && (*text == '{' || *text == '['))
+            ++depth;
+        else if (!quoted && (*text == '}' || *text == ']') && depth > 0)
+            --depth;
+        if (depth > MANIFEST_MOST_LEVELS) return true;
+    }
+    return false;
+}
+
 /* The loader takes some texts that are no JSON: these are judged by their characters. */
 static const char *fault_of_characters(const char *text) {
     if (text[strspn(text, blanks)] == '[') return list_root;
+    if (nests_too_deep(text)) return too_deep;
     if (!values_begin_with(text, "\"ICD\"", '{')) return no_object;
     if (!values_begin_with(text, "\"library_path\"", '"')) return no_path;
     /* A key may be written with escapes. */
@@ -65,9 +88,18 @@ quartic_status quartic_gpu_manifest_fault(const char *text, const char **out_fau
 
 /* ---- files and folders ---- */
 
+static quartic_status fail_manifest(const char *path, const char *fault) {
+    return quartic_fail(
+        QUARTIC_UNAVAILABLE,
+        "the Vulkan driver manifest %.300s is broken, and the loader would not survive it: %s; "
+        "mend it or leave it out",
+        path, fault);
+}
+
 /* One file; what cannot be read is left to the loader. */
 static quartic_status check_manifest_file(const char *path, const struct stat *facts) {
     enum { MOST_BYTES = 1 << 26 };
+    if (S_ISFIFO(facts->st_mode)) return fail_manifest(path, "it is a pipe");
     FILE *stream = S_ISREG(facts->st_mode) && facts->st_size < MOST_BYTES ? fopen(path, "rb") : NULL;
     if (stream == NULL) return QUARTIC_OK;
     const size_t bytes = (size_t)facts->st_size;
@@ -79,12 +111,7 @@ static quartic_status check_manifest_file(const char *path, const struct stat *f
     const char *fault = NULL;
     const quartic_status status = quartic_gpu_manifest_fault(text, &fault);
     quartic_free(text);
-    if (status != QUARTIC_OK || fault == NULL) return status;
-    return quartic_fail(
-        QUARTIC_UNAVAILABLE,
-        "the Vulkan driver manifest %.300s is broken, and the loader would not survive it: %s; "
-        "mend it or leave it out",
-        path, fault);
+    return status != QUARTIC_OK || fault == NULL ? status : fail_manifest(path, fault);
 }
 
 static quartic_status check_manifest_folder(const char *path) {

@@ -2,13 +2,14 @@
  * recorded between them.
  *
  * Command buffers are enqueued in order and handed to the driver together, by one vkQueueSubmit2, when the
- * queue is flushed: at a wait, or where one submit would take the device too long. Submits signal rising values
- * of one timeline semaphore; waiting means waiting for a value. Copies (uploads.c, fetches.c) are recorded into
+ * queue is flushed. The call has several batches where one would take the device too long (schedule.h); each
+ * signals the next value of one timeline semaphore, so that drivers make each a job of its own. Waiting means
+ * waiting for a value. Copies (uploads.c, fetches.c) are recorded into
  * the open recorder, one of a growing list of command buffers, which is closed and enqueued before anything else
  * is. A lost device stays lost: every later call says so, and only destroying it is left.
  *
- * Invariants: what is recorded into the open recorder is in the next submit; a recorder is recorded anew only when
- * the submit with its last contents has finished or failed.
+ * Invariants: what is recorded into the open recorder is in the batch that is being filled; a recorder is recorded anew only when
+ * the batch with its last contents has finished or failed.
  */
 #include "gpu/internal.h"
 #include "gpu/schedule.h"
@@ -24,7 +25,7 @@ quartic_status quartic_gpu_check(quartic_gpu_device *device, VkResult result, co
     return quartic_gpu_lose(device, what, "the device stopped responding (a hang, a reset or a watchdog)");
 }
 
-/* Waits for the submit that signals the value. A device that finishes no submit for
+/* Waits for the batch that signals the value. A device that finishes no batch for
  * QUARTIC_GPU_PATIENCE_SECONDS counts as lost: a single one is estimated at half a second. */
 static quartic_status wait_for_value(quartic_gpu_device *device, uint64_t value) {
     static const char what[] = "waiting for the device";
@@ -61,91 +62,151 @@ static quartic_status close_recorder(quartic_gpu_device *device, VkCommandBuffer
     return QUARTIC_OK;
 }
 
-/* The submit that would have signalled the value failed. */
-static void drop_recorders(quartic_gpu_device *device, uint64_t value) {
+/* Recorders whose contents were not submitted and never will be are free. */
+static void drop_recorders(quartic_gpu_device *device) {
     quartic_gpu_copies *copies = &device->copies;
     for (uint32_t k = 0; k < copies->recorder_count; ++k)
-        if (copies->recorders[k].value == value) copies->recorders[k].value = 0;
+        if (copies->recorders[k].value > device->submitted) copies->recorders[k].value = 0;
 }
 
 /* ---- submits ------------------------------------------------------------------------------------------- */
 
-/* Hands what is pending to the driver. If that fails it is dropped: later it would be out of order. */
-static quartic_status submit_pending(quartic_gpu_device *device) {
-    if (device->submitted - device->finished >= QUARTIC_GPU_MOST_RUNNING)
-        QUARTIC_TRY(wait_for_value(device, device->submitted - QUARTIC_GPU_MOST_RUNNING + 1));
-    const VkSemaphoreSubmitInfo signal = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_SUBMIT_INFO,
-                                          .semaphore = device->timeline,
-                                          .value = device->submitted + 1,
-                                          .stageMask = VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT};
-    const VkSubmitInfo2 submit = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO_2,
-                                  .commandBufferInfoCount = device->pending_count,
-                                  .pCommandBufferInfos = device->pending,
-                                  .signalSemaphoreInfoCount = 1,
-                                  .pSignalSemaphoreInfos = &signal};
-    const quartic_gpu_work work = device->pending_work;
-    char what[QUARTIC_GPU_WHAT];
-    quartic_gpu_describe_submit(&work, what);
-    const quartic_status status =
-        quartic_gpu_check(device, device->vk.vkQueueSubmit2(device->queue, 1, &submit, VK_NULL_HANDLE), what);
-    device->pending_work = (quartic_gpu_work){0};
+static void forget_pending(quartic_gpu_device *device) {
     device->pending_count = 0;
-    device->pending_seconds = 0.0;
+    device->batch_count = 0;
+    device->batch_seconds = 0.0;
+}
+
+void quartic_gpu_discard(quartic_gpu_device *device) {
+    quartic_gpu_copies *copies = &device->copies;
+    forget_pending(device);
+    /* It is begun anew later, for which its recording must have ended; with what result does not matter. */
+    if (copies->open != NULL) device->vk.vkEndCommandBuffer(copies->open->commands);
+    copies->open = NULL;
+    drop_recorders(device);
+}
+
+/* There is room for as many batches as for command buffers. */
+static void begin_batch(quartic_gpu_device *device) {
+    device->works[device->batch_count] = (quartic_gpu_work){0};
+    device->batches[device->batch_count++] =
+        (VkSubmitInfo2){.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO_2, .signalSemaphoreInfoCount = 1};
+    device->batch_seconds = 0.0;
+}
+
+/* Gives each pending batch its command buffers and the value that it signals. */
+static void fill_batches(quartic_gpu_device *device) {
+    const VkCommandBufferSubmitInfo *commands = device->pending;
+    for (uint32_t k = 0; k < device->batch_count; ++k) {
+        device->signals[k] = (VkSemaphoreSubmitInfo){.sType = VK_STRUCTURE_TYPE_SEMAPHORE_SUBMIT_INFO,
+                                                     .semaphore = device->timeline,
+                                                     .value = device->submitted + 1 + k,
+                                                     .stageMask = VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT};
+        device->batches[k].pCommandBufferInfos = commands;
+        device->batches[k].pSignalSemaphoreInfos = &device->signals[k];
+        commands += device->batches[k].commandBufferInfoCount;
+    }
+}
+
+/* After a refused submit: Vulkan promises that nothing of it runs. A driver that took its first batches all the
+ * same has half a step in memory, such as an update of some weights, and signals values that later batches would
+ * signal again; so its device counts as lost. */
+static quartic_status expect_nothing_ran(quartic_gpu_device *device, quartic_status status,
+                                         const char *what) {
+    uint64_t reached = 0;
+    if (status == QUARTIC_DEVICE_LOST || device->batch_count < 2) return status;
+    device->vk.vkQueueWaitIdle(device->queue);
+    if (device->vk.vkGetSemaphoreCounterValue(device->handle, device->timeline, &reached) != VK_SUCCESS ||
+        reached <= device->submitted)
+        return status;
+    device->finished = device->submitted;
+    return quartic_gpu_lose(device, what, "the driver refused the work and yet ran a part of it");
+}
+
+/* Hands what is pending to the driver, by one call. If that fails all of it is dropped: later it would be out of
+ * order. */
+static quartic_status submit_pending(quartic_gpu_device *device) {
+    const uint32_t count = device->batch_count;
+    quartic_gpu_work all = {0};
+    char what[QUARTIC_GPU_WHAT];
+    for (uint32_t k = 0; k < count; ++k) quartic_gpu_add_work(&all, &device->works[k]);
+    quartic_gpu_describe_submit(&all, what);
+    fill_batches(device);
+    quartic_status status = quartic_gpu_reserve_notes(device, count);
+    if (status == QUARTIC_OK) {
+        status = quartic_gpu_check(
+            device, device->vk.vkQueueSubmit2(device->queue, count, device->batches, VK_NULL_HANDLE), what);
+        if (status != QUARTIC_OK) status = expect_nothing_ran(device, status, what);
+    }
     if (status != QUARTIC_OK) {
-        drop_recorders(device, device->submitted + 1);
+        quartic_gpu_discard(device);
         return status;
     }
-    device->submitted += 1;
+    device->submitted += count;
     ++device->submit_calls;
-    quartic_gpu_note_submit(device, &work);
+    quartic_gpu_note_submit(device, device->works, count);
+    forget_pending(device);
+    return QUARTIC_OK;
+}
+
+/* Grows an array that holds `count` of `size` bytes each. */
+static quartic_status grow_array(void **array, uint32_t count, uint32_t capacity, size_t size) {
+    void *grown = quartic_realloc(*array, count, capacity, size);
+    if (grown == NULL) return QUARTIC_OUT_OF_MEMORY;
+    *array = grown;
     return QUARTIC_OK;
 }
 
 quartic_status quartic_gpu_reserve_pending(quartic_gpu_device *device, uint32_t count) {
     if (count <= device->pending_capacity) return QUARTIC_OK;
-    const uint32_t capacity = 2 * count + 16;
-    VkCommandBufferSubmitInfo *grown =
-        quartic_realloc(device->pending, device->pending_count, capacity, sizeof *grown);
-    if (grown == NULL) return QUARTIC_OUT_OF_MEMORY;
-    device->pending = grown;
-    device->pending_capacity = capacity;
-    return QUARTIC_OK;
+    const uint32_t capacity = 2 * count + 16, pending = device->pending_count, batches = device->batch_count;
+    void *commands = device->pending, *infos = device->batches, *signals = device->signals,
+         *works = device->works;
+    quartic_status status = grow_array(&commands, pending, capacity, sizeof *device->pending);
+    if (status == QUARTIC_OK) status = grow_array(&infos, batches, capacity, sizeof *device->batches);
+    if (status == QUARTIC_OK) status = grow_array(&signals, batches, capacity, sizeof *device->signals);
+    if (status == QUARTIC_OK) status = grow_array(&works, batches, capacity, sizeof *device->works);
+    device->pending = commands; /* each as it is now, which is at least as large as it was */
+    device->batches = infos;
+    device->signals = signals;
+    device->works = works;
+    if (status == QUARTIC_OK) status = quartic_gpu_reserve_notes(device, capacity);
+    if (status == QUARTIC_OK) device->pending_capacity = capacity;
+    return status;
 }
 
 static const quartic_gpu_work copy_work;
 
-/* Adds a program to what the submit holds; copies count only where there is nothing else. */
-static void add_work(quartic_gpu_work *all, const quartic_gpu_work *work) {
-    if (work->count == 0) return;
-    if (all->count == 0)
-        *all = *work;
-    else
-        ++all->more, all->more_op = work->last_op;
-}
-
-static quartic_status append_pending(quartic_gpu_device *device, VkCommandBuffer commands, double seconds,
-                                     const quartic_gpu_work *work) {
-    QUARTIC_TRY(quartic_gpu_reserve_pending(device, device->pending_count + 1));
+/* Into the batch that is being filled, or the first one. There is room for it. */
+static void append_pending(quartic_gpu_device *device, VkCommandBuffer commands, double seconds,
+                           const quartic_gpu_work *work) {
+    if (device->batch_count == 0) begin_batch(device);
     device->pending[device->pending_count++] = (VkCommandBufferSubmitInfo){
         .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_SUBMIT_INFO, .commandBuffer = commands};
-    device->pending_seconds += seconds;
-    add_work(&device->pending_work, work);
-    return QUARTIC_OK;
+    ++device->batches[device->batch_count - 1].commandBufferInfoCount;
+    device->batch_seconds += seconds;
+    quartic_gpu_work own = *work;
+    own.training_step = device->training_step;
+    quartic_gpu_add_work(&device->works[device->batch_count - 1], &own);
 }
 
-/* The copies recorded so far come before what is enqueued next. */
+/* The copies recorded so far come before what is enqueued next, for which there is room too. Without memory for
+ * that the copies stay where they are. */
 static quartic_status append_copies(quartic_gpu_device *device) {
     VkCommandBuffer copies;
+    QUARTIC_TRY(quartic_gpu_reserve_pending(device, device->pending_count + 2));
     QUARTIC_TRY(close_recorder(device, &copies));
-    return copies == VK_NULL_HANDLE ? QUARTIC_OK : append_pending(device, copies, 0.0, &copy_work);
+    if (copies != VK_NULL_HANDLE) append_pending(device, copies, 0.0, &copy_work);
+    return QUARTIC_OK;
 }
 
 quartic_status quartic_gpu_enqueue(quartic_gpu_device *device, VkCommandBuffer commands, double seconds,
                                    const quartic_gpu_work *work) {
     QUARTIC_TRY(quartic_gpu_expect_alive(device));
     QUARTIC_TRY(append_copies(device));
-    if (!quartic_gpu_submit_has_room(device->pending_seconds, seconds)) QUARTIC_TRY(submit_pending(device));
-    return append_pending(device, commands, seconds, work);
+    if (!quartic_gpu_submit_has_room(device->batch_seconds, seconds)) begin_batch(device);
+    append_pending(device, commands, seconds, work);
+    return QUARTIC_OK;
 }
 
 quartic_status quartic_gpu_flush(quartic_gpu_device *device) {
@@ -177,15 +238,8 @@ quartic_status quartic_gpu_wait(quartic_gpu_device *device) {
     return flushed != QUARTIC_OK ? flushed : waited;
 }
 
-void quartic_gpu_discard(quartic_gpu_device *device) {
-    quartic_gpu_copies *copies = &device->copies;
-    device->pending_count = 0;
-    device->pending_seconds = 0.0;
-    device->pending_work = (quartic_gpu_work){0};
-    /* It is begun anew later, for which its recording must have ended; with what result does not matter. */
-    if (copies->open != NULL) device->vk.vkEndCommandBuffer(copies->open->commands);
-    copies->open = NULL;
-    drop_recorders(device, device->submitted + 1);
+void quartic_gpu_set_training_step(quartic_gpu_device *device, uint64_t number) {
+    device->training_step = number;
 }
 
 uint64_t quartic_gpu_submit_calls(const quartic_gpu_device *device) {
@@ -270,7 +324,7 @@ static quartic_status open_recorder(quartic_gpu_device *device) {
     QUARTIC_TRY(quartic_gpu_check(device, device->vk.vkBeginCommandBuffer(recorder->commands, &begin),
                                   "recording a copy"));
     quartic_gpu_barrier(device, recorder->commands, false);
-    recorder->value = device->submitted + 1;
+    recorder->value = device->submitted + (device->batch_count == 0 ? 1 : device->batch_count);
     recorder->upload_begin = device->uploads.head;
     device->copies.open = recorder;
     device->copies.touched_count = 0;

@@ -45,6 +45,7 @@ typedef struct quartic_graph_value {
     quartic_layout layout;
     uint32_t storage;
     uint32_t node; /* the node that computes it; QUARTIC_NONE for inputs, parameters and states */
+    uint32_t copy; /* the id of a contiguous copy that an operand needed; 0: there is none */
 } quartic_graph_value;
 
 /* Whether an op updates an input in place. */

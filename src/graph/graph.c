@@ -250,6 +250,18 @@ static quartic_value copy_of(quartic_graph *graph, quartic_value value) {
     return quartic_graph_append_one(graph, graph->copy, NULL, &value, 1);
 }
 
+/* The same, or one that was made before, if what was copied cannot have changed since. A copy that is computed
+ * again in the backward pass serves only nodes that are too. */
+static quartic_value contiguous_of(quartic_graph *graph, quartic_value value) {
+    const quartic_graph_value *entry = quartic_graph_get(graph, value.id);
+    if (entry->copy != 0 && !graph->storages[entry->storage].updated &&
+        (graph->recompute_depth > 0 || !graph->nodes[quartic_graph_get(graph, entry->copy)->node].recompute))
+        return quartic_graph_value_of(graph, entry->copy);
+    const quartic_value copy = copy_of(graph, value);
+    if (copy.id != 0) graph->values[value.id - 1].copy = copy.id;
+    return copy;
+}
+
 /* ---- names ---- */
 
 uint32_t quartic_graph_find_named(const quartic_graph *graph, const char *name) {
@@ -277,7 +289,7 @@ static uint32_t new_value(quartic_graph *graph, quartic_storage_kind kind, const
                                                                 .dtype = layout->dtype,
                                                                 .elements = quartic_layout_elements(layout),
                                                                 .shape = layout->shape};
-    graph->values[graph->value_count++] = (quartic_graph_value){*layout, graph->storage_count - 1, node};
+    graph->values[graph->value_count++] = (quartic_graph_value){*layout, graph->storage_count - 1, node, 0};
     return graph->value_count;
 }
 
@@ -443,6 +455,13 @@ static bool lies_over_updated(const quartic_graph *graph, const quartic_op *op, 
     return false;
 }
 
+/* Whether an op takes an input of this layout, though not of any strides. */
+static bool takes_layout(const quartic_op *op, const void *attrs, uint32_t input,
+                         const quartic_layout *layout) {
+    return quartic_layout_is_contiguous(layout) ||
+           (op->takes_strides != NULL && op->takes_strides(attrs, input, layout));
+}
+
 /* Checks the operands of a new node, and copies those that must be contiguous and are not. An update in place
  * must read its other operands as they were before it: those that overlap what it writes are copied too. */
 static quartic_status collect_inputs(quartic_graph *graph, const quartic_op *op, const quartic_value *inputs,
@@ -472,11 +491,11 @@ static quartic_status collect_inputs(quartic_graph *graph, const quartic_op *op,
                 "operands %u and %u of %s lie over the same memory, and both are updated in place",
                 other < i ? other : i, other < i ? i : other, name);
         if (over || (value.id != 0 && !any_strides &&
-                     !quartic_layout_is_contiguous(&quartic_graph_get(graph, value.id)->layout))) {
+                     !takes_layout(op, node->attrs, i, &quartic_graph_get(graph, value.id)->layout))) {
             if (mutated)
                 return quartic_fail(QUARTIC_INVALID_ARGUMENT,
                                     "operand %u of %s is updated in place and must be contiguous", i, name);
-            value = copy_of(graph, value);
+            value = over ? copy_of(graph, value) : contiguous_of(graph, value);
             if (graph->status != QUARTIC_OK) return graph->status;
         }
         node->inputs[i] = value.id;
@@ -554,7 +573,8 @@ static quartic_status append_node(quartic_graph *graph, const quartic_op *op, co
         } else if (HAS_ROOM(graph, values, value_count, value_capacity)) {
             if (op->view == NULL) out[o] = in[shared];
             uint32_t storage = quartic_graph_get(graph, node.inputs[shared])->storage;
-            graph->values[graph->value_count++] = (quartic_graph_value){out[o], storage, graph->node_count};
+            graph->values[graph->value_count++] =
+                (quartic_graph_value){out[o], storage, graph->node_count, 0};
             node.outputs[o] = graph->value_count;
         }
         if (graph->status != QUARTIC_OK) return graph->status;

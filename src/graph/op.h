@@ -14,8 +14,8 @@
  *
  * Invariants:
  * - Outputs are contiguous, unless they alias an input that is updated in place.
- * - An input whose bit is not set in strided_inputs is contiguous when a kernel sees it: where the value is
- *   not, the graph puts a copy in front.
+ * - An input whose bit is not set in strided_inputs is contiguous when a kernel sees it, or as takes_strides
+ *   allows: where the value is not, the graph puts a copy in front.
  * - A kernel writes every element of every output.
  */
 #ifndef QUARTIC_GRAPH_OP_H
@@ -120,8 +120,10 @@ typedef struct quartic_op {
     const char *name;
     /* The builder that was called, if one op has several; NULL: the op's name. See quartic_op_builder. */
     const char *(*builder)(const void *attrs);
-    uint32_t attrs_bytes;     /* of the op's struct of attributes, which is copied byte by byte */
-    uint32_t strided_inputs;  /* bit k: input k may have any strides */
+    uint32_t attrs_bytes;    /* of the op's struct of attributes, which is copied byte by byte */
+    uint32_t strided_inputs; /* bit k: input k may have any strides */
+    /* Whether an input that may not have any strides may have these; NULL: it must be contiguous. */
+    bool (*takes_strides)(const void *attrs, uint32_t input, const quartic_layout *layout);
     uint32_t in_place_inputs; /* bit k: output 0 may take the memory of input k (same size, contiguous) */
     uint32_t mutated_inputs;  /* bit k: input k is updated in place; output m is the m-th of these inputs */
     bool assigns; /* in place: input 0 becomes input 1; a plan may have input 1 made there (plan/assigns.h) */

@@ -89,6 +89,18 @@ quartic_value quartic_tape_gradient(quartic_tape *tape, uint32_t output) {
     return output < tape->node.output_count ? tape->gradient[tape->node.outputs[output]] : (quartic_value){0};
 }
 
+quartic_value quartic_tape_collect(quartic_tape *tape, uint32_t input) {
+    const quartic_value nothing = {0};
+    if (!quartic_tape_wants(tape, input) || tape->graph->status != QUARTIC_OK) return nothing;
+    quartic_value *slot = &tape->gradient[tape->node.inputs[input]];
+    const quartic_value collected = *slot;
+    if (collected.id == 0 ||
+        !quartic_layout_is_contiguous(&quartic_graph_get(tape->graph, collected.id)->layout))
+        return nothing;
+    *slot = nothing;
+    return collected;
+}
+
 void quartic_tape_give(quartic_tape *tape, uint32_t input, quartic_value gradient) {
     if (quartic_tape_wants(tape, input)) tape->take(tape, tape->node.inputs[input], NULL, gradient);
 }

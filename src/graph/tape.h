@@ -31,6 +31,11 @@ void quartic_tape_give(quartic_tape *tape, uint32_t input, quartic_value gradien
 void quartic_tape_give_part(quartic_tape *tape, uint32_t input, uint32_t axis, uint32_t start,
                             quartic_value gradient);
 
+/* Takes what others have given to an input so far, for a rule that adds it itself: what it then gives to the
+ * input must be the sum. No value, and nothing is taken, if the input does not want a gradient, has none yet,
+ * or has one that is not contiguous. */
+quartic_value quartic_tape_collect(quartic_tape *tape, uint32_t input);
+
 /* The graph of the node, to append to. */
 quartic_graph *quartic_tape_graph(quartic_tape *tape);
 

@@ -294,11 +294,9 @@ static quartic_status parse_safetensors(quartic_safetensors *file, const unsigne
     quartic_json_document header;
     quartic_json_error error;
     quartic_status status = quartic_json_read(text, (size_t)header_bytes, &header, &error);
-    if (status == QUARTIC_FORMAT) {
-        char quoted[QUARTIC_SAFETENSORS_QUOTE_BYTES];
+    if (status == QUARTIC_FORMAT)
         return quartic_fail(QUARTIC_FORMAT, "%s: the header is no valid JSON at byte %zu: %s", file->label,
-                            error.at, quartic_safetensors_quote(error.text, quoted));
-    }
+                            error.at, error.text);
     QUARTIC_TRY(status);
     status = read_safetensors_header(file, header.values, (size_t)header_bytes,
                                      bytes + (byte_count - (rest - header_bytes)), rest - header_bytes);

@@ -66,8 +66,10 @@ static quartic_status out_of_range(const quartic_field_table *table, const quart
     if (field->kind == QUARTIC_FIELD_COUNT && number == field->standard)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s must say \"%s\": %s", table->what, field->name,
                             range_text(field, range));
-    return quartic_fail(QUARTIC_INVALID_ARGUMENT, "\"%s\" of %s is %g; it must be %s", field->name,
-                        table->what, number, range_text(field, range));
+    /* A count is told in full, not rounded to 6 digits. */
+    return quartic_fail(QUARTIC_INVALID_ARGUMENT, "\"%s\" of %s is %.*g; it must be %s", field->name,
+                        table->what, field->kind == QUARTIC_FIELD_COUNT ? 17 : 6, number,
+                        range_text(field, range));
 }
 
 /* Whether a word names a choice. An '_' in the word matches '-', since both spellings are common. */

@@ -4,6 +4,7 @@
 #include "base/call.h"
 #include "graph/tape.h"
 #include "ops/cases.h"
+#include "ops/gpu_plan.h"
 #include "ops/update.h"
 #include "shaders/accumulate.args.h"
 
@@ -39,7 +40,9 @@ static quartic_status accumulate_gpu(const quartic_op_call *call, const quartic_
     const quartic_accumulate_args args = {.count = (uint32_t)count, .factor = attrs->factor};
     quartic_dispatch *dispatch = quartic_dispatch_add(list, "accumulate", quartic_accumulate_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_groups(dispatch, (count + 255) / 256);
+    const quartic_layout *const operands[] = {&call->outputs[0], &call->inputs[1]};
+    quartic_dispatch_spec(dispatch, quartic_gpu_flat_quads(operands, 2));
+    quartic_dispatch_groups(dispatch, quartic_divide_up64(count, 1024));
     dispatch->flops = 2.0 * (double)count;
     dispatch->bytes = 12.0 * (double)count;
     return QUARTIC_OK;

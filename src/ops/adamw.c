@@ -17,6 +17,7 @@
 #include "base/call.h"
 #include "graph/tape.h"
 #include "ops/cases.h"
+#include "ops/gpu_plan.h"
 #include "ops/update.h"
 #include "shaders/adamw.args.h"
 
@@ -81,7 +82,10 @@ static quartic_status adamw_gpu(const quartic_op_call *call, const quartic_gpu_l
     quartic_dispatch *dispatch = quartic_dispatch_add(list, "adamw", quartic_adamw_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
     quartic_dispatch_spec(dispatch, has_norm);
-    quartic_dispatch_groups(dispatch, (count + 255) / 256);
+    const quartic_layout *const operands[] = {&call->outputs[ADAMW_PARAMETER], &call->outputs[ADAMW_FIRST],
+                                              &call->outputs[ADAMW_SECOND], &call->inputs[ADAMW_GRADIENT]};
+    quartic_dispatch_spec(dispatch, quartic_gpu_flat_quads(operands, 4));
+    quartic_dispatch_groups(dispatch, quartic_divide_up64(count, 1024));
     dispatch->flops = 16.0 * (double)count;
     dispatch->bytes = 28.0 * (double)count;
     return QUARTIC_OK;

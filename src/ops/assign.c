@@ -27,7 +27,7 @@ static quartic_status assign_gpu(const quartic_op_call *call, const quartic_gpu_
     (void)limits;
     quartic_layout window = call->outputs[0];
     window.offset = 0; /* counted from the output's first element */
-    return quartic_copy_dispatch(list, &call->inputs[1], 1, &window);
+    return quartic_copy_dispatch(list, &call->inputs[1], 1, &window, call->outputs[0].offset);
 }
 
 static bool assign_cases(uint32_t index, quartic_op_case *out) {

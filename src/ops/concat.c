@@ -82,7 +82,7 @@ static quartic_status concat_gpu(const quartic_op_call *call, const quartic_gpu_
     for (uint32_t k = 0; k < call->input_count; ++k) {
         const quartic_shape *shape = &call->inputs[k].shape;
         quartic_layout window = quartic_concat_window(&call->outputs[0], shape, attrs->axis, start);
-        QUARTIC_TRY(quartic_copy_dispatch(list, &call->inputs[k], k, &window));
+        QUARTIC_TRY(quartic_copy_dispatch(list, &call->inputs[k], k, &window, call->outputs[0].offset));
         start += shape->dims[attrs->axis];
     }
     return QUARTIC_OK;

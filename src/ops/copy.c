@@ -8,6 +8,8 @@
 #include "graph/tape.h"
 #include "ops/cases.h"
 #include "ops/movement.h"
+#include "ops/gpu_plan.h"
+#include "ops/strided.h"
 #include "shaders/copy.args.h"
 
 static quartic_status copy_infer(const quartic_op_call *call, quartic_layout *out, uint32_t *out_count) {
@@ -44,7 +46,7 @@ static void copy_swap_axes(quartic_layout *layout, uint32_t a, uint32_t b) {
 }
 
 quartic_status quartic_copy_dispatch(quartic_dispatch_list *list, const quartic_layout *in, uint32_t input,
-                                     const quartic_layout *window) {
+                                     const quartic_layout *window, int64_t offset) {
     enum { LINEAR, TILED, LEAST_TILE = 8 }; /* an axis shorter than this would leave most of a tile empty */
     quartic_layout from = *in, to = *window;
     uint64_t count = quartic_layout_elements(&from);
@@ -66,19 +68,27 @@ quartic_status quartic_copy_dispatch(quartic_dispatch_list *list, const quartic_
                                                           4 * (uint64_t)begin, 4 * (uint64_t)(end - begin)),
                               .count = (uint32_t)count,
                               .rank = rank};
-    uint64_t groups = (count + 1023) / 1024;
+    uint64_t groups = quartic_divide_up64(count, 1024);
+    to.offset += offset;
+    quartic_strided_quad quad = quartic_strided_quads(&from);
     if (mode == TILED) {
         uint64_t rows = from.shape.dims[last - 1], columns = from.shape.dims[last];
         groups = count / (rows * columns) * ((rows + 31) / 32) * ((columns + 31) / 32);
+        quartic_layout columns_last = from;
+        copy_swap_axes(&columns_last, last - 1, last);
+        quad = quartic_strided_quads(&columns_last);
     }
+    if (quartic_strided_quads(&to) != QUARTIC_QUAD_ONE) quad = QUARTIC_QUAD_NONE;
     for (uint32_t axis = 0; axis < rank; ++axis) {
         args.dims[axis] = from.shape.dims[axis];
         args.in_strides[axis] = (int32_t)from.strides[axis];
         args.out_strides[axis] = (int32_t)to.strides[axis];
     }
+    quartic_strided_divide(&from.shape, args.divide);
     quartic_dispatch *dispatch = quartic_dispatch_add(list, "copy", quartic_copy_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
     quartic_dispatch_spec(dispatch, mode);
+    quartic_dispatch_spec(dispatch, quad);
     quartic_dispatch_groups(dispatch, groups);
     dispatch->flops = (double)count;
     dispatch->bytes = 8.0 * (double)count;
@@ -90,7 +100,7 @@ static quartic_status copy_gpu(const quartic_op_call *call, const quartic_gpu_li
     (void)limits;
     quartic_layout window = call->outputs[0];
     window.offset = 0;
-    return quartic_copy_dispatch(list, &call->inputs[0], 0, &window);
+    return quartic_copy_dispatch(list, &call->inputs[0], 0, &window, call->outputs[0].offset);
 }
 
 static quartic_status copy_grad(quartic_tape *tape) {

@@ -4,7 +4,8 @@
  *     dlogits = (softmax(logits) - onehot(target)) * g / count, zeros in rows that do not count
  *
  * for logits (rows, classes), targets int32 (rows) and g (), the loss's cotangent. A row counts if its target
- * is a class; count is the number of such rows, and without any the loss is 0. A negative target means
+ * is a class; count () is the number of such rows, at least 1, so without any the loss is 0. It is the second output
+ * of the op and an input of the adjoint. A negative target means
  * "ignored". A target beyond the last class is an error of the run on the CPU devices; the kernels ignore it,
  * so that none reads out of range. The adjoint may run in place.
  */
@@ -40,18 +41,21 @@ static quartic_status cross_entropy_infer(const quartic_op_call *call, quartic_l
                                           uint32_t *out_count) {
     QUARTIC_TRY(quartic_op_expect_inputs("cross_entropy", call, 2, 2));
     QUARTIC_TRY(cross_entropy_check_logits("cross_entropy", call));
-    out[0] = quartic_layout_contiguous(QUARTIC_FLOAT32, &(quartic_shape){0});
-    *out_count = 1;
+    out[CROSS_ENTROPY_LOSS] = out[CROSS_ENTROPY_COUNT] =
+        quartic_layout_contiguous(QUARTIC_FLOAT32, &(quartic_shape){0});
+    *out_count = 2;
     return QUARTIC_OK;
 }
 
-/* Inputs logits (rows, classes), targets (rows), g (). */
+/* Inputs logits (rows, classes), targets (rows), g (), count (). */
 static quartic_status cross_entropy_grad_infer(const quartic_op_call *call, quartic_layout *out,
                                                uint32_t *out_count) {
-    QUARTIC_TRY(quartic_op_expect_inputs("cross_entropy_grad", call, 3, 3));
+    QUARTIC_TRY(quartic_op_expect_inputs("cross_entropy_grad", call, 4, 4));
     QUARTIC_TRY(cross_entropy_check_logits("cross_entropy_grad", call));
-    QUARTIC_TRY(quartic_op_expect_dtype("cross_entropy_grad", call, 2, QUARTIC_FLOAT32));
-    QUARTIC_TRY(quartic_op_expect_shape("cross_entropy_grad", call, 2, &(quartic_shape){0}));
+    for (uint32_t input = 2; input < 4; ++input) {
+        QUARTIC_TRY(quartic_op_expect_dtype("cross_entropy_grad", call, input, QUARTIC_FLOAT32));
+        QUARTIC_TRY(quartic_op_expect_shape("cross_entropy_grad", call, input, &(quartic_shape){0}));
+    }
     out[0] = quartic_layout_contiguous(QUARTIC_FLOAT32, &call->inputs[0].shape);
     *out_count = 1;
     return QUARTIC_OK;
@@ -96,14 +100,15 @@ static void cross_entropy_cpu(const quartic_op_run *run) {
         total += log(sum) + largest - quartic_get(logits, base + target);
         ++count;
     }
-    quartic_put(&run->outputs[0], 0, count == 0 ? 0.0 : total / count);
+    if (count == 0) count = 1;
+    quartic_put(&run->outputs[CROSS_ENTROPY_LOSS], 0, total / count);
+    quartic_put(&run->outputs[CROSS_ENTROPY_COUNT], 0, count);
 }
 
 static void cross_entropy_grad_cpu(const quartic_op_run *run) {
     const quartic_operand *logits = &run->inputs[0], *targets = &run->inputs[1];
-    uint32_t rows = logits->layout->shape.dims[0], classes = logits->layout->shape.dims[1], count = 0;
-    double g = quartic_get(&run->inputs[2], 0);
-    for (uint32_t r = 0; r < rows; ++r) count += cross_entropy_counts(quartic_get_int(targets, r), classes);
+    uint32_t rows = logits->layout->shape.dims[0], classes = logits->layout->shape.dims[1];
+    const double factor = quartic_get(&run->inputs[2], 0) / quartic_get(&run->inputs[3], 0);
     for (uint32_t r = 0; r < rows; ++r) {
         int32_t target = quartic_get_int(targets, r);
         bool counts = cross_entropy_counts(target, classes);
@@ -112,30 +117,13 @@ static void cross_entropy_grad_cpu(const quartic_op_run *run) {
         if (counts) sum = cross_entropy_row_sum(logits, base, classes, &largest);
         for (uint32_t c = 0; c < classes; ++c) {
             double onehot = (int64_t)c == target ? 1.0 : 0.0;
-            double d =
-                counts ? (exp(quartic_get(logits, base + c) - largest) / sum - onehot) * g / count : 0.0;
+            double d = counts ? (exp(quartic_get(logits, base + c) - largest) / sum - onehot) * factor : 0.0;
             quartic_put(&run->outputs[0], base + c, d);
         }
     }
 }
 
 /* ---- Vulkan ---- */
-
-/* result (1), in scratch or in output 0, = numerator / number of rows that count. mean: whether the numerator
- * is the rows' losses (rows), which are added first; else it is one number. */
-static quartic_status cross_entropy_add_mean(const quartic_op_call *call, quartic_dispatch_list *list,
-                                             uint32_t mean, uint64_t numerator, uint64_t result) {
-    uint32_t rows = call->inputs[0].shape.dims[0];
-    const quartic_cross_entropy_mean_args args = {
-        .numerator = numerator, .result = result, .rows = rows, .classes = call->inputs[0].shape.dims[1]};
-    quartic_dispatch *dispatch =
-        quartic_dispatch_add(list, "cross_entropy_mean", quartic_cross_entropy_mean_push(&args));
-    if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_spec(dispatch, mean);
-    dispatch->flops = 2.0 * rows;
-    dispatch->bytes = 8.0 * rows;
-    return QUARTIC_OK;
-}
 
 static quartic_status cross_entropy_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
                                         quartic_dispatch_list *list) {
@@ -152,16 +140,17 @@ static quartic_status cross_entropy_gpu(const quartic_op_call *call, const quart
     dispatch->flops = 6.0 * (double)rows * classes;
     dispatch->bytes = 4.0 * (double)rows * classes;
 
-    return cross_entropy_add_mean(call, list, 1, losses, quartic_dispatch_output(0));
+    const quartic_cross_entropy_mean_args mean = {.row_losses = losses, .rows = rows};
+    const quartic_dispatch_shape shape = {.groups = 1, .flops = rows, .bytes = 4.0 * rows};
+    return quartic_dispatch_append(list, "cross_entropy_mean", quartic_cross_entropy_mean_push(&mean),
+                                   &shape);
 }
 
 static quartic_status cross_entropy_grad_gpu(const quartic_op_call *call, const quartic_gpu_limits *limits,
                                              quartic_dispatch_list *list) {
     (void)limits;
     uint32_t rows = call->inputs[0].shape.dims[0], classes = call->inputs[0].shape.dims[1];
-    const uint64_t factor = quartic_dispatch_reserve(list, sizeof(float));
-    QUARTIC_TRY(cross_entropy_add_mean(call, list, 0, quartic_dispatch_input(2), factor));
-    const quartic_cross_entropy_grad_args args = {.factor = factor, .rows = rows, .classes = classes};
+    const quartic_cross_entropy_grad_args args = {.rows = rows, .classes = classes};
     quartic_dispatch *dispatch =
         quartic_dispatch_add(list, "cross_entropy_grad", quartic_cross_entropy_grad_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
@@ -178,10 +167,11 @@ static quartic_status cross_entropy_grad_gpu(const quartic_op_call *call, const 
 static quartic_status cross_entropy_grad_rule(quartic_tape *tape) {
     if (!quartic_tape_wants(tape, 0)) return QUARTIC_OK;
     const quartic_value inputs[] = {quartic_tape_input(tape, 0), quartic_tape_input(tape, 1),
-                                    quartic_tape_gradient(tape, 0)};
+                                    quartic_tape_gradient(tape, CROSS_ENTROPY_LOSS),
+                                    quartic_tape_output(tape, CROSS_ENTROPY_COUNT)};
     quartic_tape_give(
         tape, 0,
-        quartic_graph_append_one(quartic_tape_graph(tape), &quartic_op_cross_entropy_grad, NULL, inputs, 3));
+        quartic_graph_append_one(quartic_tape_graph(tape), &quartic_op_cross_entropy_grad, NULL, inputs, 4));
     return QUARTIC_OK;
 }
 
@@ -213,8 +203,9 @@ static bool cross_entropy_cases(uint32_t index, quartic_op_case *out) {
 
 static bool cross_entropy_grad_cases(uint32_t index, quartic_op_case *out) {
     if (!cross_entropy_cases(index, out)) return false;
-    out->input_count = 3;
+    out->input_count = 4;
     quartic_case_floats(out, 2, (quartic_shape){0}, QUARTIC_FILL_NORMAL);
+    quartic_case_floats(out, 3, (quartic_shape){0}, QUARTIC_FILL_POSITIVE);
     return true;
 }
 
@@ -231,6 +222,7 @@ static double cross_entropy_reduction(const quartic_op_call *call) {
 
 const quartic_op quartic_op_cross_entropy = {
     .name = "cross_entropy",
+    .saved_outputs = 1u << CROSS_ENTROPY_COUNT,
     .infer = cross_entropy_infer,
     .check = cross_entropy_check,
     .cpu = cross_entropy_cpu,

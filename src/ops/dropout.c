@@ -13,6 +13,7 @@
 #include "ops/cases.h"
 #include "ops/elementwise.h"
 #include "ops/ops.h"
+#include "ops/gpu_plan.h"
 #include "shaders/dropout.args.h"
 
 static quartic_status dropout_infer(const quartic_op_call *call, quartic_layout *out, uint32_t *out_count) {
@@ -53,7 +54,9 @@ static quartic_status dropout_gpu(const quartic_op_call *call, const quartic_gpu
                                  .factor = quartic_dropout_factor(attrs)};
     quartic_dispatch *dispatch = quartic_dispatch_add(list, "dropout", quartic_dropout_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_groups(dispatch, (count + 1023) / 1024);
+    const quartic_layout *const operands[] = {&call->outputs[0], &call->inputs[0]};
+    quartic_dispatch_spec(dispatch, quartic_gpu_flat_quads(operands, 2));
+    quartic_dispatch_groups(dispatch, quartic_divide_up64(count, 1024));
     dispatch->flops = 30.0 * (double)count; /* about 120 integer operations give four numbers */
     dispatch->bytes = 8.0 * (double)count;
     return QUARTIC_OK;

@@ -7,6 +7,7 @@
 #include "base/call.h"
 #include "graph/tape.h"
 #include "ops/cases.h"
+#include "ops/gpu_plan.h"
 #include "ops/update.h"
 #include "shaders/fill.args.h"
 
@@ -49,7 +50,9 @@ static quartic_status fill_gpu(const quartic_op_call *call, const quartic_gpu_li
         memcpy(&args.bits, &attrs->number, sizeof args.bits);
     quartic_dispatch *dispatch = quartic_dispatch_add(list, "fill", quartic_fill_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_groups(dispatch, (count + 255) / 256);
+    const quartic_layout *const operands[] = {&call->outputs[0]};
+    quartic_dispatch_spec(dispatch, quartic_gpu_flat_quads(operands, 1));
+    quartic_dispatch_groups(dispatch, quartic_divide_up64(count, 1024));
     dispatch->bytes = 4.0 * (double)count;
     return QUARTIC_OK;
 }

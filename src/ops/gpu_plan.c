@@ -12,6 +12,14 @@ quartic_status quartic_gpu_expect_iterations(const char *what, const quartic_gpu
                         what, iterations, limits->max_iterations);
 }
 
+bool quartic_gpu_flat_quads(const quartic_layout *const *operands, uint32_t count) {
+    for (uint32_t k = 0; k < count; ++k)
+        if (!quartic_layout_is_contiguous(operands[k]) || !quartic_in_fours(operands[k]->offset) ||
+            quartic_layout_elements(operands[k]) < 4)
+            return false;
+    return true;
+}
+
 quartic_status quartic_add_parts(quartic_dispatch_list *list, const quartic_matmul_reduce_args *args) {
     const bool has_bias = args->bias != 0, has_addend = args->addend != 0;
     const quartic_dispatch_shape shape = {

@@ -7,6 +7,7 @@
 #include "ops/dispatch.h"
 #include "shaders/matmul_reduce.args.h"
 #include "shaders/norm_columns.args.h"
+#include "tensor/layout.h"
 
 /* The least number of pieces of size `by` that hold `count`. */
 static inline uint64_t quartic_divide_up64(uint64_t count, uint64_t by) {
@@ -20,6 +21,10 @@ static inline uint32_t quartic_divide_up(uint64_t count, uint64_t by) {
 static inline bool quartic_in_fours(int64_t number) {
     return number % 4 == 0;
 }
+
+/* Whether shaders of lib/flat.glsl may take four elements at once: every operand is contiguous, begins at a multiple
+ * of 16 bytes and has at least four elements. */
+bool quartic_gpu_flat_quads(const quartic_layout *const *operands, uint32_t count);
 
 /* Compute units of the device; 16 where the limits say 0. */
 static inline uint32_t quartic_gpu_compute_units(const quartic_gpu_limits *limits) {

@@ -42,8 +42,8 @@ static inline quartic_layout quartic_concat_window(const quartic_layout *out, co
 }
 
 /* Appends the copy of an input to a window of output 0; both layouts have one shape. window->offset counts
- * from the output's first element. INTERNAL if the list is full. */
+ * from the output's first element, which is the storage's element `offset`. INTERNAL if the list is full. */
 quartic_status quartic_copy_dispatch(quartic_dispatch_list *list, const quartic_layout *in, uint32_t input,
-                                     const quartic_layout *window);
+                                     const quartic_layout *window, int64_t offset);
 
 #endif

@@ -5,7 +5,7 @@
  *     factor = 1 / sqrt(mean(c^2) + eps) for rms and layer, sqrt(D) / max(|x|, 1e-12) for l2
  *     y      = xhat * (scale + offset) + bias,   xhat = c * factor
  * Adjoint, with h = dy * (scale + offset), for layer minus its mean:
- *     dx     = factor * (h - xhat * mean(h * xhat)), or factor * h where the clamp of l2 holds
+ *     dx     = factor * (h - xhat * mean(h * xhat)), or factor * h where the clamp of l2 holds; plus an addend
  *     dscale = sum over rows of dy * xhat
  *     dbias  = sum over rows of dy
  * The three ops differ in attrs.kind only. An adjoint's outputs are the wanted ones of dx, dscale and dbias.
@@ -82,16 +82,21 @@ static quartic_status norm_infer(const quartic_op_call *call, quartic_layout *ou
     return QUARTIC_OK;
 }
 
-/* Inputs x (.., D), dy (.., D), scale (D) or none; outputs the wanted ones of dx (.., D), dscale (D), dbias
- * (D). */
+/* Inputs x (.., D), dy (.., D), scale (D) or none, addend (.., D) of dx or none; outputs the wanted ones of
+ * dx (.., D), dscale (D), dbias (D). */
 static quartic_status norm_grad_infer(const quartic_op_call *call, quartic_layout *out, uint32_t *out_count) {
     const norm_attrs *attrs = call->attrs;
-    QUARTIC_TRY(quartic_op_expect_inputs(norm_name(attrs), call, 3, 3));
+    QUARTIC_TRY(quartic_op_expect_inputs(norm_name(attrs), call, 4, 4));
     QUARTIC_TRY(norm_check_x(call));
     QUARTIC_TRY(quartic_op_expect_dtype(norm_name(attrs), call, 1, QUARTIC_FLOAT32));
     QUARTIC_TRY(quartic_op_expect_shape(norm_name(attrs), call, 1, &call->inputs[0].shape));
     if (attrs->kind != QUARTIC_NORM_RMS || quartic_is_present(&call->inputs[2]))
         QUARTIC_TRY(norm_check_vector(call, 2));
+    if (quartic_is_present(&call->inputs[NORM_GRAD_ADDEND])) {
+        QUARTIC_TRY(quartic_op_expect_dtype(norm_name(attrs), call, NORM_GRAD_ADDEND, QUARTIC_FLOAT32));
+        QUARTIC_TRY(
+            quartic_op_expect_shape(norm_name(attrs), call, NORM_GRAD_ADDEND, &call->inputs[0].shape));
+    }
     const quartic_shape column = QUARTIC_SHAPE(norm_width(&call->inputs[0]));
     uint32_t count = 0;
     if (attrs->wants & QUARTIC_NORM_WANT_X)
@@ -170,7 +175,8 @@ static size_t norm_grad_cpu_scratch(const quartic_op_call *call) {
 
 static void norm_grad_cpu(const quartic_op_run *run) {
     const norm_attrs *attrs = run->attrs;
-    const quartic_operand *x = &run->inputs[0], *dy = &run->inputs[1], *scale = &run->inputs[2];
+    const quartic_operand *x = &run->inputs[0], *dy = &run->inputs[1], *scale = &run->inputs[2],
+                          *addend = &run->inputs[NORM_GRAD_ADDEND];
     uint32_t width = norm_width(x->layout);
     uint64_t rows = norm_rows(x->layout);
     double *scale_sums = run->scratch, *bias_sums = scale_sums + width;
@@ -191,7 +197,8 @@ static void norm_grad_cpu(const quartic_op_run *run) {
             bias_sums[d] += g;
             if (attrs->wants & QUARTIC_NORM_WANT_X)
                 quartic_put(&run->outputs[0], base + d,
-                            row.factor * norm_row_gradient(attrs, &row, width, c, h, product));
+                            row.factor * norm_row_gradient(attrs, &row, width, c, h, product) +
+                                (addend->data == NULL ? 0 : quartic_get(addend, base + d)));
         }
     }
     for (uint32_t d = 0; d < width; ++d) {
@@ -292,9 +299,11 @@ static quartic_status norm_grad_gpu(const quartic_op_call *call, const quartic_g
     quartic_dispatch_spec(dispatch, steps);
     quartic_dispatch_spec(dispatch, has_scale);
     quartic_dispatch_spec(dispatch, wants);
+    const bool has_addend = quartic_is_present(&call->inputs[NORM_GRAD_ADDEND]);
+    quartic_dispatch_spec(dispatch, has_addend);
     quartic_dispatch_groups(dispatch, groups);
     dispatch->flops = 16.0 * (double)(rows * width);
-    dispatch->bytes = 12.0 * (double)(rows * width);
+    dispatch->bytes = (has_addend ? 16.0 : 12.0) * (double)(rows * width);
 
     uint32_t part = 0;
     for (uint32_t want = QUARTIC_NORM_WANT_SCALE; want <= QUARTIC_NORM_WANT_BIAS; want *= 2)
@@ -314,10 +323,10 @@ static quartic_status norm_tape(quartic_tape *tape, const quartic_op *adjoint) {
         if (quartic_tape_wants(tape, input)) attrs.wants |= 1u << input, ++count;
     if (count == 0) return QUARTIC_OK;
     const quartic_value operands[] = {quartic_tape_input(tape, 0), quartic_tape_gradient(tape, 0),
-                                      quartic_tape_input(tape, 1)};
+                                      quartic_tape_input(tape, 1), quartic_tape_collect(tape, 0)};
     quartic_value gradients[3] = {0};
     QUARTIC_TRY(
-        quartic_graph_append(quartic_tape_graph(tape), adjoint, &attrs, operands, 3, gradients, count));
+        quartic_graph_append(quartic_tape_graph(tape), adjoint, &attrs, operands, 4, gradients, count));
     for (uint32_t input = 0; input < inputs; ++input)
         if (attrs.wants >> input & 1u)
             quartic_tape_give(tape, input, gradients[norm_output(attrs.wants, 1u << input)]);
@@ -377,7 +386,8 @@ static bool norm_case(uint32_t kind, uint32_t index, quartic_op_case *out) {
     return true;
 }
 
-/* The shapes with everything wanted; then every subset of what may be wanted; then, for rms, no scale. */
+/* The shapes with everything wanted, every other with an addend; then every subset of what may be wanted; then,
+ * for rms, no scale. */
 static bool norm_grad_case(uint32_t kind, uint32_t index, quartic_op_case *out) {
     uint32_t most = kind == QUARTIC_NORM_LAYER ? 7 : 3,
              subset = index < NORM_SHAPES ? most : index - NORM_SHAPES + 1;
@@ -387,8 +397,10 @@ static bool norm_grad_case(uint32_t kind, uint32_t index, quartic_op_case *out) 
     *out = (quartic_op_case){.label = bare                  ? "without scale"
                                       : index < NORM_SHAPES ? shape->label
                                                             : "some gradients only",
-                             .input_count = 3};
+                             .input_count = 4};
     *(norm_attrs *)out->attrs = norm_case_attrs(kind, bare ? QUARTIC_NORM_WANT_X : subset);
+    if (index % 2 == 0 && (subset & QUARTIC_NORM_WANT_X))
+        quartic_case_floats(out, NORM_GRAD_ADDEND, shape->x, QUARTIC_FILL_NORMAL);
     quartic_case_floats(out, 0, shape->x, shape->fill);
     quartic_case_floats(out, 1, shape->x, QUARTIC_FILL_NORMAL);
     if (!bare)
@@ -439,7 +451,7 @@ static double norm_grad_reduction(const quartic_op_call *call) {
     const quartic_op quartic_op_##NAME##_grad = {                                                            \
         .name = #NAME "_grad",                                                                               \
         .attrs_bytes = sizeof(norm_attrs),                                                                   \
-        .in_place_inputs = 3,                                                                                \
+        .in_place_inputs = 1u << 0 | 1u << 1 | 1u << NORM_GRAD_ADDEND,                                       \
         .infer = norm_grad_infer,                                                                            \
         .cpu = norm_grad_cpu,                                                                                \
         .cpu_scratch = norm_grad_cpu_scratch,                                                                \

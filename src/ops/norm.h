@@ -12,6 +12,9 @@ typedef struct norm_attrs {
     float offset; /* added to the scale */
 } norm_attrs;
 
+/* The input of an adjoint that is added to dx, or none. */
+enum { NORM_GRAD_ADDEND = 3 };
+
 /* x as rows over its last axis. */
 static inline uint32_t norm_width(const quartic_layout *x) {
     return x->shape.dims[x->shape.rank - 1];

@@ -24,7 +24,7 @@
     /* unary.c */                                                                                            \
     X(unary)                                                                                                 \
     X(unary_grad)                                                                                            \
-    /* concat.c, pad.c, diagonal_add.c */                                                                    \
+    /* concat.c, pad.c, diagonal.c */                                                                        \
     X(concat)                                                                                                \
     X(pad)                                                                                                   \
     X(diagonal_add)                                                                                          \

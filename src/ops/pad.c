@@ -8,6 +8,8 @@
 #include "graph/tape.h"
 #include "ops/cases.h"
 #include "ops/movement.h"
+#include "ops/gpu_plan.h"
+#include "ops/strided.h"
 #include "shaders/pad.args.h"
 
 static quartic_status pad_infer(const quartic_op_call *call, quartic_layout *out, uint32_t *out_count) {
@@ -75,9 +77,14 @@ static quartic_status pad_gpu(const quartic_op_call *call, const quartic_gpu_lim
         args.dims[axis] = x.shape.dims[axis];
         args.strides[axis] = (int32_t)x.strides[axis];
     }
+    quartic_strided_divide(&x.shape, args.divide);
+    args.block_multiplier = quartic_strided_multiplier(args.block, &args.block_shift);
+    const bool whole = quartic_in_fours(args.block) && quartic_in_fours(args.first) &&
+                       quartic_in_fours(args.width) && quartic_in_fours(call->outputs[0].offset);
     quartic_dispatch *dispatch = quartic_dispatch_add(list, "pad", quartic_pad_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
-    quartic_dispatch_groups(dispatch, (count + 1023) / 1024);
+    quartic_dispatch_spec(dispatch, whole ? quartic_strided_quads(&x) : QUARTIC_QUAD_NONE);
+    quartic_dispatch_groups(dispatch, quartic_divide_up64(count, 1024));
     dispatch->flops = (double)count;
     dispatch->bytes = 4.0 * (double)(count + quartic_layout_elements(&x));
     return QUARTIC_OK;

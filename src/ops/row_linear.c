@@ -225,19 +225,10 @@ static quartic_status norm_linear_grad(quartic_tape *tape) {
         quartic_tape_give(tape, ROW_LINEAR_WEIGHTS + part,
                           row_linear_weight_gradient(graph, g, normed, alpha));
     }
-    quartic_value dx = nothing; // (rows, K)
-    if (d_normed.id != 0) {
-        norm_attrs norm = {
-            .kind = l2 ? QUARTIC_NORM_L2 : QUARTIC_NORM_RMS, .eps = attrs->eps, .offset = attrs->offset};
-        if (wants_row) norm.wants |= QUARTIC_NORM_WANT_X;
-        if (wants_scale) norm.wants |= QUARTIC_NORM_WANT_SCALE;
-        const quartic_value operands[] = {row_linear_as_rows(graph, x), d_normed, scale};
-        quartic_value gradients[2] = {{0}};
-        QUARTIC_TRY(quartic_graph_append(graph, l2 ? &quartic_op_l2_norm_grad : &quartic_op_rms_norm_grad,
-                                         &norm, operands, 3, gradients, wants_row && wants_scale ? 2 : 1));
-        if (wants_row) dx = gradients[0];
-        if (wants_scale) quartic_tape_give(tape, ROW_LINEAR_SCALE, gradients[wants_row ? 1 : 0]);
-    }
+    /* dx (rows, K): what x has from elsewhere, then the products of raw rows, then what comes through the norm.
+     * Each is the addend of the next. */
+    quartic_value dx = quartic_tape_collect(tape, ROW_LINEAR_X);
+    if (dx.id != 0) dx = row_linear_as_rows(graph, dx);
     for (uint32_t part = 0; part < QUARTIC_ROW_PARTS; ++part) {
         quartic_value g = quartic_tape_gradient(tape, part);
         if (g.id == 0 || !(attrs->raw >> part & 1u)) continue;
@@ -248,6 +239,18 @@ static quartic_status norm_linear_grad(quartic_tape *tape) {
         if (quartic_tape_wants(tape, ROW_LINEAR_WEIGHTS + part))
             quartic_tape_give(tape, ROW_LINEAR_WEIGHTS + part,
                               row_linear_weight_gradient(graph, g, x, alpha));
+    }
+    if (d_normed.id != 0) {
+        norm_attrs norm = {
+            .kind = l2 ? QUARTIC_NORM_L2 : QUARTIC_NORM_RMS, .eps = attrs->eps, .offset = attrs->offset};
+        if (wants_row) norm.wants |= QUARTIC_NORM_WANT_X;
+        if (wants_scale) norm.wants |= QUARTIC_NORM_WANT_SCALE;
+        const quartic_value operands[] = {row_linear_as_rows(graph, x), d_normed, scale, dx};
+        quartic_value gradients[2] = {{0}};
+        QUARTIC_TRY(quartic_graph_append(graph, l2 ? &quartic_op_l2_norm_grad : &quartic_op_rms_norm_grad,
+                                         &norm, operands, 4, gradients, wants_row && wants_scale ? 2 : 1));
+        if (wants_row) dx = gradients[0];
+        if (wants_scale) quartic_tape_give(tape, ROW_LINEAR_SCALE, gradients[wants_row ? 1 : 0]);
     }
     if (dx.id != 0) {
         quartic_shape shape = quartic_tape_input_layout(tape, ROW_LINEAR_X).shape;

@@ -13,7 +13,6 @@
 enum {
     BLOCK = 64, /* rows of a group */
     WIDE = 64,  /* columns of a tile, or half of it where the other half would be a third of the work */
-    STEP = 32,  /* elements of a row in one step */
     LANES = QUARTIC_LANES,
     LANES_ROWS = 16, /* rows of a group of lanes: with 4 columns a lane, 64 sums in registers */
     LANES_COLUMNS = 4
@@ -23,7 +22,6 @@ enum {
 typedef struct row_plan {
     bool lanes;
     uint32_t block, width, tiles; /* rows of a group, columns of a tile, tiles of all columns */
-    uint32_t chunk;               /* elements of a row that are in shared memory at once */
 } row_plan;
 
 /* Columns of all weights, each rounded up to a multiple. */
@@ -34,11 +32,6 @@ static uint32_t row_linear_columns(const row_linear_problem *p, uint32_t multipl
     return columns;
 }
 
-/* Bytes of shared memory of a group of row_linear.comp. */
-static uint32_t row_linear_shared_bytes(uint32_t chunk, uint32_t width) {
-    return 16 * (chunk * (BLOCK / 4 + 1) + STEP * (width / 4 + 1)) + 8 * 2 * width;
-}
-
 static row_plan row_linear_plan_of(const row_linear_problem *p, const quartic_gpu_limits *limits) {
     row_plan plan = {.lanes = quartic_gpu_has_lanes(limits)};
     uint32_t columns = row_linear_columns(p, plan.lanes ? LANES : 4);
@@ -46,11 +39,6 @@ static row_plan row_linear_plan_of(const row_linear_problem *p, const quartic_gp
     plan.block = plan.lanes ? LANES_ROWS : BLOCK;
     plan.width = plan.lanes ? LANES * LANES_COLUMNS : halves == 1 || halves == 3 ? WIDE / 2 : WIDE;
     if (!plan.lanes && limits->choice.tile != 0) plan.width = limits->choice.tile == 1 ? WIDE / 2 : WIDE;
-    /* Rows that are longer than a chunk are read again for every tile of columns. */
-    plan.chunk = p->k > STEP ? 2 * STEP : STEP;
-    const uint32_t shared = quartic_gpu_shared_bytes(limits);
-    if (!plan.lanes && row_linear_shared_bytes(plan.chunk, plan.width) > shared) plan.chunk = STEP;
-    if (!plan.lanes && row_linear_shared_bytes(plan.chunk, plan.width) > shared) plan.width = WIDE / 2;
     plan.tiles = (columns + plan.width - 1) / plan.width;
     return plan;
 }
@@ -118,6 +106,9 @@ quartic_status row_linear_gpu(const quartic_op_call *call, const quartic_gpu_lim
     while (limits->max_iterations != 0 && tiles_of_group > 1 &&
            row_linear_loop_iterations(&p, tiles_of_group) > limits->max_iterations)
         tiles_of_group = (tiles_of_group + 1) / 2;
+    const double tile_flops = 2.0 * plan.block * plan.width * p.k;
+    while (tiles_of_group > 1 && tiles_of_group * tile_flops > QUARTIC_GROUP_MOST_FLOPS)
+        tiles_of_group = (tiles_of_group + 1) / 2;
     char what[64];
     snprintf(what, sizeof what, "a product fused over rows of %u elements", p.k);
     QUARTIC_TRY(quartic_gpu_expect_iterations(what, limits, (double)row_linear_loop_iterations(&p, 1)));
@@ -133,7 +124,6 @@ quartic_status row_linear_gpu(const quartic_op_call *call, const quartic_gpu_lim
     quartic_dispatch_spec(dispatch, attrs->raw & ((1u << p.parts) - 1u));
     quartic_dispatch_spec(dispatch, row_linear_flags(call, &p));
     quartic_dispatch_spec(dispatch, tiles_of_group);
-    if (!plan.lanes) quartic_dispatch_spec(dispatch, plan.chunk);
     quartic_dispatch_groups(dispatch, blocks * splits);
     dispatch->flops = 2.0 * results * p.k;
     double reads = (double)p.rows * (p.k + (p.norms ? 0 : p.heads)) + (double)row_linear_columns(&p, 1) * p.k;

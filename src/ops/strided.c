@@ -6,13 +6,18 @@
  */
 #include "ops/strided.h"
 
+uint32_t quartic_strided_multiplier(uint32_t extent, uint32_t *out_shift) {
+    uint32_t shift = 0;
+    while (UINT64_C(1) << shift < extent) ++shift;
+    *out_shift = shift;
+    return (uint32_t)(((UINT64_C(1) << (31 + shift)) + extent - 1) / extent);
+}
+
 void quartic_strided_divide(const quartic_shape *shape, uint32_t divide[QUARTIC_MAX_RANK]) {
     for (uint32_t k = 0; k < QUARTIC_MAX_RANK; ++k) divide[k] = 0;
     for (uint32_t axis = 1; axis < shape->rank; ++axis) {
-        const uint64_t extent = shape->dims[axis];
-        uint32_t shift = 0;
-        while (UINT64_C(1) << shift < extent) ++shift;
-        divide[axis - 1] = (uint32_t)(((UINT64_C(1) << (31 + shift)) + extent - 1) / extent);
+        uint32_t shift;
+        divide[axis - 1] = quartic_strided_multiplier(shape->dims[axis], &shift);
         divide[QUARTIC_MAX_RANK - 1] |= shift << 5 * (axis - 1);
     }
 }

@@ -12,6 +12,10 @@
 
 #include "tensor/layout.h"
 
+/* The multiplier and the shift with which, for n < 2^31 and an extent of 1 to 2^31,
+ *     n / extent = (2 n * multiplier) >> (32 + shift). */
+uint32_t quartic_strided_multiplier(uint32_t extent, uint32_t *out_shift);
+
 /* Fills divide, for the shader's member of that name: divide[a - 1] is the multiplier of axis a, divide[5] the
  * shifts of all, five bits each. Then for n < 2^31
  *     n / dims[a] = (2 n * divide[a - 1]) >> (32 + shift of a).

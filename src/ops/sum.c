@@ -8,10 +8,13 @@
  * go to scratch; a second dispatch adds them. The order of additions depends on the shape and the limits
  * only.
  */
+#include <string.h>
+
 #include "base/call.h"
 #include "graph/tape.h"
 #include "ops/cases.h"
 #include "ops/movement.h"
+#include "ops/strided.h"
 #include "ops/view.h"
 #include "shaders/sum.args.h"
 
@@ -116,6 +119,9 @@ static quartic_status sum_add_stage(quartic_dispatch_list *list, const sum_stage
         args.dims[args.kept_rank + axis] = stage->reduced.shape.dims[axis];
         args.strides[args.kept_rank + axis] = (int32_t)stage->reduced.strides[axis];
     }
+    quartic_shape axes = {.rank = args.kept_rank + args.reduced_rank};
+    memcpy(axes.dims, args.dims, sizeof args.dims);
+    quartic_strided_divide(&axes, args.divide);
     quartic_dispatch *dispatch = quartic_dispatch_add(list, "sum", quartic_sum_push(&args));
     if (dispatch == NULL) return QUARTIC_INTERNAL;
     quartic_dispatch_spec(dispatch, stage->lanes);

@@ -22,9 +22,22 @@ static quartic_status reshape_view(const void *attrs_pointer, const quartic_layo
     uint64_t elements = quartic_shape_elements(&in->shape);
     if (attrs->shape.rank > QUARTIC_MAX_RANK || quartic_shape_elements(&attrs->shape) != elements)
         return quartic_view_failure("reshape", in, attrs);
-    *out = quartic_layout_contiguous(in->dtype, &attrs->shape);
-    out->offset = in->offset;
-    return QUARTIC_OK;
+    if (quartic_layout_is_contiguous(in)) {
+        *out = quartic_layout_contiguous(in->dtype, &attrs->shape);
+        out->offset = in->offset;
+        return QUARTIC_OK;
+    }
+    return quartic_layout_reshape(in, &attrs->shape, out) ? QUARTIC_OK
+                                                          : quartic_view_failure("reshape", in, attrs);
+}
+
+static bool reshape_takes_strides(const void *attrs_pointer, uint32_t input, const quartic_layout *layout) {
+    const quartic_view_attrs *attrs = attrs_pointer;
+    (void)input;
+    quartic_layout out;
+    return attrs->shape.rank <= QUARTIC_MAX_RANK &&
+           quartic_shape_elements(&attrs->shape) == quartic_shape_elements(&layout->shape) &&
+           quartic_layout_reshape(layout, &attrs->shape, &out);
 }
 
 static quartic_status reshape_grad(quartic_tape *tape) {
@@ -45,6 +58,7 @@ static bool reshape_cases(uint32_t index, quartic_op_case *out) {
 
 const quartic_op quartic_op_reshape = {.name = "reshape",
                                        .attrs_bytes = sizeof(quartic_view_attrs),
+                                       .takes_strides = reshape_takes_strides,
                                        .infer = reshape_infer,
                                        .view = reshape_view,
                                        .grad = reshape_grad,

@@ -41,6 +41,8 @@ quartic_status quartic_program_submit(quartic_program *program);
 quartic_status quartic_device_flush(quartic_device *device);
 /* Forgets what was held back, after an error in the middle of a sequence of such calls. */
 void quartic_device_discard(quartic_device *device);
+/* The training step that such calls belong to from now on, for messages of a lost device; 0: to none. */
+void quartic_device_set_training_step(quartic_device *device, uint64_t number);
 /* Whether calls may return before the device is done. */
 bool quartic_device_is_queued(const quartic_device *device);
 /* How many times a Vulkan device was given work so far; 0 on the CPU. */

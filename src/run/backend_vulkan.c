@@ -79,6 +79,10 @@ static void vulkan_discard(quartic_device *device) {
     if (!vulkan_is_inherited(device)) quartic_gpu_discard(device->gpu);
 }
 
+static void vulkan_set_training_step(quartic_device *device, uint64_t number) {
+    if (!vulkan_is_inherited(device)) quartic_gpu_set_training_step(device->gpu, number);
+}
+
 static uint64_t vulkan_submits(const quartic_device *device) {
     return quartic_gpu_submit_calls(device->gpu);
 }
@@ -160,6 +164,7 @@ const quartic_backend quartic_backend_vulkan = {.memory_create = vulkan_memory_c
                                                 .flush = vulkan_flush,
                                                 .discard = vulkan_discard,
                                                 .submits = vulkan_submits,
+                                                .set_training_step = vulkan_set_training_step,
                                                 .scratch = vulkan_scratch,
                                                 .expect_room = vulkan_expect_room,
                                                 .standard_budget = vulkan_standard_budget,

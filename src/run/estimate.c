@@ -22,6 +22,7 @@ struct quartic_estimate {
     uint32_t text_count, text_capacity, arena_capacity;
     double enqueued_seconds; /* in the submit that is being filled */
     uint32_t recordings;     /* each begins with a barrier */
+    uint32_t listed_runs;    /* of graphs that have dispatches */
 };
 
 /* Addresses: named storage k at NAMED + k * APART, the others of a graph are in the workspace. */
@@ -160,7 +161,10 @@ static quartic_status list_part(quartic_estimate *estimate, const quartic_graph 
         if (label == NULL) return QUARTIC_OUT_OF_MEMORY;
         const double groups = launched_count(command);
         const double work = quartic_device_limits_work(limits, command->flops, command->bytes, groups);
-        if (command->barrier) {
+        /* A run begins with a barrier, which stands between two dispatches unless the run is the first. */
+        const bool barrier = command->barrier || (c == 0 && estimate->listed_runs > 0);
+        if (c == 0 && !barrier && runs > 1) info->barriers += runs - 1;
+        if (barrier) {
             info->estimated_seconds += times * span_seconds(limits, &span);
             span = (estimate_span){0};
             info->barriers += runs;
@@ -177,13 +181,14 @@ static quartic_status list_part(quartic_estimate *estimate, const quartic_graph 
             .shader = command->shader,
             .part = part,
             .groups = {command->groups[0], command->groups[1], command->groups[2]},
-            .barrier = command->barrier,
+            .barrier = barrier,
             .flops = command->flops,
             .bytes = command->bytes,
             .seconds = limits->launch_seconds + work};
     }
     info->estimated_seconds += times * span_seconds(limits, &span);
     info->dispatches += runs * count;
+    if (count > 0) estimate->listed_runs += runs;
     return QUARTIC_OK;
 }
 
@@ -287,7 +292,9 @@ quartic_status quartic_estimate_create(const quartic_estimate_part *parts, uint3
     quartic_estimate_info *info = &estimate->info;
     info->launch_seconds = whole.launch_seconds * info->dispatches;
     info->submits += estimate->recordings > 0; /* the last one, which is not full */
-    info->barrier_seconds = whole.barrier_seconds * (info->barriers + estimate->recordings);
+    /* Where a recording begins a run, its barrier is among those counted, but for the first. */
+    const uint32_t others = estimate->recordings - estimate->listed_runs + (estimate->listed_runs > 0);
+    info->barrier_seconds = whole.barrier_seconds * (info->barriers + others);
     info->bandwidth_seconds = info->bytes / (QUARTIC_REACHED_BYTES * whole.bytes_per_second);
     info->arithmetic_seconds = info->flops / (QUARTIC_REACHED_FLOPS * whole.flops_per_second);
     info->estimated_seconds += info->launch_seconds + info->barrier_seconds;

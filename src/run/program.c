@@ -52,14 +52,16 @@ static quartic_status program_check_binding(const quartic_device *device, const 
                             "\"%s\" is bound to a tensor on another device (%s) than the program's (%s)",
                             binding->name, binding->tensor->device->info.name, device->info.name);
     char want[QUARTIC_SHAPE_TEXT], got[QUARTIC_SHAPE_TEXT];
-    if (binding->tensor->dtype == found->dtype &&
-        quartic_shape_elements(&binding->tensor->shape) == found->elements)
-        return QUARTIC_OK;
-    return quartic_fail(
-        QUARTIC_SHAPE_MISMATCH,
-        "\"%s\" has shape %s in the graph but is bound to a tensor of shape %s or of another dtype",
-        binding->name, quartic_shape_text(&found->shape, want),
-        quartic_shape_text(&binding->tensor->shape, got));
+    if (binding->tensor->dtype != found->dtype)
+        return quartic_fail(QUARTIC_SHAPE_MISMATCH,
+                            "\"%s\" is %s in the graph but is bound to a tensor of %s", binding->name,
+                            found->dtype == QUARTIC_INT32 ? "int32" : "float32",
+                            binding->tensor->dtype == QUARTIC_INT32 ? "int32" : "float32");
+    if (quartic_shape_elements(&binding->tensor->shape) == found->elements) return QUARTIC_OK;
+    return quartic_fail(QUARTIC_SHAPE_MISMATCH,
+                        "\"%s\" has shape %s in the graph but is bound to a tensor of shape %s",
+                        binding->name, quartic_shape_text(&found->shape, want),
+                        quartic_shape_text(&binding->tensor->shape, got));
 }
 
 static const quartic_program_config standard_config = QUARTIC_PROGRAM_CONFIG_INIT;
@@ -247,10 +249,9 @@ static quartic_status attach_workspace(quartic_program *program, const quartic_p
         program->arenas[program->arena_count++] = config->workspace;
         if (config->workspace->device == program->device && config->workspace->device_bytes >= bytes)
             return QUARTIC_OK;
-        return quartic_fail(
-            QUARTIC_INVALID_ARGUMENT,
-            "the workspace given has %llu bytes, or is on another device; the program needs %llu bytes",
-            (unsigned long long)config->workspace->device_bytes, (unsigned long long)bytes);
+        return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                            "the workspace given has %llu bytes; the program needs %llu bytes",
+                            (unsigned long long)config->workspace->device_bytes, (unsigned long long)bytes);
     }
     program->owns_arenas = true;
     /* An arena may exceed the largest tensor, so no shape says its size. */

@@ -37,6 +37,10 @@ void quartic_device_discard(quartic_device *device) {
     if (device->backend->discard != NULL) device->backend->discard(device);
 }
 
+void quartic_device_set_training_step(quartic_device *device, uint64_t number) {
+    if (device->backend->set_training_step != NULL) device->backend->set_training_step(device, number);
+}
+
 bool quartic_device_is_queued(const quartic_device *device) {
     return device->backend->submit != NULL;
 }

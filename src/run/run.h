@@ -43,6 +43,8 @@ typedef struct quartic_backend {
     /* Forgets what was submitted and not handed over. */
     void (*discard)(quartic_device *device);
     uint64_t (*submits)(const quartic_device *device);
+    /* Says which training step what follows belongs to, for messages; 0: none. */
+    void (*set_training_step)(quartic_device *device, uint64_t number);
     /* Runs all steps without waiting, behind all that was submitted before. */
     quartic_status (*submit)(quartic_program *program);
     /* What a workspace may take to save barriers if the caller says nothing; NULL: nothing is saved by it. */

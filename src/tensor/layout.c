@@ -109,6 +109,30 @@ quartic_layout quartic_layout_broadcast(const quartic_layout *layout, const quar
     return wide;
 }
 
+/* Cuts the axes of the layout, joined where one goes on from the other, from the last to the first. */
+bool quartic_layout_reshape(const quartic_layout *layout, const quartic_shape *shape,
+                            quartic_layout *out_layout) {
+    quartic_layout joined = *layout,
+                   cut = {.dtype = layout->dtype, .shape = *shape, .offset = layout->offset};
+    quartic_layouts_simplify((quartic_layout *const[]){&joined}, 1);
+    uint32_t axis = joined.shape.rank; /* the axes from here on are used up */
+    uint64_t left = 1;                 /* elements of the axis that is being cut */
+    int64_t stride = 1;
+    for (uint32_t a = shape->rank; a-- > 0;) {
+        if (shape->dims[a] == 0) return false;
+        while (left == 1 && axis > 0 && shape->dims[a] > 1) {
+            left = joined.shape.dims[--axis];
+            stride = joined.strides[axis];
+        }
+        if (left % shape->dims[a] != 0) return false;
+        cut.strides[a] = stride;
+        stride *= (int64_t)shape->dims[a];
+        left /= shape->dims[a];
+    }
+    *out_layout = cut;
+    return true;
+}
+
 void quartic_layouts_simplify(quartic_layout *const *layouts, uint32_t count) {
     quartic_shape *shape = &layouts[0]->shape;
     uint32_t kept = 0;

@@ -33,6 +33,11 @@ void quartic_layout_extent(const quartic_layout *layout, int64_t *out_begin, int
  * fit. */
 bool quartic_shape_broadcast(const quartic_shape *a, const quartic_shape *b, quartic_shape *out_shape);
 
+/* Gives the same elements in the same order with another shape of as many elements. Returns false, and gives
+ * nothing, if no strides do that. */
+bool quartic_layout_reshape(const quartic_layout *layout, const quartic_shape *shape,
+                            quartic_layout *out_layout);
+
 /* The same elements seen with a shape that the layout broadcasts to: strides are 0 on repeated axes. */
 quartic_layout quartic_layout_broadcast(const quartic_layout *layout, const quartic_shape *shape);
 

@@ -13,7 +13,7 @@
 enum { MOST_FEATURES = 65536 }; /* as dim_node_features of a model */
 
 typedef struct encode_settings {
-    uint32_t rows, walks, laplacian, distances, tokens, types;
+    uint32_t rows, walks, laplacian, distances, tokens, types, json;
 } encode_settings;
 
 static const encode_settings defaults = {0};
@@ -30,6 +30,7 @@ static const arg_option options[] = {
      "how many tokens one-hot features have (default: as many as the file has)"},
     {"types", "N", ARG_UINT32, offsetof(encode_settings, types), 1, MOST_FEATURES,
      "how many edge types rows have (default: as many as the file has)"},
+    TOOL_JSON_OPTION(encode_settings),
 };
 
 /* The features of a node, from left to right. */
@@ -149,6 +150,23 @@ static bool encode_save(const command *command, const char *path, const quartic_
     return false;
 }
 
+/* What the file holds now, for people or programs. */
+static void encode_report(const char *path, const quartic_dataset_info *info, const encode_settings *settings,
+                          uint32_t width) {
+    if (settings->json)
+        tool_print_json(
+            tool_json_object("file", tool_json_text(path), "graphs", tool_json_count(info->graphs), "nodes",
+                             tool_json_count(info->length), "node_features",
+                             tool_json_count(width > 0 ? width : info->dim_node_features), "edge_types",
+                             tool_json_count((uint64_t)info->num_edge_types *
+                                             (settings->distances > 0 ? settings->distances + 1 : 1)),
+                             NULL));
+    else if (width > 0)
+        printf("%s: %u graphs, %u features a node in the place of tokens\n", path, info->graphs, width);
+    else
+        printf("%s: %u graphs\n", path, info->graphs);
+}
+
 static bool encode_graphs(const invocation *call, quartic_dataset *dataset) {
     const quartic_dataset_info *info = quartic_dataset_get_info(dataset);
     encode_settings settings = *(const encode_settings *)call->settings;
@@ -173,11 +191,7 @@ static bool encode_graphs(const invocation *call, quartic_dataset *dataset) {
             memcpy(types + g * n * n, given, n * n * sizeof *types);
     }
     fine = fine && encode_save(call->command, call->operands[1], info, &in, widths.all, features, types);
-    if (fine && nodes)
-        printf("%s: %zu graphs, %u features a node in the place of tokens\n", call->operands[1], graphs,
-               widths.all);
-    else if (fine)
-        printf("%s: %zu graphs\n", call->operands[1], graphs);
+    if (fine) encode_report(call->operands[1], info, &settings, nodes ? widths.all : 0);
     free(order);
     free(features);
     free(types);

@@ -1,6 +1,6 @@
 /* experiment.c: `quartic experiment TASK...`: what edges that attend to edges learn and quadratic
  * transformers do not. See experiment_tasks.h for the tasks, experiment_contest.h for the contestants,
- * docs/hypothesis.md for what was found.
+ * docs/which-edge-attention.md for what was found.
  */
 #include "tool/experiment_attention.h"
 #include "tool/experiment_chart.h"
@@ -11,15 +11,17 @@
 #include <string.h>
 
 typedef struct experiment_settings {
-    const char *out, *device, *only, *encodings;
-    uint32_t nodes, width, depth, heads, quick, steps, seeds, batch, graphs, limit, check, no_map, sizes,
-        rates, evaluations, json;
+    const char *out, *device, *only, *encodings, *records, *train_sizes, *test_sizes;
+    uint32_t baseline_steps, nodes, width, depth, heads, head_width, quick, steps, seeds, batch, graphs,
+        limit, check, no_map, relational, sizes, rates, evaluations, json;
     float rate;
     uint64_t seed;
 } experiment_settings;
 
 static const experiment_settings defaults = {.out = "experiment",
                                              .encodings = "ids",
+                                             .train_sizes = "",
+                                             .test_sizes = "",
                                              .steps = 400,
                                              .seeds = 3,
                                              .batch = 16,
@@ -46,13 +48,26 @@ static const arg_option options[] = {
      "ids); all also take part with nothing"},
     {"nodes", "N", ARG_UINT32, offsetof(experiment_settings, nodes), 1, EXPERIMENT_MOST_NODES,
      "nodes of a graph (default: the task's)"},
+    {"train-sizes", "LIST", ARG_TEXT, offsetof(experiment_settings, train_sizes), 0, 0,
+     "sizes to train on, as 12,14:4,20: nodes and, after a colon, degree; batches take them in turn "
+     "(default: one "
+     "size, --nodes)"},
+    {"test-sizes", "LIST", ARG_TEXT, offsetof(experiment_settings, test_sizes), 0, 0,
+     "sizes to test on, each by itself; tables show the first (default: those to train on)"},
     {"width", "N", ARG_UINT32, offsetof(experiment_settings, width), 1, 512,
      "width of every contestant's nodes and edges (default: 16 for the forms, baselines by parameters)"},
     {"depth", "N", ARG_UINT32, offsetof(experiment_settings, depth), 1, 64,
      "layers of the forms, and of the baselines' first size (default: 2)"},
     {"heads", "N", ARG_UINT32, offsetof(experiment_settings, heads), 1, 64, "heads (default: 4)"},
-    {"steps", "N", ARG_UINT32, offsetof(experiment_settings, steps), 1, 1e6,
-     "training steps of a form; baselines get four times as many"},
+    {"head-width", "N", ARG_UINT32, offsetof(experiment_settings, head_width), 1, 256,
+     "width of a head (default: half of that of nodes and edges)"},
+    {"relational", NULL, ARG_FLAG, offsetof(experiment_settings, relational), 0, 0,
+     "the forms are layers of a RelationalTransformer, whose nodes take up their edges (default: where nodes "
+     "or "
+     "graphs are read out)"},
+    {"steps", "N", ARG_UINT32, offsetof(experiment_settings, steps), 1, 1e6, "training steps of a form"},
+    {"baseline-steps", "N", ARG_UINT32, offsetof(experiment_settings, baseline_steps), 1, 1e6,
+     "training steps of a baseline (default: four times the forms')"},
     {"seeds", "N", ARG_UINT32, offsetof(experiment_settings, seeds), 1, 100, "runs of each contestant"},
     {"batch", "N", ARG_UINT32, offsetof(experiment_settings, batch), 1, 64, "graphs of a step"},
     {"rate", "X", ARG_FLOAT, offsetof(experiment_settings, rate), 1e-6, 1, "learning rate of the forms"},
@@ -63,7 +78,11 @@ static const arg_option options[] = {
     {"limit", "SECONDS", ARG_UINT32, offsetof(experiment_settings, limit), 0, 1e6,
      "longest run; a longer one is cut short, which the table says; 0: none"},
     {"only", "FORM", ARG_TEXT, offsetof(experiment_settings, only), 0, 0,
-     "one form of edge attention alone, or static, none, relational or ablated"},
+     "these contestants alone: forms of edge attention, static, none, relational, ablated, in a list; with + "
+     "and "
+     "an encoding, or +plain, that one only, as triangle+plain,none+rows"},
+    {"records", "FILE", ARG_TEXT, offsetof(experiment_settings, records), 0, 0,
+     "a file to which each run is added as a line of JSON; runs that it holds are not run again"},
     {"check", NULL, ARG_FLAG, offsetof(experiment_settings, check), 0, 0,
      "exit with 1 unless in one of the tasks the best edge form reaches 99% and no baseline more than 90%"},
     {"no-map", NULL, ARG_FLAG, offsetof(experiment_settings, no_map), 0, 0,
@@ -71,29 +90,29 @@ static const arg_option options[] = {
     TOOL_JSON_OPTION(experiment_settings),
 };
 
-static bool is_contestant(const char *name) {
-    const char *known;
-    for (uint32_t k = 0; (known = contest_form(k)) != NULL; ++k)
-        if (strcmp(known, name) == 0) return true;
-    for (uint32_t k = 0; (known = contest_baseline(k)) != NULL; ++k)
-        if (strcmp(known, name) == 0) return true;
-    return false;
-}
-
 /* One task: trains, reports, draws. */
 static bool run_task(const invocation *call, const experiment_task *whole, quartic_device *device,
                      experiment_report *report, json_t *tasks, bool *inout_separated) {
     const experiment_settings *settings = call->settings;
     experiment_task resized;
     const experiment_task *task = &resized;
-    uint32_t encodings = 0;
+    contest_graph_sizes train_sizes, test_sizes;
+    uint32_t encodings = 0, named = 0;
     if (!experiment_task_resize(whole, settings->nodes, &resized) ||
+        !contest_read_graph_sizes(settings->train_sizes, &train_sizes) ||
+        !contest_read_graph_sizes(settings->test_sizes, &test_sizes) ||
+        (settings->only != NULL && !contest_read_only(settings->only, &named)) ||
         !contest_read_encodings(settings->encodings, &encodings))
         return false; /* run_experiment has looked */
     contest contest = {.command = call->command,
                        .task = task,
                        .device = device,
                        .settings = {.steps = settings->steps,
+                                    .baseline_steps = settings->baseline_steps,
+                                    .train_sizes = train_sizes,
+                                    .test_sizes = test_sizes,
+                                    .records = settings->records,
+                                    .relational = settings->relational != 0,
                                     .batch = settings->batch,
                                     .seeds = settings->seeds,
                                     .train_graphs = settings->graphs,
@@ -105,7 +124,8 @@ static bool run_task(const invocation *call, const experiment_task *whole, quart
                                     .width = settings->width,
                                     .depth = settings->depth,
                                     .heads = settings->heads,
-                                    .encodings = encodings,
+                                    .head_width = settings->head_width,
+                                    .encodings = encodings | named,
                                     .rate = settings->rate,
                                     .seed = settings->seed,
                                     .only = settings->only,
@@ -113,8 +133,8 @@ static bool run_task(const invocation *call, const experiment_task *whole, quart
     bool fine = contest_begin(&contest);
     if (fine && !settings->json) {
         printf("%s: %s? the more frequent label has %.1f%% of the training labels, %.1f%% of the test's\n",
-               task->name, task->question, 100 * experiment_majority(&contest_data_of(&contest, 1)->train),
-               100 * experiment_majority(&contest_data_of(&contest, 1)->test));
+               task->name, task->question, 100 * experiment_majority(contest_data_of(&contest, 1)->train),
+               100 * experiment_majority(contest_data_of(&contest, 1)->test));
         fflush(stdout);
     }
     fine = fine && contest_run_all(&contest);
@@ -145,7 +165,7 @@ static int run_tasks(const invocation *call, quartic_device *device) {
     bool fine = true, separated = false;
     if (quartic_device_get_info(device, &info) != QUARTIC_OK) return tool_fail_library(call->command, NULL);
     if (!tool_make_folder(call->command, settings->out) ||
-        !run_lock_take(call->command, settings->out, &lock) ||
+        !run_lock_take(call->command, settings->out, NULL, &lock) ||
         !experiment_report_open(call->command, settings->out, info.name, &report))
         return EXIT_FAILED;
     json_t *tasks = tool_json_list();
@@ -187,7 +207,13 @@ static int run_experiment(const invocation *call) {
                                "--encodings %s: there are ids, rows, walks, laplacian and distances, with "
                                "commas between them",
                                settings->encodings);
-    if (settings->only != NULL && !is_contestant(settings->only))
+    contest_graph_sizes sizes;
+    if (!contest_read_graph_sizes(settings->train_sizes, &sizes) ||
+        !contest_read_graph_sizes(settings->test_sizes, &sizes))
+        return tool_fail_usage(
+            call->command, "--train-sizes and --test-sizes are lists of up to %d sizes such as 12,14:4,20",
+            CONTEST_MOST_GRAPH_SIZES);
+    if (settings->only != NULL && !contest_read_only(settings->only, &encodings))
         return tool_fail_usage(call->command, "there is no contestant %s", settings->only);
     quartic_device *device = tool_open_device(call->command, settings->device);
     if (device == NULL) return EXIT_FAILED;
@@ -204,7 +230,8 @@ const command command_experiment = {
         "TASK: cycles (does a 3-regular graph contain a triangle), foaf, foaf24, relation (is there an l "
         "with i -> l -> j), compose (is g(f(i)) = j), quotient (relation over classes of l), set (does "
         "the card that completes i and j lie on the table), twins (does an edge that shares no node "
-        "carry the same label), analogy (does an edge of the other situation), match3 (do three numbers "
+        "carry the same label), analogy (does an edge of the other situation), repeats (does another edge "
+        "out of i), match3 (do three numbers "
         "add to 0), siblings (is f(i) = f(j)); and two graphs to be told apart: circulants, "
         "strongly-regular, cfi, designs. Trains a small transformer with each form of edge attention, "
         "and quadratic baselines with more parameters, layers, steps and learning rates, on graphs drawn "

@@ -171,11 +171,12 @@ bool experiment_attention_of(const command *command, quartic_model *model, const
 
 static bool draw_model(contest *contest, const contestant *who, quartic_model *model, const char *folder,
                        const char *name) {
-    const uint32_t n = contest->task->n, heads = who->config.edge_heads, graph = 0, i = 0;
+    const experiment_data *tests = contest_tests_of(contest, 1)->test;
+    const uint32_t n = tests[0].n, heads = who->config.edge_heads, graph = 0, i = 0;
     const int32_t *types = contest->task->pivot_types;
     contest_batch batch;
-    contest_batch_create(contest->task, who, 1, &batch);
-    contest_batch_fill(&contest_data_of(contest, 1)->test, &graph, 0, 0, &batch);
+    contest_batch_create(&contest->widest, who, 1, 0, &batch);
+    contest_batch_fill(tests, &graph, 0, 0, &batch);
     float *attention =
         tool_alloc((size_t)who->depth * heads * n * n, sizeof *attention); // (layer, head, j, l)
     uint8_t *marked = tool_alloc((size_t)n * n, 1);                        // (j, l)

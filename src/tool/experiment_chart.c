@@ -183,7 +183,7 @@ static void draw_axes(cairo_t *cairo, const curves *curves) {
     picture_draw_text(cairo, LEFT, TOP - 24, 16, text);
     snprintf(text, sizeof text, "%s?", curves->contest->task->question);
     picture_draw_text(cairo, LEFT, TOP - 8, 12, text);
-    const double chance = at_accuracy(experiment_majority(&curves->contest->data[0].test));
+    const double chance = at_accuracy(experiment_majority(curves->contest->data[0].test));
     const double dash[] = {3, 5};
     cairo_set_source_rgb(cairo, 0.7, 0.1, 0.1);
     cairo_set_dash(cairo, dash, 2, 0);

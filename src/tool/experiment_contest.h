@@ -18,7 +18,13 @@
 #include "quartic/data.h"
 #include "tool/experiment_tasks.h"
 
-enum { CONTEST_NAME_BYTES = 64, CONTEST_MOST = 64, CONTEST_MOST_RATES = 3, CONTEST_MOST_SIZES = 3 };
+enum {
+    CONTEST_NAME_BYTES = 64,
+    CONTEST_MOST = 64,
+    CONTEST_MOST_RATES = 3,
+    CONTEST_MOST_SIZES = 3,       /* of a baseline's model */
+    CONTEST_MOST_GRAPH_SIZES = 12 /* to train on, and to test on */
+};
 
 /* What a contestant is told beside the edges. */
 typedef enum contest_encoding {
@@ -34,6 +40,22 @@ typedef enum contest_encoding {
 const char *contest_encoding_name(contest_encoding encoding);
 /* Reads a list such as "ids,rows" as bits 1 << encoding. False if there is an unknown name. */
 bool contest_read_encodings(const char *text, uint32_t *out_bits);
+
+/* Sizes of graphs that a task has beside its own. 0: as the task says. */
+typedef struct contest_graph_size {
+    uint32_t nodes, degree;
+} contest_graph_size;
+typedef struct contest_graph_sizes {
+    uint32_t count;
+    contest_graph_size of[CONTEST_MOST_GRAPH_SIZES];
+} contest_graph_sizes;
+/* Reads a list such as "12,14:4,20", of nodes and, after a colon, degrees. False if it is none. */
+bool contest_read_graph_sizes(const char *text, contest_graph_sizes *out_sizes);
+/* Whether `only` names the contestant: a list such as "triangle+plain,none+rows,static", where a name without an
+ * encoding stands for all encodings. NULL names all. */
+bool contest_is_named(const char *only, const char *form, contest_encoding encoding);
+/* False if `only` has a part that names no contestant; else the encodings that its parts name, as bits. */
+bool contest_read_only(const char *only, uint32_t *out_encodings);
 
 typedef struct contestant {
     char name[CONTEST_NAME_BYTES];
@@ -60,17 +82,23 @@ typedef struct contest_point {
 typedef struct contest_run {
     const contestant *who;
     float rate;
-    uint32_t seed; /* 1 and up: of weights, order and graphs */
-    double test_accuracy;
+    uint32_t seed;                                    /* 1 and up: of weights, order and graphs */
+    double test_accuracy;                             /* of the first size of the tests */
+    double test_accuracies[CONTEST_MOST_GRAPH_SIZES]; /* of each size */
     contest_point *points;
     uint32_t point_count;
-    double seconds;
-    bool cut_short; /* by the limit of time */
-    bool chosen;    /* at the contestant's best rate: counts in the table */
+    double seconds, cpu_seconds; /* of the clock, and of this process on all cores */
+    bool cut_short;              /* by the limit of time */
+    bool recorded;               /* from an earlier process, not run again */
+    bool chosen;                 /* at the contestant's best rate: counts in the table */
 } contest_run;
 
 typedef struct contest_settings {
     uint32_t steps, batch, seeds, train_graphs, evaluations;
+    uint32_t baseline_steps; /* 0: four times the forms' */
+    /* Batches take the training sizes in turn, padded to the largest. None: the task's own; none to test on:
+     * those to train on. */
+    contest_graph_sizes train_sizes, test_sizes;
     float rate;            /* of the forms */
     double limit;          /* seconds of a run, 0: none */
     bool quick;            /* forms without identifiers only, no ablated baseline */
@@ -78,15 +106,19 @@ typedef struct contest_settings {
     uint32_t width;        /* of all contestants; 0: the forms' own, and baselines by their parameters */
     uint32_t depth;        /* of the forms, and of baselines of the first size; 0: 2 */
     uint32_t heads;        /* 0: 4 */
+    uint32_t head_width;   /* of each of them; 0: half the width */
     uint32_t encodings;    /* that baselines get, as bits; the plain ones always take part */
     uint64_t seed;
-    const char *only; /* the contestant of this form alone; NULL: all */
-    bool silent;      /* no lines while it runs */
+    bool relational;     /* the forms are layers of the RelationalTransformer also where pairs are read out */
+    const char *only;    /* see contest_is_named; NULL: all */
+    const char *records; /* a file of runs, see experiment_records.h; NULL: none is kept */
+    bool silent;         /* no lines while it runs */
 } contest_settings;
 
-/* The graphs of one run. */
+/* The graphs of one run, by sizes. */
 typedef struct contest_data {
-    experiment_data train, validation, test;
+    experiment_data train[CONTEST_MOST_GRAPH_SIZES], validation[CONTEST_MOST_GRAPH_SIZES],
+        test[CONTEST_MOST_GRAPH_SIZES];
 } contest_data;
 
 typedef struct contest {
@@ -94,7 +126,10 @@ typedef struct contest {
     const experiment_task *task;
     contest_settings settings;
     quartic_device *device;
-    contest_data *data; /* (settings.seeds), drawn when a run asks for them */
+    experiment_task train_tasks[CONTEST_MOST_GRAPH_SIZES], test_tasks[CONTEST_MOST_GRAPH_SIZES];
+    uint32_t train_count, test_count;
+    experiment_task widest; /* with the most nodes and edge types of these: what a model must hold */
+    contest_data *data;     /* (settings.seeds), drawn when a run asks for them */
     contestant contestants[CONTEST_MOST];
     uint32_t contestant_count;
     contest_run *runs;
@@ -110,8 +145,15 @@ const char *contest_baseline(uint32_t index);
 /* A model's configuration for a task. width: of nodes and edges. */
 bool contest_config(const contest *contest, const char *form, contest_encoding encoding, uint32_t width,
                     uint32_t depth, quartic_model_config *out_config);
+/* Fills contestants, by settings.only and the others. On failure prints why and returns false. */
+bool contest_list_contestants(contest *contest);
 /* The graphs of the runs with that seed, 1 to settings.seeds; they belong to the contest. */
 const contest_data *contest_data_of(contest *contest, uint32_t seed);
+/* Only their tests; training and validation may not be drawn yet. */
+const contest_data *contest_tests_of(contest *contest, uint32_t seed);
+/* Sets train_tasks, test_tasks and widest. False, with a message, if the task has no graphs of a size. */
+bool contest_set_sizes(contest *contest);
+void contest_free_data(contest *contest);
 
 /* Draws the data and lists the contestants. On failure prints why and returns false. */
 bool contest_begin(contest *contest);

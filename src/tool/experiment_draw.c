@@ -3,19 +3,19 @@
 
 #include <string.h>
 
-enum { DEGREE = 3, DECK = EXPERIMENT_DECK, MOST_NODES = EXPERIMENT_MOST_NODES, PERMUTATION_TRIES = 200 };
+enum { MOST_DEGREE = 4, DECK = EXPERIMENT_DECK, MOST_NODES = EXPERIMENT_MOST_NODES, PERMUTATION_TRIES = 200 };
 
-/* A uniform 3-regular graph by pairing three ends of every node at random, and again until no edge is double
+/* A uniform regular graph by pairing as many ends of every node at random, and again until no edge is double
  * or a loop; again until the label is the wanted one. */
 bool experiment_draw_cycles(const experiment_task *task, experiment_source *source, uint32_t label,
                             const experiment_graph *graph) {
-    const uint32_t n = task->n;
-    uint32_t ends[MOST_NODES * DEGREE];
-    experiment_permutation(source, n * DEGREE, ends);
+    const uint32_t n = task->n, degree = task->degree;
+    uint32_t ends[MOST_NODES * MOST_DEGREE];
+    experiment_permutation(source, n * degree, ends);
     memset(graph->edge_types, 0, (size_t)n * n * sizeof graph->edge_types[0]);
     memset(graph->tokens, 0, n * sizeof graph->tokens[0]);
-    for (uint32_t k = 0; k < n * DEGREE; k += 2) {
-        const uint32_t i = ends[k] / DEGREE, j = ends[k + 1] / DEGREE;
+    for (uint32_t k = 0; k < n * degree; k += 2) {
+        const uint32_t i = ends[k] / degree, j = ends[k + 1] / degree;
         if (i == j || graph->edge_types[i * n + j] == 1) return false;
         graph->edge_types[i * n + j] = graph->edge_types[j * n + i] = 1;
     }
@@ -43,7 +43,7 @@ static uint32_t foaf_degree(uint32_t n) {
 bool experiment_draw_foaf(const experiment_task *task, experiment_source *source, uint32_t label,
                           const experiment_graph *graph) {
     (void)label;
-    const uint32_t n = task->n, degree = foaf_degree(n);
+    const uint32_t n = task->n, degree = task->degree > 0 ? task->degree : foaf_degree(n);
     uint32_t order[MOST_NODES];
     memset(graph->tokens, 0, n * sizeof graph->tokens[0]);
     memset(graph->edge_types, 0, (size_t)n * n * sizeof graph->edge_types[0]);

@@ -32,9 +32,11 @@ EXPERIMENT_DRAW(match3);
 /* experiment_draw_labels.c: edges with many labels. */
 EXPERIMENT_DRAW(twins);
 EXPERIMENT_DRAW(analogy);
+EXPERIMENT_DRAW(repeats);
 /* Edge types for n nodes: 0 for no label, and the labels. */
 uint32_t experiment_twins_types(uint32_t n);
 uint32_t experiment_analogy_types(uint32_t n);
+uint32_t experiment_repeats_types(uint32_t n);
 
 /* experiment_draw_pairs.c: one of two graphs, label 0 or 1, in a random order of its nodes. */
 EXPERIMENT_DRAW(circulants);

@@ -1,7 +1,7 @@
-/* experiment_draw_labels.c: drawing the graphs of twins and analogy. See experiment_draw.h.
+/* experiment_draw_labels.c: drawing the graphs of twins, analogy and repeats. See experiment_draw.h.
  *
- * Labels are drawn independently and uniformly, so the edges that share a node with (i, j), and (j, i), tell
- * nothing of the answer.
+ * Labels are drawn independently and uniformly, so edges that are not asked about tell nothing of the answer: in
+ * twins and analogy those that share a node with (i, j), in repeats those that do not come out of i.
  */
 #include "tool/experiment_draw.h"
 
@@ -27,6 +27,15 @@ static bool answer_by_equal_labels(const experiment_graph *graph, uint32_t n,
     return of[0] >= FEWEST_LABELLED && of[1] >= FEWEST_LABELLED;
 }
 
+/* On every edge between two nodes. */
+static void draw_labels(const experiment_task *task, experiment_source *source,
+                        const experiment_graph *graph) {
+    const uint32_t n = task->n;
+    for (uint32_t k = 0; k < n * n; ++k)
+        graph->edge_types[k] =
+            k / n == k % n ? 0 : 1 + (int32_t)experiment_below(source, task->edge_types - 1);
+}
+
 static bool is_disjoint(const experiment_graph *graph, uint32_t i, uint32_t j, uint32_t k, uint32_t l) {
     (void)graph;
     return k != i && k != j && l != i && l != j;
@@ -42,9 +51,7 @@ bool experiment_draw_twins(const experiment_task *task, experiment_source *sourc
     (void)label;
     const uint32_t n = task->n;
     memset(graph->tokens, 0, n * sizeof graph->tokens[0]);
-    for (uint32_t k = 0; k < n * n; ++k)
-        graph->edge_types[k] =
-            k / n == k % n ? 0 : 1 + (int32_t)experiment_below(source, task->edge_types - 1);
+    draw_labels(task, source, graph);
     return answer_by_equal_labels(graph, n, is_disjoint);
 }
 
@@ -74,4 +81,25 @@ bool experiment_draw_analogy(const experiment_task *task, experiment_source *sou
                                                ? 0
                                                : 1 + (int32_t)experiment_below(source, task->edge_types - 1);
     return answer_by_equal_labels(graph, n, is_in_the_other_situation);
+}
+
+static bool is_another_out_of_i(const experiment_graph *graph, uint32_t i, uint32_t j, uint32_t k,
+                                uint32_t l) {
+    (void)graph;
+    return k == i && l != j;
+}
+
+/* Three labels for two other edges out of a node: one of these has a given label with probability
+ * 1 - exp(-2/3), about one half. */
+uint32_t experiment_repeats_types(uint32_t n) {
+    return 1 + (n - 2) * 3 / 2;
+}
+
+bool experiment_draw_repeats(const experiment_task *task, experiment_source *source, uint32_t label,
+                             const experiment_graph *graph) {
+    (void)label;
+    const uint32_t n = task->n;
+    memset(graph->tokens, 0, n * sizeof graph->tokens[0]);
+    draw_labels(task, source, graph);
+    return answer_by_equal_labels(graph, n, is_another_out_of_i);
 }

@@ -48,7 +48,7 @@ bool experiment_report_open(const command *command, const char *folder, const ch
 }
 
 static void add_points(FILE *stream, contest *contest) {
-    const double chance = experiment_majority(&contest_data_of(contest, 1)->test);
+    const double chance = experiment_majority(contest_data_of(contest, 1)->test);
     for (uint32_t k = 0; k < contest->run_count; ++k) {
         const contest_run *run = &contest->runs[k];
         const contestant *who = run->who;
@@ -111,8 +111,8 @@ json_t *experiment_report_json(contest *contest) {
     }
     const contestant *form = contest_best(contest, false), *baseline = contest_best(contest, true);
     return tool_json_object("task", tool_json_text(contest->task->name), "majority_of_training",
-                            tool_json_real(experiment_majority(&data->train)), "majority_of_test",
-                            tool_json_real(experiment_majority(&data->test)), "contestants", contestants,
+                            tool_json_real(experiment_majority(data->train)), "majority_of_test",
+                            tool_json_real(experiment_majority(data->test)), "contestants", contestants,
                             "best_form", tool_json_text(form == NULL ? NULL : form->name), "best_baseline",
                             tool_json_text(baseline == NULL ? NULL : baseline->name), "separated",
                             tool_json_flag(contest_separates(contest)), NULL);
@@ -141,9 +141,9 @@ void experiment_report_add(experiment_report *report, contest *contest, const ch
             "steps (quadratic: see the "
             "table). "
             "The more frequent label has %.1f%% of the training labels and %.1f%% of the test's.\n\n",
-            contest->task->name, contest->task->question, contest->task->n, data->train.graphs,
-            data->test.graphs, settings->batch, settings->steps, 100 * experiment_majority(&data->train),
-            100 * experiment_majority(&data->test));
+            contest->task->name, contest->task->question, contest->task->n, data->train->graphs,
+            data->test->graphs, settings->batch, settings->steps, 100 * experiment_majority(data->train),
+            100 * experiment_majority(data->test));
     experiment_print_table(markdown, contest);
     fputc('\n', markdown);
     experiment_print_verdict(markdown, contest);

@@ -1,4 +1,4 @@
-/* experiment_source.c: random numbers below a range, random orders. See experiment_source.h. */
+/* experiment_source.c: random numbers below a range, random orders, a hash. See experiment_source.h. */
 #include "tool/experiment_source.h"
 
 #include "quartic/random.h"
@@ -15,4 +15,11 @@ void experiment_permutation(experiment_source *source, uint32_t n, uint32_t *out
         out_order[i - 1] = out_order[other];
         out_order[other] = kept;
     }
+}
+
+/* Steele, Lea and Flood 2014: the finaliser of SplitMix64. */
+uint64_t experiment_mix(uint64_t bits) {
+    bits = (bits ^ bits >> 30) * 0xbf58476d1ce4e5b9u;
+    bits = (bits ^ bits >> 27) * 0x94d049bb133111ebu;
+    return bits ^ bits >> 31;
 }

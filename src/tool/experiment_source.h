@@ -14,5 +14,7 @@ typedef struct experiment_source {
 uint32_t experiment_below(experiment_source *source, uint32_t range);
 /* 0 .. n-1 in random order. */
 void experiment_permutation(experiment_source *source, uint32_t n, uint32_t *out_order);
+/* A hash of 64 bits, one to one. */
+uint64_t experiment_mix(uint64_t bits);
 
 #endif

@@ -24,6 +24,9 @@ static const experiment_task tasks[] = {
      .n = 12,
      .node_step = 2,
      .fewest_nodes = 12,
+     .degree = 3,
+     .least_degree = 3,
+     .most_degree = 4,
      .tokens = 1,
      .edge_types = 2,
      .readout = QUARTIC_READOUT_GRAPH,
@@ -34,6 +37,8 @@ static const experiment_task tasks[] = {
      .n = 14,
      .node_step = 1,
      .fewest_nodes = 8,
+     .least_degree = 1,
+     .most_degree = 5,
      .tokens = 1,
      .edge_types = 2,
      .balanced_by_type = true,
@@ -46,6 +51,8 @@ static const experiment_task tasks[] = {
      .n = 24,
      .node_step = 1,
      .fewest_nodes = 8,
+     .least_degree = 1,
+     .most_degree = 5,
      .tokens = 1,
      .edge_types = 2,
      .balanced_by_type = true,
@@ -114,6 +121,17 @@ static const experiment_task tasks[] = {
      .readout = QUARTIC_READOUT_EDGE,
      .test_graphs = 128,
      .draw = experiment_draw_analogy},
+    {.name = "repeats",
+     .question = "does another edge out of i carry the label of (i, j)",
+     .n = 8,
+     .node_step = 1,
+     .fewest_nodes = 6,
+     .tokens = 1,
+     .edge_types = 10,
+     .types_of = experiment_repeats_types,
+     .readout = QUARTIC_READOUT_EDGE,
+     .test_graphs = 128,
+     .draw = experiment_draw_repeats},
     {.name = "match3",
      .question = "are there j and k with x_i + x_j + x_k = 0 modulo 37",
      .n = 8,
@@ -200,6 +218,14 @@ bool experiment_task_resize(const experiment_task *task, uint32_t n, experiment_
     return true;
 }
 
+bool experiment_task_set_degree(experiment_task *task, uint32_t degree) {
+    if (degree == 0 || degree == task->degree) return true;
+    /* Four times as many nodes: else random graphs are found too seldom, or there are too few for a test. */
+    if (degree < task->least_degree || degree > task->most_degree || 4 * degree > task->n) return false;
+    task->degree = degree;
+    return true;
+}
+
 uint32_t experiment_task_targets(const experiment_task *task) {
     return task->readout == QUARTIC_READOUT_GRAPH  ? 1
            : task->readout == QUARTIC_READOUT_NODE ? task->n
@@ -207,13 +233,6 @@ uint32_t experiment_task_targets(const experiment_task *task) {
 }
 
 /* ---- hashes ---- */
-
-/* Steele, Lea and Flood 2014: the finaliser of SplitMix64. */
-static uint64_t mix_bits(uint64_t x) {
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-    return x ^ x >> 31;
-}
 
 /* Colours of pairs, refined by the multiset of the pairs' ways over l (2-dimensional Weisfeiler-Leman in its
  * folklore form): sums of mixed numbers, which have no order. */
@@ -229,20 +248,21 @@ uint64_t experiment_graph_hash(const experiment_task *task, const experiment_gra
                                       : (uint64_t)graph->edge_types[i * n + j] * task->edge_types +
                                             (uint64_t)graph->edge_types[j * n + i];
             colour[i * n + j] =
-                mix_bits(((type * 2 + (i == j)) * radix + (uint64_t)graph->tokens[i]) * radix +
-                         (uint64_t)graph->tokens[j] + 1);
+                experiment_mix(((type * 2 + (i == j)) * radix + (uint64_t)graph->tokens[i]) * radix +
+                               (uint64_t)graph->tokens[j] + 1);
         }
     for (uint32_t round = 0; round < MARK_ROUNDS; ++round) {
         for (uint32_t i = 0; i < n; ++i)
             for (uint32_t j = 0; j < n; ++j) {
                 uint64_t ways = 0;
-                for (uint32_t l = 0; l < n; ++l) ways += mix_bits(colour[i * n + l] + 3 * colour[l * n + j]);
-                next[i * n + j] = mix_bits(colour[i * n + j] + 5 * ways);
+                for (uint32_t l = 0; l < n; ++l)
+                    ways += experiment_mix(colour[i * n + l] + 3 * colour[l * n + j]);
+                next[i * n + j] = experiment_mix(colour[i * n + j] + 5 * ways);
             }
         memcpy(colour, next, sizeof colour[0] * n * n);
     }
-    for (uint32_t k = 0; k < n * n; ++k) mark += mix_bits(colour[k]);
-    return mix_bits(mark);
+    for (uint32_t k = 0; k < n * n; ++k) mark += experiment_mix(colour[k]);
+    return experiment_mix(mark);
 }
 
 /* ---- data ---- */

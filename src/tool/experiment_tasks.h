@@ -10,13 +10,15 @@
  *             Of i and j: does the card that completes their set lie on the table?
  *   relation  three groups I, M, J of m nodes each, an arrow from each of I to a node of M of its own, and
  *             from M to J a random relation in which each has m / 2 partners.
- *             Of i in I and j in J: is there an l with i -> l -> j? (theorem 4 of docs/hypothesis.md)
+ *             Of i in I and j in J: is there an l with i -> l -> j? (theorem 4 of docs/which-edge-attention.md)
  *   quotient  the same, and M falls into classes of two.
  *             Of i in I and j in J: are there an l and another k of its class with i -> l and k -> j?
  *   twins     a label on each directed edge between 8 nodes, of 64.
  *             Of i and j: does an edge that shares no node with (i, j) carry the label of (i, j)?
  *   analogy   two situations of 5 objects each, with a label on each directed edge within a situation.
  *             Of i and j: does an edge of the other situation carry the label of (i, j)?
+ *   repeats   a label on each directed edge between 8 nodes, of 9.
+ *             Of i and j: does another edge out of i carry the label of (i, j)? What axial attention sees at once.
  *   match3    8 numbers modulo 37, as tokens; no edges (Sanford, Hsu and Telgarsky 2023).
  *             Of i: are there j and k with x_i + x_j + x_k = 0?
  *   siblings  two functions f and h over 16 nodes; f gives each of four values to four nodes. A positive
@@ -62,6 +64,8 @@ typedef struct experiment_task {
     /* Other n: multiples of node_step, 0: n is fixed; not below fewest_nodes, where there would be too few
      * graphs for a test of its own. */
     uint32_t node_step, fewest_nodes;
+    /* Of every node; 0: chosen by n, or of no meaning. Others: from least_degree to most_degree, 0: none. */
+    uint32_t degree, least_degree, most_degree;
     uint32_t (*types_of)(uint32_t n); /* edge_types for n nodes; NULL: the same for all */
     /* pairs with an edge and pairs without are balanced separately, so that the edge does not predict the
      * label */
@@ -85,6 +89,8 @@ void experiment_task_list(char *out_text, size_t capacity);
 /* *out_task gets the task with n nodes in a graph. False if it has no graphs of n nodes; *out_task is then
  * undefined. n: 0 for the task's own. */
 bool experiment_task_resize(const experiment_task *task, uint32_t n, experiment_task *out_task);
+/* Gives a task's graphs another degree; 0 leaves it. False if it has no such graphs of its n. */
+bool experiment_task_set_degree(experiment_task *task, uint32_t degree);
 /* How many targets a graph has. */
 uint32_t experiment_task_targets(const experiment_task *task);
 

@@ -50,22 +50,25 @@ static bool takes_graphs(const quartic_model_config *config) {
            (config->num_classes != 0 && config->num_classes != config->num_tokens);
 }
 
+/* The file is read once, since a pipe gives its text only once. What it does not set shows as these values,
+ * which no file can set. */
 bool tool_read_config(const command *command, const char *path, bool causal,
                       quartic_model_config *out_config) {
-    quartic_model_config plain = QUARTIC_MODEL_CONFIG_INIT;
-    *out_config = plain;
-    out_config->num_tokens = TOOL_BYTE_TOKENS;
-    out_config->causal = causal;
-    quartic_status status = quartic_model_config_read_json_file(out_config, path);
-    if (status == QUARTIC_OK && takes_graphs(out_config)) {
-        /* The defaults of a text are not those of graphs. */
-        if (out_config->dim_node_features == 0) plain.num_tokens = TOOL_BYTE_TOKENS;
-        *out_config = plain;
-        status = quartic_model_config_read_json_file(out_config, path);
-    }
-    if (status == QUARTIC_OK) return true;
-    tool_fail_library(command, "`quartic inspect --keys` lists the keys of a configuration.");
-    return false;
+    const uint32_t not_set = UINT32_MAX;
+    *out_config = (quartic_model_config)QUARTIC_MODEL_CONFIG_INIT;
+    out_config->num_tokens = not_set;
+    out_config->causal = not_set;
+    if (quartic_model_config_read_json_file(out_config, path) != QUARTIC_OK)
+        return tool_fail_library(command, "`quartic inspect --keys` lists the keys of a configuration."),
+               false;
+    const bool tokens = out_config->num_tokens != not_set, causality = out_config->causal != not_set;
+    if (!tokens) out_config->num_tokens = TOOL_BYTE_TOKENS;
+    if (!causality) out_config->causal = causal;
+    if (!takes_graphs(out_config)) return true;
+    /* The defaults of a text are not those of graphs. */
+    if (!tokens && out_config->dim_node_features != 0) out_config->num_tokens = 0;
+    if (!causality) out_config->causal = 0;
+    return true;
 }
 
 /* All fields as a JSON object; NULL after an error. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "quartic/io.h"
+#include "quartic/tune.h"
 #include "tool/files.h"
 
 enum { HASH_DIGITS = 8 };
@@ -34,6 +35,7 @@ bool resume_read(const command *command, const char *checkpoint, quartic_trainer
         quartic_safetensors_open(checkpoint, &file) != QUARTIC_OK)
         return tool_fail_library(command, "its weights can start a new run, with --init."), false;
     read_note(quartic_safetensors_metadata(file, "note"), out_note);
+    out_note->tuning = copy_note_text(quartic_safetensors_metadata(file, "tuning"));
     quartic_safetensors_close(file);
     return true;
 }
@@ -41,6 +43,7 @@ bool resume_read(const command *command, const char *checkpoint, quartic_trainer
 void resume_forget(run_note *note) {
     free(note->device);
     free(note->initial);
+    free(note->tuning);
     *note = (run_note){0};
 }
 
@@ -153,4 +156,26 @@ void resume_tell(const command *command, const quartic_trainer_config *was, cons
 #undef TELL_COUNT
 #undef TELL_FLAG
 #undef TELL_REAL
+}
+
+/* "the plans' own choices" or "measured choices (hash ..)". */
+static void tuning_words(const char *hash, char words[64]) {
+    if (strtoull(hash, NULL, 16) == 0)
+        snprintf(words, 64, "the plans' own choices");
+    else
+        snprintf(words, 64, "measured choices (hash %.16s)", hash);
+}
+
+void resume_tell_tuning(const command *command, const run_note *note, const quartic_device *device,
+                        uint64_t step) {
+    char hash[24], is[64], was[64];
+    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)quartic_device_tuning_hash(device));
+    if (note->tuning == NULL || strcmp(note->tuning, hash) == 0) return;
+    tuning_words(hash, is);
+    tuning_words(note->tuning, was);
+    tool_note(
+        command,
+        "programs are made with %s from step %llu on; the checkpoint's with %s, whose numbers may differ "
+        "within rounding (`quartic tune` measures, --fixed leaves out)",
+        is, (unsigned long long)step + 1, was);
 }

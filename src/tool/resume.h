@@ -15,10 +15,11 @@
 
 typedef struct run_note {
     char *device, *initial; /* owned; NULL: not known */
+    char *tuning;           /* the same; no part of the note: the checkpoint's hash of measured choices */
     uint32_t save_every;    /* 0: not known */
 } run_note;
 
-/* Reads the settings and the note of a checkpoint; resume_forget frees the note. On failure prints why and
+/* Reads the settings, the note and the hash of measured choices of a checkpoint; resume_forget frees the note. On failure prints why and
  * returns false. */
 bool resume_read(const command *command, const char *checkpoint, quartic_trainer_config *out_trainer,
                  run_note *out_note);
@@ -42,5 +43,8 @@ bool resume_compare_weights(const command *command, const quartic_model *model, 
  * settings. */
 void resume_tell(const command *command, const quartic_trainer_config *was, const quartic_trainer_config *is,
                  uint64_t step);
+/* Prints a note if the device's measured choices are not those that the checkpoint was made with. */
+void resume_tell_tuning(const command *command, const run_note *note, const quartic_device *device,
+                        uint64_t step);
 
 #endif

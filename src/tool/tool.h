@@ -20,7 +20,8 @@
 #define TOOL_COMMAND_LIST(X)                                                                                 \
     X(devices)                                                                                               \
     X(train)                                                                                                 \
-    X(sample) X(eval) X(verify) X(validate) X(bench) X(inspect) X(encode) X(experiment) X(tune) X(report)
+    X(sample)                                                                                                \
+    X(eval) X(verify) X(validate) X(bench) X(inspect) X(encode) X(experiment) X(pairs) X(tune) X(report)
 
 #define TOOL_COMMAND_EXTERN(name) extern const command command_##name;
 TOOL_COMMAND_LIST(TOOL_COMMAND_EXTERN)

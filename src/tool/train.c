@@ -16,6 +16,7 @@
 #include "tool/run_lock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -88,8 +89,9 @@ typedef struct run_state {
     FILE *metrics;
     uint64_t target; /* the last step */
     run_lock lock;
-    run_note note;              /* of the run as it goes on from here */
-    quartic_trainer_config was; /* a resumed run's settings before */
+    run_note note;               /* of the run as it goes on from here */
+    quartic_trainer_config was;  /* a resumed run's settings before */
+    quartic_model_config config; /* of a new run on graphs, as --config and the data say */
 } run_state;
 
 static volatile sig_atomic_t stop_asked;
@@ -171,9 +173,10 @@ static bool prepare_folder(run_state *run) {
         return false;
     struct stat facts;
     if (run->settings.resume) /* without a folder there is no checkpoint, and that is the thing to say */
-        return (stat(folder, &facts) != 0 || run_lock_take(command, folder, &run->lock)) &&
+        return (stat(folder, &facts) != 0 || run_lock_take(command, folder, run->checkpoint, &run->lock)) &&
                resumed_settings(run);
-    if (!tool_make_folder(command, folder) || !run_lock_take(command, folder, &run->lock)) return false;
+    if (!tool_make_folder(command, folder) || !run_lock_take(command, folder, run->checkpoint, &run->lock))
+        return false;
     if (access(run->checkpoint, F_OK) != 0) return true;
     tool_fail(command, "add --resume to go on with it, or choose another folder.",
               "%s holds a checkpoint already, which a new run would replace", folder);
@@ -215,8 +218,8 @@ static bool make_run_model(run_state *run) {
     const command *command = run->call->command;
     const train_settings *settings = &run->settings;
     if (settings->resume) return open_model(run);
-    quartic_model_config config;
-    if (!read_run_config(run, &config)) return false;
+    quartic_model_config config = run->config; /* read already: a pipe gives its text only once */
+    if (run->graphs == NULL && !read_run_config(run, &config)) return false;
     if (quartic_model_create(run->device, &config, &run->model) != QUARTIC_OK ||
         quartic_model_initialise(run->model, settings->trainer.seed) != QUARTIC_OK ||
         (settings->init != NULL && quartic_model_load(run->model, settings->init) != QUARTIC_OK))
@@ -290,6 +293,8 @@ static bool make_trainer(run_state *run) {
         }
         if (run->target == 0) run->target = position & UINT32_MAX;
         resume_tell(command, &run->was, &run->settings.trainer, quartic_trainer_get_step(run->trainer));
+        resume_tell_tuning(command, &run->note, quartic_model_device(run->model),
+                           quartic_trainer_get_step(run->trainer));
     }
     quartic_trainer_set_position(run->trainer, (uint64_t)hash << 32 | run->target);
     resume_settle(&run->note, &run->settings.device, run->settings.save_every);
@@ -323,13 +328,32 @@ static void copy_metrics(FILE *from, FILE *to, uint64_t last) {
     }
 }
 
+/* Opens a pipe or device as metrics.csv and writes its start. It is opened once: a reader would take the end of a
+ * first opening for the end of all. Without a reader a pipe is refused, since opening it would wait for one. */
+static bool open_metrics_stream(run_state *run, const char *text, size_t bytes) {
+    const int descriptor = open(run->metrics_path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    const int flags = descriptor < 0 ? -1 : fcntl(descriptor, F_GETFL);
+    if (flags >= 0 && fcntl(descriptor, F_SETFL, flags & ~O_NONBLOCK) == 0)
+        run->metrics = fdopen(descriptor, "a");
+    if (run->metrics != NULL && fwrite(text, 1, bytes, run->metrics) == bytes && fflush(run->metrics) == 0)
+        return true;
+    const int reason = errno;
+    if (run->metrics == NULL && descriptor >= 0) close(descriptor);
+    return tool_fail(run->call->command, NULL, "cannot write %s: %s%s", run->metrics_path,
+                     run->metrics != NULL ? "writing failed: " : "",
+                     reason == ENXIO ? "it is a pipe that nobody reads; start its reader first"
+                                     : strerror(reason)),
+           false;
+}
+
 /* Opens metrics.csv for appending after the given step. Its start is written as a whole, so that a crash
  * loses none. */
 static bool open_metrics(run_state *run, uint64_t done) {
-    struct stat facts;
+    struct stat facts = {0};
     char *text = NULL;
     size_t bytes = 0;
-    const bool there = run->settings.resume && stat(run->metrics_path, &facts) == 0 && S_ISREG(facts.st_mode);
+    const bool exists = stat(run->metrics_path, &facts) == 0;
+    const bool there = run->settings.resume && exists && S_ISREG(facts.st_mode);
     FILE *old = there ? fopen(run->metrics_path, "r") : NULL, *start = open_memstream(&text, &bytes);
     bool fine = start != NULL && (!there || old != NULL) && fputs(METRICS_HEAD, start) >= 0;
     if (fine && old != NULL) {
@@ -342,6 +366,8 @@ static bool open_metrics(run_state *run, uint64_t done) {
     if (!fine) {
         tool_fail(run->call->command, NULL, "cannot read or write %s: %s", run->metrics_path,
                   strerror(reason));
+    } else if (exists && (S_ISFIFO(facts.st_mode) || S_ISCHR(facts.st_mode))) {
+        fine = open_metrics_stream(run, text, bytes);
     } else if (quartic_file_save(run->metrics_path, text, bytes) != QUARTIC_OK) {
         fine = false;
         tool_fail_library(run->call->command, NULL);
@@ -611,11 +637,10 @@ static int run_train(const invocation *call) {
     const bool graphs = tool_is_graphs(call->operands[0]);
     if (graphs) run->graphs = tool_open_graphs(call->command, call->operands[0]);
     /* Before the folder is touched. */
-    quartic_model_config config;
-    const bool fits =
-        !graphs ||
-        (run->graphs != NULL && tool_graphs_fit(call->command, run->graphs, settings->trainer.length) &&
-         (settings->resume || tool_graphs_config(call->command, run->graphs, settings->config, &config)));
+    const bool fits = !graphs || (run->graphs != NULL &&
+                                  tool_graphs_fit(call->command, run->graphs, settings->trainer.length) &&
+                                  (settings->resume || tool_graphs_config(call->command, run->graphs,
+                                                                          settings->config, &run->config)));
     if (fits && prepare_folder(run) &&
         (run->device = tool_open_fixed_device(call->command, run->settings.device, run->settings.fixed)) !=
             NULL &&

@@ -79,6 +79,11 @@ quartic_status quartic_trainer_save(const quartic_trainer *trainer, const char *
                                             tensors + (size_t)described * count);
     }
     if (status == QUARTIC_OK) status = write_checkpoint(trainer, path, tensors);
+    if (status == QUARTIC_OUT_OF_MEMORY || status == QUARTIC_OUT_OF_DEVICE_MEMORY ||
+        status == QUARTIC_DEVICE_LOST)
+        status = quartic_fail(status, "saving training step %llu: %s; \"%s\" is as it was",
+                              (unsigned long long)trainer->step, quartic_error_detail(),
+                              quartic_safetensors_path_end(path));
     /* After a failure some names are NULL, which quartic_free takes. */
     for (uint32_t k = 0; tensors != NULL && k < PARTS * count; ++k)
         quartic_free((void *)(uintptr_t)tensors[k].name);

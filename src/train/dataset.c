@@ -111,26 +111,57 @@ static const char *place_text(const quartic_dataset *dataset, quartic_dataset_te
     return text;
 }
 
+/* The first number that is not below the limit, which one must be there for. */
+static int32_t find_beyond(const quartic_dataset *dataset, quartic_dataset_tensor tensor, uint32_t limit,
+                           char place[PLACE_BYTES]) {
+    const int32_t *numbers = dataset->all.at[tensor];
+    uint64_t at = 0;
+    while (numbers[at] < 0 || (uint32_t)numbers[at] < limit) ++at;
+    place_text(dataset, tensor, at, place);
+    return numbers[at];
+}
+
+static const char *const tensor_names[] = {
+#define TENSOR_NAME(suffix, name) name,
+    QUARTIC_DATASET_TENSOR_LIST(TENSOR_NAME)
+#undef TENSOR_NAME
+};
+
 /* Compares the range that a tensor uses with the configured one, which may be 0 if and only if nothing is
  * used. */
 static quartic_status check_range(const quartic_dataset *dataset, quartic_dataset_tensor tensor,
                                   const char *field, uint32_t configured, uint32_t used) {
-    static const char *const names[] = {
-#define TENSOR_NAME(suffix, name) name,
-        QUARTIC_DATASET_TENSOR_LIST(TENSOR_NAME)};
     if ((configured == 0) == (used == 0) && used <= configured) return QUARTIC_OK;
     if (configured == 0 || used == 0)
         return quartic_fail(QUARTIC_INVALID_ARGUMENT, "%s is %u in the model's configuration, but %s has %s",
                             field, configured, dataset->path, used == 0 ? "none of these" : "such data");
-    const int32_t *numbers = dataset->all.at[tensor];
-    uint64_t at = 0;
-    while (numbers[at] < 0 || (uint32_t)numbers[at] < configured) ++at; /* ends: used > configured */
     char place[PLACE_BYTES];
+    const int32_t number = find_beyond(dataset, tensor, configured, place);
     return quartic_fail(QUARTIC_INVALID_ARGUMENT,
                         "%s of %s: %d at %s is beyond %s = %u of the model's configuration, which knows 0 to "
                         "%u; this file needs %u at least",
-                        names[tensor], dataset->path, numbers[at], place_text(dataset, tensor, at, place),
-                        field, configured, configured - 1, used);
+                        tensor_names[tensor], dataset->path, number, place, field, configured, configured - 1,
+                        used);
+}
+
+/* The most that a configuration may say for a field. */
+static double most_of_field(const char *field) {
+    const quartic_field_table *table = &quartic_model_field_table;
+    uint32_t k = 0;
+    while (strcmp(table->fields[k].name, field) != 0) ++k;
+    return table->fields[k].most;
+}
+
+/* Refuses a file that needs a larger range than any model has. */
+static quartic_status check_range_of_all(const quartic_dataset *dataset, quartic_dataset_tensor tensor,
+                                         const char *field, uint32_t used) {
+    const uint32_t most = (uint32_t)most_of_field(field);
+    if (used <= most) return QUARTIC_OK;
+    char place[PLACE_BYTES];
+    const int32_t number = find_beyond(dataset, tensor, most, place);
+    return quartic_fail(QUARTIC_INVALID_ARGUMENT,
+                        "%s of %s: %d at %s is beyond what any model takes: %s is at most %u",
+                        tensor_names[tensor], dataset->path, number, place, field, most);
 }
 
 quartic_status quartic_dataset_check(const quartic_dataset *dataset, const quartic_model_config *config) {
@@ -141,6 +172,10 @@ quartic_status quartic_dataset_check(const quartic_dataset *dataset, const quart
 #define READOUT_NAME(suffix, name) name,
         QUARTIC_READOUT_LIST(READOUT_NAME)};
     const quartic_dataset_info *info = &dataset->info;
+    QUARTIC_TRY(check_range_of_all(dataset, QUARTIC_DATASET_TOKENS, "num_tokens", info->num_tokens));
+    QUARTIC_TRY(
+        check_range_of_all(dataset, QUARTIC_DATASET_EDGE_TYPES, "num_edge_types", info->num_edge_types));
+    QUARTIC_TRY(check_range_of_all(dataset, QUARTIC_DATASET_TARGETS, "num_classes", info->num_classes));
     QUARTIC_TRY(quartic_model_config_check(config));
     quartic_model_config derived;
     QUARTIC_TRY(quartic_options_read(&quartic_model_config_type, config, &derived));

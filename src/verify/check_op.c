@@ -83,7 +83,7 @@ static quartic_status add_variant_operand(quartic_fixture *fixture, variant vari
                                           uint32_t input, quartic_value *out_value, quartic_value *out_base) {
     const quartic_op_case *test = fixture->test;
     bool mutated = quartic_op_mutates(fixture->op, input),
-         strided = fixture->op->strided_inputs >> input & 1u;
+         strided = fixture->op->strided_inputs >> input & 1u || fixture->op->takes_strides != NULL;
     quartic_placement placement = QUARTIC_PLACE_OFFSET;
     if (mutated)
         placement = QUARTIC_PLACE_WHOLE;
@@ -260,8 +260,8 @@ static quartic_status run_case(validation *validation) {
         quartic_placed placed;
         const quartic_shape *shape = &test->inputs[i].shape;
         quartic_dtype dtype = test->inputs[i].dtype;
-        if (dtype == QUARTIC_NO_DTYPE || quartic_op_mutates(op, i) || !(op->strided_inputs >> i & 1u))
-            continue;
+        const bool strided = op->strided_inputs >> i & 1u || op->takes_strides != NULL;
+        if (dtype == QUARTIC_NO_DTYPE || quartic_op_mutates(op, i) || !strided) continue;
         if (quartic_place(QUARTIC_PLACE_STRIDED, dtype, shape, &placed))
             QUARTIC_TRY(run_variant(validation, STRIDED, i));
         if (quartic_place(QUARTIC_PLACE_REPEATED, dtype, shape, &placed))

@@ -21,7 +21,7 @@ static const struct {
      "the sums of a tile in registers: the next step's loads are in flight while they are added"},
     {"matmul_dot", 1,
      "up to 8 x 8 sums of an invocation in registers; one read of both operands serves them all"},
-    {"row_linear", 1, "the elements of a row in shared memory, read once for the columns of all weights"},
+    {"row_linear", 3, "32 sums of an invocation in registers; a tile of rows and weights serves 64 of them"},
     {"hyper_width_grad", 3, "numbers of up to ten coefficients in registers: one read of a row serves all"},
     {"edge_softmax", 2,
      "a tile of keys and values serves all rows of a group; a row's q and sums in registers"},

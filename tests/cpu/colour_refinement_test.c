@@ -1,4 +1,4 @@
-/* colour_refinement_test.c: what docs/hypothesis.md proves. Graphs that colour refinement (1-WL) cannot tell
+/* colour_refinement_test.c: what docs/which-edge-attention.md proves. Graphs that colour refinement (1-WL) cannot tell
  * apart get the same output from every quadratic transformer, at every depth, whatever the weights; of the
  * forms of edge attention those over single edges (axial, Taylor, full) cannot tell these graphs apart
  * either, while the triangle forms, which combine two edges, can. Two strongly regular graphs with the same

@@ -383,6 +383,7 @@ static void any_floating_point_environment_gives_the_same_bits(void **state) {
 static void *compute_on_a_thread(void *context) {
     const size_t e = *(const size_t *)context;
     static results got[ENVIRONMENTS];
+    omp_set_num_threads(THREADS); /* a thread's own setting, and sums depend on it */
     environments[e]();
     const quartic_status status = cpu_host_process_compute("cpu", &got[e]);
     fesetenv(FE_DFL_ENV);
@@ -403,6 +404,7 @@ static bool every_thread_rounds(int direction) {
 static void *leave_threads_as_they_were(void *context) {
     static results got;
     const bool there_before = *(const bool *)context;
+    omp_set_num_threads(THREADS);
     fesetround(FE_UPWARD);
     const bool fine = (!there_before || every_thread_rounds(FE_UPWARD)) &&
                       cpu_host_process_compute("cpu", &got) == QUARTIC_OK && every_thread_rounds(FE_UPWARD) &&

@@ -82,6 +82,7 @@ static void with_one_they_are_the_model(void **state) {
                 "batch 1, length 32, on");
     tool_expect("$Q inspect bare.safetensors --config tiny.json", 0, "batch 1, length 32:\n  forward");
     tool_expect("$Q inspect bare.safetensors --config tiny.json", 0, "\"causal\": true");
+    tool_expect("cat tiny.json | $Q inspect bare.safetensors --config /dev/stdin", 0, "\"causal\": true");
 }
 
 static void weights_of_graphs_take_the_rest_from_the_data(void **state) {
@@ -94,6 +95,13 @@ static void weights_of_graphs_take_the_rest_from_the_data(void **state) {
         "sed 's/{/{\"num_tokens\": 3, \"num_classes\": 3, \"readout\": \"node\", /' graphs.json > full.json; "
         "$Q bench bare_graphs.safetensors --config full.json --length 4 --device cpu --repeat 1",
         0, "batch 1, length 4, on cpu");
+    /* Out of a pipe, which gives its text once. */
+    tool_expect("cat full.json | $Q inspect bare_graphs.safetensors --config /dev/stdin", 0,
+                "\"causal\": false");
+    tool_expect(
+        "cat graphs.json | $Q eval bare_graphs.safetensors graphs.safetensors --config /dev/stdin --device "
+        "cpu",
+        0, "100.00 % right");
 }
 
 static void a_wrong_configuration_is_a_message(void **state) {

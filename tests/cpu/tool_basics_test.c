@@ -14,7 +14,8 @@ static void every_command_has_help(void **state) {
 #define EXPECT_HELP(name)                                                                                    \
     tool_expect("$Q " #name " --help", 0, "Usage: quartic " #name);                                          \
     tool_expect("$Q help " #name, 0, "Usage: quartic " #name);                                               \
-    tool_expect("$Q --help", 0, "\n  " #name " ");
+    tool_expect("$Q --help", 0, "\n  " #name " ");                                                           \
+    tool_expect("$Q " #name " --help", 0, "\n  --json  ");
     TOOL_COMMAND_LIST(EXPECT_HELP)
 }
 

@@ -127,6 +127,37 @@ static void numbers_beyond_int32_are_refused_with_their_place(void **state) {
         }
 }
 
+/* Numbers that int32 holds but no model takes, in a file that decides the configuration itself. */
+static void numbers_beyond_every_model_are_told_with_their_place(void **state) {
+    (void)state;
+    static wide_set set;
+    for (int i = 0; i < GRAPHS * N; ++i) set.mask[i] = 1;
+    static const char *const texts[] = {"tokens of wide.safetensors: 2147483646 at (2, 1) is beyond what any "
+                                        "model takes: num_tokens is at most "
+                                        "16777216",
+                                        "edge_types of wide.safetensors: 2147483646 at (1, 2, 0) is beyond "
+                                        "what any model takes: num_edge_types is "
+                                        "at most 16777216",
+                                        "targets of wide.safetensors: 2147483646 at (3, 2) is beyond what "
+                                        "any model takes: num_classes is at most "
+                                        "16777216"};
+    int64_t *const at[] = {&set.tokens[2 * N + 1], &set.edges[N * N + 2 * N], &set.targets[3 * N + 2]};
+    for (size_t where = 0; where < 3; ++where) {
+        quartic_dataset *dataset;
+        *at[where] = INT32_MAX - 1;
+        assert_ok(open_wide(&set, &dataset));
+        quartic_dataset_close(dataset);
+        tool_expect("echo '{\"model\": \"relational\", \"dim\": 8, \"depth\": 1}' > any.json; $Q train "
+                    "wide.safetensors --config any.json --steps 1 --device cpu --out beyond",
+                    1, texts[where]);
+        *at[where] = 0;
+    }
+    tool_expect("test -e beyond", 1, "");
+    tool_expect(
+        "echo '{\"num_tokens\": 16777217, \"dim\": 8, \"depth\": 1}' > many.json; $Q inspect many.json", 1,
+        "\"num_tokens\" of the model's configuration is 16777217; it must be");
+}
+
 /* ---- padding ---- */
 
 /* The last node of each graph is padding and holds what nothing else may. */
@@ -255,6 +286,33 @@ static void configurations_are_utf8_with_any_line_ends(void **state) {
         1, "the text begins with a byte-order mark");
 }
 
+/* A pipe gives its text once, so what comes out of one is read once. */
+static void configurations_may_come_out_of_a_pipe(void **state) {
+    (void)state;
+    tool_expect("printf '" CONFIG
+                "' | $Q train $S/README.md --config /dev/stdin --length 2 --batch 1 --steps 1 "
+                "--device cpu --out piped",
+                0, "finished at step 1");
+    static const char graphs[] =
+        "echo '{\"model\": \"relational\", \"dim\": 8, \"depth\": 1, \"dim_edges\": 4, "
+        "\"positions\": false}'";
+    char command[1024];
+    static wide_set set;
+    quartic_dataset *dataset;
+    for (int i = 0; i < GRAPHS * N; ++i) set.mask[i] = 1;
+    assert_ok(open_wide(&set, &dataset));
+    quartic_dataset_close(dataset);
+    snprintf(command, sizeof command,
+             "%s | $Q train wide.safetensors --config /dev/stdin --steps 1 --device cpu --out piped-graphs",
+             graphs);
+    tool_expect(command, 0, "finished at step 1");
+    snprintf(command, sizeof command,
+             "%s | $Q train wide.safetensors --config /dev/stdin --steps 2 --device cpu --out piped-graphs "
+             "--resume",
+             graphs);
+    tool_expect(command, 0, "finished at step 2");
+}
+
 /* The least configuration that README gives, and the keys that it leaves out. */
 static void the_least_configuration_of_the_readme_works(void **state) {
     (void)state;
@@ -334,9 +392,11 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_integer_type_is_taken_up_to_its_range),
         cmocka_unit_test(numbers_beyond_int32_are_refused_with_their_place),
+        cmocka_unit_test(numbers_beyond_every_model_are_told_with_their_place),
         cmocka_unit_test(anything_may_stand_in_padding),
         cmocka_unit_test(endings_may_be_in_capitals),
         cmocka_unit_test(configurations_are_utf8_with_any_line_ends),
+        cmocka_unit_test(configurations_may_come_out_of_a_pipe),
         cmocka_unit_test(the_least_configuration_of_the_readme_works),
         cmocka_unit_test(a_prefix_of_all_names_is_left_out_and_told),
     };

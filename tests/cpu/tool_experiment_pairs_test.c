@@ -1,5 +1,5 @@
 /* tool_experiment_pairs_test.c: the pairs of graphs of `quartic experiment` are what they are said to be, no two
- * of a pair are the same graph, and forms of edge attention tell them apart or not as docs/hypothesis.md says:
+ * of a pair are the same graph, and forms of edge attention tell them apart or not as docs/which-edge-attention.md says:
  * whatever the weights, and in double. */
 #include "expect.h"
 

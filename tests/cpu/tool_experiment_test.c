@@ -4,7 +4,7 @@
 
 #include "experiment_labels.h"
 
-enum { TRAIN_GRAPHS = 96, TEST_GRAPHS = 32, MOST = EXPERIMENT_MOST_NODES, TASKS = 15, SEED = 5 };
+enum { TRAIN_GRAPHS = 96, TEST_GRAPHS = 32, MOST = EXPERIMENT_MOST_NODES, TASKS = 16, SEED = 5 };
 
 static int32_t type_of(const int32_t *types, uint32_t n, uint32_t i, uint32_t j) {
     return types[i * n + j];
@@ -200,6 +200,35 @@ static void other_sizes_keep_true_labels(void **state) {
     for_each_task(check_other_sizes);
 }
 
+/* Regular graphs of another degree, as far as a task says so. */
+static void check_other_degrees(const experiment_task *task, const experiment_data *train,
+                                const experiment_data *test) {
+    (void)train, (void)test;
+    enum { NODES = 16, DEGREE = 4 };
+    experiment_task other;
+    if (!experiment_task_resize(task, NODES, &other)) return;
+    const uint32_t own = other.degree;
+    assert_true(experiment_task_set_degree(&other, 0) && other.degree == own);
+    assert_false(experiment_task_set_degree(&other, 6));
+    const bool has = experiment_task_set_degree(&other, DEGREE);
+    assert_true(has == (strcmp(task->name, "cycles") == 0 || strncmp(task->name, "foaf", 4) == 0));
+    if (!has) return;
+    experiment_data data;
+    experiment_data_draw(&other, SEED, EXPERIMENT_TEST, 4, &data);
+    check_labels(&other, &data);
+    for (uint32_t row = 0; row < 4 * NODES; ++row) {
+        int32_t degree = 0;
+        for (uint32_t j = 0; j < NODES; ++j) degree += data.edge_types[row * NODES + j];
+        assert_int_equal(degree, DEGREE);
+    }
+    experiment_data_free(&data);
+}
+
+static void other_degrees_keep_true_labels(void **state) {
+    (void)state;
+    for_each_task(check_other_degrees);
+}
+
 /* The graph with node i renamed order[i]. */
 static uint64_t renamed_hash(const experiment_task *task, const experiment_data *data, uint32_t graph,
                              const uint32_t *order) {
@@ -268,7 +297,7 @@ static void check_repetition(const experiment_task *task, const experiment_data 
     experiment_data_free(&other);
 }
 
-/* 12 nodes have few: see docs/hypothesis.md. */
+/* 12 nodes have few: see docs/which-edge-attention.md. */
 static void cubic_graphs_of_16_nodes_give_many_test_classes(void **state) {
     (void)state;
     enum { GRAPHS = 512, CLASSES = 300 };
@@ -298,6 +327,7 @@ int main(void) {
         cmocka_unit_test(one_end_tells_nothing_of_a_composition),
         cmocka_unit_test(groups_have_equal_degrees),
         cmocka_unit_test(other_sizes_keep_true_labels),
+        cmocka_unit_test(other_degrees_keep_true_labels),
         cmocka_unit_test(cubic_graphs_of_16_nodes_give_many_test_classes),
         cmocka_unit_test(training_and_test_share_no_graph),
         cmocka_unit_test(a_seed_gives_the_same_graphs),

@@ -138,8 +138,24 @@ static void bench_and_inspect_take_a_run_of_graphs_with_its_length(void **state)
                 "batch 1, length 5, on cpu");
 }
 
+/* The blocks of docs/data.md that write the same graph: both files hold the same, and the tool reads them. */
+static void documented_writers_write_the_same_graph(void **state) {
+    (void)state;
+    tool_expect("mkdir py c && awk '/^```python/ {n++; on = n == 2; next} /^```/ {on = 0} on' "
+                "$S/docs/data.md > py/write.py "
+                "&& (cd py && python3 write.py) && awk '/^```c$/ {on = 1; next} /^```/ {on = 0} on' "
+                "$S/docs/data.md > "
+                "c/write.c && libraries=$(dirname $(readlink -f $Q)) && cc -std=c17 -I $S/include -I "
+                "$libraries/include c/write.c -o c/write -L $libraries -lquartic && (cd c && "
+                "LD_LIBRARY_PATH=$libraries ./write) && for k in py c; do $Q encode $k/graphs.safetensors "
+                "$k.safetensors "
+                "--distances 3; done; cmp py.safetensors c.safetensors && echo same",
+                0, "same");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(documented_writers_write_the_same_graph),
         cmocka_unit_test(graphs_are_learnt_and_measured),
         cmocka_unit_test(a_resumed_run_repeats_the_unbroken_one),
         cmocka_unit_test(bad_input_is_a_message),

@@ -1,4 +1,4 @@
-/* tool_hand_set_weights_test.c: the constructions of theorem 4 of docs/hypothesis.md. One layer of triangle attention
+/* tool_hand_set_weights_test.c: the constructions of theorem 4 of docs/which-edge-attention.md. One layer of triangle attention
  * composes relations and one layer of full attention finds equal labels anywhere, with weights that are written
  * down here and were never trained; every answer is right, at several sizes. The triangle's weights do not even
  * depend on the size.

@@ -175,6 +175,31 @@ static void the_other_commands_parse(void **state) {
     assert_int_equal(json_array_size(json_object_get(task, "contestants")), 1);
     assert_true(json_is_null(json_object_get(task, "best_form")));
     json_decref(contest);
+    static int32_t tokens[GRAPHS * NODES], types[GRAPHS * NODES * NODES];
+    for (int k = 0; k < GRAPHS * NODES * NODES; ++k) types[k] = k % 3 - 1;
+    const quartic_safetensors_tensor typed[] = {
+        {"tokens", QUARTIC_SAFETENSORS_I32, QUARTIC_SHAPE(GRAPHS, NODES), tokens, 0},
+        {"edge_types", QUARTIC_SAFETENSORS_I32, QUARTIC_SHAPE(GRAPHS, NODES, NODES), types, 0}};
+    assert_true(tool_json_save("typed.safetensors", typed, 2, NULL, 0));
+    json_t *encoded =
+        tool_json_parse("$Q encode typed.safetensors $(printf 'e\\377.safetensors') --distances 3 "
+                        "--walks 2 --json",
+                        0);
+    assert_string_equal(json_string_value(json_object_get(encoded, "file")), "e\\xff.safetensors");
+    assert_int_equal(json_integer_value(json_object_get(encoded, "graphs")), GRAPHS);
+    assert_int_equal(json_integer_value(json_object_get(encoded, "nodes")), NODES);
+    quartic_dataset *told;
+    char path[PATH_BYTES];
+    snprintf(path, sizeof path, "%s/e\xff.safetensors", tool_folder);
+    assert_ok(quartic_dataset_open(path, &told));
+    const quartic_dataset_info *info = quartic_dataset_get_info(told);
+    assert_int_equal(json_integer_value(json_object_get(encoded, "node_features")), info->dim_node_features);
+    assert_true(json_integer_value(json_object_get(encoded, "edge_types")) >= info->num_edge_types);
+    quartic_dataset_close(told);
+    json_decref(encoded);
+    json_t *refused = tool_json_parse("$Q encode nosuch.safetensors e.safetensors --rows --json", 1);
+    assert_non_null(strstr(json_string_value(json_object_get(refused, "error")), "nosuch.safetensors"));
+    json_decref(refused);
 }
 
 static json_int_t total(const json_t *document) {

@@ -186,6 +186,11 @@ static void two_runs_never_share_a_folder(void **state) {
     tool_expect("flock begun $Q experiment set --out begun --device cpu", 1,
                 "another run is at work in begun");
     tool_expect("cp -r begun free; " TRAIN "--out free --resume --steps 5", 0, "finished at step 5");
+    /* Another folder that leads to the same checkpoint. */
+    tool_expect("mkdir way; ln -s ../begun/checkpoint.safetensors way; flock begun " TRAIN
+                "--out way --resume",
+                1, "another run is at work in ");
+    tool_expect("test -e way/metrics.csv", 1, "");
     /* A killed run leaves no lock. */
     tool_expect(TRAIN SMALL "--out gone --steps 100000000 --save-every 2 > lines & pid=$!; exec 3< lines; "
                             "read -r first <&3; kill -KILL $pid; wait $pid; cat <&3 > log; " TRAIN
@@ -252,6 +257,18 @@ static void files_of_a_run_keep_their_place_and_permissions(void **state) {
                 "--out dev --resume --steps 6",
                 1, "cannot write dev/metrics.csv: writing failed: No space left on device");
     tool_expect("test -c /dev/full && ls -l dev/metrics.csv", 0, "-> /dev/full");
+    /* metrics into a pipe: one opening, so that its reader gets all; one who leaves ends nothing. */
+    tool_expect("cp -r begun pipes; rm pipes/metrics.csv; mkfifo pipes/metrics.csv; " TRAIN
+                "--out pipes --resume --steps 6",
+                1, "cannot write pipes/metrics.csv: it is a pipe that nobody reads; start its reader first");
+    tool_expect("cat pipes/metrics.csv > all & until " TRAIN "--out pipes --resume --steps 6 > log 2>&1; do "
+                "grep -q 'nobody reads' log || exit 3; done; wait; grep -c step, all; tail -n 1 all",
+                0, "1\n6,");
+    tool_expect("head -n 1 pipes/metrics.csv > first & until " TRAIN
+                "--out pipes --resume --steps 9 > log 2>&1; "
+                "do grep -q 'nobody reads' log || exit 3; done; wait; cat first; tail -n 1 log; "
+                "test -p pipes/metrics.csv && echo pipe",
+                0, "step,loss");
 }
 
 static void pictures_and_reports_are_written_like_all_files(void **state) {

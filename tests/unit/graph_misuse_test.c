@@ -522,10 +522,10 @@ static void null_arguments_are_refused(void **state) {
     EXPECT_NULL_REFUSED(quartic_norm_linear(graph, x, none, &x, 1, &linear, NULL), "NULL");
     EXPECT_NULL_REFUSED(quartic_norm_linear(graph, x, none, &x, 0, &linear, out), "norm_linear");
     EXPECT_NULL_REFUSED(quartic_pair_mask(graph, none, NULL), "pair_mask");
-    EXPECT_NULL_REFUSED(quartic_graph_gradients(graph, x, none, NULL, 1, out), "NULL as wrt");
+    EXPECT_NULL_REFUSED(quartic_graph_gradients(graph, x, none, NULL, 1, out), "wrt is NULL");
     EXPECT_NULL_REFUSED(quartic_graph_gradients(graph, x, none, &x, 1, NULL), "NULL as out_gradients");
     EXPECT_NULL_REFUSED(quartic_graph_gradients(graph, x, none, &x, 0, out), "0 values");
-    EXPECT_NULL_REFUSED(quartic_graph_gradients_many(graph, NULL, NULL, 1, &x, 1, out), "NULL as values");
+    EXPECT_NULL_REFUSED(quartic_graph_gradients_many(graph, NULL, NULL, 1, &x, 1, out), "values is NULL");
     EXPECT_NULL_REFUSED(quartic_graph_gradients_many(graph, &x, NULL, 0, &x, 1, out), "0 values");
     EXPECT_NULL_REFUSED(quartic_graph_gradients(graph, none, none, &x, 1, out), "values[0]");
     EXPECT_NULL_REFUSED(quartic_graph_gradients(graph, x, none, &none, 1, out), "wrt[0]");

@@ -66,6 +66,7 @@ static const struct {
     {BYTES("{\"a\":\r\n 1,\r\n\"b\": ?}"), 3, 6, "a value expected, not '?'"},
     {BYTES("{\"a\": 1, \"b\": 2, \"a\": 3}"), 1, 18, "duplicate key \"a\""},
     {BYTES("{\"a\": 1, \"\\u0061\": 3}"), 1, 10, "duplicate key \"a\""},
+    {BYTES("{\"a\\n\\\"\": 1, \"a\\n\\\"\": 3}"), 1, 14, "duplicate key \"a??\""},
     {BYTES("{\"a\": 1}\0"), 1, 9, "the end expected, not byte 0x00"},
     {BYTES("{\"a\": 1}\0{\"b\": 2}"), 1, 9, "byte 0x00"},
     {BYTES("{\"a\": \0 1}"), 1, 7, "a value expected, not byte 0x00"},

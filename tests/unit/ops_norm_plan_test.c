@@ -28,7 +28,7 @@ static quartic_status plan_norm_grad(uint32_t kind, uint32_t wants, uint32_t row
     *attrs = (norm_attrs){.kind = kind, .wants = wants, .eps = 1e-5f};
     *p = (planned){.inputs = {floats(QUARTIC_SHAPE(rows, width)), floats(QUARTIC_SHAPE(rows, width)),
                               floats(QUARTIC_SHAPE(width))}};
-    p->call = (quartic_op_call){attrs, 3, 0, p->inputs, p->outputs};
+    p->call = (quartic_op_call){attrs, 4, 0, p->inputs, p->outputs};
     *out_list = (quartic_dispatch_list){0};
     QUARTIC_TRY(quartic_op_layer_norm_grad.infer(&p->call, p->outputs, &p->call.output_count));
     return quartic_op_layer_norm_grad.gpu(&p->call, &limits, out_list);

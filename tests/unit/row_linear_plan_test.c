@@ -5,7 +5,7 @@
 #include "ops/row_linear.h"
 #include "shaders/row_linear.args.h"
 
-enum { FORM, WIDTH, THREADS, PARTS, RAW, FLAGS, TILES, CHUNK }; /* constants of row_linear.comp */
+enum { FORM, WIDTH, THREADS, PARTS, RAW, FLAGS, TILES }; /* constants of row_linear.comp */
 
 static const quartic_gpu_limits gpu = {
     .max_shared_bytes = 32768, .max_invocations = 256, .subgroup_size = 64, .compute_units = 20};
@@ -47,24 +47,6 @@ static void few_rows_share_out_their_columns(void **state) {
     assert_int_equal(list.items[0].spec[TILES], 1);
 }
 
-/* Less shared memory makes first the chunks of a row and then the tiles smaller. */
-static void little_shared_memory_makes_groups_smaller(void **state) {
-    (void)state;
-    quartic_dispatch_list list;
-    const struct {
-        uint32_t shared, k, chunk, width;
-    } cases[] = {{49152, 96, 64, 64}, {27136, 96, 64, 64}, {27135, 96, 32, 64}, {18432, 96, 32, 64},
-                 {18431, 96, 32, 32}, {16384, 96, 32, 32}, {49152, 32, 32, 64}, {16384, 32, 32, 32}};
-    for (size_t c = 0; c < sizeof cases / sizeof cases[0]; ++c) {
-        quartic_gpu_limits limits = gpu;
-        limits.max_shared_bytes = cases[c].shared;
-        assert_int_equal(row_linear_plan_plan(9216, cases[c].k, 384, 0, &limits, &list), QUARTIC_OK);
-        assert_int_equal(list.items[0].spec[CHUNK], cases[c].chunk);
-        assert_int_equal(list.items[0].spec[WIDTH], cases[c].width);
-        assert_true(list.items[0].spec[WIDTH] * list.items[0].spec[TILES] >= 384 + 4);
-    }
-}
-
 static void quads_need_everything_in_fours(void **state) {
     (void)state;
     quartic_dispatch_list list;
@@ -97,7 +79,6 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_rows_are_read_once),
         cmocka_unit_test(few_rows_share_out_their_columns),
-        cmocka_unit_test(little_shared_memory_makes_groups_smaller),
         cmocka_unit_test(quads_need_everything_in_fours),
         cmocka_unit_test(short_loops_are_kept_to_or_refused),
     };

@@ -166,6 +166,9 @@ static void a_lost_device_stays_lost(void **state) {
     submits_until_loss = 3;
     real_submit = device->vk.vkQueueSubmit2;
     device->vk.vkQueueSubmit2 = losing_submit;
+    assert_ok(quartic_gpu_commands_run(commands));
+    assert_ok(quartic_gpu_commands_enqueue(commands));
+    assert_ok(quartic_gpu_flush(device)); /* in flight when the device is lost */
     assert_int_equal(quartic_gpu_commands_run(commands), QUARTIC_DEVICE_LOST);
     assert_non_null(strstr(quartic_error_message(), "stopped responding"));
     device->vk.vkQueueSubmit2 = real_submit;

@@ -8,8 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "gpu/internal.h"
 #include "quartic/train.h"
-#include "run/access.h"
+#include "run/run.h"
 
 enum { NODES = 4, WORDS = 5, STEPS = 3, MOST_SUBMITS = 400 };
 
@@ -19,6 +20,7 @@ static char *saved[STEPS + 1]; /* its checkpoints */
 static size_t saved_bytes[STEPS + 1];
 static bool resumed[STEPS + 1]; /* tried from that checkpoint in this walk; 0: from none */
 static uint64_t weight_bytes;
+static bool slow; /* devices that are opened take long for a step, by their estimate: several batches */
 
 /* Before main, where the environment may still be changed. */
 __attribute__((constructor)) static void gpu_loss_choose_loader(void) {
@@ -42,6 +44,7 @@ typedef struct run {
     quartic_device *device;
     quartic_model *model;
     quartic_trainer *trainer;
+    uint32_t begun; /* the training step that was made or saved last */
 } run;
 
 static quartic_status gpu_loss_open(run *r) {
@@ -54,6 +57,10 @@ static quartic_status gpu_loss_open(run *r) {
     settings.accumulation = 2;
     *r = (run){0};
     quartic_status status = quartic_device_create(vulkan_test_name(), &r->device);
+    if (status == QUARTIC_OK && slow) {
+        quartic_gpu_device *gpu = r->device->gpu;
+        gpu->caps.flops_per_second = gpu->caps.bytes_per_second = 3e4;
+    }
     if (status == QUARTIC_OK) status = quartic_model_create(r->device, &config, &r->model);
     if (status == QUARTIC_OK) status = quartic_model_initialise(r->model, 7);
     if (status == QUARTIC_OK) status = quartic_trainer_create(r->model, &settings, &r->trainer);
@@ -77,6 +84,7 @@ static quartic_status gpu_loss_step(run *r) {
 /* Steps up to the last, with a checkpoint after each. */
 static quartic_status gpu_loss_train(run *r) {
     while (quartic_trainer_get_step(r->trainer) < STEPS) {
+        r->begun = (uint32_t)quartic_trainer_get_step(r->trainer) + 1;
         QUARTIC_TRY(gpu_loss_step(r));
         QUARTIC_TRY(quartic_trainer_save(r->trainer, checkpoint));
     }
@@ -159,6 +167,18 @@ static void gpu_loss_expect_stays_lost(run *r) {
     free(numbers);
 }
 
+/* The message tells the training step, in front and as what the device was given; words stand between. */
+static void gpu_loss_expect_step(const char *words, uint32_t number) {
+    char step[64];
+    snprintf(step, sizeof step, "training step %u: ", number);
+    gpu_loss_expect_words(step);
+    gpu_loss_expect_words(words);
+    const char *op = strstr(quartic_error_message(), " of a program's ");
+    snprintf(step, sizeof step, ", of training step %u", number);
+    if (op != NULL && strstr(op, step) == NULL)
+        fail_msg("\"%s\" does not tell the step of the ops", quartic_error_message());
+}
+
 /* Loses the device at every submit in turn, in that way. words: told by each message. Returns how many. */
 static long gpu_loss_walk(const char *how, quartic_status expected, const char *words) {
     setenv("QUARTIC_TEST_LOST_HOW", how, 1);
@@ -183,7 +203,10 @@ static long gpu_loss_walk(const char *how, quartic_status expected, const char *
         }
         if (status != expected)
             fail_msg("submit %ld, %s: %s: %s", at, how, quartic_status_name(status), quartic_error_message());
-        gpu_loss_expect_words(words);
+        if (r.begun == 0)
+            gpu_loss_expect_words(words);
+        else
+            gpu_loss_expect_step(words, r.begun);
         const bool copy = strstr(quartic_error_message(), "a copy between the host and the device") != NULL;
         const bool op = strstr(quartic_error_message(), " of a program's ") != NULL;
         if (!copy && !op) fail_msg("\"%s\" does not tell what was running", quartic_error_message());
@@ -215,6 +238,57 @@ static void a_device_may_finish_nothing_more(void **state) {
 static void a_submit_may_find_no_memory(void **state) {
     (void)state;
     gpu_loss_walk("memory", QUARTIC_OUT_OF_DEVICE_MEMORY, "submitting ");
+}
+
+/* All of a long step but its last batch runs, then the device is lost: the last one is what it was running. */
+static void a_device_may_be_lost_in_a_long_step(void **state) {
+    (void)state;
+    slow = true;
+    gpu_loss_walk("part", QUARTIC_DEVICE_LOST,
+                  "stopped responding (a hang, a reset or a watchdog) while it was running ");
+    slow = false;
+}
+
+/* Of a step that the driver refuses for want of memory no batch may run: the weights would be updated in part. If some
+ * did all the same, the device counts as lost, and training goes on from the checkpoint alone. */
+static void a_driver_may_run_a_part_of_what_it_refuses(void **state) {
+    (void)state;
+    slow = true;
+    setenv("QUARTIC_TEST_LOST_HOW", "torn", 1);
+    for (uint32_t step = 1; step <= STEPS; ++step) {
+        run r;
+        unsetenv("QUARTIC_TEST_LOST_AT");
+        remove(checkpoint);
+        memset(resumed, 0, sizeof resumed);
+        gpu_loss_restart();
+        assert_ok(gpu_loss_open(&r));
+        while (quartic_trainer_get_step(r.trainer) + 1 < step) {
+            assert_ok(gpu_loss_step(&r));
+            assert_ok(quartic_trainer_save(r.trainer, checkpoint));
+        }
+        gpu_loss_restart();
+        setenv("QUARTIC_TEST_LOST_AT", "1", 1);
+        const quartic_gpu_device *gpu = r.device->gpu;
+        const uint64_t before = gpu->submitted;
+        assert_int_equal(gpu_loss_step(&r), QUARTIC_DEVICE_LOST);
+        gpu_loss_expect_step("the driver refused the work and yet ran a part of it", step);
+        gpu_loss_expect_words("go on from what was last saved");
+        assert_int_equal(gpu->submitted, before);
+        assert_int_equal(quartic_trainer_get_step(r.trainer), step - 1);
+        assert_int_equal(gpu_loss_step(&r), QUARTIC_DEVICE_LOST);
+        assert_int_equal(quartic_trainer_save(r.trainer, checkpoint), QUARTIC_DEVICE_LOST);
+        gpu_loss_close(&r);
+        if (step > 1) gpu_loss_expect_resumes();
+    }
+    slow = false;
+}
+
+/* A long step whose submit finds no memory leaves all as it was: made again, it ends with the same bits. */
+static void a_long_step_may_find_no_memory(void **state) {
+    (void)state;
+    slow = true;
+    gpu_loss_walk("memory", QUARTIC_OUT_OF_DEVICE_MEMORY, "submitting ");
+    slow = false;
 }
 
 static void the_driver_tells_of_a_fault(void **state) {
@@ -280,6 +354,9 @@ int main(void) {
         cmocka_unit_test_setup(a_device_may_be_lost_while_it_runs, gpu_loss_mapped),
         cmocka_unit_test_setup(a_device_may_finish_nothing_more, gpu_loss_mapped),
         cmocka_unit_test_setup(a_submit_may_find_no_memory, gpu_loss_mapped),
+        cmocka_unit_test_setup(a_device_may_be_lost_in_a_long_step, gpu_loss_mapped),
+        cmocka_unit_test_setup(a_driver_may_run_a_part_of_what_it_refuses, gpu_loss_mapped),
+        cmocka_unit_test_setup(a_long_step_may_find_no_memory, gpu_loss_mapped),
         cmocka_unit_test_setup(the_driver_tells_of_a_fault, gpu_loss_mapped),
     };
     return cmocka_run_group_tests(tests, gpu_loss_begin, gpu_loss_end);

@@ -5,6 +5,8 @@
  *                          wait: the submit is taken, and waiting for it finds the device lost
  *                          silence: the submit is taken and never finishes
  *                          memory: there is no device memory for this submit; later ones are taken
+ *                          part: the submit is taken and all of its batches but the last run, then wait
+ *                          torn: the same batches run, yet the call says that there is no memory
  * QUARTIC_TEST_FAULT=1     the device offers VK_EXT_device_fault, and tells of an invalid read
  *
  * Nothing really runs any more when it happens, so that a program may destroy the objects of a lost device.
@@ -27,7 +29,7 @@ static PFN_vkEnumerateDeviceExtensionProperties real_extensions;
 static PFN_vkGetPhysicalDeviceFeatures2 real_features;
 static PFN_vkCreateDevice real_create;
 static _Atomic long submits;
-static _Atomic bool lost, silent;
+static _Atomic bool lost, silent, partial; /* partial: the counter still tells what has finished */
 
 LOADER_EXPORT long losing_loader_restart(void);
 
@@ -35,6 +37,7 @@ LOADER_EXPORT long losing_loader_restart(void);
 long losing_loader_restart(void) {
     atomic_store(&lost, false);
     atomic_store(&silent, false);
+    atomic_store(&partial, false);
     return atomic_exchange(&submits, 0);
 }
 
@@ -50,6 +53,15 @@ static VKAPI_ATTR VkResult VKAPI_CALL submit(VkQueue queue, uint32_t count, cons
     const long at = lost_at == NULL ? 0 : strtol(lost_at, NULL, 10);
     if (lost_at == NULL || number < at) return real_submit(queue, count, infos, fence);
     real_wait_idle(queue);
+    if (happens("part") || happens("torn")) {
+        const bool torn = happens("torn");
+        if (torn && number != at) return real_submit(queue, count, infos, fence);
+        if (count > 1 && real_submit(queue, count - 1, infos, VK_NULL_HANDLE) != VK_SUCCESS) abort();
+        real_wait_idle(queue);
+        atomic_store(&partial, !torn);
+        atomic_store(&lost, !torn);
+        return torn ? VK_ERROR_OUT_OF_DEVICE_MEMORY : VK_SUCCESS;
+    }
     if (happens("memory"))
         return number == at ? VK_ERROR_OUT_OF_DEVICE_MEMORY : real_submit(queue, count, infos, fence);
     atomic_store(&lost, !happens("silence"));
@@ -65,7 +77,8 @@ static VKAPI_ATTR VkResult VKAPI_CALL wait_semaphores(VkDevice device, const VkS
 
 static VKAPI_ATTR VkResult VKAPI_CALL counter_value(VkDevice device, VkSemaphore semaphore,
                                                     uint64_t *out_value) {
-    return atomic_load(&lost) ? VK_ERROR_DEVICE_LOST : real_counter(device, semaphore, out_value);
+    if (atomic_load(&lost) && !atomic_load(&partial)) return VK_ERROR_DEVICE_LOST;
+    return real_counter(device, semaphore, out_value);
 }
 
 /* ---- a device that offers VK_EXT_device_fault ---- */

@@ -13,6 +13,8 @@
 #define TUNE_TRAIN                                                                                           \
     "$Q train $S/data/tales.txt --device vulkan --config tiny.json --batch 1 --length 8 --steps 2 "
 
+#define TUNE_RESUME "$Q train $S/data/tales.txt --resume "
+
 static char tune_cache[TEST_PATH_BYTES];
 
 /* A cache of the test's own, so that no choices of this machine are read or written. */
@@ -160,6 +162,32 @@ static void programs_take_each_choice_and_compute_the_same(void **state) {
     quartic_device_destroy(device);
 }
 
+static void tune_expect_silence(const char *command) {
+    const tool_result *got = tool_run(command);
+    if (got->code != 0 || strstr(got->out, "choices") != NULL || strstr(got->err, "choices") != NULL)
+        fail_msg("%s: %d\n%s\n%s", command, got->code, got->out, got->err);
+}
+
+/* A resumed run says with which choices it goes on if they are others than the checkpoint's, and only then: "own" and
+ * "fixed" were trained without, "tuned" with those of that hash. */
+static void tune_resume(const char *hash) {
+    char words[160];
+    tool_expect("cp -r own again", 0, "");
+    tune_expect_silence(TUNE_RESUME "--out fixed --steps 3 --fixed");
+    tune_expect_silence(TUNE_RESUME "--out tuned --steps 3");
+    snprintf(
+        words, sizeof words,
+        "made with measured choices (hash %s) from step 3 on; the checkpoint's with the plans' own choices",
+        hash);
+    tool_expect(TUNE_RESUME "--out again --steps 3 2>&1", 0, words);
+    snprintf(
+        words, sizeof words,
+        "made with the plans' own choices from step 4 on; the checkpoint's with measured choices (hash %s)",
+        hash);
+    tool_expect(TUNE_RESUME "--out tuned --steps 4 --fixed 2>&1", 0, words);
+    tune_expect_silence(TUNE_RESUME "--out tuned --steps 5 --fixed");
+}
+
 static void the_command_keeps_what_checkpoints_record(void **state) {
     (void)state;
     tool_expect("rm -rf cache; " TUNE_TRAIN "--out own", 0, "step 2");
@@ -171,10 +199,10 @@ static void the_command_keeps_what_checkpoints_record(void **state) {
     assert_true(json_integer_value(json_object_get(report, "tuned")) > 0);
     assert_int_equal(json_array_size(json_object_get(report, "tuned_problems")),
                      json_integer_value(json_object_get(report, "tuned")));
-    char command[256];
+    char command[256], hash[24];
+    snprintf(hash, sizeof hash, "%s", json_string_value(json_object_get(report, "hash")));
     snprintf(command, sizeof command,
-             "head -c 3000 tuned/checkpoint.safetensors | grep -a -c '\"tuning\":\"%s\"'",
-             json_string_value(json_object_get(report, "hash")));
+             "head -c 3000 tuned/checkpoint.safetensors | grep -a -c '\"tuning\":\"%s\"'", hash);
     json_decref(report);
     tool_expect("ls cache/quartic/*.tuning", 0, ".tuning");
     tool_expect(TUNE_TRAIN "--out tuned", 0, "step 2");
@@ -187,6 +215,7 @@ static void the_command_keeps_what_checkpoints_record(void **state) {
     tool_expect(
         "QUARTIC_DISABLE=cache $Q tune tiny.json --length 8 --repeat 1 --forward-only --device vulkan", 1,
         "no folder for measured choices");
+    tune_resume(hash);
     /* A damaged file is no file. */
     tool_expect("for f in cache/quartic/*.tuning; do printf x >> $f; done; " TUNE_TRAIN
                 "--out damaged && cmp "

@@ -11,8 +11,9 @@
 #include <unistd.h>
 
 #include "base/rng.h"
+#include "gpu/internal.h"
 #include "quartic/train.h"
-#include "run/access.h"
+#include "run/run.h"
 #include "train/trainer.h"
 
 enum { NODES = 6, WORDS = 9, BATCH = 2, MOST_ACCUMULATION = 40, STEPS = 5, PARTS = 3 };
@@ -113,6 +114,30 @@ static void a_step_is_one_submit_and_waits_for_the_one_before(void **state) {
     check_counts(1, true);
     check_counts(3, true);
     check_counts(MOST_ACCUMULATION, false);
+}
+
+/* A step that would take the device seconds is cut into batches, still of one submit, with the same numbers. */
+static void a_long_step_is_one_submit_of_several_batches(void **state) {
+    (void)state;
+    quartic_step_report want, got;
+    submits s = submits_begin(2, true);
+    for (uint64_t k = 0; k < 3; ++k) assert_ok(submits_step(&s, k, &want));
+    submits_end(&s);
+    submits_shared = vulkan_test_device();
+    quartic_gpu_device *gpu = submits_shared->gpu;
+    gpu->caps.flops_per_second = gpu->caps.bytes_per_second = 3e5; /* as programs are recorded from now on */
+    s = submits_begin(2, true);
+    for (uint64_t k = 0; k < 3; ++k) {
+        const uint64_t submits = vulkan_count_queue().submits, batches = gpu->submitted;
+        assert_ok(submits_step(&s, k, NULL));
+        assert_int_equal(vulkan_count_queue().submits - submits, 1);
+        assert_true(gpu->submitted - batches > 1);
+    }
+    assert_ok(quartic_trainer_wait(s.trainer, &got));
+    assert_memory_equal(&got, &want, sizeof got);
+    submits_end(&s);
+    quartic_device_destroy(submits_shared);
+    submits_shared = NULL;
 }
 
 /* ---- failures ---- */
@@ -264,6 +289,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_step_is_one_submit_and_waits_for_the_one_before, submits_mapped),
         cmocka_unit_test_setup(a_step_is_one_submit_and_waits_for_the_one_before, submits_staged),
+        cmocka_unit_test_setup(a_long_step_is_one_submit_of_several_batches, submits_mapped),
         cmocka_unit_test_setup(a_submit_may_fail_with_a_step_in_flight, submits_mapped),
         cmocka_unit_test_setup(an_allocation_may_fail_with_a_step_in_flight, submits_staged),
         cmocka_unit_test_setup(steps_in_flight_may_be_abandoned, submits_mapped),

@@ -165,13 +165,15 @@ static double matmul_reduction(const quartic_op_call *call) {
 
 /* ---- gradient ---- */
 
-/* alpha * op(x) op(y), contracted over the leading axes that `shape` repeats, in that shape. */
-static quartic_value matmul_product_to(quartic_graph *graph, quartic_value x, uint32_t transpose_x,
-                                       quartic_value y, uint32_t transpose_y, float alpha,
-                                       const quartic_shape *shape) {
+/* Gives input `to` its gradient alpha * op(x) op(y), contracted over the leading axes that the input repeats.
+ * What the input has from elsewhere goes into the product as its addend. */
+static void matmul_give_product(quartic_tape *tape, uint32_t to, quartic_value x, uint32_t transpose_x,
+                                quartic_value y, uint32_t transpose_y, float alpha) {
+    quartic_graph *graph = quartic_tape_graph(tape);
+    const quartic_shape whole = quartic_tape_input_layout(tape, to).shape, *shape = &whole;
     const quartic_shape x_shape = quartic_graph_shape(graph, x), y_shape = quartic_graph_shape(graph, y);
     quartic_shape x_leading = matmul_leading_axes(&x_shape), y_leading = matmul_leading_axes(&y_shape),
-                  leading;
+                  leading = {0};
     quartic_matmul_attrs attrs = {transpose_x, transpose_y, alpha, 0};
     if (quartic_shape_broadcast(&x_leading, &y_leading, &leading)) /* else infer says so */
         for (uint32_t axis = 0; axis < leading.rank; ++axis) {
@@ -180,10 +182,16 @@ static quartic_value matmul_product_to(quartic_graph *graph, quartic_value x, ui
                 (shape->dims[axis + shape->rank - leading.rank - 2] == 1 && leading.dims[axis] > 1))
                 attrs.summed |= 1u << axis;
         }
-    const quartic_value inputs[] = {x, y};
-    quartic_value product = quartic_graph_append_one(graph, &quartic_op_matmul, &attrs, inputs, 2);
+    const quartic_shape shape_leading = matmul_leading_axes(shape);
+    const bool is_whole = attrs.summed == 0 && quartic_shape_equal(&leading, &shape_leading);
+    const quartic_value inputs[] = {
+        x, y, {0}, is_whole ? quartic_tape_collect(tape, to) : (quartic_value){0}};
+    quartic_value product = quartic_graph_append_one(graph, &quartic_op_matmul, &attrs, inputs, 4);
     quartic_shape got = quartic_graph_shape(graph, product), ones = *shape;
-    if (product.id == 0 || quartic_shape_equal(&got, shape)) return product;
+    if (product.id == 0 || quartic_shape_equal(&got, shape)) {
+        quartic_tape_give(tape, to, product);
+        return;
+    }
     /* Contracted axes come back with extent 1; an axis that neither factor had (only in the gradient of a
      * contraction) is repeated. */
     for (uint32_t axis = 0, kept = 0; axis + 2 < shape->rank; ++axis) {
@@ -192,7 +200,8 @@ static quartic_value matmul_product_to(quartic_graph *graph, quartic_value x, ui
         ones.dims[axis] = dropped ? 1 : got.dims[kept++];
     }
     if (!quartic_shape_equal(&got, &ones)) product = quartic_reshape(graph, product, &ones);
-    return quartic_shape_equal(&ones, shape) ? product : quartic_broadcast(graph, product, shape);
+    quartic_tape_give(tape, to,
+                      quartic_shape_equal(&ones, shape) ? product : quartic_broadcast(graph, product, shape));
 }
 
 static quartic_status matmul_grad(quartic_tape *tape) {
@@ -219,16 +228,18 @@ static quartic_status matmul_grad(quartic_tape *tape) {
     if (quartic_tape_wants(tape, QUARTIC_MATMUL_A)) {
         quartic_value b = quartic_tape_input(tape, QUARTIC_MATMUL_B);
         /* d op(a) = alpha g op(b)^T, so da = alpha op(b) g^T where a is transposed. */
-        quartic_value da = ta ? matmul_product_to(graph, b, tb, g, 1, attrs->alpha, &a_shape)
-                              : matmul_product_to(graph, g, 0, b, !tb, attrs->alpha, &a_shape);
-        quartic_tape_give(tape, QUARTIC_MATMUL_A, da);
+        if (ta)
+            matmul_give_product(tape, QUARTIC_MATMUL_A, b, tb, g, 1, attrs->alpha);
+        else
+            matmul_give_product(tape, QUARTIC_MATMUL_A, g, 0, b, !tb, attrs->alpha);
     }
     if (quartic_tape_wants(tape, QUARTIC_MATMUL_B)) {
         quartic_value a = quartic_tape_input(tape, QUARTIC_MATMUL_A);
         /* d op(b) = alpha op(a)^T g, so db = alpha g^T op(a) where b is transposed. */
-        quartic_value db = tb ? matmul_product_to(graph, g, 1, a, ta, attrs->alpha, &b_shape)
-                              : matmul_product_to(graph, a, !ta, g, 0, attrs->alpha, &b_shape);
-        quartic_tape_give(tape, QUARTIC_MATMUL_B, db);
+        if (tb)
+            matmul_give_product(tape, QUARTIC_MATMUL_B, g, 1, a, ta, attrs->alpha);
+        else
+            matmul_give_product(tape, QUARTIC_MATMUL_B, a, !ta, g, 0, attrs->alpha);
     }
     return QUARTIC_OK;
 }
