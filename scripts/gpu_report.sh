@@ -261,8 +261,9 @@ plan() {
     local group=$1 item=$2
     shift 2
     case ",$only," in ",," | *",$group,"*) ;; *) return ;; esac
-    local line='' word
-    for word in "$@"; do line="$line $(printf '%q' "$word")"; done
+    local line='' word quoted
+    # Without a process for each word, of which there are thousands.
+    for word in "$@"; do printf -v quoted '%q' "$word" && line="$line $quoted"; done
     printf '%s\t%s\t%s\n' "$group" "$item" "${line# }" >> "$parts/plan.tsv"
 }
 note() { printf '%s\t%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$4" "$5" >> "$parts/log.tsv"; } # GROUP ITEM STATUS CODE SECONDS

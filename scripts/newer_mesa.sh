@@ -43,10 +43,17 @@ if [ ! -e "$folder/.complete" ]; then
 fi
 [ -e /etc/resolv.conf ] && cp /etc/resolv.conf "$folder/etc/resolv.conf"
 
-# The sources as they lie here. Their times are kept, so that a second run builds what has changed only.
-rm -rf "$folder/quartic/source"
-mkdir -p "$folder/quartic/source"
-tar -c --exclude='./build*' --exclude=./.git . | tar -x -C "$folder/quartic/source"
+# The sources as they lie here. What has not changed keeps the time of the last copy, and what has changed is as new as
+# this one, so that a second run builds what has changed and no more, whenever that was.
+copy=$folder/quartic/source
+rm -rf "$copy.new"
+mkdir -p "$copy" "$copy.new"
+tar -c --exclude='./build*' --exclude=./.git . | tar -x -m -C "$copy.new"
+(cd "$copy.new" && find . -type f -print0) | while IFS= read -r -d '' file; do
+    if cmp -s "$copy/$file" "$copy.new/$file"; then touch -r "$copy/$file" "$copy.new/$file"; fi
+done
+rm -rf "$copy"
+mv "$copy.new" "$copy"
 
 # Mounts of a namespace of its own, which goes with the command.
 inside() {

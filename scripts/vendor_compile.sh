@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # vendor_compile.sh [SHADER]: every pipeline through Mesa's compilers for AMD, Intel and NVIDIA, without a GPU. Writes
 # one table for each device (registers, spills, shared memory, code size, waves and memory instructions of every
-# pipeline; only those of SHADER, if one is named) and a summary by shader to build/vendor_compile. docs/gpu-compile.md
+# pipeline; only those of shaders whose names begin with SHADER, if it is given) and a summary by shader to build/vendor_compile. docs/gpu-compile.md
 # has the summary of the last run that was kept. The exit status is 1 if a pipeline spills or does not compile.
+# QUARTIC_VENDOR_DEVICES="tgl turing" compiles for these devices only (the names are those at the end of this file), and
+# leaves the tables of others as they are.
 #
 # The drivers for Intel and NVIDIA (ANV, NVK) run on Mesa's no-op drm shims, which stand in for a kernel driver. Debian
 # does not ship these: they are built from Debian's source package of the very Mesa that is installed, and nothing else
@@ -47,18 +49,22 @@ if [ "$(cat "$folder/mesa/version" 2>/dev/null)" != "$version" ]; then
     echo "$version" >"$folder/mesa/version"
 fi
 
-rm -rf "$tables" "$folder/quartic/tables"
+wanted=${QUARTIC_VENDOR_DEVICES:-}
+[ -n "$wanted" ] || rm -rf "$tables"
 mkdir -p "$tables" "$folder/quartic/tables"
-status=0
+status=0 known=''
 # table NAME DRIVER VARIABLES...: compiles for one device.
 table() {
     local name=$1 driver=$2
     shift 2
+    known="$known $name"
+    case " ${wanted:-$name} " in *" $name "*) ;; *) return ;; esac
     echo "$name"
+    rm -f "$folder/quartic/tables/$name".*
     inside "env VK_DRIVER_FILES=/usr/share/vulkan/icd.d/$driver.json $* /quartic/build/tests/vendor_compile $name \
         /quartic/tables/$name.txt ${shader:-} 2>/quartic/tables/$name.log" || status=1
     grep -v '^Unknown ' "$folder/quartic/tables/$name.log" || true
-    cp "$folder/quartic/tables/$name.txt" "$tables/"
+    cp "$folder/quartic/tables/$name.txt" "$tables/" || status=1
 }
 shader=${1:-}
 for family in polaris10 vega10 navi10 navi21 navi31 gfx1150 gfx1201; do
@@ -73,6 +79,9 @@ nvidia="LD_PRELOAD=/mesa/shims/src/nouveau/drm-shim/libnouveau_noop_drm_shim.so"
 table turing nouveau_icd "$nvidia" NOUVEAU_CHIPSET=0x164
 table ampere nouveau_icd "$nvidia" NOUVEAU_CHIPSET=0x172
 table ada nouveau_icd "$nvidia" NOUVEAU_CHIPSET=0x192
+for name in $wanted; do
+    case " $known " in *" $name "*) ;; *) echo "vendor_compile.sh: there is no device $name, but$known" >&2 && exit 2 ;; esac
+done
 python3 tests/compile/summary.py "$tables"/*.txt >"$tables/summary.md"
 echo "$tables/summary.md"
 exit $status

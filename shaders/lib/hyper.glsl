@@ -13,6 +13,7 @@ layout(constant_id = 3) const uint EQUAL = 0;
 
 const uint TOKENS = 256u / LANES / ROWS;
 const uint SLOTS = TOKENS * ROWS;
+const uint FEW_STREAMS = 4u;    // at most: loops over them are unrolled
 const uint SUMS = STREAMS + 2u; // coefficients of a row: alpha_0 .. alpha_S, beta
 
 struct Slot {

@@ -20,8 +20,7 @@ struct quartic_run_vulkan {
     quartic_gpu_commands *commands;
 };
 
-quartic_gpu_limits quartic_run_vulkan_limits(const quartic_gpu_device *device) {
-    const quartic_gpu_caps *caps = quartic_gpu_device_caps(device);
+quartic_gpu_limits quartic_run_vulkan_limits_of_caps(const quartic_gpu_caps *caps) {
     return (quartic_gpu_limits){.max_shared_bytes = caps->max_shared_bytes,
                                 .max_invocations = caps->max_invocations,
                                 .subgroup_size = caps->subgroup_size,
@@ -33,6 +32,10 @@ quartic_gpu_limits quartic_run_vulkan_limits(const quartic_gpu_device *device) {
                                 .least_subgroup_size = caps->least_subgroup_size,
                                 .most_subgroup_size = caps->most_subgroup_size,
                                 .is_software = caps->rank == QUARTIC_GPU_SOFTWARE};
+}
+
+quartic_gpu_limits quartic_run_vulkan_limits(const quartic_gpu_device *device) {
+    return quartic_run_vulkan_limits_of_caps(quartic_gpu_device_caps(device));
 }
 
 /* The op's dispatches for a node; an error names the op and its scope. */

@@ -17,8 +17,9 @@
 
 typedef struct quartic_run_vulkan quartic_run_vulkan;
 
-/* The limits that op->gpu sees on a device. */
+/* The limits that op->gpu sees on a device, and on one with such capabilities. */
 quartic_gpu_limits quartic_run_vulkan_limits(const quartic_gpu_device *device);
+quartic_gpu_limits quartic_run_vulkan_limits_of_caps(const quartic_gpu_caps *caps);
 
 /* Context of the scratch rule. */
 typedef struct quartic_run_vulkan_rule {

@@ -55,7 +55,9 @@ static const json_t *text_find_device(const json_t *report) {
         if (strcmp(report_text_of(json_array_get(list, k), "name"), name) == 0)
             return json_array_get(list, k);
     for (size_t k = 0; k < json_array_size(list); ++k)
-        if (json_is_true(json_object_get(json_array_get(list, k), "usable"))) return json_array_get(list, k);
+        if (json_is_true(json_object_get(json_array_get(list, k), "usable")) &&
+            strcmp(report_text_of(json_array_get(list, k), "type"), "cpu") != 0)
+            return json_array_get(list, k);
     return NULL;
 }
 

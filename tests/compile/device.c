@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "gpu/float_controls.h"
 #include "quartic/vulkan.h"
+#include "run/run_vulkan.h"
 
 enum { MOST_DEVICES = 16, MOST_STATISTICS = 64, MOST_EXECUTABLES = 8, MOST_TEXTS = 8 };
 
@@ -37,13 +39,7 @@ bool compile_device_open(VkDriverId driver, compile_device *out_device) {
     }
     VkPhysicalDevice physical = NULL;
     bool opened = choose_physical(d, driver, &physical);
-    d->limits = (quartic_gpu_limits){.max_shared_bytes = d->caps.max_shared_bytes,
-                                     .max_invocations = d->caps.max_invocations,
-                                     .subgroup_size = d->caps.subgroup_size,
-                                     .compute_units = d->caps.compute_units,
-                                     .registers = d->caps.registers,
-
-                                     .has_subgroup_shuffle = d->caps.subgroup_shuffle};
+    d->limits = quartic_run_vulkan_limits_of_caps(&d->caps);
     if (opened) {
         VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR statistics = {
             .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_EXECUTABLE_PROPERTIES_FEATURES_KHR,
@@ -53,6 +49,7 @@ bool compile_device_open(VkDriverId driver, compile_device *out_device) {
         VkPhysicalDeviceVulkan12Features features_12 = {
             .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES, .pNext = &features_13};
         quartic_vulkan_enable_features(&features_12, &features_13);
+        features_13.subgroupSizeControl = d->caps.least_subgroup_size != 0;
         const char *const extension = VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME;
         const float priority = 1.0f;
         const VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
@@ -95,6 +92,8 @@ const char *compile_key_text(const compile_key *key, char text[COMPILE_TEXT]) {
     size_t used = 0;
     for (uint32_t k = 0; k < key->spec_count && used < COMPILE_TEXT; ++k)
         used += (size_t)snprintf(text + used, COMPILE_TEXT - used, k == 0 ? "%u" : ",%u", key->spec[k]);
+    if (key->subgroup_size != 0 && used < COMPILE_TEXT)
+        snprintf(text + used, COMPILE_TEXT - used, " in subgroups of %u", key->subgroup_size);
     return text;
 }
 
@@ -218,15 +217,25 @@ static bool read_pipeline(const compile_device *d, VkPipeline pipeline, compile_
 bool compile_device_run(const compile_device *device, const compile_key *key, compile_result *out_result) {
     const compile_device *d = device;
     *out_result = (compile_result){0};
+    /* With the float controls of this device, as the library compiles it. */
+    uint32_t *words =
+        quartic_alloc(key->shader->bytes / sizeof *words + QUARTIC_GPU_CONTROL_WORDS, sizeof *words);
+    if (words == NULL) exit(1);
+    const size_t count = quartic_gpu_set_float_controls(
+        key->shader->words, key->shader->bytes / sizeof *words, d->caps.float_controls, words);
     const VkShaderModuleCreateInfo module_info = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
-                                                  .codeSize = key->shader->bytes,
-                                                  .pCode = key->shader->words};
+                                                  .codeSize = count * sizeof *words,
+                                                  .pCode = words};
     VkShaderModule module = VK_NULL_HANDLE;
     VkPipeline pipeline = VK_NULL_HANDLE;
     VkResult result = d->vk.vkCreateShaderModule(d->device, &module_info, NULL, &module);
+    quartic_free(words);
     VkSpecializationMapEntry entries[QUARTIC_DISPATCH_MAX_SPEC];
     for (uint32_t k = 0; k < key->spec_count; ++k) entries[k] = (VkSpecializationMapEntry){k, 4 * k, 4};
     const VkSpecializationInfo constants = {key->spec_count, entries, 4 * key->spec_count, key->spec};
+    const VkPipelineShaderStageRequiredSubgroupSizeCreateInfo subgroup = {
+        .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO,
+        .requiredSubgroupSize = key->subgroup_size};
     const VkComputePipelineCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
         .flags =
@@ -235,6 +244,7 @@ bool compile_device_run(const compile_device *device, const compile_key *key, co
                                                  : 0) |
             VK_PIPELINE_CREATE_DISPATCH_BASE_BIT,
         .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+                  .pNext = key->subgroup_size == 0 ? NULL : &subgroup,
                   .stage = VK_SHADER_STAGE_COMPUTE_BIT,
                   .module = module,
                   .pName = "main",

@@ -22,6 +22,7 @@ static const struct {
     {"matmul_dot", 1,
      "up to 8 x 8 sums of an invocation in registers; one read of both operands serves them all"},
     {"row_linear", 3, "32 sums of an invocation in registers; a tile of rows and weights serves 64 of them"},
+    {"hyper_width_grad", 3, "numbers of up to ten coefficients in registers: one read of a row serves all"},
     {"edge_softmax", 2,
      "a tile of keys and values serves all rows of a group; a row's q and sums in registers"},
     {"edge_softmax_query_grad", 2, "a tile of keys and values serves all rows; q, g and dq in registers"},
@@ -60,26 +61,7 @@ static const char *compile_table_reason(const compile_key *key, uint32_t waves) 
     return NULL;
 }
 
-/* Where a pipeline may spill, and leave few waves: constant number `constant` is greater than `above`. */
-static const struct {
-    const char *shader;
-    uint32_t constant, above;
-    const char *reason;
-} many_streams[] = {
-    {"hyper_width", 1, 16, "an invocation has two sums and a coefficient of every stream; models have 4"},
-    {"hyper_width_grad", 1, 16, "an invocation has four numbers of every stream; models have 4"},
-};
-
-static const char *compile_table_streams_reason(const compile_key *key) {
-    for (size_t k = 0; k < sizeof many_streams / sizeof many_streams[0]; ++k)
-        if (strcmp(many_streams[k].shader, key->shader->name) == 0 &&
-            key->spec_count > many_streams[k].constant &&
-            key->spec[many_streams[k].constant] > many_streams[k].above)
-            return many_streams[k].reason;
-    return NULL;
-}
-
-static const char *const source_names[] = {"default", "case", "model"};
+static const char *const source_names[] = {"default", "case", "tuned", "model"};
 
 static void compile_table_write_line(FILE *table, const char *name, const compile_key *key,
                                      const compile_result *r, const char *reason) {
@@ -97,13 +79,16 @@ static void compile_table_write_line(FILE *table, const char *name, const compil
 uint32_t compile_table(const compile_device *device, const char *name, const char *shader, FILE *table) {
     compile_keys *keys = quartic_alloc(1, sizeof *keys);
     if (keys == NULL) exit(1);
+    setvbuf(table, NULL, _IOLBF, BUFSIZ); /* a run takes minutes, and shows how far it is */
     /* A device without hardware may not know how many units it has: plans for others, too. */
     static const uint32_t units[] = {0, 16, 64, 132};
-    for (size_t k = 0; k < sizeof units / sizeof units[0]; ++k) {
-        quartic_gpu_limits limits = device->limits;
-        if (units[k] != 0) limits.compute_units = units[k];
-        compile_keys_collect(&limits, keys);
+    enum { COUNTS = sizeof units / sizeof units[0] };
+    quartic_gpu_limits limits[COUNTS];
+    for (size_t k = 0; k < COUNTS; ++k) {
+        limits[k] = device->limits;
+        if (units[k] != 0) limits[k].compute_units = units[k];
     }
+    compile_keys_collect(limits, COUNTS, keys);
     fprintf(table, "# %s: %s, %s; %u units, subgroups of %u, %u bytes of shared memory\n", name,
             device->caps.name, device->caps.driver, device->limits.compute_units,
             device->limits.subgroup_size, device->limits.max_shared_bytes);
@@ -112,7 +97,7 @@ uint32_t compile_table(const compile_device *device, const char *name, const cha
     uint32_t bad = 0;
     for (uint32_t k = 0; k < keys->count; ++k) {
         const compile_key *key = &keys->keys[k];
-        if (shader != NULL && strcmp(shader, key->shader->name) != 0) continue;
+        if (shader != NULL && strncmp(shader, key->shader->name, strlen(shader)) != 0) continue;
         char text[COMPILE_TEXT];
         compile_result r;
         if (!compile_device_run(device, key, &r)) {
@@ -120,17 +105,15 @@ uint32_t compile_table(const compile_device *device, const char *name, const cha
             continue;
         }
         const bool few = r.waves != 0 && r.waves < LEAST_WAVES;
-        const char *streams = few || r.spills != 0 ? compile_table_streams_reason(key) : NULL;
-        const char *reason = streams == NULL && few ? compile_table_reason(key, r.waves) : streams;
-        const bool spills = r.spills != 0 && streams == NULL;
+        const char *reason = few ? compile_table_reason(key, r.waves) : NULL;
         compile_table_write_line(table, name, key, &r, reason);
-        if (spills)
+        if (r.spills != 0)
             fprintf(stderr, "%s spills %" PRIu64 " registers or bytes on %s with constants %s\n",
                     key->shader->name, r.spills, name, compile_key_text(key, text));
         if (few && reason == NULL)
             fprintf(stderr, "%s has %u waves per SIMD unit on %s with constants %s, and no reason\n",
                     key->shader->name, r.waves, name, compile_key_text(key, text));
-        bad += spills || (few && reason == NULL);
+        bad += r.spills != 0 || (few && reason == NULL);
     }
     quartic_free(keys);
     return bad;

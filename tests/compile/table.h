@@ -7,7 +7,7 @@
 #include "compile/device.h"
 
 /* Compiles every pipeline that the library makes with this device's limits and writes one line for each under
- * a heading. shader: only the pipelines of this one, if not NULL. Returns how many do not compile, spill, or have
+ * a heading. shader: only the pipelines of those whose names begin so, if not NULL. Returns how many do not compile, spill, or have
  * fewer than four waves per SIMD unit without a reason in table.c; each is named on stderr. */
 uint32_t compile_table(const compile_device *device, const char *name, const char *shader, FILE *table);
 

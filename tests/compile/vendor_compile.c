@@ -1,7 +1,7 @@
 /* vendor_compile.c: every pipeline through the compiler of the first Vulkan device, as a table.
  *
  * vendor_compile NAME TABLE [SHADER]: writes the file TABLE. NAME stands in its first column. SHADER: only the
- * pipelines of this shader. What is wrong goes to stderr; the exit status is then 1 (compile/table.h).
+ * pipelines of shaders whose names begin so. What is wrong goes to stderr; the exit status is then 1 (compile/table.h).
  * scripts/vendor_compile.sh runs it on devices that have a driver but no hardware.
  */
 #include <inttypes.h>

@@ -72,6 +72,19 @@ static void a_report_of_nothing_parses(void **state) {
     tool_expect("cat e/report.md", 0, "Incomplete");
 }
 
+/* Where no check ran that names the device: the first GPU of the list that can be used. */
+static void the_title_names_the_gpu(void **state) {
+    (void)state;
+    tool_expect(
+        "mkdir -p card/parts && printf 'device\\tlist\\tq\\nvalidate\\tcopy\\tq\\n' > card/parts/plan.tsv && "
+        "printf 'device\\tlist\\tdone\\t0\\t1\\n' > card/parts/log.tsv && "
+        "echo '[{\"name\": \"cpu\", \"type\": \"cpu\", \"usable\": true}, "
+        "{\"name\": \"old\", \"type\": \"discrete\", \"usable\": false}, "
+        "{\"name\": \"card\", \"type\": \"discrete\", \"usable\": true}]' > card/parts/device.list.json && "
+        "$Q report card && cat card/report.md",
+        0, "# GPU report: card");
+}
+
 static void what_was_all_done_is_complete(void **state) {
     (void)state;
     json_t *report = report_read(
@@ -93,6 +106,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_measured_is_there_and_the_rest_is_named),
         cmocka_unit_test(a_report_of_nothing_parses),
+        cmocka_unit_test(the_title_names_the_gpu),
         cmocka_unit_test(what_was_all_done_is_complete),
         cmocka_unit_test(other_folders_are_refused),
     };

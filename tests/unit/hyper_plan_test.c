@@ -82,6 +82,11 @@ static void plans_fit_and_cover_all_tokens(void **state) {
                     const uint32_t at_once = 256 / lanes / rows;
                     assert_true(at_once >= 1 && lanes * rows * at_once <= 256);
                     assert_true(chunk >= 1);
+                    /* Few coefficients are taken at once, many in blocks of at most as many numbers. */
+                    const uint32_t sums = streams[s] + 2, block = forward->spec[6];
+                    assert_in_range(block, 1, sums < 10 ? sums : 10);
+                    assert_int_equal(block == sums, streams[s] <= 8);
+                    assert_in_range(chunk, 1, block);
                     assert_in_range(REDUCE_BYTES + 4 * at_once * (rows * chunk + 2), 1,
                                     limits.max_shared_bytes);
                     assert_true((uint64_t)forward->groups[0] * forward->groups[1] * at_once >= tokens[n]);
@@ -92,14 +97,17 @@ static void plans_fit_and_cover_all_tokens(void **state) {
                     quartic_hyper_width_grad_args args;
                     memcpy(&args, adjoint->args, sizeof args);
                     assert_true(adjoint->spec[8] >= 1);
-                    assert_in_range(REDUCE_BYTES + 4 * (256 + adjoint->spec[8] * (streams[s] + 3)), 1,
+                    assert_int_equal(adjoint->spec[9], block);
+                    assert_in_range(REDUCE_BYTES + 4 * (256 + adjoint->spec[8] * (block + 1)), 1,
                                     limits.max_shared_bytes);
                     assert_int_equal(args.tokens_per_group % at_once, 0);
-                    assert_true((uint64_t)args.groups * args.tokens_per_group >= tokens[n]);
-                    assert_true((uint64_t)(args.groups - 1) * args.tokens_per_group < tokens[n]);
+                    const uint64_t groups = (tokens[n] - 1) / args.tokens_per_group + 1; /* as the shader */
+                    assert_int_equal((uint64_t)adjoint->groups[0] * adjoint->groups[1] - adjoint->idle,
+                                     groups);
                     const uint32_t statics = rows * (streams[s] + 1) + streams[s] + 2;
+                    const uint64_t dx = block < sums ? (uint64_t)tokens[n] * rows * dims[d] : 0; /* so far */
                     assert_true(p.list.scratch_bytes >=
-                                4 * (uint64_t)args.groups * ((streams[s] + 2) * (uint64_t)dims[d] + statics));
+                                4 * (groups * (sums * (uint64_t)dims[d] + statics) + dx));
                 }
 }
 

@@ -181,6 +181,8 @@ static const struct hyper_case {
     {"four wide streams", 1, 5, 4, 150, true, false, QUARTIC_FILL_NORMAL},
     {"many tokens", 3, 67, 3, 4, true, false, QUARTIC_FILL_NORMAL},
     {"five streams, odd width", 1, 6, 5, 261, true, false, QUARTIC_FILL_NORMAL},
+    {"17 streams, of which not all fit in registers", 2, 5, 17, 21, true, false, QUARTIC_FILL_NORMAL},
+    {"30 equal streams that stay", 2, 7, 30, 33, false, true, QUARTIC_FILL_NORMAL},
     {"64 streams", 1, 2, 64, 10, true, false, QUARTIC_FILL_NORMAL},
     {"64 equal streams", 1, 3, 64, 5, true, true, QUARTIC_FILL_NORMAL},
     {"huge numbers", 1, 3, 2, 9, true, false, QUARTIC_FILL_HUGE},

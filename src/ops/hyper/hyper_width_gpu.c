@@ -10,8 +10,10 @@
 
 enum {
     SHARED_NUMBERS = 2048, /* of coefficients in shared memory: 8 KiB */
-    LEAST_GROUPS = 32,     /* of the adjoint, where there are as many tokens */
-    SUM_COLUMNS = 8        /* of a workgroup of hyper_width_sum */
+    MOST_AT_ONCE = 10,     /* coefficients of a row in registers; with more of them BLOCK at a time */
+    BLOCK = 8,
+    LEAST_GROUPS = 32, /* of the adjoint, where there are as many tokens */
+    SUM_COLUMNS = 8    /* of a workgroup of hyper_width_sum */
 };
 
 typedef struct hyper_cut {
@@ -29,6 +31,11 @@ static hyper_width_extents hyper_extents_of_call(const quartic_op_call *call) {
     return hyper_width_extents_of(call->attrs, &call->inputs[HYPER_X], &call->inputs[HYPER_STATIC_BETA]);
 }
 
+/* Coefficients of a row that are taken at once. */
+static uint32_t hyper_block(const hyper_width_extents *e) {
+    return e->sums <= MOST_AT_ONCE ? e->sums : BLOCK;
+}
+
 /* The constants of lib/hyper.glsl. */
 #define HYPER_CUT_CONSTANTS(e, cut, attrs) (cut).lanes, (e).streams, (e).rows, (attrs)->equal != 0
 
@@ -40,20 +47,24 @@ quartic_status hyper_width_gpu(const quartic_op_call *call, const quartic_gpu_li
     const uint32_t mixtures = attrs->mixes ? e.streams + 1 : 1;
     uint32_t chunk = SHARED_NUMBERS / (cut.tokens * e.rows);
     if (chunk > mixtures) chunk = mixtures;
+    const uint32_t block = hyper_block(&e);
+    if (chunk > block) chunk = block;
     const double steps = (double)quartic_divide_up64(e.dim, cut.lanes),
-                 chunks = (double)quartic_divide_up64(mixtures, chunk);
+                 blocks = (double)quartic_divide_up64(e.sums, block),
+                 chunks = (double)(mixtures / block * quartic_divide_up64(block, chunk) +
+                                   quartic_divide_up64(mixtures % block, chunk));
     QUARTIC_TRY(quartic_gpu_expect_iterations(
         "hyper_width", limits,
-        2 * steps +
+        2 * steps * blocks +
             (double)quartic_divide_up64(e.dim, QUARTIC_ROWS_INVOCATIONS / cut.tokens) * chunks * e.rows +
             (double)e.streams * (mixtures + 2.0) + 128));
     const quartic_hyper_width_args args = {.tokens = (uint32_t)e.tokens, .dim = e.dim, .eps = attrs->eps};
     const double elements = (double)e.tokens * e.rows * e.dim;
     const quartic_dispatch_shape shape = {
-        QUARTIC_SPEC(HYPER_CUT_CONSTANTS(e, cut, attrs), attrs->mixes != 0, chunk),
+        QUARTIC_SPEC(HYPER_CUT_CONSTANTS(e, cut, attrs), attrs->mixes != 0, chunk, block),
         .groups = quartic_divide_up64(e.tokens, cut.tokens),
-        .flops = elements * (2.0 * (e.sums + mixtures) + 6.0),
-        .bytes = 4.0 * (elements + (double)e.tokens * mixtures * e.dim)};
+        .flops = elements * (2.0 * (e.sums + mixtures) + 6.0 * blocks),
+        .bytes = 4.0 * (elements * blocks + (double)e.tokens * mixtures * e.dim)};
     return quartic_dispatch_append(list, "hyper_width", quartic_hyper_width_push(&args), &shape);
 }
 
@@ -93,7 +104,9 @@ quartic_status hyper_width_grad_gpu(const quartic_op_call *call, const quartic_g
     const uint32_t alphas = e.streams + 1, slots = cut.tokens * e.rows;
     const bool wants_x = (attrs->wants & QUARTIC_HYPER_WANT_X) != 0;
     const bool wants_parameters = (attrs->wants & QUARTIC_HYPER_WANT_PARAMETERS) != 0;
-    uint32_t entries = SHARED_NUMBERS / (e.sums + 1);
+    const uint32_t block = hyper_block(&e);
+    const double blocks = (double)quartic_divide_up64(e.sums, block);
+    uint32_t entries = SHARED_NUMBERS / (block + 1);
     if (entries > slots) entries = slots;
 
     /* One workgroup a unit where the parameters' partial sums are written: they are as many as those. */
@@ -102,11 +115,12 @@ quartic_status hyper_width_grad_gpu(const quartic_op_call *call, const quartic_g
     const uint64_t most = limits->compute_units > LEAST_GROUPS ? limits->compute_units : LEAST_GROUPS;
     const double steps = (double)quartic_divide_up64(e.dim, cut.lanes);
     const double of_batch =
-        4 * steps + 2.0 * e.streams * alphas +
-        (wants_parameters ? (double)quartic_divide_up64(e.dim, QUARTIC_ROWS_INVOCATIONS) * (slots + 1.0)
-                          : 0) +
-        cut.tokens + 64;
-    const double at_end = cut.tokens * alphas;
+        2.0 * e.streams * alphas + cut.tokens +
+        blocks *
+            (4 * steps + 64 +
+             (wants_parameters ? (double)quartic_divide_up64(e.dim, QUARTIC_ROWS_INVOCATIONS) * (slots + 1.0)
+                               : 0));
+    const double at_end = (double)cut.tokens * (alphas + block);
     if (wants_parameters && groups > most) groups = most;
     uint64_t batches_of_group = quartic_divide_up64(batches, groups);
     if (limits->max_iterations > at_end + of_batch &&
@@ -119,22 +133,25 @@ quartic_status hyper_width_grad_gpu(const quartic_op_call *call, const quartic_g
     const uint32_t statics = e.rows * alphas + e.streams + 2;
     const uint64_t numbers = groups * ((uint64_t)e.sums * e.dim + statics);
     const uint64_t partial = wants_parameters ? quartic_dispatch_reserve(list, numbers * sizeof(float)) : 0;
+    const double elements = (double)e.tokens * e.rows * e.dim;
+    const uint64_t sums = wants_x && block < e.sums
+                              ? quartic_dispatch_reserve(list, e.tokens * e.rows * e.dim * sizeof(float))
+                              : 0;
     const quartic_hyper_width_grad_args args = {.dx = wants_x ? quartic_dispatch_output(0) : 0,
                                                 .partial = partial,
+                                                .sums = sums,
                                                 .tokens = (uint32_t)e.tokens,
                                                 .dim = e.dim,
                                                 .tokens_per_group = (uint32_t)batches_of_group * cut.tokens,
-                                                .groups = (uint32_t)groups,
                                                 .eps = attrs->eps};
-    const double elements = (double)e.tokens * e.rows * e.dim;
     const quartic_dispatch_shape shape = {
         QUARTIC_SPEC(HYPER_CUT_CONSTANTS(e, cut, attrs), attrs->wants,
                      quartic_is_present(&call->inputs[HYPER_BRANCH_GRADIENT]),
                      quartic_is_present(&call->inputs[HYPER_BETA_GRADIENT]),
-                     quartic_is_present(&call->inputs[HYPER_KEPT_GRADIENT]), entries),
-        .groups = groups, .flops = elements * (8.0 * e.sums + 30.0),
-        .bytes =
-            4.0 * (3.0 * elements + (double)e.tokens * e.dim + (wants_parameters ? (double)numbers : 0))};
+                     quartic_is_present(&call->inputs[HYPER_KEPT_GRADIENT]), entries, block),
+        .groups = groups, .flops = elements * (8.0 * e.sums + 30.0 * blocks),
+        .bytes = 4.0 * (elements * (4.0 * blocks - 1.0) + (double)e.tokens * e.dim +
+                        (wants_parameters ? (double)numbers : 0))};
     QUARTIC_TRY(
         quartic_dispatch_append(list, "hyper_width_grad", quartic_hyper_width_grad_push(&args), &shape));
     if (!wants_parameters) return QUARTIC_OK;
