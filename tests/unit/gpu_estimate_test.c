@@ -154,7 +154,7 @@ static void parts_share_tensors_and_are_repeated(void **state) {
     ok(quartic_estimate_create(parts, 2, &limits, &more));
     const quartic_estimate_info a = quartic_estimate_get_info(one), b = quartic_estimate_get_info(more);
     assert_int_equal(b.dispatches, 4 * a.dispatches);
-    assert_int_equal(b.barriers, 4 * a.barriers + 3); /* and one between two runs */
+    assert_int_equal(b.barriers, 4 * a.barriers + 3); /* and one before each run but the first */
     assert_int_equal(b.longest_chain, 4 * a.longest_chain);
     assert_int_equal(a.batches, 1); /* together they take far less than 0.5 s */
     assert_int_equal(b.batches, 1);
