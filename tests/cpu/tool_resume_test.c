@@ -61,10 +61,10 @@ static void what_is_given_anew_is_told(void **state) {
     tool_expect("$Q train $S/data/tales.txt --out anew --resume --steps 8", 0, " parameters on reference, ");
     tool_expect(TRAIN "--out anew --resume --steps 9 2>&1", 0, "the device is \"cpu\"; it was \"reference\"");
     /* So is whether measured choices count. */
-    static const char fixed[] = "grep -a -o 'fixed.\":true' fixed/checkpoint.safetensors";
-    tool_expect(TRAIN SMALL "--out fixed --steps 1 --fixed", 0, "finished at step 1");
+    static const char fixed[] = "grep -a -o 'fixed.\":true' choices/checkpoint.safetensors";
+    tool_expect(TRAIN SMALL "--out choices --steps 1 --fixed", 0, "finished at step 1");
     tool_expect(fixed, 0, "fixed");
-    tool_expect(TRAIN "--out fixed --resume --steps 2", 0, "finished at step 2");
+    tool_expect(TRAIN "--out choices --resume --steps 2", 0, "finished at step 2");
     tool_expect(fixed, 0, "fixed");
     /* Steps beyond the schedule's end keep its last rate; that is said. */
     tool_expect("cp -r begun late; " TRAIN "--out late --resume --steps 52 2> told && cat told", 0,
