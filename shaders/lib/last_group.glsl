@@ -23,6 +23,10 @@ shared int groups_before;
 // Whether this is the last of so many groups that come here with the same counter. For all invocations of a group, after
 // they have written their part.
 bool is_last_group(uint counter, uint groups) {
+    // Two, of which the memory model needs the second: on Mesa's software rasteriser (22.3) some invocations of the group
+    // still write when the first one is past the first barrier after a loop that has barriers.
+    controlBarrier(gl_ScopeWorkgroup, gl_ScopeWorkgroup, gl_StorageSemanticsShared,
+                   gl_SemanticsAcquireRelease);
     controlBarrier(gl_ScopeWorkgroup, gl_ScopeQueueFamily, gl_StorageSemanticsBuffer,
                    gl_SemanticsAcquireRelease);
     if (gl_LocalInvocationIndex == 0u)

@@ -102,6 +102,9 @@ static void trainings_have_the_same_bits(void **state) {
     for (size_t f = 0; f < sizeof families / sizeof families[0]; ++f)
         saved += split_sums_compare(families[f], "cache", "cache,memory_model");
     assert_true(saved >= 3);
+    /* The tiles of GPUs instead of those for a CPU. */
+    saved = split_sums_compare("{\"model\": \"quartic\"}", "cache,shuffle", "cache,shuffle,memory_model");
+    assert_true(saved >= 3);
 }
 
 /* ---- programs ---- */
@@ -205,6 +208,7 @@ static void check_counters(const char *with, const char *without) {
 static void counters_are_zero_at_every_run(void **state) {
     (void)state;
     check_counters("cache", "cache,memory_model");
+    check_counters("cache,shuffle", "cache,shuffle,memory_model");
 }
 
 int main(void) {

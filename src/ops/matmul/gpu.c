@@ -123,15 +123,13 @@ static quartic_status matmul_add_reduction(const quartic_matmul_problem *p, cons
     return quartic_add_parts(list, &args);
 }
 
-/* Whether the last group of each tile may add up its parts. Mesa's software rasteriser (22.3) loses invocations of groups
- * of several subgroups behind the barriers that follow their use of shared memory, so there only LANES does, and DOT, of
- * which a step has few, nowhere. */
+/* Whether the last group of each tile may add up its parts. Not for DOT: Mesa's software rasteriser (22.3) loses
+ * invocations behind a barrier that follows its sums in shared memory. */
 static bool matmul_can_finish(const quartic_matmul_problem *p, const quartic_matmul_plan *plan,
                               const quartic_gpu_limits *limits) {
     const size_t most_axes = sizeof(((quartic_matmul_split_args *)0)->extents) / sizeof(uint32_t);
-    const bool kind_can =
-        plan->kind == QUARTIC_MATMUL_LANES || (plan->kind == QUARTIC_MATMUL_TILES && !limits->is_software);
-    return limits->has_memory_model && kind_can && p->batch_axes + p->summed_axes <= most_axes;
+    return limits->has_memory_model && plan->kind != QUARTIC_MATMUL_DOT &&
+           p->batch_axes + p->summed_axes <= most_axes;
 }
 
 /* A split product by one dispatch. */
