@@ -19,6 +19,7 @@ static const struct {
 } reasons[] = {
     {"matmul", 2,
      "the sums of a tile in registers: the next step's loads are in flight while they are added"},
+    {"matmul_split", 2, "as matmul"},
     {"matmul_dot", 1,
      "up to 8 x 8 sums of an invocation in registers; one read of both operands serves them all"},
     {"row_linear", 3, "32 sums of an invocation in registers; a tile of rows and weights serves 64 of them"},
