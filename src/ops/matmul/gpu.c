@@ -124,12 +124,14 @@ static quartic_status matmul_add_reduction(const quartic_matmul_problem *p, cons
 }
 
 /* Whether the last group of each tile may add up its parts. Not for DOT: Mesa's software rasteriser (22.3) loses
- * invocations behind a barrier that follows its sums in shared memory. */
+ * invocations behind a barrier that follows its sums in shared memory. Not for tiles where an invocation has few
+ * registers: the addresses of its results, kept over all parts, would spill there. */
 static bool matmul_can_finish(const quartic_matmul_problem *p, const quartic_matmul_plan *plan,
                               const quartic_gpu_limits *limits) {
     const size_t most_axes = sizeof(((quartic_matmul_split_args *)0)->extents) / sizeof(uint32_t);
-    return limits->has_memory_model && plan->kind != QUARTIC_MATMUL_DOT &&
-           p->batch_axes + p->summed_axes <= most_axes;
+    const bool kind_can = plan->kind == QUARTIC_MATMUL_LANES ||
+                          (plan->kind == QUARTIC_MATMUL_TILES && !quartic_gpu_has_few_registers(limits));
+    return limits->has_memory_model && kind_can && p->batch_axes + p->summed_axes <= most_axes;
 }
 
 /* A split product by one dispatch. */
