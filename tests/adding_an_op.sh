@@ -6,7 +6,7 @@ source_dir=$1 work=$2
 shift 2
 rm -rf "$work/source"
 mkdir -p "$work/source"
-(cd "$source_dir" && tar cf - CMakeLists.txt cmake include src shaders tests/unit tests/*.[ch] tests/check_op_tests.py) | tar xf - -C "$work/source"
+(cd "$source_dir" && tar cf - CMakeLists.txt cmake include src shaders data/countries.csv tests/unit tests/*.[ch] tests/check_op_tests.py) | tar xf - -C "$work/source"
 cd "$work/source"
 
 # Writes the fenced block that follows the line `path` of the document to stdout.
