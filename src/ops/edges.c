@@ -4,7 +4,11 @@
 #include "ops/cases.h"
 #include "shaders/triangle_pack.args.h"
 
-enum { GREATEST_PIVOTAL_WIDTH = 256, PACK_THREADS = 256 };
+enum {
+    GREATEST_PIVOTAL_WIDTH = 256,
+    PACK_THREADS = 256,
+    MANY_GROUPS = 512 /* enough work without cutting the sum of the bias's gradient */
+};
 
 quartic_shape quartic_edges_narrow(const quartic_shape *wide) {
     quartic_shape shape = *wide;
@@ -86,4 +90,14 @@ quartic_status quartic_edges_pack_operand(quartic_dispatch_list *list, const qua
                                           .flops = (double)count,
                                           .bytes = 8.0 * (double)count};
     return quartic_dispatch_append(list, "triangle_pack", quartic_triangle_pack_push(&args), &shape);
+}
+
+/* ---- gradient of the bias ---- */
+
+uint32_t quartic_edges_bias_splits(uint64_t groups, uint32_t n, uint32_t d,
+                                   const quartic_gpu_limits *limits) {
+    uint32_t splits = quartic_divide_up(MANY_GROUPS, groups < MANY_GROUPS ? (uint32_t)groups : MANY_GROUPS);
+    if (limits->choice.splits != 0) splits = limits->choice.splits;
+    if (splits > n) splits = n;
+    return splits > d ? d : splits;
 }

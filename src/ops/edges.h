@@ -56,4 +56,10 @@ typedef struct quartic_edges_pack {
 quartic_status quartic_edges_pack_operand(quartic_dispatch_list *list, const quartic_edges_pack *pack,
                                           uint64_t *out_range);
 
+/* ---- gradient of the bias ---- */
+
+/* In how many parts the sum over n nodes is cut, of which each takes so many groups: until there are enough groups, or
+ * as was measured, but not into so many that the parts would take more memory than operands with heads of d. */
+uint32_t quartic_edges_bias_splits(uint64_t groups, uint32_t n, uint32_t d, const quartic_gpu_limits *limits);
+
 #endif

@@ -2,6 +2,7 @@
  * each call says so at once, the message tells what was running, the checkpoint stays whole, and training goes
  * on from it on a fresh device with the same bits. */
 #include "folder.h"
+#include "vulkan/saved_steps.h"
 #include "vulkan/vulkan_test.h"
 
 #include <dlfcn.h>
@@ -15,9 +16,8 @@
 enum { NODES = 4, WORDS = 5, STEPS = 3, MOST_SUBMITS = 400 };
 
 static char folder[TEST_FOLDER_BYTES], checkpoint[TEST_PATH_BYTES];
-static float *whole;           /* the weights of an undisturbed run */
-static char *saved[STEPS + 1]; /* its checkpoints */
-static size_t saved_bytes[STEPS + 1];
+static float *whole;            /* the weights of an undisturbed run */
+static saved_steps saved;       /* its checkpoints */
 static bool resumed[STEPS + 1]; /* tried from that checkpoint in this walk; 0: from none */
 static uint64_t weight_bytes;
 static bool slow; /* devices that are opened take long for a step, by their estimate: several batches */
@@ -91,30 +91,6 @@ static quartic_status gpu_loss_train(run *r) {
     return QUARTIC_OK;
 }
 
-static char *gpu_loss_read_checkpoint(size_t *out_bytes) {
-    FILE *stream = fopen(checkpoint, "rb");
-    assert_non_null(stream);
-    assert_int_equal(fseek(stream, 0, SEEK_END), 0);
-    *out_bytes = (size_t)ftell(stream);
-    rewind(stream);
-    char *text = malloc(*out_bytes);
-    assert_int_equal(fread(text, 1, *out_bytes, stream), *out_bytes);
-    fclose(stream);
-    return text;
-}
-
-/* The step of the checkpoint, which must be a whole one of the undisturbed run, bit for bit; 0: there is none. */
-static uint32_t gpu_loss_find_checkpoint(void) {
-    if (access(checkpoint, F_OK) != 0) return 0;
-    size_t bytes;
-    char *text = gpu_loss_read_checkpoint(&bytes);
-    uint32_t step = STEPS;
-    while (step > 0 && (bytes != saved_bytes[step] || memcmp(text, saved[step], bytes) != 0)) --step;
-    free(text);
-    assert_true(step > 0);
-    return step;
-}
-
 static void gpu_loss_expect_whole(run *r) {
     quartic_tensor *weights = quartic_model_weights(r->model);
     float *numbers = malloc(weight_bytes);
@@ -126,7 +102,7 @@ static void gpu_loss_expect_whole(run *r) {
 /* On a fresh device, from the checkpoint where there is one. Once for each checkpoint of a walk. */
 static void gpu_loss_expect_resumes(void) {
     run r;
-    const uint32_t step = gpu_loss_find_checkpoint();
+    const uint32_t step = saved_steps_find(&saved, checkpoint);
     if (resumed[step]) return;
     resumed[step] = true;
     unsetenv("QUARTIC_TEST_LOST_AT");
@@ -331,7 +307,7 @@ static int gpu_loss_begin(void **state) {
     for (uint32_t step = 1; step <= STEPS; ++step) {
         assert_ok(gpu_loss_step(&r));
         assert_ok(quartic_trainer_save(r.trainer, checkpoint));
-        saved[step] = gpu_loss_read_checkpoint(&saved_bytes[step]);
+        saved_steps_keep(&saved, step, checkpoint);
     }
     weight_bytes = quartic_tensor_device_bytes(quartic_model_weights(r.model));
     whole = malloc(weight_bytes);
@@ -342,7 +318,7 @@ static int gpu_loss_begin(void **state) {
 
 static int gpu_loss_end(void **state) {
     free(whole);
-    for (uint32_t step = 1; step <= STEPS; ++step) free(saved[step]);
+    saved_steps_free(&saved);
     setenv("LOSS_FOLDER", folder, 1);
     return system("rm -rf -- \"$LOSS_FOLDER\"") | vulkan_test_end(state);
 }

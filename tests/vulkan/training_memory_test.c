@@ -5,6 +5,7 @@
  */
 #include "failing_alloc.h"
 #include "folder.h"
+#include "vulkan/saved_steps.h"
 #include "vulkan/vulkan_test.h"
 
 #include <string.h>
@@ -20,8 +21,7 @@ enum { NODES = 4, WORDS = 5, STEPS = 3, MOST_ALLOCATIONS = 20000 };
 
 static quartic_device *device;
 static char folder[TEST_FOLDER_BYTES], checkpoint[TEST_PATH_BYTES];
-static char *saved[STEPS + 1]; /* the files of an undisturbed run, by step */
-static size_t saved_bytes[STEPS + 1];
+static saved_steps saved; /* the files of an undisturbed run */
 
 typedef struct life {
     quartic_model *model;
@@ -56,30 +56,6 @@ static quartic_status memory_train(life *l) {
         QUARTIC_TRY(quartic_trainer_save(l->trainer, checkpoint));
     }
     return QUARTIC_OK;
-}
-
-static char *memory_read_file(size_t *out_bytes) {
-    FILE *stream = fopen(checkpoint, "rb");
-    assert_non_null(stream);
-    assert_int_equal(fseek(stream, 0, SEEK_END), 0);
-    *out_bytes = (size_t)ftell(stream);
-    rewind(stream);
-    char *text = malloc(*out_bytes);
-    assert_int_equal(fread(text, 1, *out_bytes, stream), *out_bytes);
-    fclose(stream);
-    return text;
-}
-
-/* The step of the checkpoint, which is one of the undisturbed run, bit for bit; 0: there is none. */
-static uint32_t memory_find_step(void) {
-    if (access(checkpoint, F_OK) != 0) return 0;
-    size_t bytes;
-    char *text = memory_read_file(&bytes);
-    uint32_t step = STEPS;
-    while (step > 0 && (bytes != saved_bytes[step] || memcmp(text, saved[step], bytes) != 0)) --step;
-    free(text);
-    assert_true(step > 0);
-    return step;
 }
 
 static void memory_expect_step(uint32_t number) {
@@ -117,7 +93,7 @@ static void every_allocation_before_the_steps_may_fail(void **state) {
         if (status != QUARTIC_OK) memory_expect_none(status, nth);
         memory_end(&l);
         assert_int_equal(quartic_alloc_live(), live);
-        assert_int_equal(memory_find_step(), STEPS);
+        assert_int_equal(saved_steps_find(&saved, checkpoint), STEPS);
     }
     assert_true(nth > 100);
 }
@@ -138,18 +114,18 @@ static void every_allocation_of_the_steps_may_fail(void **state) {
         if (status != QUARTIC_OK) {
             memory_expect_none(status, nth);
             memory_expect_step(l.begun);
-            const uint32_t step = memory_find_step();
+            const uint32_t step = saved_steps_find(&saved, checkpoint);
             assert_true(step + 1 == l.begun);
             if (quartic_trainer_get_step(l.trainer) == l.begun) /* only the saving failed */
                 assert_ok(quartic_trainer_save(l.trainer, checkpoint));
             assert_ok(memory_train(&l));
-            assert_int_equal(memory_find_step(), STEPS);
+            assert_int_equal(saved_steps_find(&saved, checkpoint), STEPS);
             if (!resumed[step]) {
                 life fresh;
-                if (step != 0) assert_ok(quartic_file_save(checkpoint, saved[step], saved_bytes[step]));
+                if (step != 0) assert_ok(quartic_file_save(checkpoint, saved.text[step], saved.bytes[step]));
                 if (step == 0) remove(checkpoint);
                 assert_ok(memory_whole(&fresh, step != 0));
-                assert_int_equal(memory_find_step(), STEPS);
+                assert_int_equal(saved_steps_find(&saved, checkpoint), STEPS);
                 memory_end(&fresh);
                 resumed[step] = true;
             }
@@ -172,14 +148,14 @@ static int memory_setup(void **state) {
     for (uint32_t step = 1; step <= STEPS; ++step) {
         assert_ok(quartic_trainer_step_sampled(l.trainer, text, sizeof text / sizeof text[0], NULL));
         assert_ok(quartic_trainer_save(l.trainer, checkpoint));
-        saved[step] = memory_read_file(&saved_bytes[step]);
+        saved_steps_keep(&saved, step, checkpoint);
     }
     memory_end(&l);
     return 0;
 }
 
 static int memory_teardown(void **state) {
-    for (uint32_t step = 0; step <= STEPS; ++step) free(saved[step]);
+    saved_steps_free(&saved);
     quartic_device_destroy(device);
     remove(checkpoint);
     return (rmdir(folder) != 0) | vulkan_test_end(state);

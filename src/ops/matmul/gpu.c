@@ -74,6 +74,16 @@ static quartic_status matmul_append(quartic_dispatch_list *list, const char *sha
     return quartic_dispatch_append(list, shader, push, &shape);
 }
 
+/* The members of arguments that tell the batch and summed axes. */
+static void matmul_fill_axes(const quartic_matmul_problem *p, uint32_t *extents, int32_t *a_strides,
+                             int32_t *b_strides) {
+    for (uint32_t axis = 0; axis < p->batch_axes + p->summed_axes; ++axis) {
+        extents[axis] = p->axes[axis].extent;
+        a_strides[axis] = (int32_t)p->axes[axis].a_stride;
+        b_strides[axis] = (int32_t)p->axes[axis].b_stride;
+    }
+}
+
 /* The whole product, or its parts, which go to *out_parts. */
 static quartic_status matmul_add_product(const quartic_op_call *call, const quartic_matmul_problem *p,
                                          const quartic_matmul_plan *plan, quartic_dispatch_list *list,
@@ -98,11 +108,7 @@ static quartic_status matmul_add_product(const quartic_op_call *call, const quar
                                 .b_col = (int32_t)p->b_col,
                                 .axis_counts = p->batch_axes | p->summed_axes << 8,
                                 .split_steps = plan->split_steps};
-    for (uint32_t axis = 0; axis < p->batch_axes + p->summed_axes; ++axis) {
-        args.extents[axis] = p->axes[axis].extent;
-        args.a_strides[axis] = (int32_t)p->axes[axis].a_stride;
-        args.b_strides[axis] = (int32_t)p->axes[axis].b_stride;
-    }
+    matmul_fill_axes(p, args.extents, args.a_strides, args.b_strides);
     const matmul_modes modes = matmul_modes_of(call, p, plan, whole);
     const double bytes = 4.0 * (plan->splits + (whole && p->has_addend ? 1.0 : 0.0));
     return matmul_append(list, shaders[plan->kind], quartic_matmul_push(&args), p, plan, &modes, bytes, 0.0);
@@ -154,11 +160,7 @@ static quartic_status matmul_add_split(const quartic_op_call *call, const quarti
         .b_col = (int32_t)p->b_col,
         .axis_counts = p->batch_axes | p->summed_axes << 8,
         .split_steps = plan->split_steps};
-    for (uint32_t axis = 0; axis < p->batch_axes + p->summed_axes; ++axis) {
-        args.extents[axis] = p->axes[axis].extent;
-        args.a_strides[axis] = (int32_t)p->axes[axis].a_stride;
-        args.b_strides[axis] = (int32_t)p->axes[axis].b_stride;
-    }
+    matmul_fill_axes(p, args.extents, args.a_strides, args.b_strides);
     const matmul_modes modes = matmul_modes_of(call, p, plan, true);
     /* The parts are written and read once each. */
     const double bytes = 4.0 * (2.0 * plan->splits + 1.0 + (p->has_addend ? 1.0 : 0.0));

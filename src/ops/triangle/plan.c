@@ -34,8 +34,7 @@ enum {
     QUERY_SLICE = 4,
     KEY_SLICE = 4,
     /* triangle_bias_grad.comp */
-    BIAS_SIDE = 8,    /* invocations along each side of a tile; each has 4 edges and 4 pivots, or 2 */
-    MANY_GROUPS = 512 /* enough work without cutting the sum over first nodes */
+    BIAS_SIDE = 8 /* invocations along each side of a tile; each has 4 edges and 4 pivots, or 2 */
 };
 
 /* CAUSAL of lib/triangle.glsl. */
@@ -330,15 +329,8 @@ static uint64_t triangle_bias_groups(const quartic_triangle_problem *p, const qu
            quartic_divide_up(p->n, BIAS_SIDE * 4);
 }
 
-/* The sum over first nodes is cut into parts until there are enough groups, or as was measured, but not into so many
- * that the parts would take more memory than the operands. */
 static uint32_t triangle_bias_splits(const quartic_triangle_problem *p, const quartic_gpu_limits *limits) {
-    const uint64_t groups = triangle_bias_groups(p, limits);
-    uint32_t splits = quartic_divide_up(MANY_GROUPS, groups < MANY_GROUPS ? (uint32_t)groups : MANY_GROUPS);
-    if (limits->choice.splits != 0) splits = limits->choice.splits;
-    if (splits > p->n) splits = p->n;
-    if (splits > p->d) splits = p->d;
-    return splits;
+    return quartic_edges_bias_splits(triangle_bias_groups(p, limits), p->n, p->d, limits);
 }
 
 void quartic_triangle_candidates_grad(const quartic_op_call *call, const quartic_gpu_limits *limits,

@@ -25,8 +25,7 @@ enum {
     BACKWARD_SLICE = 2, /* with 4, RDNA 3 spills */
     LANE_BYTES = 12,    /* what triple_rows keeps of each lane at the end */
     /* triple_bias_grad.comp */
-    BIAS_TILE = 16,
-    MANY_GROUPS = 512 /* enough work without cutting the sum over i */
+    BIAS_TILE = 16
 };
 
 /* A plan that is being made. */
@@ -228,15 +227,8 @@ static uint64_t triple_bias_groups(const quartic_triple_problem *p) {
     return quartic_triple_units(p) * tiles * tiles;
 }
 
-/* The sum over i is cut into parts until there are enough groups, or as was measured, but not into so many that the
- * parts would take more memory than the operands. */
 static uint32_t triple_bias_splits(const quartic_triple_problem *p, const quartic_gpu_limits *limits) {
-    const uint64_t groups = triple_bias_groups(p);
-    uint32_t splits = quartic_divide_up(MANY_GROUPS, groups < MANY_GROUPS ? (uint32_t)groups : MANY_GROUPS);
-    if (limits->choice.splits != 0) splits = limits->choice.splits;
-    if (splits > p->n) splits = p->n;
-    if (splits > p->d) splits = p->d;
-    return splits;
+    return quartic_edges_bias_splits(triple_bias_groups(p), p->n, p->d, limits);
 }
 
 void quartic_triple_candidates_grad(const quartic_op_call *call, const quartic_gpu_limits *limits,
