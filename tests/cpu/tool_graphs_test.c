@@ -138,6 +138,15 @@ static void bench_and_inspect_take_a_run_of_graphs_with_its_length(void **state)
                 "batch 1, length 5, on cpu");
 }
 
+/* A program must begin with the sanitizer of the library that it is linked with. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED "-fsanitize=address,undefined "
+#elif defined(__SANITIZE_THREAD__)
+#define SANITIZED "-fsanitize=thread "
+#else
+#define SANITIZED ""
+#endif
+
 /* The blocks of docs/data.md that write the same graph: both files hold the same, and the tool reads them. */
 static void documented_writers_write_the_same_graph(void **state) {
     (void)state;
@@ -145,7 +154,8 @@ static void documented_writers_write_the_same_graph(void **state) {
                 "$S/docs/data.md > py/write.py "
                 "&& (cd py && python3 write.py) && awk '/^```c$/ {on = 1; next} /^```/ {on = 0} on' "
                 "$S/docs/data.md > "
-                "c/write.c && libraries=$(dirname $(readlink -f $Q)) && cc -std=c17 -I $S/include -I "
+                "c/write.c && libraries=$(dirname $(readlink -f $Q)) && cc -std=c17 " SANITIZED
+                "-I $S/include -I "
                 "$libraries/include c/write.c -o c/write -L $libraries -lquartic && (cd c && "
                 "LD_LIBRARY_PATH=$libraries ./write) && for k in py c; do $Q encode $k/graphs.safetensors "
                 "$k.safetensors "
